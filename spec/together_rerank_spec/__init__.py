@@ -1,0 +1,17 @@
+"""What the API promises: the vendored document, how the kit reads it, and values held to its schemas."""
+
+from together_rerank_spec.document import READINGS, Document, DocumentError, load, read
+from together_rerank_spec.overlay import OverlayError, apply_overlay
+from together_rerank_spec.validation import Validator, Violation
+
+__all__ = [
+    "READINGS",
+    "Document",
+    "DocumentError",
+    "OverlayError",
+    "Validator",
+    "Violation",
+    "apply_overlay",
+    "load",
+    "read",
+]

@@ -1,0 +1,248 @@
+"""The document, parsed once: routes, schemas, security and examples of its one operation."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from together_rerank_spec.overlay import OverlayError, apply_overlay
+from together_rerank_spec.yaml_text import YamlError, parse
+
+OPERATION_ID = "rerank"
+READINGS = ("corrected", "vendored")
+_CORRECTIONS = "corrections.overlay.yaml"
+
+
+class DocumentError(ValueError):
+    """A document that the kit cannot read or honour; the message is one line and names it."""
+
+
+@lru_cache(maxsize=len(READINGS))
+def load(reading: str = "corrected") -> Document:
+    """Return the vendored document: as it stands, or as the kit's overlay corrects it.
+
+    Raises:
+        DocumentError: *reading* is neither `corrected` nor `vendored`.
+    """
+    if reading not in READINGS:
+        raise DocumentError(f"no reading '{reading}'; there are: {', '.join(READINGS)}")
+    content = parse(vendored_text())
+    if reading == "corrected":
+        content = apply_overlay(content, parse(_resource(_CORRECTIONS)))
+    return Document(f"the {reading} document", content)
+
+
+def read(path: Path, overlay: Path | None = None) -> Document:
+    """Return the document in *path* as it stands, or with *overlay* applied.
+
+    Raises:
+        DocumentError: a file cannot be read, or is not an OpenAPI 3.1 document with a rerank operation.
+    """
+    content = _parse_file(path)
+    if overlay is not None:
+        corrections = _parse_file(overlay)
+        try:
+            content = apply_overlay(content if isinstance(content, dict) else {}, corrections)
+        except OverlayError as fault:
+            raise DocumentError(f"{overlay}: {fault}") from fault
+    return Document(str(path), content)
+
+
+def vendored_text() -> bytes:
+    """Return the vendored file, byte for byte."""
+    return _resource("openapi.yaml")
+
+
+@dataclass(frozen=True)
+class Document:
+    """An OpenAPI 3.1 document with one operation of interest: the POST called `rerank`.
+
+    Attributes:
+        name: what messages call it.
+        content: the whole of it, every key a string; never to be changed.
+
+    Raises:
+        DocumentError: it is not OpenAPI 3.1, or has no such operation, or one that cannot be routed.
+    """
+
+    name: str
+    content: Any
+
+    def __post_init__(self) -> None:
+        version = self.content.get("openapi") if isinstance(self.content, dict) else None
+        if not str(version).startswith("3.1."):
+            raise self._error(
+                f"the kit reads OpenAPI 3.1, this says {f'openapi: {version}' if version else 'no version'}"
+            )
+        try:
+            _ = self.routes, self.request_schema, self.requires_key, self.statuses
+        except (AttributeError, IndexError, KeyError, TypeError) as fault:
+            raise self._error(f"not the shape of an OpenAPI document ({type(fault).__name__}: {fault})") from fault
+
+    @cached_property
+    def _place(self) -> tuple[str, dict[str, Any], dict[str, Any]]:
+        for path, reference in self._mapping(self.content, "paths").items():
+            item = self._resolve(reference)
+            operation = item.get("post") if isinstance(item, dict) else None
+            if isinstance(operation, dict) and operation.get("operationId") == OPERATION_ID:
+                return path, item, operation
+        raise self._error(f"no operation to serve; one POST must have `operationId: {OPERATION_ID}`")
+
+    @property
+    def operation(self) -> dict[str, Any]:
+        """The operation as the document has it."""
+        return self._place[2]
+
+    @cached_property
+    def base_paths(self) -> tuple[str, ...]:
+        """The path of every server's URL, without the slash at its end; "" for a server at the root."""
+        _, item, operation = self._place
+        servers = operation.get("servers") or item.get("servers") or self.content.get("servers") or [{"url": "/"}]
+        return tuple(dict.fromkeys(_base_path(server) for server in servers))
+
+    @cached_property
+    def routes(self) -> tuple[str, ...]:
+        """Where the operation answers: below each server's base path, and at the root."""
+        path = self._place[0]
+        if "{" in path or not path.startswith("/"):
+            raise self._error(f"the path {path} cannot be served: it must be fixed and begin with a slash")
+        return tuple(dict.fromkeys([*(base + path for base in self.base_paths), path]))
+
+    @cached_property
+    def doubled_routes(self) -> tuple[str, ...]:
+        """Where a client knocks whose base URL ends in the base path already."""
+        doubled = (base + base + self._place[0] for base in self.base_paths if base)
+        return tuple(route for route in doubled if route not in self.routes)
+
+    @cached_property
+    def request_media_types(self) -> tuple[str, ...]:
+        """The media types of the request body, in the document's order."""
+        return tuple(self._mapping(self._resolve(self._mapping(self.operation, "requestBody")), "content"))
+
+    @cached_property
+    def requires_key(self) -> bool:
+        """Whether a bearer key must come with the request.
+
+        Raises:
+            DocumentError: it asks for another kind of credential.
+        """
+        alternatives = self.operation.get("security", self.content.get("security")) or []
+        if not alternatives or {} in alternatives:
+            return False
+        schemes = self._mapping(self._mapping(self.content, "components"), "securitySchemes")
+        for name in (name for alternative in alternatives for name in alternative):
+            scheme = self._resolve(schemes.get(name, {}))
+            if (scheme.get("type"), str(scheme.get("scheme")).lower()) != ("http", "bearer"):
+                raise self._error(f"the security scheme '{name}' is not HTTP bearer, the only one the kit knows")
+        return True
+
+    @cached_property
+    def statuses(self) -> dict[int, str]:
+        """Every status that the operation documents, with its description."""
+        responses = self._mapping(self.operation, "responses")
+        return {
+            int(code): str(self._resolve(r).get("description", "")) for code, r in responses.items() if code.isdigit()
+        }
+
+    @property
+    def error_statuses(self) -> tuple[int, ...]:
+        """The statuses that can be simulated: all that the document lists from 400 on."""
+        return tuple(status for status in self.statuses if status >= 400)
+
+    @cached_property
+    def request_schema(self) -> dict[str, Any]:
+        """JSON Schema of the request body, whole: references resolve inside it."""
+        body = self.operation["requestBody"]
+        return self._schema(body, ("paths", self._place[0], "post", "requestBody"), self.request_media_types[0])
+
+    def response_schema(self, status: int) -> dict[str, Any] | None:
+        """Return the JSON Schema of the body that answers with *status*; None when it promises no JSON.
+
+        Raises:
+            KeyError: the document promises no such status.
+        """
+        response = self.operation["responses"][str(status)]
+        media = [
+            m for m in (self._resolve(response).get("content") or {}) if m.partition(";")[0].strip().endswith("json")
+        ]
+        if not media:
+            return None
+        return self._schema(response, ("paths", self._place[0], "post", "responses", str(status)), media[0])
+
+    def example(self, schema: Any) -> Any:
+        """Return the example that *schema* gives of itself, or put one together from its properties' examples."""
+        node = self._resolve(schema)
+        if "example" in schema:
+            return copy.deepcopy(schema["example"])
+        if node.get("examples"):
+            return copy.deepcopy(node["examples"][0])
+        if "example" in node:
+            return copy.deepcopy(node["example"])
+        examples = {name: self.example(child) for name, child in node.get("properties", {}).items()}
+        return {name: value for name, value in examples.items() if value is not None} or None
+
+    def _schema(self, holder: dict[str, Any], way: tuple[str, ...], media: str) -> dict[str, Any]:
+        if "$ref" in holder:
+            way = tuple(_unescape(step) for step in holder["$ref"].removeprefix("#/").split("/"))
+        pointer = "#/" + "/".join(_escape(step) for step in (*way, "content", media, "schema"))
+        self._at(pointer)
+        return {**self.content, "$ref": pointer}
+
+    def _resolve(self, node: Any) -> Any:
+        for _ in range(16):
+            if not isinstance(node, dict) or not isinstance(node.get("$ref"), str):
+                return node
+            node = self._at(node["$ref"])
+        raise self._error(f"the references around {node['$ref']} lead in a circle")
+
+    def _at(self, reference: str) -> Any:
+        node = self.content
+        if not reference.startswith("#/"):
+            raise self._error(f"the reference {reference} leads out of the document; only #/... is followed")
+        for step in map(_unescape, reference.removeprefix("#/").split("/")):
+            if not isinstance(node, dict) or step not in node:
+                raise self._error(f"the reference {reference} leads nowhere")
+            node = node[step]
+        return node
+
+    def _mapping(self, node: Any, key: str) -> dict[str, Any]:
+        value = node.get(key) if isinstance(node, dict) else None
+        if not isinstance(value, dict) or not value:
+            raise self._error(f"`{key}` is missing or empty")
+        return value
+
+    def _error(self, message: str) -> DocumentError:
+        return DocumentError(f"{self.name}: {message}")
+
+
+def _base_path(server: dict[str, Any]) -> str:
+    url: str = server["url"]
+    for name, variable in (server.get("variables") or {}).items():
+        url = url.replace(f"{{{name}}}", variable["default"])
+    return urlsplit(url).path.rstrip("/")
+
+
+def _resource(name: str) -> bytes:
+    return files("together_rerank_spec").joinpath(name).read_bytes()
+
+
+def _parse_file(path: Path) -> Any:
+    try:
+        return parse(path.read_bytes())
+    except OSError as fault:
+        raise DocumentError(f"{path}: {fault.strerror}") from fault
+    except YamlError as fault:
+        raise DocumentError(f"{path}: {fault}") from fault
+
+
+def _escape(step: str) -> str:
+    return step.replace("~", "~0").replace("/", "~1")
+
+
+def _unescape(step: str) -> str:
+    return step.replace("~1", "/").replace("~0", "~")

@@ -1,0 +1,73 @@
+"""A value against a schema: a fast yes or no for machines, sentences with JSON Pointers for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from typing import Any, NoReturn
+
+import jsonschema_rs
+
+
+class SchemaError(ValueError):
+    """A schema that cannot be compiled; the message is one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing that a value does wrong.
+
+    Attributes:
+        pointer: JSON Pointer (RFC 6901) to the offending part, "" for the whole value.
+        message: what is wrong and what would be accepted, without quoting the value.
+    """
+
+    pointer: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.pointer or 'the whole body'} {self.message}"
+
+
+class Validator:
+    """One schema of JSON Schema 2020-12, the dialect of OpenAPI 3.1.
+
+    Raises:
+        SchemaError: the schema is malformed, or refers to something outside itself.
+    """
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        try:
+            self._fast = jsonschema_rs.Draft202012Validator(schema, retriever=_refuse)
+        except (ValueError, jsonschema_rs.ValidationError) as fault:
+            raise SchemaError(str(fault).splitlines()[0]) from fault
+        self._schema = schema
+
+    def is_valid(self, value: Any) -> bool:
+        """Return whether *value* satisfies the schema."""
+        return self._fast.is_valid(value)
+
+    def violations(self, value: Any, most: int = 5) -> list[Violation]:
+        """Return what is wrong with *value*, *most* of it at the most; nothing when it is valid."""
+        if self.is_valid(value):
+            return []
+        found = (
+            Violation(_pointer(error.absolute_path), error.message) for error in self._explainer.iter_errors(value)
+        )
+        return list(dict.fromkeys(islice(found, most))) or [Violation("", "does not match the schema")]
+
+    @cached_property
+    def _explainer(self) -> Any:
+        # Pure Python, and slow to import: only who gets something wrong pays for it.
+        from together_rerank_spec.violations import explainer
+
+        return explainer(self._schema)
+
+
+def _pointer(path: Any) -> str:
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def _refuse(uri: str) -> NoReturn:
+    raise ValueError(f"the reference {uri} leads out of the document")
