@@ -1,0 +1,1 @@
+"""An endpoint that keeps the promise of Together's rerank API, in place of the real one."""

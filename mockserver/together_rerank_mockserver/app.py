@@ -1,0 +1,91 @@
+"""The Flask application: the door in front of the endpoint."""
+
+from __future__ import annotations
+
+import logging
+import time
+from importlib.metadata import version
+from typing import Any
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from together_rerank_mockserver.endpoint import Call, Endpoint, Reply
+from together_rerank_mockserver.errors import ApiError, InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound
+from together_rerank_mockserver.rendering import to_json
+from together_rerank_mockserver.request_log import RequestLog
+from together_rerank_mockserver.settings import Settings
+
+DISTRIBUTION = "together-rerank-kit"
+_logger = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Return the application that answers as *settings* say.
+
+    Raises:
+        DocumentError: the document cannot be read, or not be honoured.
+    """
+    settings = settings or Settings()
+    document = settings.document()
+    endpoint = Endpoint(document, api_keys=settings.api_keys, models=settings.models, max_body=settings.max_body)
+    app = Flask(__name__, static_folder=None)
+    # Werkzeug would answer //rerank with a redirect; a client of the real API gets a 404.
+    app.url_map.merge_slashes = False
+
+    def rerank() -> Response:
+        return _response(endpoint.answer(Call(request.headers, request.stream.read)))
+
+    def doubled(**_: Any) -> Response:
+        base = document.base_paths[0]
+        raise RouteNotFound(f"There is no {request.path}: the base URL already ends in {base}; leave {base} out of it")
+
+    def health() -> Response:
+        body = {"status": "ok", "version": version(DISTRIBUTION)}
+        return _response(Reply(200, to_json(body), {"Content-Type": "application/json"}))
+
+    def refuse(fault: Exception) -> Response:
+        return _response(endpoint.refuse(_api_error(fault, document.routes)))
+
+    for route in document.routes:
+        app.add_url_rule(route, view_func=rerank, methods=["POST"], provide_automatic_options=False)
+    for route in document.doubled_routes:
+        app.add_url_rule(route, view_func=doubled, methods=["GET", "POST"], provide_automatic_options=False)
+    app.add_url_rule("/health", view_func=health, methods=["GET"], provide_automatic_options=False)
+    app.register_error_handler(Exception, refuse)
+    if settings.log_format:
+        _keep_log(app, RequestLog(as_json=settings.log_format == "json"))
+    return app
+
+
+def _response(reply: Reply) -> Response:
+    g.reason = reply.reason
+    return Response(reply.body, reply.status, reply.headers)
+
+
+def _api_error(fault: Exception, routes: tuple[str, ...]) -> ApiError:
+    match fault:
+        case ApiError():
+            return fault
+        case HTTPException(code=404):
+            return RouteNotFound(
+                f"There is no {request.path[:200]} here; the mock answers POST {' and POST '.join(routes)}"
+            )
+        case HTTPException(code=405):
+            return MethodNotAllowed(request.method, getattr(fault, "valid_methods", None) or ())
+        case HTTPException():
+            return InvalidRequest(fault.description or fault.name)
+    _logger.error("a bug in the mock", exc_info=fault)
+    return InternalError(f"The mock itself failed: {type(fault).__name__}; the traceback is in its log")
+
+
+def _keep_log(app: Flask, log: RequestLog) -> None:
+    @app.before_request
+    def start() -> None:
+        g.start = time.perf_counter()
+
+    @app.after_request
+    def record(response: Response) -> Response:
+        ms = (time.perf_counter() - g.start) * 1000
+        log.record(request.method, request.path, response.status_code, ms, g.get("reason"))
+        return response

@@ -1,0 +1,112 @@
+"""The request's body: read within a limit, parsed strictly, refused with the reason and the place."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+
+from together_rerank_mockserver.errors import BodyTooLarge, InvalidRequest
+
+MAX_DEPTH = 100
+_JSON_CHARSETS = ("", "utf-8", "utf8")
+_NOT_JSON = re.compile(rb"-?(NaN|Infinity)")
+
+
+class HugeInteger(str):
+    """An integer beyond 64 bits, as its digits: kept, never computed with."""
+
+    __slots__ = ()
+
+
+def read(declared: str | None, read: Callable[[int], bytes], limit: int) -> bytes:
+    """Return the body, reading one byte beyond *limit* at the most.
+
+    Args:
+        declared: the Content-Length header; None for a chunked body.
+        read: returns up to so many bytes of what is left.
+
+    Raises:
+        BodyTooLarge: it is longer, or says it is; then nothing is read.
+    """
+    if declared and declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
+        raise BodyTooLarge(limit)
+    body = read(limit + 1)
+    if len(body) > limit:
+        raise BodyTooLarge(limit)
+    return body
+
+
+def check_media_type(header: str | None, accepted: Sequence[str]) -> None:
+    """Raise InvalidRequest unless *header*, a Content-Type, names one of *accepted*, in UTF-8."""
+    media, *parameters = [part.strip().lower() for part in (header or "").split(";")]
+    if media not in accepted:
+        said = f"not {media[:100]}" if media else "and none was sent"
+        raise InvalidRequest(f"The Content-Type must be {' or '.join(accepted)}, {said}")
+    charset = next((p.removeprefix("charset=").strip('"') for p in parameters if p.startswith("charset=")), "")
+    if charset not in _JSON_CHARSETS:
+        raise InvalidRequest(f"The body must be UTF-8, and the Content-Type says charset={charset[:40]}")
+
+
+def parse(body: bytes) -> Any:
+    """Return the JSON value in *body*.
+
+    Raises:
+        InvalidRequest: it is empty, not UTF-8, not JSON, or nested deeper than MAX_DEPTH.
+    """
+    if not body:
+        raise InvalidRequest("The request has no body; it must be a JSON object")
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as fault:
+        raise InvalidRequest(_reason(body, fault)) from fault
+    if _depth(value) > MAX_DEPTH:
+        raise InvalidRequest(f"The body is nested deeper than {MAX_DEPTH} levels")
+    return value
+
+
+def exact(body: bytes, value: Any) -> Any:
+    """Return *value*, parsed from *body*, with every integer as it was written.
+
+    The fast parser makes floats of integers beyond 64 bits; only where such a float is met is the
+    body parsed again.
+    """
+    if not _has_huge_number(value):
+        return value
+    return json.loads(body, parse_int=lambda digits: int(digits) if len(digits) < 19 else HugeInteger(digits))
+
+
+def _reason(body: bytes, fault: orjson.JSONDecodeError) -> str:
+    try:
+        body.decode()
+    except UnicodeDecodeError as bad:
+        return f"The body is not UTF-8: byte 0x{body[bad.start]:02x} at offset {bad.start}"
+    where = f"line {fault.lineno} column {fault.colno}"
+    if literal := _NOT_JSON.match(body.decode()[fault.pos : fault.pos + 10].encode()):
+        return f"The body is not JSON: {literal[0].decode()} is not a number in JSON, {where}"
+    if "surrogate" in fault.msg:
+        return f"The body is not JSON: a lone surrogate in a string, {where}"
+    if "depth" in fault.msg:
+        return f"The body is nested deeper than {MAX_DEPTH} levels, {where}"
+    return f"The body is not JSON: {fault.msg}, {where}"
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level := [item for item in level if type(item) in (dict, list)]:
+        depth += 1
+        level = [child for item in level for child in (item.values() if type(item) is dict else item)]
+    return depth
+
+
+def _has_huge_number(value: Any) -> bool:
+    level = [value]
+    while level:
+        if any(type(item) is float and abs(item) >= 2**63 for item in level):
+            return True
+        containers = [item for item in level if type(item) in (dict, list)]
+        level = [child for item in containers for child in (item.values() if type(item) is dict else item)]
+    return False

@@ -1,0 +1,116 @@
+"""What the API refuses, and in which words: those of the real gateway where they have been observed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+
+class ApiError(Exception):
+    """An error of the API itself: it becomes a response, never a traceback.
+
+    The shape is the document's `ErrorData`, without its nulls. A subclass fixes the status, the
+    `type` and the `code`; whoever raises it supplies the words.
+
+    Attributes:
+        status: HTTP status code.
+        type: value of `error.type`.
+        code: value of `error.code`, if it has one.
+        param: JSON Pointer to the offending part of the request, if there is one.
+        headers: what goes with the answer beside the usual headers.
+    """
+
+    status: int
+    type = "invalid_request_error"
+    code: str | None = None
+
+    def __init__(self, message: str, *, param: str | None = None, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+        self.headers = headers or {}
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The body: the document's `ErrorData`."""
+        error = {"message": str(self), "type": self.type, "param": self.param, "code": self.code}
+        return {"error": {name: value for name, value in error.items() if value is not None}}
+
+
+class InvalidRequest(ApiError):
+    """The request is not what the document asks for."""
+
+    status = 400
+
+
+class MissingApiKey(ApiError):
+    """No `Authorization: Bearer KEY` came with the request."""
+
+    status = 401
+    code = "missing_api_key"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Missing API key. You need to provide your API key in an Authorization header using Bearer auth "
+            "(i.e. Authorization: Bearer YOUR_KEY)",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+
+
+class InvalidApiKey(ApiError):
+    """A key came with the request, and is not one of those let in."""
+
+    status = 401
+    code = "invalid_api_key"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Invalid API key provided. You can find your API key at https://api.together.xyz/settings/api-keys.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+
+
+class ModelNotFound(ApiError):
+    """The model is not served here."""
+
+    status = 404
+    code = "model_not_found"
+
+    def __init__(self, model: str) -> None:
+        shown = model if len(model) <= 200 else f"{model[:200]}..."
+        super().__init__(
+            f"Unable to access model {shown}. Please visit https://api.together.xyz to see the list of supported "
+            "models or contact the owner to request access.",
+            param="/model",
+        )
+
+
+class RouteNotFound(ApiError):
+    """Nothing is served at the path."""
+
+    status = 404
+
+
+class MethodNotAllowed(ApiError):
+    """The path is served, the method is not."""
+
+    status = 405
+
+    def __init__(self, method: str, allowed: Iterable[str]) -> None:
+        allow = ", ".join(sorted(allowed))
+        super().__init__(f"{method[:40]} is not allowed here; allowed: {allow}", headers={"Allow": allow})
+
+
+class BodyTooLarge(ApiError):
+    """The body is longer than the server reads."""
+
+    status = 413
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The body is longer than {limit} bytes, the most this server reads (--max-body)")
+
+
+class InternalError(ApiError):
+    """The mock itself is broken."""
+
+    status = 500
+    type = "server_error"

@@ -1,0 +1,78 @@
+"""Ranked documents to a response body, and a document to the text that is ranked and returned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+
+from together_rerank_mockserver.body import HugeInteger
+from together_rerank_mockserver.ranking import Ranked
+from together_rerank_mockserver.tokens import count
+
+
+def to_json(value: Any) -> bytes:
+    """Return *value* as compact JSON: keys in their order, no spaces, non-ASCII characters literal."""
+    return orjson.dumps(value, default=_number, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
+
+
+def returned_text(document: Any) -> str:
+    """Return what `document.text` says of *document*: the string itself, or the whole object as JSON."""
+    return document if isinstance(document, str) else to_json(document).decode()
+
+
+def ranked_text(document: Any, fields: Sequence[str] | None) -> str:
+    """Return the text by which *document* is ranked.
+
+    A string is its own text. Of an object it is the values named by *fields*, each once and in that order,
+    a lacking one being empty; or all values when *fields* is None. Of nested values it is the leaves.
+    """
+    if not isinstance(document, dict) or fields is None:
+        return "\n".join(_leaves(document))
+    return "\n".join(leaf for field in dict.fromkeys(fields) for leaf in _leaves(document.get(field, "")))
+
+
+def usage(query: str, texts: Sequence[str]) -> dict[str, int]:
+    """Return the document's `UsageData`; a reranker reads the query once more with every document."""
+    prompt = len(texts) * count(query) + sum(map(count, texts))
+    return {"prompt_tokens": prompt, "completion_tokens": 0, "total_tokens": prompt}
+
+
+def answer(
+    request_id: str, model: str, ranking: Sequence[Ranked], documents: Sequence[Any] | None, used: dict[str, int]
+) -> dict[str, Any]:
+    """Return the body of a 200, the document's `RerankResponse`; without *documents* each is an empty object."""
+    return {
+        "id": request_id,
+        "object": "rerank",
+        "model": model,
+        "results": [
+            {
+                "index": ranked.index,
+                "relevance_score": ranked.score,
+                "document": {} if documents is None else {"text": returned_text(documents[ranked.index])},
+            }
+            for ranked in ranking
+        ],
+        "usage": used,
+    }
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for child in value.values():
+            yield from _leaves(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _leaves(child)
+    elif value is not None:
+        yield to_json(value).decode()
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, HugeInteger):
+        return orjson.Fragment(value.encode())
+    raise TypeError(f"{type(value).__name__} is not JSON")

@@ -1,0 +1,161 @@
+"""The mock as a process: granian around the application, with one line when it is ready."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from together_rerank_mockserver.app import create_app
+from together_rerank_mockserver.settings import Settings
+
+# How many requests can be slow at once; more threads than this cost throughput at every load measured.
+THREADS = 64
+STOP_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What is told once the mock answers, and where.
+
+    Attributes:
+        as_json: the line on stdout is a JSON object.
+        ready_file: gets the URL, all of it or nothing.
+        hints: whether stderr says how to point a client at it.
+    """
+
+    as_json: bool = False
+    ready_file: Path | None = None
+    hints: bool = True
+
+    def make(self, url: str) -> None:
+        """Tell that the mock answers at *url*."""
+        if self.ready_file:
+            _write_whole(self.ready_file, f"{url}\n")
+        ready = json.dumps({"event": "ready", "url": url, "port": int(url.rpartition(":")[2]), "pid": os.getppid()})
+        print(ready if self.as_json else f"together-rerank-mock listening on {url}", flush=True)
+        if self.hints:
+            print(
+                f"  Together's SDKs  TOGETHER_BASE_URL={url}  TOGETHER_API_KEY=any\n"
+                f"  LiteLLM          TOGETHER_AI_API_BASE={url}  TOGETHER_API_KEY=any",
+                file=sys.stderr,
+                flush=True,
+            )
+
+
+def serve(settings: Settings, *, host: str, port: int, announcement: Announcement) -> None:
+    """Serve until SIGINT or SIGTERM, then finish what is in flight, for STOP_S seconds at most.
+
+    Raises:
+        DocumentError: the document cannot be read, or not be honoured.
+        OSError: the address cannot be listened on, or the ready file not be written.
+    """
+    _application(settings)  # in the parent, where a fault still has a reader; a forked worker inherits it
+    if announcement.ready_file:
+        _write_whole(announcement.ready_file, "")
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    with reserve(host, port) as reserved:
+        address, port = reserved.getsockname()[:2]
+        server = Granian(
+            __name__,
+            address=address,
+            port=port,
+            interface=Interfaces.WSGI,
+            workers=1,
+            blocking_threads=THREADS,
+            log_enabled=False,
+            workers_kill_timeout=STOP_S,
+        )
+        url = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+        try:
+            server.serve(target_loader=partial(_load, settings, url, announcement), wrap_loader=False)
+        finally:
+            if announcement.ready_file:
+                announcement.ready_file.unlink(missing_ok=True)
+
+
+def reserve(host: str, port: int) -> socket.socket:
+    """Return a socket that holds *port*, a free one for 0, without listening; granian can listen beside it.
+
+    Granian binds with SO_REUSEPORT, which would let two mocks share a port in silence; so the port is
+    first bound without it, which fails when anybody listens there.
+
+    Raises:
+        OSError: the port is taken, or *host* is no address of this machine.
+    """
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
+        free = probe.getsockname()
+    held = socket.socket(family, socket.SOCK_STREAM)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    held.bind(free)
+    return held
+
+
+@lru_cache(maxsize=1)
+def _application(settings: Settings) -> Callable[..., Any]:
+    return create_app(settings)
+
+
+def _load(settings: Settings, url: str, announcement: Announcement) -> Callable[..., Any]:
+    """Return the application, in the worker; tell when it answers, and stop when the parent is gone."""
+    threading.Thread(target=_announce, args=(url, announcement), daemon=True).start()
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    return _application(settings)
+
+
+def _announce(url: str, announcement: Announcement) -> None:
+    while not is_healthy(url):
+        time.sleep(0.005)
+    try:
+        announcement.make(url)
+    except OSError as fault:  # stdout was closed, or the ready file's folder is gone: nobody can learn of it
+        print(f"together-rerank-mock: cannot announce {url}: {fault}", file=sys.stderr)
+
+
+def _follow_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(STOP_S)
+        os._exit(0)
+
+
+def is_healthy(url: str, timeout: float = 1.0) -> bool:
+    """Return whether a mock at *url*, scheme and host, answers that it is well."""
+    scheme, _, host = url.partition("://")
+    kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
+    connection = kind(host, timeout=timeout)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _write_whole(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(text)
+        if text:
+            draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
