@@ -1,0 +1,88 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# What is locked is installed as locked; a build would otherwise fetch its backend unlocked.
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SOURCES := fixtures mockserver spec tests benchmarks
+TOGETHER_SDK := $(VENV)/clients/together-sdk
+TOGETHER_1 := $(VENV)/clients/together-1
+
+.PHONY: help serve test check format matrix dist bench lock clean
+
+help:
+	@echo 'serve   set everything up and start the mock'
+	@echo 'test    set everything up and run the tests'
+	@echo 'check   format, lint, types, arrows between the rooms, the wheel as others will use it'
+	@echo 'matrix  the tests on every Python from 3.11 to 3.13 that this machine has'
+	@echo 'dist    build the wheel and the source distribution'
+	@echo 'bench   measure the mock; needs wrk'
+	@echo 'lock    bring the pinned requirements up to date; needs uv'
+
+serve: $(VENV)/base.stamp
+	@$(BIN)/together-rerank-mock serve
+
+test: $(VENV)/dev.stamp $(TOGETHER_SDK)/stamp $(TOGETHER_1)/stamp
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/dev.stamp dist
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/wheel $(PYTEST_ARGS)
+
+format: $(VENV)/dev.stamp
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+# A command on the path may be a shim for a version that is not there, so it is run, not only found.
+matrix:
+	@found=; for version in 3.11 3.12 3.13; do \
+	  for python in python$$version $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version.*/bin/python$$version; do \
+	    if $$python -c '' >/dev/null 2>&1; then \
+	      echo "== Python $$version: $$python"; found=yes; \
+	      $(MAKE) --no-print-directory test PYTHON=$$python VENV=build/matrix/$$version || exit 1; break; \
+	    fi; done; done; test -n "$$found" || { echo 'no Python from 3.11 to 3.13 found' >&2; exit 1; }
+
+dist: $(VENV)/dev.stamp
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
+	@ls dist
+
+bench: $(VENV)/dev.stamp
+	$(BIN)/python benchmarks/bench.py
+
+UV_LOCK = uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
+lock:
+	$(UV_LOCK) pyproject.toml --group build -o requirements/base.txt
+	$(UV_LOCK) pyproject.toml --extra contract --group build --group dev -c requirements/base.txt -o requirements/dev.txt
+	echo 'together==1.5.35' | $(UV_LOCK) - -o requirements/together-1.txt
+
+clean:
+	rm -rf $(VENV) build dist
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; say which one: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/base.stamp: requirements/base.txt pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --require-hashes -r requirements/base.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/base.stamp
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# Together's SDK as source, for the rerank tests that it ships.
+$(TOGETHER_SDK)/stamp: requirements/together-sdk.txt $(VENV)/dev.stamp
+	rm -rf $(@D) && mkdir -p $(@D)
+	$(PIP) download --no-deps --no-binary :all: --require-hashes -r $< -d $(@D)
+	tar -xzf $(@D)/together-*.tar.gz -C $(@D) --strip-components 1
+	@touch $@
+
+# The SDK's old major version cannot share an environment with the new one.
+$(TOGETHER_1)/stamp: requirements/together-1.txt | $(VENV)/bin/python
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
+	@touch $@
