@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from importlib.metadata import version
-from typing import Any
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -15,8 +14,10 @@ from together_rerank_mockserver.errors import ApiError, InternalError, InvalidRe
 from together_rerank_mockserver.rendering import to_json
 from together_rerank_mockserver.request_log import RequestLog
 from together_rerank_mockserver.settings import Settings
+from together_rerank_spec import Document
 
 DISTRIBUTION = "together-rerank-kit"
+HEALTH = "/health"
 _logger = logging.getLogger(__name__)
 
 
@@ -36,22 +37,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     def rerank() -> Response:
         return _response(endpoint.answer(Call(request.headers, request.stream.read)))
 
-    def doubled(**_: Any) -> Response:
-        base = document.base_paths[0]
-        raise RouteNotFound(f"There is no {request.path}: the base URL already ends in {base}; leave {base} out of it")
-
     def health() -> Response:
         body = {"status": "ok", "version": version(DISTRIBUTION)}
         return _response(Reply(200, to_json(body), {"Content-Type": "application/json"}))
 
     def refuse(fault: Exception) -> Response:
-        return _response(endpoint.refuse(_api_error(fault, document.routes)))
+        return _response(endpoint.refuse(_api_error(fault, document)))
 
     for route in document.routes:
         app.add_url_rule(route, view_func=rerank, methods=["POST"], provide_automatic_options=False)
-    for route in document.doubled_routes:
-        app.add_url_rule(route, view_func=doubled, methods=["GET", "POST"], provide_automatic_options=False)
-    app.add_url_rule("/health", view_func=health, methods=["GET"], provide_automatic_options=False)
+    app.add_url_rule(HEALTH, view_func=health, methods=["GET"], provide_automatic_options=False)
     app.register_error_handler(Exception, refuse)
     if settings.log_format:
         _keep_log(app, RequestLog(as_json=settings.log_format == "json"))
@@ -63,20 +58,24 @@ def _response(reply: Reply) -> Response:
     return Response(reply.body, reply.status, reply.headers)
 
 
-def _api_error(fault: Exception, routes: tuple[str, ...]) -> ApiError:
+def _api_error(fault: Exception, document: Document) -> ApiError:
     match fault:
         case ApiError():
             return fault
         case HTTPException(code=404):
-            return RouteNotFound(
-                f"There is no {request.path[:200]} here; the mock answers POST {' and POST '.join(routes)}"
-            )
+            return RouteNotFound(_nothing_there(request.path, document))
         case HTTPException(code=405):
             return MethodNotAllowed(request.method, getattr(fault, "valid_methods", None) or ())
         case HTTPException():
             return InvalidRequest(fault.description or fault.name)
     _logger.error("a bug in the mock", exc_info=fault)
     return InternalError(f"The mock itself failed: {type(fault).__name__}; the traceback is in its log")
+
+
+def _nothing_there(path: str, document: Document) -> str:
+    if base := document.doubled_routes.get(path):
+        return f"There is no {path}: the base URL already ends in {base}; leave {base} out of it"
+    return f"There is no {path[:200]} here; the mock answers POST {' and POST '.join(document.routes)}"
 
 
 def _keep_log(app: Flask, log: RequestLog) -> None:
@@ -87,5 +86,6 @@ def _keep_log(app: Flask, log: RequestLog) -> None:
     @app.after_request
     def record(response: Response) -> Response:
         ms = (time.perf_counter() - g.start) * 1000
-        log.record(request.method, request.path, response.status_code, ms, g.get("reason"))
+        if request.path != HEALTH:
+            log.record(request.method, request.path, response.status_code, ms, g.get("reason"))
         return response

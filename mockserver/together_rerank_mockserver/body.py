@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,7 +14,10 @@ from together_rerank_mockserver.errors import BodyTooLarge, InvalidRequest
 
 MAX_DEPTH = 100
 _JSON_CHARSETS = ("", "utf-8", "utf8")
-_NOT_JSON = re.compile(rb"-?(NaN|Infinity)")
+_FITS_64_BITS = 19
+# A double holds no integer of more digits than this, and so the fast parser takes none.
+_LONG_NUMBER = re.compile(rb"[0-9]{309,}")
+_NOT_JSON = re.compile(rb"NaN|Infinity")
 
 
 class HugeInteger(str):
@@ -28,6 +32,7 @@ def read(declared: str | None, read: Callable[[int], bytes], limit: int) -> byte
     Args:
         declared: the Content-Length header; None for a chunked body.
         read: returns up to so many bytes of what is left.
+        limit: in bytes.
 
     Raises:
         BodyTooLarge: it is longer, or says it is; then nothing is read.
@@ -62,6 +67,10 @@ def parse(body: bytes) -> Any:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as fault:
+        if "infinity" in fault.msg and _LONG_NUMBER.search(body):
+            # Read once with such numbers shortened, which proves all the rest; then as it is.
+            parse(_LONG_NUMBER.sub(b"9", body))
+            return _parse_exactly(body)
         raise InvalidRequest(_reason(body, fault)) from fault
     if _depth(value) > MAX_DEPTH:
         raise InvalidRequest(f"The body is nested deeper than {MAX_DEPTH} levels")
@@ -74,9 +83,22 @@ def exact(body: bytes, value: Any) -> Any:
     The fast parser makes floats of integers beyond 64 bits; only where such a float is met is the
     body parsed again.
     """
-    if not _has_huge_number(value):
-        return value
-    return json.loads(body, parse_int=lambda digits: int(digits) if len(digits) < 19 else HugeInteger(digits))
+    return _parse_exactly(body) if _has_huge_number(value) else value
+
+
+def _parse_exactly(body: bytes) -> Any:
+    return json.loads(body, parse_int=_integer, parse_float=_float)
+
+
+def _integer(digits: str) -> int | HugeInteger:
+    return int(digits) if len(digits) < _FITS_64_BITS else HugeInteger(digits)
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise InvalidRequest("The body has a number beyond what a double can hold")
+    return number
 
 
 def _reason(body: bytes, fault: orjson.JSONDecodeError) -> str:

@@ -8,19 +8,17 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO, NoReturn
 from urllib.parse import urlsplit
 
 import click
 
-if TYPE_CHECKING:
-    from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.settings import MAX_BODY, Settings
 
 PROGRAM = "together-rerank-mock"
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 # Every flag is also TOGETHER_RERANK_MOCK_<FLAG>, whichever command it belongs to.
 _COMMAND = {**_CONTEXT, "auto_envvar_prefix": "TOGETHER_RERANK_MOCK", "show_default": True}
-_MAX_BODY = 32 * 1024 * 1024
 
 
 def main() -> NoReturn:
@@ -68,9 +66,7 @@ def _document_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--api-key", multiple=True, metavar="K", help="A key to let in, repeatable; none given lets in any.")
 @click.option("--model", multiple=True, metavar="M", help="A model to serve, repeatable; none given serves any.")
 @_document_options
-@click.option(
-    "--max-body", type=click.IntRange(min=1), default=_MAX_BODY, metavar="BYTES", help="Most bytes of a body."
-)
+@click.option("--max-body", type=click.IntRange(min=1), default=MAX_BODY, metavar="BYTES", help="Most bytes of a body.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Of the lines it writes.")
 @click.option("-q", "--quiet", is_flag=True, help="No hints, and no line per request.")
 @click.option("--ready-file", type=click.Path(dir_okay=False, path_type=Path), help="Gets the URL once it answers.")
@@ -133,7 +129,9 @@ def wait(url: str, timeout: float) -> int:
 @commands.command(context_settings=_COMMAND)
 @click.argument("request_file", metavar="[FILE]", type=click.File("rb"), default="-")
 @_document_options
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per document.")
+@click.option(
+    "--json", "as_json", is_flag=True, envvar="TOGETHER_RERANK_MOCK_JSON", help="Print JSON, one object per document."
+)
 def explain(
     request_file: BinaryIO, reading: str | None, spec: Path | None, overlay: Path | None, as_json: bool
 ) -> None:
@@ -157,6 +155,7 @@ def explain(
 def spec(reading: str | None, spec: Path | None, overlay: Path | None) -> None:
     """Print the document that the mock serves, as YAML."""
     import yaml
+
     from together_rerank_spec.document import vendored_text
 
     if reading == "vendored" and spec is None:
@@ -167,8 +166,6 @@ def spec(reading: str | None, spec: Path | None, overlay: Path | None) -> None:
 
 
 def _settings(reading: str | None, spec: Path | None, overlay: Path | None, **others: Any) -> Settings:
-    from together_rerank_mockserver.settings import Settings
-
     if reading and spec:
         raise click.UsageError("--reading is of the vendored document; with --spec the file is read as it stands")
     if overlay and not spec:

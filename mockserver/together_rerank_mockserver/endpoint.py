@@ -8,9 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
-from together_rerank_spec import Document, DocumentError, Validator
-from together_rerank_spec.validation import SchemaError
-
 from together_rerank_mockserver import body, rendering
 from together_rerank_mockserver.errors import (
     ApiError,
@@ -21,14 +18,19 @@ from together_rerank_mockserver.errors import (
 )
 from together_rerank_mockserver.identifiers import Identifiers
 from together_rerank_mockserver.ranking import Ranked, rank
+from together_rerank_mockserver.settings import MAX_BODY
+from together_rerank_spec import Document, DocumentError, Validator
+from together_rerank_spec.validation import SchemaError
 
-MAX_BODY = 32 * 1024 * 1024
 _NEEDED = {"model": str, "query": str, "documents": list}
 _BEARER = re.compile(r"bearer +(\S+)\s*", re.IGNORECASE)
 
 
 class Headers(Protocol):
-    def get(self, name: str, /) -> str | None: ...
+    """The headers of a request."""
+
+    def get(self, name: str, /) -> str | None:
+        """Return the header called *name*, in any case; None when it did not come."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from together_rerank_mockserver.app import create_app
+from together_rerank_mockserver.app import HEALTH, create_app
 from together_rerank_mockserver.settings import Settings
 
 # How many requests can be slow at once; more threads than this cost throughput at every load measured.
@@ -143,7 +143,7 @@ def is_healthy(url: str, timeout: float = 1.0) -> bool:
     kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
     connection = kind(host, timeout=timeout)
     try:
-        connection.request("GET", "/health")
+        connection.request("GET", HEALTH)
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False

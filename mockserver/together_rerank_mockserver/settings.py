@@ -7,7 +7,7 @@ from pathlib import Path
 
 from together_rerank_spec import Document, load, read
 
-from together_rerank_mockserver.endpoint import MAX_BODY
+MAX_BODY = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,15 +109,15 @@ class Document:
     def routes(self) -> tuple[str, ...]:
         """Where the operation answers: below each server's base path, and at the root."""
         path = self._place[0]
-        if "{" in path or not path.startswith("/"):
+        if not path.startswith("/") or set(path) & set("{}<>"):
             raise self._error(f"the path {path} cannot be served: it must be fixed and begin with a slash")
         return tuple(dict.fromkeys([*(base + path for base in self.base_paths), path]))
 
     @cached_property
-    def doubled_routes(self) -> tuple[str, ...]:
-        """Where a client knocks whose base URL ends in the base path already."""
-        doubled = (base + base + self._place[0] for base in self.base_paths if base)
-        return tuple(route for route in doubled if route not in self.routes)
+    def doubled_routes(self) -> dict[str, str]:
+        """Where a client knocks that adds the base path to a base URL that ends in it, with that base path."""
+        doubled = {base + base + self._place[0]: base for base in self.base_paths if base}
+        return {route: base for route, base in doubled.items() if route not in self.routes}
 
     @cached_property
     def request_media_types(self) -> tuple[str, ...]:

@@ -1,0 +1,136 @@
+"""What is read of a body, and what is made of it."""
+
+import json
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from together_rerank_mockserver.body import MAX_DEPTH, check_media_type, exact, parse, read
+from together_rerank_mockserver.errors import BodyTooLarge, InvalidRequest
+from together_rerank_mockserver.rendering import to_json
+
+
+def nested(levels):
+    return b"[" * levels + b"]" * levels
+
+
+@pytest.mark.parametrize("body", [b'{"a":1}', nested(MAX_DEPTH), '{"é":"日本"}'.encode()])
+def test_json_is_parsed(body):
+    assert parse(body) == json.loads(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "because"),
+    [
+        (b"", "has no body"),
+        (b"{", "line 1 column 2"),
+        (b'{\n"a": 1,\n}', "line 2 column 7"),
+        (b"[NaN]", "NaN is not a number in JSON, line 1 column 2"),
+        (b"[Infinity]", "Infinity is not a number"),
+        (b"[-Infinity]", "Infinity is not a number in JSON, line 1 column 3"),
+        (b"[" + b"1" * 400 + b".5]", "beyond what a double can hold"),
+        (b"[" + b"1" * 400 + b", NaN]", "NaN is not a number"),
+        (b"[" + b"1" * 400 + b"," + nested(MAX_DEPTH) + b"]", f"deeper than {MAX_DEPTH} levels"),
+        (b"[1e400]", "number is infinity"),
+        (b'["\\ud800"]', "lone surrogate"),
+        (b'["\\udc00 x"]', "lone surrogate"),
+        (b'"\xff"', "not UTF-8: byte 0xff at offset 1"),
+        ("{}".encode("utf-16"), "not UTF-8: byte 0xff at offset 0"),
+        (b"\xef\xbb\xbf{}", "byte order mark"),
+        (b"{'a': 1}", "line 1 column 2"),
+        (nested(MAX_DEPTH + 1), f"deeper than {MAX_DEPTH} levels"),
+        (nested(100_000), f"deeper than {MAX_DEPTH} levels"),
+        (b'{"a":' * 1000 + b"1" + b"}" * 1000, f"deeper than {MAX_DEPTH} levels"),
+    ],
+)
+def test_what_is_not_json_is_refused_with_the_reason_and_the_place(body, because):
+    with pytest.raises(InvalidRequest) as caught:
+        parse(body)
+
+    assert because in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
+@given(st.binary(max_size=20) | st.text(max_size=20).map(str.encode))
+def test_any_bytes_are_parsed_or_refused(body):
+    try:
+        value = parse(body)
+    except InvalidRequest:
+        return
+    assert parse(orjson.dumps(value)) == value
+
+
+@pytest.mark.parametrize("digits", ["9" * 18, "9" * 19, "18446744073709551616", "-" + "9" * 30, "1" * 5_000])
+def test_integers_of_any_size_are_kept(digits):
+    body = f'{{"documents":[{{"n":{digits},"x":[1.5,{digits}]}}]}}'.encode()
+
+    assert to_json(exact(body, parse(body))) == body
+
+
+@given(st.recursive(st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def test_integers_come_back_unchanged(value):
+    body = json.dumps({"documents": [value]}, ensure_ascii=False, separators=(",", ":")).encode()
+
+    assert to_json(exact(body, parse(body))) == body
+
+
+@pytest.mark.parametrize(
+    "header", ["application/json", "Application/JSON; charset=UTF-8", 'application/json;charset="utf-8"']
+)
+def test_the_documents_media_type_is_accepted(header):
+    check_media_type(header, ["application/json"])
+
+
+@pytest.mark.parametrize(
+    ("header", "because"),
+    [
+        (None, "must be application/json, and none was sent"),
+        ("text/plain", "must be application/json, not text/plain"),
+        ("application/json; charset=latin-1", "charset=latin-1"),
+        ("application/jsonx", "not application/jsonx"),
+    ],
+)
+def test_another_media_type_is_refused(header, because):
+    with pytest.raises(InvalidRequest, match=because):
+        check_media_type(header, ["application/json"])
+
+
+class Source:
+    """A body that counts how much of it was read."""
+
+    def __init__(self, size):
+        self.left = size
+        self.asked = 0
+
+    def read(self, size):
+        self.asked += size
+        taken = min(size, self.left)
+        self.left -= taken
+        return b"x" * taken
+
+
+@pytest.mark.parametrize("declared", [None, "100", ""])
+def test_a_body_of_the_limit_is_read(declared):
+    assert len(read(declared, Source(100).read, 100)) == 100
+
+
+def test_a_body_that_says_it_is_too_long_is_not_read_at_all():
+    source = Source(10**12)
+
+    with pytest.raises(BodyTooLarge, match="100 bytes"):
+        read("101", source.read, 100)
+    with pytest.raises(BodyTooLarge):
+        read("9" * 5_000, source.read, 100)
+
+    assert source.asked == 0
+
+
+def test_a_body_that_does_not_say_is_read_one_byte_beyond_the_limit():
+    source = Source(10**12)
+
+    with pytest.raises(BodyTooLarge):
+        read(None, source.read, 100)
+
+    assert source.asked == 101

@@ -1,0 +1,201 @@
+"""The order is the contract; the numbers are ours."""
+
+import sys
+from itertools import permutations
+
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from together_rerank_fixtures.strategies import texts
+from together_rerank_mockserver.ranking import Query, rank
+from together_rerank_mockserver.tokens import normalise, parts, words
+from together_rerank_spec import load
+
+vocabulary = st.sampled_from(
+    ["llama", "llamas", "panda", "peru", "in", "a", "animal", "東京", "大学", "ข้าว", "हिन्दी", "x2"]
+)
+sentences = st.lists(vocabulary, max_size=8).map(" ".join)
+
+
+def score(query, text):
+    return Query(query).score(text)
+
+
+@given(texts | sentences, st.lists(texts | sentences))
+def test_every_document_is_ranked_once_best_first(query, documents):
+    ranking = rank(query, documents)
+
+    assert sorted(ranked.index for ranked in ranking) == list(range(len(documents)))
+    assert [ranked.score for ranked in ranking] == sorted((ranked.score for ranked in ranking), reverse=True)
+    assert all(0.0 <= ranked.score <= 1.0 for ranked in ranking)
+    assert ranking == rank(query, documents)
+
+
+@given(sentences, st.lists(sentences), sentences)
+def test_a_score_does_not_depend_on_the_neighbours(query, others, text):
+    alone = rank(query, [text])[0].score
+
+    assert next(ranked.score for ranked in rank(query, [*others, text]) if ranked.index == len(others)) == alone
+
+
+def test_a_score_does_not_depend_on_how_much_else_is_searched():
+    query, text = "What animals live near Peru?", "An animal that lives near Peru."
+
+    assert rank(query, [text])[0].score == rank(query, [text, "x" * 100_000])[0].score
+
+
+@given(st.lists(sentences, min_size=1))
+def test_equals_keep_the_order_of_the_request(documents):
+    doubled = [ranked.index for ranked in rank("llama peru", documents * 2)]
+
+    for index in range(len(documents)):
+        assert doubled.index(index) < doubled.index(index + len(documents))
+
+
+@given(texts | sentences)
+@example("\u0301abc")
+@example("llama llama")
+@example("東京東京都")
+def test_the_query_itself_scores_one(query):
+    expected = 1.0 if words(normalise(query)) else 0.0
+
+    assert score(query, query) == expected
+    assert score(query, normalise(query)) == expected
+
+
+@given(texts | sentences, texts | sentences)
+@example("animals", "the wanderings of an animal")
+@example("cat", "concatenate")
+@example("of", "office")
+@example("猫", "私は猫が好き")
+@example("東京都", "京都")
+def test_a_score_is_zero_exactly_when_nothing_is_shared(query, text):
+    there = words(normalise(text))
+    wanted = words(normalise(query))
+    whole = any(word in there or (parts_are_pairs(word) and word in normalise(text)) for word in wanted)
+    part = any(piece in word for piece in (p for w in wanted for p in parts(w)) for word in there)
+
+    assert (score(query, text) > 0) is (whole or part)
+
+
+def parts_are_pairs(word):
+    return (len(word) == 1 and ord(word) > 0x0E00) or (bool(parts(word)) and len(parts(word)[0]) == 2)
+
+
+@settings(max_examples=500)
+@given(st.lists(vocabulary, min_size=1, max_size=6), st.lists(vocabulary, max_size=8), st.data())
+def test_a_missing_word_never_lowers_the_score(query, text, data):
+    missing = [word for word in query if word not in text]
+    assume(missing)
+    at = data.draw(st.integers(0, len(text)))
+    more = [*text[:at], data.draw(st.sampled_from(missing)), *text[at:]]
+
+    assert score(" ".join(query), " ".join(more)) >= score(" ".join(query), " ".join(text))
+
+
+@pytest.mark.parametrize("filler", [[], ["and"], ["and", "also"]])
+def test_the_order_of_the_query_beats_every_other_order(filler):
+    query = ["alpha", "beta", "gamma"]
+    best = score(" ".join(query), " ".join([*query, *filler]))
+
+    for other in permutations([*query, *filler]):
+        if list(other[: len(query)]) != query and " ".join(query) not in " ".join(other):
+            assert score(" ".join(query), " ".join(other)) < best
+
+
+def test_words_in_order_but_apart_beat_words_in_another_order():
+    apart, otherwise = "alpha x beta y gamma", "gamma x beta y alpha"
+
+    assert score("alpha beta gamma", apart) > score("alpha beta gamma", otherwise)
+
+
+@given(sentences, sentences, st.text("xyz ", min_size=1, max_size=50))
+def test_among_equals_the_shorter_is_first(query, text, noise):
+    assume(0 < score(query, text) < 1)
+
+    assert score(query, f"{text} {noise}") <= score(query, text)
+    assert score(query, text) > score(query, f"{text} qqqq") > 0
+
+
+@pytest.mark.parametrize(
+    ("query", "best_first"),
+    [
+        ("animals", ["animals", "an animal", "animated", "panda"]),
+        ("東京の大学", ["東京の大学", "東京大学", "京都大学", "寿司"]),
+        ("ข้าวผัด", ["ข้าวผัดกุ้ง", "กินข้าว", "แมว"]),
+        ("हिन्दी भाषा", ["हिन्दी भाषा", "भाषा", "चाय"]),
+        ("동물원", ["동물원에 갔다", "식당"]),
+        ("CAFÉ", ["cafe\u0301", "cafeteria", "tea"]),
+        ("llama peru", ["llama peru", "llama in peru", "peru llama", "llama", "lla"]),
+    ],
+)
+def test_order(query, best_first):
+    ranking = rank(query, best_first[::-1])
+
+    assert [best_first[::-1][ranked.index] for ranked in ranking] == best_first
+    assert len({ranked.score for ranked in ranking}) == len(best_first)
+
+
+def test_the_document_s_example_is_ranked_as_the_document_says():
+    document = load()
+    request = document.example({"$ref": "#/components/schemas/RerankRequest"})
+    texts = ["\n".join(each.values()) for each in request["documents"]]
+
+    assert [ranked.index for ranked in rank(request["query"], texts)][: request["top_n"]] == [0, 2]
+
+
+def test_scores_are_the_same_bits_everywhere():
+    query = "What animals live near Peru? 東京 ข้าว हिन्दी Straße"
+    documents = [
+        "An animal lives near Peru",
+        "東京タワー",
+        "กินข้าว",
+        "हिन्दी strasse",
+        "STRASSE near Peru live",
+        "live near",
+    ]
+
+    assert [(ranked.index, ranked.score.hex()) for ranked in rank(query, documents)] == [
+        (4, "0x1.917c1644fce3bp-2"),
+        (0, "0x1.2b581aac5f2f0p-2"),
+        (5, "0x1.b43661c591803p-3"),
+        (3, "0x1.b2b3087a4ae5dp-3"),
+        (1, "0x1.9c68f649f8261p-4"),
+        (2, "0x1.9af4e0d442d48p-4"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["llama " * 2_000, "ab\u0301 " * 2_000, "東" * 8_000, "\u0301" * 8_000 + "llama", "llama" + " " * 8_000]
+)
+def test_the_work_grows_with_the_text_and_no_faster(text):
+    query = "llama llama near peru ab\u0301 東京"
+
+    assert calls(query, text * 4) < 5 * calls(query, text) + 1_000
+
+
+def calls(query, text):
+    wanted = Query(query)
+    count = 0
+
+    def profile(_frame, event, _arg):
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(profile)
+    wanted.score(text)
+    sys.setprofile(None)
+    return count
+
+
+def test_evidence_names_what_matched():
+    evidence = Query("what animals live near peru").evidence("Peru: an animal, near! live")
+
+    assert evidence.whole == ("live", "near", "peru")
+    assert evidence.parts == {"animals": ("ani", "nim", "ima", "mal")}
+    assert evidence.adjacent == ()
+    assert evidence.in_order == ()
+    assert evidence.score == score("what animals live near peru", "Peru: an animal, near! live")
+    assert Query("a b c").evidence("a b x c").adjacent == (("a", "b"),)
+    assert Query("a b c").evidence("a b x c").in_order == (("b", "c"),)

@@ -1,0 +1,83 @@
+"""What is a word, a part, a token."""
+
+import hashlib
+import sys
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from together_rerank_mockserver.tokens import KINDS, count, normalise, parts, words
+
+# Assigned after Unicode 14, which Python 3.11 has; ranges with both ends.
+LATER = """0CF3 0ECE 10EFD-10EFF 1123F-11241 11B00-11B09 11F00-11F10 11F12-11F3A 11F3E-11F59 1342F 13439-13455
+1B132 1B155 1D2C0-1D2D3 1DF25-1DF2A 1E030-1E06D 1E08F 1E4D0-1E4F9 1F6DC 1F774-1F776 1F77B-1F77F 1F7D9
+1FA75-1FA77 1FA87-1FA88 1FAAD-1FAAF 1FABB-1FABD 1FABF 1FACE-1FACF 1FADA-1FADB 1FAE8 1FAF7-1FAF8
+2B739 2EBF0-2EE5D 2FFC-2FFF 31350-323AF 31EF"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("What animals, near Peru?", ["what", "animals", "near", "peru"]),
+        ("top_n don't x2", ["top_n", "don", "t", "x2"]),
+        ("Straße STRASSE", ["strasse", "strasse"]),
+        ("ｆｕｌｌ ﬁne ①", ["full", "fine", "1"]),
+        ("हिन्दी भाषा", ["हिन्दी", "भाषा"]),
+        ("กินข้าว", ["กินข้าว"]),
+        ("東京tower猫", ["東京", "tower", "猫"]),
+        ("ﾗｰﾒﾝ", ["ラーメン"]),
+        ("e\u0301te\u0301 \u00e9t\u00e9", ["été", "été"]),
+        ("\u0301abc", ["abc"]),
+        ("👩‍👩‍👧 !? \u200d", []),
+        ("", []),
+    ],
+)
+def test_words(text, expected):
+    assert words(normalise(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("animal", ["ani", "nim", "ima", "mal"]),
+        ("can", ["can"]),
+        ("of", []),
+        ("東京都", ["東京", "京都"]),
+        ("猫", []),
+        ("aaaaa", ["aaa"]),
+    ],
+)
+def test_parts(word, expected):
+    assert parts(word) == expected
+
+
+@given(st.text())
+def test_words_are_pieces_of_the_text_in_order(text):
+    normal = normalise(text)
+    position = 0
+
+    for word in words(normal):
+        position = normal.index(word, position) + len(word)
+
+
+@given(st.text(), st.text())
+def test_more_text_counts_more(text, more):
+    assert count(text) <= count(text + more)
+    assert count(text) < count(text + "word")
+
+
+def test_every_python_sees_the_same_words():
+    later = set()
+    for spec in LATER.split():
+        first, _, last = spec.partition("-")
+        later.update(range(int(first, 16), int(last or first, 16) + 1))
+    digest = hashlib.sha256()
+
+    for code in range(sys.maxunicode + 1):
+        character = chr(code)
+        if unicodedata.category(character) not in ("Cn", "Cs") and code not in later:
+            digest.update(f"{code}{KINDS[character]}{normalise(character)}".encode())
+
+    assert digest.hexdigest() == "a0918d4866b858daee22b58368d3409346b7e958f53c8415484e33b6d2941470"

@@ -1,0 +1,198 @@
+"""Routes, schemas, codes and security are what the document says, whichever document it is."""
+
+import copy
+
+import pytest
+import yaml
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from together_rerank_spec import READINGS, DocumentError, Validator, load, read
+
+SMALL = {
+    "openapi": "3.1.0",
+    "info": {"title": "t", "version": "1"},
+    "paths": {
+        "/rank": {
+            "post": {
+                "operationId": "rerank",
+                "requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}},
+                "responses": {"200": {"description": "ok"}},
+            }
+        }
+    },
+}
+
+
+def small(**changes):
+    return {**copy.deepcopy(SMALL), **changes}
+
+
+def written(tmp_path, content):
+    path = tmp_path / "spec.yaml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    return path
+
+
+def without(node, keyword):
+    if isinstance(node, dict):
+        return {key: without(value, keyword) for key, value in node.items() if key != keyword}
+    return [without(item, keyword) for item in node] if isinstance(node, list) else node
+
+
+def test_the_vendored_document_says_where_the_operation_is():
+    document = load("vendored")
+
+    assert document.routes == ("/v1/rerank", "/rerank")
+    assert document.doubled_routes == {"/v1/v1/rerank": "/v1"}
+    assert document.request_media_types == ("application/json",)
+    assert document.requires_key
+    assert document.error_statuses == (400, 401, 404, 429, 503, 504)
+
+
+def test_the_corrected_document_is_valid_without_leniency_about_nullable():
+    OpenAPIV31SpecValidator(without(load("corrected").content, "nullable")).validate()
+
+
+def test_the_vendored_document_leans_on_leniency_about_nullable():
+    errors = list(OpenAPIV31SpecValidator(without(load("vendored").content, "nullable")).iter_errors())
+
+    assert len(errors) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "vendored", "corrected"),
+    [({"top_n": 0}, True, False), ({"top_n": 1}, True, True), ({"documents": []}, False, False)],
+)
+def test_the_readings_differ_where_the_overlay_says(change, vendored, corrected):
+    body = {"model": "m", "query": "q", "documents": ["a"], **change}
+
+    assert Validator(load("vendored").request_schema).is_valid(body) is vendored
+    assert Validator(load("corrected").request_schema).is_valid(body) is corrected
+
+
+@pytest.mark.parametrize(
+    "value", [{"usage": None}, {"results": [{"index": 0, "relevance_score": 1, "document": {"text": None}}]}]
+)
+def test_null_is_allowed_by_the_corrected_reading_only(value):
+    body = {"object": "rerank", "model": "m", "results": [], **value}
+
+    assert not Validator(load("vendored").response_schema(200)).is_valid(body)
+    assert Validator(load("corrected").response_schema(200)).is_valid(body)
+
+
+@pytest.mark.parametrize("reading", READINGS)
+def test_the_examples_satisfy_their_schemas(reading):
+    document = load(reading)
+    request = document.example(document.operation["requestBody"]["content"]["application/json"]["schema"])
+    response = document.example(document.operation["responses"]["200"]["content"]["application/json"]["schema"])
+
+    assert len(request) == 6
+    assert len(response) == 5
+    assert Validator(document.request_schema).is_valid(request)
+    assert Validator(document.response_schema(200)).is_valid(response)
+
+
+@pytest.mark.parametrize("status", load().error_statuses)
+def test_every_error_has_a_schema(status):
+    schema = load().response_schema(status)
+
+    assert Validator(schema).is_valid({"error": {"message": "m", "type": "t", "param": None, "code": None}})
+    assert not Validator(schema).is_valid({"error": {"message": "m"}})
+
+
+@pytest.mark.parametrize(
+    ("servers", "routes"),
+    [
+        ([{"url": "https://a.example/v1"}, {"url": "https://b.example/v2/"}], ("/v1/rank", "/v2/rank", "/rank")),
+        ([{"url": "https://a.example"}], ("/rank",)),
+        (
+            [{"url": "https://{host}/{base}", "variables": {"host": {"default": "h"}, "base": {"default": "b"}}}],
+            ("/b/rank", "/rank"),
+        ),
+        ([], ("/rank",)),
+    ],
+)
+def test_routes_follow_the_servers(tmp_path, servers, routes):
+    assert read(written(tmp_path, small(servers=servers))).routes == routes
+
+
+def test_numbers_as_keys_and_dates_are_what_json_would_have(tmp_path):
+    text = yaml.safe_dump(small()).replace("'200'", "200").replace("title: t", "title: 2026-01-31")
+
+    document = read(written(tmp_path, text))
+
+    assert document.statuses == {200: "ok"}
+    assert document.content["info"]["title"] == "2026-01-31"
+
+
+def test_references_are_followed(tmp_path):
+    content = small(components={"requestBodies": {"B/x": SMALL["paths"]["/rank"]["post"]["requestBody"]}})
+    content["paths"]["/rank"]["post"]["requestBody"] = {"$ref": "#/components/requestBodies/B~1x"}
+
+    document = read(written(tmp_path, content))
+
+    assert not Validator(document.request_schema).is_valid([])
+    assert Validator(document.request_schema).is_valid({})
+
+
+def bearer(scheme):
+    return {"security": [{"auth": []}], "components": {"securitySchemes": {"auth": scheme}}}
+
+
+def test_a_document_without_security_needs_no_key(tmp_path):
+    assert not read(written(tmp_path, small())).requires_key
+    assert not read(written(tmp_path, small(security=[{}]))).requires_key
+    assert read(written(tmp_path, small(**bearer({"type": "http", "scheme": "Bearer"})))).requires_key
+
+
+def test_an_overlay_is_applied_to_the_document_given(tmp_path):
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text(
+        yaml.safe_dump({"overlay": "1.0.0", "actions": [{"target": "$", "update": {"servers": [{"url": "/v9"}]}}]})
+    )
+
+    assert read(written(tmp_path, small()), overlay).routes == ("/v9/rank", "/rank")
+
+
+@pytest.mark.parametrize(
+    ("content", "because"),
+    [
+        ("{", "not YAML"),
+        ("a: &a [*a]", "contains itself"),
+        ("\x00", "not YAML"),
+        ("[]", "OpenAPI 3.1"),
+        (small(openapi="3.0.3"), "says openapi: 3.0.3"),
+        (small(paths={"/rank": {"get": {}}}), "operationId: rerank"),
+        (small(paths={}), "`paths` is missing or empty"),
+        (small(paths={"/{x}/rank": SMALL["paths"]["/rank"]}), "must be fixed"),
+        (
+            small(paths={"/rank": {"post": {"operationId": "rerank", "requestBody": {"content": {}}}}}),
+            "`content` is missing",
+        ),
+        (small(paths={"/rank": {"$ref": "other.yaml#/x"}}), "leads out of the document"),
+        (small(paths={"/rank": {"$ref": "#/nowhere"}}), "leads nowhere"),
+        (small(paths={"/rank": {"$ref": "#/paths/~1rank"}}), "circle"),
+        (small(servers="https://a.example"), "not the shape"),
+        (small(servers=[{}]), "not the shape"),
+        (small(**bearer({"type": "apiKey", "in": "header", "name": "k"})), "'auth' is not HTTP bearer"),
+    ],
+)
+def test_a_document_that_cannot_be_served_is_refused_in_one_line(tmp_path, content, because):
+    path = written(tmp_path, content)
+
+    with pytest.raises(DocumentError) as caught:
+        read(path)
+
+    assert because in str(caught.value)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(DocumentError, match=r"missing\.yaml: No such file"):
+        read(tmp_path / "missing.yaml")
+
+
+def test_an_unknown_reading_names_the_known_ones():
+    with pytest.raises(DocumentError, match="no reading 'lenient'; there are: corrected, vendored"):
+        load("lenient")

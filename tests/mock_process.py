@@ -1,0 +1,63 @@
+"""The real command as a process, for tests of every room."""
+
+import os
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+COMMAND = Path(sys.executable).with_name("together-rerank-mock")
+READY = "together-rerank-mock listening on "
+
+
+def environment(**changes):
+    """The environment without anything that speaks to the mock or to Together's clients."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TOGETHER")}
+    return {**kept, **changes}
+
+
+class MockProcess:
+    """A running mock: its address, and what it wrote to stderr so far."""
+
+    def __init__(self, process, url):
+        self.process = process
+        self.url = url
+        self.port = int(url.rpartition(":")[2])
+        self.lines = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        self.lines.extend(iter(self.process.stderr.readline, ""))
+
+    def stop(self, signal_number, timeout=20):
+        """Send a signal; return the exit status once everything it wrote has been read."""
+        self.process.send_signal(signal_number)
+        status = self.process.wait(timeout)
+        self._reader.join(timeout)
+        return status
+
+
+def start(*arguments, **changes):
+    return subprocess.Popen(
+        [COMMAND, "serve", "--port", "0", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(**changes),
+    )
+
+
+@contextmanager
+def running(*arguments, **changes):
+    """Start a mock on a free port; kill it at the end."""
+    with start(*arguments, **changes) as process:
+        try:
+            line = process.stdout.readline()
+            if not line.startswith(READY):
+                process.kill()
+                raise RuntimeError(f"the mock did not start: {line}{process.stderr.read()}")
+            yield MockProcess(process, line.removeprefix(READY).strip())
+        finally:
+            process.kill()
