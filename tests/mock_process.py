@@ -35,8 +35,11 @@ class MockProcess:
         """Send a signal; return the exit status once everything it wrote has been read."""
         self.process.send_signal(signal_number)
         status = self.process.wait(timeout)
-        self._reader.join(timeout)
+        self.read_to_the_end()
         return status
+
+    def read_to_the_end(self):
+        self._reader.join(20)
 
 
 def start(*arguments, **changes):
@@ -53,11 +56,13 @@ def start(*arguments, **changes):
 def running(*arguments, **changes):
     """Start a mock on a free port; kill it at the end."""
     with start(*arguments, **changes) as process:
+        line = process.stdout.readline()
+        if not line.startswith(READY):
+            process.kill()
+            raise RuntimeError(f"the mock did not start: {line}{process.stderr.read()}")
+        mock = MockProcess(process, line.removeprefix(READY).strip())
         try:
-            line = process.stdout.readline()
-            if not line.startswith(READY):
-                process.kill()
-                raise RuntimeError(f"the mock did not start: {line}{process.stderr.read()}")
-            yield MockProcess(process, line.removeprefix(READY).strip())
+            yield mock
         finally:
             process.kill()
+            mock.read_to_the_end()

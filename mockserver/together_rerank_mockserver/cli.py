@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import click
+from click.core import ParameterSource
 
 from together_rerank_mockserver.settings import MAX_BODY, Settings
 
@@ -27,11 +28,23 @@ def main() -> NoReturn:
     try:
         sys.exit(commands.main(prog_name=PROGRAM, standalone_mode=False) or 0)
     except click.ClickException as fault:
-        _fail(fault.format_message())
+        _fail(fault.format_message() + _origin(fault))
     except (KeyboardInterrupt, click.Abort):
         sys.exit(0)
     except (OSError, ValueError) as fault:
         _fail(str(fault))
+
+
+def _origin(fault: click.ClickException) -> str:
+    """Name the environment variable that a bad value came from; click says the flag alone."""
+    option, context = getattr(fault, "param", None), getattr(fault, "ctx", None)
+    if (
+        option is None
+        or context is None
+        or context.get_parameter_source(option.name) is not ParameterSource.ENVIRONMENT
+    ):
+        return ""
+    return f" (from {option.envvar or f'{context.auto_envvar_prefix}_{option.name.upper()}'})"
 
 
 def _fail(message: str) -> NoReturn:
@@ -39,10 +52,13 @@ def _fail(message: str) -> NoReturn:
     sys.exit(2)
 
 
-@click.group(context_settings=_CONTEXT, no_args_is_help=False)
+@click.group(context_settings=_CONTEXT, invoke_without_command=True)
 @click.version_option(package_name="together-rerank-kit", prog_name=PROGRAM, message="%(prog)s %(version)s")
-def commands() -> None:
+@click.pass_context
+def commands(context: click.Context) -> None:
     """A mock of Together AI's POST /v1/rerank."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def _document_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -115,7 +131,7 @@ def wait(url: str, timeout: float) -> int:
     from together_rerank_mockserver.server import is_healthy
 
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or not _has_port(parts):
         raise click.BadParameter(f"'{url}' is not a URL like http://127.0.0.1:4010", param_hint="URL")
     deadline = time.monotonic() + timeout
     while not is_healthy(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"):
@@ -163,6 +179,13 @@ def spec(reading: str | None, spec: Path | None, overlay: Path | None) -> None:
         return
     content = _settings(reading, spec, overlay).document().content
     click.echo(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120), nl=False)
+
+
+def _has_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def _settings(reading: str | None, spec: Path | None, overlay: Path | None, **others: Any) -> Settings:

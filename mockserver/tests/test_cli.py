@@ -1,0 +1,153 @@
+"""The other commands: wait, explain, spec, and what they refuse."""
+
+import json
+import socket
+import subprocess
+
+import pytest
+
+import together_rerank_fixtures as fixtures
+from mock_process import COMMAND, environment, running
+from together_rerank_spec import load
+from together_rerank_spec.document import vendored_text
+from together_rerank_spec.yaml_text import parse
+
+
+def run(*arguments, stdin=b"", **changes):
+    return subprocess.run(
+        [COMMAND, *arguments], input=stdin, capture_output=True, env=environment(**changes), timeout=60
+    )
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_lists_the_commands(flag):
+    shown = run(flag)
+
+    assert shown.returncode == 0
+    for command in ("serve", "wait", "explain", "spec"):
+        assert f"  {command} " in shown.stdout.decode()
+
+
+def test_no_command_shows_them_too():
+    assert run().returncode == 0
+    assert run().stdout == run("--help").stdout
+
+
+def test_the_version():
+    assert run("--version").stdout.decode().startswith("together-rerank-mock 0.")
+
+
+def test_an_unknown_command_is_refused_in_one_line():
+    refused = run("sevre")
+
+    assert refused.returncode == 2
+    assert (
+        refused.stderr.decode() == "together-rerank-mock: No such command 'sevre'. Did you mean 'serve'?\n"
+        or b"sevre" in refused.stderr
+    )
+    assert refused.stderr.count(b"\n") == 1
+
+
+def test_wait_ends_when_the_mock_answers():
+    with running("-q") as mock:
+        assert run("wait", mock.url).returncode == 0
+        assert run("wait", f"{mock.url}/v1/").returncode == 0
+
+
+def test_wait_gives_up():
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+
+        waited = run("wait", url, "--timeout", "0.2")
+
+    assert waited.returncode == 1
+    assert waited.stderr.decode() == f"together-rerank-mock: nothing healthy at {url} within 0.2 s\n"
+
+
+@pytest.mark.parametrize("url", ["localhost:4010", "ftp://localhost", "http://", "http://localhost:abc", "4010"])
+def test_wait_refuses_what_is_no_url(url):
+    refused = run("wait", url)
+
+    assert refused.returncode == 2
+    assert b"is not a URL like http://127.0.0.1:4010" in refused.stderr
+    assert refused.stderr.count(b"\n") == 1
+
+
+REQUEST = {
+    "model": "m",
+    "query": "what animals live near peru",
+    "documents": ["A bear.", "Peru: an animal, near!", "live near peru"],
+}
+
+
+def test_explain_shows_a_table_best_first():
+    shown = run("explain", stdin=json.dumps(REQUEST).encode()).stdout.decode().splitlines()
+
+    assert shown[0].split() == ["index", "score", "words", "parts", "pairs", "document"]
+    assert [line.split()[0] for line in shown[1:]] == ["2", "1", "0"]
+    assert "live near peru" in shown[1]
+    assert "live+near" in shown[1]
+    assert "animals(ani,nim,ima,mal)" in shown[2]
+
+
+def test_explain_as_json_agrees_with_the_answer(tmp_path):
+    exchange = fixtures.get("success/document_example_scored")
+    path = tmp_path / "request.json"
+    path.write_bytes(exchange.request.content)
+
+    rows = json.loads(run("explain", path, "--json").stdout)
+
+    assert [(row["index"], row["score"]) for row in rows][:2] == [
+        (result["index"], result["relevance_score"]) for result in exchange.response.body["results"]
+    ]
+    assert rows[0]["text"] == exchange.response.body["results"][0]["document"]["text"]
+    assert set(rows[0]) == {"index", "score", "whole", "parts", "adjacent", "in_order", "text"}
+
+
+def test_explain_knows_rank_fields_and_huge_integers():
+    request = b'{"model":"m","query":"a b","rank_fields":["t"],"documents":[{"t":"a","n":99999999999999999999999},{"t":"b","x":"a b"}]}'
+
+    rows = json.loads(run("explain", "--json", stdin=request).stdout)
+
+    assert [row["whole"] for row in rows] == [["a"], ["b"]]
+    assert "99999999999999999999999" in rows[0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("stdin", "because"),
+    [(b"", "no body"), (b"{", "not JSON"), (b'{"model":"m","query":"q"}', "`/documents` is missing")],
+)
+def test_explain_refuses_what_the_mock_would(stdin, because):
+    refused = run("explain", stdin=stdin)
+
+    assert refused.returncode == 2
+    assert because in refused.stderr.decode()
+    assert refused.stderr.count(b"\n") == 1
+
+
+def test_explain_refuses_a_file_that_is_not_there():
+    assert run("explain", "missing.json").returncode == 2
+
+
+def test_spec_prints_the_document():
+    assert run("spec", "--reading", "vendored").stdout == vendored_text()
+    assert parse(run("spec").stdout) == load("corrected").content
+
+
+def test_spec_prints_another_document_with_its_overlay(tmp_path):
+    (tmp_path / "spec.yaml").write_bytes(vendored_text())
+    (tmp_path / "overlay.yaml").write_text("overlay: 1.0.0\nactions: [{target: $.info, update: {title: Mine}}]")
+
+    shown = run("spec", "--spec", tmp_path / "spec.yaml", "--overlay", tmp_path / "overlay.yaml")
+
+    assert parse(shown.stdout)["info"]["title"] == "Mine"
+
+
+def test_an_overlay_that_does_not_fit_is_named(tmp_path):
+    (tmp_path / "spec.yaml").write_bytes(vendored_text())
+    (tmp_path / "overlay.yaml").write_text("overlay: 1.0.0\nactions: [{target: $.nowhere, update: {a: b}}]")
+
+    refused = run("spec", "--spec", tmp_path / "spec.yaml", "--overlay", tmp_path / "overlay.yaml")
+
+    assert refused.returncode == 2
+    assert b"overlay.yaml: action 1 of the overlay, $.nowhere" in refused.stderr

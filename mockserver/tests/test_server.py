@@ -1,0 +1,267 @@
+"""The command as a process: ready, refusing to start, stopping."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from mock_process import COMMAND, READY, environment, running, start
+
+KEY = {"Authorization": "Bearer key", "Content-Type": "application/json"}
+BODY = json.dumps({"model": "m", "query": "llama", "documents": ["panda", "llama"]})
+
+
+def post(mock, body=BODY, headers=KEY, path="/v1/rerank"):
+    connection = http.client.HTTPConnection("127.0.0.1", mock.port, timeout=20)
+    connection.request("POST", path, body, headers, encode_chunked="Transfer-Encoding" in headers)
+    response = connection.getresponse()
+    content = response.read()
+    connection.close()
+    return response.status, content
+
+
+def listens(port):
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def eventually(condition, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.01)
+
+
+def test_the_ready_line_comes_once_it_answers_and_names_the_port():
+    with running() as mock:
+        assert mock.url == f"http://127.0.0.1:{mock.port}"
+        assert mock.port != 0
+        assert post(mock)[0] == 200
+
+
+def test_stderr_says_how_to_point_a_client_at_it_and_what_was_asked():
+    with running("--model", "m") as mock:
+        post(mock)
+        post(mock, BODY.replace('"m"', '"other"'))
+        post(mock, headers={**KEY, "Authorization": "Bearer sk-secret"}, body="{")
+
+        assert mock.stop(signal.SIGTERM) == 0
+
+    log = "".join(mock.lines)
+    assert f"TOGETHER_BASE_URL={mock.url}" in log
+    assert "POST /v1/rerank 200 " in log
+    assert "POST /v1/rerank 404 " in log
+    assert "Unable to access model other" in log
+    assert "not JSON" in log
+    assert "sk-secret" not in log
+    assert "Traceback" not in log
+
+
+def test_quiet_is_quiet():
+    with running("--quiet") as mock:
+        post(mock)
+        mock.stop(signal.SIGTERM)
+
+    assert mock.lines == []
+
+
+def test_json_lines_and_the_ready_file(tmp_path):
+    ready_file = tmp_path / "ready"
+    process = start("--log-format", "json", "--ready-file", ready_file)
+    with process:
+        ready = json.loads(process.stdout.readline())
+
+        assert ready["event"] == "ready"
+        assert ready["url"] == f"http://127.0.0.1:{ready['port']}"
+        assert ready["pid"] == process.pid
+        assert ready_file.read_text() == f"{ready['url']}\n"
+        assert list(tmp_path.iterdir()) == [ready_file]
+
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def begin(mock, length, sent=b"", path="/rerank"):
+    """Send the head of a request and some of its body; the application now waits for the rest."""
+    client = socket.create_connection(("127.0.0.1", mock.port), timeout=20)
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\nContent-Type: application/json\r\n"
+    client.sendall(f"{head}Content-Length: {length}\r\n\r\n".encode() + sent)
+    return client
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_finishes_what_is_in_flight_and_exits_zero(stop):
+    content = BODY.encode()
+    with running() as mock, begin(mock, len(content), content[:10]) as client:
+        time.sleep(0.3)
+        mock.process.send_signal(stop)
+        time.sleep(0.3)
+        client.sendall(content[10:])
+
+        assert client.recv(100).startswith(b"HTTP/1.1 200")
+        assert mock.process.wait(10) == 0
+        assert not listens(mock.port)
+
+
+def test_what_never_ends_is_cut_after_five_seconds():
+    with running() as mock, begin(mock, 9):
+        time.sleep(0.3)
+        began = time.monotonic()
+
+        assert mock.stop(signal.SIGTERM) == 0
+        assert 4 < time.monotonic() - began < 8
+
+
+def test_a_killed_parent_leaves_nobody_behind():
+    with running() as mock:
+        mock.process.kill()
+        mock.process.wait(10)
+
+        eventually(lambda: not listens(mock.port))
+
+
+def test_a_body_over_the_limit_is_refused_before_it_is_sent():
+    with running("--max-body", 1_000) as mock, begin(mock, 1_001, b"x") as client:
+        assert client.recv(100).startswith(b"HTTP/1.1 413")
+
+        chunked = iter([b"x" * 600, b"x" * 600])
+        assert post(mock, chunked, {**KEY, "Transfer-Encoding": "chunked"})[0] == 413
+        assert post(mock, iter([BODY.encode()]), {**KEY, "Transfer-Encoding": "chunked"})[0] == 200
+
+
+def test_a_half_sent_request_does_not_hold_up_others():
+    with running() as mock, contextlib.ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(begin(mock, 9))
+
+        assert post(mock)[0] == 200
+
+
+@pytest.mark.parametrize("path", ["//v1/rerank", "/v1//rerank", "/v1/rerank/", "/v1/v1/rerank", "/%ff", "*"])
+def test_a_path_is_taken_as_it_comes(path):
+    with running("-q") as mock, begin(mock, 0, path=path) as client:
+        assert client.recv(100).startswith(b"HTTP/1.1 404")
+
+
+def test_a_log_that_nobody_reads_does_not_hold_up_the_server():
+    with start() as process:
+        url = process.stdout.readline().removeprefix(READY).strip()
+        connection = http.client.HTTPConnection("127.0.0.1", int(url.rpartition(":")[2]), timeout=20)
+        for _ in range(3_000):
+            connection.request("POST", "/rerank", BODY, KEY)
+            assert connection.getresponse().read()
+        connection.close()
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def test_the_same_requests_get_the_same_answers_however_they_interleave():
+    bodies = [BODY.replace("panda", f"panda{n % 5}") for n in range(100)]
+    answers = []
+    for shuffled in (bodies, bodies[::-1]):
+        with running("-q") as mock:
+            got = []
+            threads = [threading.Thread(target=lambda b=b, g=got, m=mock: g.append(post(m, b))) for b in shuffled]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            answers.append(sorted(got))
+
+    assert answers[0] == answers[1]
+    assert len(set(answers[0])) == 100
+
+
+def test_flags_can_be_set_by_the_environment():
+    changes = {
+        "API_KEY": "one two",
+        "MODEL": "m",
+        "MAX_BODY": "200",
+        "LOG_FORMAT": "text",
+        "QUIET": "1",
+        "READING": "vendored",
+    }
+    with running(**{f"TOGETHER_RERANK_MOCK_{name}": value for name, value in changes.items()}) as mock:
+        assert post(mock)[0] == 401
+        assert post(mock, headers={**KEY, "Authorization": "Bearer two"})[0] == 200
+        assert post(mock, headers={**KEY, "Authorization": "Bearer two"}, body=BODY.replace('"m"', '"x"'))[0] == 404
+        assert post(mock, headers={**KEY, "Authorization": "Bearer two"}, body=BODY.ljust(201))[0] == 413
+        mock.stop(signal.SIGTERM)
+
+    assert mock.lines == []
+
+
+def fails(*arguments, **changes):
+    with start(*arguments, **changes) as process:
+        output, errors = process.communicate(timeout=20)
+    return process.returncode, output, errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "because"),
+    [
+        (["--port", "99999"], "99999 is not in the range 0<=x<=65535"),
+        (["--prot", "1"], "No such option"),
+        (["--reading", "lenient"], "'lenient' is not one of 'corrected', 'vendored'"),
+        (["--max-body", "0"], "--max-body"),
+        (["--api-key", ""], "a key cannot be empty"),
+        (["--host", "256.1.1.1"], "cannot listen on 256.1.1.1:"),
+        (["--host", "192.0.2.1"], "cannot listen on 192.0.2.1:"),
+        (["--spec", "missing.yaml"], "'missing.yaml' does not exist"),
+        (["--overlay", "pyproject.toml"], "--overlay belongs to --spec"),
+        (["--spec", "pyproject.toml", "--reading", "vendored"], "--reading is of the vendored document"),
+        (["--spec", "pyproject.toml"], "pyproject.toml: "),
+        (["--ready-file", "missing/ready"], "cannot write missing/"),
+        (["extra"], "unexpected extra argument"),
+    ],
+)
+def test_a_start_that_fails_says_why_in_one_line(arguments, because):
+    status, output, errors = fails(*arguments)
+
+    assert status == 2
+    assert output == ""
+    assert because in errors
+    assert errors.count("\n") == 1
+
+
+def test_a_bad_environment_variable_is_named():
+    status, _, errors = fails("--host", "127.0.0.1", TOGETHER_RERANK_MOCK_MAX_BODY="many")
+
+    assert status == 2
+    assert "TOGETHER_RERANK_MOCK_MAX_BODY" in errors
+
+
+def test_a_taken_port_is_said_and_not_shared():
+    with running() as mock:
+        status, _, errors = fails("--port", mock.port)
+
+        assert status == 2
+        assert f"cannot listen on 127.0.0.1:{mock.port}" in errors
+        assert errors.count("\n") == 1
+        assert post(mock)[0] == 200
+
+
+def test_ipv6_is_served_too():
+    process = start("--host", "::1")
+    with process:
+        url = process.stdout.readline().removeprefix(READY).strip()
+        connection = http.client.HTTPConnection("::1", int(url.rpartition(":")[2]), timeout=10)
+        connection.request("GET", "/health")
+
+        assert url.startswith("http://[::1]:")
+        assert connection.getresponse().status == 200
+        connection.close()
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def test_the_command_is_where_the_tests_look_for_it():
+    assert os.access(COMMAND, os.X_OK)
+    assert "TOGETHER_API_KEY" not in environment()
