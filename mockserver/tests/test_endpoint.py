@@ -150,14 +150,16 @@ def test_huge_integers_come_back_unchanged():
         ("Bearer ", "missing_api_key"),
         ("Basic key", "missing_api_key"),
         ("key", "missing_api_key"),
-        ("Bearer a b", "missing_api_key"),
+        ("Bearer\tone", "missing_api_key"),
+        ("Bearer one two", "invalid_api_key"),
+        ("Bearer My API Key", None),
         ("Bearer wrong", "invalid_api_key"),
         ("Bearer one ", None),
         ("bearer two", None),
     ],
 )
 def test_a_key_is_asked_for(header, code):
-    endpoint = Endpoint(load(), api_keys=["one", "two"])
+    endpoint = Endpoint(load(), api_keys=["one", "two", "My API Key"])
     headers = {"Content-Type": "application/json", **({} if header is None else {"Authorization": header})}
 
     reply, answer = send(body(), endpoint, headers)

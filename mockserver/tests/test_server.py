@@ -144,7 +144,7 @@ def test_a_half_sent_request_does_not_hold_up_others():
         assert post(mock)[0] == 200
 
 
-@pytest.mark.parametrize("path", ["//v1/rerank", "/v1//rerank", "/v1/rerank/", "/v1/v1/rerank", "/%ff", "*"])
+@pytest.mark.parametrize("path", ["/v1//rerank", "/v1/rerank/", "/v1/v1/rerank", "/%ff", "*"])
 def test_a_path_is_taken_as_it_comes(path):
     with running("-q") as mock, begin(mock, 0, path=path) as client:
         assert client.recv(100).startswith(b"HTTP/1.1 404")

@@ -23,7 +23,8 @@ from together_rerank_spec import Document, DocumentError, Validator
 from together_rerank_spec.validation import SchemaError
 
 _NEEDED = {"model": str, "query": str, "documents": list}
-_BEARER = re.compile(r"bearer +(\S+)\s*", re.IGNORECASE)
+# Anything that is not blank is a key: "My API Key" is what the tests of Together's own SDK send.
+_BEARER = re.compile(r"bearer +(\S.*?)\s*", re.IGNORECASE | re.DOTALL)
 
 
 class Headers(Protocol):

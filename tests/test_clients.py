@@ -1,0 +1,177 @@
+"""Unmodified clients get a correctly ranked answer from a running mock."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from mock_process import environment, running
+
+CLIENTS = Path(sys.prefix, "clients")
+QUERY = "What animals can I find near Peru?"
+DOCUMENTS = ["The giant panda is a bear of China.", "The llama is an animal that lives near Peru.", "The sun."]
+MODEL = "Salesforce/Llama-Rank-v1"
+
+
+@pytest.fixture(scope="module")
+def mock():
+    with running("--api-key", "test-key", "--model", MODEL) as mock:
+        yield mock
+
+
+def check(results):
+    assert [result.index for result in results] == [1, 0]
+    assert results[0].relevance_score > results[1].relevance_score > 0
+
+
+def test_together_3(mock):
+    from together import Together
+
+    with Together(base_url=mock.url, api_key="test-key", _strict_response_validation=True) as client:
+        answer = client.rerank.create(model=MODEL, query=QUERY, documents=DOCUMENTS, top_n=2, return_documents=True)
+
+    check(answer.results)
+    assert answer.results[0].document.text == DOCUMENTS[1]
+    assert answer.model == MODEL
+    assert answer.object == "rerank"
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens > 0
+
+
+def test_together_3_by_environment_alone(mock):
+    program = (
+        "from together import Together\n"
+        f"answer = Together().rerank.create(model={MODEL!r}, query={QUERY!r}, documents={DOCUMENTS!r}, top_n=2)\n"
+        "print([result.index for result in answer.results])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment(TOGETHER_BASE_URL=mock.url, TOGETHER_API_KEY="test-key"),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert ran.stdout.strip() == "[1, 0]", ran.stderr
+
+
+def test_together_3_async(mock):
+    from together import AsyncTogether
+
+    async def ask():
+        async with AsyncTogether(base_url=mock.url, api_key="test-key") as client:
+            create = client.rerank.create
+            return await asyncio.gather(
+                *(create(model=MODEL, query=QUERY, documents=DOCUMENTS, top_n=2) for _ in range(20))
+            )
+
+    answers = asyncio.run(ask())
+
+    for answer in answers:
+        check(answer.results)
+    assert len({answer.id for answer in answers}) == 20
+
+
+def test_together_3_raises_its_own_errors(mock):
+    import together
+
+    with together.Together(base_url=mock.url, api_key="wrong", max_retries=0) as client:
+        with pytest.raises(together.AuthenticationError, match="Invalid API key provided"):
+            client.rerank.create(model=MODEL, query=QUERY, documents=DOCUMENTS)
+        with pytest.raises(together.NotFoundError, match="Unable to access model other"):
+            client.with_options(api_key="test-key").rerank.create(model="other", query=QUERY, documents=DOCUMENTS)
+        with pytest.raises(together.BadRequestError, match="must have at least 1 item"):
+            client.with_options(api_key="test-key").rerank.create(model=MODEL, query=QUERY, documents=[])
+
+
+def test_together_3_with_v1_in_its_base_url_is_told_what_is_wrong(mock):
+    import together
+
+    with (
+        together.Together(base_url=f"{mock.url}/v1", api_key="test-key") as client,
+        pytest.raises(together.NotFoundError, match="base URL already ends in /v1"),
+    ):
+        client.rerank.create(model=MODEL, query=QUERY, documents=DOCUMENTS)
+
+
+def test_the_rerank_tests_that_together_ships():
+    source = CLIENTS / "together-sdk"
+    assert (source / "tests/api_resources/test_rerank.py").is_file(), "not set up: run make test"
+    with running() as any_key:
+        ran = subprocess.run(
+            [sys.executable, "-m", "pytest", "-n", "0", "-q", "tests/api_resources/test_rerank.py"],
+            cwd=source,
+            env=environment(TEST_API_BASE_URL=any_key.url),
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    assert "20 passed" in ran.stdout.splitlines()[-1], ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("suffix", ["", "/v1"])
+def test_together_1(mock, suffix):
+    python = CLIENTS / "together-1/bin/python"
+    assert os.access(python, os.X_OK), "not set up: run make test"
+    program = (
+        "import json, together\nfrom importlib.metadata import version\n"
+        f"client = together.Together(base_url={mock.url + suffix!r}, api_key='test-key')\n"
+        f"answer = client.rerank.create(model={MODEL!r}, query={QUERY!r}, documents={DOCUMENTS!r}, top_n=2, "
+        "return_documents=True)\n"
+        "print(version('together'), json.dumps([[r.index, r.relevance_score, r.document] for r in answer.results]))"
+    )
+    ran = subprocess.run(
+        [python, "-c", program], env=environment(), check=False, capture_output=True, text=True, timeout=60
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    version, results = ran.stdout.split(" ", 1)
+    assert version == "1.5.35"
+    assert [(index, document) for index, _, document in json.loads(results)] == [
+        (1, {"text": DOCUMENTS[1]}),
+        (0, {"text": DOCUMENTS[0]}),
+    ]
+
+
+@pytest.mark.filterwarnings("default")  # litellm's own
+@pytest.mark.parametrize("suffix", ["", "/v1"])
+def test_litellm(mock, suffix):
+    program = (
+        "import json, litellm\n"
+        f"answer = litellm.rerank(model='together_ai/{MODEL}', query={QUERY!r}, documents={DOCUMENTS!r}, top_n=2, "
+        f"api_key='test-key', api_base={mock.url + suffix!r})\n"
+        "print(json.dumps(answer.results))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment(LITELLM_LOCAL_MODEL_COST_MAP="True"),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    results = json.loads(ran.stdout.splitlines()[-1])
+    assert [(result["index"], result["document"]["text"]) for result in results] == [
+        (1, DOCUMENTS[1]),
+        (0, DOCUMENTS[0]),
+    ]
+
+
+def test_httpx(mock):
+    body = {"model": MODEL, "query": QUERY, "documents": DOCUMENTS, "return_documents": False, "top_n": 2}
+
+    with httpx.Client(base_url=mock.url, headers={"Authorization": "Bearer test-key"}) as client:
+        answers = [client.post("/v1/rerank", json=body) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert [(result["index"], result["document"]) for result in answers[0].json()["results"]] == [(1, {}), (0, {})]
+    assert len({answer.json()["id"] for answer in answers}) == 3
