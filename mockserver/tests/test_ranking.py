@@ -19,7 +19,7 @@ sentences = st.lists(vocabulary, max_size=8).map(" ".join)
 
 
 def score(query, text):
-    return Query(query).score(text)
+    return Query(query).scores([text])[0]
 
 
 @given(texts | sentences, st.lists(texts | sentences))
@@ -42,7 +42,19 @@ def test_a_score_does_not_depend_on_the_neighbours(query, others, text):
 def test_a_score_does_not_depend_on_how_much_else_is_searched():
     query, text = "What animals live near Peru?", "An animal that lives near Peru."
 
-    assert rank(query, [text])[0].score == rank(query, [text, "x" * 100_000])[0].score
+    alone = rank(query, [text])[0].score
+
+    assert rank(query, [text, "x" * 100_000])[0].score == alone
+    assert [ranked.score for ranked in rank(query, [text] * 20_000)] == [alone] * 20_000
+
+
+@pytest.mark.parametrize(
+    "texts", [["near", "peru"], ["near", "\u0301 peru"], ["東", "京"], ["pe", "ru"], ["", "near", ""]]
+)
+def test_nothing_is_matched_across_two_documents(texts):
+    together = sorted((ranked.index, ranked.score) for ranked in rank("near peru 東京", texts))
+
+    assert together == [(index, score("near peru 東京", text)) for index, text in enumerate(texts)]
 
 
 @given(st.lists(sentences, min_size=1))
@@ -184,7 +196,7 @@ def calls(query, text):
         count += event in ("call", "c_call")
 
     sys.setprofile(profile)
-    wanted.score(text)
+    wanted.scores([text])
     sys.setprofile(None)
     return count
 
