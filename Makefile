@@ -7,16 +7,17 @@ SOURCES := fixtures mockserver spec tests benchmarks
 TOGETHER_SDK := $(VENV)/clients/together-sdk
 TOGETHER_1 := $(VENV)/clients/together-1
 
-.PHONY: help serve test check format matrix dist bench lock clean
+.PHONY: help serve test check format matrix fixtures dist bench lock clean
 
 help:
-	@echo 'serve   set everything up and start the mock'
-	@echo 'test    set everything up and run the tests'
-	@echo 'check   format, lint, types, arrows between the rooms, the wheel as others will use it'
-	@echo 'matrix  the tests on every Python from 3.11 to 3.13 that this machine has'
-	@echo 'dist    build the wheel and the source distribution'
-	@echo 'bench   measure the mock; needs wrk'
-	@echo 'lock    bring the pinned requirements up to date; needs uv'
+	@echo 'serve     set everything up and start the mock'
+	@echo 'test      set everything up and run the tests'
+	@echo 'check     format, lint, types, arrows between the rooms, the wheel as others will use it'
+	@echo 'matrix    the tests on every Python from 3.11 to 3.13 that this machine has'
+	@echo 'fixtures  write the answers of the mock into the exchanges'
+	@echo 'dist      build the wheel and the source distribution'
+	@echo 'bench     measure the mock; needs wrk'
+	@echo 'lock      bring the pinned requirements up to date; needs uv'
 
 serve: $(VENV)/base.stamp
 	@$(BIN)/together-rerank-mock serve
@@ -42,7 +43,10 @@ matrix:
 	    if $$python -c '' >/dev/null 2>&1; then \
 	      echo "== Python $$version: $$python"; found=yes; \
 	      $(MAKE) --no-print-directory test PYTHON=$$python VENV=build/matrix/$$version || exit 1; break; \
-	    fi; done; done; test -n "$$found" || { echo 'no Python from 3.11 to 3.13 found' >&2; exit 1; }
+	    fi; done; done; test -n "$$found" || { echo 'no        Python from 3.11 to 3.13 found' >&2; exit 1; }
+
+fixtures: $(VENV)/dev.stamp
+	$(BIN)/python fixtures/refresh.py
 
 dist: $(VENV)/dev.stamp
 	rm -rf dist

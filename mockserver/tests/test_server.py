@@ -119,6 +119,16 @@ def test_what_never_ends_is_cut_after_five_seconds():
         assert 4 < time.monotonic() - began < 8
 
 
+@pytest.mark.parametrize("attempt", range(5))
+def test_signals_in_a_row_stop_it_as_one_does(attempt):
+    with running("-q") as mock:
+        for _ in range(20):
+            mock.process.send_signal((signal.SIGTERM, signal.SIGINT)[attempt % 2])
+            time.sleep(0.0005 * attempt)
+
+        assert mock.process.wait(4) == 0
+
+
 def test_a_killed_parent_leaves_nobody_behind():
     with running() as mock:
         mock.process.kill()

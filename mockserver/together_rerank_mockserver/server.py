@@ -79,12 +79,29 @@ def serve(settings: Settings, *, host: str, port: int, announcement: Announcemen
             log_enabled=False,
             workers_kill_timeout=STOP_S,
         )
+        server.on_startup(partial(_stop_at_a_signal, server.signal_handler_interrupt))
         url = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
         try:
             server.serve(target_loader=partial(_load, settings, url, announcement), wrap_loader=False)
         finally:
             if announcement.ready_file:
                 announcement.ready_file.unlink(missing_ok=True)
+
+
+def _stop_at_a_signal(stop: Callable[[], None]) -> None:
+    """Have the first SIGINT or SIGTERM call *stop*, and let those after it pass.
+
+    Granian's own handler takes a lock that the interrupted thread may hold: of two signals in a row (make passes
+    on what the terminal has sent already) the second would block for ever. A thread of its own only waits.
+    """
+
+    def handle(_signal: int, _frame: object) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)
+        threading.Thread(target=stop).start()
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, handle)
 
 
 def reserve(host: str, port: int) -> socket.socket:

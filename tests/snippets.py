@@ -1,0 +1,41 @@
+"""The fenced blocks of the README, each with the output printed below it, if any."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+_BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+PORT = "4010"
+
+
+@dataclass(frozen=True)
+class Snippet:
+    language: str
+    text: str
+    output: str | None
+
+    @property
+    def first_line(self):
+        return self.text.splitlines()[0]
+
+    def at(self, port):
+        """The text, with the port of the README exchanged for a free one."""
+        assert PORT in self.text, "the port is gone from the snippet"
+        return self.text.replace(PORT, str(port))
+
+
+def snippets():
+    blocks = [(match["language"], match["text"]) for match in _BLOCK.finditer((ROOT / "README.md").read_text())]
+    following = [*blocks[1:], (None, None)]
+    return [
+        Snippet(language, text, after if kind == "output" else None)
+        for (language, text), (kind, after) in zip(blocks, following, strict=True)
+        if language != "output"
+    ]
+
+
+def snippet(beginning):
+    """The one snippet that begins so."""
+    (found,) = [each for each in snippets() if each.text.startswith(beginning)]
+    return found

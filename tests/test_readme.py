@@ -1,0 +1,135 @@
+"""What the README shows is what happens."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mock_process import COMMAND, READY, environment, running
+from snippets import ROOT, snippet, snippets
+from together_rerank_mockserver import cli
+
+README = (ROOT / "README.md").read_text()
+# Which test runs the snippet that begins so; the last three are run with the wheel, by `make check`.
+RUN = {
+    "make serve": "test_make_serve",
+    "make test": "test_make_test",
+    "curl": "test_a_shell_snippet",
+    "from together import": "test_a_python_snippet",
+    "together-rerank-mock listening": "test_the_ready_line",
+    "score = min": "test_the_formula",
+    "together-rerank-mock explain": "test_a_shell_snippet",
+    "import together_rerank_fixtures": "test_a_python_snippet",
+    "pip install dist/": "tests/wheel",
+    'pip install "together-rerank-kit @': "tests/wheel",
+    "jobs:": "tests/wheel",
+}
+
+
+def shell(text):
+    path = f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"
+    command = ["bash", "-euo", "pipefail", "-c", text]
+    return subprocess.run(command, env=environment(PATH=path), check=False, capture_output=True, text=True, timeout=60)
+
+
+def test_every_snippet_is_run_by_a_test():
+    for each in snippets():
+        assert [start for start in RUN if each.text.startswith(start)], f"nothing runs: {each.first_line}"
+
+
+@pytest.mark.parametrize("beginning", ["curl", "together-rerank-mock explain"])
+def test_a_shell_snippet_prints_what_is_printed_below_it(beginning):
+    shown = snippet(beginning)
+
+    with running("-q") as mock:
+        ran = shell(shown.at(mock.port) if beginning == "curl" else shown.text)
+
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.strip() == shown.output.strip()
+
+
+@pytest.mark.parametrize("beginning", ["from together import", "import together_rerank_fixtures"])
+def test_a_python_snippet_prints_what_is_printed_below_it(beginning):
+    shown = snippet(beginning)
+
+    with running("-q") as mock:
+        program = shown.at(mock.port) if beginning.startswith("from") else shown.text
+        command = [sys.executable, "-c", program]
+        ran = subprocess.run(command, env=environment(), check=False, capture_output=True, text=True, timeout=60)
+
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout == shown.output
+
+
+def test_make_serve_serves(tmp_path):
+    text = snippet("make serve").text.replace("make serve", f"exec make VENV={sys.prefix} serve")
+    settings = environment(TOGETHER_RERANK_MOCK_PORT="0", TOGETHER_RERANK_MOCK_READY_FILE=str(tmp_path / "ready"))
+    command = ["bash", "-c", text]
+    with subprocess.Popen(  # a group of its own, for make and the mock are stopped as a terminal does it
+        command,
+        cwd=ROOT,
+        env=settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        line = next(line for line in process.stdout if line.startswith(READY))
+        url = line.removeprefix(READY).strip()
+        answered = subprocess.run([COMMAND, "wait", url], check=False).returncode
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(20)
+
+    assert answered == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_make_test_runs_these_tests():
+    assert snippet("make test").text.split()[:2] == ["make", "test"]
+    planned = subprocess.run(["make", "-n", "test"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+    assert "-m pytest" in planned
+
+
+def test_the_ready_line_is_the_one_shown():
+    shown = snippet("together-rerank-mock listening")
+
+    with running("-q") as mock:
+        assert shown.at(mock.port).strip() == f"{READY}{mock.url}"
+
+
+def test_the_json_ready_line_has_the_fields_shown():
+    shown = next(part for part in README.split("`") if part.startswith('{"event": "ready"'))
+
+    assert list(json.loads(shown)) == ["event", "url", "port", "pid"]
+
+
+def test_the_formula_is_the_one_of_the_code():
+    from together_rerank_mockserver import ranking
+
+    flat = " ".join(snippet("score = min").text.split())
+    weights = (ranking.WHOLE, ranking.PART, ranking.ADJACENT, ranking.IN_ORDER)
+
+    assert [f"{weight:g} x" in flat for weight in weights] == [True] * 4
+    assert "score = min(1, points(document) / points(query))" in ranking.__doc__
+
+
+def test_every_flag_is_listed_with_its_default():
+    rows = [line for line in README.splitlines() if line.startswith("| `-")]
+
+    assert len(rows) == len(cli.serve.params)
+    for option in cli.serve.params:
+        (row,) = [row for row in rows if re.search(rf"`{option.opts[-1]}[` ]", row.split("|")[1])]
+        if isinstance(option.default, str | int) and option.default and not option.is_flag:
+            assert row.rstrip(" |").endswith(f"`{option.default}`") or str(option.default) in row
+
+
+def test_the_files_that_it_names_are_there():
+    for path in ("spec/together_rerank_spec/openapi.yaml", "fixtures/together_rerank_fixtures/exchanges/"):
+        assert path in README
+        assert Path(ROOT, path).exists()

@@ -1,0 +1,41 @@
+"""What the repository keeps of itself."""
+
+import re
+import subprocess
+import tomllib
+
+from snippets import ROOT
+
+LONGEST_MODULE = 300
+
+
+def tracked(*patterns):
+    listed = subprocess.run(["git", "ls-files", *patterns], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return [ROOT / path for path in listed.splitlines()]
+
+
+def test_no_module_is_too_long_to_read():
+    too_long = [path.name for path in tracked("*.py") if len(path.read_text().splitlines()) > LONGEST_MODULE]
+
+    assert too_long == []
+
+
+def test_every_module_says_what_it_is_for():
+    assert [path.name for path in tracked("*.py") if not path.read_text().startswith('"""')] == []
+
+
+def test_requirements_are_pinned_with_hashes_and_name_no_address():
+    locks = tracked("requirements/*.txt")
+
+    assert len(locks) == 4
+    for lock in locks:
+        text = lock.read_text()
+        assert "://" not in text
+        for entry in re.split(r"\n(?=[a-z])", text.replace("\\\n", "")):
+            assert re.match(r"[a-z0-9._-]+==\S+.* --hash=sha256:[0-9a-f]{64}", entry), entry[:80]
+
+
+def test_the_changelog_knows_the_version():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+    assert f"\n## {version}" in (ROOT / "CHANGELOG.md").read_text()

@@ -1,0 +1,152 @@
+"""The wheel as others will use it: its files, beside hostile folders, under the whole suite. Run by `make check`."""
+
+import http.client
+import json
+import os
+import site
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mock_process import READY, environment
+from snippets import ROOT, snippet
+
+ROOMS = ("fixtures", "mockserver", "spec")
+(WHEEL,) = ROOT.glob("dist/*.whl")
+
+
+def run(*command, cwd=ROOT, timeout=300, **changes):
+    ran = subprocess.run(
+        command, cwd=cwd, env=environment(**changes), check=False, capture_output=True, text=True, timeout=timeout
+    )
+    assert ran.returncode == 0, f"{ran.stdout[-4_000:]}\n{ran.stderr[-4_000:]}"
+    return ran.stdout
+
+
+def virtual(folder):
+    run(sys.executable, "-m", "venv", folder)
+    return folder / "bin"
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory):
+    """The wheel with its dependencies alone, as the README installs it."""
+    bin_folder = virtual(tmp_path_factory.mktemp("installed"))
+    run(bin_folder / "python", "-m", "pip", "install", "-q", "--require-hashes", "-r", "requirements/base.txt")
+    run("bash", "-c", snippet("pip install dist/").text, PATH=f"{bin_folder}{os.pathsep}{os.environ['PATH']}")
+    return bin_folder
+
+
+@pytest.fixture(scope="session")
+def tools(tmp_path_factory):
+    """The wheel beside the tools of this environment; its editable installation is not seen from there."""
+    folder = tmp_path_factory.mktemp("tools")
+    bin_folder = virtual(folder)
+    run(bin_folder / "python", "-m", "pip", "install", "-q", "--no-deps", WHEEL)
+    (target,) = folder.glob("lib/python*/site-packages")
+    (target / "tools.pth").write_text(f"{site.getsitepackages()[0]}\n")
+    (folder / "clients").symlink_to(Path(sys.prefix, "clients"))
+    return bin_folder
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    """A project whose folders have the names of the kit's, and which fails when they are imported."""
+    for name in (*ROOMS, "contract_tests", "benchmarks", "tests"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise RuntimeError('the folder of the project was imported')\n")
+    return tmp_path
+
+
+def test_the_wheel_holds_the_packages_and_nothing_else():
+    listed = run("git", "ls-files", *(f"{room}/together_rerank_{room}" for room in ROOMS)).split()
+    packaged = {path.partition("/")[2] for path in listed}
+
+    with zipfile.ZipFile(WHEEL) as wheel:
+        names = set(wheel.namelist())
+    metadata = {name.partition("/")[2] for name in names if ".dist-info/" in name}
+
+    assert {name for name in names if ".dist-info/" not in name} == packaged
+    assert metadata == {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
+
+
+def test_the_installed_wheel_serves_in_a_hostile_project(installed, hostile):
+    command = [installed / "together-rerank-mock", "serve", "-p", "0", "-q"]
+    settings = environment(PYTHONPATH=str(hostile))
+    with subprocess.Popen(command, cwd=hostile, env=settings, stdout=subprocess.PIPE, text=True) as process:
+        url = process.stdout.readline().removeprefix(READY).strip()
+        connection = http.client.HTTPConnection("127.0.0.1", int(url.rpartition(":")[2]), timeout=20)
+        body = json.dumps({"model": "m", "query": "llama", "documents": ["panda", "llama"]})
+        connection.request(
+            "POST", "/v1/rerank", body, {"Authorization": "Bearer k", "Content-Type": "application/json"}
+        )
+        answer = json.load(connection.getresponse())
+        connection.close()
+        process.terminate()
+        assert process.wait(20) == 0
+
+    assert [result["index"] for result in answer["results"]] == [1, 0]
+
+
+def test_every_module_of_the_wheel_is_imported_with_its_dependencies_alone(installed, hostile):
+    modules = [
+        name.removesuffix(".py").replace("/", ".") for name in zipfile.ZipFile(WHEEL).namelist() if name.endswith(".py")
+    ]
+    wanted = [
+        name.removesuffix(".__init__") for name in modules if not name.endswith(".strategies")
+    ]  # needs Hypothesis
+
+    run(installed / "python", "-c", f"import {', '.join(wanted)}", cwd=hostile)
+
+    assert len(wanted) > 15
+
+
+def test_it_installs_from_a_git_url(tmp_path):
+    bin_folder = virtual(tmp_path / "from-git")
+    text = snippet('pip install "together-rerank-kit @').text
+    assert "https://git.example.com/together-rerank-kit.git" in text
+    text = text.replace("https://git.example.com/together-rerank-kit.git", f"file://{ROOT}")
+
+    run("bash", "-c", text, PATH=f"{bin_folder}{os.pathsep}{os.environ['PATH']}")
+
+    assert run(bin_folder / "together-rerank-mock", "--version").startswith("together-rerank-mock 0.")
+
+
+def test_the_ci_snippet_runs_a_projects_tests_against_the_mock(tools, tmp_path):
+    (tmp_path / "test_search.py").write_text(
+        "from together import Together\n\n\n"
+        "def test_search():\n"
+        "    with Together() as client:\n"
+        "        answer = client.rerank.create(model='m', query='llama', documents=['panda', 'llama'])\n"
+        "    assert [result.index for result in answer.results] == [1, 0]\n"
+    )
+    (script,) = [step["run"] for step in yaml.safe_load(snippet("jobs:").text)["jobs"]["test"]["steps"]]
+    port = free_port()
+    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+
+    output = run(
+        "bash", "-euc", f"trap 'kill $(jobs -p)' EXIT\n{script.replace('4010', str(port))}", cwd=tmp_path, PATH=path
+    )
+
+    assert "1 passed" in output
+
+
+def free_port():
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def test_the_suite_passes_against_the_installed_wheel(tools):
+    where = run(tools / "python", "-c", "import together_rerank_mockserver as m; print(m.__file__)", cwd="/")
+    assert str(ROOT) not in where
+
+    suites = [f"{room}/tests" for room in ROOMS]
+    output = run(tools / "python", "-m", "pytest", "-q", *suites, "tests/test_exchanges.py", timeout=600)
+
+    assert " passed" in output.splitlines()[-1]
