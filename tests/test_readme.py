@@ -26,7 +26,7 @@ RUN = {
     "together-rerank-mock explain": "test_a_shell_snippet",
     "import together_rerank_fixtures": "test_a_python_snippet",
     "pip install dist/": "tests/wheel",
-    'pip install "together-rerank-kit @': "tests/wheel",
+    'pip install "git+': "tests/wheel",
     "jobs:": "tests/wheel",
 }
 

@@ -107,7 +107,7 @@ def test_every_module_of_the_wheel_is_imported_with_its_dependencies_alone(insta
 
 def test_it_installs_from_a_git_url(tmp_path):
     bin_folder = virtual(tmp_path / "from-git")
-    text = snippet('pip install "together-rerank-kit @').text
+    text = snippet('pip install "git+').text
     assert "https://git.example.com/together-rerank-kit.git" in text
     text = text.replace("https://git.example.com/together-rerank-kit.git", f"file://{ROOT}")
 
