@@ -73,6 +73,14 @@ def test_wait_refuses_what_is_no_url(url):
     assert refused.stderr.count(b"\n") == 1
 
 
+@pytest.mark.parametrize("timeout", ["nan", "inf", "-1", "30s"])
+def test_wait_refuses_what_is_no_time(timeout):
+    refused = run("wait", "http://127.0.0.1:9", "--timeout", timeout)
+
+    assert refused.returncode == 2
+    assert b"--timeout" in refused.stderr
+
+
 REQUEST = {
     "model": "m",
     "query": "what animals live near peru",

@@ -279,12 +279,22 @@ def changed(**places):
             "text is missing",
         ),
         (changed(ErrorData__required=["detail"]), r"status 400 .*/detail is missing"),
+        (changed(RerankRequest__properties={"model": {}, "search": {}, "documents": {}}), "/query is not a field"),
+        (changed(RerankRequest__properties__documents={"type": "object"}), "/documents must be an object"),
         (changed(RerankRequest={"$ref": "https://example.com/x"}), "leads out of the document"),
     ],
 )
 def test_a_document_that_the_answers_break_is_refused(document, because):
     with pytest.raises(DocumentError, match=because):
         Endpoint(document)
+
+
+def test_keys_that_a_document_does_not_ask_for_are_refused():
+    content = json.loads(json.dumps(load().content))
+    content["security"] = []
+
+    with pytest.raises(DocumentError, match="asks for no key"):
+        Endpoint(Document("other.yaml", content), api_keys=["key"])
 
 
 def test_a_document_that_asks_for_less_is_served_as_far_as_it_can_be_ranked():

@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +64,37 @@ def test_stderr_says_how_to_point_a_client_at_it_and_what_was_asked():
     assert "Traceback" not in log
 
 
+def test_a_key_is_never_shown():
+    with running("--api-key", "sk-secret") as mock:
+        mock.stop(signal.SIGTERM)
+
+    assert "TOGETHER_API_KEY=YOUR_KEY" in "".join(mock.lines)
+    assert "sk-secret" not in "".join(mock.lines)
+
+
+def test_a_ready_file_of_another_time_is_removed_and_one_of_another_mock_left(tmp_path):
+    ready_file = tmp_path / "ready"
+    ready_file.write_text("http://127.0.0.1:1\n")
+    with running("-q", "--ready-file", ready_file) as first:
+        assert ready_file.read_text() == f"{first.url}\n"
+        with running("-q", "--ready-file", ready_file) as second:
+            first.stop(signal.SIGTERM)
+            assert ready_file.read_text() == f"{second.url}\n"
+            second.stop(signal.SIGTERM)
+
+    assert not ready_file.exists()
+
+
+def test_a_server_that_dies_is_said():
+    with running("-q") as mock:
+        (worker,) = Path(f"/proc/{mock.process.pid}/task/{mock.process.pid}/children").read_text().split()
+        os.kill(int(worker), signal.SIGKILL)
+
+        assert mock.process.wait(10) == 1
+        mock.read_to_the_end()
+    assert mock.lines == ["together-rerank-mock: the server process died\n"]
+
+
 def test_quiet_is_quiet():
     with running("--quiet") as mock:
         post(mock)
@@ -83,8 +115,13 @@ def test_json_lines_and_the_ready_file(tmp_path):
         assert ready_file.read_text() == f"{ready['url']}\n"
         assert list(tmp_path.iterdir()) == [ready_file]
 
+        connection = http.client.HTTPConnection("127.0.0.1", ready["port"], timeout=20)
+        connection.request("GET", "/nowhere")
+        connection.getresponse().read()
+        connection.close()
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
+        assert [json.loads(line)["status"] for line in process.stderr] == [404]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -222,13 +259,14 @@ def fails(*arguments, **changes):
         (["--reading", "lenient"], "'lenient' is not one of 'corrected', 'vendored'"),
         (["--max-body", "0"], "--max-body"),
         (["--api-key", ""], "a key cannot be empty"),
+        (["--model", ""], "a model cannot be empty"),
         (["--host", "256.1.1.1"], "cannot listen on 256.1.1.1:"),
         (["--host", "192.0.2.1"], "cannot listen on 192.0.2.1:"),
         (["--spec", "missing.yaml"], "'missing.yaml' does not exist"),
         (["--overlay", "pyproject.toml"], "--overlay belongs to --spec"),
         (["--spec", "pyproject.toml", "--reading", "vendored"], "--reading is of the vendored document"),
         (["--spec", "pyproject.toml"], "pyproject.toml: "),
-        (["--ready-file", "missing/ready"], "cannot write missing/"),
+        (["--ready-file", "missing/ready"], "cannot write missing/ready: No such file"),
         (["extra"], "unexpected extra argument"),
     ],
 )
@@ -254,6 +292,7 @@ def test_a_taken_port_is_said_and_not_shared():
 
         assert status == 2
         assert f"cannot listen on 127.0.0.1:{mock.port}" in errors
+        assert "--port 0" in errors
         assert errors.count("\n") == 1
         assert post(mock)[0] == 200
 

@@ -86,6 +86,6 @@ def _keep_log(app: Flask, log: RequestLog) -> None:
     @app.after_request
     def record(response: Response) -> Response:
         ms = (time.perf_counter() - g.start) * 1000
-        if request.path != HEALTH:
+        if request.path != HEALTH or response.status_code != 200:  # which a script may ask for all the time
             log.record(request.method, request.path, response.status_code, ms, g.get("reason"))
         return response

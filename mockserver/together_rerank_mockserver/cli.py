@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import math
 import signal
 import sys
 import time
@@ -102,6 +104,8 @@ def serve(
     """Serve until interrupted."""
     if "" in api_key:
         raise click.BadParameter("a key cannot be empty", param_hint="--api-key")
+    if "" in model:
+        raise click.BadParameter("a model cannot be empty", param_hint="--model")
     from together_rerank_mockserver import server
 
     settings = _settings(
@@ -113,14 +117,19 @@ def serve(
         max_body=max_body,
         log_format=None if quiet else log_format,
     )
-    announcement = server.Announcement(as_json=log_format == "json", ready_file=ready_file, hints=not quiet)
+    key = None if quiet or log_format == "json" else "YOUR_KEY" if api_key else "any-key"
+    announcement = server.Announcement(as_json=log_format == "json", ready_file=ready_file, key=key)
     try:
         server.serve(settings, host=host, port=port, announcement=announcement)
     except OSError as fault:
-        where = fault.filename or f"{host}:{port}"
-        raise click.ClickException(
-            f"cannot {'write' if fault.filename else 'listen on'} {where}: {fault.strerror or fault}"
-        ) from fault
+        what = f"write {fault.filename}" if fault.filename else f"listen on {host}:{port}"
+        hint = (
+            "; choose another port with --port, or a free one with --port 0" if fault.errno == errno.EADDRINUSE else ""
+        )
+        raise click.ClickException(f"cannot {what}: {fault.strerror or fault}{hint}") from fault
+    except server.ServerDied as fault:
+        print(f"{PROGRAM}: {fault}", file=sys.stderr)
+        sys.exit(1)
 
 
 @commands.command(context_settings=_COMMAND)
@@ -133,6 +142,8 @@ def wait(url: str, timeout: float) -> int:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or not _has_port(parts):
         raise click.BadParameter(f"'{url}' is not a URL like http://127.0.0.1:4010", param_hint="URL")
+    if not math.isfinite(timeout):
+        raise click.BadParameter(f"'{timeout}' is not a number of seconds", param_hint="--timeout")
     deadline = time.monotonic() + timeout
     while not is_healthy(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"):
         if time.monotonic() >= deadline:

@@ -77,6 +77,8 @@ class Endpoint:
     def __init__(
         self, document: Document, *, api_keys: Sequence[str] = (), models: Sequence[str] = (), max_body: int = MAX_BODY
     ) -> None:
+        if api_keys and not document.requires_key:
+            raise DocumentError(f"{document.name}: it asks for no key, so no --api-key can be held to")
         self._document = document
         self._keys = [key.encode() for key in api_keys]
         self._models = frozenset(models)
@@ -84,7 +86,7 @@ class Endpoint:
         self._identifiers = Identifiers()
         try:
             self._request = Validator(document.request_schema)
-            _honour(document)
+            _honour(document, self._request)
         except SchemaError as fault:
             raise DocumentError(f"{document.name}: {fault}") from fault
 
@@ -161,8 +163,11 @@ def _headers(request_id: str, origin: str) -> dict[str, str]:
     return {"Content-Type": "application/json", "x-request-id": request_id, "x-mock-reply": origin}
 
 
-def _honour(document: Document) -> None:
-    """Raise DocumentError unless answers of every kind satisfy what *document* promises."""
+def _honour(document: Document, request: Validator) -> None:
+    """Raise DocumentError unless *document* allows what is ranked, and promises the answers of every kind."""
+    for violation in request.violations({"model": "model", "query": "query", "documents": ["a"]}):
+        if violation.pointer.startswith(("/query", "/documents")):
+            raise DocumentError(f"{document.name}: its request schema does not allow what is ranked: {violation}")
     ranking = [Ranked(1, 0.5), Ranked(0, 0.0)]
     used = rendering.usage("query", ["a", "b"])
     samples: list[tuple[int, Any]] = [

@@ -76,7 +76,7 @@ class ModelNotFound(ApiError):
     code = "model_not_found"
 
     def __init__(self, model: str) -> None:
-        shown = model if len(model) <= 200 else f"{model[:200]}..."
+        shown = '""' if not model else model if len(model) <= 200 else f"{model[:200]}..."
         super().__init__(
             f"Unable to access model {shown}. Please visit https://api.together.xyz to see the list of supported "
             "models or contact the owner to request access.",

@@ -11,7 +11,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -32,12 +33,12 @@ class Announcement:
     Attributes:
         as_json: the line on stdout is a JSON object.
         ready_file: gets the URL, all of it or nothing.
-        hints: whether stderr says how to point a client at it.
+        key: what stderr says to send as a key when it says how to point a client here; None says nothing.
     """
 
     as_json: bool = False
     ready_file: Path | None = None
-    hints: bool = True
+    key: str | None = None
 
     def make(self, url: str) -> None:
         """Tell that the mock answers at *url*."""
@@ -45,10 +46,10 @@ class Announcement:
             _write_whole(self.ready_file, f"{url}\n")
         ready = json.dumps({"event": "ready", "url": url, "port": int(url.rpartition(":")[2]), "pid": os.getppid()})
         print(ready if self.as_json else f"together-rerank-mock listening on {url}", flush=True)
-        if self.hints:
+        if self.key:
             print(
-                f"  Together's SDKs  TOGETHER_BASE_URL={url}  TOGETHER_API_KEY=any\n"
-                f"  LiteLLM          TOGETHER_AI_API_BASE={url}  TOGETHER_API_KEY=any",
+                f"  Together's SDKs  TOGETHER_BASE_URL={url}  TOGETHER_API_KEY={self.key}\n"
+                f"  LiteLLM          TOGETHER_AI_API_BASE={url}  TOGETHER_API_KEY={self.key}",
                 file=sys.stderr,
                 flush=True,
             )
@@ -60,10 +61,9 @@ def serve(settings: Settings, *, host: str, port: int, announcement: Announcemen
     Raises:
         DocumentError: the document cannot be read, or not be honoured.
         OSError: the address cannot be listened on, or the ready file not be written.
+        ServerDied: it ended without being told to.
     """
     _application(settings)  # in the parent, where a fault still has a reader; a forked worker inherits it
-    if announcement.ready_file:
-        _write_whole(announcement.ready_file, "")
     from granian import Granian
     from granian.constants import Interfaces
 
@@ -81,11 +81,31 @@ def serve(settings: Settings, *, host: str, port: int, announcement: Announcemen
         )
         server.on_startup(partial(_stop_at_a_signal, server.signal_handler_interrupt))
         url = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
-        try:
-            server.serve(target_loader=partial(_load, settings, url, announcement), wrap_loader=False)
-        finally:
-            if announcement.ready_file:
-                announcement.ready_file.unlink(missing_ok=True)
+        with _ready_file(announcement.ready_file, url):
+            try:
+                server.serve(target_loader=partial(_load, settings, url, announcement), wrap_loader=False)
+            except SystemExit as fault:
+                raise ServerDied("the server process died") from fault
+
+
+class ServerDied(Exception):
+    """The process that answers was killed, or crashed."""
+
+
+@contextmanager
+def _ready_file(path: Path | None, url: str) -> Iterator[None]:
+    """See that *path* can be written and is not there yet; at the end remove it, if another mock has not taken it."""
+    if path is None:
+        yield
+        return
+    _write_whole(path, "")
+    path.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            if path.read_text().strip() == url:
+                path.unlink()
 
 
 def _stop_at_a_signal(stop: Callable[[], None]) -> None:
@@ -174,5 +194,8 @@ def _write_whole(path: Path, text: str) -> None:
         draft.write_text(text)
         if text:
             draft.replace(path)
+    except OSError as fault:
+        raise OSError(fault.errno, fault.strerror, str(path)) from fault
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)

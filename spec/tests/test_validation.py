@@ -151,9 +151,21 @@ def test_other_documents_are_explained_too(schema, value, message):
     assert [violation.message for violation in validator.violations(value)] == [message]
 
 
-@pytest.mark.parametrize("schema", [{"$ref": "https://example.com/schema"}, {"$ref": "#/nowhere"}, {"type": "strnig"}])
-def test_a_schema_that_cannot_be_compiled_is_refused_in_one_line(schema):
+@pytest.mark.parametrize(
+    ("schema", "because"),
+    [
+        (
+            {"$ref": "https://example.com/schema"},
+            "leads out of the document, which is not followed: Resource 'https://exa",
+        ),
+        ({"$ref": "other.yaml"}, "leads out of the document"),
+        ({"$ref": "#/nowhere"}, "'/nowhere' does not exist"),
+        ({"properties": {"a": {"type": "strnig"}}}, "the schema at /properties/a/type is malformed"),
+    ],
+)
+def test_a_schema_that_cannot_be_compiled_is_refused_in_one_line(schema, because):
     with pytest.raises(SchemaError) as caught:
         Validator(schema)
 
+    assert because in str(caught.value)
     assert "\n" not in str(caught.value)

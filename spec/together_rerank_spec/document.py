@@ -75,10 +75,10 @@ class Document:
 
     def __post_init__(self) -> None:
         version = self.content.get("openapi") if isinstance(self.content, dict) else None
+        if version is None:
+            raise self._error("not an OpenAPI document: it has no field `openapi`")
         if not str(version).startswith("3.1."):
-            raise self._error(
-                f"the kit reads OpenAPI 3.1, this says {f'openapi: {version}' if version else 'no version'}"
-            )
+            raise self._error(f"the kit reads OpenAPI 3.1, this says openapi: {version}")
         try:
             _ = self.routes, self.request_schema, self.requires_key, self.statuses
         except (AttributeError, IndexError, KeyError, TypeError) as fault:

@@ -26,8 +26,11 @@ def apply_overlay(document: dict[str, Any], overlay: Any) -> dict[str, Any]:
     Raises:
         OverlayError: an action is malformed, its target is missing, or it changes nothing.
     """
-    if not isinstance(overlay, dict) or not re.fullmatch(r"1\.0\.\d+", str(overlay.get("overlay"))):
-        raise OverlayError("not an OpenAPI Overlay 1.0: the field `overlay: 1.0.0` is missing")
+    version = overlay.get("overlay") if isinstance(overlay, dict) else None
+    if not re.fullmatch(r"1\.0\.\d+", str(version)):
+        raise OverlayError(
+            f"not an OpenAPI Overlay 1.0: {f'it says overlay: {version}' if version else 'it has no version'}"
+        )
     actions = overlay.get("actions")
     if not isinstance(actions, list) or not actions:
         raise OverlayError("the overlay has no actions")

@@ -40,8 +40,8 @@ class Validator:
     def __init__(self, schema: dict[str, Any]) -> None:
         try:
             self._fast = jsonschema_rs.Draft202012Validator(schema, retriever=_refuse)
-        except (ValueError, jsonschema_rs.ValidationError) as fault:
-            raise SchemaError(str(fault).splitlines()[0]) from fault
+        except jsonschema_rs.ValidationError as fault:
+            raise SchemaError(_complaint(fault)) from fault
         self._schema = schema
 
     def is_valid(self, value: Any) -> bool:
@@ -63,6 +63,15 @@ class Validator:
         from together_rerank_spec.violations import explainer
 
         return explainer(self._schema)
+
+
+def _complaint(fault: jsonschema_rs.ValidationError) -> str:
+    if "not present in a registry" in fault.message:
+        return (
+            f"a reference leads out of the document, which is not followed: {fault.message.split(' is not present')[0]}"
+        )
+    place = _pointer(fault.instance_path)
+    return f"the schema at {place} is malformed: {fault.message}" if place else fault.message
 
 
 def _pointer(path: Any) -> str:
