@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mock_process import COMMAND, READY, environment, running
+from mock_process import COMMAND, READY, environment, running, start
 from snippets import ROOT, snippet, snippets
 from together_rerank_mockserver import cli
 
@@ -127,6 +127,16 @@ def test_every_flag_is_listed_with_its_default():
         (row,) = [row for row in rows if re.search(rf"`{option.opts[-1]}[` ]", row.split("|")[1])]
         if isinstance(option.default, str | int) and option.default and not option.is_flag:
             assert row.rstrip(" |").endswith(f"`{option.default}`") or str(option.default) in row
+
+
+def test_the_json_log_is_json_on_both_streams():
+    with start("--log-format", "json") as process:
+        ready = json.loads(process.stdout.readline())
+        subprocess.run([COMMAND, "wait", ready["url"]], check=True)
+        process.terminate()
+        _, errors = process.communicate(timeout=20)
+
+    assert errors == ""
 
 
 def test_the_files_that_it_names_are_there():

@@ -124,7 +124,11 @@ def test_the_ci_snippet_runs_a_projects_tests_against_the_mock(tools, tmp_path):
         "        answer = client.rerank.create(model='m', query='llama', documents=['panda', 'llama'])\n"
         "    assert [result.index for result in answer.results] == [1, 0]\n"
     )
-    (script,) = [step["run"] for step in yaml.safe_load(snippet("jobs:").text)["jobs"]["test"]["steps"]]
+    steps = yaml.safe_load(snippet("jobs:").text)["jobs"]["test"]["steps"]
+    install, script = [step["run"] for step in steps if "run" in step]
+    assert install.endswith(
+        snippet('pip install "git+').text.removeprefix("pip install ").strip()
+    )  # which is run above
     port = free_port()
     path = f"{tools}{os.pathsep}{os.environ['PATH']}"
 
