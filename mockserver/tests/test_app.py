@@ -102,6 +102,17 @@ def test_routes_follow_the_document(tmp_path):
     assert "ends in /api/v3" in client.post("/api/v3/api/v3/rank").json["error"]["message"]
 
 
+def test_a_path_that_ends_in_a_slash_is_served_without_a_redirect(tmp_path):
+    content = json.loads(json.dumps(load().content))
+    content["paths"] = {"/rank/": content["paths"]["/rerank"]}
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps(content))
+    client = create_app(Settings(spec=path)).test_client()
+
+    assert client.post("/v1/rank/", json=BODY, headers=KEY).status_code == 200
+    assert client.post("/v1/rank", json=BODY, headers=KEY).status_code in (200, 404)
+
+
 def test_a_document_without_security_asks_for_no_key(tmp_path):
     content = json.loads(json.dumps(load().content))
     del content["security"]

@@ -40,6 +40,8 @@ def test_json_is_parsed(body):
         ("{}".encode("utf-16"), "not UTF-8: byte 0xff at offset 0"),
         (b"\xef\xbb\xbf{}", "byte order mark"),
         (b"{'a': 1}", "line 1 column 2"),
+        (b"[" + b"1" * 400 + b"," + b"0" * 400 + b"]", "leading zero"),
+        (b"[" + b"1" * 400 + b",0" + b"1" * 400 + b"]", "leading zero"),
         (nested(MAX_DEPTH + 1), f"deeper than {MAX_DEPTH} levels"),
         (nested(100_000), f"deeper than {MAX_DEPTH} levels"),
         (b'{"a":' * 1000 + b"1" + b"}" * 1000, f"deeper than {MAX_DEPTH} levels"),
@@ -81,6 +83,8 @@ def test_integers_come_back_unchanged(value):
 )
 def test_the_documents_media_type_is_accepted(header):
     check_media_type(header, ["application/json"])
+    check_media_type(header, ["text/plain", "application/json; charset=utf-8"])
+    check_media_type(header, ["*/*"])
 
 
 @pytest.mark.parametrize(
@@ -114,6 +118,11 @@ class Source:
 @pytest.mark.parametrize("declared", [None, "100", ""])
 def test_a_body_of_the_limit_is_read(declared):
     assert len(read(declared, Source(100).read, 100)) == 100
+
+
+def test_a_body_that_ends_early_is_refused():
+    with pytest.raises(InvalidRequest, match="ended after 99 of 100 bytes"):
+        read("100", Source(99).read, 100)
 
 
 def test_a_body_that_says_it_is_too_long_is_not_read_at_all():

@@ -64,7 +64,10 @@ def test_wait_gives_up():
     assert waited.stderr.decode() == f"together-rerank-mock: nothing healthy at {url} within 0.2 s\n"
 
 
-@pytest.mark.parametrize("url", ["localhost:4010", "ftp://localhost", "http://", "http://localhost:abc", "4010"])
+NO_URLS = ["localhost:1", "ftp://localhost", "http://", "http://localhost:abc", "4010", "http://a b", "http://[::1"]
+
+
+@pytest.mark.parametrize("url", NO_URLS)
 def test_wait_refuses_what_is_no_url(url):
     refused = run("wait", url)
 

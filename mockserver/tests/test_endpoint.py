@@ -141,6 +141,31 @@ def test_huge_integers_come_back_unchanged():
     assert texts(send(raw)[1]) == ['{"n":123456789012345678901234567890}']
 
 
+@pytest.mark.parametrize("place", ["query", "model", "top_n", "documents", "return_documents"])
+def test_a_huge_integer_anywhere_is_judged_as_an_integer(place):
+    raw = json.dumps(body(**{place: 0}))
+    reply, answer = send(raw.replace(f'"{place}": 0', f'"{place}": {"9" * 5_000}').encode())
+
+    assert reply.status == (200 if place == "top_n" else 400)
+    assert place == "top_n" or answer["error"]["param"] == f"/{place}"
+
+
+@pytest.mark.parametrize("header", ["Bearer a" + " " * 200_000 + "b", "Bearer" + " " * 200_000, " " * 200_000])
+def test_a_long_header_costs_little(header):
+    calls = 0
+
+    def count(_frame, event, _arg):
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    reply, _ = send(body(), headers={**KEY, "Authorization": header})
+    sys.setprofile(None)
+
+    assert reply.status == (200 if header.endswith("b") else 401)
+    assert calls < 2_000
+
+
 @pytest.mark.parametrize(
     ("header", "code"),
     [
@@ -301,4 +326,6 @@ def test_a_document_that_asks_for_less_is_served_as_far_as_it_can_be_ranked():
     endpoint = Endpoint(changed(RerankRequest={"type": "object"}))
 
     assert send({"model": "m", "query": "q", "documents": [1, ["a"], None]}, endpoint)[0].status == 200
-    assert send({"model": "m", "documents": []}, endpoint)[1]["error"]["param"] == "/query"
+    for change in ({"query": None}, {"top_n": "abc"}, {"top_n": [1]}, {"rank_fields": 5}, {"rank_fields": [[1]]}):
+        reply, answer = send(body(**change), endpoint)
+        assert (reply.status, answer["error"]["param"].split("/")[1]) == (400, *change)

@@ -178,11 +178,41 @@ def test_scores_are_the_same_bits_everywhere():
     ]
 
 
+@settings(max_examples=300)
+@given(
+    sentences,
+    st.lists(st.sampled_from(["llama", "peru", " ", ", ", "llamas", "東京", "大", "\u0301", "x"]), max_size=60),
+)
+@example("llama peru", ["llama", *[" "] * 30, "peru"])
+def test_a_long_text_is_searched_in_windows_to_the_same_end(query, pieces):
+    text = "".join(pieces)
+    whole, windowed = Query(query), Query(query)
+    windowed._window = max(2 * windowed._longest, 5)
+
+    assert windowed.evidence(text) == whole.evidence(text)
+
+
+def test_what_a_search_finds_at_once_is_bounded():
+    found = []
+    query = Query(" ".join("a" * length for length in range(1, 101)))
+    search = query._search
+    query._search = lambda text: found.append(search(text)) or found[-1]
+
+    score = query.scores(["a" * 100_000])[0]
+
+    assert 0 < score < 1
+    assert max(map(len, found)) <= 2_100_000
+    assert len(found) > 2
+
+
+SPACES = " " * 8_000
+
+
 @pytest.mark.parametrize(
-    "text", ["llama " * 2_000, "ab\u0301 " * 2_000, "東" * 8_000, "\u0301" * 8_000 + "llama", "llama" + " " * 8_000]
+    "text", ["llama " * 2_000, "ab\u0301 " * 2_000, "東" * 8_000, f"東京都{SPACES}", "\u0301" * 8_000 + "llama", SPACES]
 )
 def test_the_work_grows_with_the_text_and_no_faster(text):
-    query = "llama llama near peru ab\u0301 東京"
+    query = "llama llama near peru ab\u0301 東京 東京都 京都 都"
 
     assert calls(query, text * 4) < 5 * calls(query, text) + 1_000
 

@@ -133,7 +133,7 @@ def begin(mock, length, sent=b"", path="/rerank"):
     return client
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_finishes_what_is_in_flight_and_exits_zero(stop):
     content = BODY.encode()
     with running() as mock, begin(mock, len(content), content[:10]) as client:
@@ -183,6 +183,13 @@ def test_a_body_over_the_limit_is_refused_before_it_is_sent():
         assert post(mock, iter([BODY.encode()]), {**KEY, "Transfer-Encoding": "chunked"})[0] == 200
 
 
+def test_a_body_that_ends_early_is_refused():
+    with running("-q") as mock, begin(mock, len(BODY) + 1, BODY.encode()) as client:
+        client.shutdown(socket.SHUT_WR)
+
+        assert client.recv(100).startswith(b"HTTP/1.1 400")
+
+
 def test_a_half_sent_request_does_not_hold_up_others():
     with running() as mock, contextlib.ExitStack() as stack:
         for _ in range(20):
@@ -191,7 +198,7 @@ def test_a_half_sent_request_does_not_hold_up_others():
         assert post(mock)[0] == 200
 
 
-@pytest.mark.parametrize("path", ["/v1//rerank", "/v1/rerank/", "/v1/v1/rerank", "/%ff", "*"])
+@pytest.mark.parametrize("path", ["//v1/rerank", "/v1//rerank", "/v1/rerank/", "/v1/v1/rerank", "/%ff", "*"])
 def test_a_path_is_taken_as_it_comes(path):
     with running("-q") as mock, begin(mock, 0, path=path) as client:
         assert client.recv(100).startswith(b"HTTP/1.1 404")
@@ -258,7 +265,8 @@ def fails(*arguments, **changes):
         (["--prot", "1"], "No such option"),
         (["--reading", "lenient"], "'lenient' is not one of 'corrected', 'vendored'"),
         (["--max-body", "0"], "--max-body"),
-        (["--api-key", ""], "a key cannot be empty"),
+        (["--api-key", ""], "a key must be printable ASCII, and not empty"),
+        (["--api-key", "schl\u00fcssel"], "a key must be printable ASCII"),
         (["--model", ""], "a model cannot be empty"),
         (["--host", "256.1.1.1"], "cannot listen on 256.1.1.1:"),
         (["--host", "192.0.2.1"], "cannot listen on 192.0.2.1:"),

@@ -7,7 +7,7 @@ import time
 from importlib.metadata import version
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 
 from together_rerank_mockserver.endpoint import Call, Endpoint, Reply
 from together_rerank_mockserver.errors import ApiError, InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound
@@ -31,8 +31,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     document = settings.document()
     endpoint = Endpoint(document, api_keys=settings.api_keys, models=settings.models, max_body=settings.max_body)
     app = Flask(__name__, static_folder=None)
-    # Werkzeug would answer //rerank with a redirect; a client of the real API gets a 404.
+    # Werkzeug would answer /v1//rerank with a redirect, and take //rerank for /rerank.
     app.url_map.merge_slashes = False
+    app.before_request(_refuse_doubled_slash)
 
     def rerank() -> Response:
         return _response(endpoint.answer(Call(request.headers, request.stream.read)))
@@ -45,12 +46,20 @@ def create_app(settings: Settings | None = None) -> Flask:
         return _response(endpoint.refuse(_api_error(fault, document)))
 
     for route in document.routes:
-        app.add_url_rule(route, view_func=rerank, methods=["POST"], provide_automatic_options=False)
+        strict = not route.endswith("/")  # else a redirect
+        app.add_url_rule(
+            route, view_func=rerank, methods=["POST"], provide_automatic_options=False, strict_slashes=strict
+        )
     app.add_url_rule(HEALTH, view_func=health, methods=["GET"], provide_automatic_options=False)
     app.register_error_handler(Exception, refuse)
     if settings.log_format:
         _keep_log(app, RequestLog(as_json=settings.log_format == "json"))
     return app
+
+
+def _refuse_doubled_slash() -> None:
+    if request.environ.get("PATH_INFO", "").startswith("//"):
+        raise NotFound
 
 
 def _response(reply: Reply) -> Response:

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import orjson
@@ -16,7 +17,8 @@ MAX_DEPTH = 100
 _JSON_CHARSETS = ("", "utf-8", "utf8")
 _FITS_64_BITS = 19
 # A double holds no integer of more digits than this, and so the fast parser takes none.
-_LONG_NUMBER = re.compile(rb"[0-9]{309,}")
+_FITS_A_DOUBLE = 308
+_LONG_NUMBER = re.compile(rb"(?<![0-9])[1-9][0-9]{308,}")
 _NOT_JSON = re.compile(rb"NaN|Infinity")
 
 
@@ -36,10 +38,14 @@ def read(declared: str | None, read: Callable[[int], bytes], limit: int) -> byte
 
     Raises:
         BodyTooLarge: it is longer, or says it is; then nothing is read.
+        InvalidRequest: it is shorter than it says, as when the client went away.
     """
-    if declared and declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
+    promised = int(declared[:20]) if declared and declared.isascii() and declared.isdigit() else 0
+    if promised > limit:
         raise BodyTooLarge(limit)
     body = read(limit + 1)
+    if len(body) < promised:
+        raise InvalidRequest(f"The body ended after {len(body)} of {promised} bytes")
     if len(body) > limit:
         raise BodyTooLarge(limit)
     return body
@@ -48,7 +54,7 @@ def read(declared: str | None, read: Callable[[int], bytes], limit: int) -> byte
 def check_media_type(header: str | None, accepted: Sequence[str]) -> None:
     """Raise InvalidRequest unless *header*, a Content-Type, names one of *accepted*, in UTF-8."""
     media, *parameters = [part.strip().lower() for part in (header or "").split(";")]
-    if media not in accepted:
+    if not any(fnmatchcase(media, each.partition(";")[0].strip().lower()) for each in accepted):
         said = f"not {media[:100]}" if media else "and none was sent"
         raise InvalidRequest(f"The Content-Type must be {' or '.join(accepted)}, {said}")
     charset = next((p.removeprefix("charset=").strip('"') for p in parameters if p.startswith("charset=")), "")
@@ -68,9 +74,9 @@ def parse(body: bytes) -> Any:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as fault:
         if "infinity" in fault.msg and _LONG_NUMBER.search(body):
-            # Read once with such numbers shortened, which proves all the rest; then as it is.
+            # Read once with such numbers shortened, which proves all the rest; then with a stand-in for them.
             parse(_LONG_NUMBER.sub(b"9", body))
-            return _parse_exactly(body)
+            return json.loads(body, parse_int=_within_a_double, parse_float=_float)
         raise InvalidRequest(_reason(body, fault)) from fault
     if _depth(value) > MAX_DEPTH:
         raise InvalidRequest(f"The body is nested deeper than {MAX_DEPTH} levels")
@@ -83,15 +89,15 @@ def exact(body: bytes, value: Any) -> Any:
     The fast parser makes floats of integers beyond 64 bits; only where such a float is met is the
     body parsed again.
     """
-    return _parse_exactly(body) if _has_huge_number(value) else value
+    return json.loads(body, parse_int=_exactly, parse_float=_float) if _has_huge_number(value) else value
 
 
-def _parse_exactly(body: bytes) -> Any:
-    return json.loads(body, parse_int=_integer, parse_float=_float)
-
-
-def _integer(digits: str) -> int | HugeInteger:
+def _exactly(digits: str) -> int | HugeInteger:
     return int(digits) if len(digits) < _FITS_64_BITS else HugeInteger(digits)
+
+
+def _within_a_double(digits: str) -> int:
+    return int(digits) if len(digits) < _FITS_A_DOUBLE else (-1 if digits[0] == "-" else 1) * 10**_FITS_A_DOUBLE
 
 
 def _float(digits: str) -> float:
@@ -127,7 +133,7 @@ def _depth(value: Any) -> int:
 def _has_huge_number(value: Any) -> bool:
     level = [value]
     while level:
-        if any(type(item) is float and abs(item) >= 2**63 for item in level):
+        if any(type(item) in (int, float) and abs(item) >= 2**63 for item in level):
             return True
         containers = [item for item in level if type(item) in (dict, list)]
         level = [child for item in containers for child in (item.values() if type(item) is dict else item)]

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 import click
 from click.core import ParameterSource
@@ -87,7 +87,12 @@ def _document_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--max-body", type=click.IntRange(min=1), default=MAX_BODY, metavar="BYTES", help="Most bytes of a body.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Of the lines it writes.")
 @click.option("-q", "--quiet", is_flag=True, help="No hints, and no line per request.")
-@click.option("--ready-file", type=click.Path(dir_okay=False, path_type=Path), help="Gets the URL once it answers.")
+@click.option(
+    "--ready-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="PATH",
+    help="Gets the URL once it answers.",
+)
 def serve(
     host: str,
     port: int,
@@ -102,8 +107,8 @@ def serve(
     ready_file: Path | None,
 ) -> None:
     """Serve until interrupted."""
-    if "" in api_key:
-        raise click.BadParameter("a key cannot be empty", param_hint="--api-key")
+    if not all(key.strip() and key.isascii() and key.isprintable() for key in api_key):
+        raise click.BadParameter("a key must be printable ASCII, and not empty", param_hint="--api-key")
     if "" in model:
         raise click.BadParameter("a model cannot be empty", param_hint="--model")
     from together_rerank_mockserver import server
@@ -139,13 +144,11 @@ def wait(url: str, timeout: float) -> int:
     """Wait until the mock at URL answers; exit 1 when it does not in time."""
     from together_rerank_mockserver.server import is_healthy
 
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not _has_port(parts):
-        raise click.BadParameter(f"'{url}' is not a URL like http://127.0.0.1:4010", param_hint="URL")
+    base = _base(url)
     if not math.isfinite(timeout):
         raise click.BadParameter(f"'{timeout}' is not a number of seconds", param_hint="--timeout")
     deadline = time.monotonic() + timeout
-    while not is_healthy(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"):
+    while not is_healthy(base):
         if time.monotonic() >= deadline:
             print(f"{PROGRAM}: nothing healthy at {url} within {timeout:g} s", file=sys.stderr)
             return 1
@@ -192,11 +195,16 @@ def spec(reading: str | None, spec: Path | None, overlay: Path | None) -> None:
     click.echo(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120), nl=False)
 
 
-def _has_port(parts: SplitResult) -> bool:
+def _base(url: str) -> str:
+    """Return scheme, host and port of *url*."""
     try:
-        return parts.port != 0
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and url.isprintable() and " " not in url:
+            host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+            return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port is not None else "")
     except ValueError:
-        return False
+        pass
+    raise click.BadParameter(f"'{url}' is not a URL like http://127.0.0.1:4010", param_hint="URL")
 
 
 def _settings(reading: str | None, spec: Path | None, overlay: Path | None, **others: Any) -> Settings:

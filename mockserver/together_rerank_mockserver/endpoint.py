@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
@@ -22,9 +21,20 @@ from together_rerank_mockserver.settings import MAX_BODY
 from together_rerank_spec import Document, DocumentError, Validator
 from together_rerank_spec.validation import SchemaError
 
-_NEEDED = {"model": str, "query": str, "documents": list}
-# Anything that is not blank is a key: "My API Key" is what the tests of Together's own SDK send.
-_BEARER = re.compile(r"bearer +(\S.*?)\s*", re.IGNORECASE | re.DOTALL)
+# What can be ranked at all, whatever a document allows.
+_RANKABLE = Validator(
+    {
+        "type": "object",
+        "required": ["model", "query", "documents"],
+        "properties": {
+            "model": {"type": "string"},
+            "query": {"type": "string"},
+            "documents": {"type": "array"},
+            "top_n": {"type": ["integer", "null"]},
+            "rank_fields": {"type": ["array", "null"], "items": {"type": "string"}},
+        },
+    }
+)
 
 
 class Headers(Protocol):
@@ -128,25 +138,24 @@ class Endpoint:
         if raw:
             body.check_media_type(content_type, self._document.request_media_types)
         request = body.parse(raw)
-        if violations := self._request.violations(request):
-            sentences = "; ".join(
-                f"`{v.pointer}` {v.message}" if v.pointer else f"The body {v.message}" for v in violations
+        if violations := self._request.violations(request) or _RANKABLE.violations(request):
+            sentences = (
+                f"`{each.pointer}` {each.message}" if each.pointer else f"The body {each.message}"
+                for each in violations
             )
-            raise InvalidRequest(sentences, param=violations[0].pointer)
-        for name, kind in _NEEDED.items():  # another document may ask for less
-            if not isinstance(request, dict) or not isinstance(request.get(name), kind):
-                raise InvalidRequest(f"`/{name}` is what nothing can be ranked without", param=f"/{name}")
+            raise InvalidRequest("; ".join(sentences), param=violations[0].pointer)
         return cast(dict[str, Any], request)
 
     def _authenticate(self, call: Call) -> None:
         if not self._document.requires_key:
             return
-        match = _BEARER.fullmatch(call.headers.get("Authorization") or "")
-        if match is None:
+        # Whatever follows is the key: "My API Key" is what the tests of Together's own SDK send.
+        scheme, _, key = (call.headers.get("Authorization") or "").strip().partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
             raise MissingApiKey
-        key = match[1].encode()
+        sent = key.strip().encode()
         # A list, so that every key is compared: the time must not tell which one was near.
-        if self._keys and not any([hmac.compare_digest(key, known) for known in self._keys]):
+        if self._keys and not any([hmac.compare_digest(sent, known) for known in self._keys]):
             raise InvalidApiKey
 
     def _know(self, model: str) -> None:

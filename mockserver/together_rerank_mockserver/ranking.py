@@ -9,15 +9,16 @@ The real models are not public, so no score here is *right*. What a client may r
 over the distinct words of the query and the distinct pairs of neighbours in it; *parts* is, for a word
 that is not there whole, the share of its parts that are. Without a shared word or part all of it is 0.
 A missing word put into a text wins at least 4 and loses at most 1 pair's adjacency and less than 1 of
-length, so it never lowers the score.
+length, so it never lowers the score; words of unspaced scripts that lie inside one another, and so end in
+one place, can lose one adjacency each.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from operator import itemgetter
 
 from ahocorasick_rs import AhoCorasick, Implementation
@@ -27,11 +28,13 @@ from together_rerank_mockserver.tokens import KINDS, is_unspaced, normalise, par
 WHOLE, PART, ADJACENT, IN_ORDER = 8.0, 4.0, 2.0, 1.0
 # A DFA takes five times as long to build and searches in half the time: it pays above this many characters.
 _DFA_PAYS = 30_000
-_BATCH = 200_000
+# What one search may find at the most, where every needle ends at every character; each hit is some 100 bytes.
+_MOST_HITS = 2_000_000
 _BETWEEN = "\n"
 
 Pair = tuple[str, str]
-Places = dict[str, list[tuple[int, int]]]
+NumberPair = tuple[int, int]
+Hit = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +88,24 @@ class Query:
         normal = normalise(text)
         order = words(normal)
         self._words = list(dict.fromkeys(order))
-        self._pairs = list(dict.fromkeys(pairwise(order)))
         self._parts = {word: parts(word) for word in self._words}
         self._length = len(normal)
-        self._points = WHOLE * len(self._words) + ADJACENT * len(self._pairs) + 0.5
         # Words come first among the needles, so a needle's number tells whether it is one.
         needles = list(dict.fromkeys([*self._words, *(part for each in self._parts.values() for part in each)]))
         self._numbers = {needle: number for number, needle in enumerate(needles)}
         self._unspaced = {self._numbers[word] for word in self._words if is_unspaced(word)}
-        self._owners: list[list[str]] = [[] for _ in needles]
+        self._pairs = dict.fromkeys(pairwise(self._numbers[word] for word in order))
+        self._lefts = {left for left, _ in self._pairs}
+        self._rights = {right for _, right in self._pairs}
+        self._owners: list[list[int]] = [[] for _ in needles]
         for word, each in self._parts.items():
             for part in each:
-                self._owners[self._numbers[part]].append(word)
+                self._owners[self._numbers[part]].append(self._numbers[word])
+        self._points = WHOLE * len(self._words) + ADJACENT * len(self._pairs) + 0.5
+        self._longest = max(map(len, needles), default=0)
+        self._window = max(_MOST_HITS // max(1, len(needles)), 2 * self._longest)
         kind = Implementation.DFA if characters > _DFA_PAYS else Implementation.NoncontiguousNFA
-        self._search = AhoCorasick(needles, implementation=kind) if needles else None
+        self._automaton = AhoCorasick(needles, implementation=kind) if needles else None
 
     def scores(self, texts: Iterable[str]) -> list[float]:
         """Return the relevance of each of *texts*, 0.0 to 1.0."""
@@ -107,95 +114,126 @@ class Query:
     def evidence(self, text: str) -> Evidence:
         """Return what *text* shares with the query, and the score of it."""
         (match,) = self._matches([normalise(text)])
+        adjacent, in_order = self._orders(match)
+        whole = tuple(word for number, word in enumerate(self._words) if number in match.first)
         met = {
             word: tuple(part for part in self._parts[word] if self._numbers[part] in match.met)
             for word in self._words
-            if word in match.shares
+            if word not in whole
         }
-        whole = tuple(word for word in self._words if word in match.places)
-        return Evidence(self._score(match), whole, met, tuple(match.adjacent), tuple(match.in_order))
+        found = {word: parts_met for word, parts_met in met.items() if parts_met}
+        return Evidence(self._score(match), whole, found, self._named(adjacent), self._named(in_order))
 
     def _matches(self, texts: Iterable[str]) -> Iterator[_Match]:
         """Search *texts* a batch at a time: each search gives up the interpreter's lock, which costs under load."""
-        for batch in _batches(texts):
+        for batch in _batches(texts, self._window):
             joined = _BETWEEN.join(batch)
-            hits = self._search.find_matches_as_indexes(joined, overlapping=True) if self._search else []
-            first = 0
-            end = -len(_BETWEEN)
-            for text in batch:
-                end += len(_BETWEEN) + len(text)
-                last = bisect_right(hits, end, first, key=itemgetter(2))
-                yield self._match(joined, len(text), hits[first:last])
-                first = last
+            matches = [_Match(len(text)) for text in batch]
+            ends = list(accumulate((len(text) + len(_BETWEEN) for text in batch), initial=-len(_BETWEEN)))[1:]
+            if len(batch) == 1:
+                for hits, end in self._search_long(joined):
+                    self._take(matches[0], joined, hits, end)
+            else:
+                hits = self._search(joined)
+                first = 0
+                for match, end in zip(matches, ends, strict=True):
+                    last = bisect_right(hits, end, first, key=itemgetter(2))
+                    self._take(match, joined, hits[first:last], end)
+                    first = last
+            yield from matches
 
-    def _match(self, joined: str, length: int, hits: list[tuple[int, int, int]]) -> _Match:
-        met = set(map(itemgetter(0), hits))
-        places = self._places(joined, hits)
-        shares: dict[str, int] = {}
-        for number in met:
-            for word in self._owners[number]:
-                if word not in places:
-                    shares[word] = shares.get(word, 0) + 1
-        adjacent, in_order = self._orders(joined, places)
-        return _Match(length, met, places, shares, adjacent, in_order)
+    def _search(self, text: str) -> list[Hit]:
+        return self._automaton.find_matches_as_indexes(text, overlapping=True) if self._automaton else []
+
+    def _search_long(self, text: str) -> Iterator[tuple[list[Hit], int]]:
+        """Search a window at a time, that the hits in a long text need not all be held at once."""
+        for begin in range(0, len(text) or 1, self._window):
+            # What began in the window before and ends in this one is met here; what ended there was met there.
+            back = max(0, begin - self._longest)
+            hits = self._search(text[back : begin + self._window])
+            yield (
+                [(number, back + start, back + end) for number, start, end in hits if back + end > begin],
+                begin + self._window,
+            )
+
+    def _take(self, match: _Match, text: str, hits: list[Hit], until: int) -> None:
+        """Add *hits* to *match*: all those in *text* that end after the ones taken before, up to *until*."""
+        match.met.update(map(itemgetter(0), hits))
+        rights = []
+        nexts: dict[int, int] = {}
+        for number, start, end in hits:
+            if number < len(self._words) and (number in self._unspaced or (_ends(text, end) and _begins(text, start))):
+                match.first.setdefault(number, start)
+                match.last[number] = start
+                if number in self._rights:
+                    rights.append((number, start))
+                if number in self._lefts:
+                    if end not in nexts:
+                        nexts[end] = _next_word(text, end)
+                    match.open.setdefault(nexts[end], set()).add(number)
+        for right, start in rights:
+            match.adjacent.update((left, right) for left in match.open.get(start, ()) if (left, right) in self._pairs)
+        match.open = {at: lefts for at, lefts in match.open.items() if at > until - self._longest}
 
     def _score(self, match: _Match) -> float:
-        if not match.places and not match.shares:
+        shares: dict[int, int] = {}
+        for needle in match.met:
+            for word in self._owners[needle]:
+                if word not in match.first:
+                    shares[word] = shares.get(word, 0) + 1
+        if not match.first and not shares:
             return 0.0
-        points = WHOLE * len(match.places) + ADJACENT * len(match.adjacent) + IN_ORDER * len(match.in_order)
+        adjacent, in_order = self._orders(match)
+        points = WHOLE * len(match.first) + ADJACENT * len(adjacent) + IN_ORDER * len(in_order)
         # In the query's order, for a sum of floats depends on it.
-        for word in self._words:
-            if word in match.shares:
-                points += PART * match.shares[word] / len(self._parts[word])
+        for word in sorted(shares):
+            points += PART * shares[word] / len(self._parts[self._words[word]])
         points += self._length / (self._length + match.length)
         return min(1.0, points / self._points)
 
-    def _places(self, text: str, hits: list[tuple[int, int, int]]) -> Places:
-        places: Places = {}
-        for number, start, end in hits:
-            if number < len(self._words):
-                word = self._words[number]
-                if number in self._unspaced or (_ends(text, end) and _begins(text, start)):
-                    places.setdefault(word, []).append((start, end))
-        return places
-
-    def _orders(self, text: str, places: Places) -> tuple[list[Pair], list[Pair]]:
+    def _orders(self, match: _Match) -> tuple[list[NumberPair], list[NumberPair]]:
         """The pairs found adjacent, and those found in order only."""
-        adjacent: list[Pair] = []
-        in_order: list[Pair] = []
-        pairs = [(left, right) for left, right in self._pairs if left in places and right in places]
-        starts = {right: {start for start, _ in places[right]} for _, right in pairs}
-        nexts = {left: {_next_word(text, end) for _, end in places[left]} for left, _ in pairs}
-        for left, right in pairs:
-            if not nexts[left].isdisjoint(starts[right]):
-                adjacent.append((left, right))
-            elif places[left][0][0] < places[right][-1][0]:
-                in_order.append((left, right))
-        return adjacent, in_order
+        apart = [pair for pair in self._pairs if pair not in match.adjacent]
+        in_order = [
+            (left, right)
+            for left, right in apart
+            if left in match.first and right in match.last and match.first[left] < match.last[right]
+        ]
+        return [pair for pair in self._pairs if pair in match.adjacent], in_order
+
+    def _named(self, pairs: list[NumberPair]) -> tuple[Pair, ...]:
+        return tuple((self._words[left], self._words[right]) for left, right in pairs)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Match:
-    """What of a query was met in a text of *length* characters, by needle, and where each whole word stands."""
+    """What of a query was met so far in one text of *length* characters.
+
+    Attributes:
+        met: the numbers of the needles met.
+        first, last: where each whole word begins first and last, by its number.
+        adjacent: the pairs met side by side.
+        open: where the next word begins, for the words met just before; by that place.
+    """
 
     length: int
-    met: set[int]
-    places: Places
-    shares: dict[str, int]
-    adjacent: list[Pair]
-    in_order: list[Pair]
+    met: set[int] = field(default_factory=set)
+    first: dict[int, int] = field(default_factory=dict)
+    last: dict[int, int] = field(default_factory=dict)
+    adjacent: set[NumberPair] = field(default_factory=set)
+    open: dict[int, set[int]] = field(default_factory=dict)
 
 
-def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Group *texts* until each group is long enough for a search to be worth its price, and no longer."""
+def _batches(texts: Iterable[str], size: int) -> Iterator[list[str]]:
+    """Group *texts* into batches of about *size* characters; a longer text is a batch of its own."""
     batch: list[str] = []
-    size = 0
+    total = 0
     for text in texts:
-        batch.append(text)
-        size += len(text)
-        if size >= _BATCH:
+        if batch and total + len(text) > size:
             yield batch
-            batch, size = [], 0
+            batch, total = [], 0
+        batch.append(text)
+        total += len(text)
     if batch:
         yield batch
 

@@ -30,7 +30,9 @@ def ranked_text(document: Any, fields: Sequence[str] | None) -> str:
     """
     if not isinstance(document, dict) or fields is None:
         return "\n".join(_leaves(document))
-    return "\n".join(leaf for field in dict.fromkeys(fields) for leaf in _leaves(document.get(field, "")))
+    place = {field: number for number, field in enumerate(dict.fromkeys(fields))}
+    named = sorted((field for field in document if field in place), key=place.__getitem__)
+    return "\n".join(leaf for field in named for leaf in _leaves(document[field]))
 
 
 def usage(query: str, texts: Sequence[str]) -> dict[str, int]:

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -24,6 +24,8 @@ from together_rerank_mockserver.settings import Settings
 # How many requests can be slow at once; more threads than this cost throughput at every load measured.
 THREADS = 64
 STOP_S = 5
+# Granian would start over at a hangup.
+_STOPPING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Announcement:
             _write_whole(self.ready_file, f"{url}\n")
         ready = json.dumps({"event": "ready", "url": url, "port": int(url.rpartition(":")[2]), "pid": os.getppid()})
         print(ready if self.as_json else f"together-rerank-mock listening on {url}", flush=True)
-        if self.key:
+        if self.key and sys.stderr:
             print(
                 f"  Together's SDKs  TOGETHER_BASE_URL={url}  TOGETHER_API_KEY={self.key}\n"
                 f"  LiteLLM          TOGETHER_AI_API_BASE={url}  TOGETHER_API_KEY={self.key}",
@@ -109,18 +111,18 @@ def _ready_file(path: Path | None, url: str) -> Iterator[None]:
 
 
 def _stop_at_a_signal(stop: Callable[[], None]) -> None:
-    """Have the first SIGINT or SIGTERM call *stop*, and let those after it pass.
+    """Have the first of the stopping signals call *stop*, and let those after it pass.
 
     Granian's own handler takes a lock that the interrupted thread may hold: of two signals in a row (make passes
     on what the terminal has sent already) the second would block for ever. A thread of its own only waits.
     """
 
     def handle(_signal: int, _frame: object) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
+        for each in _STOPPING:
             signal.signal(each, signal.SIG_IGN)
         threading.Thread(target=stop).start()
 
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in _STOPPING:
         signal.signal(each, handle)
 
 
@@ -178,18 +180,16 @@ def is_healthy(url: str, timeout: float = 1.0) -> bool:
     """Return whether a mock at *url*, scheme and host, answers that it is well."""
     scheme, _, host = url.partition("://")
     kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
-    connection = kind(host, timeout=timeout)
     try:
-        connection.request("GET", HEALTH)
-        return connection.getresponse().status == 200
+        with closing(kind(host, timeout=timeout)) as connection:
+            connection.request("GET", HEALTH)
+            return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False
-    finally:
-        connection.close()
 
 
 def _write_whole(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.parent / f".ready-{os.getpid()}"
     try:
         draft.write_text(text)
         if text:

@@ -1,6 +1,7 @@
 """Routes, schemas, codes and security are what the document says, whichever document it is."""
 
 import copy
+from itertools import pairwise
 
 import pytest
 import yaml
@@ -21,6 +22,9 @@ SMALL = {
         }
     },
 }
+# Ten lists, each nine times the one before.
+LETTERS = "abcdefghij"
+BOMB = "a: &a [x]\n" + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in pairwise(LETTERS))
 
 
 def small(**changes):
@@ -125,9 +129,21 @@ def test_numbers_as_keys_and_dates_are_what_json_would_have(tmp_path):
     assert document.content["info"]["title"] == "2026-01-31"
 
 
+def test_keys_are_what_json_would_have(tmp_path):
+    text = yaml.safe_dump(small()) + "x: {1: a, 0: b, null: c, 1.5: d}\ny: {true: a, false: b}\n"
+
+    content = read(written(tmp_path, text)).content
+
+    assert content["x"] == {"1": "a", "0": "b", "null": "c", "1.5": "d"}
+    assert content["y"] == {"true": "a", "false": "b"}
+
+
 def test_references_are_followed(tmp_path):
-    content = small(components={"requestBodies": {"B/x": SMALL["paths"]["/rank"]["post"]["requestBody"]}})
-    content["paths"]["/rank"]["post"]["requestBody"] = {"$ref": "#/components/requestBodies/B~1x"}
+    operation = copy.deepcopy(SMALL["paths"]["/rank"]["post"])
+    bodies = {"B/x": operation["requestBody"], "again": {"$ref": "#/components/requestBodies/B~1x"}}
+    operation["requestBody"] = {"$ref": "#/components/requestBodies/again"}
+    components = {"requestBodies": bodies, "pathItems": {"p": {"post": operation}}}
+    content = small(components=components, paths={"/rank": {"$ref": "#/components/pathItems/p"}})
 
     document = read(written(tmp_path, content))
 
@@ -159,6 +175,14 @@ def test_an_overlay_is_applied_to_the_document_given(tmp_path):
     [
         ("{", "not YAML"),
         ("a: &a [*a]", "contains itself"),
+        ("a: " + "[" * 100_000, "nested deeper than 200 levels"),
+        (BOMB, "more than 1000000 values"),
+        ("a: !!timestamp foo", "not YAML that JSON could hold"),
+        ("a: !!bool foo", "not YAML that JSON could hold"),
+        ("a: !!float foo", "not YAML that JSON could hold"),
+        ("a: " + "1" * 5_000, "not YAML that JSON could hold"),
+        (small(servers=[{"url": "https://x/<foo:bar>"}]), "must be fixed"),
+        (small(servers=[{"url": "https://[x"}]), "not the shape"),
         ("\x00", "not YAML"),
         ("[]", "not an OpenAPI document"),
         ("", "not an OpenAPI document"),

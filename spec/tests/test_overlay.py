@@ -35,6 +35,12 @@ def test_an_update_of_an_array_is_appended():
     assert result["paths"]["/rerank"]["post"]["tags"] == ["a", "b", "c"]
 
 
+def test_true_is_not_what_one_is():
+    result = apply_overlay({"a": {"b": 1}}, overlay({"target": "$.a", "update": {"b": True}}))
+
+    assert result["a"]["b"] is True
+
+
 def test_an_item_can_be_removed_by_index():
     result = apply_overlay(DOCUMENT, overlay({"target": "$.paths['/rerank'].post.tags[0]", "remove": True}))
 

@@ -142,13 +142,23 @@ def test_at_most_so_many_are_told():
             {"x-a": 1, "b": 1},
             "is not a field; known are ",
         ),
-        (False, 1, "False schema does not allow 1"),
+        (False, "secret", "is not allowed"),
+        ({"not": {"const": "secret"}}, "secret", "does not satisfy `not`"),
+        ({"uniqueItems": True}, ["secret", "secret"], "does not satisfy `uniqueItems`"),
+        ({"multipleOf": 2}, 3, "does not satisfy `multipleOf: 2`"),
+        ({"contains": {"const": 1}}, ["secret"], "does not satisfy `contains`"),
     ],
 )
 def test_other_documents_are_explained_too(schema, value, message):
     validator = Validator({"$ref": "#/components/it", "components": {"it": schema}})
 
     assert [violation.message for violation in validator.violations(value)] == [message]
+
+
+def test_a_branch_without_a_word_for_its_items_is_named_too():
+    (violation,) = Validator({"oneOf": [{"type": "array", "items": True}, {"type": "array"}]}).violations([])
+
+    assert "fits 2 of the forms it may have (array, array)" in violation.message
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.resources import files
@@ -81,7 +82,9 @@ class Document:
             raise self._error(f"the kit reads OpenAPI 3.1, this says openapi: {version}")
         try:
             _ = self.routes, self.request_schema, self.requires_key, self.statuses
-        except (AttributeError, IndexError, KeyError, TypeError) as fault:
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:
+            if isinstance(fault, DocumentError):
+                raise
             raise self._error(f"not the shape of an OpenAPI document ({type(fault).__name__}: {fault})") from fault
 
     @cached_property
@@ -109,9 +112,11 @@ class Document:
     def routes(self) -> tuple[str, ...]:
         """Where the operation answers: below each server's base path, and at the root."""
         path = self._place[0]
-        if not path.startswith("/") or set(path) & set("{}<>"):
-            raise self._error(f"the path {path} cannot be served: it must be fixed and begin with a slash")
-        return tuple(dict.fromkeys([*(base + path for base in self.base_paths), path]))
+        routes = tuple(dict.fromkeys([*(base + path for base in self.base_paths), path]))
+        for route in routes:
+            if not route.startswith("/") or set(route) & set("{}<>"):
+                raise self._error(f"the path {route} cannot be served: it must be fixed and begin with a slash")
+        return routes
 
     @cached_property
     def doubled_routes(self) -> dict[str, str]:
@@ -145,9 +150,8 @@ class Document:
     def statuses(self) -> dict[int, str]:
         """Every status that the operation documents, with its description."""
         responses = self._mapping(self.operation, "responses")
-        return {
-            int(code): str(self._resolve(r).get("description", "")) for code, r in responses.items() if code.isdigit()
-        }
+        numbered = ((int(code), self._resolve(r)) for code, r in responses.items() if re.fullmatch("[0-9]+", code))
+        return {status: str(response.get("description", "")) for status, response in numbered}
 
     @property
     def error_statuses(self) -> tuple[int, ...]:
@@ -157,8 +161,7 @@ class Document:
     @cached_property
     def request_schema(self) -> dict[str, Any]:
         """JSON Schema of the request body, whole: references resolve inside it."""
-        body = self.operation["requestBody"]
-        return self._schema(body, ("paths", self._place[0], "post", "requestBody"), self.request_media_types[0])
+        return self._schema(self._resolve(self.operation["requestBody"]), self.request_media_types[0])
 
     def response_schema(self, status: int) -> dict[str, Any] | None:
         """Return the JSON Schema of the body that answers with *status*; None when it promises no JSON.
@@ -166,13 +169,9 @@ class Document:
         Raises:
             KeyError: the document promises no such status.
         """
-        response = self.operation["responses"][str(status)]
-        media = [
-            m for m in (self._resolve(response).get("content") or {}) if m.partition(";")[0].strip().endswith("json")
-        ]
-        if not media:
-            return None
-        return self._schema(response, ("paths", self._place[0], "post", "responses", str(status)), media[0])
+        response = self._resolve(self.operation["responses"][str(status)])
+        media = [m for m in (response.get("content") or {}) if m.partition(";")[0].strip().endswith("json")]
+        return self._schema(response, media[0]) if media else None
 
     def example(self, schema: Any) -> Any:
         """Return the example that *schema* gives of itself, or put one together from its properties' examples."""
@@ -186,12 +185,9 @@ class Document:
         examples = {name: self.example(child) for name, child in node.get("properties", {}).items()}
         return {name: value for name, value in examples.items() if value is not None} or None
 
-    def _schema(self, holder: dict[str, Any], way: tuple[str, ...], media: str) -> dict[str, Any]:
-        if "$ref" in holder:
-            way = tuple(_unescape(step) for step in holder["$ref"].removeprefix("#/").split("/"))
-        pointer = "#/" + "/".join(_escape(step) for step in (*way, "content", media, "schema"))
-        self._at(pointer)
-        return {**self.content, "$ref": pointer}
+    def _schema(self, holder: dict[str, Any], media: str) -> dict[str, Any]:
+        # Beside the whole document, so that references resolve; its other fields are no keywords of JSON Schema.
+        return {**self.content, "allOf": [holder["content"][media].get("schema", True)]}
 
     def _resolve(self, node: Any) -> Any:
         for _ in range(16):
@@ -238,10 +234,6 @@ def _parse_file(path: Path) -> Any:
         raise DocumentError(f"{path}: {fault.strerror}") from fault
     except YamlError as fault:
         raise DocumentError(f"{path}: {fault}") from fault
-
-
-def _escape(step: str) -> str:
-    return step.replace("~", "~0").replace("/", "~1")
 
 
 def _unescape(step: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from typing import Any
 
@@ -42,7 +43,7 @@ def apply_overlay(document: dict[str, Any], overlay: Any) -> dict[str, Any]:
         name = f"{name}, {action['target']}"
         before = copy.deepcopy(result)
         _apply(result, action, name)
-        if result == before:
+        if json.dumps(result) == json.dumps(before):  # for in Python 1 equals true
             raise OverlayError(f"{name}: it changes nothing; the document already says so")
     return result
 

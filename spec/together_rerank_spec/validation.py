@@ -52,9 +52,8 @@ class Validator:
         """Return what is wrong with *value*, *most* of it at the most; nothing when it is valid."""
         if self.is_valid(value):
             return []
-        found = (
-            Violation(_pointer(error.absolute_path), error.message) for error in self._explainer.iter_errors(value)
-        )
+        errors = self._explainer.iter_errors(value)
+        found = (Violation(_pointer(error.absolute_path), _message(error)) for error in errors)
         return list(dict.fromkeys(islice(found, most))) or [Violation("", "does not match the schema")]
 
     @cached_property
@@ -63,6 +62,11 @@ class Validator:
         from together_rerank_spec.violations import explainer
 
         return explainer(self._schema)
+
+
+def _message(error: Any) -> str:
+    # The schema `false` has no keyword; jsonschema's words for it quote the value.
+    return "is not allowed" if error.schema is False else str(error.message)
 
 
 def _complaint(fault: jsonschema_rs.ValidationError) -> str:

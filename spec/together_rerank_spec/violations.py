@@ -11,6 +11,7 @@ import difflib
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import jsonschema_rs
@@ -18,6 +19,11 @@ from jsonschema import Draft202012Validator, ValidationError, validators
 from referencing import Registry
 
 Errors = Iterator[ValidationError]
+# Keywords that jsonschema's own words would quote the value for.
+_UNWORDED = (
+    *("contains", "dependentRequired", "exclusiveMaximum", "exclusiveMinimum", "format", "maxProperties"),
+    *("minProperties", "multipleOf", "not", "unevaluatedItems", "unevaluatedProperties", "uniqueItems"),
+)
 _KINDS = {
     dict: "object",
     list: "array",
@@ -46,6 +52,7 @@ def explainer(schema: dict[str, Any]) -> Any:
         "maxLength": _sentence("maxLength", lambda limit: f"must have at most {_count(limit, 'character')}"),
         "minimum": _sentence("minimum", lambda limit: f"must be at least {limit}"),
         "maximum": _sentence("maximum", lambda limit: f"must be at most {limit}"),
+        **{keyword: _sentence(keyword, partial(_unmet, keyword)) for keyword in _UNWORDED},
         "pattern": _sentence("pattern", lambda limit: f"must match {limit}"),
     }
     kind: Any = validators.extend(Draft202012Validator, words)  # type: ignore[no-untyped-call]
@@ -80,7 +87,7 @@ def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: 
 
 
 def _items(root: dict[str, Any]) -> Callable[..., Errors]:
-    definitions = {key: value for key, value in root.items() if key != "$ref"}
+    definitions = {key: value for key, value in root.items() if key not in ("$ref", "allOf")}
 
     def items(validator: Any, schema: Any, instance: Any, _schema: Any) -> Errors:
         if not validator.is_type(instance, "array"):
@@ -152,6 +159,11 @@ def _unfit(wanted: list[str], instance: Any) -> str:
     return f"must be {kinds}, not {_a(_KINDS.get(type(instance), 'value'))}"
 
 
+def _unmet(keyword: str, limit: Any) -> str:
+    shown = f": {limit}" if isinstance(limit, int | float) and not isinstance(limit, bool) else ""
+    return f"does not satisfy `{keyword}{shown}`"
+
+
 def _nearest(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name[:100].lower(), known, n=1)
     return f"did you mean `{near[0]}`?" if near else f"known are {', '.join(known)}"
@@ -159,7 +171,8 @@ def _nearest(name: str, known: list[str]) -> str:
 
 def _form(schema: Any) -> str:
     kind = schema.get("type", "value") if isinstance(schema, dict) else "value"
-    inner = schema.get("items", {}).get("type") if kind == "array" else None
+    items = schema.get("items") if kind == "array" else None
+    inner = items.get("type") if isinstance(items, dict) else None
     return f"array of {inner}s" if inner else str(kind)
 
 

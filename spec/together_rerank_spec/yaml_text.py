@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, ClassVar
 
@@ -18,6 +19,8 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
 
+_MOST_LEVELS = 200
+_MOST_VALUES = 1_000_000
 _CORE = (
     ("null", r"|~|null|Null|NULL", ["", "~", "n", "N"]),
     ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
@@ -37,26 +40,46 @@ def parse(text: str | bytes) -> Any:
         YamlError: with the place of the fault, where the parser knows it.
     """
     try:
-        return _as_json(yaml.load(text, _Loader))  # noqa: S506  # a subclass of SafeLoader
+        _check_depth(text)
+        return _as_json(yaml.load(text, _Loader), [_MOST_VALUES])  # noqa: S506  # a subclass of SafeLoader
     except yaml.MarkedYAMLError as fault:
         mark = fault.problem_mark or fault.context_mark
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise YamlError(f"not YAML: {fault.problem or fault.context}{where}") from fault
+    except YamlError:
+        raise
     except (yaml.YAMLError, UnicodeDecodeError) as fault:
         raise YamlError(f"not YAML: {' '.join(str(fault).split())}") from fault
     except RecursionError as fault:
-        raise YamlError("nested too deeply, or an anchor that contains itself") from fault
+        raise YamlError("an anchor that contains itself") from fault
+    except (AttributeError, KeyError, TypeError, ValueError) as fault:  # PyYAML's, of a value beside its tag
+        raise YamlError(f"not YAML that JSON could hold: {' '.join(str(fault).split())[:200]}") from fault
 
 
-def _as_json(node: Any) -> Any:
+def _check_depth(text: str | bytes) -> None:
+    """Raise YamlError where nesting would end the process: PyYAML's parser in C recurses without a limit."""
+    depth = 0
+    for event in yaml.parse(text, _Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MOST_LEVELS:
+            raise YamlError(f"nested deeper than {_MOST_LEVELS} levels")
+
+
+def _as_json(node: Any, left: list[int]) -> Any:
+    """Return *node* with strings for keys; *left* is how many values may still come, as anchors can multiply them."""
+    left[0] -= 1
+    if left[0] < 0:
+        raise YamlError(f"more than {_MOST_VALUES} values")
     if isinstance(node, dict):
-        return {_key(key): _as_json(value) for key, value in node.items()}
+        return {_key(key): _as_json(value, left) for key, value in node.items()}
     if isinstance(node, list):
-        return [_as_json(item) for item in node]
+        return [_as_json(item, left) for item in node]
     if node is None or isinstance(node, str | int | float):
         return node
     raise YamlError(f"a value of the kind '{type(node).__name__}', which JSON does not have")
 
 
 def _key(key: Any) -> str:
-    return key if isinstance(key, str) else {True: "true", False: "false", None: "null"}.get(key, str(key))
+    if isinstance(key, str):
+        return key
+    return json.dumps(key) if key is None or isinstance(key, bool) else str(key)
