@@ -1,5 +1,7 @@
 """The real command as a process, for tests of every room."""
 
+import http.client
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +11,9 @@ from pathlib import Path
 
 COMMAND = Path(sys.executable).with_name("together-rerank-mock")
 READY = "together-rerank-mock listening on "
+
+KEY = {"Authorization": "Bearer key", "Content-Type": "application/json"}
+BODY = json.dumps({"model": "m", "query": "llama", "documents": ["panda", "llama"]})
 
 
 def environment(**changes):
@@ -66,3 +71,12 @@ def running(*arguments, **changes):
         finally:
             process.kill()
             mock.read_to_the_end()
+
+
+def post(mock, body=BODY, headers=KEY, path="/v1/rerank"):
+    connection = http.client.HTTPConnection("127.0.0.1", mock.port, timeout=20)
+    connection.request("POST", path, body, headers, encode_chunked="Transfer-Encoding" in headers)
+    response = connection.getresponse()
+    content = response.read()
+    connection.close()
+    return response.status, content

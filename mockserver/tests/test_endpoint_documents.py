@@ -1,0 +1,67 @@
+"""Which documents the endpoint serves, and which it cannot honour."""
+
+import json
+
+import pytest
+
+from endpoint_calls import body, send
+from together_rerank_mockserver.endpoint import Endpoint
+from together_rerank_spec import Document, DocumentError, load
+
+
+def test_a_top_n_below_one_returns_nothing_where_the_reading_allows_it():
+    endpoint = Endpoint(load("vendored"))
+
+    assert send(body(top_n=0), endpoint)[1]["results"] == []
+    assert send(body(top_n=-1), endpoint)[1]["results"] == []
+
+
+def changed(**places):
+    content = json.loads(json.dumps(load().content))
+    for dotted, value in places.items():
+        *way, last = dotted.split("__")
+        node = content["components"]["schemas"]
+        for step in way:
+            node = node[step]
+        node[last] = value
+    return Document("other.yaml", content)
+
+
+@pytest.mark.parametrize(
+    ("document", "because"),
+    [
+        (changed(RerankResponse__required=["created"]), r"other.yaml: .*status 200 .*/created is missing"),
+        (
+            changed(RerankResponse__properties__results__items__properties__document={"type": "string"}),
+            "document must be a string",
+        ),
+        (
+            changed(RerankResponse__properties__results__items__properties__document__required=["text"]),
+            "text is missing",
+        ),
+        (changed(ErrorData__required=["detail"]), r"status 400 .*/detail is missing"),
+        (changed(RerankRequest__properties={"model": {}, "search": {}, "documents": {}}), "/query is not a field"),
+        (changed(RerankRequest__properties__documents={"type": "object"}), "/documents must be an object"),
+        (changed(RerankRequest={"$ref": "https://example.com/x"}), "leads out of the document"),
+    ],
+)
+def test_a_document_that_the_answers_break_is_refused(document, because):
+    with pytest.raises(DocumentError, match=because):
+        Endpoint(document)
+
+
+def test_keys_that_a_document_does_not_ask_for_are_refused():
+    content = json.loads(json.dumps(load().content))
+    content["security"] = []
+
+    with pytest.raises(DocumentError, match="asks for no key"):
+        Endpoint(Document("other.yaml", content), api_keys=["key"])
+
+
+def test_a_document_that_asks_for_less_is_served_as_far_as_it_can_be_ranked():
+    endpoint = Endpoint(changed(RerankRequest={"type": "object"}))
+
+    assert send({"model": "m", "query": "q", "documents": [1, ["a"], None]}, endpoint)[0].status == 200
+    for change in ({"query": None}, {"top_n": "abc"}, {"top_n": [1]}, {"rank_fields": 5}, {"rank_fields": [[1]]}):
+        reply, answer = send(body(**change), endpoint)
+        assert (reply.status, answer["error"]["param"].split("/")[1]) == (400, *change)

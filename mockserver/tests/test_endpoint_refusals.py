@@ -1,0 +1,118 @@
+"""What the endpoint refuses: in which order, in which words."""
+
+import json
+import sys
+
+import pytest
+
+from endpoint_calls import KEY, body, send
+from together_rerank_mockserver.endpoint import Endpoint
+from together_rerank_spec import Validator, load
+
+ERROR = Validator(load().response_schema(400))
+
+
+@pytest.mark.parametrize("place", ["query", "model", "top_n", "documents", "return_documents"])
+def test_a_huge_integer_anywhere_is_judged_as_an_integer(place):
+    raw = json.dumps(body(**{place: 0}))
+    reply, answer = send(raw.replace(f'"{place}": 0', f'"{place}": {"9" * 5_000}').encode())
+
+    assert reply.status == (200 if place == "top_n" else 400)
+    assert place == "top_n" or answer["error"]["param"] == f"/{place}"
+
+
+@pytest.mark.parametrize("header", ["Bearer a" + " " * 200_000 + "b", "Bearer" + " " * 200_000, " " * 200_000])
+def test_a_long_header_costs_little(header):
+    calls = 0
+
+    def count(_frame, event, _arg):
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    reply, _ = send(body(), headers={**KEY, "Authorization": header})
+    sys.setprofile(None)
+
+    assert reply.status == (200 if header.endswith("b") else 401)
+    assert calls < 2_000
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        (None, "missing_api_key"),
+        ("", "missing_api_key"),
+        ("Bearer", "missing_api_key"),
+        ("Bearer ", "missing_api_key"),
+        ("Basic key", "missing_api_key"),
+        ("key", "missing_api_key"),
+        ("Bearer\tone", "missing_api_key"),
+        ("Bearer one two", "invalid_api_key"),
+        ("Bearer My API Key", None),
+        ("Bearer wrong", "invalid_api_key"),
+        ("Bearer one ", None),
+        ("bearer two", None),
+    ],
+)
+def test_a_key_is_asked_for(header, code):
+    endpoint = Endpoint(load(), api_keys=["one", "two", "My API Key"])
+    headers = {"Content-Type": "application/json", **({} if header is None else {"Authorization": header})}
+
+    reply, answer = send(body(), endpoint, headers)
+
+    assert reply.status == (401 if code else 200)
+    assert answer.get("error", {}).get("code") == code
+    assert reply.headers.get("WWW-Authenticate") == ("Bearer" if code else None)
+
+
+def test_the_401_shows_the_header_to_send():
+    assert "Authorization: Bearer YOUR_KEY" in send(body(), headers={})[1]["error"]["message"]
+
+
+def test_every_key_is_compared_whichever_is_right(monkeypatch):
+    compared = []
+    monkeypatch.setattr("hmac.compare_digest", lambda one, other: compared.append(other) or one == other)
+
+    send(body(), Endpoint(load(), api_keys=["key", "two", "three"]))
+
+    assert compared == [b"key", b"two", b"three"]
+
+
+@pytest.mark.parametrize(("model", "status"), [("", 404), ("other", 404), ("known", 200)])
+def test_only_the_models_listed_are_served(model, status):
+    reply, answer = send(body(model=model), Endpoint(load(), models=["known"]))
+
+    assert reply.status == status
+    assert answer.get("error", {}).get("code") == ("model_not_found" if status == 404 else None)
+
+
+@pytest.mark.parametrize(
+    ("headers", "sent", "status"),
+    [
+        ({}, b"x" * 2_000, 401),
+        (KEY, b"x" * 2_000, 413),
+        (KEY, b"{", 400),
+        (KEY, body(model="", top_n="1"), 400),
+        (KEY, body(model=""), 404),
+    ],
+)
+def test_precedence_is_key_body_schema_model(headers, sent, status):
+    assert send(sent, Endpoint(load(), max_body=1_000), headers)[0].status == status
+
+
+@pytest.mark.parametrize("sent", [b"", b"{", body(topN=1), body(documents=[]), body(model=""), [], 1, None])
+def test_every_refusal_is_error_data_without_nulls(sent):
+    reply, answer = send(sent)
+
+    assert 400 <= reply.status < 500
+    assert ERROR.violations(answer) == []
+    assert None not in answer["error"].values()
+    assert reply.reason == answer["error"]["message"]
+    assert reply.headers["x-mock-reply"] == "refused"
+
+
+def test_the_param_is_a_json_pointer():
+    _, answer = send(body(topN=1))
+
+    assert answer["error"]["param"] == "/topN"
+    assert "did you mean `top_n`?" in answer["error"]["message"]
