@@ -26,7 +26,8 @@ from ahocorasick_rs import AhoCorasick, Implementation
 from together_rerank_mockserver.tokens import KINDS, is_unspaced, normalise, parts, words
 
 WHOLE, PART, ADJACENT, IN_ORDER = 8.0, 4.0, 2.0, 1.0
-# A DFA takes five times as long to build and searches in half the time: it pays above this many characters.
+# A DFA takes five times as long to build and searches in half the time: it pays where a text longer than this is
+# searched for a query shorter than this, of which it makes a table.
 _DFA_PAYS = 30_000
 # What one search may find at the most, where every needle ends at every character; each hit is some 100 bytes.
 _MOST_HITS = 2_000_000
@@ -94,17 +95,21 @@ class Query:
         needles = list(dict.fromkeys([*self._words, *(part for each in self._parts.values() for part in each)]))
         self._numbers = {needle: number for number, needle in enumerate(needles)}
         self._unspaced = {self._numbers[word] for word in self._words if is_unspaced(word)}
-        self._pairs = dict.fromkeys(pairwise(self._numbers[word] for word in order))
-        self._lefts = {left for left, _ in self._pairs}
-        self._rights = {right for _, right in self._pairs}
+        pairs = dict.fromkeys(pairwise(self._numbers[word] for word in order))
+        self._pairs = {pair: place for place, pair in enumerate(pairs)}
+        self._after: dict[int, list[int]] = {}
+        for left, right in pairs:
+            self._after.setdefault(left, []).append(right)
+        self._rights = {right for _, right in pairs}
         self._owners: list[list[int]] = [[] for _ in needles]
         for word, each in self._parts.items():
             for part in each:
                 self._owners[self._numbers[part]].append(self._numbers[word])
-        self._points = WHOLE * len(self._words) + ADJACENT * len(self._pairs) + 0.5
+        self._points = WHOLE * len(self._words) + ADJACENT * len(pairs) + 0.5
         self._longest = max(map(len, needles), default=0)
         self._window = max(_MOST_HITS // max(1, len(needles)), 2 * self._longest)
-        kind = Implementation.DFA if characters > _DFA_PAYS else Implementation.NoncontiguousNFA
+        pays = characters > _DFA_PAYS and self._length < _DFA_PAYS
+        kind = Implementation.DFA if pays else Implementation.NoncontiguousNFA
         self._automaton = AhoCorasick(needles, implementation=kind) if needles else None
 
     def scores(self, texts: Iterable[str]) -> list[float]:
@@ -114,7 +119,6 @@ class Query:
     def evidence(self, text: str) -> Evidence:
         """Return what *text* shares with the query, and the score of it."""
         (match,) = self._matches([normalise(text)])
-        adjacent, in_order = self._orders(match)
         whole = tuple(word for number, word in enumerate(self._words) if number in match.first)
         met = {
             word: tuple(part for part in self._parts[word] if self._numbers[part] in match.met)
@@ -122,7 +126,9 @@ class Query:
             if word not in whole
         }
         found = {word: parts_met for word, parts_met in met.items() if parts_met}
-        return Evidence(self._score(match), whole, found, self._named(adjacent), self._named(in_order))
+        return Evidence(
+            self._score(match), whole, found, self._named(match.adjacent), self._named(self._in_order(match))
+        )
 
     def _matches(self, texts: Iterable[str]) -> Iterator[_Match]:
         """Search *texts* a batch at a time: each search gives up the interpreter's lock, which costs under load."""
@@ -167,7 +173,7 @@ class Query:
                 match.last[number] = start
                 if number in self._rights:
                     rights.append((number, start))
-                if number in self._lefts:
+                if number in self._after:
                     if end not in nexts:
                         nexts[end] = _next_word(text, end)
                     match.open.setdefault(nexts[end], set()).add(number)
@@ -183,26 +189,26 @@ class Query:
                     shares[word] = shares.get(word, 0) + 1
         if not match.first and not shares:
             return 0.0
-        adjacent, in_order = self._orders(match)
-        points = WHOLE * len(match.first) + ADJACENT * len(adjacent) + IN_ORDER * len(in_order)
+        points = WHOLE * len(match.first) + ADJACENT * len(match.adjacent) + IN_ORDER * len(self._in_order(match))
         # In the query's order, for a sum of floats depends on it.
         for word in sorted(shares):
             points += PART * shares[word] / len(self._parts[self._words[word]])
         points += self._length / (self._length + match.length)
         return min(1.0, points / self._points)
 
-    def _orders(self, match: _Match) -> tuple[list[NumberPair], list[NumberPair]]:
-        """The pairs found adjacent, and those found in order only."""
-        apart = [pair for pair in self._pairs if pair not in match.adjacent]
-        in_order = [
+    def _in_order(self, match: _Match) -> list[NumberPair]:
+        """The pairs found in the query's order, though not side by side."""
+        return [
             (left, right)
-            for left, right in apart
-            if left in match.first and right in match.last and match.first[left] < match.last[right]
+            for left, start in match.first.items()
+            for right in self._after.get(left, ())
+            if start < match.last.get(right, -1) and (left, right) not in match.adjacent
         ]
-        return [pair for pair in self._pairs if pair in match.adjacent], in_order
 
-    def _named(self, pairs: list[NumberPair]) -> tuple[Pair, ...]:
-        return tuple((self._words[left], self._words[right]) for left, right in pairs)
+    def _named(self, pairs: Iterable[NumberPair]) -> tuple[Pair, ...]:
+        """*pairs* by their words, in the query's order."""
+        ordered = sorted(pairs, key=self._pairs.__getitem__)
+        return tuple((self._words[left], self._words[right]) for left, right in ordered)
 
 
 @dataclass(slots=True)
