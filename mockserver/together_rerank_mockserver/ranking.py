@@ -30,7 +30,7 @@ WHOLE, PART, ADJACENT, IN_ORDER = 8.0, 4.0, 2.0, 1.0
 # searched for a query shorter than this, of which it makes a table.
 _DFA_PAYS = 30_000
 # What one search may find at the most, where every needle ends at every character; each hit is some 100 bytes.
-_MOST_HITS = 2_000_000
+_MOST_HITS = 1_000_000
 _BETWEEN = "\n"
 
 Pair = tuple[str, str]
