@@ -192,6 +192,17 @@ def test_a_long_text_is_searched_in_windows_to_the_same_end(query, pieces):
     assert windowed.evidence(text) == whole.evidence(text)
 
 
+@pytest.mark.parametrize("before", range(25))
+def test_neighbours_are_met_wherever_a_window_ends(before):
+    query = Query("llama peru")
+    query._window = 2 * query._longest
+
+    evidence = query.evidence("x" * before + " llama   peru")
+
+    assert evidence.whole == ("llama", "peru")
+    assert evidence.adjacent == (("llama", "peru"),)
+
+
 def test_what_a_search_finds_at_once_is_bounded():
     found = []
     query = Query(" ".join("a" * length for length in range(1, 101)))
