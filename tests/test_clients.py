@@ -113,6 +113,7 @@ def test_the_rerank_tests_that_together_ships():
             timeout=120,
         )
 
+    assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "20 passed" in ran.stdout.splitlines()[-1], ran.stdout + ran.stderr
 
 

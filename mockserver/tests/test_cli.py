@@ -3,6 +3,7 @@
 import json
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -74,6 +75,14 @@ def test_wait_refuses_what_is_no_url(url):
     assert refused.returncode == 2
     assert b"is not a URL like http://127.0.0.1:4010" in refused.stderr
     assert refused.stderr.count(b"\n") == 1
+
+
+def test_wait_that_is_stopped_does_not_say_that_the_mock_answers():
+    with subprocess.Popen([COMMAND, "wait", "http://127.0.0.1:9", "--timeout", "20"], env=environment()) as process:
+        time.sleep(0.5)
+        process.terminate()
+
+        assert process.wait(10) != 0
 
 
 @pytest.mark.parametrize("timeout", ["nan", "inf", "-1", "30s"])

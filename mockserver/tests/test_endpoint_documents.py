@@ -62,6 +62,13 @@ def test_a_document_that_asks_for_less_is_served_as_far_as_it_can_be_ranked():
     endpoint = Endpoint(changed(RerankRequest={"type": "object"}))
 
     assert send({"model": "m", "query": "q", "documents": [1, ["a"], None]}, endpoint)[0].status == 200
-    for change in ({"query": None}, {"top_n": "abc"}, {"top_n": [1]}, {"rank_fields": 5}, {"rank_fields": [[1]]}):
+    for change in (
+        {"query": None},
+        {"top_n": "abc"},
+        {"top_n": [1]},
+        {"rank_fields": 5},
+        {"rank_fields": ["a", 5]},
+        {"rank_fields": [[1]]},
+    ):
         reply, answer = send(body(**change), endpoint)
         assert (reply.status, answer["error"]["param"].split("/")[1]) == (400, *change)

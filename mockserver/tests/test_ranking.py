@@ -67,6 +67,7 @@ def test_equals_keep_the_order_of_the_request(documents):
 
 @given(texts | sentences)
 @example("\u0301abc")
+@example("ß\u0301")
 @example("llama llama")
 @example("東京東京都")
 def test_the_query_itself_scores_one(query):

@@ -80,4 +80,4 @@ def test_every_python_sees_the_same_words():
         if unicodedata.category(character) not in ("Cn", "Cs") and code not in later:
             digest.update(f"{code}{KINDS[character]}{normalise(character)}".encode())
 
-    assert digest.hexdigest() == "a0918d4866b858daee22b58368d3409346b7e958f53c8415484e33b6d2941470"
+    assert digest.hexdigest() == "696242506443ab1db232adb5d6079b48c1f35bb1cdd17d89087d6163c3837c97"

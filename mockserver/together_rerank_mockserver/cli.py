@@ -26,13 +26,12 @@ _COMMAND = {**_CONTEXT, "auto_envvar_prefix": "TOGETHER_RERANK_MOCK", "show_defa
 
 def main() -> NoReturn:
     """Run the command; exit 0 done, 1 not in time, 2 not understood or not started: one line says why."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         sys.exit(commands.main(prog_name=PROGRAM, standalone_mode=False) or 0)
     except click.ClickException as fault:
         _fail(fault.format_message() + _origin(fault))
     except (KeyboardInterrupt, click.Abort):
-        sys.exit(0)
+        sys.exit(130)
     except (OSError, ValueError) as fault:
         _fail(str(fault))
 
@@ -113,6 +112,8 @@ def serve(
         raise click.BadParameter("a model cannot be empty", param_hint="--model")
     from together_rerank_mockserver import server
 
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda *_: sys.exit(0))  # until the server has handlers of its own
     settings = _settings(
         reading,
         spec,

@@ -1,4 +1,4 @@
-"""The endpoint, free of any framework: one call in, one reply out. The path of a request is `Endpoint._rerank`."""
+"""The endpoint, free of any framework: one call in, one reply out. The path of a request is `Endpoint.answer`."""
 
 from __future__ import annotations
 

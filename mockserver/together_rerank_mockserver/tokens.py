@@ -18,7 +18,10 @@ _CHARACTERS_A_TOKEN = 4
 
 def normalise(text: str) -> str:
     """Return *text* in the form that is compared: NFKC, then casefolded."""
-    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    if text.isascii():
+        return text.lower()
+    # Casefolding can leave what NFKC would compose, so it comes between two of them.
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 def words(text: str) -> list[str]:

@@ -53,6 +53,11 @@ def test_the_vendored_document_says_where_the_operation_is():
     assert document.error_statuses == (400, 401, 404, 429, 503, 504)
 
 
+def test_the_corrected_document_requires_a_body():
+    assert load("corrected").operation["requestBody"]["required"] is True
+    assert "required" not in load("vendored").operation["requestBody"]
+
+
 def test_the_corrected_document_is_valid_without_leniency_about_nullable():
     OpenAPIV31SpecValidator(without(load("corrected").content, "nullable")).validate()
 

@@ -87,7 +87,7 @@ def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: 
 
 
 def _items(root: dict[str, Any]) -> Callable[..., Errors]:
-    definitions = {key: value for key, value in root.items() if key not in ("$ref", "allOf")}
+    definitions = {key: value for key, value in root.items() if key not in Draft202012Validator.VALIDATORS}
 
     def items(validator: Any, schema: Any, instance: Any, _schema: Any) -> Errors:
         if not validator.is_type(instance, "array"):
