@@ -42,10 +42,7 @@ def test_an_unknown_command_is_refused_in_one_line():
     refused = run("sevre")
 
     assert refused.returncode == 2
-    assert (
-        refused.stderr.decode() == "together-rerank-mock: No such command 'sevre'. Did you mean 'serve'?\n"
-        or b"sevre" in refused.stderr
-    )
+    assert refused.stderr.startswith(b"together-rerank-mock: No such command 'sevre'.")
     assert refused.stderr.count(b"\n") == 1
 
 

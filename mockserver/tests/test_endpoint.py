@@ -13,8 +13,6 @@ from together_rerank_fixtures.strategies import requests
 from together_rerank_mockserver.ranking import rank
 from together_rerank_spec import Validator, load
 
-ERROR = Validator(load().response_schema(400))
-
 
 def texts(answer):
     return [result["document"].get("text") for result in answer["results"]]

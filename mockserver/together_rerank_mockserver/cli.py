@@ -17,6 +17,7 @@ import click
 from click.core import ParameterSource
 
 from together_rerank_mockserver.settings import MAX_BODY, Settings
+from together_rerank_spec import READINGS
 
 PROGRAM = "together-rerank-mock"
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -69,7 +70,7 @@ def _document_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--spec", type=file, help="OpenAPI 3.1 document in place of the vendored one."),
         click.option(
             "--reading",
-            type=click.Choice(["corrected", "vendored"]),
+            type=click.Choice(READINGS),
             help="The vendored document as the kit corrects it (the default), or as it stands.",
         ),
     ):
