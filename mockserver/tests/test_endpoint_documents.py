@@ -6,6 +6,7 @@ import pytest
 
 from endpoint_calls import body, send
 from together_rerank_mockserver.endpoint import Endpoint
+from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import Document, DocumentError, load
 
 
@@ -55,7 +56,7 @@ def test_keys_that_a_document_does_not_ask_for_are_refused():
     content["security"] = []
 
     with pytest.raises(DocumentError, match="asks for no key"):
-        Endpoint(Document("other.yaml", content), api_keys=["key"])
+        Endpoint(Document("other.yaml", content), Settings(api_keys=("key",)))
 
 
 def test_a_document_that_asks_for_less_is_served_as_far_as_it_can_be_ranked():

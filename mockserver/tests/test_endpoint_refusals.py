@@ -7,6 +7,7 @@ import pytest
 
 from endpoint_calls import KEY, body, send
 from together_rerank_mockserver.endpoint import Endpoint
+from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import Validator, load
 
 ERROR = Validator(load().response_schema(400))
@@ -55,7 +56,16 @@ def test_a_long_header_costs_little(header):
     ],
 )
 def test_a_key_is_asked_for(header, code):
-    endpoint = Endpoint(load(), api_keys=["one", "two", "My API Key"])
+    endpoint = Endpoint(
+        load(),
+        Settings(
+            api_keys=(
+                "one",
+                "two",
+                "My API Key",
+            )
+        ),
+    )
     headers = {"Content-Type": "application/json", **({} if header is None else {"Authorization": header})}
 
     reply, answer = send(body(), endpoint, headers)
@@ -73,14 +83,26 @@ def test_every_key_is_compared_whichever_is_right(monkeypatch):
     compared = []
     monkeypatch.setattr("hmac.compare_digest", lambda one, other: compared.append(other) or one == other)
 
-    send(body(), Endpoint(load(), api_keys=["key", "two", "three"]))
+    send(
+        body(),
+        Endpoint(
+            load(),
+            Settings(
+                api_keys=(
+                    "key",
+                    "two",
+                    "three",
+                )
+            ),
+        ),
+    )
 
     assert compared == [b"key", b"two", b"three"]
 
 
 @pytest.mark.parametrize(("model", "status"), [("", 404), ("other", 404), ("known", 200)])
 def test_only_the_models_listed_are_served(model, status):
-    reply, answer = send(body(model=model), Endpoint(load(), models=["known"]))
+    reply, answer = send(body(model=model), Endpoint(load(), Settings(models=("known",))))
 
     assert reply.status == status
     assert answer.get("error", {}).get("code") == ("model_not_found" if status == 404 else None)
@@ -97,7 +119,7 @@ def test_only_the_models_listed_are_served(model, status):
     ],
 )
 def test_precedence_is_key_body_schema_model(headers, sent, status):
-    assert send(sent, Endpoint(load(), max_body=1_000), headers)[0].status == status
+    assert send(sent, Endpoint(load(), Settings(max_body=1_000)), headers)[0].status == status
 
 
 @pytest.mark.parametrize("sent", [b"", b"{", body(topN=1), body(documents=[]), body(model=""), [], 1, None])

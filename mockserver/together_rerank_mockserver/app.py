@@ -4,46 +4,61 @@ from __future__ import annotations
 
 import logging
 import time
-from importlib.metadata import version
+from threading import Event
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, NotFound
 
-from together_rerank_mockserver.endpoint import Call, Endpoint, Reply
+from together_rerank_mockserver import admin, cors
+from together_rerank_mockserver.delivery import CONNECTION, response
+from together_rerank_mockserver.endpoint import Call, Endpoint, credential
 from together_rerank_mockserver.errors import ApiError, InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound
+from together_rerank_mockserver.journal import entry
 from together_rerank_mockserver.rendering import to_json
+from together_rerank_mockserver.reply import Reply
 from together_rerank_mockserver.request_log import RequestLog
 from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.state import DEFAULT
 from together_rerank_spec import Document
 
-DISTRIBUTION = "together-rerank-kit"
 HEALTH = "/health"
+_JSON = {"Content-Type": "application/json"}
+_UNANSWERED = ("hang", "reset", "empty")
 _logger = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """Return the application that answers as *settings* say.
+def create_app(settings: Settings | None = None, stopping: Event | None = None) -> Flask:
+    """Return the application that answers as *settings* say; *stopping*, once set, cuts every wait short.
 
     Raises:
         DocumentError: the document cannot be read, or not be honoured.
+        BadOrder: the settings ask for a fault that there is not.
+        ValueError: the settings' rate cannot be read.
     """
     settings = settings or Settings()
+    stopping = stopping or Event()
     document = settings.document()
-    endpoint = Endpoint(document, api_keys=settings.api_keys, models=settings.models, max_body=settings.max_body)
+    endpoint = Endpoint(document, settings, stopping.wait)
     app = Flask(__name__, static_folder=None)
     # Werkzeug would answer /v1//rerank with a redirect, and take //rerank for /rerank.
     app.url_map.merge_slashes = False
-    app.before_request(_refuse_doubled_slash)
+    app.before_request(_begin)
 
     def rerank() -> Response:
-        return _response(endpoint.answer(Call(request.headers, request.stream.read)))
+        connection = request.environ.get(CONNECTION)
+        reply = g.reply = endpoint.answer(Call(request.headers, request.stream.read, connection is not None))
+        return response(reply, connection, stopping)
 
     def health() -> Response:
-        body = {"status": "ok", "version": version(DISTRIBUTION)}
-        return _response(Reply(200, to_json(body), {"Content-Type": "application/json"}))
+        return Response(to_json(admin.well()), headers=_JSON)
 
     def refuse(fault: Exception) -> Response:
-        return _response(endpoint.refuse(_api_error(fault, document)))
+        error = _api_error(fault, document)
+        if request.path.startswith(f"{admin.PREFIX}/"):
+            g.reply = Reply(error.status, to_json(error.data), _JSON | error.headers, reason=str(error))
+        else:
+            g.reply = endpoint.refuse(error, request.headers)
+        return response(g.reply, None, stopping)
 
     for route in document.routes:
         strict = not route.endswith("/")  # else a redirect
@@ -51,20 +66,18 @@ def create_app(settings: Settings | None = None) -> Flask:
             route, view_func=rerank, methods=["POST"], provide_automatic_options=False, strict_slashes=strict
         )
     app.add_url_rule(HEALTH, view_func=health, methods=["GET"], provide_automatic_options=False)
+    app.register_blueprint(admin.control_plane(endpoint, settings))
     app.register_error_handler(Exception, refuse)
-    if settings.log_format:
-        _keep_log(app, RequestLog(as_json=settings.log_format == "json"))
+    _keep_journal(app, endpoint, RequestLog(as_json=settings.log_format == "json") if settings.log_format else None)
+    if settings.cors:
+        cors.allow(app, settings.cors)
     return app
 
 
-def _refuse_doubled_slash() -> None:
+def _begin() -> None:
+    g.start = time.time(), time.perf_counter()
     if request.environ.get("PATH_INFO", "").startswith("//"):
         raise NotFound
-
-
-def _response(reply: Reply) -> Response:
-    g.reason = reply.reason
-    return Response(reply.body, reply.status, reply.headers)
 
 
 def _api_error(fault: Exception, document: Document) -> ApiError:
@@ -87,14 +100,31 @@ def _nothing_there(path: str, document: Document) -> str:
     return f"There is no {path[:200]} here; the mock answers POST {' and POST '.join(document.routes)}"
 
 
-def _keep_log(app: Flask, log: RequestLog) -> None:
-    @app.before_request
-    def start() -> None:
-        g.start = time.perf_counter()
+def _is_about_the_mock(path: str) -> bool:
+    """Return whether *path* is none of the API's, and so no business of the journal."""
+    return path == HEALTH or path.startswith(f"{admin.PREFIX}/")
 
+
+def _keep_journal(app: Flask, endpoint: Endpoint, log: RequestLog | None) -> None:
     @app.after_request
-    def record(response: Response) -> Response:
-        ms = (time.perf_counter() - g.start) * 1000
-        if request.path != HEALTH or response.status_code != 200:  # which a script may ask for all the time
-            log.record(request.method, request.path, response.status_code, ms, g.get("reason"))
-        return response
+    def record(sent: Response) -> Response:
+        began, start = g.start
+        ms = (time.perf_counter() - start) * 1000
+        reply: Reply = g.get("reply") or Reply(sent.status_code, b"")
+        if not _is_about_the_mock(request.path):
+            namespace = endpoint.namespace(request.headers)
+            recorded = entry(
+                time=began,
+                method=request.method,
+                path=request.path,
+                status=None if reply.delivery in _UNANSWERED else reply.status,
+                headers=request.headers,
+                key=credential(request.headers) if namespace == DEFAULT else None,
+                body=reply.received,
+                reply=reply.headers["x-mock-reply"],
+                ms=ms,
+            )
+            endpoint.state.record(namespace, recorded)
+        if log and (request.path != HEALTH or sent.status_code != 200):  # which a script may ask for all the time
+            log.record(request.method, request.path, sent.status_code, ms, reply.reason)
+        return sent

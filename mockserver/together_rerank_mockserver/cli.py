@@ -169,13 +169,13 @@ def explain(
 ) -> None:
     """Show how the mock ranks the rerank request in FILE, or on stdin, and why."""
     from together_rerank_mockserver import explanation
-    from together_rerank_mockserver.endpoint import Endpoint
     from together_rerank_mockserver.errors import ApiError
+    from together_rerank_mockserver.request import RequestParser
 
     document = _settings(reading, spec, overlay).document()
     raw = request_file.read()
     try:
-        request = Endpoint(document).understand(document.request_media_types[0], raw)
+        request = RequestParser(document).parse(document.request_media_types[0], raw)
     except ApiError as error:
         raise click.ClickException(str(error)) from error
     rows = explanation.explain(raw, request)

@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
-from together_rerank_mockserver import body, rendering
-from together_rerank_mockserver.errors import (
-    ApiError,
-    InvalidApiKey,
-    InvalidRequest,
-    MissingApiKey,
-    ModelNotFound,
-)
-from together_rerank_mockserver.identifiers import Identifiers
+from together_rerank_mockserver import body, promise, rendering
+from together_rerank_mockserver.errors import ApiError, InvalidApiKey, MissingApiKey, ModelNotFound, NotHere
+from together_rerank_mockserver.faults import Case, Catalogue
+from together_rerank_mockserver.plan import MODEL_PREFIX, Met, Plan
+from together_rerank_mockserver.quota import Quota
 from together_rerank_mockserver.ranking import Ranked, rank
-from together_rerank_mockserver.settings import MAX_BODY
-from together_rerank_spec import Document, DocumentError, Validator
-from together_rerank_spec.validation import SchemaError
+from together_rerank_mockserver.reply import Reply
+from together_rerank_mockserver.request import RequestParser
+from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.state import DEFAULT, Memory, State
+from together_rerank_spec import Document, DocumentError
 
-# What can be ranked at all, whatever a document allows.
-_RANKABLE = Validator(
-    {
-        "type": "object",
-        "required": ["model", "query", "documents"],
-        "properties": {
-            "model": {"type": "string"},
-            "query": {"type": "string"},
-            "documents": {"type": "array"},
-            "top_n": {"type": ["integer", "null"]},
-            "rank_fields": {"type": ["array", "null"], "items": {"type": "string"}},
-        },
-    }
-)
+# A key that begins so is a name, not a secret: it opens a namespace of its own.
+NAMESPACE_PREFIX = "test-"
 
 
 class Headers(Protocol):
@@ -51,116 +38,175 @@ class Call:
     Attributes:
         headers: looked up by name, in any case.
         read: returns up to so many bytes of what is left of the body.
+        raw_socket: whether the server can leave the connection without an answer.
     """
 
     headers: Headers
     read: Callable[[int], bytes]
+    raw_socket: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What goes back.
+@dataclass(slots=True)
+class _Visit:
+    """What is known of one call on its way.
 
     Attributes:
-        reason: why it is an error, for the log; None for a success.
+        in_flight: how many calls of the namespace there are, with this one.
+        headers: what goes with the answer, whichever it is.
+        origin: what `x-mock-reply` says when no fault shows.
+        bent: whether a body fault shows.
+        request_id: of a 200, which says it in its body too.
     """
 
-    status: int
-    body: bytes
+    namespace: str
+    in_flight: int
+    raw: bytes = b""
+    met: Met = field(default_factory=Met)
     headers: dict[str, str] = field(default_factory=dict)
-    reason: str | None = None
+    origin: str = "refused"
+    bent: bool = False
+    request_id: str = ""
 
 
 class Endpoint:
     """The rerank operation of one document, with what it remembers between calls.
 
     Args:
-        document: what is promised.
-        api_keys: the keys let in; none given lets in any.
-        models: the models served; none given serves any.
-        max_body: the most bytes of a body that are read.
+        pause: waits for so many seconds.
 
     Raises:
         DocumentError: the document promises answers that this endpoint does not give.
+        BadOrder: the settings ask for a fault that there is not.
+        ValueError: the settings' rate cannot be read.
     """
 
     def __init__(
-        self, document: Document, *, api_keys: Sequence[str] = (), models: Sequence[str] = (), max_body: int = MAX_BODY
+        self, document: Document, settings: Settings | None = None, pause: Callable[[float], object] = time.sleep
     ) -> None:
-        if api_keys and not document.requires_key:
+        settings = settings or Settings()
+        if settings.api_keys and not document.requires_key:
             raise DocumentError(f"{document.name}: it asks for no key, so no --api-key can be held to")
-        self._document = document
-        self._keys = [key.encode() for key in api_keys]
-        self._models = frozenset(models)
-        self._max_body = max_body
-        self._identifiers = Identifiers()
-        try:
-            self._request = Validator(document.request_schema)
-            _honour(document, self._request)
-        except SchemaError as fault:
-            raise DocumentError(f"{document.name}: {fault}") from fault
+        self.document = document
+        self._keys = [key.encode() for key in settings.api_keys]
+        self._models = frozenset(settings.models)
+        self._settings = settings
+        self._pause = pause
+        self.requests = RequestParser(document)
+        promise.check(document)
+        self._quota = Quota(settings.rate_limit) if settings.rate_limit else None
+        self.state: State = Memory(settings.journal_max, self._quota.forget if self._quota else lambda _: None)
+        self.catalogue = Catalogue(document)
+        self._plan = Plan(
+            self.catalogue,
+            self.state,
+            fault=settings.fault,
+            chaos=settings.chaos,
+            seed=settings.seed,
+            latency_ms=settings.latency_ms,
+        )
 
     def answer(self, call: Call) -> Reply:
         """Return the reply to *call*; whatever the API refuses becomes a reply too."""
+        namespace = self.namespace(call.headers)
+        visit = _Visit(namespace, self.state.enter(namespace))
         try:
             self._authenticate(call)
-            raw = body.read(call.headers.get("Content-Length"), call.read, self._max_body)
+            visit.raw = body.read(call.headers.get("Content-Length"), call.read, self._settings.max_body)
+            visit.met = self._take_next(call, visit)
+            if seconds := self._plan.delay_s(namespace, visit.met):
+                self._pause(seconds)
+            reply = visit.met.reply() or self._over_a_limit(visit) or self._rerank(call, visit)
         except ApiError as error:
-            return self.refuse(error)
-        try:
-            return self._rerank(call, raw)
-        except ApiError as error:
-            return self.refuse(error, raw)
+            reply = _refusal(error)
+        finally:
+            self.state.leave(namespace)
+        return self._sent(reply, visit)
 
-    def refuse(self, error: ApiError, raw: bytes = b"") -> Reply:
-        """Return the reply that says *error*."""
-        headers = {**error.headers, **_headers(self._identifiers.take(raw), "refused")}
-        return Reply(error.status, rendering.to_json(error.data), headers, reason=str(error))
+    def refuse(self, error: ApiError, headers: Headers) -> Reply:
+        """Return the reply that says *error*, to a request that is none of the operation's."""
+        return self._sent(_refusal(error), _Visit(self.namespace(headers), 0))
 
-    def _rerank(self, call: Call, raw: bytes) -> Reply:
-        request = self.understand(call.headers.get("Content-Type"), raw)
-        self._know(request["model"])
-        documents = body.exact(raw, request)["documents"]
-        texts = [rendering.ranked_text(document, request.get("rank_fields")) for document in documents]
-        ranking = top(rank(request["query"], texts), request.get("top_n"))
-        request_id = self._identifiers.take(raw)
-        returned = documents if request.get("return_documents", True) else None
-        used = rendering.usage(request["query"], texts)
-        answer = rendering.answer(request_id, request["model"], ranking, returned, used)
-        return Reply(200, rendering.to_json(answer), _headers(request_id, "scored"))
-
-    def understand(self, content_type: str | None, raw: bytes) -> dict[str, Any]:
-        """Return the request that *raw* holds, as the document's schema allows it.
-
-        Raises:
-            InvalidRequest: it is not JSON, or not what the schema allows.
-        """
-        if raw:
-            body.check_media_type(content_type, self._document.request_media_types)
-        request = body.parse(raw)
-        if violations := self._request.violations(request) or _RANKABLE.violations(request):
-            sentences = (
-                f"`{each.pointer}` {each.message}" if each.pointer else f"The body {each.message}"
-                for each in violations
-            )
-            raise InvalidRequest("; ".join(sentences), param=violations[0].pointer)
-        return cast(dict[str, Any], request)
+    def namespace(self, headers: Headers) -> str:
+        """Return the namespace that a request with *headers* is in: a key that is a name has its own."""
+        key = credential(headers)
+        named = key.startswith(NAMESPACE_PREFIX) and len(key) <= 200 and (not self._keys or self._known(key))
+        return key if named else DEFAULT
 
     def _authenticate(self, call: Call) -> None:
-        if not self._document.requires_key:
+        if not self.document.requires_key:
             return
-        # Whatever follows is the key: "My API Key" is what the tests of Together's own SDK send.
-        scheme, _, key = (call.headers.get("Authorization") or "").strip().partition(" ")
-        if scheme.lower() != "bearer" or not key.strip():
+        key = credential(call.headers)
+        if not key:
             raise MissingApiKey
-        sent = key.strip().encode()
-        # A list, so that every key is compared: the time must not tell which one was near.
-        if self._keys and not any([hmac.compare_digest(sent, known) for known in self._keys]):
+        if self._keys and not self._known(key):
             raise InvalidApiKey
 
-    def _know(self, model: str) -> None:
-        if not model or (self._models and model not in self._models):
+    def _known(self, key: str) -> bool:
+        # A list, so that every key is compared: the time must not tell which one was near.
+        return any([hmac.compare_digest(key.encode(), known) for known in self._keys])
+
+    def _take_next(self, call: Call, visit: _Visit) -> Met:
+        met = self._plan.take_next(visit.namespace, call.headers.get("Prefer"), visit.raw)
+        fault = met.order.fault if met.order else None
+        if fault and fault.server and not call.raw_socket:
+            raise NotHere(f"`{fault.name}` needs the raw socket, which only `serve --server {fault.server}` has")
+        return met
+
+    def _over_a_limit(self, visit: _Visit) -> Reply | None:
+        if 0 < self._settings.max_in_flight < visit.in_flight:
+            visit.origin = "in-flight"
+            return self.catalogue.status(503).reply
+        if self._quota is None:
+            return None
+        allowance = self._quota.ask(visit.namespace)
+        visit.headers |= allowance.headers
+        if allowance.granted:
+            return None
+        visit.origin = "quota"
+        visit.headers["Retry-After"] = str(allowance.reset_s)
+        return self.catalogue.status(429).reply
+
+    def _rerank(self, call: Call, visit: _Visit) -> Reply:
+        request = self.requests.parse(call.headers.get("Content-Type"), visit.raw)
+        self._check_model(request["model"])
+        documents = body.exact(visit.raw, request)["documents"]
+        texts = [rendering.ranked_text(document, request.get("rank_fields")) for document in documents]
+        ranking = rank(request["query"], texts)
+        returned = documents if request.get("return_documents", True) else None
+        visit.request_id = self.state.request_id(visit.namespace, visit.raw)
+        answer = rendering.answer(
+            visit.request_id,
+            request["model"],
+            rendering.results(top(ranking, request.get("top_n")), returned),
+            rendering.usage(request["query"], texts),
+        )
+        visit.origin = "scored"
+        if visit.met.body:
+            answer = self._bent(answer, visit, Case(request, documents, texts, ranking))
+        return Reply(200, rendering.to_json(answer), {"Content-Type": "application/json"})
+
+    def _check_model(self, model: str) -> None:
+        if not model or (self._models and model not in self._models and not model.startswith(MODEL_PREFIX)):
             raise ModelNotFound(model)
+
+    def _bent(self, answer: Any, visit: _Visit, case: Case) -> Any:
+        bent = self._plan.bend(visit.namespace, visit.met, answer, case)
+        visit.bent = bent is not answer
+        return bent
+
+    def _sent(self, reply: Reply, visit: _Visit) -> Reply:
+        """Return *reply* as it goes out: with the headers that every answer has, and spoiled if a wire fault is met."""
+        # Apart from those of successes, so that a fault on the way does not change the ids that follow.
+        refused = b"%d %s %s" % (reply.status, reply.body, visit.raw)
+        headers = {
+            **reply.headers,
+            **visit.headers,
+            "x-request-id": visit.request_id or self.state.request_id(visit.namespace, refused),
+            "x-mock-reply": visit.met.origin(visit.origin, bent=visit.bent),
+        }
+        if visit.met.preferences and (visit.bent or not visit.met.body):
+            headers["Preference-Applied"] = visit.met.preferences
+        return visit.met.spoiled(replace(reply, headers=headers, received=visit.raw))
 
 
 def top(ranking: list[Ranked], top_n: float | None) -> list[Ranked]:
@@ -168,28 +214,13 @@ def top(ranking: list[Ranked], top_n: float | None) -> list[Ranked]:
     return ranking if top_n is None else ranking[: max(0, int(top_n))]
 
 
-def _headers(request_id: str, origin: str) -> dict[str, str]:
-    return {"Content-Type": "application/json", "x-request-id": request_id, "x-mock-reply": origin}
+def credential(headers: Headers) -> str:
+    """Return the key that a request with *headers* carries; empty when there is none."""
+    # Whatever follows is the key: "My API Key" is what the tests of Together's own SDK send.
+    scheme, _, key = (headers.get("Authorization") or "").strip().partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
 
 
-def _honour(document: Document, request: Validator) -> None:
-    """Raise DocumentError unless *document* allows what is ranked, and promises the answers of every kind."""
-    for violation in request.violations({"model": "model", "query": "query", "documents": ["a"]}):
-        if violation.pointer.startswith(("/query", "/documents")):
-            raise DocumentError(f"{document.name}: its request schema does not allow what is ranked: {violation}")
-    ranking = [Ranked(1, 0.5), Ranked(0, 0.0)]
-    used = rendering.usage("query", ["a", "b"])
-    samples: list[tuple[int, Any]] = [
-        (200, rendering.answer("id", "model", ranking, documents, used)) for documents in (["a", {"b": 1}], None)
-    ]
-    samples += [(status, InvalidRequest("message", param="/pointer").data) for status in document.error_statuses]
-    for status, sample in samples:
-        if status not in document.statuses:
-            raise DocumentError(f"{document.name}: the operation has no answer with status {status}")
-        schema = document.response_schema(status)
-        if schema is None:
-            raise DocumentError(f"{document.name}: the answer with status {status} is not JSON")
-        if violations := Validator(schema).violations(sample):
-            raise DocumentError(
-                f"{document.name}: its schema for status {status} does not allow the mock's answer: {violations[0]}"
-            )
+def _refusal(error: ApiError) -> Reply:
+    headers = {"Content-Type": "application/json", **error.headers}
+    return Reply(error.status, rendering.to_json(error.data), headers, reason=str(error))

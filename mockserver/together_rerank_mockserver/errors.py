@@ -84,6 +84,21 @@ class ModelNotFound(ApiError):
         )
 
 
+class Unauthorized(ApiError):
+    """The token of the control plane did not come, or is another one."""
+
+    status = 401
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers={"WWW-Authenticate": "Bearer"})
+
+
+class Forbidden(ApiError):
+    """Who asks may not, whatever it sends."""
+
+    status = 403
+
+
 class RouteNotFound(ApiError):
     """Nothing is served at the path."""
 
@@ -107,6 +122,13 @@ class BodyTooLarge(ApiError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"The body is longer than {limit} bytes, the most this server reads (--max-body)")
+
+
+class NotHere(ApiError):
+    """What is asked for needs another server than the one that runs."""
+
+    status = 501
+    type = "server_error"
 
 
 class InternalError(ApiError):

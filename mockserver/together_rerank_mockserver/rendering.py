@@ -41,24 +41,21 @@ def usage(query: str, texts: Sequence[str]) -> dict[str, int]:
     return {"prompt_tokens": prompt, "completion_tokens": 0, "total_tokens": prompt}
 
 
-def answer(
-    request_id: str, model: str, ranking: Sequence[Ranked], documents: Sequence[Any] | None, used: dict[str, int]
-) -> dict[str, Any]:
-    """Return the body of a 200, the document's `RerankResponse`; without *documents* each is an empty object."""
-    return {
-        "id": request_id,
-        "object": "rerank",
-        "model": model,
-        "results": [
-            {
-                "index": ranked.index,
-                "relevance_score": ranked.score,
-                "document": {} if documents is None else {"text": returned_text(documents[ranked.index])},
-            }
-            for ranked in ranking
-        ],
-        "usage": used,
-    }
+def results(ranking: Sequence[Ranked], documents: Sequence[Any] | None) -> list[dict[str, Any]]:
+    """Return `results` for *ranking*; without *documents* each document is an empty object."""
+    return [
+        {
+            "index": ranked.index,
+            "relevance_score": ranked.score,
+            "document": {} if documents is None else {"text": returned_text(documents[ranked.index])},
+        }
+        for ranked in ranking
+    ]
+
+
+def answer(request_id: str, model: str, ranked: list[dict[str, Any]], used: dict[str, int]) -> dict[str, Any]:
+    """Return the body of a 200, the document's `RerankResponse`, with *ranked* as its `results`."""
+    return {"id": request_id, "object": "rerank", "model": model, "results": ranked, "usage": used}
 
 
 def _leaves(value: Any) -> Iterator[str]:

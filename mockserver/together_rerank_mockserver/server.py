@@ -22,7 +22,7 @@ from together_rerank_mockserver.app import HEALTH, create_app
 from together_rerank_mockserver.settings import Settings
 
 # How many requests can be slow at once; more threads than this cost throughput at every load measured.
-THREADS = 64
+THREADS = 256
 STOP_S = 5
 # Granian would start over at a hangup.
 _STOPPING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]

@@ -8,6 +8,7 @@ from pathlib import Path
 from together_rerank_spec import Document, load, read
 
 MAX_BODY = 32 * 1024 * 1024
+JOURNAL_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,16 @@ class Settings:
         models: the models served; none given serves any.
         max_body: the most bytes of a body that are read.
         log_format: `text` or `json`; None writes no line per request.
+        fault: what every call meets, in the text form of an order.
+        chaos: faults and how often they are met, such as `429=0.2`.
+        seed: of all that is left to chance.
+        latency_ms: how long every answer is kept back.
+        rate_limit: the calls that each namespace has, such as `60/minute`.
+        max_in_flight: the most calls of a namespace that are answered at the same time; 0 for any number.
+        journal_max: the most requests that each namespace's journal keeps.
+        admin_token: opens the control plane, and is needed to; None opens it to this machine.
+        cors: the origins whose pages may read answers.
+        host: the address that is listened on.
     """
 
     reading: str = "corrected"
@@ -31,6 +42,16 @@ class Settings:
     models: tuple[str, ...] = ()
     max_body: int = MAX_BODY
     log_format: str | None = None
+    fault: str | None = None
+    chaos: tuple[str, ...] = ()
+    seed: int = 0
+    latency_ms: int = 0
+    rate_limit: str | None = None
+    max_in_flight: int = 0
+    journal_max: int = JOURNAL_MAX
+    admin_token: str | None = field(default=None, repr=False)
+    cors: tuple[str, ...] = ()
+    host: str = "127.0.0.1"
 
     def document(self) -> Document:
         """Return the document to serve.

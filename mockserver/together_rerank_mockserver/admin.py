@@ -1,0 +1,156 @@
+"""The control plane, `/__admin/`: what was asked, what the next calls meet, and a fresh start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from together_rerank_mockserver import body, orders
+from together_rerank_mockserver.endpoint import NAMESPACE_PREFIX, Endpoint
+from together_rerank_mockserver.errors import InvalidRequest, RouteNotFound
+from together_rerank_mockserver.explanation import explain
+from together_rerank_mockserver.guard import Guard
+from together_rerank_mockserver.rendering import to_json
+from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.state import DEFAULT
+
+PREFIX = "/__admin"
+DISTRIBUTION = "together-rerank-kit"
+_ANY = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+def control_plane(endpoint: Endpoint, settings: Settings) -> Blueprint:
+    """Return the routes that tell and change what *endpoint* remembers."""
+    plane = Blueprint("control plane", __name__, url_prefix=PREFIX)
+    guard = Guard(settings)
+    views = _Views(endpoint, settings)
+    plane.before_request(lambda: guard.check(request.headers))
+    filters = ("status", "path", "limit", "offset")
+    _route(plane, "/health", "GET", lambda _: well())
+    _route(plane, "/version", "GET", views.version)
+    _route(plane, "/spec", "GET", views.spec)
+    _route(plane, "/requests", "GET", views.requests, filters)
+    _route(plane, "/requests", "DELETE", views.forget_requests)
+    _route(plane, "/faults", "GET", views.faults)
+    _route(plane, "/faults", "POST", views.queue_faults)
+    _route(plane, "/faults", "DELETE", views.clear_faults)
+    _route(plane, "/reset", "POST", views.reset)
+    _route(plane, "/settings", "GET", views.settings)
+    _route(plane, "/explain", "POST", views.explain)
+    # Here, not in Flask's own 404, so that the guard stands before it too.
+    plane.add_url_rule("/", view_func=_nothing, methods=_ANY, defaults={"rest": ""})
+    plane.add_url_rule("/<path:rest>", view_func=_nothing, methods=_ANY)
+    return plane
+
+
+def well() -> dict[str, str]:
+    """Return what a mock in good health says."""
+    return {"status": "ok", "version": version(DISTRIBUTION)}
+
+
+class _Views:
+    """What each route answers about a namespace, as JSON."""
+
+    def __init__(self, endpoint: Endpoint, settings: Settings) -> None:
+        self._endpoint = endpoint
+        self._state = endpoint.state
+        self._settings = settings
+
+    def version(self, _: str) -> Any:
+        return {"version": version(DISTRIBUTION), "document": self._endpoint.document.name}
+
+    def spec(self, _: str) -> Any:
+        return self._endpoint.document.content
+
+    def requests(self, namespace: str) -> Any:
+        entries, dropped = self._state.journal(namespace)
+        status, path = request.args.get("status"), request.args.get("path")
+        wanted = None if status in (None, "none") else _number("status", 0)
+        found = [e for e in entries if (status is None or e.status == wanted) and path in (None, e.path)]
+        offset, limit = _number("offset", 0), _number("limit", len(found))
+        shown = [entry.described for entry in found[offset : offset + limit]]
+        return {"namespace": namespace, "total": len(found), "dropped": dropped, "requests": shown}
+
+    def forget_requests(self, namespace: str) -> Any:
+        self._state.forget(namespace)
+        return {"namespace": namespace, "total": 0, "dropped": 0, "requests": []}
+
+    def faults(self, namespace: str) -> Any:
+        queue = [order.described for order in self._state.queue(namespace)]
+        return {"namespace": namespace, "queue": queue, "known": [fault.name for fault in self._endpoint.catalogue]}
+
+    def queue_faults(self, namespace: str) -> Any:
+        asked = body.parse(self._body())
+        try:
+            self._state.enqueue(namespace, orders.from_json(asked, self._endpoint.catalogue))
+        except orders.BadOrder as bad:
+            raise InvalidRequest(str(bad)) from bad
+        return self.faults(namespace)
+
+    def clear_faults(self, namespace: str) -> Any:
+        self._state.clear_queue(namespace)
+        return self.faults(namespace)
+
+    def reset(self, namespace: str) -> Any:
+        self._state.reset(namespace)
+        return {"namespace": namespace}
+
+    def settings(self, _: str) -> Any:
+        shown = {
+            name: str(value) if isinstance(value, Path) else value for name, value in asdict(self._settings).items()
+        }
+        secret = {"api_keys": len(self._settings.api_keys), "admin_token": self._settings.admin_token is not None}
+        return shown | secret
+
+    def explain(self, _: str) -> Any:
+        raw = self._body()
+        return explain(raw, self._endpoint.requests.parse(self._endpoint.document.request_media_types[0], raw))
+
+    def _body(self) -> bytes:
+        return body.read(request.headers.get("Content-Length"), request.stream.read, self._settings.max_body)
+
+
+def _route(
+    plane: Blueprint, rule: str, method: str, view: Callable[[str], Any], parameters: tuple[str, ...] = ()
+) -> None:
+    def answer() -> Response:
+        return Response(to_json(view(_namespace(parameters))), content_type="application/json")
+
+    plane.add_url_rule(rule, f"{method} {rule}", answer, methods=[method], provide_automatic_options=False)
+
+
+def _nothing(rest: str) -> Response:
+    names = "health, version, spec, requests, faults, reset, settings, explain"
+    raise RouteNotFound(f"There is no {request.method} {PREFIX}/{rest[:100]}; there are: {names}")
+
+
+def _namespace(known: tuple[str, ...]) -> str:
+    """Return the namespace that the request is about, once all its parameters are known ones.
+
+    Raises:
+        InvalidRequest: one is not, or comes twice, or it names what cannot be a namespace.
+    """
+    for name, values in request.args.lists():
+        if name not in ("namespace", *known):
+            raise InvalidRequest(f"`{name[:100]}` is not a parameter; known: {', '.join(('namespace', *known))}")
+        if len(values) > 1:
+            raise InvalidRequest(f"`{name}` is given twice")
+    namespace = request.args.get("namespace", DEFAULT)
+    if namespace != DEFAULT and not namespace.startswith(NAMESPACE_PREFIX):
+        raise InvalidRequest(f"`namespace` must be {DEFAULT}, or a key that begins with {NAMESPACE_PREFIX}")
+    return namespace
+
+
+def _number(name: str, default: int) -> int:
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        also = ", or none for a connection left without an answer" if name == "status" else ""
+        raise InvalidRequest(f"`{name}` must be a whole number from 0{also}, not {text[:100]}")
+    return int(text)

@@ -1,0 +1,62 @@
+"""The guard of the control plane: it changes what tests see, so it is closed to all but this machine's owner."""
+
+from __future__ import annotations
+
+import hmac
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from together_rerank_mockserver.endpoint import Headers, credential
+from together_rerank_mockserver.errors import Forbidden, Unauthorized
+from together_rerank_mockserver.settings import Settings
+
+
+class Guard:
+    """Lets in whoever may use the control plane, as *settings* say."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._token = settings.admin_token
+        self._origins = frozenset(settings.cors)
+        self._listens_here = is_loopback(settings.host)
+
+    def check(self, headers: Headers) -> None:
+        """Let a request with *headers* pass.
+
+        Raises:
+            Forbidden: it comes from a page of another origin, by another name, or the control plane is off.
+            Unauthorized: the token is missing or wrong.
+        """
+        origin = headers.get("Origin")
+        if origin is not None and origin not in self._origins and not self._is_own(origin, headers.get("Host")):
+            raise Forbidden(f"The control plane does not answer pages of {origin[:100]}; --cors lets an origin in")
+        if self._token is None:
+            self._check_local(headers.get("Host"))
+        elif not hmac.compare_digest(credential(headers).encode(), self._token.encode()):
+            raise Unauthorized("The control plane needs the token of --admin-token, as Authorization: Bearer TOKEN")
+
+    def _check_local(self, host: str | None) -> None:
+        if not self._listens_here:
+            raise Forbidden("The control plane is off, for others than this machine can reach it; see --admin-token")
+        # A page can have its own name resolve to 127.0.0.1 (DNS rebinding); what it cannot do is send another Host.
+        if not is_loopback(_hostname(host)):
+            raise Forbidden(f"The control plane answers to localhost, not to {(host or 'no Host')[:100]}")
+
+    def _is_own(self, origin: str, host: str | None) -> bool:
+        return host is not None and origin.partition("://")[2] == host and is_loopback(_hostname(host))
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether *host*, a name or an address, is this machine and no other can reach it."""
+    if host.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _hostname(host: str | None) -> str:
+    try:
+        return urlsplit(f"//{host or ''}").hostname or ""
+    except ValueError:
+        return ""

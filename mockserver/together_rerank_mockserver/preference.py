@@ -1,0 +1,51 @@
+"""The Prefer header (RFC 7240): what a client asks of one answer, as Prism has it."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from werkzeug.http import parse_list_header, unquote_header_value
+
+from together_rerank_mockserver.faults import OK, Catalogue
+from together_rerank_mockserver.faults.fault import EVERYWHERE
+from together_rerank_mockserver.orders import BadOrder, Order, from_pairs
+
+_SELECTING = ("code", "fault")
+_KNOWN = (*_SELECTING, *EVERYWHERE, "retry_after", "retry_after_ms", "pause")
+
+
+def parse(header: str, catalogue: Catalogue) -> tuple[Order | None, str]:
+    """Return the order that *header* gives, if any, and the preferences in it that the mock knows.
+
+    Others are ignored, as the RFC asks, unless they look like a slip of the pen; of one given twice the first counts.
+
+    Raises:
+        BadOrder: a preference that the mock knows has a value that it does not.
+    """
+    asked: dict[str, str] = {}
+    for item in parse_list_header(header):
+        name, _, value = item.partition(";")[0].partition("=")
+        asked.setdefault(name.strip().lower(), unquote_header_value(value.strip()))
+    preferences = {name: value for name, value in asked.items() if name in _KNOWN}
+    for name in asked.keys() - preferences.keys():
+        if near := get_close_matches(name, _KNOWN, n=1, cutoff=0.75):
+            raise BadOrder(f"`{name[:100]}` is not a preference; did you mean `{near[0]}`? known: {', '.join(_KNOWN)}")
+    if not preferences:
+        return None, ""
+    applied = ", ".join(f"{name}={value}" for name, value in preferences.items())
+    if all(name in preferences for name in _SELECTING):
+        raise BadOrder("`code` and `fault` cannot both be asked for; of faults an answer has one, and perhaps a delay")
+    parameters = {name: value for name, value in preferences.items() if name not in _SELECTING}
+    return from_pairs(_name(preferences, catalogue), parameters, catalogue), applied
+
+
+def _name(preferences: dict[str, str], catalogue: Catalogue) -> str | None:
+    code = preferences.get("code")
+    if code is None:
+        return preferences.get("fault")
+    if code == "200":
+        return OK.name
+    codes = [fault.name for fault in catalogue if fault.family == "status"]
+    if code not in codes:
+        raise BadOrder(f"`code` must be 200 or one of {', '.join(codes)}, not {code[:100]}")
+    return code
