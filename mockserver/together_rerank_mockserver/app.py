@@ -111,13 +111,14 @@ def _keep_journal(app: Flask, endpoint: Endpoint, log: RequestLog | None) -> Non
         began, start = g.start
         ms = (time.perf_counter() - start) * 1000
         reply: Reply = g.get("reply") or Reply(sent.status_code, b"")
+        status = None if reply.delivery in _UNANSWERED else reply.status
         if not _is_about_the_mock(request.path):
             namespace = endpoint.namespace(request.headers)
             recorded = entry(
                 time=began,
                 method=request.method,
                 path=request.path,
-                status=None if reply.delivery in _UNANSWERED else reply.status,
+                status=status,
                 headers=request.headers,
                 key=credential(request.headers) if namespace == DEFAULT else None,
                 body=reply.received,
@@ -126,5 +127,5 @@ def _keep_journal(app: Flask, endpoint: Endpoint, log: RequestLog | None) -> Non
             )
             endpoint.state.record(namespace, recorded)
         if log and (request.path != HEALTH or sent.status_code != 200):  # which a script may ask for all the time
-            log.record(request.method, request.path, sent.status_code, ms, reply.reason)
+            log.record(request.method, request.path, status, ms, reply.reason)
         return sent

@@ -31,8 +31,8 @@ class RequestLog:
         if self._poll:
             self._poll.register(descriptor, select.POLLOUT)
 
-    def record(self, method: str, path: str, status: int, ms: float, reason: str | None) -> None:
-        """Write what happened to one request; *reason* says why it was refused."""
+    def record(self, method: str, path: str, status: int | None, ms: float, reason: str | None) -> None:
+        """Write what happened to one request; None is no answer at all, *reason* says why it was refused."""
         entry: dict[str, Any] = {"method": _short(method), "path": _short(path), "status": status, "ms": round(ms, 1)}
         if reason:
             entry["reason"] = _short(reason)
@@ -60,7 +60,13 @@ class RequestLog:
             return orjson.dumps({"event": "request"} | entry, option=orjson.OPT_APPEND_NEWLINE)
         if "dropped" in entry:
             return f"({entry['dropped']} lines dropped: nobody read them)\n".encode()
-        words = [entry["method"], entry["path"], str(entry["status"]), f"{entry['ms']} ms", entry.get("reason", "")]
+        words = [
+            entry["method"],
+            entry["path"],
+            str(entry["status"] or "unanswered"),
+            f"{entry['ms']} ms",
+            entry.get("reason", ""),
+        ]
         return (" ".join(words).rstrip() + "\n").encode()
 
 

@@ -4,14 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
+from typing import Any
 
 from together_rerank_mockserver.faults import body, status, wire
 from together_rerank_mockserver.faults.fault import BodyFault, Case, Fault, StatusFault, WireFault
 from together_rerank_spec import Document
 
-__all__ = ["BodyFault", "Case", "Catalogue", "Fault", "StatusFault", "UnknownFault", "WireFault", "status", "wire"]
+__all__ = ["BodyFault", "Case", "Catalogue", "Fault", "StatusFault", "UnknownFault", "WireFault", "status", "table"]
 
 OK = Fault(name="ok", family="none", sentence="Nothing is wrong; other doors are not asked", applies="any call")
+
+
+def table(described: list[dict[str, Any]]) -> str:
+    """Return what is told of faults as lines for a terminal."""
+    head = ("fault", "family", "what the client meets", "where it applies", "note")
+    lines = [head, *((d["name"], d["family"], d["sentence"], d["applies"], _note(d)) for d in described)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def _note(described: dict[str, Any]) -> str:
+    notes = [
+        "" if described.get("documented", True) else "observed, not documented",
+        f"breaks the {described['breaks']}" if "breaks" in described else "",
+        "" if described["server"] == "any" else f"--server {described['server']} only",
+    ]
+    return ", ".join(note for note in notes if note)
 
 
 class UnknownFault(ValueError):

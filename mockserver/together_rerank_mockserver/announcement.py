@@ -1,0 +1,98 @@
+"""The announcement: how a script learns that the mock answers, and where."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from together_rerank_mockserver.app import HEALTH
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What is told once the mock answers, and where.
+
+    Attributes:
+        as_json: the line on stdout is a JSON object.
+        ready_file: gets the URL, all of it or nothing.
+        key: what stderr says to send as a key when it says how to point a client here; None says nothing.
+    """
+
+    as_json: bool = False
+    ready_file: Path | None = None
+    key: str | None = None
+
+    def publish_when_healthy(self, url: str, pid: int) -> None:
+        """Wait until a mock at *url* answers, then tell; *pid* is the process to stop."""
+        while not is_healthy(url):
+            time.sleep(0.005)
+        try:
+            self._publish(url, pid)
+        except OSError as fault:  # stdout was closed, or the ready file's folder is gone: nobody can learn of it
+            print(f"together-rerank-mock: cannot announce {url}: {fault}", file=sys.stderr)
+
+    def _publish(self, url: str, pid: int) -> None:
+        if self.ready_file:
+            _write_whole(self.ready_file, f"{url}\n")
+        ready = json.dumps({"event": "ready", "url": url, "port": int(url.rpartition(":")[2]), "pid": pid})
+        print(ready if self.as_json else f"together-rerank-mock listening on {url}", flush=True)
+        if self.key and sys.stderr:
+            print(
+                f"  Together's SDKs  TOGETHER_BASE_URL={url}  TOGETHER_API_KEY={self.key}\n"
+                f"  LiteLLM          TOGETHER_AI_API_BASE={url}  TOGETHER_API_KEY={self.key}",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    @contextmanager
+    def ready_file_of(self, url: str) -> Iterator[None]:
+        """See that the ready file can be written and is not there yet; at the end remove it, if it still says *url*."""
+        path = self.ready_file
+        if path is None:
+            yield
+            return
+        _write_whole(path, "")
+        path.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                if path.read_text().strip() == url:
+                    path.unlink()
+
+
+def url_of(address: str, port: int) -> str:
+    """Return the URL of a server that listens on *address*."""
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+
+
+def is_healthy(url: str, timeout: float = 1.0) -> bool:
+    """Return whether a mock at *url*, scheme and host, answers that it is well."""
+    scheme, _, host = url.partition("://")
+    kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
+    try:
+        with closing(kind(host, timeout=timeout)) as connection:
+            connection.request("GET", HEALTH)
+            return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def _write_whole(path: Path, text: str) -> None:
+    draft = path.parent / f".ready-{os.getpid()}"
+    try:
+        draft.write_text(text)
+        if text:
+            draft.replace(path)
+    except OSError as fault:
+        raise OSError(fault.errno, fault.strerror, str(path)) from fault
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)

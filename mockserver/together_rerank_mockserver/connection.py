@@ -1,0 +1,184 @@
+"""One connection of the threaded server: requests one after the other, with the raw socket at hand."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+import struct
+import time
+from contextlib import suppress
+from http import HTTPStatus
+from typing import IO, Any, Protocol, cast
+
+from werkzeug.exceptions import BadRequest
+from werkzeug.serving import DechunkedInput, WSGIRequestHandler
+
+from together_rerank_mockserver.delivery import CONNECTION
+from together_rerank_mockserver.errors import InvalidRequest
+from together_rerank_mockserver.rendering import to_json
+
+_PEEK_S = 0.05
+# What a refused body may still send before the connection is closed under it.
+_MOST_DRAINED = 64 * 1024 * 1024
+_DRAIN_S = 1.0
+
+
+class Connections(Protocol):
+    """The server, as a connection knows it."""
+
+    app: Any
+
+    def opened(self, connection: Connection) -> None:
+        """Take *connection* into account."""
+
+    def closed(self, connection: Connection) -> None:
+        """Take *connection* out of account."""
+
+    def set_busy(self, connection: Connection, *, busy: bool) -> None:
+        """Note whether *connection* has a request to answer."""
+
+
+class Connection(WSGIRequestHandler):
+    """Requests of one client, each answered by the application."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = 64 * 1024
+    server: Connections  # type: ignore[assignment]  # it is one of werkzeug's too
+    busy = False
+
+    def handle(self) -> None:
+        """Handle requests until either side closes."""
+        self.server.opened(self)
+        try:
+            super().handle()
+        finally:
+            self.server.closed(self)
+
+    def parse_request(self) -> bool:
+        """Parse a request whose first line has come; a server that is closing waits for it now."""
+        self.server.set_busy(self, busy=True)
+        return super().parse_request()
+
+    def run_wsgi(self) -> None:
+        """Answer one request, and keep the connection if its body was read to the end."""
+        try:
+            self._answer()
+            self.wfile.flush()
+        except ConnectionError:  # the client is gone, or a fault leaves it without an answer
+            self.close_connection = True
+        finally:
+            self.server.set_busy(self, busy=False)
+
+    def _answer(self) -> None:
+        length = self.headers.get("Content-Length", "0")
+        chunked = "chunked" in self.headers.get("Transfer-Encoding", "").lower()
+        if not chunked and not (length.isascii() and length.isdigit()):
+            self.send_error(400, f"Content-Length must be a number, not {length[:40]}")
+            return
+        environ = self.make_environ()
+        body = _Chunked(cast(IO[bytes], self.rfile)) if chunked else _Sized(self.rfile, int(length))
+        environ |= {"wsgi.input": body, "wsgi.input_terminated": True, CONNECTION: self}
+        head: list[Any] = []
+        pieces = self.server.app(environ, lambda status, headers, _=None: head.extend((status, headers)))
+        try:
+            sent = -1
+            for piece in pieces:
+                if sent < 0:
+                    promised, sent = self._send_head(*head, keep=body.is_read), 0
+                self.wfile.write(piece)
+                self.wfile.flush()
+                sent += len(piece)
+            if sent < 0:
+                promised, sent = self._send_head(*head, keep=body.is_read), 0
+            if self.command != "HEAD" and sent < promised:
+                self.close_connection = True
+        finally:
+            if hasattr(pieces, "close"):
+                pieces.close()
+        if not body.is_read:
+            self._drain()
+
+    def _send_head(self, status: str, headers: list[tuple[str, str]], *, keep: bool) -> int:
+        code, _, reason = status.partition(" ")
+        self.send_response(int(code), reason)
+        for name, value in headers:
+            self.send_header(name, value)
+        if not keep or self.close_connection:
+            self.send_header("Connection", "close")  # and http.server closes it
+        self.end_headers()
+        return int(dict(headers).get("Content-Length", "0"))
+
+    def _drain(self) -> None:
+        """Read what a client still sends, for it may not look for the answer before; a close would be a reset."""
+        self.wfile.flush()
+        deadline, left = time.monotonic() + _DRAIN_S, _MOST_DRAINED
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(_DRAIN_S)
+            while left > 0 and time.monotonic() < deadline and (data := self.connection.recv(65536)):
+                left -= len(data)
+
+    def hang(self) -> None:
+        """Return when the client is gone, or the server stops."""
+        self.server.set_busy(self, busy=False)  # nothing that a stop should wait for
+        if self.close_connection:
+            return
+        with selectors.DefaultSelector() as selector, suppress(OSError):
+            selector.register(self.connection, selectors.EVENT_READ)
+            while selector.select() and self.connection.recv(1, socket.MSG_PEEK):
+                time.sleep(_PEEK_S)  # it sends another request before it has an answer
+
+    def reset(self) -> None:
+        """Send RST: close without lingering, past Python's own socket, which would shut it down first."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        os.close(self.connection.detach())
+
+    def abort(self) -> None:
+        """Close the connection under whoever uses it."""
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Refuse what is no valid HTTP, with the body that every error has."""
+        status = HTTPStatus(code)
+        body = to_json(InvalidRequest(f"Not valid HTTP: {message or explain or status.phrase}"[:300]).data)
+        self.send_response(code, status.phrase)
+        for name, value in (("Content-Type", "application/json"), ("Content-Length", str(len(body)))):
+            self.send_header(name, value)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log(self, *_: Any) -> None:
+        """Say nothing; the application has a log."""
+
+
+class _Sized:
+    """A body of a known length."""
+
+    def __init__(self, source: Any, left: int) -> None:
+        self._source = source
+        self._left = left
+
+    def read(self, size: int = -1) -> bytes:
+        data: bytes = self._source.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(data)
+        return data
+
+    @property
+    def is_read(self) -> bool:
+        return self._left == 0
+
+
+class _Chunked(DechunkedInput):
+    """A body in chunks; what comes after it is not looked for."""
+
+    is_read = False
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            return super().readinto(buffer)
+        except OSError as fault:
+            raise BadRequest(f"The chunks of the body cannot be read: {fault}") from fault

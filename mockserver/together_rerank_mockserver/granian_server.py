@@ -1,0 +1,112 @@
+"""The mock on granian: a process that listens, and a worker with the application."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from functools import lru_cache, partial
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import Any
+
+from together_rerank_mockserver import stopping
+from together_rerank_mockserver.announcement import Announcement, url_of
+from together_rerank_mockserver.app import create_app
+from together_rerank_mockserver.settings import Settings
+
+# How many requests can be slow at once; they are started as they are needed, and cost nothing before.
+THREADS = 256
+
+
+def serve(settings: Settings, *, port: int, announcement: Announcement) -> None:
+    """Serve until a signal, then finish what is in flight, for `stopping.GRACE_S` seconds at most.
+
+    Raises:
+        DocumentError: the document cannot be read, or not be honoured.
+        OSError: the address cannot be listened on, or the ready file not be written.
+        ServerDied: it ended without being told to.
+    """
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    with reserve(settings.host, port) as reserved:
+        address, port = reserved.getsockname()[:2]
+        settings = replace(settings, host=address)
+        _application(settings)  # in the parent, where a fault still has a reader; a forked worker inherits it
+        server = Granian(
+            __name__,
+            address=address,
+            port=port,
+            interface=Interfaces.WSGI,
+            workers=1,
+            blocking_threads=THREADS,
+            log_enabled=False,
+            workers_kill_timeout=stopping.GRACE_S,
+        )
+        lifeline, held = Pipe(duplex=False)
+
+        def stop() -> None:
+            held.close()
+            server.signal_handler_interrupt()  # type: ignore[no-untyped-call]
+
+        server.on_startup(partial(stopping.at_a_signal, stop))
+        url = url_of(address, port)
+        with announcement.ready_file_of(url):
+            try:
+                loader = partial(_load, settings, url, announcement, lifeline, held)
+                server.serve(target_loader=loader, wrap_loader=False)
+            except SystemExit as fault:
+                raise stopping.ServerDied("the server process died") from fault
+
+
+def reserve(host: str, port: int) -> socket.socket:
+    """Return a socket that holds *port*, a free one for 0, without listening; granian can listen beside it.
+
+    Granian binds with SO_REUSEPORT, which would let two mocks share a port in silence; so the port is
+    first bound without it, which fails when anybody listens there.
+
+    Raises:
+        OSError: the port is taken, or *host* is no address of this machine.
+    """
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
+        free = probe.getsockname()
+    held = socket.socket(family, socket.SOCK_STREAM)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    held.bind(free)
+    return held
+
+
+@lru_cache(maxsize=1)
+def _application(settings: Settings) -> tuple[Callable[..., Any], threading.Event]:
+    told_to_stop = threading.Event()
+    return create_app(settings, told_to_stop), told_to_stop
+
+
+def _load(
+    settings: Settings, url: str, announcement: Announcement, lifeline: Connection, held: Connection
+) -> Callable[..., Any]:
+    """Return the application, in the worker; tell when it answers, and stop when the parent does, or is gone."""
+    held.close()  # the worker's own copy, which would keep the lifeline open
+    application, told_to_stop = _application(settings)
+    publish = partial(announcement.publish_when_healthy, url, os.getppid())
+    threading.Thread(target=publish, daemon=True).start()
+    threading.Thread(target=_follow_parent, args=(lifeline, told_to_stop), daemon=True).start()
+    return application
+
+
+def _follow_parent(lifeline: Connection, told_to_stop: threading.Event) -> None:
+    with suppress(EOFError):
+        lifeline.recv()  # nothing is ever sent: it ends when the parent lets go of its end
+    told_to_stop.set()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(stopping.GRACE_S)
+    os._exit(0)

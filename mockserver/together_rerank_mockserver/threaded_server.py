@@ -1,0 +1,123 @@
+"""The mock on a thread for each connection, in this process: for tests, and for faults that need the raw socket."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from dataclasses import replace
+from typing import Any, Self
+
+from werkzeug.serving import ThreadedWSGIServer
+
+from together_rerank_mockserver import stopping
+from together_rerank_mockserver.announcement import Announcement, url_of
+from together_rerank_mockserver.app import create_app
+from together_rerank_mockserver.connection import Connection
+from together_rerank_mockserver.settings import Settings
+
+_BACKLOG = 1024
+_POLL_S = 0.01
+
+
+class ThreadedServer:
+    """A mock that listens while the block runs: `with ThreadedServer() as mock: ... mock.url`.
+
+    Args:
+        port: 0 takes a free one.
+
+    Raises:
+        DocumentError: the document cannot be read, or not be honoured.
+        OSError: the address cannot be listened on.
+    """
+
+    def __init__(self, settings: Settings | None = None, port: int = 0) -> None:
+        settings = settings or Settings()
+        family, _, _, _, address = socket.getaddrinfo(settings.host, port, type=socket.SOCK_STREAM)[0]
+        with socket.create_server(address[:2], family=family, backlog=_BACKLOG) as listener:
+            host, self.port = listener.getsockname()[:2]
+            self.url = url_of(host, self.port)
+            self._stopping = threading.Event()
+            app = create_app(replace(settings, host=host), self._stopping)
+            self._server = _Server(host, self.port, app, Connection, fd=listener.fileno())
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_S,), daemon=True)
+
+    def start(self) -> None:
+        """Listen, in a thread."""
+        self._thread.start()
+
+    def stop(self, grace_s: float = 0.0) -> None:
+        """Listen no more; cut waits short, and after *grace_s* whatever is still in flight."""
+        self._stopping.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._server.close_connections(grace_s)
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def serve(settings: Settings, *, port: int, announcement: Announcement) -> None:
+    """Serve until a signal, then finish what is in flight, for `stopping.GRACE_S` seconds at most.
+
+    Raises:
+        DocumentError: the document cannot be read, or not be honoured.
+        OSError: the address cannot be listened on, or the ready file not be written.
+    """
+    server = ThreadedServer(settings, port)
+    signalled = threading.Event()
+    with announcement.ready_file_of(server.url):
+        stopping.at_a_signal(signalled.set)
+        server.start()
+        announcement.publish_when_healthy(server.url, os.getpid())
+        signalled.wait()
+        server.stop(stopping.GRACE_S)
+
+
+class _Server(ThreadedWSGIServer):
+    """Keeps account of its connections, so that it can close them."""
+
+    daemon_threads = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._connections: set[Connection] = set()
+        self._changed = threading.Condition()
+        self._closing = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of connections that broke; the application tells of its own faults."""
+
+    def close_connections(self, grace_s: float) -> None:
+        """Close what is idle at once, and what is not when it is done, or after *grace_s*."""
+        with self._changed:
+            self._closing = True
+            for connection in self._connections:
+                if not connection.busy:
+                    connection.abort()
+            self._changed.wait_for(lambda: not any(each.busy for each in self._connections), grace_s)
+            for connection in self._connections:
+                connection.abort()
+
+    def opened(self, connection: Connection) -> None:
+        """Take *connection* into account."""
+        with self._changed:
+            self._connections.add(connection)
+
+    def closed(self, connection: Connection) -> None:
+        """Take *connection* out of account."""
+        with self._changed:
+            self._connections.discard(connection)
+            self._changed.notify_all()
+
+    def set_busy(self, connection: Connection, *, busy: bool) -> None:
+        """Note whether *connection* has a request to answer; none comes after the last when the server closes."""
+        with self._changed:
+            connection.busy = busy
+            connection.close_connection = connection.close_connection or (self._closing and not busy)
+            self._changed.notify_all()
