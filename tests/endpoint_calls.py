@@ -11,10 +11,10 @@ KEY = {"Authorization": "Bearer key", "Content-Type": "application/json"}
 ENDPOINT = Endpoint(load())
 
 
-def send(body, endpoint=ENDPOINT, headers=KEY):
+def send(body, endpoint=ENDPOINT, headers=KEY, *, parse=True, raw_socket=False):
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    reply = endpoint.answer(Call(headers, lambda size: content[:size]))
-    return reply, json.loads(reply.body)
+    reply = endpoint.answer(Call(headers, lambda size: content[:size], raw_socket))
+    return (reply, json.loads(reply.body)) if parse else reply
 
 
 def body(**changes):

@@ -1,0 +1,276 @@
+"""Every body fault changes one thing about a 200, and says truly whether that breaks the contract."""
+
+import json
+
+import pytest
+
+from endpoint_calls import ENDPOINT, body, send
+from together_rerank_spec import Validator, load
+
+PROMISE = Validator(load("corrected").response_schema(200))
+FAULTS = {fault.name: fault for fault in ENDPOINT.catalogue if fault.family == "body"}
+# Something for every fault to get hold of: duplicates, ties apart, fields that matter, a limit, another order.
+DOCUMENTS = [
+    {"title": "Pandas", "text": "They live in China, far from llamas."},
+    {"title": "Llamas", "text": "They live in Peru."},
+    {"title": "Llamas of Peru", "text": "Found in the mountains."},
+    {"title": "Llamas", "text": "They live in Peru."},
+    {"title": "Sun", "text": "Llamas in Peru like it."},
+]
+REQUEST = {"query": "llamas in Peru", "documents": DOCUMENTS, "rank_fields": ["title"], "top_n": 4}
+
+
+def request_for(name):
+    return {**REQUEST, "return_documents": name != "text-unasked"}
+
+
+def answers(name):
+    """The answer as it should be, and as the fault has it, with ids that do not differ."""
+    sent = body(**request_for(name))
+    reply, good = send(sent)
+    headers = {"Prefer": f"fault={name}", "Authorization": "Bearer key", "Content-Type": "application/json"}
+    bent, bad = send(sent, headers=headers)
+    assert (reply.status, bent.status) == (200, 200)
+    assert bent.headers["x-mock-reply"] == f"forced; fault={name}; by=header"
+    assert bent.headers["Preference-Applied"] == f"fault={name}"
+    if isinstance(bad, dict) and "id" in bad and name != "id-constant":
+        bad["id"] = good["id"]
+    return good, bad
+
+
+def difference(good, bad, path=""):
+    """The places, as sets of pointers without the index, where two JSON values differ."""
+    if isinstance(good, dict) and isinstance(bad, dict):
+        return {
+            place
+            for key in good.keys() | bad.keys()
+            for place in difference(good.get(key), bad.get(key), f"{path}/{key}")
+        }
+    if isinstance(good, list) and isinstance(bad, list) and len(good) == len(bad):
+        return {place for g, b in zip(good, bad, strict=True) for place in difference(g, b, path)}
+    return set() if good == bad and type(good) is type(bad) else {path}
+
+
+WHERE = {
+    "index-": {"/results/index"},
+    "score-": {"/results/relevance_score"},
+    "text-altered": {"/results/document/text"},
+    "text-swapped": {"/results/document/text"},
+    "text-unasked": {"/results/document/text"},
+    "document-missing": {"/results/document"},
+    "document-null": {"/results/document"},
+    "document-string": {"/results/document"},
+    "results-missing": {"/results"},
+    "results-null": {"/results"},
+    "results-empty": {"/results"},
+    "usage-missing": {"/usage"},
+    "usage-null": {"/usage"},
+    "usage-no": {"/usage/completion_tokens"},
+    "usage-wrong": {"/usage/total_tokens"},
+    "usage-negative": {"/usage/prompt_tokens", "/usage/total_tokens"},
+    "model-": {"/model"},
+    "id-": {"/id"},
+    "object-": {"/object"},
+    "extra-": {"/meta"},
+}
+
+
+@pytest.mark.parametrize("name", [name for name in FAULTS if any(name.startswith(start) for start in WHERE)])
+def test_only_the_place_that_it_names_differs(name):
+    (places,) = [places for start, places in WHERE.items() if name.startswith(start)]
+
+    assert difference(*answers(name)) == places
+
+
+def order(answer):
+    return [result["index"] for result in answer["results"]]
+
+
+def scores(answer):
+    return [result["relevance_score"] for result in answer["results"]]
+
+
+def test_unsorted_is_the_same_results_worst_first():
+    good, bad = answers("unsorted")
+
+    assert sorted(order(bad)) == sorted(order(good))
+    assert scores(bad) == sorted(scores(good)) != scores(good)
+
+
+@pytest.mark.parametrize(("name", "count"), [("top-n-ignored", 5), ("top-n-one-more", 5), ("top-n-one-fewer", 3)])
+def test_top_n_is_missed(name, count):
+    good, bad = answers(name)
+
+    assert len(good["results"]) == 4
+    assert len(bad["results"]) == count
+    shorter = min(count, 4)
+    assert bad["results"][:shorter] == good["results"][:shorter]
+
+
+def test_the_best_document_is_dropped():
+    good, bad = answers("document-dropped")
+
+    assert order(bad)[:3] == order(good)[1:]
+    assert order(good)[0] not in order(bad)
+    assert len(bad["results"]) == 4
+
+
+def test_duplicates_are_ranked_once():
+    good, bad = answers("duplicates-removed")
+
+    assert {1, 3} <= set(order(good))
+    assert 1 in order(bad)
+    assert 3 not in order(bad)
+
+
+def test_rank_fields_are_ignored():
+    _, without = send(body(**{**request_for(""), "rank_fields": None} | {"rank_fields": ["title", "text"]}))
+    good, bad = answers("rank-fields-ignored")
+
+    assert order(bad) == order(without) != order(good)
+
+
+def test_the_query_is_ignored():
+    _, bad = answers("query-ignored")
+    _, other = send(body(**{**request_for(""), "query": "something else"}), headers=prefer("query-ignored"))
+
+    assert bad["results"] == other["results"]
+
+
+def prefer(name):
+    return {"Prefer": f"fault={name}", "Authorization": "Bearer key", "Content-Type": "application/json"}
+
+
+def test_the_place_in_the_request_biases_the_score():
+    equals = body(documents=["llama"] * 3)
+    assert len(set(scores(send(equals)[1]))) == 1
+
+    bad = send(equals, headers=prefer("position-bias"))[1]
+
+    assert scores(bad) == sorted(set(scores(bad)), reverse=True)
+    assert order(bad) == [0, 1, 2]
+
+
+def test_swapped_texts_are_those_of_the_first_two():
+    good, bad = answers("text-swapped")
+    texts = [result["document"]["text"] for result in good["results"]]
+
+    assert [result["document"]["text"] for result in bad["results"]] == [texts[1], texts[0], *texts[2:]]
+
+
+@pytest.mark.parametrize(
+    ("name", "index"), [("index-out-of-range", [5]), ("index-off-by-one", None), ("index-is-rank", [0, 1, 2, 3])]
+)
+def test_the_index_is_wrong_as_said(name, index):
+    good, bad = answers(name)
+
+    assert order(bad)[: len(index or [])] == (index or [])
+    if name == "index-off-by-one":
+        assert order(bad) == [each + 1 for each in order(good)]
+
+
+def test_an_index_comes_twice():
+    good, bad = answers("index-duplicate")
+
+    assert order(bad) == [order(good)[0], order(good)[0], *order(good)[2:]]
+
+
+def test_nan_is_written_as_python_writes_it():
+    sent = body(**REQUEST, return_documents=True)
+    reply, _ = send(sent, headers=prefer("score-nan"))
+
+    assert reply.body.count(b'"relevance_score":NaN') == 1
+
+
+def test_a_bare_list_is_the_results():
+    good, bad = answers("results-bare-list")
+
+    assert bad == good["results"]
+
+
+def test_an_error_comes_with_status_200():
+    _, bad = answers("error-200")
+
+    assert Validator(load().response_schema(400)).violations(bad) == []
+    assert "results" not in bad
+
+
+# What a schema cannot say: which results, in which order, with whose index, text and score.
+BEYOND_THE_SCHEMA = {
+    "unsorted",
+    "top-n-ignored",
+    "top-n-one-more",
+    "top-n-one-fewer",
+    "document-dropped",
+    "duplicates-removed",
+    "rank-fields-ignored",
+    "query-ignored",
+    "index-out-of-range",
+    "index-duplicate",
+    "index-off-by-one",
+    "index-is-rank",
+    "text-swapped",
+    "text-altered",
+    "text-unasked",
+    "results-empty",
+    "usage-wrong-sum",
+    "usage-negative",
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_it_breaks_what_it_says(name):
+    _, bad = answers(name)
+
+    if name == "score-nan":  # the schema cannot be asked, for it is no JSON
+        assert FAULTS[name].breaks == "contract"
+        return
+    is_valid = PROMISE.violations(bad) == []
+    assert is_valid is (FAULTS[name].breaks == "habit" or name in BEYOND_THE_SCHEMA)
+
+
+INAPPLICABLE = {
+    "unsorted": {"documents": ["same", "same"]},
+    "top-n-ignored": {},
+    "top-n-one-more": {"top_n": 9},
+    "top-n-one-fewer": {},
+    "duplicates-removed": {},
+    "rank-fields-ignored": {},
+    "index-duplicate": {"top_n": 1},
+    "index-is-rank": {"documents": ["llama", "panda"]},
+    "text-swapped": {"top_n": 1},
+    "text-altered": {"return_documents": False},
+    "text-unasked": {},
+    "score-equal": {"top_n": 1},
+    "position-bias": {"top_n": 1},
+}
+
+
+@pytest.mark.parametrize("name", INAPPLICABLE)
+def test_what_cannot_be_bent_is_answered_well_and_says_so(name):
+    reply, answer = send(body(**INAPPLICABLE[name]), headers=prefer(name))
+    _, good = send(body(**INAPPLICABLE[name]))
+
+    assert reply.headers["x-mock-reply"] == f"scored; fault={name}; by=header; not-applied"
+    assert "Preference-Applied" not in reply.headers
+    assert {**answer, "id": ""} == {**good, "id": ""}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_request_that_is_refused_meets_no_body_fault(name):
+    reply, answer = send(body(documents=[]), headers=prefer(name))
+
+    assert reply.status == 400
+    assert reply.headers["x-mock-reply"] == f"refused; fault={name}; by=header; not-applied"
+    assert answer["error"]["param"] == "/documents"
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_no_result_at_all_breaks_nothing(name):
+    from together_rerank_mockserver.endpoint import Endpoint
+
+    endpoint = Endpoint(load("vendored"))
+    reply, _ = send(body(top_n=0), endpoint, headers=prefer(name))
+
+    assert reply.status == 200
+    assert json.loads(reply.body) is not None

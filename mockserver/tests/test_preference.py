@@ -1,0 +1,76 @@
+"""The Prefer header, as RFC 7240 has it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from endpoint_calls import KEY, body, send
+from together_rerank_mockserver.faults import Catalogue
+from together_rerank_mockserver.orders import BadOrder
+from together_rerank_mockserver.preference import parse
+from together_rerank_spec import load
+
+CATALOGUE = Catalogue(load())
+
+
+@pytest.mark.parametrize(
+    ("header", "fault", "parameters", "applied"),
+    [
+        ("code=429", "429", {}, "code=429"),
+        ("Code=429", "429", {}, "code=429"),
+        ('code="429"', "429", {}, "code=429"),
+        ("fault=unsorted, delay=250", "unsorted", {"delay": 250}, "fault=unsorted, delay=250"),
+        ("fault=429", "429", {}, "fault=429"),
+        ("delay=250", "delay", {"delay": 250}, "delay=250"),
+        ("code=429,retry_after=none", "429", {"retry_after": None}, "code=429, retry_after=none"),
+        ("return=minimal, code=503; foo=bar, wait=10", "503", {}, "code=503"),
+        ("code=429, code=503", "429", {}, "code=429"),
+        ("code=200", "ok", {}, "code=200"),
+        (" ,, code = 429 ,", "429", {}, "code=429"),
+    ],
+)
+def test_preferences_that_are_known(header, fault, parameters, applied):
+    order, said = parse(header, CATALOGUE)
+
+    assert (order.fault.name, dict(order.parameters), said) == (fault, parameters, applied)
+
+
+@pytest.mark.parametrize(
+    "header", ["", "return=minimal", "respond-async, wait=10", "dynamic=true", "example=x", ";;=,"]
+)
+def test_others_are_ignored(header):
+    assert parse(header, CATALOGUE) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("header", "because"),
+    [
+        ("code=418", "`code` must be 200 or one of 400, 401"),
+        ("code=", "`code` must be 200 or one of"),
+        ("code=unsorted", "`code` must be 200 or one of"),
+        ("fault=unsrted", "did you mean `unsorted`?"),
+        ("fualt=unsorted", "`fualt` is not a preference; did you mean `fault`? known: code, fault, delay"),
+        ("delay=fast", "`delay` must be a whole number of milliseconds"),
+        ("code=429, fault=unsorted", "cannot both be asked for"),
+        ("retry_after=2", "it names no fault"),
+        ("fault=unsorted, retry_after=2", "`retry_after` is not known of `unsorted`"),
+    ],
+)
+def test_bad_values_are_refused_with_what_would_be_accepted(header, because):
+    with pytest.raises(BadOrder) as refused:
+        parse(header, CATALOGUE)
+    reply, answer = send(body(), headers={**KEY, "Prefer": header})
+
+    assert because in str(refused.value)
+    assert reply.status == 400
+    assert answer["error"]["message"].startswith("Prefer: ")
+    assert because in answer["error"]["message"]
+
+
+@given(st.text() | st.from_regex(r'(code|fault|delay)=("[a-z0-9 ,]*|[a-z0-9]+)(;.*)?(, .*)?', fullmatch=True))
+def test_any_header_is_read_or_refused(header):
+    try:
+        order, said = parse(header, CATALOGUE)
+    except BadOrder:
+        return
+    assert (order is None) is (said == "")

@@ -1,0 +1,93 @@
+"""Every status can be asked for, with the body and headers that were seen or documented."""
+
+import json
+
+import pytest
+
+import together_rerank_fixtures as fixtures
+from endpoint_calls import ENDPOINT, KEY, body, send
+from together_rerank_mockserver.endpoint import Endpoint
+from together_rerank_spec import Document, Validator, load
+
+STATUSES = [int(fault.name) for fault in ENDPOINT.catalogue if fault.family == "status"]
+ERROR = Validator(load().response_schema(400))
+
+
+def ask(preference, sent=None, endpoint=ENDPOINT):
+    reply = send(sent or body(), endpoint, {**KEY, "Prefer": preference}, parse=False)
+    return reply
+
+
+def test_the_documented_ones_are_the_documents_and_the_others_are_marked():
+    documented = {int(fault.name) for fault in ENDPOINT.catalogue if fault.described.get("documented") is True}
+    observed = {int(fault.name) for fault in ENDPOINT.catalogue if fault.described.get("documented") is False}
+
+    assert documented == set(load().error_statuses)
+    assert observed == {402, 403, 413, 422, 500, 502, 520, 524, 529}
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_each_has_a_body_of_the_library(status):
+    reply = ask(f"code={status}")
+
+    assert reply.status == status
+    assert reply.body in [exchange.response.content for exchange in fixtures.all(status=status)]
+    assert reply.headers["x-mock-reply"] == f"forced; fault={status}; by=header"
+    assert len(reply.headers["x-request-id"]) == 31
+    if status in (520, 524):
+        assert reply.headers["Content-Type"].startswith("text/html")
+    else:
+        assert ERROR.violations(json.loads(reply.body)) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", json.dumps(body(documents=[])).encode()])
+def test_it_answers_at_once_whatever_the_body_is(content):
+    assert ask("code=503", content).status == 503
+
+
+def test_a_call_without_a_key_meets_no_fault():
+    reply = send(body(), headers={"Prefer": "code=503"}, parse=False)
+
+    assert reply.status == 401
+    assert "Preference-Applied" not in reply.headers
+
+
+def test_a_429_says_when_to_come_again():
+    headers = ask("code=429").headers
+
+    assert headers["Retry-After"] == headers["x-ratelimit-reset"] == "1"
+    assert headers["x-ratelimit-remaining"] == "0"
+    assert int(headers["x-ratelimit-limit"]) > 0
+    assert {"x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens"} <= headers.keys()
+
+
+@pytest.mark.parametrize(
+    ("preference", "seconds", "milliseconds"),
+    [
+        ("code=429, retry_after=7", "7", None),
+        ("code=429, retry_after=0", "0", None),
+        ("code=429, retry_after_ms=1500", "2", "1500"),
+        ("code=429, retry_after=9, retry_after_ms=150", "9", "150"),
+        ("code=429, retry_after=none", None, None),
+        ("code=503, retry_after=3", "3", None),
+        ("code=503", None, None),
+    ],
+)
+def test_the_wait_can_be_set_or_left_out(preference, seconds, milliseconds):
+    headers = ask(preference).headers
+
+    assert headers.get("Retry-After") == seconds
+    assert headers.get("retry-after-ms") == milliseconds
+
+
+def test_a_status_that_only_another_document_lists_can_be_asked_for():
+    content = json.loads(json.dumps(load().content))
+    responses = content["paths"]["/rerank"]["post"]["responses"]
+    responses["451"] = {**responses["400"], "description": "Not in your country"}
+    endpoint = Endpoint(Document("other.yaml", content))
+
+    reply = ask("code=451", endpoint=endpoint)
+
+    assert reply.status == 451
+    assert json.loads(reply.body)["error"]["message"] == "Not in your country"
+    assert "451" not in [fault.name for fault in ENDPOINT.catalogue]

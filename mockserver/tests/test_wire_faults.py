@@ -1,0 +1,132 @@
+"""What a wire fault does to a reply, before any server has it."""
+
+import gzip
+import json
+
+import pytest
+
+from endpoint_calls import KEY, body, send
+
+
+def ask(preference, sent=None, *, raw_socket=False):
+    return send(sent or body(), headers={**KEY, "Prefer": preference}, parse=False, raw_socket=raw_socket)
+
+
+def good():
+    return send(body(), parse=False)
+
+
+def test_malformed_json_is_json_but_for_its_end():
+    reply = ask("fault=malformed-json")
+
+    assert reply.status == 200
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(reply.body)
+    assert json.loads(reply.body + b"}")["object"] == "rerank"
+
+
+def test_an_empty_body_still_says_that_it_is_json():
+    reply = ask("fault=empty-body")
+
+    assert (reply.status, reply.body) == (200, b"")
+    assert reply.headers["Content-Type"] == "application/json"
+
+
+def test_html_is_html():
+    reply = ask("fault=html-200")
+
+    assert reply.status == 200
+    assert reply.headers["Content-Type"] == "text/html"
+    assert reply.body.startswith(b"<!DOCTYPE html>")
+
+
+def test_the_content_type_lies():
+    reply = ask("fault=wrong-content-type")
+
+    assert reply.headers["Content-Type"] == "text/plain"
+    assert len(reply.body) == len(good().body)
+
+
+def test_gzip_lies():
+    reply = ask("fault=bad-gzip")
+
+    assert reply.headers["Content-Encoding"] == "gzip"
+    with pytest.raises(gzip.BadGzipFile):
+        gzip.decompress(reply.body)
+
+
+@pytest.mark.parametrize(
+    "sent", [body(), body(documents=["Lamas où?", "lláma"]), body(documents=["駱馬", "llama"]), body(documents=[])]
+)
+def test_latin_1_is_never_utf_8(sent):
+    reply = ask("fault=latin-1", sent)
+
+    with pytest.raises(UnicodeDecodeError):
+        reply.body.decode()
+    assert json.loads(reply.body.decode("latin-1"))
+
+
+def test_a_bom_comes_before_the_json():
+    reply = ask("fault=bom")
+
+    assert reply.body.startswith(b"\xef\xbb\xbf{")
+    assert json.loads(reply.body.decode("utf-8-sig"))["object"] == "rerank"
+
+
+@pytest.mark.parametrize("name", ["hang", "reset", "empty"])
+def test_what_needs_the_raw_socket_says_which_server_has_it(name):
+    refused = ask(f"fault={name}")
+    done = ask(f"fault={name}", raw_socket=True)
+
+    assert refused.status == 501
+    assert "serve --server threaded" in json.loads(refused.body)["error"]["message"]
+    assert "Preference-Applied" not in refused.headers
+    assert done.delivery == name
+
+
+@pytest.mark.parametrize("name", ["drip", "truncate", "wrong-content-type", "bom"])
+def test_an_answer_that_is_refused_is_spoiled_all_the_same(name):
+    reply = ask(f"fault={name}", body(documents=[]))
+
+    assert reply.status == 400
+    assert reply.headers["x-mock-reply"] == f"forced; fault={name}; by=header"
+
+
+def test_the_pause_of_a_drip_can_be_set():
+    assert ask("fault=drip").pause_ms == 200
+    assert ask("fault=drip, pause=7").pause_ms == 7
+
+
+def test_a_delay_waits_and_a_jitter_is_the_same_for_the_same_seed():
+    from together_rerank_mockserver.endpoint import Endpoint
+    from together_rerank_mockserver.settings import Settings
+    from together_rerank_spec import load
+
+    def waits(seed, preference="delay=100, jitter=50"):
+        waited = []
+        endpoint = Endpoint(load(), Settings(seed=seed), waited.append)
+        for _ in range(4):
+            send(body(), endpoint, {**KEY, "Prefer": preference})
+        return waited
+
+    assert waits(0, "delay=250") == [0.25] * 4
+    assert waits(0, "code=429, delay=250") == [0.25] * 4
+    assert waits(0, "fault=delay") == [1.0] * 4
+    assert all(0.1 <= wait < 0.15 for wait in waits(1))
+    assert len(set(waits(1))) == 4
+    assert waits(1) == waits(1) != waits(2)
+
+
+def test_latency_keeps_every_answer_back():
+    from together_rerank_mockserver.endpoint import Endpoint
+    from together_rerank_mockserver.settings import Settings
+    from together_rerank_spec import load
+
+    waited = []
+    endpoint = Endpoint(load(), Settings(latency_ms=500), waited.append)
+    send(body(), endpoint)
+    send(body(documents=[]), endpoint)
+    reply = send(body(), endpoint, {**KEY, "Prefer": "delay=250"}, parse=False)
+
+    assert waited == [0.5, 0.5, 0.75]
+    assert reply.headers["x-mock-reply"] == "forced; fault=delay; by=header"
