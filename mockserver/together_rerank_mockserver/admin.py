@@ -43,8 +43,8 @@ def control_plane(endpoint: Endpoint, settings: Settings) -> Blueprint:
     _route(plane, "/settings", "GET", views.settings)
     _route(plane, "/explain", "POST", views.explain)
     # Here, not in Flask's own 404, so that the guard stands before it too.
-    plane.add_url_rule("/", view_func=_nothing, methods=_ANY, defaults={"rest": ""})
-    plane.add_url_rule("/<path:rest>", view_func=_nothing, methods=_ANY)
+    for rule, defaults in (("/", {"rest": ""}), ("/<path:rest>", None)):
+        plane.add_url_rule(rule, view_func=_nothing, methods=_ANY, defaults=defaults, provide_automatic_options=False)
     return plane
 
 

@@ -110,9 +110,9 @@ def _keep_journal(app: Flask, endpoint: Endpoint, log: RequestLog | None) -> Non
     def record(sent: Response) -> Response:
         began, start = g.start
         ms = (time.perf_counter() - start) * 1000
-        reply: Reply = g.get("reply") or Reply(sent.status_code, b"")
-        status = None if reply.delivery in _UNANSWERED else reply.status
-        if not _is_about_the_mock(request.path):
+        reply: Reply | None = g.get("reply")  # none for what is not the API's: health, the control plane, a preflight
+        status = None if reply and reply.delivery in _UNANSWERED else sent.status_code
+        if reply and not _is_about_the_mock(request.path):
             namespace = endpoint.namespace(request.headers)
             recorded = entry(
                 time=began,
@@ -126,6 +126,6 @@ def _keep_journal(app: Flask, endpoint: Endpoint, log: RequestLog | None) -> Non
                 ms=ms,
             )
             endpoint.state.record(namespace, recorded)
-        if log and (request.path != HEALTH or sent.status_code != 200):  # which a script may ask for all the time
-            log.record(request.method, request.path, status, ms, reply.reason)
+        if log and (request.path != HEALTH or status != 200):  # which a script may ask for all the time
+            log.record(request.method, request.path, status, ms, reply.reason if reply else None)
         return sent

@@ -1,0 +1,187 @@
+"""The control plane: each route, what it takes, and what it refuses with which words."""
+
+import json
+
+import pytest
+
+from together_rerank_mockserver.app import create_app
+from together_rerank_mockserver.explanation import explain
+from together_rerank_mockserver.settings import Settings
+from together_rerank_spec import Validator, load
+
+ERROR = Validator(load().response_schema(400))
+BODY = {"model": "m", "query": "llama", "documents": ["panda", "llama"]}
+KEY = {"Authorization": "Bearer key"}
+A = {"Authorization": "Bearer test-a"}
+
+
+@pytest.fixture
+def client():
+    return create_app(Settings(api_keys=("key", "test-a", "test-b"), models=("m",), journal_max=5)).test_client()
+
+
+def rerank(client, headers=KEY, **changes):
+    return client.post("/v1/rerank", json=BODY | changes, headers=headers)
+
+
+def test_health_and_version(client):
+    assert client.get("/__admin/health").json == client.get("/health").json
+    assert client.get("/__admin/version").json["version"] == client.get("/health").json["version"]
+    assert client.get("/__admin/version").json["document"] == "the corrected document"
+
+
+def test_the_document(client):
+    assert client.get("/__admin/spec").json == json.loads(json.dumps(load().content))
+
+
+def test_the_settings_are_told_without_a_key():
+    settings = Settings(api_keys=("sesame", "open"), admin_token="token-1", rate_limit="5/minute")
+    told = create_app(settings).test_client().get("/__admin/settings", headers={"Authorization": "Bearer token-1"})
+
+    assert told.json["api_keys"] == 2
+    assert told.json["admin_token"] is True
+    assert told.json["rate_limit"] == "5/minute"
+    assert "sesame" not in told.text
+    assert "token-1" not in told.text
+
+
+def test_an_explanation_is_that_of_the_command(client):
+    told = client.post("/__admin/explain", json=BODY)
+
+    assert told.json == json.loads(json.dumps(explain(json.dumps(BODY).encode(), BODY)))
+    assert [row["index"] for row in told.json] == [1, 0]
+
+
+def test_requests_are_told_oldest_first_without_their_keys(client):
+    rerank(client)
+    rerank(client, documents=[])
+    rerank(client, {"Authorization": "Bearer wrong-key"})
+    client.get("/v2/other?api_key=key")
+
+    told = client.get("/__admin/requests").json
+
+    assert told["total"] == 4
+    assert [(each["method"], each["path"], each["status"], each["reply"]) for each in told["requests"]] == [
+        ("POST", "/v1/rerank", 200, "scored"),
+        ("POST", "/v1/rerank", 400, "refused"),
+        ("POST", "/v1/rerank", 401, "refused"),
+        ("GET", "/v2/other", 404, "refused"),
+    ]
+    assert told["requests"][0]["body"] == BODY
+    assert "wrong-key" not in json.dumps(told)
+    assert "authorization" not in json.dumps(told)
+
+
+def test_requests_can_be_chosen_and_paged(client):
+    for _ in range(4):
+        rerank(client)
+    rerank(client, documents=[])
+
+    def paths(query):
+        told = client.get(f"/__admin/requests?{query}").json
+        return told["total"], [each["status"] for each in told["requests"]]
+
+    assert paths("status=400") == (1, [400])
+    assert paths("status=none") == (0, [])
+    assert paths("path=/rerank") == (0, [])
+    assert paths("path=/v1/rerank&limit=2") == (5, [200, 200])
+    assert paths("offset=3&limit=9") == (5, [200, 400])
+    assert paths("limit=0") == (5, [])
+
+
+def test_what_was_dropped_is_counted_and_forgotten_with_the_rest(client):
+    for _ in range(8):
+        rerank(client)
+
+    assert (client.get("/__admin/requests").json["total"], client.get("/__admin/requests").json["dropped"]) == (5, 3)
+    client.delete("/__admin/requests")
+    assert (client.get("/__admin/requests").json["total"], client.get("/__admin/requests").json["dropped"]) == (0, 0)
+
+
+def test_faults_are_queued_told_and_cleared(client):
+    queued = client.post(
+        "/__admin/faults", json={"fault": "429", "times": 2, "retry_after": 1, "then": {"fault": "ok"}}
+    )
+
+    assert queued.status_code == 200
+    assert queued.json["queue"] == [
+        {"fault": "429", "times": 2, "retry_after": 1},
+        {"fault": "ok", "times": 1},
+    ]
+    assert rerank(client).status_code == 429
+    assert client.get("/__admin/faults").json["queue"][0] == {"fault": "429", "times": 1, "retry_after": 1}
+    assert "unsorted" in client.get("/__admin/faults").json["known"]
+    assert client.delete("/__admin/faults").json["queue"] == []
+    assert rerank(client).status_code == 200
+
+
+def test_a_namespace_is_told_and_changed_alone(client):
+    client.post("/__admin/faults?namespace=test-a", json={"fault": "503", "times": 9})
+    client.post("/__admin/faults?namespace=test-b", json={"fault": "503"})
+
+    assert [rerank(client, headers).status_code for headers in (A, KEY)] == [503, 200]
+    assert client.get("/__admin/requests?namespace=test-a").json["total"] == 1
+    assert client.get("/__admin/requests?namespace=test-b").json["total"] == 0
+    client.post("/__admin/reset?namespace=test-a")
+    assert client.get("/__admin/faults?namespace=test-a").json["queue"] == []
+    assert client.get("/__admin/requests?namespace=test-a").json["total"] == 0
+    assert len(client.get("/__admin/faults?namespace=test-b").json["queue"]) == 1
+    assert client.get("/__admin/requests").json["total"] == 1
+
+
+def test_the_control_plane_stays_out_of_auth_faults_ids_and_journal():
+    client = create_app(Settings(fault="503", latency_ms=60_000, rate_limit="1/hour")).test_client()
+    for _ in range(3):
+        assert client.get("/__admin/health", headers={"Prefer": "code=429"}).status_code == 200
+    assert client.get("/__admin/nothing").status_code == 404
+
+    assert client.get("/__admin/requests").json["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "because"),
+    [
+        ("GET", "requests?limt=1", None, "`limt` is not a parameter; known: namespace, status, path, limit, offset"),
+        ("GET", "health?status=1", None, "`status` is not a parameter; known: namespace"),
+        ("GET", "requests?limit=-1", None, "`limit` must be a whole number from 0, not -1"),
+        ("GET", "requests?status=ok", None, "`status` must be a whole number from 0, or none"),
+        ("GET", "requests?limit=1&limit=2", None, "`limit` is given twice"),
+        ("GET", "faults?namespace=secret", None, "`namespace` must be default, or a key that begins with test-"),
+        ("GET", "faults?namespace=", None, "`namespace` must be default"),
+        ("POST", "faults", b"", "The request has no body"),
+        ("POST", "faults", b"{", "The body is not JSON"),
+        ("POST", "faults", b"[]", "it must be an object such as"),
+        ("POST", "faults", b'{"fault": "428"}', "did you mean `429`?"),
+        ("POST", "faults", b'{"fault": "429", "time": 2}', "did you mean `times`?"),
+        ("POST", "faults", b"[" * 5000, "nested deeper"),
+        ("POST", "explain", b'{"query": 1}', "`/query` must be a string"),
+    ],
+)
+def test_bad_input_is_told_what_would_be_accepted(client, method, path, body, because):
+    refused = client.open(f"/__admin/{path}", method=method, data=body)
+
+    assert refused.status_code == 400
+    assert ERROR.violations(refused.json) == []
+    assert because in refused.json["error"]["message"]
+
+
+def test_a_body_over_the_limit_is_refused():
+    client = create_app(Settings(max_body=100)).test_client()
+
+    assert client.post("/__admin/faults", data=b"x" * 101).status_code == 413
+
+
+@pytest.mark.parametrize("path", ["/__admin/", "/__admin/nothing", "/__admin/requests/1", "/__admin/%ff"])
+def test_another_route_says_which_there_are(client, path):
+    refused = client.get(path)
+
+    assert refused.status_code == 404
+    assert "there are: health, version, spec, requests" in refused.json["error"]["message"]
+
+
+@pytest.mark.parametrize(("method", "path"), [("PUT", "faults"), ("GET", "reset"), ("OPTIONS", "faults")])
+def test_another_method_is_refused(client, method, path):
+    refused = client.open(f"/__admin/{path}", method=method)
+
+    assert refused.status_code in (404, 405)
+    assert ERROR.violations(refused.json) == []

@@ -1,0 +1,56 @@
+"""Probabilities that can be read, and draws that are the same everywhere."""
+
+import pytest
+
+from together_rerank_mockserver.chaos import Chaos, chance
+from together_rerank_mockserver.faults import Catalogue
+from together_rerank_mockserver.orders import BadOrder
+from together_rerank_spec import load
+
+CATALOGUE = Catalogue(load())
+
+
+def test_draws_are_evenly_spread():
+    draws = [chance(7, number) for number in range(10_000)]
+
+    assert all(0 <= draw < 1 for draw in draws)
+    assert all(900 < sum(low <= draw * 10 < low + 1 for draw in draws) < 1100 for low in range(10))
+
+
+def test_the_draws_of_a_seed_are_written_down():
+    # Whoever noted a seed beside a failure must meet the same faults with the next version.
+    assert [round(chance(7, number), 6) for number in range(4)] == WRITTEN_DOWN
+
+
+WRITTEN_DOWN = [0.077607, 0.055874, 0.133927, 0.780692]
+
+
+def test_a_draw_leads_to_a_fault_as_often_as_was_asked():
+    chaos = Chaos(["429,retry_after=2=0.2", "delay=50=0.1"], CATALOGUE)
+
+    assert chaos[0.0].fault.name == chaos[0.19].fault.name == "429"
+    assert chaos[0.0].get("retry_after") == 2
+    assert chaos[0.2].fault.name == chaos[0.29].fault.name == "delay"
+    assert chaos[0.31] is None
+
+
+def test_probabilities_up_to_one_are_certain():
+    assert Chaos(["429=0.7", "503=0.3"], CATALOGUE)[0.999999].fault.name == "503"
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "because"),
+    [
+        (["429"], "'429' is not a fault and its probability from 0 to 1, such as 429=0.2"),
+        (["429=2"], "is not a fault and its probability"),
+        (["429=nan"], "is not a fault and its probability"),
+        (["=0.2"], "is not a fault and its probability"),
+        (["428=0.2"], "did you mean `429`?"),
+        (["429=0.6", "503=0.6"], "the probabilities add up to 1.2"),
+    ],
+)
+def test_bad_ones_are_refused(probabilities, because):
+    with pytest.raises(BadOrder) as refused:
+        Chaos(probabilities, CATALOGUE)
+
+    assert because in str(refused.value)

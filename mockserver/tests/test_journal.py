@@ -1,0 +1,122 @@
+"""The journal keeps what a test asks about, and nothing that is a secret."""
+
+import json
+
+import pytest
+
+from together_rerank_mockserver.journal import MAX_BODY, entry
+
+
+def journal_entry(**changes):
+    facts = {
+        "time": 1_800_000_000.25,
+        "method": "POST",
+        "path": "/v1/rerank",
+        "status": 200,
+        "headers": [],
+        "key": None,
+        "body": b"{}",
+        "reply": "scored",
+        "ms": 1.26,
+    }
+    return entry(**{**facts, **changes})
+
+
+def test_what_is_told_of_a_request():
+    headers = [("Content-Type", "application/json"), ("X-Stainless-Retry-Count", "2")]
+
+    told = journal_entry(headers=headers, body=b'{"query": "llama"}').described
+
+    assert told == {
+        "time": "2027-01-15T08:00:00.250Z",
+        "method": "POST",
+        "path": "/v1/rerank",
+        "status": 200,
+        "reply": "scored",
+        "ms": 1.3,
+        "retry_count": 2,
+        "headers": {"content-type": "application/json", "x-stainless-retry-count": "2"},
+        "body_bytes": 18,
+        "body": {"query": "llama"},
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Authorization",
+        "authorization",
+        "Proxy-Authorization",
+        "Cookie",
+        "Set-Cookie",
+        "X-Api-Key",
+        "api_key",
+        "X-Auth",
+        "X-Access-Token",
+        "X-Secret",
+        "X-Password",
+        "X-Amz-Credential",
+        "X-Signature",
+        "Session-Id",
+    ],
+)
+def test_a_header_that_is_called_like_a_secret_is_left_out(name):
+    assert journal_entry(headers=[(name, "sesame"), ("User-Agent", "me")]).headers == {"user-agent": "me"}
+
+
+@pytest.mark.parametrize(
+    "value", ["Bearer abc", "see basic YWJj", "sk-0123456789", "tgp_v1_abcdefgh", "x key-12345678"]
+)
+def test_a_header_that_looks_like_a_secret_is_left_out(value):
+    assert journal_entry(headers=[("X-Other", value)]).headers == {}
+
+
+def test_the_key_of_the_request_is_removed_wherever_it_stands():
+    key = "ordinary words"
+    told = journal_entry(
+        key=key,
+        path=f"/v1/{key}",
+        headers=[("X-Note", f"my {key} here")],
+        body=json.dumps({"query": f"is {key} safe", key: 1}).encode(),
+    )
+
+    assert key not in repr(told)
+    assert told.path == "/v1/[key]"
+    assert told.headers == {"x-note": "my [key] here"}
+    assert told.described["body"] == {"query": "is [key] safe", "[key]": 1}
+
+
+def test_a_key_across_the_cut_leaves_no_half():
+    key = "0123456789abcdef"
+
+    told = journal_entry(key=key, body=b"x" * (MAX_BODY - 8) + key.encode() + b"y" * 100)
+
+    assert b"01234" not in told.body
+    assert len(told.body) == MAX_BODY
+
+
+@pytest.mark.parametrize("body", [b"{", b"", b"\xff", b"x" * (MAX_BODY + 1), b'{"a": NaN}', b"[" * 100_000])
+def test_a_body_that_is_cut_or_no_json_is_told_as_text(body):
+    told = journal_entry(body=body).described
+
+    assert told["body"] is None
+    assert told["text"] == body[:MAX_BODY].decode(errors="replace")
+    assert told["body_bytes"] == len(body)
+
+
+def test_json_null_is_told_from_no_json():
+    assert "text" not in journal_entry(body=b"null").described
+
+
+def test_many_and_long_headers_are_bounded():
+    told = journal_entry(headers=[(f"x-{number}", "v" * 100_000) for number in range(1000)], path="/" + "p" * 100_000)
+
+    assert told.size < 200_000
+    assert len(told.path) == 2048
+
+
+def test_no_answer_has_no_status_and_an_odd_retry_count_is_none():
+    told = journal_entry(status=None, headers=[("x-stainless-retry-count", "many")]).described
+
+    assert told["status"] is None
+    assert told["retry_count"] is None

@@ -1,0 +1,116 @@
+"""The quota grants what it says, and its Retry-After is true."""
+
+import json
+import time
+
+import pytest
+
+from endpoint_calls import KEY, body, send
+from together_rerank_mockserver.endpoint import Endpoint
+from together_rerank_mockserver.quota import Quota, parse
+from together_rerank_mockserver.settings import Settings
+from together_rerank_spec import Validator, load
+
+
+def endpoint(**settings):
+    return Endpoint(load(), Settings(**settings), lambda _: None)
+
+
+def ask(mock, sent=None, **headers):
+    return send(sent or body(), mock, KEY | headers, parse=False)
+
+
+def test_calls_above_the_rate_get_429_and_are_told_what_is_left():
+    mock = endpoint(rate_limit="3/minute")
+
+    replies = [ask(mock) for _ in range(4)]
+
+    assert [reply.status for reply in replies] == [200, 200, 200, 429]
+    assert [reply.headers["x-ratelimit-remaining"] for reply in replies] == ["2", "1", "0", "0"]
+    assert {reply.headers["x-ratelimit-limit"] for reply in replies} == {"3"}
+    assert replies[3].headers["x-mock-reply"] == "quota"
+    assert replies[0].headers["x-mock-reply"] == "scored"
+    assert 58 <= int(replies[3].headers["Retry-After"]) <= 60
+    assert replies[3].headers["Retry-After"] == replies[3].headers["x-ratelimit-reset"]
+    assert Validator(load().response_schema(429)).violations(json.loads(replies[3].body)) == []
+    assert "Retry-After" not in replies[0].headers
+
+
+def test_who_waits_as_long_as_it_says_is_let_in():
+    mock = endpoint(rate_limit="2/2 seconds")
+    for _ in range(3):
+        for _ in range(2):
+            assert ask(mock).status == 200
+        refused = ask(mock)
+        assert refused.status == 429
+        time.sleep(int(refused.headers["Retry-After"]))
+
+
+def test_a_refused_call_counts_and_a_forced_one_does_not():
+    mock = endpoint(rate_limit="2/minute")
+
+    assert ask(mock, Prefer="code=503").status == 503
+    assert ask(mock, body(documents=[])).headers["x-ratelimit-remaining"] == "1"
+    assert ask(mock).headers["x-ratelimit-remaining"] == "0"
+    assert ask(mock, body(documents=[])).status == 429
+
+
+def test_each_namespace_has_its_own_and_a_reset_gives_it_back():
+    mock = endpoint(rate_limit="1/hour")
+    a, b = ({"Authorization": f"Bearer test-{name}"} for name in "ab")
+
+    assert [ask(mock, **key).status for key in (a, a, b, b, {}, {})] == [200, 429, 200, 429, 200, 429]
+    mock.state.reset("test-a")
+    assert [ask(mock, **key).status for key in (a, b)] == [200, 429]
+
+
+def test_a_queued_body_fault_is_not_spent_on_a_call_above_the_rate():
+    from together_rerank_mockserver.orders import from_json
+
+    mock = endpoint(rate_limit="1/hour")
+    ask(mock)
+    mock.state.enqueue("default", from_json("unsorted", mock.catalogue))
+
+    assert ask(mock).status == 429
+    assert len(mock.state.queue("default")) == 1
+
+
+@pytest.mark.parametrize("rate", ["60/minute", "60 per minute", "5/second", "10 per 30 seconds", "1000/hour"])
+def test_rates_that_can_be_read(rate):
+    assert parse(rate).amount == int(rate.split("/")[0].split(" ")[0])
+
+
+@pytest.mark.parametrize(
+    "rate", ["", "60", "minute", "60/fortnight", "-1/minute", "0/minute", "1/minute;2/hour", "x/s"]
+)
+def test_rates_that_cannot(rate):
+    with pytest.raises(ValueError, match="rate"):
+        parse(rate)
+
+
+def test_all_of_a_window_is_granted_at_once():
+    quota = Quota("100/minute")
+
+    assert [quota.ask("n").granted for _ in range(101)] == [True] * 100 + [False]
+
+
+def test_calls_above_the_most_in_flight_get_503():
+    statuses = []
+    mock = Endpoint(load(), Settings(max_in_flight=2, latency_ms=1), lambda _: again())
+
+    def again():
+        if len(statuses) < 3:
+            statuses.append(None)
+            reply = ask(mock)
+            statuses.append((reply.status, reply.headers["x-mock-reply"]))
+
+    assert ask(mock).status == 200
+    assert [each for each in statuses if each] == [(503, "in-flight"), (503, "in-flight"), (200, "scored")]
+    assert ask(mock).status == 200
+
+
+def test_other_namespaces_do_not_count_as_in_flight():
+    mock = endpoint(max_in_flight=1)
+    mock.state.enter("test-other")
+
+    assert ask(mock).status == 200

@@ -1,0 +1,137 @@
+"""What is remembered is bounded, by namespace, and every step is atomic."""
+
+import pytest
+
+from together_rerank_mockserver import state
+from together_rerank_mockserver.faults import OK
+from together_rerank_mockserver.journal import Entry
+from together_rerank_mockserver.orders import MAX_SEQUENCE, BadOrder, Order
+
+
+def memory(journal_max=1000):
+    forgotten = []
+    kept = state.Memory(journal_max, forgotten.append)
+    return kept, forgotten
+
+
+def entry(number=0, size=0):
+    return Entry(0.0, "POST", f"/{number}", 200, {}, b"x" * size, size, "scored", 1.0)
+
+
+def paths(kept, namespace="default"):
+    return [each.path for each in kept.journal(namespace)[0]]
+
+
+def test_an_order_is_taken_as_often_as_it_says_and_only_while_it_is_the_next():
+    kept, _ = memory()
+    kept.enqueue("default", [Order(OK, times=2), Order(OK)])
+
+    first, _ = kept.head("default")
+    assert kept.take("default", first)
+    assert kept.take("default", first)
+    assert not kept.take("default", first)
+    assert kept.head("default")[0] != first
+    assert [order.times for order in kept.queue("default")] == [1]
+
+
+def test_a_queue_that_is_full_takes_all_or_nothing():
+    kept, _ = memory()
+    kept.enqueue("default", [Order(OK)] * (MAX_SEQUENCE - 1))
+
+    with pytest.raises(BadOrder, match="999 are"):
+        kept.enqueue("default", [Order(OK)] * 2)
+    assert len(kept.queue("default")) == MAX_SEQUENCE - 1
+
+
+def test_the_journal_keeps_the_last_and_counts_the_rest():
+    kept, _ = memory(journal_max=3)
+    for number in range(5):
+        kept.record("default", entry(number))
+
+    assert paths(kept) == ["/2", "/3", "/4"]
+    assert kept.journal("default")[1] == 2
+
+
+def test_a_journal_of_none_keeps_none():
+    kept, _ = memory(journal_max=0)
+    kept.record("default", entry())
+
+    assert kept.journal("default") == ([], 0)
+
+
+def test_all_journals_together_are_bounded_and_the_one_unused_for_longest_pays():
+    kept, _ = memory(journal_max=10_000)
+    size = 64 * 1024
+    fitting = state.MAX_JOURNAL_BYTES // entry(0, size).size
+    for number in range(10):
+        kept.record("test-old", entry(number, size))
+    for number in range(fitting - 5):
+        kept.record("test-new", entry(number, size))
+
+    assert len(paths(kept, "test-old")) == 5
+    assert kept.journal("test-old")[1] == 5
+    assert len(paths(kept, "test-new")) == fitting - 5
+
+
+def test_of_too_many_namespaces_the_oldest_idle_one_is_forgotten():
+    kept, forgotten = memory()
+    kept.enter("test-busy")
+    kept.record("test-idle", entry())
+    kept.record("default", entry())
+    for number in range(state.MAX_NAMESPACES - 2):
+        kept.record(f"test-{number}", entry())
+
+    assert forgotten == ["test-idle"]
+    assert paths(kept, "test-idle") == []
+    assert len(paths(kept)) == 1
+    assert kept.enter("test-busy") == 2
+
+
+def test_looking_opens_no_namespace():
+    kept, forgotten = memory()
+    for number in range(state.MAX_NAMESPACES * 2):
+        assert kept.head(f"test-{number}") is None
+        assert kept.journal(f"test-{number}") == ([], 0)
+        assert kept.queue(f"test-{number}") == []
+        kept.clear_queue(f"test-{number}")
+        kept.forget(f"test-{number}")
+
+    assert forgotten == []
+
+
+def test_a_reset_forgets_all_of_one_namespace_but_what_is_in_flight():
+    kept, forgotten = memory()
+    for namespace in ("test-a", "test-b"):
+        kept.enter(namespace)
+        kept.enqueue(namespace, [Order(OK)])
+        kept.record(namespace, entry())
+        kept.next_draw(namespace)
+    ids = [kept.request_id(namespace, b"same") for namespace in ("test-a", "test-b")]
+
+    kept.reset("test-a")
+
+    assert forgotten == ["test-a"]
+    assert kept.queue("test-a") == []
+    assert kept.journal("test-a") == ([], 0)
+    assert kept.next_draw("test-a") == 0
+    assert kept.request_id("test-a", b"same") == ids[0] == ids[1]
+    assert kept.enter("test-a") == 2
+    assert (len(kept.queue("test-b")), len(paths(kept, "test-b")), kept.next_draw("test-b")) == (1, 1, 1)
+
+
+def test_an_order_that_was_seen_before_a_reset_is_not_taken_after_it():
+    kept, _ = memory()
+    kept.enqueue("default", [Order(OK)])
+    seen, _ = kept.head("default")
+    kept.reset("default")
+    kept.enqueue("default", [Order(OK)])
+
+    assert not kept.take("default", seen)
+
+
+def test_in_flight_is_counted_up_and_down():
+    kept, _ = memory()
+
+    assert [kept.enter("default"), kept.enter("default")] == [1, 2]
+    kept.leave("default")
+    assert kept.enter("default") == 2
