@@ -176,7 +176,7 @@ def test_another_route_says_which_there_are(client, path):
     refused = client.get(path)
 
     assert refused.status_code == 404
-    assert "there are: health, version, spec, requests" in refused.json["error"]["message"]
+    assert "below /__admin/ there are: health, version, spec, requests" in refused.json["error"]["message"]
 
 
 @pytest.mark.parametrize(("method", "path"), [("PUT", "faults"), ("GET", "reset"), ("OPTIONS", "faults")])

@@ -14,8 +14,7 @@ ERROR = Validator(load().response_schema(400))
 
 
 def ask(preference, sent=None, endpoint=ENDPOINT):
-    reply = send(sent or body(), endpoint, {**KEY, "Prefer": preference}, parse=False)
-    return reply
+    return send(sent or body(), endpoint, {**KEY, "Prefer": preference}, parse=False)
 
 
 def test_the_documented_ones_are_the_documents_and_the_others_are_marked():

@@ -43,8 +43,8 @@ def control_plane(endpoint: Endpoint, settings: Settings) -> Blueprint:
     _route(plane, "/settings", "GET", views.settings)
     _route(plane, "/explain", "POST", views.explain)
     # Here, not in Flask's own 404, so that the guard stands before it too.
-    for rule, defaults in (("/", {"rest": ""}), ("/<path:rest>", None)):
-        plane.add_url_rule(rule, view_func=_nothing, methods=_ANY, defaults=defaults, provide_automatic_options=False)
+    for rule in ("/", "/<path:_>"):
+        plane.add_url_rule(rule, view_func=_nothing, methods=_ANY, provide_automatic_options=False)
     return plane
 
 
@@ -124,9 +124,9 @@ def _route(
     plane.add_url_rule(rule, f"{method} {rule}", answer, methods=[method], provide_automatic_options=False)
 
 
-def _nothing(rest: str) -> Response:
+def _nothing(_: str = "") -> Response:
     names = "health, version, spec, requests, faults, reset, settings, explain"
-    raise RouteNotFound(f"There is no {request.method} {PREFIX}/{rest[:100]}; there are: {names}")
+    raise RouteNotFound(f"There is no {request.method} {request.path[:200]}; below {PREFIX}/ there are: {names}")
 
 
 def _namespace(known: tuple[str, ...]) -> str:
