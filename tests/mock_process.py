@@ -9,11 +9,25 @@ import threading
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 COMMAND = Path(sys.executable).with_name("together-rerank-mock")
 READY = "together-rerank-mock listening on "
 
 KEY = {"Authorization": "Bearer key", "Content-Type": "application/json"}
 BODY = json.dumps({"model": "m", "query": "llama", "documents": ["panda", "llama"]})
+
+
+# Which server the next mock runs on; the fixture below changes it.
+_server = ["granian"]
+
+
+@pytest.fixture(scope="module", params=["granian", "threaded"])
+def server(request):
+    """Has a module's tests run on each server."""
+    _server[0] = request.param
+    yield request.param
+    _server[0] = "granian"
 
 
 def environment(**changes):
@@ -49,7 +63,7 @@ class MockProcess:
 
 def start(*arguments, **changes):
     return subprocess.Popen(
-        [COMMAND, "serve", "--port", "0", *map(str, arguments)],
+        [COMMAND, "serve", "--port", "0", "--server", _server[0], *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

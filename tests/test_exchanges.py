@@ -7,7 +7,7 @@ import json
 import pytest
 
 import together_rerank_fixtures as fixtures
-from mock_process import running
+from mock_process import running, server  # noqa: F401  # a fixture
 
 KIT = [exchange for exchange in fixtures.all() if exchange.source == {"kind": "kit"}]
 FLAGS = {"api_keys": "--api-key", "models": "--model", "max_body": "--max-body"}
@@ -20,7 +20,7 @@ def flags(exchange):
 
 
 @pytest.fixture(scope="module")
-def mocks():
+def mocks(server):  # noqa: F811
     """One running mock for each way in which an exchange wants it started."""
     with contextlib.ExitStack() as stack:
         yield {ways: stack.enter_context(running("-q", *ways)) for ways in {tuple(flags(exchange)) for exchange in KIT}}

@@ -109,7 +109,7 @@ def test_json_null_is_told_from_no_json():
 
 
 def test_many_and_long_headers_are_bounded():
-    told = journal_entry(headers=[(f"x-{number}", "v" * 100_000) for number in range(1000)], path="/" + "p" * 100_000)
+    told = journal_entry(headers=[(f"x-{number}", "v" * 10_000) for number in range(200)], path="/" + "p" * 10_000)
 
     assert told.size < 200_000
     assert len(told.path) == 2048

@@ -1,30 +1,23 @@
-"""The command as a process: ready, refusing to start, stopping."""
+"""The command as a process, on each server: ready, at work, stopping."""
 
 import contextlib
 import http.client
 import json
-import os
 import signal
 import socket
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
-from mock_process import BODY, KEY, READY, post, running, start
+from mock_process import BODY, KEY, READY, post, running, server, start  # noqa: F401  # a fixture
+
+pytestmark = pytest.mark.usefixtures("server")
 
 
 def listens(port):
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
-
-
-def eventually(condition, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.01)
 
 
 def test_the_ready_line_comes_once_it_answers_and_names_the_port():
@@ -71,16 +64,6 @@ def test_a_ready_file_of_another_time_is_removed_and_one_of_another_mock_left(tm
             second.stop(signal.SIGTERM)
 
     assert not ready_file.exists()
-
-
-def test_a_server_that_dies_is_said():
-    with running("-q") as mock:
-        (worker,) = Path(f"/proc/{mock.process.pid}/task/{mock.process.pid}/children").read_text().split()
-        os.kill(int(worker), signal.SIGKILL)
-
-        assert mock.process.wait(10) == 1
-        mock.read_to_the_end()
-    assert mock.lines == ["together-rerank-mock: the server process died\n"]
 
 
 def test_quiet_is_quiet():
@@ -152,14 +135,6 @@ def test_signals_in_a_row_stop_it_as_one_does(attempt):
             time.sleep(0.0005 * attempt)
 
         assert mock.process.wait(4) == 0
-
-
-def test_a_killed_parent_leaves_nobody_behind():
-    with running() as mock:
-        mock.process.kill()
-        mock.process.wait(10)
-
-        eventually(lambda: not listens(mock.port))
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_sent():

@@ -43,6 +43,8 @@ class Connection(WSGIRequestHandler):
     """Requests of one client, each answered by the application."""
 
     protocol_version = "HTTP/1.1"
+    # Of a request whose version cannot be read; the default would answer without a head.
+    default_request_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = 64 * 1024
     server: Connections  # type: ignore[assignment]  # it is one of werkzeug's too
@@ -60,6 +62,12 @@ class Connection(WSGIRequestHandler):
         """Parse a request whose first line has come; a server that is closing waits for it now."""
         self.server.set_busy(self, busy=True)
         return super().parse_request()
+
+    def handle_expect_100(self) -> bool:
+        """Tell the client to go on, at once."""
+        go_on = super().handle_expect_100()
+        self.wfile.flush()
+        return go_on
 
     def run_wsgi(self) -> None:
         """Answer one request, and keep the connection if its body was read to the end."""
@@ -80,6 +88,8 @@ class Connection(WSGIRequestHandler):
         environ = self.make_environ()
         body = _Chunked(cast(IO[bytes], self.rfile)) if chunked else _Sized(self.rfile, int(length))
         environ |= {"wsgi.input": body, "wsgi.input_terminated": True, CONNECTION: self}
+        if self.requestline.split()[1].startswith("//"):  # of which http.server and werkzeug make one slash
+            environ["PATH_INFO"] = f"/{environ['PATH_INFO']}"
         head: list[Any] = []
         pieces = self.server.app(environ, lambda status, headers, _=None: head.extend((status, headers)))
         try:

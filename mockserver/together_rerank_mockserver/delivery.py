@@ -13,6 +13,7 @@ from together_rerank_mockserver.reply import Reply
 # Where a server that has the raw socket puts it for each request.
 CONNECTION = "together_rerank_mock.connection"
 _PIECES = 10
+_FLUSHED_S = 0.1
 
 
 class Connection(Protocol):
@@ -34,7 +35,7 @@ def response(reply: Reply, connection: Connection | None, stopping: Event) -> Re
         case "drip":
             body = _dripping(reply, stopping)
         case "truncate":
-            body = iter([reply.body[: len(reply.body) // 2]])
+            body = _truncated(reply, stopping)
         case _:
             body = _abandoned(reply.delivery, connection)
     return Response(body, reply.status, {**reply.headers, "Content-Length": str(len(reply.body))})
@@ -45,6 +46,12 @@ def _dripping(reply: Reply, stopping: Event) -> Iterator[bytes]:
     for start in range(0, len(reply.body), length):
         stopping.wait(reply.pause_ms / 1000)
         yield reply.body[start : start + length]
+
+
+def _truncated(reply: Reply, stopping: Event) -> Iterator[bytes]:
+    yield reply.body[: len(reply.body) // 2]
+    # Granian drops what it has not sent yet when a body ends early.
+    stopping.wait(_FLUSHED_S)
 
 
 def _abandoned(delivery: str, connection: Connection | None) -> Iterator[bytes]:

@@ -21,7 +21,7 @@ from together_rerank_mockserver.app import create_app
 from together_rerank_mockserver.settings import Settings
 
 # How many requests can be slow at once; they are started as they are needed, and cost nothing before.
-THREADS = 256
+THREADS = 512
 
 
 def serve(settings: Settings, *, port: int, announcement: Announcement) -> None:

@@ -88,9 +88,9 @@ def entry(
 ) -> Entry:
     """Return the entry of a request, from which *key* and all that looks like one is gone."""
     kept = {
-        name.lower()[:_MAX_TEXT]: value[:_MAX_TEXT]
-        for name, value in headers
-        if not _is_secret(name) and not _SECRET_VALUE.search(value)
+        kept_name: value[:_MAX_TEXT]
+        for kept_name, value in ((_kept_name(name), value) for name, value in headers)
+        if kept_name and not _SECRET_VALUE.search(value)
     }
     shown = body[:MAX_BODY]
     if key and len(key) >= _SHORTEST_KEY:
@@ -102,9 +102,10 @@ def entry(
     return Entry(time, method[:_MAX_TEXT], path[:_MAX_TEXT], status, some, shown, len(body), reply, ms)
 
 
-@lru_cache(maxsize=1024)
-def _is_secret(name: str) -> bool:
-    return bool(_SECRET_NAME.search(name))
+@lru_cache(maxsize=256)
+def _kept_name(name: str) -> str | None:
+    """Return *name* as the journal has it, None when it is called like a secret."""
+    return None if _SECRET_NAME.search(name) else name.lower()[:_MAX_TEXT]
 
 
 def _refused(literal: str) -> None:

@@ -1,0 +1,39 @@
+"""What only granian has: a worker beside the process that was started."""
+
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+from mock_process import running
+
+
+def listens(port):
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def eventually(condition, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.01)
+
+
+def test_a_server_that_dies_is_said():
+    with running("-q") as mock:
+        (worker,) = Path(f"/proc/{mock.process.pid}/task/{mock.process.pid}/children").read_text().split()
+        os.kill(int(worker), signal.SIGKILL)
+
+        assert mock.process.wait(10) == 1
+        mock.read_to_the_end()
+    assert mock.lines == ["together-rerank-mock: the server process died\n"]
+
+
+def test_a_killed_parent_leaves_nobody_behind():
+    with running() as mock:
+        mock.process.kill()
+        mock.process.wait(10)
+
+        eventually(lambda: not listens(mock.port))

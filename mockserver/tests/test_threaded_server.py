@@ -1,0 +1,263 @@
+"""The server that tests embed, spoken to over bare sockets."""
+
+import http.client
+import json
+import socket
+import struct
+import time
+
+import pytest
+
+from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.threaded_server import ThreadedServer
+from together_rerank_spec import Validator, load
+
+ERROR = Validator(load().response_schema(400))
+BODY = json.dumps({"model": "m", "query": "llama", "documents": ["panda", "llama"]}).encode()
+HEAD = b"POST /v1/rerank HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key\r\nContent-Type: application/json\r\n"
+
+
+@pytest.fixture(scope="module")
+def mock():
+    with ThreadedServer(Settings(max_body=100_000)) as server:
+        yield server
+
+
+def connect(mock):
+    return socket.create_connection(("127.0.0.1", mock.port), timeout=10)
+
+
+def request(body=BODY, head=HEAD, **headers):
+    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+    return head + lines.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+class Answer:
+    def __init__(self, client):
+        response = http.client.HTTPResponse(client)
+        response.begin()
+        self.status, self.headers, self.body = response.status, response.headers, response.read()
+        self.closes = response.will_close
+
+
+def ask(mock, content):
+    with connect(mock) as client:
+        client.sendall(content)
+        return Answer(client)
+
+
+def test_a_connection_is_kept_for_request_after_request(mock):
+    with connect(mock) as client:
+        answers = []
+        for _ in range(3):
+            client.sendall(request())
+            answers.append(Answer(client))
+
+    assert [(answer.status, answer.closes) for answer in answers] == [(200, False)] * 3
+    assert len({json.loads(answer.body)["id"] for answer in answers}) == 3
+
+
+def test_requests_sent_ahead_are_answered_in_their_order(mock):
+    other = BODY.replace(b"panda", b"sun")
+    with connect(mock) as client:
+        client.sendall(request() + request(other) + request())
+        reader = client.makefile("rb")
+        received = b""
+        while received.count(b'"usage"') < 3:
+            received += reader.read1()
+        texts = [received.find(b"panda"), received.find(b"sun"), received.rfind(b"panda")]
+
+    assert texts == sorted(texts)
+    assert received.count(b"HTTP/1.1 200") == 3
+
+
+def test_http_1_0_is_answered_and_closed(mock):
+    answer = ask(mock, request(head=HEAD.replace(b"HTTP/1.1", b"HTTP/1.0")))
+
+    assert (answer.status, answer.closes) == (200, True)
+
+
+@pytest.mark.parametrize("connection", ["close", "Close"])
+def test_a_client_that_wants_to_close_is_heeded(mock, connection):
+    assert ask(mock, request(Connection=connection)).closes
+
+
+def chunks(*pieces):
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+
+def test_a_body_in_chunks_is_read(mock):
+    answer = ask(mock, HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks(BODY[:10], BODY[10:]))
+
+    assert answer.status == 200
+    assert len(json.loads(answer.body)["results"]) == 2
+
+
+@pytest.mark.parametrize("broken", [b"zz\r\nabc\r\n0\r\n\r\n", b"-5\r\nabc\r\n", b"3\r\nabcXX0\r\n\r\n", b""])
+def test_broken_chunks_are_refused(mock, broken):
+    with connect(mock) as client:
+        client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + broken)
+        client.shutdown(socket.SHUT_WR)
+        answer = Answer(client)
+
+    assert answer.status == 400
+    assert ERROR.violations(json.loads(answer.body)) == []
+
+
+@pytest.mark.parametrize("length", ["abc", "-1", "1_0", "+5", "\u00b2"])
+def test_a_length_that_is_no_number_is_refused(mock, length):
+    answer = ask(mock, HEAD + f"Content-Length: {length}\r\n\r\n".encode("latin-1") + BODY)
+
+    assert (answer.status, answer.closes) == (400, True)
+    assert ERROR.violations(json.loads(answer.body)) == []
+
+
+@pytest.mark.parametrize(
+    "sent", [b"nonsense\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n"]
+)
+def test_what_is_no_http_gets_error_data(mock, sent):
+    answer = ask(mock, sent)
+
+    assert 400 <= answer.status < 600
+    assert ERROR.violations(json.loads(answer.body)) == []
+
+
+def test_a_body_over_the_limit_is_refused_and_the_answer_arrives(mock):
+    for _ in range(20):
+        with connect(mock) as client:
+            client.sendall(request(b"x" * 1_000_000))
+            answer = Answer(client)
+            assert (answer.status, answer.closes) == (413, True)
+
+
+def test_an_unread_body_is_not_taken_for_the_next_request(mock):
+    hidden = request()
+    with connect(mock) as client:
+        client.sendall(request(hidden, head=b"POST /v2/other HTTP/1.1\r\nHost: x\r\n"))
+        assert Answer(client).status == 404
+        assert client.recv(1) == b""
+
+
+def test_a_client_that_waits_to_be_told_to_go_on_is_told(mock):
+    with connect(mock) as client:
+        client.sendall(HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY))
+        assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(BODY)
+        assert Answer(client).status == 200
+
+
+def test_head_has_no_body_and_keeps_the_connection(mock):
+    with connect(mock) as client:
+        client.sendall(b"HEAD /health HTTP/1.1\r\nHost: x\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        reader = client.makefile("rb")
+        received = b""
+        while b'"ok"' not in received:
+            received += reader.read1()
+
+    assert received.count(b"HTTP/1.1 200") == 2
+    assert received.count(b'"ok"') == 1
+
+
+def test_a_reset_is_a_reset_and_an_end_is_an_end(mock):
+    for _ in range(20):
+        with connect(mock) as client:
+            client.sendall(request(Prefer="fault=reset"))
+            with pytest.raises(ConnectionResetError):
+                client.recv(1)
+        with connect(mock) as client:
+            client.sendall(request(Prefer="fault=empty"))
+            assert client.recv(1) == b""
+
+
+def test_a_hang_sends_nothing_and_ends_with_its_client():
+    with ThreadedServer() as mock:
+        with connect(mock) as client:
+            client.sendall(request(Prefer="fault=hang"))
+            client.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                client.recv(1)
+            assert len(mock._server._connections) == 1
+        deadline = time.monotonic() + 5
+        while mock._server._connections:
+            assert time.monotonic() < deadline, "the connection of a client that left is still there"
+            time.sleep(0.01)
+
+
+def test_a_truncated_body_promises_more_and_closes(mock):
+    with connect(mock) as client:
+        client.sendall(request(Prefer="fault=truncate"))
+        with pytest.raises(http.client.IncompleteRead) as cut:
+            Answer(client)
+
+    assert cut.value.expected - 1 <= len(cut.value.partial) <= cut.value.expected
+
+
+def test_a_drip_comes_in_ten_pieces():
+    with ThreadedServer() as mock, connect(mock) as client:
+        client.sendall(request(Prefer="fault=drip, pause=40"))
+        began, times = time.monotonic(), []
+        while sum(1 for _ in times) < 10 and client.recv(4096):
+            times.append(time.monotonic() - began)
+
+    assert len(times) == 10
+    assert times[-1] > 0.35
+
+
+STATES = {
+    "nothing sent": b"",
+    "a head half sent": HEAD[:30],
+    "a body half sent": request()[:-5],
+    "kept after an answer": request(),
+    "a hang": request(Prefer="fault=hang"),
+    "a delay": request(Prefer="delay=60000"),
+    "a drip": request(Prefer="fault=drip, pause=60000"),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_it_stops_within_fifty_milliseconds_whatever_is_going_on(state):
+    took = []
+    for _ in range(5):
+        server = ThreadedServer()
+        server.start()
+        with connect(server) as client:
+            client.sendall(STATES[state])
+            time.sleep(0.05)
+            began = time.monotonic()
+            server.stop()
+            took.append(time.monotonic() - began)
+
+    # The least of five: what the machine does meanwhile is not the server's.
+    assert min(took) < 0.05
+
+
+def test_a_taken_port_is_an_os_error():
+    with ThreadedServer() as mock, pytest.raises(OSError, match="in use"):
+        ThreadedServer(port=mock.port)
+
+
+def test_a_port_is_free_again_at_once():
+    with ThreadedServer() as mock:
+        assert ask(mock, request()).status == 200
+    with ThreadedServer(port=mock.port) as again:
+        assert ask(again, request()).status == 200
+
+
+def test_a_client_that_resets_leaves_no_trace(capfd):
+    with ThreadedServer() as mock:
+        for _ in range(20):
+            client = connect(mock)
+            client.sendall(request())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+        assert ask(mock, request()).status == 200
+
+    assert capfd.readouterr() == ("", "")
+
+
+def test_ipv6_is_served_too():
+    with ThreadedServer(Settings(host="::1")) as mock, socket.create_connection(("::1", mock.port), 10) as client:
+        client.sendall(request())
+
+        assert mock.url == f"http://[::1]:{mock.port}"
+        assert Answer(client).status == 200
