@@ -7,7 +7,7 @@ SOURCES := fixtures mockserver spec tests benchmarks
 TOGETHER_SDK := $(VENV)/clients/together-sdk
 TOGETHER_1 := $(VENV)/clients/together-1
 
-.PHONY: help serve test check format matrix fixtures dist bench lock clean
+.PHONY: help serve test check format matrix fixtures clients dist bench lock clean
 
 help:
 	@echo 'serve     set everything up and start the mock'
@@ -15,6 +15,7 @@ help:
 	@echo 'check     format, lint, types, arrows between the rooms, the wheel as others will use it'
 	@echo 'matrix    the tests on every Python from 3.11 to 3.13 that this machine has'
 	@echo 'fixtures  write the answers of the mock into the exchanges'
+	@echo 'clients   write down what real clients do with each fault'
 	@echo 'dist      build the wheel and the source distribution'
 	@echo 'bench     measure the mock; needs wrk'
 	@echo 'lock      bring the pinned requirements up to date; needs uv'
@@ -47,6 +48,9 @@ matrix:
 
 fixtures: $(VENV)/dev.stamp
 	$(BIN)/python fixtures/refresh.py
+
+clients: $(VENV)/dev.stamp
+	$(BIN)/python tests/client_table.py > docs/clients.new && mv docs/clients.new docs/clients.md
 
 dist: $(VENV)/dev.stamp
 	rm -rf dist

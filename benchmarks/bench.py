@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 
 from together_rerank_spec import load
@@ -52,19 +53,42 @@ def large_body() -> bytes:
     return json.dumps({"model": "m", "query": " ".join(chance.choices(words, k=8)), "documents": documents}).encode()
 
 
-def start() -> tuple[subprocess.Popen[str], str, float]:
+@dataclass(frozen=True)
+class Row:
+    """What is measured: a body, flags of the mock, and what its queue holds, if anything."""
+
+    name: str
+    body: bytes
+    flags: tuple[str, ...] = ()
+    queued: bytes | None = None
+
+
+def rows() -> list[Row]:
+    """What the table shows; the second is compared with the first."""
+    example, large = example_body(), large_body()
+    return [
+        Row("the document's example, neither journal nor queue", example, ("--journal-max", "0")),
+        Row("the document's example, journal and queue", example, (), b'{"fault": "ok", "times": 1000000}'),
+        Row("100 documents of 150 words", large),
+    ]
+
+
+def start(row: Row) -> tuple[subprocess.Popen[str], str, float]:
     """Start a mock; return it, its URL, and the milliseconds from there to the first 200."""
     began = time.perf_counter()
-    process = subprocess.Popen([COMMAND, "serve", "-p", "0", "-q"], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([COMMAND, "serve", "-p", "0", "-q", *row.flags], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     url = process.stdout.readline().rpartition(" ")[2].strip()
-    post(url, example_body())
-    return process, url, (time.perf_counter() - began) * 1000
+    post(f"{url}/v1/rerank", example_body())
+    milliseconds = (time.perf_counter() - began) * 1000
+    if row.queued:
+        post(f"{url}/__admin/faults", row.queued)
+    return process, url, milliseconds
 
 
 def post(url: str, body: bytes) -> None:
     """Send *body*; raise unless it is answered with 200."""
-    request = urllib.request.Request(f"{url}/v1/rerank", body, KEY)
+    request = urllib.request.Request(url, body, KEY)
     with urllib.request.urlopen(request, timeout=30) as response:
         assert response.status == 200
         response.read()
@@ -114,28 +138,30 @@ def main() -> None:
     options = parser.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("wrk is missing; on Debian: apt-get install wrk")
-    bodies = {"the document's example": example_body(), "100 documents of 150 words": large_body()}
     starts: list[float] = []
-    rows: dict[str, list[dict[str, float]]] = {name: [] for name in bodies}
+    measured: dict[Row, list[dict[str, float]]] = {row: [] for row in rows()}
     for _ in range(options.rounds):
-        for name, body in bodies.items():
-            process, url, milliseconds = start()
+        for row, results in measured.items():
+            process, url, milliseconds = start(row)
             try:
                 starts.append(milliseconds)
                 before = cpu(process.pid)
-                row = load_test(url, body, options.connections, options.seconds)
+                result = load_test(url, row.body, options.connections, options.seconds)
                 used = cpu(process.pid) - before
-                row["CPU us/request"] = used / (row["requests/s"] * options.seconds) * 1e6
-                row["RSS MB"] = memory(process.pid)
-                rows[name].append(row)
+                result["CPU us/request"] = used / (result["requests/s"] * options.seconds) * 1e6
+                result["RSS MB"] = memory(process.pid)
+                results.append(result)
             finally:
                 process.send_signal(signal.SIGTERM)
                 process.wait(20)
     print(f"median of {options.rounds} rounds of {options.seconds} s, {options.connections} connections")
     print(f"start to the first 200: {statistics.median(starts):.0f} ms")
-    for name, measured in rows.items():
-        cells = (f"{key} {statistics.median(row[key] for row in measured):.1f}" for key in measured[0])
-        print(f"{name} ({len(bodies[name]) / 1000:.1f} kB): {', '.join(cells)}")
+    for row, results in measured.items():
+        cells = (f"{key} {statistics.median(result[key] for result in results):.1f}" for key in results[0])
+        print(f"{row.name} ({len(row.body) / 1000:.1f} kB): {', '.join(cells)}")
+    without, with_both, *_ = measured.values()
+    ratios = [b["requests/s"] / a["requests/s"] for a, b in zip(without, with_both, strict=True)]
+    print(f"requests/s with journal and queue to without, median of the rounds: {statistics.median(ratios):.3f}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The fenced blocks of the README, each with the output printed below it, if any."""
+"""The fenced blocks of a page, each with the output printed below it, if any."""
 
 import re
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ class Snippet:
         return self.text.splitlines()[0]
 
     def at(self, port):
-        """The text, with the port of the README exchanged for a free one."""
+        """The text, with the port of the page exchanged for a free one."""
         assert PORT in self.text, "the port is gone from the snippet"
         return self.text.replace(PORT, str(port))
 
 
-def snippets():
-    blocks = [(match["language"], match["text"]) for match in _BLOCK.finditer((ROOT / "README.md").read_text())]
+def snippets(page="README.md"):
+    blocks = [(match["language"], match["text"]) for match in _BLOCK.finditer((ROOT / page).read_text())]
     following = [*blocks[1:], (None, None)]
     return [
         Snippet(language, text, after if kind == "output" else None)

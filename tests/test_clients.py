@@ -19,7 +19,7 @@ MODEL = "Salesforce/Llama-Rank-v1"
 
 
 @pytest.fixture(scope="module")
-def mock(server):  # noqa: F811
+def mock(server):
     with running("--api-key", "test-key", "--model", MODEL) as mock:
         yield mock
 
@@ -99,7 +99,7 @@ def test_together_3_with_v1_in_its_base_url_is_told_what_is_wrong(mock):
         client.rerank.create(model=MODEL, query=QUERY, documents=DOCUMENTS)
 
 
-def test_the_rerank_tests_that_together_ships(server):  # noqa: F811
+def test_the_rerank_tests_that_together_ships(server):
     source = CLIENTS / "together-sdk"
     assert (source / "tests/api_resources/test_rerank.py").is_file(), "not set up: run make test"
     with running() as any_key:

@@ -20,7 +20,7 @@ def flags(exchange):
 
 
 @pytest.fixture(scope="module")
-def mocks(server):  # noqa: F811
+def mocks(server):
     """One running mock for each way in which an exchange wants it started."""
     with contextlib.ExitStack() as stack:
         yield {ways: stack.enter_context(running("-q", *ways)) for ways in {tuple(flags(exchange)) for exchange in KIT}}

@@ -47,7 +47,7 @@ def _connections_are_closed():
 
 
 @pytest.fixture(scope="module")
-def mock(server):  # noqa: F811
+def mock(server):
     with running("-q") as mock:
         yield mock
 
@@ -60,7 +60,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_each_fault_is_met_and_the_next_request_is_well(mock, server, fault):  # noqa: F811
+def test_each_fault_is_met_and_the_next_request_is_well(mock, server, fault):
     client = Client(mock, key=f"test-{fault.name}")
     body = json.dumps({**json.loads(BODY), "model": f"mock/{fault.name}"})
 
@@ -87,13 +87,13 @@ def test_each_fault_is_met_and_the_next_request_is_well(mock, server, fault):  #
     )
 
 
-def status_of(fault, server):  # noqa: F811
+def status_of(fault, server):
     if fault.server not in (None, server):
         return 501
     return int(fault.name) if fault.family == "status" else 200
 
 
-def test_a_hang_outlasts_the_client(mock, server):  # noqa: F811
+def test_a_hang_outlasts_the_client(mock, server):
     client = Client(mock, timeout=0.5)
 
     if server == "granian":

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mock_process import COMMAND, READY, environment, running, start
-from snippets import ROOT, snippet, snippets
+from snippets import PORT, ROOT, snippet, snippets
 from together_rerank_mockserver import cli
 
 README = (ROOT / "README.md").read_text()
@@ -19,7 +19,10 @@ README = (ROOT / "README.md").read_text()
 RUN = {
     "make serve": "test_make_serve",
     "make test": "test_make_test",
-    "curl": "test_a_shell_snippet",
+    "curl -s http://127.0.0.1:4010/v1/rerank \\\n  -H 'Authorization: Bearer any-key' \\\n": "test_a_shell_snippet",
+    "curl -s http://127.0.0.1:4010/v1/rerank \\\n  -H 'Authorization: Bearer any-key' -H": "test_a_shell_snippet",
+    "curl -s 'http://127.0.0.1:4010/__admin/faults": "test_a_shell_snippet",
+    "export TOGETHER_BASE_URL": "test_a_shell_snippet",
     "from together import": "test_a_python_snippet",
     "together-rerank-mock listening": "test_the_ready_line",
     "score = min": "test_the_formula",
@@ -42,12 +45,12 @@ def test_every_snippet_is_run_by_a_test():
         assert [start for start in RUN if each.text.startswith(start)], f"nothing runs: {each.first_line}"
 
 
-@pytest.mark.parametrize("beginning", ["curl", "together-rerank-mock explain"])
+@pytest.mark.parametrize("beginning", [start for start, test in RUN.items() if test == "test_a_shell_snippet"])
 def test_a_shell_snippet_prints_what_is_printed_below_it(beginning):
     shown = snippet(beginning)
 
     with running("-q") as mock:
-        ran = shell(shown.at(mock.port) if beginning == "curl" else shown.text)
+        ran = shell(shown.at(mock.port) if PORT in shown.text else shown.text)
 
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.strip() == shown.output.strip()

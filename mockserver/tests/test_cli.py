@@ -25,7 +25,7 @@ def test_help_lists_the_commands(flag):
     shown = run(flag)
 
     assert shown.returncode == 0
-    for command in ("serve", "wait", "explain", "spec"):
+    for command in ("serve", "wait", "explain", "faults", "spec"):
         assert f"  {command} " in shown.stdout.decode()
 
 
@@ -169,3 +169,27 @@ def test_an_overlay_that_does_not_fit_is_named(tmp_path):
 
     assert refused.returncode == 2
     assert b"overlay.yaml: action 1 of the overlay, $.nowhere" in refused.stderr
+
+
+def test_faults_are_listed_for_people_and_for_programs():
+    table = run("faults").stdout.decode().splitlines()
+    listed = json.loads(run("faults", "--json").stdout)
+
+    assert [line.split()[0] for line in table[1:]] == [fault["name"] for fault in listed]
+    assert {fault["family"] for fault in listed} == {"none", "status", "wire", "body"}
+    assert all(fault["sentence"] and fault["applies"] and "delay" in fault["parameters"] for fault in listed)
+    assert {fault["name"] for fault in listed if fault["server"] == "threaded"} == {"hang", "reset", "empty"}
+    assert {fault.get("breaks") for fault in listed if fault["family"] == "body"} == {"contract", "habit"}
+    assert len({fault["name"] for fault in listed}) == len(listed)
+    assert any("observed, not documented" in line for line in table if line.startswith("529"))
+
+
+def test_the_faults_follow_the_document(tmp_path):
+    content = json.loads(json.dumps(load().content))
+    del content["paths"]["/rerank"]["post"]["responses"]["503"]
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps(content))
+
+    (fault,) = [each for each in json.loads(run("faults", "--spec", path, "--json").stdout) if each["name"] == "503"]
+
+    assert fault["documented"] is False

@@ -1,6 +1,7 @@
 """What keeps the command from starting, and what it is started with."""
 
 import http.client
+import json
 import os
 import signal
 
@@ -17,15 +18,76 @@ def test_flags_can_be_set_by_the_environment():
         "LOG_FORMAT": "text",
         "QUIET": "1",
         "READING": "vendored",
+        "SERVER": "threaded",
+        "FAULT": "bom",
+        "SEED": "5",
+        "LATENCY": "1",
+        "RATE_LIMIT": "99/minute",
+        "MAX_IN_FLIGHT": "9",
+        "JOURNAL_MAX": "8",
+        "ADMIN_TOKEN": "open-sesame",
+        "CORS": "http://a.example http://b.example",
     }
     with running(**{f"TOGETHER_RERANK_MOCK_{name}": value for name, value in changes.items()}) as mock:
         assert post(mock)[0] == 401
         assert post(mock, headers={**KEY, "Authorization": "Bearer two"})[0] == 200
         assert post(mock, headers={**KEY, "Authorization": "Bearer two"}, body=BODY.replace('"m"', '"x"'))[0] == 404
         assert post(mock, headers={**KEY, "Authorization": "Bearer two"}, body=BODY.ljust(201))[0] == 413
+        told = json.loads(get(mock, "/__admin/settings", "open-sesame"))
+        assert get(mock, "/health", "")
         mock.stop(signal.SIGTERM)
 
     assert mock.lines == []
+    assert told == {
+        "reading": "vendored",
+        "spec": None,
+        "overlay": None,
+        "api_keys": 2,
+        "models": ["m"],
+        "max_body": 200,
+        "log_format": None,
+        "fault": "bom",
+        "chaos": [],
+        "seed": 5,
+        "latency_ms": 1,
+        "rate_limit": "99/minute",
+        "max_in_flight": 9,
+        "journal_max": 8,
+        "admin_token": True,
+        "cors": ["http://a.example", "http://b.example"],
+        "host": "127.0.0.1",
+    }
+
+
+def get(mock, path, token):
+    connection = http.client.HTTPConnection("127.0.0.1", mock.port, timeout=10)
+    connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+    response = connection.getresponse()
+    content = response.read()
+    connection.close()
+    assert response.status == 200
+    return content
+
+
+@pytest.mark.parametrize("flag", [["--fault", "reset"], ["--chaos", "reset=0.05"]])
+def test_a_fault_that_the_server_cannot_produce_is_told_at_the_start(flag):
+    with running("-q", *flag) as mock:
+        mock.stop(signal.SIGTERM)
+    with running("-q", "--server", "threaded", *flag) as able:
+        able.stop(signal.SIGTERM)
+
+    assert mock.lines == ["together-rerank-mock: `reset` will be answered with 501: it needs --server threaded\n"]
+    assert able.lines == []
+
+
+def test_a_token_and_the_environment_of_the_process_are_shown_nowhere():
+    with running("--admin-token", "sesame-token", HTTP_PROXY="http://user:sesame@proxy", SESAME="sesame") as mock:
+        assert post(mock)[0] == 200
+        shown = get(mock, "/__admin/requests", "sesame-token") + get(mock, "/__admin/settings", "sesame-token")
+        mock.stop(signal.SIGTERM)
+
+    assert b"sesame" not in shown
+    assert "sesame" not in "".join(mock.lines)
 
 
 def fails(*arguments, **changes):
@@ -52,6 +114,20 @@ def fails(*arguments, **changes):
         (["--spec", "pyproject.toml"], "pyproject.toml: "),
         (["--ready-file", "missing/ready"], "cannot write missing/ready: No such file"),
         (["extra"], "unexpected extra argument"),
+        (["--server", "gunicorn"], "'gunicorn' is not one of 'granian', 'threaded'"),
+        (["--fault", "428"], "Invalid value for --fault: no fault is called `428`; did you mean `429`?"),
+        (["--fault", "unsorted,retry_after=2"], "`retry_after` is not known of `unsorted`; known: delay, jitter"),
+        (["--fault", ""], "Invalid value for --fault: no fault is called"),
+        (["--chaos", "429"], "'429' is not a fault and its probability from 0 to 1, such as 429=0.2"),
+        (["--chaos", "429=0.7", "--chaos", "503=0.7"], "the probabilities add up to 1.4"),
+        (["--seed", "lucky"], "'lucky' is not a valid integer"),
+        (["--latency", "-1"], "-1 is not in the range 0<=x<=3600000"),
+        (["--rate-limit", "often"], "'often' is not a rate such as 60/minute, 5/second or 1000/hour"),
+        (["--max-in-flight", "0"], "0 is not in the range x>=1"),
+        (["--journal-max", "-1"], "-1 is not in the range x>=0"),
+        (["--admin-token", ""], "a token must be printable ASCII, and not empty"),
+        (["--cors", "*"], "'*' is not an origin like http://localhost:3000"),
+        (["--cors", "http://localhost:3000/"], "is not an origin like http://localhost:3000"),
     ],
 )
 def test_a_start_that_fails_says_why_in_one_line(arguments, because):

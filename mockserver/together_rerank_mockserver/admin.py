@@ -81,8 +81,7 @@ class _Views:
         return {"namespace": namespace, "total": 0, "dropped": 0, "requests": []}
 
     def faults(self, namespace: str) -> Any:
-        queue = [order.described for order in self._state.queue(namespace)]
-        return {"namespace": namespace, "queue": queue, "known": [fault.name for fault in self._endpoint.catalogue]}
+        return {**self._queue(namespace), "known": [fault.name for fault in self._endpoint.catalogue]}
 
     def queue_faults(self, namespace: str) -> Any:
         asked = body.parse(self._body())
@@ -90,11 +89,11 @@ class _Views:
             self._state.enqueue(namespace, orders.from_json(asked, self._endpoint.catalogue))
         except orders.BadOrder as bad:
             raise InvalidRequest(str(bad)) from bad
-        return self.faults(namespace)
+        return self._queue(namespace)
 
     def clear_faults(self, namespace: str) -> Any:
         self._state.clear_queue(namespace)
-        return self.faults(namespace)
+        return self._queue(namespace)
 
     def reset(self, namespace: str) -> Any:
         self._state.reset(namespace)
@@ -110,6 +109,9 @@ class _Views:
     def explain(self, _: str) -> Any:
         raw = self._body()
         return explain(raw, self._endpoint.requests.parse(self._endpoint.document.request_media_types[0], raw))
+
+    def _queue(self, namespace: str) -> dict[str, Any]:
+        return {"namespace": namespace, "queue": [order.described for order in self._state.queue(namespace)]}
 
     def _body(self) -> bytes:
         return body.read(request.headers.get("Content-Length"), request.stream.read, self._settings.max_body)

@@ -96,6 +96,8 @@ def _load(
 ) -> Callable[..., Any]:
     """Return the application, in the worker; tell when it answers, and stop when the parent does, or is gone."""
     held.close()  # the worker's own copy, which would keep the lifeline open
+    # Granian puts the environment of the process into that of each request, where HTTP_PROXY is a header.
+    os.environ.clear()
     application, told_to_stop = _application(settings)
     publish = partial(announcement.publish_when_healthy, url, os.getppid())
     threading.Thread(target=publish, daemon=True).start()

@@ -89,8 +89,8 @@ def entry(
     """Return the entry of a request, from which *key* and all that looks like one is gone."""
     kept = {
         kept_name: value[:_MAX_TEXT]
-        for kept_name, value in ((_kept_name(name), value) for name, value in headers)
-        if kept_name and not _SECRET_VALUE.search(value)
+        for name, value in headers
+        if (kept_name := _kept_name(name)) and not _SECRET_VALUE.search(value)
     }
     shown = body[:MAX_BODY]
     if key and len(key) >= _SHORTEST_KEY:

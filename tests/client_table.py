@@ -1,0 +1,112 @@
+"""What real clients do with each fault: `make clients` writes it down as docs/clients.md."""
+
+import json
+import os
+import queue
+import sys
+import threading
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from importlib.metadata import version
+
+# Before it is imported: it would ask the network for a list of prices.
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+
+import litellm
+import together
+
+from together_rerank_mockserver.threaded_server import ThreadedServer
+
+TIMEOUT_S = 2
+# A client that waits for longer waits for ever, or for the ten minutes that are its default.
+PATIENCE_S = 15
+TOLD_S = 3
+DOCUMENTS = ["Pandas live in China.", "A llama, seen in Peru.", "Llamas in Peru", "Pandas live in China.", "The sun"]
+FIELDS = [{"title": text, "text": "Llamas"} for text in DOCUMENTS]
+INTRODUCTION = """# What clients do with each fault
+
+Each fault was met by every attempt of one call; both clients have their defaults, save a time-out of {timeout} s.
+*Waited* is between attempts: *as told* is the `Retry-After` of {told} s, *backoff* the client's own idea.
+`make clients` writes this page anew.
+
+| fault | `together` {together} | `litellm` {litellm} |
+|---|---|---|
+"""
+
+
+def request(fault):
+    """A call of which the fault has something to get hold of."""
+    documents = FIELDS if fault == "rank-fields-ignored" else DOCUMENTS
+    asked = {"query": "llamas in Peru", "documents": documents, "top_n": 4, "return_documents": fault != "text-unasked"}
+    return asked | ({"rank_fields": ["title"]} if documents is FIELDS else {})
+
+
+def ask_together(url, key, fault):
+    with together.Together(base_url=url, api_key=key, timeout=TIMEOUT_S) as client:
+        return client.rerank.create(model="m", **request(fault))
+
+
+def ask_litellm(url, key, fault):
+    return litellm.rerank(model="together_ai/m", api_base=url, api_key=key, timeout=TIMEOUT_S, **request(fault))
+
+
+def admin(url, path, data=None):
+    content = None if data is None else json.dumps(data).encode()
+    with urllib.request.urlopen(f"{url}/__admin/{path}", content, timeout=20) as response:
+        return json.load(response)
+
+
+def met(url, client, fault):
+    """One cell: attempts, waits, and what came of it."""
+    key = f"test-{client.__name__}-{fault}"
+    order = {"fault": fault, "times": 100} | ({"retry_after": TOLD_S} if fault == "429" else {})
+    admin(url, f"faults?namespace={key}", order)
+    outcomes = queue.Queue()
+    threading.Thread(target=lambda: outcomes.put(outcome(client, url, key, fault)), daemon=True).start()
+    try:
+        came = outcomes.get(timeout=PATIENCE_S)
+    except queue.Empty:
+        came = f"still waiting after {PATIENCE_S} s"
+    requests = admin(url, f"requests?namespace={key}")["requests"]
+    assert not any("not-applied" in each["reply"] for each in requests), f"{key}: the request leaves nothing to break"
+    return f"{attempts(requests)}; {came}"
+
+
+def outcome(client, url, key, fault):
+    try:
+        return f"returned `{type(client(url, key, fault)).__name__}`"
+    except Exception as raised:  # noqa: BLE001  # whatever it raises is what is looked for
+        return f"raised `{type(raised).__module__.partition('.')[0]}.{type(raised).__name__}`"
+
+
+def attempts(requests):
+    began = [datetime.fromisoformat(each["time"]).timestamp() for each in requests]
+    ended = [start + each["ms"] / 1000 for start, each in zip(began, requests, strict=True)]
+    waits = [start - end for start, end in zip(began[1:], ended, strict=False)]
+    if not waits:
+        return "1 attempt"
+    told = all(abs(wait - TOLD_S) < 0.5 for wait in waits)
+    return f"{len(requests)} attempts, waited {'as told' if told else 'backoff'}"
+
+
+def table():
+    """The whole page."""
+    litellm.suppress_debug_info = True
+    with ThreadedServer() as server, ThreadPoolExecutor(32) as pool:
+        faults = [name for name in admin(server.url, "faults")["known"] if name != "ok"]
+        rows = [
+            [pool.submit(met, server.url, client, fault) for client in (ask_together, ask_litellm)] for fault in faults
+        ]
+        head = INTRODUCTION.format(
+            timeout=TIMEOUT_S, told=TOLD_S, together=version("together"), litellm=version("litellm")
+        )
+        lines = [
+            f"| `{fault}` | {' | '.join(cell.result() for cell in cells)} |"
+            for fault, cells in zip(faults, rows, strict=True)
+        ]
+    return head + "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table())
