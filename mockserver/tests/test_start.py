@@ -92,7 +92,10 @@ def test_a_token_and_the_environment_of_the_process_are_shown_nowhere():
 
 def fails(*arguments, **changes):
     with start(*arguments, **changes) as process:
-        output, errors = process.communicate(timeout=20)
+        try:
+            output, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()
     return process.returncode, output, errors
 
 

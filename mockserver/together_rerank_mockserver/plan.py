@@ -83,7 +83,7 @@ class Plan:
     ) -> None:
         self._catalogue = catalogue
         self._state = state
-        self._fault = orders.from_text(fault, catalogue) if fault else None
+        self._fault = None if fault is None else orders.from_text(fault, catalogue)
         self._chaos = Chaos(chaos, catalogue)
         self._seed = seed
         self._latency_ms = latency_ms

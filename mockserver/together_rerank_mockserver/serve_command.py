@@ -140,7 +140,7 @@ def serve(
 
 def _check_faults(settings: Settings, server: str) -> None:
     """Refuse faults that there are not, and tell of those that *server* can only answer with 501."""
-    if not settings.fault and not settings.chaos:
+    if settings.fault is None and not settings.chaos:
         return
     from together_rerank_mockserver.chaos import Chaos
     from together_rerank_mockserver.faults import Catalogue
@@ -149,7 +149,7 @@ def _check_faults(settings: Settings, server: str) -> None:
     catalogue = Catalogue(settings.document())
     flag = "--fault"
     try:
-        asked = [from_text(settings.fault, catalogue)] if settings.fault else []
+        asked = [from_text(settings.fault, catalogue)] if settings.fault is not None else []
         flag = "--chaos"
         asked += Chaos(settings.chaos, catalogue).orders
     except BadOrder as bad:
