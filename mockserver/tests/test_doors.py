@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -133,6 +134,26 @@ def test_a_queued_body_fault_waits_for_a_call_that_it_can_bend():
     assert origin(mock) == "scored"
 
 
+@pytest.mark.parametrize(
+    ("next_one", "bent"), [("unsorted", True), ("id-missing", False), ("429", False), (None, False)]
+)
+def test_a_body_fault_that_another_call_took_is_met_again_only_if_it_is_the_next_again(next_one, bent):
+    mock = endpoint()
+    queue(mock, {"fault": "unsorted"} | ({"then": next_one} if next_one else {}))
+    answer = mock._plan.bend
+
+    def after_another_call(namespace, *others):
+        number, _ = mock.state.head(namespace)
+        assert mock.state.take(namespace, number)
+        return answer(namespace, *others)
+
+    mock._plan.bend = after_another_call
+    said = origin(mock)
+
+    assert said == ("forced; fault=unsorted; by=queue" if bent else "scored; fault=unsorted; by=queue; not-applied")
+    assert [order.fault.name for order in mock.state.queue("default")] == ([next_one] if next_one and not bent else [])
+
+
 def test_a_queued_status_is_taken_by_a_call_that_would_be_refused():
     mock = endpoint()
     queue(mock, {"fault": "503"})
@@ -148,6 +169,15 @@ def test_a_call_without_a_key_takes_nothing():
     assert ask(mock).status == 503
 
 
+@pytest.fixture
+def _threads_that_take_turns_all_the_time():
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("_threads_that_take_turns_all_the_time")
 @pytest.mark.parametrize("fault", ["429", "unsorted", "bom"])
 def test_ten_times_are_ten_times_for_fifty_clients_at_once(fault):
     mock = endpoint()

@@ -27,7 +27,7 @@ class Guard:
             Unauthorized: the token is missing or wrong.
         """
         origin = headers.get("Origin")
-        if origin is not None and origin not in self._origins and not self._is_own(origin, headers.get("Host")):
+        if origin is not None and origin not in self._origins and origin.partition("://")[2] != headers.get("Host"):
             raise Forbidden(f"The control plane does not answer pages of {origin[:100]}; --cors lets an origin in")
         if self._token is None:
             self._check_local(headers.get("Host"))
@@ -40,9 +40,6 @@ class Guard:
         # A page can have its own name resolve to 127.0.0.1 (DNS rebinding); what it cannot do is send another Host.
         if not is_loopback(_hostname(host)):
             raise Forbidden(f"The control plane answers to localhost, not to {(host or 'no Host')[:100]}")
-
-    def _is_own(self, origin: str, host: str | None) -> bool:
-        return host is not None and origin.partition("://")[2] == host and is_loopback(_hostname(host))
 
 
 def is_loopback(host: str) -> bool:
