@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -169,15 +168,6 @@ def test_a_call_without_a_key_takes_nothing():
     assert ask(mock).status == 503
 
 
-@pytest.fixture
-def _threads_that_take_turns_all_the_time():
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(usual)
-
-
-@pytest.mark.usefixtures("_threads_that_take_turns_all_the_time")
 @pytest.mark.parametrize("fault", ["429", "unsorted", "bom"])
 def test_ten_times_are_ten_times_for_fifty_clients_at_once(fault):
     mock = endpoint()

@@ -1,5 +1,8 @@
 """What is remembered is bounded, by namespace, and every step is atomic."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from together_rerank_mockserver import state
@@ -32,6 +35,28 @@ def test_an_order_is_taken_as_often_as_it_says_and_only_while_it_is_the_next():
     assert not kept.take("default", first)
     assert kept.head("default")[0] != first
     assert [order.times for order in kept.queue("default")] == [1]
+
+
+def test_an_order_is_taken_exactly_as_often_as_it_says_by_however_many_at_once(monkeypatch):
+    times = 3_000
+    kept, _ = memory()
+    kept.enqueue("default", [Order(OK, times=times)])
+    slow = state.replace
+
+    def interrupted(*arguments, **changes):
+        time.sleep(0)  # has another thread go on, in the midst
+        return slow(*arguments, **changes)
+
+    monkeypatch.setattr(state, "replace", interrupted)
+
+    def take_until_there_is_nothing(_):
+        taken = 0
+        while head := kept.head("default"):
+            taken += kept.take("default", head[0])
+        return taken
+
+    with ThreadPoolExecutor(16) as clients:
+        assert sum(clients.map(take_until_there_is_nothing, range(16))) == times
 
 
 def test_a_queue_that_is_full_takes_all_or_nothing():
