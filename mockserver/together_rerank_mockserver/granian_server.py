@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import socket
@@ -109,6 +110,9 @@ def _follow_parent(lifeline: Connection, told_to_stop: threading.Event) -> None:
     with suppress(EOFError):
         lifeline.recv()  # nothing is ever sent: it ends when the parent lets go of its end
     told_to_stop.set()
+    # A parent that stops will tell granian's worker itself, and takes one that ends before for a crash.
+    if parent := multiprocessing.parent_process():
+        parent.join()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(stopping.GRACE_S)
     os._exit(0)
