@@ -150,12 +150,24 @@ def test_tests_that_run_at_once_share_nothing(mock):
     assert seen[0][:2] == ([503, 503, 429, 200, 200], 5)
 
 
-def test_a_key_is_nowhere_to_be_found(mock):
+def test_a_key_is_nowhere_to_be_found():
     key = "sesame-open-0123456789"
+    with running() as mock:
+        ask_with_a_key_everywhere(mock, key)
+        mock.stop(signal.SIGTERM)
+
+    assert "POST /v1/[key] 404" in "".join(mock.lines)
+    assert key not in "".join(mock.lines)
+
+
+def ask_with_a_key_everywhere(mock, key):
     client = Client(mock, key=key)
     client.ask(json.dumps({**json.loads(BODY), "api_key": key}), path=f"/v1/rerank?key={key}", **{"X-Api-Key": key})
     client.ask(path=f"/v1/{key}", Cookie=key, **{"X-Other": f"my {key}"})
+    client.ask(json.dumps({**json.loads(BODY), "model": f"mock/{key}"}))
+    client.ask(BODY.replace("llama", "\\u0073" + key[1:]), Prefer=f"code={key}")
 
+    assert client.admin("GET", "requests")["total"] >= 4
     for path in ("requests", "settings", "faults", "spec", "version"):
         assert key not in json.dumps(client.admin("GET", path))
 
@@ -196,22 +208,39 @@ def test_half_sent_requests_and_slow_readers_do_not_stop_others():
         assert time.monotonic() - began < 10
 
 
-@pytest.mark.parametrize("preference", ["delay=60000", "fault=drip, pause=60000", "fault=hang"])
-def test_a_stop_cuts_every_wait_at_once(preference):
-    with running("-q") as mock, socket.create_connection(("127.0.0.1", mock.port), 20) as client:
+def test_more_calls_than_can_wait_are_told_so_and_leave_room_for_others(server):
+    with running("-q") as mock, contextlib.ExitStack() as stack:
+        head = "POST /rerank HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\nPrefer: delay=600000\r\n"
+        request = f"{head}Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n{BODY}".encode()
+        for _ in range(600):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", mock.port), 20))
+            client.sendall(request)
+
+        assert Client(mock).ask()[0] == 200
+        refused = 120 if server == "granian" else 0
+        deadline = time.monotonic() + 10
+        while Client(mock).admin("GET", "requests?status=503")["total"] < refused:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize("preference", ["delay=60000", "fault=drip, pause=60000", "code=503, delay=60000"])
+def test_a_stop_cuts_every_wait_at_once_and_what_waited_is_answered(preference):
+    with running("-q", "--max-in-flight", 1) as mock, socket.create_connection(("127.0.0.1", mock.port), 20) as client:
         head = f"POST /rerank HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\nPrefer: {preference}\r\n"
         client.sendall((head + f"Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n{BODY}").encode())
-        wait_for_the_request(mock)
+        time.sleep(0.3)
+        client.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            assert b"usage" not in client.recv(4096)  # a drip has sent its head
+        client.settimeout(20)
         began = time.monotonic()
 
         assert mock.stop(signal.SIGTERM) == 0
         assert time.monotonic() - began < 2
-
-
-def wait_for_the_request(mock):
-    """Until the namespace's request is in flight: its answer is kept back, so another one is asked after it."""
-    time.sleep(0.2)
-    assert Client(mock).ask()[0] == 200
+        answered = b"".join(iter(lambda: client.recv(4096), b""))
+        assert answered.endswith(b"}")
+        assert b'"error"' in answered if "503" in preference else b'"usage"' in answered
 
 
 def test_chaos_is_the_same_in_another_process_with_the_same_seed():
@@ -241,7 +270,7 @@ def test_a_rate_limit_is_told_truly():
 
 
 def test_above_the_most_in_flight_is_503():
-    with running("-q", "--max-in-flight", 5, "--latency", 500) as mock:
+    with running("-q", "--max-in-flight", 5, "--latency", 2000) as mock:
         with concurrent.futures.ThreadPoolExecutor(20) as clients:
             statuses = list(clients.map(lambda _: Client(mock).ask()[0], range(20)))
         assert (statuses.count(200), statuses.count(503)) == (5, 15)

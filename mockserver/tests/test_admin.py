@@ -146,8 +146,18 @@ def test_the_control_plane_stays_out_of_auth_faults_ids_and_journal():
         ("GET", "requests?limit=-1", None, "`limit` must be a whole number from 0, not -1"),
         ("GET", "requests?status=ok", None, "`status` must be a whole number from 0, or none"),
         ("GET", "requests?limit=1&limit=2", None, "`limit` is given twice"),
-        ("GET", "faults?namespace=secret", None, "`namespace` must be default, or a key that begins with test-"),
+        (
+            "GET",
+            "faults?namespace=secret",
+            None,
+            "`namespace` must be default, or a key that is let in and begins with test-",
+        ),
         ("GET", "faults?namespace=", None, "`namespace` must be default"),
+        ("POST", "faults?namespace=test-unlisted", b"{}", "`namespace` must be default, or a key that is let in"),
+        ("GET", f"faults?namespace=test-{'x' * 300}", None, "`namespace` must be default"),
+        ("POST", "reset", b'{"namespace": "test-a"}', "This takes no body"),
+        ("DELETE", "requests", b"[1]", "This takes no body"),
+        ("DELETE", "faults", b"{", "The body is not JSON"),
         ("POST", "faults", b"", "The request has no body"),
         ("POST", "faults", b"{", "The body is not JSON"),
         ("POST", "faults", b"[]", "it must be an object such as"),
@@ -171,7 +181,7 @@ def test_a_body_over_the_limit_is_refused():
     assert client.post("/__admin/faults", data=b"x" * 101).status_code == 413
 
 
-@pytest.mark.parametrize("path", ["/__admin/", "/__admin/nothing", "/__admin/requests/1", "/__admin/%ff"])
+@pytest.mark.parametrize("path", ["/__admin", "/__admin/", "/__admin/nothing", "/__admin/requests/1", "/__admin/%ff"])
 def test_another_route_says_which_there_are(client, path):
     refused = client.get(path)
 
@@ -179,9 +189,25 @@ def test_another_route_says_which_there_are(client, path):
     assert "below /__admin/ there are: health, version, spec, requests" in refused.json["error"]["message"]
 
 
-@pytest.mark.parametrize(("method", "path"), [("PUT", "faults"), ("GET", "reset"), ("OPTIONS", "faults")])
-def test_another_method_is_refused(client, method, path):
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("PUT", "faults", "DELETE, GET, POST"), ("GET", "reset", "POST"), ("OPTIONS", "faults", "DELETE, GET, POST")],
+)
+def test_another_method_is_refused(client, method, path, allowed):
     refused = client.open(f"/__admin/{path}", method=method)
 
-    assert refused.status_code in (404, 405)
+    assert refused.status_code == 405
+    assert refused.headers["Allow"] == allowed
     assert ERROR.violations(refused.json) == []
+
+
+def test_head_is_answered_as_get_is(client):
+    assert client.head("/__admin/health").status_code == 200
+    assert client.head("/__admin/health").data == b""
+
+
+def test_a_body_that_valid_json_but_no_more_can_hold_does_not_break_the_journal(client):
+    for content in (b'{"n": 18446744073709551616}', rb'{"\ud800": 1}', b"[" * 400 + b"]" * 400, b"\xff"):
+        client.post("/v1/rerank", data=content, headers=KEY, content_type="application/json")
+
+    assert client.get("/__admin/requests").json["total"] == 4

@@ -28,14 +28,14 @@ WRITTEN_DOWN = [0.077607, 0.055874, 0.133927, 0.780692]
 def test_a_draw_leads_to_a_fault_as_often_as_was_asked():
     chaos = Chaos(["429,retry_after=2=0.2", "delay=50=0.1"], CATALOGUE)
 
-    assert chaos[0.0].fault.name == chaos[0.19].fault.name == "429"
-    assert chaos[0.0].get("retry_after") == 2
-    assert chaos[0.2].fault.name == chaos[0.29].fault.name == "delay"
-    assert chaos[0.31] is None
+    assert chaos.order_for(0.0).fault.name == chaos.order_for(0.19).fault.name == "429"
+    assert chaos.order_for(0.0).get("retry_after") == 2
+    assert chaos.order_for(0.2).fault.name == chaos.order_for(0.29).fault.name == "delay"
+    assert chaos.order_for(0.31) is None
 
 
 def test_probabilities_up_to_one_are_certain():
-    assert Chaos(["429=0.7", "503=0.3"], CATALOGUE)[0.999999].fault.name == "503"
+    assert Chaos(["429=0.7", "503=0.3"], CATALOGUE).order_for(0.999999).fault.name == "503"
 
 
 @pytest.mark.parametrize(

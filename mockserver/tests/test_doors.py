@@ -10,6 +10,7 @@ from endpoint_calls import KEY, body, send
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.orders import from_json
 from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.state import Memory
 from together_rerank_spec import load
 
 
@@ -134,9 +135,9 @@ def test_a_queued_body_fault_waits_for_a_call_that_it_can_bend():
 
 
 @pytest.mark.parametrize(
-    ("next_one", "bent"), [("unsorted", True), ("id-missing", False), ("429", False), (None, False)]
+    ("next_one", "bent"), [("unsorted", True), ("id-missing", True), ("429", False), (None, False)]
 )
-def test_a_body_fault_that_another_call_took_is_met_again_only_if_it_is_the_next_again(next_one, bent):
+def test_when_another_call_took_a_body_fault_the_next_one_counts_if_it_is_of_the_same_family(next_one, bent):
     mock = endpoint()
     queue(mock, {"fault": "unsorted"} | ({"then": next_one} if next_one else {}))
     answer = mock._plan.bend
@@ -149,8 +150,31 @@ def test_a_body_fault_that_another_call_took_is_met_again_only_if_it_is_the_next
     mock._plan.bend = after_another_call
     said = origin(mock)
 
-    assert said == ("forced; fault=unsorted; by=queue" if bent else "scored; fault=unsorted; by=queue; not-applied")
+    assert said == (f"forced; fault={next_one}; by=queue" if bent else "scored")
     assert [order.fault.name for order in mock.state.queue("default")] == ([next_one] if next_one and not bent else [])
+
+
+def test_the_delay_of_a_body_fault_is_waited_once_it_shows():
+    waited = []
+    mock = Endpoint(load(), Settings(), waited.append)
+    queue(mock, {"fault": "unsorted", "delay": 250})
+
+    assert ask(mock, body(documents=[])).status == 400
+    assert ask(mock, body(documents=["one"])).status == 200
+    assert waited == []
+    assert origin(mock) == "forced; fault=unsorted; by=queue"
+    assert ask(mock).status == 200
+    assert waited == [0.25]
+
+
+def test_another_state_can_take_the_place_of_the_one_in_memory():
+    shared = Memory(10, None)
+    first, second = (Endpoint(load(), state=shared) for _ in range(2))
+    queue(first, {"fault": "503"})
+
+    assert ask(second).status == 503
+    assert ask(first).status == 200
+    assert shared.journal("default") == ([], 0)
 
 
 def test_a_queued_status_is_taken_by_a_call_that_would_be_refused():

@@ -5,21 +5,22 @@ import json
 import pytest
 
 from together_rerank_mockserver.journal import MAX_BODY, entry
+from together_rerank_mockserver.redaction import Redaction
+from together_rerank_mockserver.rendering import to_json
 
 
-def journal_entry(**changes):
+def journal_entry(headers=(), key=None, named=False, **changes):
     facts = {
         "time": 1_800_000_000.25,
         "method": "POST",
         "path": "/v1/rerank",
         "status": 200,
-        "headers": [],
-        "key": None,
         "body": b"{}",
         "reply": "scored",
         "ms": 1.26,
     }
-    return entry(**{**facts, **changes})
+    authorization = [("Authorization", f"Bearer {key}")] if key else []
+    return entry(Redaction([*authorization, *headers], named=named), **{**facts, **changes})
 
 
 def test_what_is_told_of_a_request():
@@ -57,6 +58,9 @@ def test_what_is_told_of_a_request():
         "X-Password",
         "X-Amz-Credential",
         "X-Signature",
+        "X-Jwt",
+        "X-My-Pwd",
+        "X-Access",
         "Session-Id",
     ],
 )
@@ -86,6 +90,51 @@ def test_the_key_of_the_request_is_removed_wherever_it_stands():
     assert told.described["body"] == {"query": "is [key] safe", "[key]": 1}
 
 
+@pytest.mark.parametrize(
+    ("key", "written"),
+    [
+        ("abcdefghijkl", rb"\u0061bcdefghijk\u006C"),
+        ("abcd/efgh/ijkl", rb"abcd\/efgh\/ijkl"),
+        ('abcd"efghijkl', rb"abcd\"efghijkl"),
+        ("abcd\\efghijkl", rb"abcd\\efghijkl"),
+        ("schl\u00fcssel-lang", rb"schl\u00fcssel-lang"),
+        ("schl\u00fcssel-lang", "schl\u00fcssel-lang".encode()),
+    ],
+)
+def test_a_key_is_removed_however_json_writes_it(key, written):
+    told = journal_entry(key=key, body=b'{"query": "is ' + written + b' safe"}')
+
+    assert told.described["body"] == {"query": "is [key] safe"}
+
+
+def test_escapes_are_undone_without_changing_what_is_said():
+    body = rb'{"a": "\u0041\\u0061 \u0022 \u005c \n \u00e9 \/", "b": "\\"}'
+
+    assert journal_entry(key="0123456789", body=body).described["body"] == json.loads(body)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("X-Api-Key", "0123456789")],
+        [("Authorization", "Bearer other, Bearer 0123456789")],
+        [("Authorization", "Basic 0123456789")],
+        [("Cookie", "a=b; session=0123456789")],
+    ],
+)
+def test_what_any_secret_header_holds_is_removed_from_the_rest(headers):
+    told = journal_entry(headers=headers, method="0123456789", path="/0123456789", body=b"0123456789")
+
+    assert "0123456789" not in repr(told)
+
+
+def test_a_key_that_is_a_name_may_be_shown():
+    told = journal_entry(key="test-search-1", named=True, body=b'{"query": "test-search-1"}')
+
+    assert told.described["body"] == {"query": "test-search-1"}
+    assert told.headers == {}
+
+
 def test_a_key_across_the_cut_leaves_no_half():
     key = "0123456789abcdef"
 
@@ -102,6 +151,21 @@ def test_a_body_that_is_cut_or_no_json_is_told_as_text(body):
     assert told["body"] is None
     assert told["text"] == body[:MAX_BODY].decode(errors="replace")
     assert told["body_bytes"] == len(body)
+
+
+@pytest.mark.parametrize("body", [rb'{"model": "\ud800"}', rb'{"\ud800": 1}', b"[" * 400 + b"]" * 400, b'{"a": 1e999}'])
+def test_what_cannot_be_told_as_json_is_told_as_text(body):
+    told = journal_entry(body=body).described
+
+    assert told["text"] == body.decode()
+    assert json.loads(to_json(told)) == told
+
+
+@pytest.mark.parametrize("number", ["18446744073709551616", "1" * 400])
+def test_numbers_are_told_as_they_were_sent(number):
+    told = journal_entry(body=b'{"n": %s}' % number.encode()).described
+
+    assert f'"body":{{"n":{number}}}' in to_json(told).decode() or told.get("text")
 
 
 def test_json_null_is_told_from_no_json():

@@ -121,6 +121,12 @@ def test_what_is_told_of_an_order_asks_for_it_again():
         assert from_json(order.described, CATALOGUE) == [order]
 
 
+@pytest.mark.parametrize("text", ["x" * 30_000_000, "429" + ",a=1" * 100_000])
+def test_text_that_is_too_long_is_refused_at_once(text):
+    with pytest.raises(BadOrder, match="characters long"):
+        from_text(text, CATALOGUE)
+
+
 @given(st.text())
 def test_any_text_is_read_or_refused(text):
     try:

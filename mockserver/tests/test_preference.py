@@ -36,7 +36,17 @@ def test_preferences_that_are_known(header, fault, parameters, applied):
 
 
 @pytest.mark.parametrize(
-    "header", ["", "return=minimal", "respond-async, wait=10", "dynamic=true", "example=x", ";;=,"]
+    "header",
+    [
+        "",
+        "return=minimal",
+        "respond-async, wait=10",
+        "dynamic=true",
+        "example=x",
+        "mode=fast, node=1",
+        "default=1, cause=x",
+        ";;=,",
+    ],
 )
 def test_others_are_ignored(header):
     assert parse(header, CATALOGUE) == (None, "")

@@ -30,6 +30,7 @@ def test_calls_above_the_rate_get_429_and_are_told_what_is_left():
     assert {reply.headers["x-ratelimit-limit"] for reply in replies} == {"3"}
     assert replies[3].headers["x-mock-reply"] == "quota"
     assert replies[0].headers["x-mock-reply"] == "scored"
+    assert [name for name in replies[3].headers if "dynamic" in name or "token" in name] == []
     assert 58 <= int(replies[3].headers["Retry-After"]) <= 60
     assert replies[3].headers["Retry-After"] == replies[3].headers["x-ratelimit-reset"]
     assert Validator(load().response_schema(429)).violations(json.loads(replies[3].body)) == []
@@ -37,7 +38,7 @@ def test_calls_above_the_rate_get_429_and_are_told_what_is_left():
 
 
 def test_who_waits_as_long_as_it_says_is_let_in():
-    mock = endpoint(rate_limit="2/2 seconds")
+    mock = endpoint(rate_limit="2/second")
     for _ in range(3):
         for _ in range(2):
             assert ask(mock).status == 200
@@ -94,23 +95,32 @@ def test_all_of_a_window_is_granted_at_once():
     assert [quota.ask("n").granted for _ in range(101)] == [True] * 100 + [False]
 
 
-def test_calls_above_the_most_in_flight_get_503():
-    statuses = []
+def test_calls_above_the_most_in_flight_get_503_and_do_not_count():
+    met = []
     mock = Endpoint(load(), Settings(max_in_flight=2, latency_ms=1), lambda _: again())
 
     def again():
-        if len(statuses) < 3:
-            statuses.append(None)
+        if len(met) < 9:
+            met.append(None)
             reply = ask(mock)
-            statuses.append((reply.status, reply.headers["x-mock-reply"]))
+            met.append((reply.status, reply.headers["x-mock-reply"]))
 
     assert ask(mock).status == 200
-    assert [each for each in statuses if each] == [(503, "in-flight"), (503, "in-flight"), (200, "scored")]
+    # The first waits and asks, the second waits and asks five times, each time in vain.
+    assert [each for each in met if each] == [(503, "in-flight"), (200, "scored")]
+    assert ask(mock).status == 200
+
+
+def test_a_call_that_is_refused_before_is_not_in_flight():
+    mock = endpoint(max_in_flight=1)
+
+    assert send(body(), mock, {}, parse=False).status == 401
+    assert ask(mock, Prefer="code=429").status == 429
     assert ask(mock).status == 200
 
 
 def test_other_namespaces_do_not_count_as_in_flight():
     mock = endpoint(max_in_flight=1)
-    mock.state.enter("test-other")
+    mock.state.enter("test-other", 0)
 
     assert ask(mock).status == 200

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from mock_process import BODY, COMMAND, KEY, READY, environment, post, running, start
+from mock_process import BODY, COMMAND, KEY, READY, environment, post, running, server, start  # noqa: F401  # a fixture
 
 
 def test_flags_can_be_set_by_the_environment():
@@ -108,7 +108,13 @@ def fails(*arguments, **changes):
         (["--max-body", "0"], "--max-body"),
         (["--api-key", ""], "a key must be printable ASCII, and not empty"),
         (["--api-key", "schl\u00fcssel"], "a key must be printable ASCII"),
-        (["--model", ""], "a model cannot be empty"),
+        (["--model", ""], "a model must be printable, and not empty"),
+        (["--model", "\udcff"], "a model must be printable, and not empty"),
+        (["--max-body", "10000000000000"], "10000000000000 is not in the range 1<=x<=1099511627776"),
+        (["--host", ".."], "'..' is no host name"),
+        (["--host", "x" * 70], "is no host name"),
+        (["--cors", "http://["], "'http://[' is not an origin like http://localhost:3000"),
+        (["--ready-file", "/dev/null"], "cannot write /dev/null: it is there, and no regular file"),
         (["--host", "256.1.1.1"], "cannot listen on 256.1.1.1:"),
         (["--host", "192.0.2.1"], "cannot listen on 192.0.2.1:"),
         (["--spec", "missing.yaml"], "'missing.yaml' does not exist"),
@@ -149,6 +155,7 @@ def test_a_bad_environment_variable_is_named():
     assert "TOGETHER_RERANK_MOCK_MAX_BODY" in errors
 
 
+@pytest.mark.usefixtures("server")
 def test_a_taken_port_is_said_and_not_shared():
     with running() as mock:
         status, _, errors = fails("--port", mock.port)
@@ -160,6 +167,7 @@ def test_a_taken_port_is_said_and_not_shared():
         assert post(mock)[0] == 200
 
 
+@pytest.mark.usefixtures("server")
 def test_ipv6_is_served_too():
     process = start("--host", "::1")
     with process:

@@ -11,10 +11,16 @@ from together_rerank_mockserver.journal import Entry
 from together_rerank_mockserver.orders import MAX_SEQUENCE, BadOrder, Order
 
 
+class Forgetting:
+    """A quota that notes whom it forgets."""
+
+    def __init__(self, forgotten):
+        self.forget = forgotten.append
+
+
 def memory(journal_max=1000):
     forgotten = []
-    kept = state.Memory(journal_max, forgotten.append)
-    return kept, forgotten
+    return state.Memory(journal_max, Forgetting(forgotten)), forgotten
 
 
 def entry(number=0, size=0):
@@ -83,23 +89,27 @@ def test_a_journal_of_none_keeps_none():
     assert kept.journal("default") == ([], 0)
 
 
-def test_all_journals_together_are_bounded_and_the_one_unused_for_longest_pays():
+def test_all_journals_together_are_bounded_and_the_largest_pays():
     kept, _ = memory(journal_max=10_000)
     size = 64 * 1024
     fitting = state.MAX_JOURNAL_BYTES // entry(0, size).size
     for number in range(10):
-        kept.record("test-old", entry(number, size))
-    for number in range(fitting - 5):
-        kept.record("test-new", entry(number, size))
+        kept.record("test-small", entry(number, size))
+    for number in range(fitting):
+        kept.record("test-large", entry(number, size))
+    kept.record("test-small", entry(10, size))
 
-    assert len(paths(kept, "test-old")) == 5
-    assert kept.journal("test-old")[1] == 5
-    assert len(paths(kept, "test-new")) == fitting - 5
+    assert len(paths(kept, "test-small")) == 11
+    assert kept.journal("test-large")[1] == 11
+    kept.forget("test-large")
+    for number in range(fitting - 11):
+        kept.record("test-other", entry(number, size))
+    assert kept.journal("test-other")[1] == 0
 
 
 def test_of_too_many_namespaces_the_oldest_idle_one_is_forgotten():
     kept, forgotten = memory()
-    kept.enter("test-busy")
+    kept.enter("test-busy", 0)
     kept.record("test-idle", entry())
     kept.record("default", entry())
     for number in range(state.MAX_NAMESPACES - 2):
@@ -108,7 +118,34 @@ def test_of_too_many_namespaces_the_oldest_idle_one_is_forgotten():
     assert forgotten == ["test-idle"]
     assert paths(kept, "test-idle") == []
     assert len(paths(kept)) == 1
-    assert kept.enter("test-busy") == 2
+    assert not kept.enter("test-busy", 1)
+
+
+def test_a_namespace_with_a_queue_is_forgotten_only_when_all_have_one():
+    kept, forgotten = memory()
+    kept.enqueue("test-queued", [Order(OK)])
+    for number in range(state.MAX_NAMESPACES):
+        kept.record(f"test-{number}", entry())
+    assert forgotten == ["test-0"]
+
+    for number in range(state.MAX_NAMESPACES):
+        kept.enqueue(f"test-more-{number}", [Order(OK)])
+    assert "test-queued" in forgotten
+    assert len(forgotten) == state.MAX_NAMESPACES + 1
+
+
+def test_namespaces_that_were_busy_together_are_forgotten_once_they_are_idle():
+    kept, forgotten = memory()
+    names = [f"test-{number}" for number in range(state.MAX_NAMESPACES * 2)]
+    for name in names:
+        kept.enter(name, 0)
+    assert forgotten == []
+    for name in names:
+        kept.leave(name)
+
+    kept.record("test-next", entry())
+
+    assert len(forgotten) == state.MAX_NAMESPACES + 1
 
 
 def test_looking_opens_no_namespace():
@@ -126,7 +163,7 @@ def test_looking_opens_no_namespace():
 def test_a_reset_forgets_all_of_one_namespace_but_what_is_in_flight():
     kept, forgotten = memory()
     for namespace in ("test-a", "test-b"):
-        kept.enter(namespace)
+        kept.enter(namespace, 0)
         kept.enqueue(namespace, [Order(OK)])
         kept.record(namespace, entry())
         kept.next_draw(namespace)
@@ -139,7 +176,7 @@ def test_a_reset_forgets_all_of_one_namespace_but_what_is_in_flight():
     assert kept.journal("test-a") == ([], 0)
     assert kept.next_draw("test-a") == 0
     assert kept.request_id("test-a", b"same") == ids[0] == ids[1]
-    assert kept.enter("test-a") == 2
+    assert not kept.enter("test-a", 1)
     assert (len(kept.queue("test-b")), len(paths(kept, "test-b")), kept.next_draw("test-b")) == (1, 1, 1)
 
 
@@ -153,9 +190,10 @@ def test_an_order_that_was_seen_before_a_reset_is_not_taken_after_it():
     assert not kept.take("default", seen)
 
 
-def test_in_flight_is_counted_up_and_down():
+def test_no_more_than_so_many_are_in_flight_and_who_is_refused_does_not_count():
     kept, _ = memory()
 
-    assert [kept.enter("default"), kept.enter("default")] == [1, 2]
+    assert [kept.enter("default", 2) for _ in range(5)] == [True, True, False, False, False]
     kept.leave("default")
-    assert kept.enter("default") == 2
+    assert [kept.enter("default", 2) for _ in range(2)] == [True, False]
+    assert kept.enter("default", 0)

@@ -68,6 +68,8 @@ def test_a_429_says_when_to_come_again():
         ("code=429, retry_after_ms=1500", "2", "1500"),
         ("code=429, retry_after=9, retry_after_ms=150", "9", "150"),
         ("code=429, retry_after=none", None, None),
+        ("code=429, retry_after_ms=0", "0", "0"),
+        ("code=429, retry_after=none, retry_after_ms=150", None, "150"),
         ("code=503, retry_after=3", "3", None),
         ("code=503", None, None),
     ],

@@ -1,5 +1,6 @@
 """The server that tests embed, spoken to over bare sockets."""
 
+import contextlib
 import http.client
 import json
 import socket
@@ -34,10 +35,19 @@ def request(body=BODY, head=HEAD, **headers):
 
 class Answer:
     def __init__(self, client):
-        response = http.client.HTTPResponse(client)
-        response.begin()
-        self.status, self.headers, self.body = response.status, response.headers, response.read()
-        self.closes = response.will_close
+        with contextlib.closing(http.client.HTTPResponse(client)) as response:
+            response.begin()
+            self.status, self.headers, self.body = response.status, response.headers, response.read()
+            self.closes = response.will_close
+
+
+def until(client, enough):
+    received = b""
+    while not enough(received):
+        more = client.recv(65536)
+        assert more, received
+        received += more
+    return received
 
 
 def ask(mock, content):
@@ -61,10 +71,7 @@ def test_requests_sent_ahead_are_answered_in_their_order(mock):
     other = BODY.replace(b"panda", b"sun")
     with connect(mock) as client:
         client.sendall(request() + request(other) + request())
-        reader = client.makefile("rb")
-        received = b""
-        while received.count(b'"usage"') < 3:
-            received += reader.read1()
+        received = until(client, lambda received: received.count(b'"usage"') == 3)
         texts = [received.find(b"panda"), received.find(b"sun"), received.rfind(b"panda")]
 
     assert texts == sorted(texts)
@@ -93,7 +100,36 @@ def test_a_body_in_chunks_is_read(mock):
     assert len(json.loads(answer.body)["results"]) == 2
 
 
-@pytest.mark.parametrize("broken", [b"zz\r\nabc\r\n0\r\n\r\n", b"-5\r\nabc\r\n", b"3\r\nabcXX0\r\n\r\n", b""])
+def test_extensions_and_trailers_are_read_over_and_the_connection_is_kept(mock):
+    body = b"%x;name=value\r\n%s\r\n0;last\r\nTrailer: x\r\n\r\n" % (len(BODY), BODY)
+    with connect(mock) as client:
+        client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + body + request())
+        received = until(client, lambda received: received.count(b'"usage"') == 2)
+
+    assert received.count(b"HTTP/1.1 200") == 2
+
+
+def test_chunks_over_the_limit_are_refused_and_read_no_further(mock):
+    with connect(mock) as client:
+        client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"186A1\r\n" + b"x" * 100_001)
+        answer = Answer(client)
+
+    assert (answer.status, answer.closes) == (413, True)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"0x2\r\n{}\r\n0\r\n\r\n",
+        b"1_0\r\n",
+        b"3\r\nabc\r\n",
+        b"3;" + b"x" * 70_000,
+        b"zz\r\nabc\r\n0\r\n\r\n",
+        b"-5\r\nabc\r\n",
+        b"3\r\nabcXX0\r\n\r\n",
+        b"",
+    ],
+)
 def test_broken_chunks_are_refused(mock, broken):
     with connect(mock) as client:
         client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + broken)
@@ -104,7 +140,7 @@ def test_broken_chunks_are_refused(mock, broken):
     assert ERROR.violations(json.loads(answer.body)) == []
 
 
-@pytest.mark.parametrize("length", ["abc", "-1", "1_0", "+5", "\u00b2"])
+@pytest.mark.parametrize("length", ["abc", "-1", "1_0", "+5", "\u00b2", "9" * 5000, "5\r\nContent-Length: 6"])
 def test_a_length_that_is_no_number_is_refused(mock, length):
     answer = ask(mock, HEAD + f"Content-Length: {length}\r\n\r\n".encode("latin-1") + BODY)
 
@@ -112,8 +148,21 @@ def test_a_length_that_is_no_number_is_refused(mock, length):
     assert ERROR.violations(json.loads(answer.body)) == []
 
 
+@pytest.mark.parametrize("coding", ["gzip", "xchunked", "gzip, chunked"])
+def test_another_transfer_coding_is_refused(mock, coding):
+    answer = ask(mock, HEAD + f"Transfer-Encoding: {coding}\r\n\r\n".encode())
+
+    assert (answer.status, answer.closes) == (400, True)
+
+
 @pytest.mark.parametrize(
-    "sent", [b"nonsense\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n"]
+    "sent",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET http://[ HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n",
+    ],
 )
 def test_what_is_no_http_gets_error_data(mock, sent):
     answer = ask(mock, sent)
@@ -149,10 +198,7 @@ def test_a_client_that_waits_to_be_told_to_go_on_is_told(mock):
 def test_head_has_no_body_and_keeps_the_connection(mock):
     with connect(mock) as client:
         client.sendall(b"HEAD /health HTTP/1.1\r\nHost: x\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n")
-        reader = client.makefile("rb")
-        received = b""
-        while b'"ok"' not in received:
-            received += reader.read1()
+        received = until(client, lambda received: b'"ok"' in received)
 
     assert received.count(b"HTTP/1.1 200") == 2
     assert received.count(b'"ok"') == 1
@@ -172,7 +218,7 @@ def test_a_reset_is_a_reset_and_an_end_is_an_end(mock):
 def test_a_hang_sends_nothing_and_ends_with_its_client():
     with ThreadedServer() as mock:
         with connect(mock) as client:
-            client.sendall(request(Prefer="fault=hang"))
+            client.sendall(request(Prefer="fault=hang") + b"\r\nand more")
             client.settimeout(0.3)
             with pytest.raises(TimeoutError):
                 client.recv(1)

@@ -80,6 +80,7 @@ def test_what_needs_the_raw_socket_says_which_server_has_it(name):
 
     assert refused.status == 501
     assert "serve --server threaded" in json.loads(refused.body)["error"]["message"]
+    assert refused.headers["x-mock-reply"] == f"refused; fault={name}; by=header; not-applied"
     assert "Preference-Applied" not in refused.headers
     assert done.delivery == name
 
@@ -95,6 +96,7 @@ def test_an_answer_that_is_refused_is_spoiled_all_the_same(name):
 def test_the_pause_of_a_drip_can_be_set():
     assert ask("fault=drip").pause_ms == 200
     assert ask("fault=drip, pause=7").pause_ms == 7
+    assert ask("fault=drip, pause=0").pause_ms == 0
 
 
 def test_a_delay_waits_and_a_jitter_is_the_same_for_the_same_seed():

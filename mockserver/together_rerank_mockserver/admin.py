@@ -12,7 +12,7 @@ from flask import Blueprint, Response, request
 
 from together_rerank_mockserver import body, orders
 from together_rerank_mockserver.endpoint import NAMESPACE_PREFIX, Endpoint
-from together_rerank_mockserver.errors import InvalidRequest, RouteNotFound
+from together_rerank_mockserver.errors import InvalidRequest, MethodNotAllowed, RouteNotFound
 from together_rerank_mockserver.explanation import explain
 from together_rerank_mockserver.guard import Guard
 from together_rerank_mockserver.rendering import to_json
@@ -21,7 +21,7 @@ from together_rerank_mockserver.state import DEFAULT
 
 PREFIX = "/__admin"
 DISTRIBUTION = "together-rerank-kit"
-_ANY = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_ANY = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def control_plane(endpoint: Endpoint, settings: Settings) -> Blueprint:
@@ -29,22 +29,37 @@ def control_plane(endpoint: Endpoint, settings: Settings) -> Blueprint:
     plane = Blueprint("control plane", __name__, url_prefix=PREFIX)
     guard = Guard(settings)
     views = _Views(endpoint, settings)
-    plane.before_request(lambda: guard.check(request.headers))
+    plane.before_request(lambda: guard.check(request.headers, request.remote_addr or ""))
     filters = ("status", "path", "limit", "offset")
-    _route(plane, "/health", "GET", lambda _: well())
-    _route(plane, "/version", "GET", views.version)
-    _route(plane, "/spec", "GET", views.spec)
-    _route(plane, "/requests", "GET", views.requests, filters)
-    _route(plane, "/requests", "DELETE", views.forget_requests)
-    _route(plane, "/faults", "GET", views.faults)
-    _route(plane, "/faults", "POST", views.queue_faults)
-    _route(plane, "/faults", "DELETE", views.clear_faults)
-    _route(plane, "/reset", "POST", views.reset)
-    _route(plane, "/settings", "GET", views.settings)
-    _route(plane, "/explain", "POST", views.explain)
-    # Here, not in Flask's own 404, so that the guard stands before it too.
+    routes: list[tuple[str, str, Callable[[str], Any], tuple[str, ...]]] = [
+        ("GET", "/health", lambda _: well(), ()),
+        ("GET", "/version", views.version, ()),
+        ("GET", "/spec", views.spec, ()),
+        ("GET", "/requests", views.requests, filters),
+        ("DELETE", "/requests", views.forget_requests, ()),
+        ("GET", "/faults", views.faults, ()),
+        ("POST", "/faults", views.queue_faults, ()),
+        ("DELETE", "/faults", views.clear_faults, ()),
+        ("POST", "/reset", views.reset, ()),
+        ("GET", "/settings", views.settings, ()),
+        ("POST", "/explain", views.explain, ()),
+    ]
+
+    def answer(**_: str) -> Response:
+        # One view for all, not Flask's own 404 and 405, so that the guard stands before every answer.
+        path = request.path.removeprefix(PREFIX)
+        methods = {method: (view, parameters) for method, rule, view, parameters in routes if rule == path}
+        if not methods:
+            there = ", ".join(dict.fromkeys(rule.removeprefix("/") for _, rule, _, _ in routes))
+            raise RouteNotFound(f"There is no {request.path[:200]}; below {PREFIX}/ there are: {there}")
+        method = "GET" if request.method == "HEAD" else request.method
+        if method not in methods:
+            raise MethodNotAllowed(method, methods)
+        view, parameters = methods[method]
+        return Response(to_json(view(_namespace(endpoint, parameters))), content_type="application/json")
+
     for rule in ("/", "/<path:_>"):
-        plane.add_url_rule(rule, view_func=_nothing, methods=_ANY, provide_automatic_options=False)
+        plane.add_url_rule(rule, view_func=answer, methods=_ANY, provide_automatic_options=False, strict_slashes=False)
     return plane
 
 
@@ -77,6 +92,7 @@ class _Views:
         return {"namespace": namespace, "total": len(found), "dropped": dropped, "requests": shown}
 
     def forget_requests(self, namespace: str) -> Any:
+        self._refuse_body()
         self._state.forget(namespace)
         return {"namespace": namespace, "total": 0, "dropped": 0, "requests": []}
 
@@ -92,10 +108,12 @@ class _Views:
         return self._queue(namespace)
 
     def clear_faults(self, namespace: str) -> Any:
+        self._refuse_body()
         self._state.clear_queue(namespace)
         return self._queue(namespace)
 
     def reset(self, namespace: str) -> Any:
+        self._refuse_body()
         self._state.reset(namespace)
         return {"namespace": namespace}
 
@@ -110,6 +128,12 @@ class _Views:
         raw = self._body()
         return explain(raw, self._endpoint.requests.parse(self._endpoint.document.request_media_types[0], raw))
 
+    def _refuse_body(self) -> None:
+        if raw := self._body():
+            fields = body.parse(raw)
+            if fields != {}:
+                raise InvalidRequest("This takes no body; what it is about is said by `?namespace=`")
+
     def _queue(self, namespace: str) -> dict[str, Any]:
         return {"namespace": namespace, "queue": [order.described for order in self._state.queue(namespace)]}
 
@@ -117,21 +141,7 @@ class _Views:
         return body.read(request.headers.get("Content-Length"), request.stream.read, self._settings.max_body)
 
 
-def _route(
-    plane: Blueprint, rule: str, method: str, view: Callable[[str], Any], parameters: tuple[str, ...] = ()
-) -> None:
-    def answer() -> Response:
-        return Response(to_json(view(_namespace(parameters))), content_type="application/json")
-
-    plane.add_url_rule(rule, f"{method} {rule}", answer, methods=[method], provide_automatic_options=False)
-
-
-def _nothing(_: str = "") -> Response:
-    names = "health, version, spec, requests, faults, reset, settings, explain"
-    raise RouteNotFound(f"There is no {request.method} {request.path[:200]}; below {PREFIX}/ there are: {names}")
-
-
-def _namespace(known: tuple[str, ...]) -> str:
+def _namespace(endpoint: Endpoint, known: tuple[str, ...]) -> str:
     """Return the namespace that the request is about, once all its parameters are known ones.
 
     Raises:
@@ -143,8 +153,10 @@ def _namespace(known: tuple[str, ...]) -> str:
         if len(values) > 1:
             raise InvalidRequest(f"`{name}` is given twice")
     namespace = request.args.get("namespace", DEFAULT)
-    if namespace != DEFAULT and not namespace.startswith(NAMESPACE_PREFIX):
-        raise InvalidRequest(f"`namespace` must be {DEFAULT}, or a key that begins with {NAMESPACE_PREFIX}")
+    if namespace != DEFAULT and not endpoint.is_namespace(namespace):
+        raise InvalidRequest(
+            f"`namespace` must be {DEFAULT}, or a key that is let in and begins with {NAMESPACE_PREFIX}"
+        )
     return namespace
 
 

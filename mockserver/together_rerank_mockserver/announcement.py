@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import os
@@ -58,6 +59,8 @@ class Announcement:
         if path is None:
             yield
             return
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EEXIST, "it is there, and no regular file", str(path))
         _write_whole(path, "")
         path.unlink(missing_ok=True)
         try:

@@ -12,25 +12,26 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, NotFound
 
 from together_rerank_mockserver import admin, cors
-from together_rerank_mockserver.delivery import CONNECTION, response
-from together_rerank_mockserver.endpoint import Call, Endpoint, credential
+from together_rerank_mockserver.delivery import RAW_SOCKET, response
+from together_rerank_mockserver.endpoint import Call, Endpoint
 from together_rerank_mockserver.errors import ApiError, InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound
 from together_rerank_mockserver.journal import entry
+from together_rerank_mockserver.redaction import Redaction
 from together_rerank_mockserver.rendering import to_json
 from together_rerank_mockserver.reply import Reply
 from together_rerank_mockserver.request_log import RequestLog
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state import DEFAULT
+from together_rerank_mockserver.waiting import Waiting
 from together_rerank_spec import Document
 
 HEALTH = "/health"
 _JSON = {"Content-Type": "application/json"}
-_UNANSWERED = ("hang", "reset", "empty")
 _logger = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings | None = None, stopping: Event | None = None) -> Flask:
-    """Return the application that answers as *settings* say; *stopping*, once set, cuts every wait short.
+def create_app(settings: Settings | None = None, waiting: Waiting | None = None) -> Flask:
+    """Return the application that answers as *settings* say, and keeps calls back with *waiting*.
 
     Raises:
         DocumentError: the document cannot be read, or not be honoured.
@@ -38,29 +39,29 @@ def create_app(settings: Settings | None = None, stopping: Event | None = None) 
         ValueError: the settings' rate cannot be read.
     """
     settings = settings or Settings()
-    stopping = stopping or Event()
+    waiting = waiting or Waiting(Event())
     document = settings.document()
-    endpoint = Endpoint(document, settings, stopping.wait)
+    endpoint = Endpoint(document, settings, waiting.wait)
     app = Flask(__name__, static_folder=None)
     # Werkzeug would answer /v1//rerank with a redirect, and take //rerank for /rerank.
     app.url_map.merge_slashes = False
     app.before_request(_begin)
 
     def rerank() -> Response:
-        connection = request.environ.get(CONNECTION)
-        reply = g.reply = endpoint.answer(Call(request.headers, request.stream.read, connection is not None))
-        return response(reply, connection, stopping)
+        raw_socket = request.environ.get(RAW_SOCKET)
+        reply = g.reply = endpoint.answer(Call(request.headers, request.stream.read, raw_socket is not None))
+        return response(reply, raw_socket, waiting)
 
     def health() -> Response:
         return Response(to_json(admin.well()), headers=_JSON)
 
     def refuse(fault: Exception) -> Response:
         error = _api_error(fault, document)
-        if request.path.startswith(f"{admin.PREFIX}/"):
+        if _is_admin(request.path):
             g.reply = Reply(error.status, to_json(error.data), _JSON | error.headers, reason=str(error))
         else:
             g.reply = endpoint.refuse(error, request.headers)
-        return response(g.reply, None, stopping)
+        return response(g.reply, None, waiting)
 
     for route in document.routes:
         strict = not route.endswith("/")  # else a redirect
@@ -104,7 +105,11 @@ def _nothing_there(path: str, document: Document) -> str:
 
 def _is_about_the_mock(path: str) -> bool:
     """Return whether *path* is none of the API's, and so no business of the journal."""
-    return path == HEALTH or path.startswith(f"{admin.PREFIX}/")
+    return path == HEALTH or _is_admin(path)
+
+
+def _is_admin(path: str) -> bool:
+    return path == admin.PREFIX or path.startswith(f"{admin.PREFIX}/")
 
 
 def _headers(environ: dict[str, Any]) -> list[tuple[str, str]]:
@@ -125,21 +130,22 @@ def _keep_journal(app: Flask, endpoint: Endpoint, log: RequestLog | None) -> Non
         began, start = g.start
         ms = (time.perf_counter() - start) * 1000
         reply: Reply | None = g.get("reply")  # none for what is not the API's: health, the control plane, a preflight
-        status = None if reply and reply.delivery in _UNANSWERED else sent.status_code
+        status = sent.status_code if reply is None or reply.is_sent else None
+        namespace = endpoint.namespace(request.headers)
+        redaction = Redaction(_headers(request.environ), named=namespace != DEFAULT)
         if reply and not _is_about_the_mock(request.path):
-            namespace = endpoint.namespace(request.headers)
             recorded = entry(
+                redaction,
                 time=began,
                 method=request.method,
                 path=request.path,
                 status=status,
-                headers=_headers(request.environ),
-                key=credential(request.headers) if namespace == DEFAULT else None,
                 body=reply.received,
                 reply=reply.headers["x-mock-reply"],
                 ms=ms,
             )
             endpoint.state.record(namespace, recorded)
         if log and (request.path != HEALTH or status != 200):  # which a script may ask for all the time
-            log.record(request.method, request.path, status, ms, reply.reason if reply else None)
+            reason = redaction.text(reply.reason) if reply and reply.reason else None
+            log.record(redaction.text(request.method), redaction.text(request.path), status, ms, reason)
         return sent

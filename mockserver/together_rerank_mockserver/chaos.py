@@ -37,7 +37,7 @@ class Chaos:
         """Whether there is anything to draw."""
         return bool(self._orders)
 
-    def __getitem__(self, draw: float) -> Order | None:
+    def order_for(self, draw: float) -> Order | None:
         """Return what a call meets that has drawn *draw*."""
         return next((order for order, limit in zip(self._orders, self._limits, strict=True) if draw < limit), None)
 

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import os
+import re
 import selectors
 import socket
 import struct
 import time
 from contextlib import suppress
 from http import HTTPStatus
-from typing import IO, Any, Protocol, cast
+from typing import Any, Protocol
 
 from werkzeug.exceptions import BadRequest
-from werkzeug.serving import DechunkedInput, WSGIRequestHandler
+from werkzeug.serving import WSGIRequestHandler
 
-from together_rerank_mockserver.delivery import CONNECTION
+from together_rerank_mockserver.delivery import RAW_SOCKET
 from together_rerank_mockserver.errors import InvalidRequest
 from together_rerank_mockserver.rendering import to_json
 
-_PEEK_S = 0.05
 # What a refused body may still send before the connection is closed under it.
 _MOST_DRAINED = 64 * 1024 * 1024
 _DRAIN_S = 1.0
+_LONGEST_LINE = 65536
+_LENGTH = re.compile("[0-9]{1,18}")
+_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
 
 class Connections(Protocol):
     """The server, as a connection knows it."""
 
     app: Any
+    closing: bool
 
     def opened(self, connection: Connection) -> None:
         """Take *connection* into account."""
@@ -80,16 +84,11 @@ class Connection(WSGIRequestHandler):
             self.server.set_busy(self, busy=False)
 
     def _answer(self) -> None:
-        length = self.headers.get("Content-Length", "0")
-        chunked = "chunked" in self.headers.get("Transfer-Encoding", "").lower()
-        if not chunked and not (length.isascii() and length.isdigit()):
-            self.send_error(400, f"Content-Length must be a number, not {length[:40]}")
+        try:
+            environ, body = self._environ()
+        except ValueError as fault:
+            self.send_error(400, str(fault))
             return
-        environ = self.make_environ()
-        body = _Chunked(cast(IO[bytes], self.rfile)) if chunked else _Sized(self.rfile, int(length))
-        environ |= {"wsgi.input": body, "wsgi.input_terminated": True, CONNECTION: self}
-        if self.requestline.split()[1].startswith("//"):  # of which http.server and werkzeug make one slash
-            environ["PATH_INFO"] = f"/{environ['PATH_INFO']}"
         head: list[Any] = []
         pieces = self.server.app(environ, lambda status, headers, _=None: head.extend((status, headers)))
         try:
@@ -109,6 +108,25 @@ class Connection(WSGIRequestHandler):
                 pieces.close()
         if not body.is_read:
             self._drain()
+
+    def _environ(self) -> tuple[dict[str, Any], _Sized | _Chunked]:
+        """Return what the application gets, and the body in it.
+
+        Raises:
+            ValueError: the head of the request cannot be understood.
+        """
+        lengths = set(self.headers.get_all("Content-Length", ["0"]))
+        coding = self.headers.get("Transfer-Encoding", "").strip().lower()
+        if coding not in ("", "chunked"):
+            raise ValueError("Transfer-Encoding can only be chunked")
+        if len(lengths) > 1 or not _LENGTH.fullmatch(length := lengths.pop()):
+            raise ValueError("Content-Length must be one number")
+        environ = self.make_environ()  # fails for an absolute target that is no URL
+        body = _Chunked(self.rfile) if coding else _Sized(self.rfile, int(length))
+        environ |= {"wsgi.input": body, "wsgi.input_terminated": True, RAW_SOCKET: self}
+        if self.requestline.split()[1].startswith("//"):  # of which http.server and werkzeug make one slash
+            environ["PATH_INFO"] = f"/{environ['PATH_INFO']}"
+        return environ, body
 
     def _send_head(self, status: str, headers: list[tuple[str, str]], *, keep: bool) -> int:
         code, _, reason = status.partition(" ")
@@ -133,12 +151,12 @@ class Connection(WSGIRequestHandler):
     def hang(self) -> None:
         """Return when the client is gone, or the server stops."""
         self.server.set_busy(self, busy=False)  # nothing that a stop should wait for
-        if self.close_connection:
+        if self.server.closing:
             return
         with selectors.DefaultSelector() as selector, suppress(OSError):
             selector.register(self.connection, selectors.EVENT_READ)
-            while selector.select() and self.connection.recv(1, socket.MSG_PEEK):
-                time.sleep(_PEEK_S)  # it sends another request before it has an answer
+            while selector.select() and self.connection.recv(65536):
+                pass  # it sends more before it has an answer, which it will not get
 
     def reset(self) -> None:
         """Send RST: close without lingering, past Python's own socket, which would shut it down first."""
@@ -164,6 +182,16 @@ class Connection(WSGIRequestHandler):
     def log(self, *_: Any) -> None:
         """Say nothing; the application has a log."""
 
+    log_request = log
+
+
+def _read(source: Any, size: int) -> bytes:
+    try:
+        data: bytes = source.read(size)
+    except ConnectionError as gone:
+        raise BadRequest("The client went away before its body was there") from gone
+    return data
+
 
 class _Sized:
     """A body of a known length."""
@@ -173,7 +201,7 @@ class _Sized:
         self._left = left
 
     def read(self, size: int = -1) -> bytes:
-        data: bytes = self._source.read(self._left if size < 0 else min(size, self._left))
+        data = _read(self._source, self._left if size < 0 else min(size, self._left))
         self._left -= len(data)
         return data
 
@@ -182,13 +210,43 @@ class _Sized:
         return self._left == 0
 
 
-class _Chunked(DechunkedInput):
-    """A body in chunks; what comes after it is not looked for."""
+class _Chunked:
+    """A body in chunks (RFC 9112, 7.1): extensions and trailers are read and not heeded."""
 
-    is_read = False
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self._left = 0
+        self._has_begun = False
+        self.is_read = False
 
-    def readinto(self, buffer: Any) -> int:
-        try:
-            return super().readinto(buffer)
-        except OSError as fault:
-            raise BadRequest(f"The chunks of the body cannot be read: {fault}") from fault
+    def read(self, size: int) -> bytes:
+        pieces = []
+        while size > 0 and not self.is_read:
+            if not self._left:
+                self._next_chunk()
+            piece = _read(self._source, min(size, self._left))
+            if len(piece) < min(size, self._left):
+                raise BadRequest("The body ended in the midst of a chunk")
+            self._left -= len(piece)
+            size -= len(piece)
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def _next_chunk(self) -> None:
+        if self._has_begun and self._line():
+            raise BadRequest("A chunk of the body is longer than it says")
+        self._has_begun = True
+        digits = self._line().partition(b";")[0].strip()
+        if not _CHUNK_SIZE.fullmatch(digits):
+            raise BadRequest("A chunk of the body has no size that can be read")
+        self._left = int(digits, 16)
+        if not self._left:
+            while self._line():
+                pass
+            self.is_read = True
+
+    def _line(self) -> bytes:
+        line: bytes = self._source.readline(_LONGEST_LINE)
+        if not line.endswith(b"\n"):
+            raise BadRequest("The body ended before its last chunk")
+        return line.rstrip(b"\r\n")

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from threading import Event
+from contextlib import suppress
 from typing import Protocol
 
 from flask import Response
 
+from together_rerank_mockserver.errors import TooManyWaiting
 from together_rerank_mockserver.reply import Reply
+from together_rerank_mockserver.waiting import Waiting
 
 # Where a server that has the raw socket puts it for each request.
-CONNECTION = "together_rerank_mock.connection"
+RAW_SOCKET = "together_rerank_mock.raw_socket"
 _PIECES = 10
 _FLUSHED_S = 0.1
 
 
-class Connection(Protocol):
+class RawSocket(Protocol):
     """The connection to one client, with what HTTP has no word for."""
 
     def hang(self) -> None:
@@ -26,40 +28,42 @@ class Connection(Protocol):
         """Send RST."""
 
 
-def response(reply: Reply, connection: Connection | None, stopping: Event) -> Response:
+def response(reply: Reply, raw_socket: RawSocket | None, waiting: Waiting) -> Response:
     """Return what Flask is to send for *reply*."""
     body: bytes | Iterator[bytes]
     match reply.delivery:
         case "whole":
             return Response(reply.body, reply.status, reply.headers)
         case "drip":
-            body = _dripping(reply, stopping)
+            body = _dripping(reply, waiting)
         case "truncate":
-            body = _truncated(reply, stopping)
+            body = _truncated(reply, waiting)
         case _:
-            body = _abandoned(reply.delivery, connection)
+            body = _abandoned(reply.delivery, raw_socket)
     return Response(body, reply.status, {**reply.headers, "Content-Length": str(len(reply.body))})
 
 
-def _dripping(reply: Reply, stopping: Event) -> Iterator[bytes]:
+def _dripping(reply: Reply, waiting: Waiting) -> Iterator[bytes]:
     length = max(1, -(-len(reply.body) // _PIECES))
     for start in range(0, len(reply.body), length):
-        stopping.wait(reply.pause_ms / 1000)
+        with suppress(TooManyWaiting):  # then it comes without pauses, for its head is on the way
+            waiting.wait(reply.pause_ms / 1000)
         yield reply.body[start : start + length]
 
 
-def _truncated(reply: Reply, stopping: Event) -> Iterator[bytes]:
+def _truncated(reply: Reply, waiting: Waiting) -> Iterator[bytes]:
     yield reply.body[: len(reply.body) // 2]
     # Granian drops what it has not sent yet when a body ends early.
-    stopping.wait(_FLUSHED_S)
+    with suppress(TooManyWaiting):
+        waiting.wait(_FLUSHED_S)
 
 
-def _abandoned(delivery: str, connection: Connection | None) -> Iterator[bytes]:
-    if connection is not None:
+def _abandoned(delivery: str, raw_socket: RawSocket | None) -> Iterator[bytes]:
+    if raw_socket is not None:
         if delivery == "hang":
-            connection.hang()
+            raw_socket.hang()
         elif delivery == "reset":
-            connection.reset()
+            raw_socket.reset()
     # Before a byte is sent: the server takes it for a client that went away, and closes.
     raise ConnectionAbortedError
     yield b""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from together_rerank_mockserver import body, promise, rendering
 from together_rerank_mockserver.errors import ApiError, InvalidApiKey, MissingApiKey, ModelNotFound, NotHere
-from together_rerank_mockserver.faults import Case, Catalogue
+from together_rerank_mockserver.faults import BodyFault, Case, Catalogue
 from together_rerank_mockserver.plan import MODEL_PREFIX, Met, Plan
 from together_rerank_mockserver.quota import Quota
 from together_rerank_mockserver.ranking import Ranked, rank
@@ -22,6 +22,7 @@ from together_rerank_spec import Document, DocumentError
 
 # A key that begins so is a name, not a secret: it opens a namespace of its own.
 NAMESPACE_PREFIX = "test-"
+_LONGEST_NAMESPACE = 200
 
 
 class Headers(Protocol):
@@ -51,20 +52,16 @@ class _Visit:
     """What is known of one call on its way.
 
     Attributes:
-        in_flight: how many calls of the namespace there are, with this one.
         headers: what goes with the answer, whichever it is.
         origin: what `x-mock-reply` says when no fault shows.
-        bent: whether a body fault shows.
         request_id: of a 200, which says it in its body too.
     """
 
     namespace: str
-    in_flight: int
     raw: bytes = b""
     met: Met = field(default_factory=Met)
     headers: dict[str, str] = field(default_factory=dict)
     origin: str = "refused"
-    bent: bool = False
     request_id: str = ""
 
 
@@ -73,6 +70,7 @@ class Endpoint:
 
     Args:
         pause: waits for so many seconds.
+        state: what is remembered between calls; None keeps it in the memory of this process.
 
     Raises:
         DocumentError: the document promises answers that this endpoint does not give.
@@ -81,7 +79,11 @@ class Endpoint:
     """
 
     def __init__(
-        self, document: Document, settings: Settings | None = None, pause: Callable[[float], object] = time.sleep
+        self,
+        document: Document,
+        settings: Settings | None = None,
+        pause: Callable[[float], object] = time.sleep,
+        state: State | None = None,
     ) -> None:
         settings = settings or Settings()
         if settings.api_keys and not document.requires_key:
@@ -93,44 +95,38 @@ class Endpoint:
         self._pause = pause
         self.requests = RequestParser(document)
         promise.check(document)
-        self._quota = Quota(settings.rate_limit) if settings.rate_limit else None
-        self.state: State = Memory(settings.journal_max, self._quota.forget if self._quota else lambda _: None)
+        self.state = state or Memory(settings.journal_max, Quota(settings.rate_limit) if settings.rate_limit else None)
         self.catalogue = Catalogue(document)
-        self._plan = Plan(
-            self.catalogue,
-            self.state,
-            fault=settings.fault,
-            chaos=settings.chaos,
-            seed=settings.seed,
-            latency_ms=settings.latency_ms,
-        )
+        self._plan = Plan(self.catalogue, self.state, fault=settings.fault, chaos=settings.chaos, seed=settings.seed)
 
     def answer(self, call: Call) -> Reply:
         """Return the reply to *call*; whatever the API refuses becomes a reply too."""
-        namespace = self.namespace(call.headers)
-        visit = _Visit(namespace, self.state.enter(namespace))
+        visit = _Visit(self.namespace(call.headers))
         try:
             self._authenticate(call)
             visit.raw = body.read(call.headers.get("Content-Length"), call.read, self._settings.max_body)
-            visit.met = self._take_next(call, visit)
-            if seconds := self._plan.delay_s(namespace, visit.met):
-                self._pause(seconds)
-            reply = visit.met.reply() or self._over_a_limit(visit) or self._rerank(call, visit)
+            self._take_next(call, visit)
+            reply = self._forced(visit) or self._admitted(call, visit)
         except ApiError as error:
             reply = _refusal(error)
-        finally:
-            self.state.leave(namespace)
         return self._sent(reply, visit)
 
     def refuse(self, error: ApiError, headers: Headers) -> Reply:
         """Return the reply that says *error*, to a request that is none of the operation's."""
-        return self._sent(_refusal(error), _Visit(self.namespace(headers), 0))
+        return self._sent(_refusal(error), _Visit(self.namespace(headers)))
 
     def namespace(self, headers: Headers) -> str:
         """Return the namespace that a request with *headers* is in: a key that is a name has its own."""
         key = credential(headers)
-        named = key.startswith(NAMESPACE_PREFIX) and len(key) <= 200 and (not self._keys or self._known(key))
-        return key if named else DEFAULT
+        return key if self.is_namespace(key) else DEFAULT
+
+    def is_namespace(self, name: str) -> bool:
+        """Return whether there can be a namespace called *name* beside the default one."""
+        return (
+            name.startswith(NAMESPACE_PREFIX)
+            and len(name) <= _LONGEST_NAMESPACE
+            and (not self._keys or self._known(name))
+        )
 
     def _authenticate(self, call: Call) -> None:
         if not self.document.requires_key:
@@ -145,26 +141,45 @@ class Endpoint:
         # A list, so that every key is compared: the time must not tell which one was near.
         return any([hmac.compare_digest(key.encode(), known) for known in self._keys])
 
-    def _take_next(self, call: Call, visit: _Visit) -> Met:
-        met = self._plan.take_next(visit.namespace, call.headers.get("Prefer"), visit.raw)
-        fault = met.order.fault if met.order else None
+    def _take_next(self, call: Call, visit: _Visit) -> None:
+        visit.met = self._plan.take_next(visit.namespace, call.headers.get("Prefer"), visit.raw)
+        fault = visit.met.fault
         if fault and fault.server and not call.raw_socket:
+            visit.met = replace(visit.met, applied=False)
             raise NotHere(f"`{fault.name}` needs the raw socket, which only `serve --server {fault.server}` has")
-        return met
 
-    def _over_a_limit(self, visit: _Visit) -> Reply | None:
-        if 0 < self._settings.max_in_flight < visit.in_flight:
+    def _forced(self, visit: _Visit) -> Reply | None:
+        reply = visit.met.reply()
+        if reply is not None:
+            self._wait(visit)
+        return reply
+
+    def _admitted(self, call: Call, visit: _Visit) -> Reply:
+        if not self.state.enter(visit.namespace, self._settings.max_in_flight):
             visit.origin = "in-flight"
             return self.catalogue.status(503).reply
-        if self._quota is None:
+        try:
+            self._wait(visit)
+            return self._over_quota(visit) or self._rerank(call, visit)
+        finally:
+            self.state.leave(visit.namespace)
+
+    def _wait(self, visit: _Visit) -> None:
+        order = visit.met.order if visit.met.applied else None
+        if seconds := self._settings.latency_ms / 1000 + self._plan.delay_s(visit.namespace, order):
+            self._pause(seconds)
+
+    def _over_quota(self, visit: _Visit) -> Reply | None:
+        allowance = self.state.spend(visit.namespace)
+        if allowance is None:
             return None
-        allowance = self._quota.ask(visit.namespace)
         visit.headers |= allowance.headers
         if allowance.granted:
             return None
         visit.origin = "quota"
-        visit.headers["Retry-After"] = str(allowance.reset_s)
-        return self.catalogue.status(429).reply
+        reply = self.catalogue.status(429).reply
+        headers = {"Content-Type": reply.headers["Content-Type"], "Retry-After": str(allowance.reset_s)}
+        return replace(reply, headers=headers)
 
     def _rerank(self, call: Call, visit: _Visit) -> Reply:
         request = self.requests.parse(call.headers.get("Content-Type"), visit.raw)
@@ -181,7 +196,7 @@ class Endpoint:
             rendering.usage(request["query"], texts),
         )
         visit.origin = "scored"
-        if visit.met.body:
+        if isinstance(visit.met.fault, BodyFault):
             answer = self._bent(answer, visit, Case(request, documents, texts, ranking))
         return Reply(200, rendering.to_json(answer), {"Content-Type": "application/json"})
 
@@ -190,23 +205,26 @@ class Endpoint:
             raise ModelNotFound(model)
 
     def _bent(self, answer: Any, visit: _Visit, case: Case) -> Any:
-        bent = self._plan.bend(visit.namespace, visit.met, answer, case)
-        visit.bent = bent is not answer
+        visit.met, bent = self._plan.bend(visit.namespace, visit.met, answer, case)
+        if visit.met.applied and (seconds := self._plan.delay_s(visit.namespace, visit.met.order)):
+            self._pause(seconds)
         return bent
 
     def _sent(self, reply: Reply, visit: _Visit) -> Reply:
         """Return *reply* as it goes out: with the headers that every answer has, and spoiled if a wire fault is met."""
-        # Apart from those of successes, so that a fault on the way does not change the ids that follow.
-        refused = b"%d %s %s" % (reply.status, reply.body, visit.raw)
         headers = {
             **reply.headers,
             **visit.headers,
-            "x-request-id": visit.request_id or self.state.request_id(visit.namespace, refused),
-            "x-mock-reply": visit.met.origin(visit.origin, bent=visit.bent),
+            "x-request-id": visit.request_id or self._refusal_id(reply, visit),
+            "x-mock-reply": visit.met.origin(visit.origin),
         }
-        if visit.met.preferences and (visit.bent or not visit.met.body):
+        if visit.met.preferences and visit.met.applied:
             headers["Preference-Applied"] = visit.met.preferences
         return visit.met.spoiled(replace(reply, headers=headers, received=visit.raw))
+
+    def _refusal_id(self, reply: Reply, visit: _Visit) -> str:
+        # Apart from those of successes: the id of an answer does not depend on how often it was refused before.
+        return self.state.request_id(visit.namespace, b"%d %s %s" % (reply.status, reply.body, visit.raw))
 
 
 def top(ranking: list[Ranked], top_n: float | None) -> list[Ranked]:

@@ -124,6 +124,13 @@ class BodyTooLarge(ApiError):
         super().__init__(f"The body is longer than {limit} bytes, the most this server reads (--max-body)")
 
 
+class TooManyWaiting(ApiError):
+    """The server would have no thread left for others if it kept one more call waiting."""
+
+    status = 503
+    type = "overloaded_error"
+
+
 class NotHere(ApiError):
     """What is asked for needs another server than the one that runs."""
 

@@ -20,9 +20,14 @@ from together_rerank_mockserver import stopping
 from together_rerank_mockserver.announcement import Announcement, url_of
 from together_rerank_mockserver.app import create_app
 from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.waiting import Waiting
 
 # How many requests can be slow at once; they are started as they are needed, and cost nothing before.
 THREADS = 512
+# For those that do not wait; granian does not tell when a client that waits has gone.
+_KEPT_FREE = 32
+# Connections may be many more, most of them idle.
+_CONNECTIONS = 8192
 
 
 def serve(settings: Settings, *, port: int, announcement: Announcement) -> None:
@@ -47,6 +52,7 @@ def serve(settings: Settings, *, port: int, announcement: Announcement) -> None:
             interface=Interfaces.WSGI,
             workers=1,
             blocking_threads=THREADS,
+            backpressure=_CONNECTIONS,
             log_enabled=False,
             workers_kill_timeout=stopping.GRACE_S,
         )
@@ -89,7 +95,7 @@ def reserve(host: str, port: int) -> socket.socket:
 @lru_cache(maxsize=1)
 def _application(settings: Settings) -> tuple[Callable[..., Any], threading.Event]:
     told_to_stop = threading.Event()
-    return create_app(settings, told_to_stop), told_to_stop
+    return create_app(settings, Waiting(told_to_stop, THREADS - _KEPT_FREE)), told_to_stop
 
 
 def _load(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hmac
+import re
 from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from together_rerank_mockserver.endpoint import Headers, credential
 from together_rerank_mockserver.errors import Forbidden, Unauthorized
 from together_rerank_mockserver.settings import Settings
+
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+))(?::[0-9]{1,5})?")
 
 
 class Guard:
@@ -19,23 +21,23 @@ class Guard:
         self._origins = frozenset(settings.cors)
         self._listens_here = is_loopback(settings.host)
 
-    def check(self, headers: Headers) -> None:
-        """Let a request with *headers* pass.
+    def check(self, headers: Headers, remote: str) -> None:
+        """Let a request with *headers* from the address *remote* pass.
 
         Raises:
             Forbidden: it comes from a page of another origin, by another name, or the control plane is off.
             Unauthorized: the token is missing or wrong.
         """
         origin = headers.get("Origin")
-        if origin is not None and origin not in self._origins and origin.partition("://")[2] != headers.get("Host"):
+        if origin is not None and origin not in self._origins and not _is_own(origin, headers.get("Host")):
             raise Forbidden(f"The control plane does not answer pages of {origin[:100]}; --cors lets an origin in")
         if self._token is None:
-            self._check_local(headers.get("Host"))
+            self._check_local(headers.get("Host"), remote)
         elif not hmac.compare_digest(credential(headers).encode(), self._token.encode()):
             raise Unauthorized("The control plane needs the token of --admin-token, as Authorization: Bearer TOKEN")
 
-    def _check_local(self, host: str | None) -> None:
-        if not self._listens_here:
+    def _check_local(self, host: str | None, remote: str) -> None:
+        if not self._listens_here or not is_loopback(remote):
             raise Forbidden("The control plane is off, for others than this machine can reach it; see --admin-token")
         # A page can have its own name resolve to 127.0.0.1 (DNS rebinding); what it cannot do is send another Host.
         if not is_loopback(_hostname(host)):
@@ -53,8 +55,10 @@ def is_loopback(host: str) -> bool:
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
+def _is_own(origin: str, host: str | None) -> bool:
+    return origin in (f"http://{host}", f"https://{host}")
+
+
 def _hostname(host: str | None) -> str:
-    try:
-        return urlsplit(f"//{host or ''}").hostname or ""
-    except ValueError:
-        return ""
+    found = _HOST.fullmatch(host or "")
+    return (found[1] or found[2]) if found else ""

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from threading import Lock
 
 _ALPHABET = string.ascii_letters + string.digits
-_MOST_REMEMBERED = 10_000
+_MOST_REMEMBERED = 2_000
 
 
 class Identifiers:

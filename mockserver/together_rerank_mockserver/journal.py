@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
+
+from together_rerank_mockserver import body
+from together_rerank_mockserver.errors import InvalidRequest
+from together_rerank_mockserver.redaction import Redaction
 
 MAX_BODY = 64 * 1024
 _MAX_HEADERS = 64
 _MAX_TEXT = 2048
 # What such an entry takes beside its texts, roughly.
 _OVERHEAD = 600
-_SECRET_NAME = re.compile(r"auth|cookie|credential|key|passw|secret|session|signature|token", re.IGNORECASE)
-_SECRET_VALUE = re.compile(r"\b(?:bearer|basic)\s+\S|\b(?:sk|pk|tgp|ghp|hf|key)[-_][\w-]{8,}", re.IGNORECASE)
-# A shorter key cannot be told from a word.
-_SHORTEST_KEY = 8
-_REMOVED = "[key]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,45 +63,27 @@ class Entry:
             "body": None,
         }
         try:
-            shown["body"] = json.loads(self.body, parse_constant=_refused)
-        except (ValueError, RecursionError):
+            shown["body"] = body.exact(self.body, body.parse(self.body))
+        except InvalidRequest:
             shown["text"] = self.body.decode(errors="replace")
         return shown
 
 
 def entry(
-    *,
-    time: float,
-    method: str,
-    path: str,
-    status: int | None,
-    headers: Iterable[tuple[str, str]],
-    key: str | None,
-    body: bytes,
-    reply: str,
-    ms: float,
+    redaction: Redaction, *, time: float, method: str, path: str, status: int | None, body: bytes, reply: str, ms: float
 ) -> Entry:
-    """Return the entry of a request, from which *key* and all that looks like one is gone."""
-    kept = {
-        kept_name: value[:_MAX_TEXT]
-        for name, value in headers
-        if (kept_name := _kept_name(name)) and not _SECRET_VALUE.search(value)
-    }
-    shown = body[:MAX_BODY]
-    if key and len(key) >= _SHORTEST_KEY:
-        # Before it is cut, lest half a key is left at the end.
-        shown = body[: MAX_BODY + len(key)].replace(key.encode(), _REMOVED.encode())[:MAX_BODY]
-        path = path.replace(key, _REMOVED)
-        kept = {name: value.replace(key, _REMOVED) for name, value in kept.items()}
-    some = dict(list(kept.items())[:_MAX_HEADERS])
-    return Entry(time, method[:_MAX_TEXT], path[:_MAX_TEXT], status, some, shown, len(body), reply, ms)
-
-
-@lru_cache(maxsize=256)
-def _kept_name(name: str) -> str | None:
-    """Return *name* as the journal has it, None when it is called like a secret."""
-    return None if _SECRET_NAME.search(name) else name.lower()[:_MAX_TEXT]
-
-
-def _refused(literal: str) -> None:
-    raise ValueError(literal)
+    """Return the entry of a request, in which *redaction* leaves nothing that is secret."""
+    headers = {name[:_MAX_TEXT]: value[:_MAX_TEXT] for name, value in redaction.headers.items()}
+    if len(headers) > _MAX_HEADERS:
+        headers = dict(list(headers.items())[:_MAX_HEADERS])
+    return Entry(
+        time=time,
+        method=redaction.text(method)[:_MAX_TEXT],
+        path=redaction.text(path)[:_MAX_TEXT],
+        status=status,
+        headers=headers,
+        body=redaction.content(body, MAX_BODY),
+        body_bytes=len(body),
+        reply=reply,
+        ms=ms,
+    )

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from together_rerank_mockserver.faults import OK, Catalogue, Fault, UnknownFault
-from together_rerank_mockserver.faults.fault import EVERYWHERE
+from together_rerank_mockserver.faults import EVERYWHERE, Catalogue, Fault, UnknownFault
 from together_rerank_mockserver.faults.wire import DEFAULT_DELAY_MS
 
 # What a parameter can be: the most of it, and whether it can be left out of the answer with `none`.
@@ -20,6 +19,7 @@ _MOST = {"delay": 3_600_000, "jitter": 3_600_000, "pause": 60_000, "retry_after"
 _UNITS = {"retry_after": "seconds"}
 _MOST_TIMES = 1_000_000
 MAX_SEQUENCE = 1000
+_LONGEST = 200
 
 
 class BadOrder(ValueError):
@@ -41,7 +41,8 @@ class Order:
 
     def get(self, name: str, default: int = 0) -> int:
         """Return the parameter called *name* as a number."""
-        return dict(self.parameters).get(name) or default
+        value = dict(self.parameters).get(name)
+        return default if value is None else value
 
     @property
     def described(self) -> dict[str, Any]:
@@ -55,6 +56,10 @@ def from_text(text: str, catalogue: Catalogue) -> Order:
     Raises:
         BadOrder: it cannot be read.
     """
+    if len(text) > _LONGEST:
+        raise BadOrder(
+            f"it is {len(text)} characters long, and a fault with all its parameters has fewer than {_LONGEST}"
+        )
     items = [item.strip() for item in text.split(",")]
     name = items.pop(0) if "=" not in items[0] else None
     pairs = [(key.strip(), value.strip()) for key, _, value in (item.partition("=") for item in items)]
@@ -115,7 +120,7 @@ def _order(name: str | None, values: Mapping[str, Any], catalogue: Catalogue, ex
     known = (*fault.parameters, *EVERYWHERE)
     for key in values:
         if key not in known:
-            near = get_close_matches(key, (*extra, *known), n=1)
+            near = get_close_matches(key[:100], (*extra, *known), n=1)
             hint = f"; did you mean `{near[0]}`?" if near else ""
             raise BadOrder(f"`{key[:100]}` is not known of `{fault.name}`{hint}; known: {', '.join((*extra, *known))}")
     parameters = {key: _checked(key, value) for key, value in values.items()}
@@ -139,6 +144,3 @@ def _checked(key: str, value: Any) -> int | None:
             f"`{key}` must be a whole number of {_UNITS.get(key, 'milliseconds')} from 0 to {_MOST[key]}{none}"
         )
     return value
-
-
-__all__ = ["MAX_SEQUENCE", "OK", "BadOrder", "Order", "from_json", "from_pairs", "from_text"]

@@ -11,7 +11,7 @@ import orjson
 from together_rerank_mockserver import orders, preference
 from together_rerank_mockserver.chaos import Chaos, chance
 from together_rerank_mockserver.errors import InvalidRequest
-from together_rerank_mockserver.faults import OK, BodyFault, Case, Catalogue, StatusFault, WireFault, status
+from together_rerank_mockserver.faults import OK, BodyFault, Case, Catalogue, Fault, StatusFault, WireFault, status
 from together_rerank_mockserver.orders import BadOrder, Order
 from together_rerank_mockserver.reply import Reply
 from together_rerank_mockserver.state import State
@@ -28,6 +28,7 @@ class Met:
         number: of a queued order that is taken only once it bends a 200; None when nothing is left to take.
         preferences: what of the Prefer header is heeded.
         draw: what chance drew, if it was asked.
+        applied: whether the fault shows; a body fault does not before it has bent a 200.
     """
 
     order: Order | None = None
@@ -35,16 +36,12 @@ class Met:
     number: int | None = None
     preferences: str = ""
     draw: float | None = None
+    applied: bool = True
 
     @property
-    def wire(self) -> WireFault | None:
-        """The fault that spoils how the reply goes out."""
-        return self.order.fault if self.order and isinstance(self.order.fault, WireFault) else None
-
-    @property
-    def body(self) -> BodyFault | None:
-        """The fault that a 200 would meet."""
-        return self.order.fault if self.order and isinstance(self.order.fault, BodyFault) else None
+    def fault(self) -> Fault | None:
+        """The fault that is ordered."""
+        return self.order.fault if self.order else None
 
     def reply(self) -> Reply | None:
         """Return the reply of a status fault; None when the call goes on."""
@@ -55,20 +52,22 @@ class Met:
 
     def spoiled(self, reply: Reply) -> Reply:
         """Return *reply* as a wire fault lets it out."""
-        if self.order is None or self.wire is None:
+        if self.order is None or not self.applied or not isinstance(self.order.fault, WireFault):
             return reply
-        spoiled = self.wire.spoil(reply)
+        spoiled = self.order.fault.spoil(reply)
         return replace(spoiled, pause_ms=self.order.get("pause", spoiled.pause_ms))
 
-    def origin(self, otherwise: str, *, bent: bool) -> str:
+    def origin(self, otherwise: str) -> str:
         """Return what `x-mock-reply` says of the answer, which is *otherwise* if no fault shows in it."""
-        draw = [] if self.draw is None else [f"draw={self.draw:.6f}"]
-        if self.order is None:
-            return "; ".join([otherwise, *draw])
-        by = [f"fault={self.order.fault.name}", *(draw if self.door == "chaos" else [f"by={self.door}"])]
-        if self.order.fault is OK or (self.body and not bent):
-            return "; ".join([otherwise, *by, *([] if self.order.fault is OK else ["not-applied"])])
-        return "; ".join(["chaos" if self.door == "chaos" else "forced", *by])
+        draw = "" if self.draw is None else f"; draw={self.draw:.6f}"
+        if self.fault is None:
+            return otherwise + draw
+        by = f"; fault={self.fault.name}{draw or f'; by={self.door}'}"
+        if not self.applied:
+            return f"{otherwise}{by}; not-applied"
+        if self.fault is OK:
+            return otherwise + by
+        return ("chaos" if self.door == "chaos" else "forced") + by
 
 
 class Plan:
@@ -79,14 +78,13 @@ class Plan:
     """
 
     def __init__(
-        self, catalogue: Catalogue, state: State, *, fault: str | None, chaos: Sequence[str], seed: int, latency_ms: int
+        self, catalogue: Catalogue, state: State, *, fault: str | None, chaos: Sequence[str], seed: int
     ) -> None:
         self._catalogue = catalogue
         self._state = state
         self._fault = None if fault is None else orders.from_text(fault, catalogue)
         self._chaos = Chaos(chaos, catalogue)
         self._seed = seed
-        self._latency_ms = latency_ms
 
     def take_next(self, namespace: str, prefer: str | None, raw: bytes) -> Met:
         """Return what a call of *namespace* meets, and take it from the queue unless it waits for a 200.
@@ -94,35 +92,39 @@ class Plan:
         Raises:
             InvalidRequest: the header or the model asks for what there is not.
         """
-        return (
+        met = (
             self._by_header(prefer)
             or self._by_model(raw)
             or self._by_queue(namespace)
             or self._by_server(namespace)
             or Met()
         )
+        return replace(met, applied=not isinstance(met.fault, BodyFault))
 
-    def delay_s(self, namespace: str, met: Met) -> float:
-        """Return how long the answer is kept back."""
-        milliseconds: float = self._latency_ms
-        if met.order:
-            milliseconds += met.order.get("delay")
-            if jitter := met.order.get("jitter"):
-                milliseconds += jitter * chance(self._seed, self._state.next_draw(namespace))
+    def delay_s(self, namespace: str, order: Order | None) -> float:
+        """Return how long *order* has the answer kept back."""
+        if order is None:
+            return 0
+        milliseconds: float = order.get("delay")
+        if jitter := order.get("jitter"):
+            milliseconds += jitter * chance(self._seed, self._state.next_draw(namespace))
         return milliseconds / 1000
 
-    def bend(self, namespace: str, met: Met, answer: Any, case: Case) -> Any:
-        """Return *answer* as the body fault of *met* bends it, taken from the queue; the same if it does not."""
-        while met.order and met.body:
-            bent = met.body.bend(answer, case) if len(answer["results"]) >= met.body.least else answer
+    def bend(self, namespace: str, met: Met, answer: Any, case: Case) -> tuple[Met, Any]:
+        """Return *answer* as the body fault of *met* bends it, and takes it from the queue; the same if it does not.
+
+        Before it comes what the call has met in the end: nothing, when another call has taken it.
+        """
+        while isinstance(met.fault, BodyFault):
+            bent = met.fault.bend(answer, case) if len(answer["results"]) >= met.fault.least else answer
             if bent == answer:
-                return answer
+                return met, answer
             if met.number is None or self._state.take(namespace, met.number):
-                return bent
-            # Another call took it; this one meets the same fault if it is still the next.
+                return replace(met, applied=True), bent
             head = self._state.head(namespace)
-            met = Met(met.order, "queue", head[0]) if head and head[1].fault is met.order.fault else Met()
-        return answer
+            is_body = head is not None and isinstance(head[1].fault, BodyFault)
+            met = Met(head[1], "queue", head[0], applied=False) if head and is_body else Met()
+        return met, answer
 
     def _by_header(self, prefer: str | None) -> Met | None:
         if not prefer:
@@ -163,4 +165,4 @@ class Plan:
         if not self._chaos:
             return None
         draw = chance(self._seed, self._state.next_draw(namespace))
-        return Met(self._chaos[draw], "chaos", draw=draw)
+        return Met(self._chaos.order_for(draw), "chaos", draw=draw)

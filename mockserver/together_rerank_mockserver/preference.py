@@ -6,8 +6,7 @@ from difflib import get_close_matches
 
 from werkzeug.http import parse_list_header, unquote_header_value
 
-from together_rerank_mockserver.faults import OK, Catalogue
-from together_rerank_mockserver.faults.fault import EVERYWHERE
+from together_rerank_mockserver.faults import EVERYWHERE, OK, Catalogue
 from together_rerank_mockserver.orders import BadOrder, Order, from_pairs
 
 _SELECTING = ("code", "fault")
@@ -28,7 +27,8 @@ def parse(header: str, catalogue: Catalogue) -> tuple[Order | None, str]:
         asked.setdefault(name.strip().lower(), unquote_header_value(value.strip()))
     preferences = {name: value for name, value in asked.items() if name in _KNOWN}
     for name in asked.keys() - preferences.keys():
-        if near := get_close_matches(name, _KNOWN, n=1, cutoff=0.75):
+        near = get_close_matches(name[:100], [known for known in _KNOWN if known[0] == name[:1]], n=1, cutoff=0.75)
+        if near:
             raise BadOrder(f"`{name[:100]}` is not a preference; did you mean `{near[0]}`? known: {', '.join(_KNOWN)}")
     if not preferences:
         return None, ""

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
+
+# How a reply goes out: as it is, or as the wire fault of that name has it.
+Delivery = Literal["whole", "drip", "truncate", "hang", "reset", "empty"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +16,6 @@ class Reply:
     Attributes:
         headers: without those that a server adds, such as Content-Length.
         reason: why it is an error, for the log; None for a success.
-        delivery: how the body goes out: `whole`, or the name of the wire fault that spoils it.
         pause_ms: between two pieces, when it drips.
         received: the body of the request, as far as it was read.
     """
@@ -21,6 +24,11 @@ class Reply:
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
     reason: str | None = None
-    delivery: str = "whole"
+    delivery: Delivery = "whole"
     pause_ms: int = 0
     received: bytes = b""
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether the client gets any of it."""
+        return self.delivery not in ("hang", "reset", "empty")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import errno
+import re
 import signal
 import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
 from together_rerank_mockserver.options import COMMAND, PROGRAM, document_options, settings_from
 from together_rerank_mockserver.settings import JOURNAL_MAX, MAX_BODY, Settings
 
+_ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
+_MOST_BODY = 1024**4
 _PRINTABLE = "must be printable ASCII, and not empty"
 
 
@@ -29,8 +31,8 @@ def _keys(_context: click.Context, _option: click.Parameter, keys: tuple[str, ..
 
 
 def _models(_context: click.Context, _option: click.Parameter, models: tuple[str, ...]) -> tuple[str, ...]:
-    if "" in models:
-        raise click.BadParameter("a model cannot be empty")
+    if not all(model.isprintable() and model for model in models):
+        raise click.BadParameter("a model must be printable, and not empty")
     return models
 
 
@@ -53,8 +55,7 @@ def _rate(_context: click.Context, _option: click.Parameter, rate: str | None) -
 
 def _origins(_context: click.Context, _option: click.Parameter, origins: tuple[str, ...]) -> tuple[str, ...]:
     for origin in origins:
-        parts = urlsplit(origin)
-        if parts.scheme not in ("http", "https") or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":
+        if not _ORIGIN.fullmatch(origin):
             raise click.BadParameter(f"'{origin}' is not an origin like http://localhost:3000")
     return origins
 
@@ -79,7 +80,9 @@ def _origins(_context: click.Context, _option: click.Parameter, origins: tuple[s
 @click.option("--journal-max", type=click.IntRange(0), default=JOURNAL_MAX, metavar="N", help="Requests remembered.")
 @click.option("--admin-token", callback=_token, metavar="TOKEN", help="Opens the control plane, and is needed to.")
 @click.option("--cors", multiple=True, callback=_origins, metavar="ORIGIN", help="Whose pages may read, repeatable.")
-@click.option("--max-body", type=click.IntRange(min=1), default=MAX_BODY, metavar="BYTES", help="Most bytes of a body.")
+@click.option(
+    "--max-body", type=click.IntRange(1, _MOST_BODY), default=MAX_BODY, metavar="BYTES", help="Most bytes of a body."
+)
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Of the lines it writes.")
 @click.option("-q", "--quiet", is_flag=True, help="No hints, and no line per request.")
 @click.option(
@@ -133,6 +136,8 @@ def serve(
             "; choose another port with --port, or a free one with --port 0" if fault.errno == errno.EADDRINUSE else ""
         )
         raise click.ClickException(f"cannot {what}: {fault.strerror or fault}{hint}") from fault
+    except UnicodeError as fault:
+        raise click.BadParameter(f"'{settings.host[:100]}' is no host name", param_hint="--host") from fault
     except ServerDied as fault:
         print(f"{PROGRAM}: {fault}", file=sys.stderr)
         sys.exit(1)

@@ -7,7 +7,7 @@ can take the place of Memory.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Protocol
@@ -15,6 +15,7 @@ from typing import Protocol
 from together_rerank_mockserver.identifiers import Identifiers
 from together_rerank_mockserver.journal import Entry
 from together_rerank_mockserver.orders import MAX_SEQUENCE, BadOrder, Order
+from together_rerank_mockserver.quota import Allowance, Quota
 
 DEFAULT = "default"
 MAX_NAMESPACES = 256
@@ -49,11 +50,14 @@ class State(Protocol):
     def request_id(self, namespace: str, content: bytes) -> str:
         """Return an id for a request with *content*."""
 
-    def enter(self, namespace: str) -> int:
-        """Count a request that begins; return how many are now in flight."""
+    def spend(self, namespace: str) -> Allowance | None:
+        """Count a call against the quota, if it is within it; None when there is no quota."""
+
+    def enter(self, namespace: str, most: int) -> bool:
+        """Count a call that begins, if fewer than *most* are in flight, 0 for any number; return whether it may."""
 
     def leave(self, namespace: str) -> None:
-        """Count a request that ended."""
+        """Count a call that ended."""
 
     def record(self, namespace: str, entry: Entry) -> None:
         """Put *entry* into the journal."""
@@ -73,35 +77,34 @@ class _Namespace:
     queue: deque[tuple[int, Order]] = field(default_factory=deque)
     queued: int = 0
     entries: deque[Entry] = field(default_factory=deque)
+    journal_bytes: int = 0
     dropped: int = 0
     draws: int = 0
     in_flight: int = 0
     identifiers: Identifiers = field(default_factory=Identifiers)
 
 
-class Memory:
+class Memory(State):
     """State in the memory of one process, bounded: of too many namespaces the oldest idle one is forgotten.
 
     Args:
         journal_max: the most entries that each namespace keeps.
-        forgotten: called with the name of each namespace that is reset or forgotten.
+        quota: what each namespace can spend; None for any number of calls.
     """
 
-    def __init__(self, journal_max: int, forgotten: Callable[[str], None]) -> None:
+    def __init__(self, journal_max: int, quota: Quota | None) -> None:
         self._journal_max = journal_max
-        self._forgotten = forgotten
+        self._quota = quota
         self._namespaces: OrderedDict[str, _Namespace] = OrderedDict()
         self._journal_bytes = 0
         self._lock = Lock()
 
     def head(self, namespace: str) -> tuple[int, Order] | None:
-        """Return the order that is next in the queue, with its number; None when nothing is queued."""
         with self._lock:
             queue = self._seen(namespace).queue
             return queue[0] if queue else None
 
     def take(self, namespace: str, number: int) -> bool:
-        """Take once from the order with *number*; False when it is no longer the next."""
         with self._lock:
             queue = self._seen(namespace).queue
             if not queue or queue[0][0] != number:
@@ -112,11 +115,6 @@ class Memory:
             return True
 
     def enqueue(self, namespace: str, orders: Sequence[Order]) -> None:
-        """Put *orders* at the end of the queue, or none of them.
-
-        Raises:
-            BadOrder: the queue would be longer than MAX_SEQUENCE.
-        """
         with self._lock:
             here = self._used(namespace)
             if len(here.queue) + len(orders) > MAX_SEQUENCE:
@@ -126,71 +124,69 @@ class Memory:
                 here.queue.append((here.queued, order))
 
     def queue(self, namespace: str) -> list[Order]:
-        """Return what is queued, each with the times that are left."""
         with self._lock:
             return [order for _, order in self._seen(namespace).queue]
 
     def clear_queue(self, namespace: str) -> None:
-        """Empty the queue."""
         with self._lock:
             self._seen(namespace).queue.clear()
 
     def next_draw(self, namespace: str) -> int:
-        """Return how many draws there were before this one."""
         with self._lock:
             here = self._used(namespace)
             here.draws += 1
             return here.draws - 1
 
     def request_id(self, namespace: str, content: bytes) -> str:
-        """Return an id for a request with *content*."""
         with self._lock:
             identifiers = self._used(namespace).identifiers
         return identifiers.take(content)  # hashes without holding up others
 
-    def enter(self, namespace: str) -> int:
-        """Count a request that begins; return how many are now in flight."""
+    def spend(self, namespace: str) -> Allowance | None:
+        with self._lock:
+            self._used(namespace)
+            return self._quota.ask(namespace) if self._quota else None
+
+    def enter(self, namespace: str, most: int) -> bool:
         with self._lock:
             here = self._used(namespace)
-            here.in_flight += 1
-            return here.in_flight
+            may = not 0 < most <= here.in_flight
+            here.in_flight += may
+            return may
 
     def leave(self, namespace: str) -> None:
-        """Count a request that ended."""
         with self._lock:
             self._seen(namespace).in_flight -= 1
 
     def record(self, namespace: str, entry: Entry) -> None:
-        """Put *entry* into the journal."""
         if not self._journal_max:
             return
         with self._lock:
             here = self._used(namespace)
             here.entries.append(entry)
+            here.journal_bytes += entry.size
             self._journal_bytes += entry.size
             if len(here.entries) > self._journal_max:
                 self._drop_oldest(here)
             while self._journal_bytes > MAX_JOURNAL_BYTES:
-                self._drop_oldest(next(each for each in self._namespaces.values() if each.entries))
+                self._drop_oldest(max(self._namespaces.values(), key=lambda each: each.journal_bytes))
 
     def journal(self, namespace: str) -> tuple[list[Entry], int]:
-        """Return the entries, oldest first, and how many were dropped to bound the memory."""
         with self._lock:
             here = self._seen(namespace)
             return list(here.entries), here.dropped
 
     def forget(self, namespace: str) -> None:
-        """Empty the journal."""
         with self._lock:
             self._forget(self._seen(namespace))
 
     def reset(self, namespace: str) -> None:
-        """Forget everything about *namespace*, save what is in flight."""
         with self._lock:
             if here := self._namespaces.get(namespace):
                 self._forget(here)
                 self._namespaces[namespace] = _Namespace(in_flight=here.in_flight, queued=here.queued)
-        self._forgotten(namespace)
+            if self._quota:
+                self._quota.forget(namespace)
 
     def _seen(self, namespace: str) -> _Namespace:
         """Return what is known of *namespace*; looking does not open it."""
@@ -205,19 +201,27 @@ class Memory:
         return here
 
     def _bound(self) -> None:
-        if len(self._namespaces) <= MAX_NAMESPACES:
-            return
         newest = next(reversed(self._namespaces))
-        idle = (name for name, each in self._namespaces.items() if not each.in_flight and name not in (DEFAULT, newest))
-        if (oldest := next(idle, None)) is not None:
-            self._forget(self._namespaces.pop(oldest))
-            self._forgotten(oldest)
+        while len(self._namespaces) > MAX_NAMESPACES:
+            idle = [
+                name for name, each in self._namespaces.items() if not each.in_flight and name not in (DEFAULT, newest)
+            ]
+            # A queue is still to be met; only when all have one does the oldest go.
+            chosen = next((name for name in idle if not self._namespaces[name].queue), next(iter(idle), None))
+            if chosen is None:
+                return
+            self._forget(self._namespaces.pop(chosen))
+            if self._quota:
+                self._quota.forget(chosen)
 
     def _forget(self, here: _Namespace) -> None:
-        self._journal_bytes -= sum(entry.size for entry in here.entries)
+        self._journal_bytes -= here.journal_bytes
+        here.journal_bytes = 0
         here.entries.clear()
         here.dropped = 0
 
     def _drop_oldest(self, here: _Namespace) -> None:
-        self._journal_bytes -= here.entries.popleft().size
+        size = here.entries.popleft().size
+        here.journal_bytes -= size
+        self._journal_bytes -= size
         here.dropped += 1

@@ -15,6 +15,7 @@ from together_rerank_mockserver.announcement import Announcement, url_of
 from together_rerank_mockserver.app import create_app
 from together_rerank_mockserver.connection import Connection
 from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.waiting import Waiting
 
 _BACKLOG = 1024
 _POLL_S = 0.01
@@ -38,7 +39,7 @@ class ThreadedServer:
             host, self.port = listener.getsockname()[:2]
             self.url = url_of(host, self.port)
             self._stopping = threading.Event()
-            app = create_app(replace(settings, host=host), self._stopping)
+            app = create_app(replace(settings, host=host), Waiting(self._stopping))
             self._server = _Server(host, self.port, app, Connection, fd=listener.fileno())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_S,), daemon=True)
 
@@ -49,10 +50,11 @@ class ThreadedServer:
     def stop(self, grace_s: float = 0.0) -> None:
         """Listen no more; cut waits short, and after *grace_s* whatever is still in flight."""
         self._stopping.set()
-        self._server.shutdown()
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
         self._server.server_close()
         self._server.close_connections(grace_s)
-        self._thread.join()
 
     def __enter__(self) -> Self:
         self.start()
@@ -88,7 +90,7 @@ class _Server(ThreadedWSGIServer):
         super().__init__(*args, **kwargs)
         self._connections: set[Connection] = set()
         self._changed = threading.Condition()
-        self._closing = False
+        self.closing = False
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of connections that broke; the application tells of its own faults."""
@@ -96,7 +98,7 @@ class _Server(ThreadedWSGIServer):
     def close_connections(self, grace_s: float) -> None:
         """Close what is idle at once, and what is not when it is done, or after *grace_s*."""
         with self._changed:
-            self._closing = True
+            self.closing = True
             for connection in self._connections:
                 if not connection.busy:
                     connection.abort()
@@ -108,6 +110,8 @@ class _Server(ThreadedWSGIServer):
         """Take *connection* into account."""
         with self._changed:
             self._connections.add(connection)
+            if self.closing:
+                connection.abort()
 
     def closed(self, connection: Connection) -> None:
         """Take *connection* out of account."""
@@ -119,5 +123,5 @@ class _Server(ThreadedWSGIServer):
         """Note whether *connection* has a request to answer; none comes after the last when the server closes."""
         with self._changed:
             connection.busy = busy
-            connection.close_connection = connection.close_connection or (self._closing and not busy)
+            connection.close_connection = connection.close_connection or (self.closing and not busy)
             self._changed.notify_all()

@@ -7,10 +7,22 @@ from difflib import get_close_matches
 from typing import Any
 
 from together_rerank_mockserver.faults import body, status, wire
-from together_rerank_mockserver.faults.fault import BodyFault, Case, Fault, StatusFault, WireFault
+from together_rerank_mockserver.faults.fault import EVERYWHERE, BodyFault, Case, Fault, StatusFault, WireFault
 from together_rerank_spec import Document
 
-__all__ = ["BodyFault", "Case", "Catalogue", "Fault", "StatusFault", "UnknownFault", "WireFault", "status", "table"]
+__all__ = [
+    "EVERYWHERE",
+    "OK",
+    "BodyFault",
+    "Case",
+    "Catalogue",
+    "Fault",
+    "StatusFault",
+    "UnknownFault",
+    "WireFault",
+    "status",
+    "table",
+]
 
 OK = Fault(name="ok", family="none", sentence="Nothing is wrong; other doors are not asked", applies="any call")
 
@@ -56,7 +68,7 @@ class Catalogue:
         """
         if name in self._faults:
             return self._faults[name]
-        near = get_close_matches(name, self._faults, n=1)
+        near = get_close_matches(name[:100], self._faults, n=1)
         hint = f"; did you mean `{near[0]}`?" if near else ""
         raise UnknownFault(f"no fault is called `{name[:100]}`{hint}; there are: {', '.join(self._faults)}")
 

@@ -72,7 +72,8 @@ def _worst_first(answer: Any, _: Case) -> Any:
 
 def _distinct(case: Case) -> list[Ranked]:
     first = {repr(document): index for index, document in reversed(list(enumerate(case.documents)))}
-    return [ranked for ranked in case.ranking if ranked.index in first.values()]
+    kept = set(first.values())
+    return [ranked for ranked in case.ranking if ranked.index in kept]
 
 
 def _biased(case: Case) -> list[Ranked]:

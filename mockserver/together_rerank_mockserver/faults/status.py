@@ -48,17 +48,17 @@ def faults(document: Document) -> Iterable[StatusFault]:
 def headers(reply: Reply, parameters: Mapping[str, Any]) -> dict[str, str]:
     """Return the headers of *reply*, with the wait that *parameters* ask for: `retry_after` in s, or in ms."""
     asked = {**reply.headers}
-    if "retry_after" in parameters and parameters["retry_after"] is None:
-        asked.pop("Retry-After", None)
-        return asked
-    seconds = parameters.get("retry_after")
-    if milliseconds := parameters.get("retry_after_ms"):
+    milliseconds, seconds = parameters.get("retry_after_ms"), parameters.get("retry_after")
+    if milliseconds is not None:
         asked["retry-after-ms"] = str(milliseconds)
-        seconds = math.ceil(milliseconds / 1000) if seconds is None else seconds
+    if "retry_after" not in parameters and milliseconds is not None:
+        seconds = math.ceil(milliseconds / 1000)
     if seconds is not None:
         asked["Retry-After"] = str(seconds)
-        if "x-ratelimit-reset" in asked:
-            asked["x-ratelimit-reset"] = str(seconds)
+    elif "retry_after" in parameters:
+        asked.pop("Retry-After", None)
+    if "Retry-After" in asked and "x-ratelimit-reset" in asked:
+        asked["x-ratelimit-reset"] = asked["Retry-After"]
     return asked
 
 

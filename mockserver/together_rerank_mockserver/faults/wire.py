@@ -8,7 +8,7 @@ import orjson
 
 from together_rerank_mockserver.faults.fault import WireFault
 from together_rerank_mockserver.rendering import to_json
-from together_rerank_mockserver.reply import Reply
+from together_rerank_mockserver.reply import Delivery, Reply
 
 DEFAULT_DELAY_MS = 1000
 DEFAULT_PAUSE_MS = 200
@@ -17,21 +17,11 @@ _RAW_SOCKET = "threaded"
 _HTML = b"<!DOCTYPE html>\n<html><head><title>Welcome</title></head><body><h1>It works</h1></body></html>\n"
 
 
-def _delivered(name: str) -> WireFault:
-    sentence, parameters, server = {
-        "hang": ("The call is never answered; the connection stays open", (), _RAW_SOCKET),
-        "reset": ("The connection is reset (RST) before a byte", (), _RAW_SOCKET),
-        "empty": ("The connection is closed before a byte", (), _RAW_SOCKET),
-        "drip": ("The body comes in ten pieces, with a pause before each", ("pause",), None),
-        "truncate": ("Half of the body comes, then the connection is closed", (), None),
-    }[name]
-    return WireFault(
-        name=name,
-        sentence=sentence,
-        parameters=parameters,
-        server=server,
-        spoil=lambda reply: replace(reply, delivery=name, pause_ms=DEFAULT_PAUSE_MS),
-    )
+def _delivered(name: Delivery, sentence: str, *parameters: str, server: str | None = None) -> WireFault:
+    def spoil(reply: Reply) -> Reply:
+        return replace(reply, delivery=name, pause_ms=DEFAULT_PAUSE_MS)
+
+    return WireFault(name=name, sentence=sentence, parameters=parameters, server=server, spoil=spoil)
 
 
 def _malformed(reply: Reply) -> Reply:
@@ -71,11 +61,11 @@ def _bom(reply: Reply) -> Reply:
 
 FAULTS = (
     WireFault(name="delay", sentence="The answer comes late", spoil=lambda reply: reply),
-    _delivered("hang"),
-    _delivered("drip"),
-    _delivered("reset"),
-    _delivered("empty"),
-    _delivered("truncate"),
+    _delivered("hang", "The call is never answered; the connection stays open", server=_RAW_SOCKET),
+    _delivered("drip", "The body comes in ten pieces, with a pause before each", "pause"),
+    _delivered("reset", "The connection is reset (RST) before a byte", server=_RAW_SOCKET),
+    _delivered("empty", "The connection is closed before a byte", server=_RAW_SOCKET),
+    _delivered("truncate", "Half of the body comes, then the connection is closed"),
     WireFault(name="malformed-json", sentence="200, and the body lacks its last character", spoil=_malformed),
     WireFault(name="empty-body", sentence="200, and the body is empty", spoil=_empty_body),
     WireFault(name="html-200", sentence="200, and the body is a page of HTML", spoil=_html),

@@ -1,0 +1,82 @@
+"""Redaction: what of a request may be kept or shown, so that no key is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+_SECRET_NAME = re.compile(
+    r"access(?!-control)|auth|cookie|credential|jwt|key|passw|pwd|secret|session|signature|token", re.IGNORECASE
+)
+_SECRET_VALUE = re.compile(r"\b(?:bearer|basic)\s+\S|\b(?:sk|pk|tgp|ghp|hf|key)[-_][\w-]{8,}", re.IGNORECASE)
+# A shorter key cannot be told from a word.
+_SHORTEST = 8
+_REMOVED = "[key]"
+_BETWEEN = re.compile(r"[\s,;=]+")
+# JSON may write any character as an escape; those of ASCII are undone, save the two that JSON needs.
+_ESCAPE = re.compile(rb"\\(?:u00([2-7][0-9a-fA-F])|(.))", re.DOTALL)
+
+
+class Redaction:
+    """What is left out of one request: headers that are, or look like, secrets, and what they hold wherever it recurs.
+
+    Args:
+        headers: as they came.
+        named: the key is a name and may be shown.
+    """
+
+    def __init__(self, headers: Iterable[tuple[str, str]], *, named: bool) -> None:
+        self.headers: dict[str, str] = {}
+        self._secrets: list[str] = []
+        for name, value in headers:
+            kept_name = _kept_name(name)
+            if kept_name and not _SECRET_VALUE.search(value):
+                self.headers[kept_name] = value
+            elif not (named and name.lower() == "authorization"):
+                self._secrets += _secrets(value)
+        if self._secrets:
+            self.headers = {name: self.text(value) for name, value in self.headers.items()}
+
+    def text(self, text: str) -> str:
+        """Return *text* without what is secret."""
+        for secret in self._secrets:
+            text = text.replace(secret, _REMOVED)
+        return text
+
+    def content(self, content: bytes, limit: int) -> bytes:
+        """Return the first *limit* bytes of *content*, a body in JSON or not, without what is secret."""
+        if not self._secrets:
+            return content[:limit]
+        # So long is a secret at the most, as JSON may write it; of one that is cut at the end no half is left.
+        longest = 6 * max(map(len, self._secrets))
+        shown = content[: limit + longest]
+        if b"\\" in shown:
+            shown = _ESCAPE.sub(_unescaped, shown)
+        for secret in self._secrets:
+            for form in {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}:
+                shown = shown.replace(form.encode(errors="replace"), _REMOVED.encode())
+        return shown[:limit] if len(content) <= limit + longest else shown[: min(limit, len(shown) - longest)]
+
+
+def _secrets(value: str) -> list[str]:
+    """Return what of the *value* of a header must be shown nowhere, longest first: all of it, and its words."""
+    whole = value.strip()
+    credential = whole.partition(" ")[2].strip()
+    found = {whole, credential, *_BETWEEN.split(whole)}
+    return sorted((each for each in found if len(each) >= _SHORTEST), key=len, reverse=True)
+
+
+@lru_cache(maxsize=256)
+def _kept_name(name: str) -> str | None:
+    """Return *name* as it is kept, None when it is called like a secret."""
+    return None if _SECRET_NAME.search(name) else name.lower()
+
+
+def _unescaped(escape: re.Match[bytes]) -> bytes:
+    digits, character = escape.groups()
+    if digits is None:
+        return b"/" if character == b"/" else escape[0]
+    plain = bytes([int(digits, 16)])
+    return escape[0] if plain in (b'"', b"\\", b"\x7f") else plain
