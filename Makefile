@@ -50,7 +50,9 @@ fixtures: $(VENV)/dev.stamp
 	$(BIN)/python fixtures/refresh.py
 
 clients: $(VENV)/dev.stamp
-	$(BIN)/python tests/client_table.py > docs/clients.new && mv docs/clients.new docs/clients.md
+	@mkdir -p build
+	$(BIN)/python tests/client_table.py > build/clients.md
+	mv build/clients.md docs/clients.md
 
 dist: $(VENV)/dev.stamp
 	rm -rf dist

@@ -22,6 +22,7 @@ TIMEOUT_S = 2
 # A client that waits for longer waits for ever, or for the ten minutes that are its default.
 PATIENCE_S = 15
 TOLD_S = 3
+CONSTANT_ID = "ooooooo-oooooo-0000000000000000"
 DOCUMENTS = ["Pandas live in China.", "A llama, seen in Peru.", "Llamas in Peru", "Pandas live in China.", "The sun"]
 FIELDS = [{"title": text, "text": "Llamas"} for text in DOCUMENTS]
 INTRODUCTION = """# What clients do with each fault
@@ -60,8 +61,6 @@ def admin(url, path, data=None):
 def met(url, client, fault):
     """One cell: attempts, waits, and what came of it."""
     key = f"test-{client.__name__}-{fault}"
-    order = {"fault": fault, "times": 100} | ({"retry_after": TOLD_S} if fault == "429" else {})
-    admin(url, f"faults?namespace={key}", order)
     outcomes = queue.Queue()
     threading.Thread(target=lambda: outcomes.put(outcome(client, url, key, fault)), daemon=True).start()
     try:
@@ -74,13 +73,50 @@ def met(url, client, fault):
 
 
 def outcome(client, url, key, fault):
+    """What the call comes to; of a value, the first place where it is not what it should be."""
+    good = plain(client(url, f"{key}-good", fault))
+    admin(
+        url,
+        f"faults?namespace={key}",
+        {"fault": fault, "times": 100} | ({"retry_after": TOLD_S} if fault == "429" else {}),
+    )
     try:
-        return f"returned `{type(client(url, key, fault)).__name__}`"
+        value = client(url, key, fault)
+        wrong = next(differences(good, plain(value)), "as it should be")
+        return f"returned `{type(value).__name__}`, {wrong}"
     except Exception as raised:  # noqa: BLE001  # whatever it raises is what is looked for
         return f"raised `{type(raised).__module__.partition('.')[0]}.{type(raised).__name__}`"
 
 
+def plain(value):
+    """A value of a client as JSON has it, with an id that does not differ from call to call."""
+    data = value.model_dump() if hasattr(value, "model_dump") else value
+    if isinstance(data, dict) and data.get("id") not in (None, CONSTANT_ID):
+        data = {**data, "id": "one of its own"}
+    return data
+
+
+def differences(good, bad, place=""):
+    """Each place where *bad* is not *good*, with what is there."""
+    if isinstance(good, dict) and isinstance(bad, dict):
+        for key in [*good, *(key for key in bad if key not in good)]:
+            yield from differences(good.get(key), bad.get(key), f"{place}.{key}".lstrip("."))
+    elif isinstance(good, list) and isinstance(bad, list):
+        if len(good) != len(bad):
+            yield f"`{place}` has {len(bad)} items, not {len(good)}"
+        for index, (one, other) in enumerate(zip(good, bad, strict=False)):
+            yield from differences(one, other, f"{place}[{index}]")
+    elif good != bad or type(good) is not type(bad):
+        yield f"{f'`{place}`' if place else 'which'} is `{shown(bad)}`, not `{shown(good)}`"
+
+
+def shown(value):
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 30 else f"{text[:30]}..."
+
+
 def attempts(requests):
+    assert requests, "it did not even ask"
     began = [datetime.fromisoformat(each["time"]).timestamp() for each in requests]
     ended = [start + each["ms"] / 1000 for start, each in zip(began, requests, strict=True)]
     waits = [start - end for start, end in zip(began[1:], ended, strict=False)]

@@ -13,7 +13,7 @@ from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import load
 
-PAGES = sorted(path.name for path in (ROOT / "docs").iterdir())
+PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 
 
 def run(snippet, port):

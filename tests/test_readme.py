@@ -23,7 +23,8 @@ RUN = {
     "curl -s http://127.0.0.1:4010/v1/rerank \\\n  -H 'Authorization: Bearer any-key' -H": "test_a_shell_snippet",
     "curl -s 'http://127.0.0.1:4010/__admin/faults": "test_a_shell_snippet",
     "export TOGETHER_BASE_URL": "test_a_shell_snippet",
-    "from together import": "test_a_python_snippet",
+    "from together import Together\n\n": "test_a_python_snippet",
+    "from together import Together\nfrom together_rerank_mockserver": "test_a_python_snippet",
     "together-rerank-mock listening": "test_the_ready_line",
     "score = min": "test_the_formula",
     "together-rerank-mock explain": "test_a_shell_snippet",
@@ -56,12 +57,12 @@ def test_a_shell_snippet_prints_what_is_printed_below_it(beginning):
     assert ran.stdout.strip() == shown.output.strip()
 
 
-@pytest.mark.parametrize("beginning", ["from together import", "import together_rerank_fixtures"])
+@pytest.mark.parametrize("beginning", [start for start, test in RUN.items() if test == "test_a_python_snippet"])
 def test_a_python_snippet_prints_what_is_printed_below_it(beginning):
     shown = snippet(beginning)
 
     with running("-q") as mock:
-        program = shown.at(mock.port) if beginning.startswith("from") else shown.text
+        program = shown.at(mock.port) if PORT in shown.text else shown.text
         command = [sys.executable, "-c", program]
         ran = subprocess.run(command, env=environment(), check=False, capture_output=True, text=True, timeout=60)
 

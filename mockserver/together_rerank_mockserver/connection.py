@@ -12,19 +12,17 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from werkzeug.exceptions import BadRequest
 from werkzeug.serving import WSGIRequestHandler
 
 from together_rerank_mockserver.delivery import RAW_SOCKET
 from together_rerank_mockserver.errors import InvalidRequest
+from together_rerank_mockserver.incoming import ChunkedBody, SizedBody
 from together_rerank_mockserver.rendering import to_json
 
 # What a refused body may still send before the connection is closed under it.
 _MOST_DRAINED = 64 * 1024 * 1024
 _DRAIN_S = 1.0
-_LONGEST_LINE = 65536
 _LENGTH = re.compile("[0-9]{1,18}")
-_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
 
 class Connections(Protocol):
@@ -109,7 +107,7 @@ class Connection(WSGIRequestHandler):
         if not body.is_read:
             self._drain()
 
-    def _environ(self) -> tuple[dict[str, Any], _Sized | _Chunked]:
+    def _environ(self) -> tuple[dict[str, Any], SizedBody | ChunkedBody]:
         """Return what the application gets, and the body in it.
 
         Raises:
@@ -122,7 +120,7 @@ class Connection(WSGIRequestHandler):
         if len(lengths) > 1 or not _LENGTH.fullmatch(length := lengths.pop()):
             raise ValueError("Content-Length must be one number")
         environ = self.make_environ()  # fails for an absolute target that is no URL
-        body = _Chunked(self.rfile) if coding else _Sized(self.rfile, int(length))
+        body = ChunkedBody(self.rfile) if coding else SizedBody(self.rfile, int(length))
         environ |= {"wsgi.input": body, "wsgi.input_terminated": True, RAW_SOCKET: self}
         if self.requestline.split()[1].startswith("//"):  # of which http.server and werkzeug make one slash
             environ["PATH_INFO"] = f"/{environ['PATH_INFO']}"
@@ -182,71 +180,5 @@ class Connection(WSGIRequestHandler):
     def log(self, *_: Any) -> None:
         """Say nothing; the application has a log."""
 
-    log_request = log
-
-
-def _read(source: Any, size: int) -> bytes:
-    try:
-        data: bytes = source.read(size)
-    except ConnectionError as gone:
-        raise BadRequest("The client went away before its body was there") from gone
-    return data
-
-
-class _Sized:
-    """A body of a known length."""
-
-    def __init__(self, source: Any, left: int) -> None:
-        self._source = source
-        self._left = left
-
-    def read(self, size: int = -1) -> bytes:
-        data = _read(self._source, self._left if size < 0 else min(size, self._left))
-        self._left -= len(data)
-        return data
-
-    @property
-    def is_read(self) -> bool:
-        return self._left == 0
-
-
-class _Chunked:
-    """A body in chunks (RFC 9112, 7.1): extensions and trailers are read and not heeded."""
-
-    def __init__(self, source: Any) -> None:
-        self._source = source
-        self._left = 0
-        self._has_begun = False
-        self.is_read = False
-
-    def read(self, size: int) -> bytes:
-        pieces = []
-        while size > 0 and not self.is_read:
-            if not self._left:
-                self._next_chunk()
-            piece = _read(self._source, min(size, self._left))
-            if len(piece) < min(size, self._left):
-                raise BadRequest("The body ended in the midst of a chunk")
-            self._left -= len(piece)
-            size -= len(piece)
-            pieces.append(piece)
-        return b"".join(pieces)
-
-    def _next_chunk(self) -> None:
-        if self._has_begun and self._line():
-            raise BadRequest("A chunk of the body is longer than it says")
-        self._has_begun = True
-        digits = self._line().partition(b";")[0].strip()
-        if not _CHUNK_SIZE.fullmatch(digits):
-            raise BadRequest("A chunk of the body has no size that can be read")
-        self._left = int(digits, 16)
-        if not self._left:
-            while self._line():
-                pass
-            self.is_read = True
-
-    def _line(self) -> bytes:
-        line: bytes = self._source.readline(_LONGEST_LINE)
-        if not line.endswith(b"\n"):
-            raise BadRequest("The body ended before its last chunk")
-        return line.rstrip(b"\r\n")
+    def log_request(self, *_: Any) -> None:
+        """Say nothing; it would also fail for a path that cannot be read."""
