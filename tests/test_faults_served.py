@@ -222,6 +222,8 @@ def test_more_calls_than_can_wait_are_told_so_and_leave_room_for_others(server):
         while Client(mock).admin("GET", "requests?status=503")["total"] < refused:
             assert time.monotonic() < deadline
             time.sleep(0.05)
+        for told in Client(mock).admin("GET", "requests?status=503")["requests"]:
+            assert told["reply"] == "refused; fault=delay; by=header; not-applied"
 
 
 @pytest.mark.parametrize("preference", ["delay=60000", "fault=drip, pause=60000", "code=503, delay=60000"])

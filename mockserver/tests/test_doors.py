@@ -98,7 +98,8 @@ def test_the_model_s_door_needs_no_more_than_json(sent):
 
 
 def test_the_model_s_door_sees_through_json_escapes():
-    assert ask(endpoint(), rb'{"model": "\u006dock\/429"}').status == 429
+    assert ask(endpoint(), rb'{"model": "\u006dock/429"}').status == 429
+    assert ask(endpoint(), rb'{"model": "mock\/429"}').status == 429
 
 
 def test_a_model_that_is_no_fault_is_refused_with_its_place():

@@ -9,7 +9,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from together_rerank_mockserver import body, promise, rendering
-from together_rerank_mockserver.errors import ApiError, InvalidApiKey, MissingApiKey, ModelNotFound, NotHere
+from together_rerank_mockserver.errors import (
+    ApiError,
+    InvalidApiKey,
+    MissingApiKey,
+    ModelNotFound,
+    NotHere,
+    TooManyWaiting,
+)
 from together_rerank_mockserver.faults import BodyFault, Case, Catalogue
 from together_rerank_mockserver.plan import MODEL_PREFIX, Met, Plan
 from together_rerank_mockserver.quota import Quota
@@ -166,8 +173,13 @@ class Endpoint:
 
     def _wait(self, visit: _Visit) -> None:
         order = visit.met.order if visit.met.applied else None
-        if seconds := self._settings.latency_ms / 1000 + self._plan.delay_s(visit.namespace, order):
-            self._pause(seconds)
+        seconds = self._settings.latency_ms / 1000 + self._plan.delay_s(visit.namespace, order)
+        try:
+            if seconds:
+                self._pause(seconds)
+        except TooManyWaiting:
+            visit.met = replace(visit.met, applied=False)
+            raise
 
     def _over_quota(self, visit: _Visit) -> Reply | None:
         allowance = self.state.spend(visit.namespace)

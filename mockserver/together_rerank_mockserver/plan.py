@@ -17,6 +17,7 @@ from together_rerank_mockserver.reply import Reply
 from together_rerank_mockserver.state import State
 
 MODEL_PREFIX = "mock/"
+_WRITTEN = (MODEL_PREFIX.encode(), b"\\/", b"\\u00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,8 @@ class Plan:
         return Met(order, "header", preferences=preferences) if order else None
 
     def _by_model(self, raw: bytes) -> Met | None:
-        if MODEL_PREFIX.encode() not in raw and b"\\" not in raw:
+        # Looked for before it is parsed, also as JSON may write it with escapes.
+        if not any(written in raw for written in _WRITTEN):
             return None
         try:
             data = orjson.loads(raw)
