@@ -17,6 +17,7 @@ def journal_entry(headers=(), key=None, named=False, **changes):
         "status": 200,
         "body": b"{}",
         "reply": "scored",
+        "request_id": "abc",
         "ms": 1.26,
     }
     authorization = [("Authorization", f"Bearer {key}")] if key else []
@@ -34,6 +35,7 @@ def test_what_is_told_of_a_request():
         "path": "/v1/rerank",
         "status": 200,
         "reply": "scored",
+        "request_id": "abc",
         "ms": 1.3,
         "retry_count": 2,
         "headers": {"content-type": "application/json", "x-stainless-retry-count": "2"},

@@ -20,6 +20,7 @@ def told(order):
     [
         ("429", ("429", {}, 1)),
         ("unsorted", ("unsorted", {}, 1)),
+        ("200", ("ok", {}, 1)),
         (" 429 , retry_after = 2 ", ("429", {"retry_after": 2}, 1)),
         ("429,retry_after=none", ("429", {"retry_after": None}, 1)),
         ("503,retry_after_ms=150,delay=20,jitter=5", ("503", {"retry_after_ms": 150, "delay": 20, "jitter": 5}, 1)),
@@ -50,6 +51,7 @@ def test_text(text, meant):
         ("delay=", "`delay` must be"),
         ("delay=1,delay=2", "`delay` is given twice"),
         ("429,503", "`503` is not known of `429`"),
+        ("429;retry_after=2", "its parts are parted by commas"),
         ("429,", "`` is not known of `429`"),
     ],
 )
@@ -85,6 +87,8 @@ def test_json(data, meant):
         (None, "it must be an object such as"),
         ({}, "it names no fault"),
         ({"times": 2}, "it names no fault"),
+        ({"falt": "429"}, "`falt` is not known of an order; did you mean `fault`?"),
+        ({"fault": "reset,delay=1"}, "`reset,delay=1` is more than a name"),
         ({"fault": ["429"]}, "`fault` must be the name of a fault"),
         ({"fault": True}, "`fault` must be the name of a fault"),
         ({"fault": "429", "times": 0}, "`times` must be an integer from 1"),

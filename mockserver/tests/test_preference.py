@@ -55,9 +55,14 @@ def test_others_are_ignored(header):
 @pytest.mark.parametrize(
     ("header", "because"),
     [
-        ("code=418", "`code` must be 200 or one of 400, 401"),
-        ("code=", "`code` must be 200 or one of"),
-        ("code=unsorted", "`code` must be 200 or one of"),
+        ("code=418", "`code` must be one of 200, 400, 401"),
+        ("code=", "`code` must be one of"),
+        ("code=unsorted", "`code` must be one of"),
+        ("code=429; retry_after=9", "preferences are parted by commas"),
+        ("delay=3;fault=429", "preferences are parted by commas"),
+        ("unsorted", "`unsorted` is the name of a fault; ask for it with fault=unsorted"),
+        ("429", "`429` is the name of a fault"),
+        ("code=429, times=2", "`times` is for the queue"),
         ("fault=unsrted", "did you mean `unsorted`?"),
         ("fualt=unsorted", "`fualt` is not a preference; did you mean `fault`? known: code, fault, delay"),
         ("delay=fast", "`delay` must be a whole number of milliseconds"),
@@ -73,6 +78,7 @@ def test_bad_values_are_refused_with_what_would_be_accepted(header, because):
 
     assert because in str(refused.value)
     assert reply.status == 400
+    assert reply.headers["x-mock-reply"] == "misuse"
     assert answer["error"]["message"].startswith("Prefer: ")
     assert because in answer["error"]["message"]
 

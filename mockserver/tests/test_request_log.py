@@ -30,7 +30,7 @@ def test_a_line_tells_method_path_status_time_and_reason(pipe):
     reader, writer = pipe
     log = RequestLog(writer)
 
-    log.record("POST", "/v1/rerank", 200, 1.26, None)
+    log.record("POST", "/v1/rerank", 200, 1.26, "")
     log.record("POST", "/v1/rerank", 404, 0.5, "no such model")
 
     assert text(reader) == "POST /v1/rerank 200 1.3 ms\nPOST /v1/rerank 404 0.5 ms no such model\n"
@@ -70,9 +70,9 @@ def test_a_pipe_that_nobody_reads_costs_lines_and_not_time(pipe):
     log = RequestLog(writer)
 
     for number in range(10_000):
-        log.record("POST", f"/{number}", 200, 1.0, None)
+        log.record("POST", f"/{number}", 200, 1.0, "")
     written = text(reader).splitlines()
-    log.record("POST", "/again", 200, 1.0, None)
+    log.record("POST", "/again", 200, 1.0, "")
 
     assert 100 < len(written) < 10_000
     assert text(reader).splitlines() == [
@@ -86,7 +86,7 @@ def test_a_closed_pipe_is_survived():
     log = RequestLog(writer)
     os.close(reader)
 
-    log.record("POST", "/", 200, 1.0, None)
+    log.record("POST", "/", 200, 1.0, "")
     os.close(writer)
 
     assert log._dropped == 1

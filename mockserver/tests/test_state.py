@@ -24,7 +24,7 @@ def memory(journal_max=1000):
 
 
 def entry(number=0, size=0):
-    return Entry(0.0, "POST", f"/{number}", 200, {}, b"x" * size, size, "scored", 1.0)
+    return Entry(0.0, "POST", f"/{number}", 200, {}, b"x" * size, size, "scored", "id", 1.0)
 
 
 def paths(kept, namespace="default"):

@@ -80,7 +80,8 @@ def test_what_needs_the_raw_socket_says_which_server_has_it(name):
 
     assert refused.status == 501
     assert "serve --server threaded" in json.loads(refused.body)["error"]["message"]
-    assert refused.headers["x-mock-reply"] == f"refused; fault={name}; by=header; not-applied"
+    assert refused.headers["x-mock-reply"] == f"misuse; fault={name}; by=header; not-applied"
+    assert refused.headers["x-should-retry"] == "false"  # lest an SDK asks again until it succeeds
     assert "Preference-Applied" not in refused.headers
     assert done.delivery == name
 

@@ -112,6 +112,12 @@ def _is_admin(path: str) -> bool:
     return path == admin.PREFIX or path.startswith(f"{admin.PREFIX}/")
 
 
+def _why(reply: Reply) -> str:
+    """Return why the answer is not as usual, for the log."""
+    origin = reply.headers.get("x-mock-reply", "refused")
+    return ": ".join(each for each in (origin if origin not in ("scored", "refused") else "", reply.reason) if each)
+
+
 def _headers(environ: dict[str, Any]) -> list[tuple[str, str]]:
     # What iterating request.headers gives, in a third of its time.
     return [(name, value) for key, value in environ.items() if (name := _header_name(key))]
@@ -142,10 +148,11 @@ def _keep_journal(app: Flask, endpoint: Endpoint, log: RequestLog | None) -> Non
                 status=status,
                 body=reply.received,
                 reply=reply.headers["x-mock-reply"],
+                request_id=reply.headers["x-request-id"],
                 ms=ms,
             )
             endpoint.state.record(namespace, recorded)
         if log and (request.path != HEALTH or status != 200):  # which a script may ask for all the time
-            reason = redaction.text(reply.reason) if reply and reply.reason else None
-            log.record(redaction.text(request.method), redaction.text(request.path), status, ms, reason)
+            why = redaction.text(_why(reply)) if reply else ""
+            log.record(redaction.text(request.method), redaction.text(request.path), status, ms, why)
         return sent

@@ -10,9 +10,9 @@ from together_rerank_mockserver.faults import Catalogue
 from together_rerank_mockserver.orders import BadOrder, Order, from_text
 
 
-def chance(seed: int, number: int) -> float:
-    """Return the draw with *number*: at least 0, below 1, the same everywhere for the same *seed*."""
-    digest = hashlib.blake2b(f"{seed}:{number}".encode(), digest_size=6).digest()
+def chance(seed: int, namespace: str, number: int) -> float:
+    """Return the draw with *number* in *namespace*: at least 0, below 1, the same everywhere for the same *seed*."""
+    digest = hashlib.blake2b(f"{seed}:{namespace}:{number}".encode(), digest_size=6).digest()
     return int.from_bytes(digest, "big") / 2**48
 
 

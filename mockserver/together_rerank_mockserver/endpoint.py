@@ -18,7 +18,7 @@ from together_rerank_mockserver.errors import (
     TooManyWaiting,
 )
 from together_rerank_mockserver.faults import BodyFault, Case, Catalogue
-from together_rerank_mockserver.plan import MODEL_PREFIX, Met, Plan
+from together_rerank_mockserver.plan import Met, Plan, is_of_the_mock
 from together_rerank_mockserver.quota import Quota
 from together_rerank_mockserver.ranking import Ranked, rank
 from together_rerank_mockserver.reply import Reply
@@ -115,6 +115,7 @@ class Endpoint:
             self._take_next(call, visit)
             reply = self._forced(visit) or self._admitted(call, visit)
         except ApiError as error:
+            visit.origin = error.origin
             reply = _refusal(error)
         return self._sent(reply, visit)
 
@@ -213,7 +214,7 @@ class Endpoint:
         return Reply(200, rendering.to_json(answer), {"Content-Type": "application/json"})
 
     def _check_model(self, model: str) -> None:
-        if not model or (self._models and model not in self._models and not model.startswith(MODEL_PREFIX)):
+        if not model or (self._models and model not in self._models and not is_of_the_mock(model)):
             raise ModelNotFound(model)
 
     def _bent(self, answer: Any, visit: _Visit, case: Case) -> Any:

@@ -18,9 +18,11 @@ class ApiError(Exception):
         code: value of `error.code`, if it has one.
         param: JSON Pointer to the offending part of the request, if there is one.
         headers: what goes with the answer beside the usual headers.
+        origin: what `x-mock-reply` says of it.
     """
 
     status: int
+    origin = "refused"
     type = "invalid_request_error"
     code: str | None = None
 
@@ -40,6 +42,12 @@ class InvalidRequest(ApiError):
     """The request is not what the document asks for."""
 
     status = 400
+
+
+class Misuse(InvalidRequest):
+    """What is asked of the mock itself, by a header or a model, cannot be understood."""
+
+    origin = "misuse"
 
 
 class MissingApiKey(ApiError):
@@ -132,10 +140,14 @@ class TooManyWaiting(ApiError):
 
 
 class NotHere(ApiError):
-    """What is asked for needs another server than the one that runs."""
+    """What is asked for needs another server than the one that runs; asking again is of no use."""
 
     status = 501
     type = "server_error"
+    origin = "misuse"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers={"x-should-retry": "false"})
 
 
 class InternalError(ApiError):

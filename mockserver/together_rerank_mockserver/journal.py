@@ -28,6 +28,7 @@ class Entry:
         body: its first MAX_BODY bytes.
         body_bytes: how many there were, of those that were read.
         reply: where the answer came from, as `x-mock-reply` says.
+        request_id: the `x-request-id` of the answer.
         ms: until the answer was ready.
     """
 
@@ -39,6 +40,7 @@ class Entry:
     body: bytes
     body_bytes: int
     reply: str
+    request_id: str
     ms: float
 
     @property
@@ -56,6 +58,7 @@ class Entry:
             "path": self.path,
             "status": self.status,
             "reply": self.reply,
+            "request_id": self.request_id,
             "ms": round(self.ms, 1),
             "retry_count": int(retry_count) if retry_count.isascii() and retry_count.isdigit() else None,
             "headers": self.headers,
@@ -69,21 +72,16 @@ class Entry:
         return shown
 
 
-def entry(
-    redaction: Redaction, *, time: float, method: str, path: str, status: int | None, body: bytes, reply: str, ms: float
-) -> Entry:
-    """Return the entry of a request, in which *redaction* leaves nothing that is secret."""
+def entry(redaction: Redaction, *, method: str, path: str, body: bytes, **facts: Any) -> Entry:
+    """Return the entry of a request, in which *redaction* leaves nothing that is secret; *facts* are as in Entry."""
     headers = {name[:_MAX_TEXT]: value[:_MAX_TEXT] for name, value in redaction.headers.items()}
     if len(headers) > _MAX_HEADERS:
         headers = dict(list(headers.items())[:_MAX_HEADERS])
     return Entry(
-        time=time,
         method=redaction.text(method)[:_MAX_TEXT],
         path=redaction.text(path)[:_MAX_TEXT],
-        status=status,
         headers=headers,
         body=redaction.content(body, MAX_BODY),
         body_bytes=len(body),
-        reply=reply,
-        ms=ms,
+        **facts,
     )

@@ -60,6 +60,8 @@ def from_text(text: str, catalogue: Catalogue) -> Order:
         raise BadOrder(
             f"it is {len(text)} characters long, and a fault with all its parameters has fewer than {_LONGEST}"
         )
+    if ";" in text:
+        raise BadOrder("its parts are parted by commas, as in 429,retry_after=2")
     items = [item.strip() for item in text.split(",")]
     name = items.pop(0) if "=" not in items[0] else None
     pairs = [(key.strip(), value.strip()) for key, _, value in (item.partition("=") for item in items)]
@@ -112,21 +114,27 @@ def _chain(data: Any) -> Iterator[dict[str, Any]]:
 
 def _order(name: str | None, values: Mapping[str, Any], catalogue: Catalogue, extra: tuple[str, ...] = ()) -> Order:
     if name is None and "delay" not in values:
+        _refuse_unknown(values, (*extra, *_MOST), "an order")
         raise BadOrder("it names no fault; name one, or give `delay` in ms")
+    if name is not None and "," in name:
+        raise BadOrder(f"`{name[:100]}` is more than a name; give what follows the comma as fields of their own")
     try:
         fault = catalogue["delay" if name is None else name]
     except UnknownFault as unknown:
         raise BadOrder(str(unknown)) from unknown
-    known = (*fault.parameters, *EVERYWHERE)
-    for key in values:
-        if key not in known:
-            near = get_close_matches(key[:100], (*extra, *known), n=1)
-            hint = f"; did you mean `{near[0]}`?" if near else ""
-            raise BadOrder(f"`{key[:100]}` is not known of `{fault.name}`{hint}; known: {', '.join((*extra, *known))}")
+    _refuse_unknown(values, (*extra, *fault.parameters, *EVERYWHERE), f"`{fault.name}`")
     parameters = {key: _checked(key, value) for key, value in values.items()}
     if fault.name == "delay" and "delay" not in parameters:
         parameters["delay"] = DEFAULT_DELAY_MS
     return Order(fault, tuple(parameters.items()))
+
+
+def _refuse_unknown(values: Mapping[str, Any], known: tuple[str, ...], of: str) -> None:
+    for key in values:
+        if key not in known:
+            near = get_close_matches(key[:100], known, n=1)
+            hint = f"; did you mean `{near[0]}`?" if near else ""
+            raise BadOrder(f"`{key[:100]}` is not known of {of}{hint}; known: {', '.join(known)}")
 
 
 def _value(key: str, text: str) -> Any:

@@ -10,14 +10,14 @@ import orjson
 
 from together_rerank_mockserver import orders, preference
 from together_rerank_mockserver.chaos import Chaos, chance
-from together_rerank_mockserver.errors import InvalidRequest
+from together_rerank_mockserver.errors import Misuse
 from together_rerank_mockserver.faults import OK, BodyFault, Case, Catalogue, Fault, StatusFault, WireFault, status
 from together_rerank_mockserver.orders import BadOrder, Order
 from together_rerank_mockserver.reply import Reply
 from together_rerank_mockserver.state import State
 
 MODEL_PREFIX = "mock/"
-_WRITTEN = (MODEL_PREFIX.encode(), b"\\/", b"\\u00")
+_WRITTEN = (MODEL_PREFIX.encode(), MODEL_PREFIX.title().encode(), MODEL_PREFIX.upper().encode(), b"\\/", b"\\u00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,11 @@ class Met:
         return ("chaos" if self.door == "chaos" else "forced") + by
 
 
+def is_of_the_mock(model: str) -> bool:
+    """Return whether *model* asks for a fault; a slip of the shift key is none."""
+    return model[: len(MODEL_PREFIX)] in (MODEL_PREFIX, MODEL_PREFIX.title(), MODEL_PREFIX.upper())
+
+
 class Plan:
     """The four doors, in their order: the Prefer header, the model's name, the queue, the server's own settings.
 
@@ -91,7 +96,7 @@ class Plan:
         """Return what a call of *namespace* meets, and take it from the queue unless it waits for a 200.
 
         Raises:
-            InvalidRequest: the header or the model asks for what there is not.
+            Misuse: the header or the model asks for what there is not.
         """
         met = (
             self._by_header(prefer)
@@ -108,7 +113,7 @@ class Plan:
             return 0
         milliseconds: float = order.get("delay")
         if jitter := order.get("jitter"):
-            milliseconds += jitter * chance(self._seed, self._state.next_draw(namespace))
+            milliseconds += jitter * self._chance(namespace)
         return milliseconds / 1000
 
     def bend(self, namespace: str, met: Met, answer: Any, case: Case) -> tuple[Met, Any]:
@@ -127,13 +132,16 @@ class Plan:
             met = Met(head[1], "queue", head[0], applied=False) if head and is_body else Met()
         return met, answer
 
+    def _chance(self, namespace: str) -> float:
+        return chance(self._seed, namespace, self._state.next_draw(namespace))
+
     def _by_header(self, prefer: str | None) -> Met | None:
         if not prefer:
             return None
         try:
             order, preferences = preference.parse(prefer, self._catalogue)
         except BadOrder as bad:
-            raise InvalidRequest(f"Prefer: {bad}") from bad
+            raise Misuse(f"Prefer: {bad}") from bad
         return Met(order, "header", preferences=preferences) if order else None
 
     def _by_model(self, raw: bytes) -> Met | None:
@@ -145,12 +153,12 @@ class Plan:
         except orjson.JSONDecodeError:
             return None
         model = data.get("model") if isinstance(data, dict) else None
-        if not isinstance(model, str) or not model.startswith(MODEL_PREFIX):
+        if not isinstance(model, str) or not is_of_the_mock(model):
             return None
         try:
-            return Met(orders.from_text(model.removeprefix(MODEL_PREFIX), self._catalogue), "model")
+            return Met(orders.from_text(model[len(MODEL_PREFIX) :], self._catalogue), "model")
         except BadOrder as bad:
-            raise InvalidRequest(f"`/model` {bad}", param="/model") from bad
+            raise Misuse(f"`/model` {bad}", param="/model") from bad
 
     def _by_queue(self, namespace: str) -> Met | None:
         while head := self._state.head(namespace):
@@ -166,5 +174,5 @@ class Plan:
             return Met(self._fault, "server")
         if not self._chaos:
             return None
-        draw = chance(self._seed, self._state.next_draw(namespace))
+        draw = self._chance(namespace)
         return Met(self._chaos.order_for(draw), "chaos", draw=draw)

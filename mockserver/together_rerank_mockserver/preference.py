@@ -6,10 +6,11 @@ from difflib import get_close_matches
 
 from werkzeug.http import parse_list_header, unquote_header_value
 
-from together_rerank_mockserver.faults import EVERYWHERE, OK, Catalogue
+from together_rerank_mockserver.faults import EVERYWHERE, Catalogue
 from together_rerank_mockserver.orders import BadOrder, Order, from_pairs
 
 _SELECTING = ("code", "fault")
+_OF_THE_QUEUE = ("times", "then")
 _KNOWN = (*_SELECTING, *EVERYWHERE, "retry_after", "retry_after_ms", "pause")
 
 
@@ -23,13 +24,14 @@ def parse(header: str, catalogue: Catalogue) -> tuple[Order | None, str]:
     """
     asked: dict[str, str] = {}
     for item in parse_list_header(header):
-        name, _, value = item.partition(";")[0].partition("=")
+        preference, _, others = item.partition(";")
+        name, _, value = preference.partition("=")
         asked.setdefault(name.strip().lower(), unquote_header_value(value.strip()))
+        if any(each.partition("=")[0].strip().lower() in _KNOWN for each in others.split(";")):
+            raise BadOrder("preferences are parted by commas, as in code=429, retry_after=2")
     preferences = {name: value for name, value in asked.items() if name in _KNOWN}
     for name in asked.keys() - preferences.keys():
-        near = get_close_matches(name[:100], [known for known in _KNOWN if known[0] == name[:1]], n=1, cutoff=0.75)
-        if near:
-            raise BadOrder(f"`{name[:100]}` is not a preference; did you mean `{near[0]}`? known: {', '.join(_KNOWN)}")
+        _refuse_slip(name, catalogue)
     if not preferences:
         return None, ""
     applied = ", ".join(f"{name}={value}" for name, value in preferences.items())
@@ -39,13 +41,22 @@ def parse(header: str, catalogue: Catalogue) -> tuple[Order | None, str]:
     return from_pairs(_name(preferences, catalogue), parameters, catalogue), applied
 
 
+def _refuse_slip(name: str, catalogue: Catalogue) -> None:
+    """Refuse a preference that can only be meant for the mock, lest it is ignored as others are."""
+    if name in [fault.name for fault in catalogue]:
+        raise BadOrder(f"`{name}` is the name of a fault; ask for it with fault={name}")
+    if name in _OF_THE_QUEUE:
+        raise BadOrder(f"`{name}` is for the queue; a preference is about one answer")
+    near = get_close_matches(name[:100], [known for known in _KNOWN if known[0] == name[:1]], n=1, cutoff=0.75)
+    if near:
+        raise BadOrder(f"`{name[:100]}` is not a preference; did you mean `{near[0]}`? known: {', '.join(_KNOWN)}")
+
+
 def _name(preferences: dict[str, str], catalogue: Catalogue) -> str | None:
     code = preferences.get("code")
     if code is None:
         return preferences.get("fault")
-    if code == "200":
-        return OK.name
-    codes = [fault.name for fault in catalogue if fault.family == "status"]
+    codes = ["200", *(fault.name for fault in catalogue if fault.family == "status")]
     if code not in codes:
-        raise BadOrder(f"`code` must be 200 or one of {', '.join(codes)}, not {code[:100]}")
+        raise BadOrder(f"`code` must be one of {', '.join(codes)}, not {code[:100]}")
     return code

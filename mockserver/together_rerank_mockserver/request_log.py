@@ -31,8 +31,8 @@ class RequestLog:
         if self._poll:
             self._poll.register(descriptor, select.POLLOUT)
 
-    def record(self, method: str, path: str, status: int | None, ms: float, reason: str | None) -> None:
-        """Write what happened to one request; None is no answer at all, *reason* says why it was refused."""
+    def record(self, method: str, path: str, status: int | None, ms: float, reason: str) -> None:
+        """Write what happened to one request; None is no answer at all, *reason* says why it is not a usual one."""
         entry: dict[str, Any] = {"method": _short(method), "path": _short(path), "status": status, "ms": round(ms, 1)}
         if reason:
             entry["reason"] = _short(reason)

@@ -66,6 +66,8 @@ class Catalogue:
         Raises:
             UnknownFault: there is none.
         """
+        if name == "200":
+            return OK
         if name in self._faults:
             return self._faults[name]
         near = get_close_matches(name[:100], self._faults, n=1)

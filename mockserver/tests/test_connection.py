@@ -1,0 +1,167 @@
+"""HTTP as the threaded server speaks it: what is kept, what is refused, and how it is told."""
+
+import json
+import socket
+
+import pytest
+
+from bare_http import BODY, HEAD, Answer, ask, connect, request, until
+from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.threaded_server import ThreadedServer
+from together_rerank_spec import Validator, load
+
+ERROR = Validator(load().response_schema(400))
+
+
+@pytest.fixture(scope="module")
+def mock():
+    with ThreadedServer(Settings(max_body=100_000)) as server:
+        yield server
+
+
+def test_a_connection_is_kept_for_request_after_request(mock):
+    with connect(mock) as client:
+        answers = []
+        for _ in range(3):
+            client.sendall(request())
+            answers.append(Answer(client))
+
+    assert [(answer.status, answer.closes) for answer in answers] == [(200, False)] * 3
+    assert len({json.loads(answer.body)["id"] for answer in answers}) == 3
+
+
+def test_requests_sent_ahead_are_answered_in_their_order(mock):
+    other = BODY.replace(b"panda", b"sun")
+    with connect(mock) as client:
+        client.sendall(request() + request(other) + request())
+        received = until(client, lambda received: received.count(b'"usage"') == 3)
+        texts = [received.find(b"panda"), received.find(b"sun"), received.rfind(b"panda")]
+
+    assert texts == sorted(texts)
+    assert received.count(b"HTTP/1.1 200") == 3
+
+
+def test_http_1_0_is_answered_and_closed(mock):
+    answer = ask(mock, request(head=HEAD.replace(b"HTTP/1.1", b"HTTP/1.0")))
+
+    assert (answer.status, answer.closes) == (200, True)
+
+
+@pytest.mark.parametrize("connection", ["close", "Close"])
+def test_a_client_that_wants_to_close_is_heeded(mock, connection):
+    assert ask(mock, request(Connection=connection)).closes
+
+
+def chunks(*pieces):
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+
+def test_a_body_in_chunks_is_read(mock):
+    answer = ask(mock, HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks(BODY[:10], BODY[10:]))
+
+    assert answer.status == 200
+    assert len(json.loads(answer.body)["results"]) == 2
+
+
+def test_extensions_and_trailers_are_read_over_and_the_connection_is_kept(mock):
+    body = b"%x;name=value\r\n%s\r\n0;last\r\nTrailer: x\r\n\r\n" % (len(BODY), BODY)
+    with connect(mock) as client:
+        client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + body + request())
+        received = until(client, lambda received: received.count(b'"usage"') == 2)
+
+    assert received.count(b"HTTP/1.1 200") == 2
+
+
+def test_chunks_over_the_limit_are_refused_and_read_no_further(mock):
+    with connect(mock) as client:
+        client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"186A1\r\n" + b"x" * 100_001)
+        answer = Answer(client)
+
+    assert (answer.status, answer.closes) == (413, True)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"0x2\r\n{}\r\n0\r\n\r\n",
+        b"1_0\r\n",
+        b"3\r\nabc\r\n",
+        b"3;" + b"x" * 70_000,
+        b"zz\r\nabc\r\n0\r\n\r\n",
+        b"-5\r\nabc\r\n",
+        b"3\r\nabcXX0\r\n\r\n",
+        b"",
+    ],
+)
+def test_broken_chunks_are_refused(mock, broken):
+    with connect(mock) as client:
+        client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + broken)
+        client.shutdown(socket.SHUT_WR)
+        answer = Answer(client)
+
+    assert answer.status == 400
+    assert ERROR.violations(json.loads(answer.body)) == []
+
+
+@pytest.mark.parametrize("length", ["abc", "-1", "1_0", "+5", "\u00b2", "9" * 5000, "5\r\nContent-Length: 6"])
+def test_a_length_that_is_no_number_is_refused(mock, length):
+    answer = ask(mock, HEAD + f"Content-Length: {length}\r\n\r\n".encode("latin-1") + BODY)
+
+    assert (answer.status, answer.closes) == (400, True)
+    assert ERROR.violations(json.loads(answer.body)) == []
+
+
+@pytest.mark.parametrize("coding", ["gzip", "xchunked", "gzip, chunked"])
+def test_another_transfer_coding_is_refused(mock, coding):
+    answer = ask(mock, HEAD + f"Transfer-Encoding: {coding}\r\n\r\n".encode())
+
+    assert (answer.status, answer.closes) == (400, True)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET http://[ HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n",
+    ],
+)
+def test_what_is_no_http_gets_error_data(mock, sent):
+    answer = ask(mock, sent)
+
+    assert 400 <= answer.status < 600
+    assert ERROR.violations(json.loads(answer.body)) == []
+
+
+def test_a_body_over_the_limit_is_refused_and_the_answer_arrives(mock):
+    for _ in range(5):
+        with connect(mock) as client:
+            client.sendall(request(b"x" * 20_000_000))  # more than fits between the two, so it is read, or reset
+            answer = Answer(client)
+            assert (answer.status, answer.closes) == (413, True)
+
+
+def test_an_unread_body_is_not_taken_for_the_next_request(mock):
+    hidden = request()
+    with connect(mock) as client:
+        client.sendall(request(hidden, head=b"POST /v2/other HTTP/1.1\r\nHost: x\r\n"))
+        assert Answer(client).status == 404
+        assert client.recv(1) == b""
+
+
+def test_a_client_that_waits_to_be_told_to_go_on_is_told(mock):
+    with connect(mock) as client:
+        client.sendall(HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY))
+        assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(BODY)
+        assert Answer(client).status == 200
+
+
+def test_head_has_no_body_and_keeps_the_connection(mock):
+    with connect(mock) as client:
+        client.sendall(b"HEAD /health HTTP/1.1\r\nHost: x\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        received = until(client, lambda received: b'"ok"' in received)
+
+    assert received.count(b"HTTP/1.1 200") == 2
+    assert received.count(b'"ok"') == 1
