@@ -115,6 +115,15 @@ def test_faults_are_queued_told_and_cleared(client):
     assert rerank(client).status_code == 200
 
 
+@pytest.mark.parametrize("fault", ["hang", "reset", "empty"])
+def test_a_fault_that_needs_another_server_is_not_queued_nor_what_comes_before_it(client, fault):
+    refused = client.post("/__admin/faults", json={"fault": "429", "then": {"fault": fault}})
+
+    assert refused.status_code == 501
+    assert "serve --server threaded" in refused.json["error"]["message"]
+    assert client.get("/__admin/faults").json["queue"] == []
+
+
 def test_a_namespace_is_told_and_changed_alone(client):
     client.post("/__admin/faults?namespace=test-a", json={"fault": "503", "times": 9})
     client.post("/__admin/faults?namespace=test-b", json={"fault": "503"})

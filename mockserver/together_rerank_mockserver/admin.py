@@ -11,7 +11,8 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from together_rerank_mockserver import body, orders
-from together_rerank_mockserver.endpoint import NAMESPACE_PREFIX, Endpoint
+from together_rerank_mockserver.delivery import RAW_SOCKET
+from together_rerank_mockserver.endpoint import NAMESPACE_PREFIX, Endpoint, check_server
 from together_rerank_mockserver.errors import InvalidRequest, MethodNotAllowed, RouteNotFound
 from together_rerank_mockserver.explanation import explain
 from together_rerank_mockserver.guard import Guard
@@ -102,7 +103,10 @@ class _Views:
     def queue_faults(self, namespace: str) -> Any:
         asked = body.parse(self._body())
         try:
-            self._state.enqueue(namespace, orders.from_json(asked, self._endpoint.catalogue))
+            sequence = orders.from_json(asked, self._endpoint.catalogue)
+            for order in sequence:
+                check_server(order.fault, raw_socket=RAW_SOCKET in request.environ)
+            self._state.enqueue(namespace, sequence)
         except orders.BadOrder as bad:
             raise InvalidRequest(str(bad)) from bad
         return self._queue(namespace)

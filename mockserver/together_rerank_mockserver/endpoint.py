@@ -17,7 +17,7 @@ from together_rerank_mockserver.errors import (
     NotHere,
     TooManyWaiting,
 )
-from together_rerank_mockserver.faults import BodyFault, Case, Catalogue
+from together_rerank_mockserver.faults import BodyFault, Case, Catalogue, Fault
 from together_rerank_mockserver.plan import Met, Plan, is_of_the_mock
 from together_rerank_mockserver.quota import Quota
 from together_rerank_mockserver.ranking import Ranked, rank
@@ -151,10 +151,11 @@ class Endpoint:
 
     def _take_next(self, call: Call, visit: _Visit) -> None:
         visit.met = self._plan.take_next(visit.namespace, call.headers.get("Prefer"), visit.raw)
-        fault = visit.met.fault
-        if fault and fault.server and not call.raw_socket:
+        try:
+            check_server(visit.met.fault, raw_socket=call.raw_socket)
+        except NotHere:
             visit.met = replace(visit.met, applied=False)
-            raise NotHere(f"`{fault.name}` needs the raw socket, which only `serve --server {fault.server}` has")
+            raise
 
     def _forced(self, visit: _Visit) -> Reply | None:
         reply = visit.met.reply()
@@ -243,6 +244,16 @@ class Endpoint:
 def top(ranking: list[Ranked], top_n: float | None) -> list[Ranked]:
     """Return the first *top_n* of *ranking*, all when it is None; 2.0 is an integer too, in JSON Schema."""
     return ranking if top_n is None else ranking[: max(0, int(top_n))]
+
+
+def check_server(fault: Fault | None, *, raw_socket: bool) -> None:
+    """Let *fault* pass if the server can produce it.
+
+    Raises:
+        NotHere: it needs the raw socket, and there is none.
+    """
+    if fault and fault.server and not raw_socket:
+        raise NotHere(f"`{fault.name}` needs the raw socket, which only `serve --server {fault.server}` has")
 
 
 def credential(headers: Headers) -> str:
