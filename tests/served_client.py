@@ -9,7 +9,7 @@ from mock_process import BODY, KEY
 
 
 class Client:
-    """One connection to a mock, kept between requests until the test is over; a test that has one uses the fixture below."""
+    """One connection to a mock, kept between requests; the fixture below closes it when the test is over."""
 
     opened = []  # noqa: RUF012
 
