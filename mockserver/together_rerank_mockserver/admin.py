@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +21,21 @@ from together_rerank_mockserver.state import DEFAULT
 
 PREFIX = "/__admin"
 DISTRIBUTION = "together-rerank-kit"
+# Each route, and the view of _Views that answers it.
+ROUTES = {
+    ("GET", "/health"): "health",
+    ("GET", "/version"): "version",
+    ("GET", "/spec"): "spec",
+    ("GET", "/requests"): "requests",
+    ("DELETE", "/requests"): "forget_requests",
+    ("GET", "/faults"): "faults",
+    ("POST", "/faults"): "queue_faults",
+    ("DELETE", "/faults"): "clear_faults",
+    ("POST", "/reset"): "reset",
+    ("GET", "/settings"): "settings",
+    ("POST", "/explain"): "explain",
+}
+_FILTERS = ("status", "path", "limit", "offset")
 _ANY = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -31,33 +45,19 @@ def control_plane(endpoint: Endpoint, settings: Settings) -> Blueprint:
     guard = Guard(settings)
     views = _Views(endpoint, settings)
     plane.before_request(lambda: guard.check(request.headers, request.remote_addr or ""))
-    filters = ("status", "path", "limit", "offset")
-    routes: list[tuple[str, str, Callable[[str], Any], tuple[str, ...]]] = [
-        ("GET", "/health", lambda _: well(), ()),
-        ("GET", "/version", views.version, ()),
-        ("GET", "/spec", views.spec, ()),
-        ("GET", "/requests", views.requests, filters),
-        ("DELETE", "/requests", views.forget_requests, ()),
-        ("GET", "/faults", views.faults, ()),
-        ("POST", "/faults", views.queue_faults, ()),
-        ("DELETE", "/faults", views.clear_faults, ()),
-        ("POST", "/reset", views.reset, ()),
-        ("GET", "/settings", views.settings, ()),
-        ("POST", "/explain", views.explain, ()),
-    ]
 
     def answer(**_: str) -> Response:
         # One view for all, not Flask's own 404 and 405, so that the guard stands before every answer.
         path = request.path.removeprefix(PREFIX)
-        methods = {method: (view, parameters) for method, rule, view, parameters in routes if rule == path}
+        methods = {method: name for (method, rule), name in ROUTES.items() if rule == path}
         if not methods:
-            there = ", ".join(dict.fromkeys(rule.removeprefix("/") for _, rule, _, _ in routes))
+            there = ", ".join(dict.fromkeys(rule.removeprefix("/") for _, rule in ROUTES))
             raise RouteNotFound(f"There is no {request.path[:200]}; below {PREFIX}/ there are: {there}")
         method = "GET" if request.method == "HEAD" else request.method
         if method not in methods:
             raise MethodNotAllowed(method, methods)
-        view, parameters = methods[method]
-        return Response(to_json(view(_namespace(endpoint, parameters))), content_type="application/json")
+        namespace = _namespace(endpoint, _FILTERS if methods[method] == "requests" else ())
+        return Response(to_json(getattr(views, methods[method])(namespace)), content_type="application/json")
 
     for rule in ("/", "/<path:_>"):
         plane.add_url_rule(rule, view_func=answer, methods=_ANY, provide_automatic_options=False, strict_slashes=False)
@@ -76,6 +76,9 @@ class _Views:
         self._endpoint = endpoint
         self._state = endpoint.state
         self._settings = settings
+
+    def health(self, _: str) -> Any:
+        return well()
 
     def version(self, _: str) -> Any:
         return {"version": version(DISTRIBUTION), "document": self._endpoint.document.name}

@@ -14,6 +14,7 @@ _SECRET_VALUE = re.compile(r"\b(?:bearer|basic)\s+\S|\b(?:sk|pk|tgp|ghp|hf|key)[
 # A shorter key cannot be told from a word.
 _SHORTEST = 8
 _REMOVED = "[key]"
+_PLAIN = re.compile(r"[ !#-\[\]-~]+")
 _BETWEEN = re.compile(r"[\s,;=]+")
 # JSON may write any character as an escape; those of ASCII are undone, save the two that JSON needs.
 _ESCAPE = re.compile(rb"\\(?:u00([2-7][0-9a-fA-F])|(.))", re.DOTALL)
@@ -55,8 +56,8 @@ class Redaction:
         if b"\\" in shown:
             shown = _ESCAPE.sub(_unescaped, shown)
         for secret in self._secrets:
-            for form in {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}:
-                shown = shown.replace(form.encode(errors="replace"), _REMOVED.encode())
+            for form in _forms(secret):
+                shown = shown.replace(form, _REMOVED.encode())
         return shown[:limit] if len(content) <= limit + longest else shown[: min(limit, len(shown) - longest)]
 
 
@@ -66,6 +67,14 @@ def _secrets(value: str) -> list[str]:
     credential = whole.partition(" ")[2].strip()
     found = {whole, credential, *_BETWEEN.split(whole)}
     return sorted((each for each in found if len(each) >= _SHORTEST), key=len, reverse=True)
+
+
+def _forms(secret: str) -> set[bytes]:
+    """Return how JSON may write *secret*, once needless escapes are undone."""
+    if _PLAIN.fullmatch(secret):
+        return {secret.encode()}
+    written = (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
+    return {form.encode(errors="replace") for form in written}
 
 
 @lru_cache(maxsize=256)
