@@ -15,11 +15,11 @@ from together_rerank_mockserver.endpoint import NAMESPACE_PREFIX, Endpoint, chec
 from together_rerank_mockserver.errors import InvalidRequest, MethodNotAllowed, RouteNotFound
 from together_rerank_mockserver.explanation import explain
 from together_rerank_mockserver.guard import Guard
+from together_rerank_mockserver.paths import ADMIN
 from together_rerank_mockserver.rendering import to_json
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state import DEFAULT
 
-PREFIX = "/__admin"
 DISTRIBUTION = "together-rerank-kit"
 # Each route, and the view of _Views that answers it.
 ROUTES = {
@@ -41,18 +41,18 @@ _ANY = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 def control_plane(endpoint: Endpoint, settings: Settings) -> Blueprint:
     """Return the routes that tell and change what *endpoint* remembers."""
-    plane = Blueprint("control plane", __name__, url_prefix=PREFIX)
+    plane = Blueprint("control plane", __name__, url_prefix=ADMIN)
     guard = Guard(settings)
     views = _Views(endpoint, settings)
     plane.before_request(lambda: guard.check(request.headers, request.remote_addr or ""))
 
     def answer(**_: str) -> Response:
         # One view for all, not Flask's own 404 and 405, so that the guard stands before every answer.
-        path = request.path.removeprefix(PREFIX)
+        path = request.path.removeprefix(ADMIN)
         methods = {method: name for (method, rule), name in ROUTES.items() if rule == path}
         if not methods:
             there = ", ".join(dict.fromkeys(rule.removeprefix("/") for _, rule in ROUTES))
-            raise RouteNotFound(f"There is no {request.path[:200]}; below {PREFIX}/ there are: {there}")
+            raise RouteNotFound(f"There is no {request.path[:200]}; below {ADMIN}/ there are: {there}")
         method = "GET" if request.method == "HEAD" else request.method
         if method not in methods:
             raise MethodNotAllowed(method, methods)

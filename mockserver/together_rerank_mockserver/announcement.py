@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from together_rerank_mockserver.app import HEALTH
+from together_rerank_mockserver.paths import HEALTH
 
 
 @dataclass(frozen=True, slots=True)
