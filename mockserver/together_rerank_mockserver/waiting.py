@@ -6,7 +6,6 @@ from threading import BoundedSemaphore, Event
 
 from together_rerank_mockserver.errors import TooManyWaiting
 
-
 # Whoever waits so short has soon made room for others.
 _SHORT_S = 5
 
