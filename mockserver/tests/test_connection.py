@@ -87,6 +87,7 @@ def test_chunks_over_the_limit_are_refused_and_read_no_further(mock):
         b"1_0\r\n",
         b"3\r\nabc\r\n",
         b"3;" + b"x" * 70_000,
+        b"%x\r\n%sXX\r\n0\r\n\r\n" % (len(BODY), BODY),
         b"zz\r\nabc\r\n0\r\n\r\n",
         b"-5\r\nabc\r\n",
         b"3\r\nabcXX0\r\n\r\n",

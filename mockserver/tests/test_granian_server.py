@@ -6,6 +6,8 @@ import socket
 import time
 from pathlib import Path
 
+import pytest
+
 from mock_process import running
 
 
@@ -29,6 +31,15 @@ def test_a_server_that_dies_is_said():
         assert mock.process.wait(10) == 1
         mock.read_to_the_end()
     assert mock.lines == ["together-rerank-mock: the server process died\n"]
+
+
+@pytest.mark.parametrize("attempt", range(10))
+def test_a_worker_that_ends_because_it_was_told_to_is_no_crash(attempt):
+    with running("-q") as mock:
+        time.sleep(0.02 * attempt)
+
+        assert mock.stop(signal.SIGTERM) == 0
+    assert mock.lines == []
 
 
 def test_a_killed_parent_leaves_nobody_behind():

@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from together_rerank_mockserver.journal import MAX_BODY, entry
 from together_rerank_mockserver.redaction import Redaction
@@ -128,6 +130,23 @@ def test_what_any_secret_header_holds_is_removed_from_the_rest(headers):
     told = journal_entry(headers=headers, method="0123456789", path="/0123456789", body=b"0123456789")
 
     assert "0123456789" not in repr(told)
+
+
+@given(key=st.text("ab0123456789", min_size=8, max_size=40), before=st.integers(0, 200), offset=st.integers(-60, 60))
+def test_however_often_a_key_comes_no_half_of_it_is_left_at_the_cut(key, before, offset):
+    early = key.encode() * before
+    body = early + b"x" * (MAX_BODY + 5 * before + offset - len(early)) + key.encode() + b"y" * 10_000
+
+    kept = journal_entry(key=key, body=body).body
+
+    assert len(kept) <= MAX_BODY
+    assert key[:6].encode() not in kept[-60:]
+
+
+def test_of_a_namespace_the_key_alone_may_be_shown():
+    headers = [("X-Api-Key", "0123456789")]
+
+    assert b"0123456789" not in journal_entry(headers, key="test-a", named=True, body=b"0123456789").body
 
 
 def test_a_key_that_is_a_name_may_be_shown():
