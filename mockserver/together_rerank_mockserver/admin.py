@@ -16,7 +16,9 @@ from together_rerank_mockserver.errors import InvalidRequest, MethodNotAllowed, 
 from together_rerank_mockserver.explanation import explain
 from together_rerank_mockserver.guard import Guard
 from together_rerank_mockserver.paths import ADMIN
+from together_rerank_mockserver.recording import Recorder
 from together_rerank_mockserver.rendering import to_json
+from together_rerank_mockserver.reply import Reply
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state import DEFAULT
 
@@ -39,7 +41,7 @@ _FILTERS = ("status", "path", "limit", "offset")
 _ANY = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-def control_plane(endpoint: Endpoint, settings: Settings) -> Blueprint:
+def control_plane(endpoint: Endpoint, settings: Settings, recorder: Recorder) -> Blueprint:
     """Return the routes that tell and change what *endpoint* remembers."""
     plane = Blueprint("control plane", __name__, url_prefix=ADMIN)
     guard = Guard(settings)
@@ -57,7 +59,9 @@ def control_plane(endpoint: Endpoint, settings: Settings) -> Blueprint:
         if method not in methods:
             raise MethodNotAllowed(method, methods)
         namespace = _namespace(endpoint, _FILTERS if methods[method] == "requests" else ())
-        return Response(to_json(getattr(views, methods[method])(namespace)), content_type="application/json")
+        reply = Reply(200, to_json(getattr(views, methods[method])(namespace)), {"Content-Type": "application/json"})
+        recorder.record(reply)
+        return Response(reply.body, reply.status, reply.headers)
 
     for rule in ("/", "/<path:_>"):
         plane.add_url_rule(rule, view_func=answer, methods=_ANY, provide_automatic_options=False, strict_slashes=False)

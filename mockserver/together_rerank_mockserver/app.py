@@ -9,11 +9,12 @@ from threading import Event
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, NotFound
 
-from together_rerank_mockserver import admin, cors, recording
+from together_rerank_mockserver import admin, cors
 from together_rerank_mockserver.delivery import RAW_SOCKET, response
 from together_rerank_mockserver.endpoint import Call, Endpoint
 from together_rerank_mockserver.errors import ApiError, InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound
 from together_rerank_mockserver.paths import HEALTH, is_admin
+from together_rerank_mockserver.recording import Recorder
 from together_rerank_mockserver.rendering import to_json
 from together_rerank_mockserver.reply import Reply
 from together_rerank_mockserver.settings import Settings
@@ -36,6 +37,7 @@ def create_app(settings: Settings | None = None, waiting: Waiting | None = None)
     waiting = waiting or Waiting(Event())
     document = settings.document()
     endpoint = Endpoint(document, settings, waiting.wait)
+    recorder = Recorder(endpoint, settings)
     app = Flask(__name__, static_folder=None)
     # Werkzeug would answer /v1//rerank with a redirect, and take //rerank for /rerank.
     app.url_map.merge_slashes = False
@@ -43,7 +45,8 @@ def create_app(settings: Settings | None = None, waiting: Waiting | None = None)
 
     def rerank() -> Response:
         raw_socket = request.environ.get(RAW_SOCKET)
-        reply = g.reply = endpoint.answer(Call(request.headers, request.stream.read, raw_socket is not None))
+        reply = endpoint.answer(Call(request.headers, request.stream.read, raw_socket is not None))
+        recorder.record(reply)
         return response(reply, raw_socket, waiting)
 
     def health() -> Response:
@@ -52,10 +55,11 @@ def create_app(settings: Settings | None = None, waiting: Waiting | None = None)
     def refuse(fault: Exception) -> Response:
         error = _api_error(fault, document)
         if is_admin(request.path):
-            g.reply = Reply(error.status, to_json(error.data), _JSON | error.headers, reason=str(error))
+            reply = Reply(error.status, to_json(error.data), _JSON | error.headers, reason=str(error))
         else:
-            g.reply = endpoint.refuse(error, request.headers)
-        return response(g.reply, None, waiting)
+            reply = endpoint.refuse(error, request.headers)
+        recorder.record(reply)
+        return response(reply, None, waiting)
 
     for route in document.routes:
         strict = not route.endswith("/")  # else a redirect
@@ -63,9 +67,8 @@ def create_app(settings: Settings | None = None, waiting: Waiting | None = None)
             route, view_func=rerank, methods=["POST"], provide_automatic_options=False, strict_slashes=strict
         )
     app.add_url_rule(HEALTH, view_func=health, methods=["GET"], provide_automatic_options=False)
-    app.register_blueprint(admin.control_plane(endpoint, settings))
+    app.register_blueprint(admin.control_plane(endpoint, settings, recorder))
     app.register_error_handler(Exception, refuse)
-    recording.keep(app, endpoint, settings)
     if settings.cors:
         cors.allow(app, settings.cors)
     return app

@@ -18,7 +18,7 @@ from together_rerank_mockserver.errors import (
     TooManyWaiting,
 )
 from together_rerank_mockserver.faults import BodyFault, Case, Catalogue, Fault
-from together_rerank_mockserver.plan import Met, Plan, is_of_the_mock
+from together_rerank_mockserver.plan import NOTHING, Met, Plan, is_of_the_mock
 from together_rerank_mockserver.quota import Quota
 from together_rerank_mockserver.ranking import Ranked, rank
 from together_rerank_mockserver.reply import Reply
@@ -66,7 +66,7 @@ class _Visit:
 
     namespace: str
     raw: bytes = b""
-    met: Met = field(default_factory=Met)
+    met: Met = NOTHING
     headers: dict[str, str] = field(default_factory=dict)
     origin: str = "refused"
     request_id: str = ""
@@ -234,7 +234,7 @@ class Endpoint:
         }
         if visit.met.preferences and visit.met.applied:
             headers["Preference-Applied"] = visit.met.preferences
-        return visit.met.spoiled(replace(reply, headers=headers, received=visit.raw))
+        return visit.met.spoiled(replace(reply, headers=headers, received=visit.raw, namespace=visit.namespace))
 
     def _refusal_id(self, reply: Reply, visit: _Visit) -> str:
         # Apart from those of successes: the id of an answer does not depend on how often it was refused before.

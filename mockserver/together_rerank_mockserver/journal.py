@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,6 +30,7 @@ class Entry:
         reply: where the answer came from, as `x-mock-reply` says.
         request_id: the `x-request-id` of the answer.
         ms: until the answer was ready.
+        size: about how many bytes the entry takes.
     """
 
     time: float
@@ -42,11 +43,11 @@ class Entry:
     reply: str
     request_id: str
     ms: float
+    size: int = field(init=False)
 
-    @property
-    def size(self) -> int:
-        """About how many bytes it takes."""
-        return _OVERHEAD + len(self.body) + sum(len(name) + len(value) for name, value in self.headers.items())
+    def __post_init__(self) -> None:
+        texts = sum(map(len, self.headers)) + sum(map(len, self.headers.values()))
+        object.__setattr__(self, "size", _OVERHEAD + len(self.body) + texts)
 
     @property
     def described(self) -> dict[str, Any]:

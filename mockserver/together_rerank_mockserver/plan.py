@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +18,8 @@ from together_rerank_mockserver.reply import Reply
 from together_rerank_mockserver.state import State
 
 MODEL_PREFIX = "mock/"
-_WRITTEN = (MODEL_PREFIX.encode(), MODEL_PREFIX.title().encode(), MODEL_PREFIX.upper().encode(), b"\\/", b"\\u00")
+# As JSON may write it: its letters as escapes are 4x and 6x, its slash is 2f.
+_WRITTEN = re.compile(rb"mock/|Mock/|MOCK/|\\/|\\u00[246]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,9 @@ def is_of_the_mock(model: str) -> bool:
     return model[: len(MODEL_PREFIX)] in (MODEL_PREFIX, MODEL_PREFIX.title(), MODEL_PREFIX.upper())
 
 
+NOTHING = Met()
+
+
 class Plan:
     """The four doors, in their order: the Prefer header, the model's name, the queue, the server's own settings.
 
@@ -103,9 +108,9 @@ class Plan:
             or self._by_model(raw)
             or self._by_queue(namespace)
             or self._by_server(namespace)
-            or Met()
+            or NOTHING
         )
-        return replace(met, applied=not isinstance(met.fault, BodyFault))
+        return replace(met, applied=False) if isinstance(met.fault, BodyFault) else met
 
     def delay_s(self, namespace: str, order: Order | None) -> float:
         """Return how long *order* has the answer kept back."""
@@ -129,7 +134,7 @@ class Plan:
                 return replace(met, applied=True), bent
             head = self._state.head(namespace)
             is_body = head is not None and isinstance(head[1].fault, BodyFault)
-            met = Met(head[1], "queue", head[0], applied=False) if head and is_body else Met()
+            met = Met(head[1], "queue", head[0], applied=False) if head and is_body else NOTHING
         return met, answer
 
     def _chance(self, namespace: str) -> float:
@@ -145,8 +150,7 @@ class Plan:
         return Met(order, "header", preferences=preferences) if order else None
 
     def _by_model(self, raw: bytes) -> Met | None:
-        # Looked for before it is parsed, also as JSON may write it with escapes.
-        if not any(written in raw for written in _WRITTEN):
+        if not _WRITTEN.search(raw):
             return None
         try:
             data = orjson.loads(raw)

@@ -6,11 +6,11 @@ import time
 from functools import lru_cache
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import g, request
 
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.journal import entry
-from together_rerank_mockserver.paths import HEALTH, is_own
+from together_rerank_mockserver.paths import is_own
 from together_rerank_mockserver.redaction import Redaction
 from together_rerank_mockserver.reply import Reply
 from together_rerank_mockserver.request_log import RequestLog
@@ -18,40 +18,42 @@ from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state import DEFAULT
 
 
-def keep(app: Flask, endpoint: Endpoint, settings: Settings) -> None:
-    """Record what *app* answers, in the journal and in the log, as *settings* say.
+class Recorder:
+    """Writes down what is answered, as *settings* say.
 
-    The application puts into `g` its Reply, as `reply`, and when it began, as `start`: wall clock and counter.
+    It is called in a request, in whose `g` the application has put when it began, as `start`: wall clock and counter.
     """
-    log = RequestLog(as_json=settings.log_format == "json") if settings.log_format else None
-    if not log and not settings.journal_max:
-        return
 
-    @app.after_request
-    def record(sent: Response) -> Response:
+    def __init__(self, endpoint: Endpoint, settings: Settings) -> None:
+        self._state = endpoint.state
+        self._has_journal = settings.journal_max > 0
+        self._log = RequestLog(as_json=settings.log_format == "json") if settings.log_format else None
+
+    def record(self, reply: Reply) -> None:
+        """Write down that the request is answered with *reply*."""
+        if not self._log and not self._has_journal:
+            return
+        asked = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  # found once, not ten times
         began, start = g.start
         ms = (time.perf_counter() - start) * 1000
-        reply: Reply | None = g.get("reply")  # none for what is not the API's: health, the control plane, a preflight
-        status = sent.status_code if reply is None or reply.is_sent else None
-        namespace = endpoint.namespace(request.headers)
-        redaction = Redaction(_headers(request.environ), named=namespace != DEFAULT)
-        if reply and settings.journal_max and not is_own(request.path):
+        status = reply.status if reply.is_sent else None
+        redaction = Redaction(_headers(asked.environ), named=reply.namespace != DEFAULT)
+        if self._has_journal and not is_own(asked.path):
             recorded = entry(
                 redaction,
                 time=began,
-                method=request.method,
-                path=request.path,
+                method=asked.method,
+                path=asked.path,
                 status=status,
                 body=reply.received,
                 reply=reply.headers["x-mock-reply"],
                 request_id=reply.headers["x-request-id"],
                 ms=ms,
             )
-            endpoint.state.record(namespace, recorded)
-        if log and (request.path != HEALTH or status != 200):  # which a script may ask for all the time
-            why = redaction.text(_why(reply)) if reply else ""
-            log.record(redaction.text(request.method), redaction.text(request.path), status, ms, why)
-        return sent
+            self._state.record(reply.namespace, recorded)
+        if self._log:
+            path, why = redaction.text(asked.path), redaction.text(_why(reply))
+            self._log.record(redaction.text(asked.method), path, status, ms, why)
 
 
 def _why(reply: Reply) -> str:

@@ -17,6 +17,7 @@ _REMOVED = "[key]"
 _PLAIN = re.compile(r"[ !#-\[\]-~]+")
 _BETWEEN = re.compile(r"[\s,;=]+")
 # JSON may write any character as an escape; those of ASCII are undone, save the two that JSON needs.
+_NEEDLESS = re.compile(rb"\\/|\\u00[2-7]")
 _ESCAPE = re.compile(rb"\\(?:u00([2-7][0-9a-fA-F])|(.))", re.DOTALL)
 
 
@@ -53,7 +54,7 @@ class Redaction:
         # So long is a secret at the most, as JSON may write it; of one that is cut at the end no half is left.
         longest = 6 * max(map(len, self._secrets))
         shown = content[: limit + longest]
-        if b"\\" in shown:
+        if _NEEDLESS.search(shown):
             shown = _ESCAPE.sub(_unescaped, shown)
         for secret in self._secrets:
             for form in _forms(secret):

@@ -18,6 +18,7 @@ class Reply:
         reason: why it is an error, for the log; None for a success.
         pause_ms: between two pieces, when it drips.
         received: the body of the request, as far as it was read.
+        namespace: that the request is in.
     """
 
     status: int
@@ -27,6 +28,7 @@ class Reply:
     delivery: Delivery = "whole"
     pause_ms: int = 0
     received: bytes = b""
+    namespace: str = "default"
 
     @property
     def is_sent(self) -> bool:

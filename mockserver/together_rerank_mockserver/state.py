@@ -73,8 +73,15 @@ class State(Protocol):
 
 
 @dataclass(slots=True)
+class _Queued:
+    number: int
+    order: Order
+    left: int
+
+
+@dataclass(slots=True)
 class _Namespace:
-    queue: deque[tuple[int, Order]] = field(default_factory=deque)
+    queue: deque[_Queued] = field(default_factory=deque)
     queued: int = 0
     entries: deque[Entry] = field(default_factory=deque)
     journal_bytes: int = 0
@@ -102,16 +109,16 @@ class Memory(State):
     def head(self, namespace: str) -> tuple[int, Order] | None:
         with self._lock:
             queue = self._seen(namespace).queue
-            return queue[0] if queue else None
+            return (queue[0].number, queue[0].order) if queue else None
 
     def take(self, namespace: str, number: int) -> bool:
         with self._lock:
             queue = self._seen(namespace).queue
-            if not queue or queue[0][0] != number:
+            if not queue or queue[0].number != number:
                 return False
-            _, order = queue.popleft()
-            if order.times > 1:
-                queue.appendleft((number, replace(order, times=order.times - 1)))
+            queue[0].left -= 1
+            if not queue[0].left:
+                queue.popleft()
             return True
 
     def enqueue(self, namespace: str, orders: Sequence[Order]) -> None:
@@ -121,11 +128,11 @@ class Memory(State):
                 raise BadOrder(f"at most {MAX_SEQUENCE} faults can be queued, and {len(here.queue)} are")
             for order in orders:
                 here.queued += 1
-                here.queue.append((here.queued, order))
+                here.queue.append(_Queued(here.queued, order, order.times))
 
     def queue(self, namespace: str) -> list[Order]:
         with self._lock:
-            return [order for _, order in self._seen(namespace).queue]
+            return [replace(each.order, times=each.left) for each in self._seen(namespace).queue]
 
     def clear_queue(self, namespace: str) -> None:
         with self._lock:
