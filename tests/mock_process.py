@@ -61,13 +61,14 @@ class MockProcess:
         self._reader.join(20)
 
 
-def start(*arguments, **changes):
+def start(*arguments, start_new_session=False, **changes):
     return subprocess.Popen(
         [COMMAND, "serve", "--port", "0", "--server", _server[0], *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=environment(**changes),
+        start_new_session=start_new_session,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mock_process import running
+from mock_process import running, start
 
 
 def listens(port):
@@ -40,6 +40,19 @@ def test_a_worker_that_ends_because_it_was_told_to_is_no_crash(attempt):
 
         assert mock.stop(signal.SIGTERM) == 0
     assert mock.lines == []
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM] * 4)
+def test_a_signal_to_all_of_its_group_stops_it_as_one_to_it_does(stop):
+    process = start("-q", start_new_session=True)
+    with process:
+        process.stdout.readline()
+        os.killpg(process.pid, stop)
+        began = time.monotonic()
+
+        assert process.wait(10) == 0
+        assert time.monotonic() - began < 3
+        assert process.stderr.read() == ""
 
 
 def test_a_killed_parent_leaves_nobody_behind():

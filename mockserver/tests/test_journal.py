@@ -111,6 +111,56 @@ def test_a_key_is_removed_however_json_writes_it(key, written):
     assert told.described["body"] == {"query": "is [key] safe"}
 
 
+@given(
+    key=st.text("abn\"\\/'é", min_size=8, max_size=12),
+    before=st.text('abn"\\/é\n'),
+    after=st.text('abn"\\/é\n'),
+    spelling=st.sampled_from(["plain", "ascii", "all"]),
+)
+def test_a_key_is_not_in_what_is_told_and_the_rest_is(key, before, after, spelling):
+    value = before + key + after
+    if spelling == "all":
+        written = '"' + "".join(f"\\u{ord(character):04X}" for character in value) + '"'
+    else:
+        written = json.dumps(value, ensure_ascii=spelling == "ascii")
+    told = journal_entry(key=key, body=b'{"query": ' + written.encode() + b"}").described
+
+    assert key.strip() not in told["body"]["query"]
+    assert "[key]" in told["body"]["query"]
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(), lambda i: st.lists(i) | st.dictionaries(st.text(), i)
+    )
+)
+def test_a_body_without_the_key_is_told_as_it_came(value):
+    told = journal_entry(key="0123456789abcdef-key", body=json.dumps(value).encode()).described
+
+    assert json.loads(to_json(told))["body"] == value
+
+
+def test_a_newline_before_the_rest_of_a_key_is_none():
+    told = journal_entry(key="name-1234", body=rb'{"a": "x\name-1234", "b": "\u0041"}').described
+
+    assert told["body"] == {"a": "x\name-1234", "b": "A"}
+
+
+@pytest.mark.parametrize("count", ["9" * 30, "-1", "\u0662"])
+def test_an_odd_retry_count_does_not_break_the_journal(count):
+    told = journal_entry([("x-stainless-retry-count", count)]).described
+
+    assert told["retry_count"] is None
+    assert to_json(told)
+
+
+def test_a_message_has_no_half_of_a_key_in_any_case():
+    redaction = Redaction([("Authorization", "Bearer Sk3cretKEY-abcdefgh")], named=False)
+
+    assert redaction.message("a sk3cretkey-abcdef b Sk3cretKEY-abcdefgh") == "a [key] b [key]"
+    assert redaction.message("nothing of it") == "nothing of it"
+
+
 def test_escapes_are_undone_without_changing_what_is_said():
     body = rb'{"a": "\u0041\\u0061 \u0022 \u005c \n \u00e9 \/", "b": "\\"}'
 

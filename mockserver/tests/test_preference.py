@@ -44,6 +44,7 @@ def test_preferences_that_are_known(header, fault, parameters, applied):
         "dynamic=true",
         "example=x",
         "mode=fast, node=1",
+        'foo="a;delay=1"',
         "default=1, cause=x",
         ";;=,",
     ],

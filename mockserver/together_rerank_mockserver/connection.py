@@ -113,8 +113,8 @@ class Connection(WSGIRequestHandler):
         Raises:
             ValueError: the head of the request cannot be understood.
         """
-        lengths = set(self.headers.get_all("Content-Length", ["0"]))
-        coding = self.headers.get("Transfer-Encoding", "").strip().lower()
+        lengths = {length.strip() for length in self.headers.get_all("Content-Length", ["0"])}
+        coding = ",".join(self.headers.get_all("Transfer-Encoding", [])).strip().lower()
         if coding not in ("", "chunked"):
             raise ValueError("Transfer-Encoding can only be chunked")
         if len(lengths) > 1 or not _LENGTH.fullmatch(length := lengths.pop()):

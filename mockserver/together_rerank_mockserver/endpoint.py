@@ -175,10 +175,13 @@ class Endpoint:
 
     def _wait(self, visit: _Visit) -> None:
         order = visit.met.order if visit.met.applied else None
-        seconds = self._settings.latency_ms / 1000 + self._plan.delay_s(visit.namespace, order)
+        self._wait_for(self._settings.latency_ms / 1000 + self._plan.delay_s(visit.namespace, order), visit)
+
+    def _wait_for(self, seconds: float, visit: _Visit) -> None:
+        if not seconds:
+            return
         try:
-            if seconds:
-                self._pause(seconds)
+            self._pause(seconds)
         except TooManyWaiting:
             visit.met = replace(visit.met, applied=False)
             raise
@@ -220,8 +223,8 @@ class Endpoint:
 
     def _bent(self, answer: Any, visit: _Visit, case: Case) -> Any:
         visit.met, bent = self._plan.bend(visit.namespace, visit.met, answer, case)
-        if visit.met.applied and (seconds := self._plan.delay_s(visit.namespace, visit.met.order)):
-            self._pause(seconds)
+        if visit.met.applied:
+            self._wait_for(self._plan.delay_s(visit.namespace, visit.met.order), visit)
         return bent
 
     def _sent(self, reply: Reply, visit: _Visit) -> Reply:

@@ -103,6 +103,8 @@ def _load(
 ) -> Callable[..., Any]:
     """Return the application, in the worker; tell when it answers, and stop when the parent does, or is gone."""
     held.close()  # the worker's own copy, which would keep the lifeline open
+    # What a terminal sends to all of its group is for the parent alone, which then ends the worker.
+    os.setpgid(0, 0)
     # Granian puts the environment of the process into that of each request, where HTTP_PROXY is a header.
     os.environ.clear()
     application, told_to_stop = _application(settings)

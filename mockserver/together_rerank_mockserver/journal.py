@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,7 @@ from together_rerank_mockserver.redaction import Redaction
 
 MAX_BODY = 64 * 1024
 _MAX_HEADERS = 64
+_COUNT = re.compile("[0-9]{1,9}")
 _MAX_TEXT = 2048
 # What such an entry takes beside its texts, roughly.
 _OVERHEAD = 600
@@ -61,7 +63,7 @@ class Entry:
             "reply": self.reply,
             "request_id": self.request_id,
             "ms": round(self.ms, 1),
-            "retry_count": int(retry_count) if retry_count.isascii() and retry_count.isdigit() else None,
+            "retry_count": int(retry_count) if _COUNT.fullmatch(retry_count) else None,
             "headers": self.headers,
             "body_bytes": self.body_bytes,
             "body": None,

@@ -26,8 +26,9 @@ def parse(header: str, catalogue: Catalogue) -> tuple[Order | None, str]:
     for item in parse_list_header(header):
         preference, _, others = item.partition(";")
         name, _, value = preference.partition("=")
-        asked.setdefault(name.strip().lower(), unquote_header_value(value.strip()))
-        if any(each.partition("=")[0].strip().lower() in _KNOWN for each in others.split(";")):
+        name = name.strip().lower()
+        asked.setdefault(name, unquote_header_value(value.strip()))
+        if name in _KNOWN and any(each.partition("=")[0].strip().lower() in _KNOWN for each in others.split(";")):
             raise BadOrder("preferences are parted by commas, as in code=429, retry_after=2")
     preferences = {name: value for name, value in asked.items() if name in _KNOWN}
     for name in asked.keys() - preferences.keys():

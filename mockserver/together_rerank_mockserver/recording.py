@@ -52,7 +52,7 @@ class Recorder:
             )
             self._state.record(reply.namespace, recorded)
         if self._log:
-            path, why = redaction.text(asked.path), redaction.text(_why(reply))
+            path, why = redaction.text(asked.path), redaction.message(_why(reply))
             self._log.record(redaction.text(asked.method), path, status, ms, why)
 
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
+from itertools import takewhile
+from typing import Any
+
+from together_rerank_mockserver import body
+from together_rerank_mockserver.errors import InvalidRequest
+from together_rerank_mockserver.rendering import to_json
 
 _SECRET_NAME = re.compile(
     r"access(?!-control)|auth|cookie|credential|jwt|key|passw|pwd|secret|session|signature|token", re.IGNORECASE
 )
-_SECRET_VALUE = re.compile(r"\b(?:bearer|basic)\s+\S|\b(?:sk|pk|tgp|ghp|hf|key)[-_][\w-]{8,}", re.IGNORECASE)
+_SECRET_VALUE = re.compile(r"\b(?:bearer|basic)\s+\S|\b(?:(?:sk|pk|key)[-_]|(?:tgp|ghp|hf)_)[\w-]{8,}", re.IGNORECASE)
 # A shorter key cannot be told from a word.
 _SHORTEST = 8
 _REMOVED = "[key]"
@@ -39,13 +46,19 @@ class Redaction:
             elif not (named and name.lower() == "authorization"):
                 self._secrets += _secrets(value)
         if self._secrets:
-            self.headers = {name: self.text(value) for name, value in self.headers.items()}
+            self.headers = {self.text(name): self.text(value) for name, value in self.headers.items()}
 
     def text(self, text: str) -> str:
         """Return *text* without what is secret."""
         for secret in self._secrets:
             text = text.replace(secret, _REMOVED)
         return text
+
+    def message(self, message: str) -> str:
+        """Return *message* without what is secret, be it cut short, or in another case."""
+        for secret in self._secrets:
+            message = _without(secret, message)
+        return message
 
     def content(self, content: bytes, limit: int) -> bytes:
         """Return the first *limit* bytes of *content*, a body in JSON or not, without what is secret."""
@@ -54,24 +67,50 @@ class Redaction:
         # So long is a secret at the most, as JSON may write it; of one that is cut at the end no half is left.
         longest = 6 * max(map(len, self._secrets))
         shown = content[: limit + longest]
-        if _NEEDLESS.search(shown):
-            shown = _ESCAPE.sub(_unescaped, shown)
+        if not _NEEDLESS.search(shown) and not any(form in shown for each in self._secrets for form in _forms(each)):
+            return content[:limit]
+        if len(content) <= limit:
+            with suppress(InvalidRequest):
+                return to_json(self._value(body.exact(content, body.parse(content))))[:limit]
+        shown = _ESCAPE.sub(_unescaped, shown)
         for secret in self._secrets:
             for form in _forms(secret):
                 shown = shown.replace(form, _REMOVED.encode())
         return shown[:limit] if len(content) <= limit + longest else shown[: min(limit, len(shown) - longest)]
 
+    def _value(self, value: Any) -> Any:
+        if type(value) is str:
+            return self.text(value)
+        if isinstance(value, list):
+            return [self._value(each) for each in value]
+        if isinstance(value, dict):
+            return {self.text(key): self._value(each) for key, each in value.items()}
+        return value
+
+
+def _without(secret: str, message: str) -> str:
+    """Return *message* without *secret*, in any case, and without its first letters where it was cut."""
+    low, wanted = message.lower(), secret.lower()
+    if len(low) != len(message):  # some letters grow
+        low, wanted = message, secret
+    kept, at = "", 0
+    while (found := low.find(wanted[:_SHORTEST], at)) >= 0:
+        kept += message[at:found] + _REMOVED
+        at = found + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(low[found:], wanted, strict=False)))
+    return kept + message[at:]
+
 
 def _secrets(value: str) -> list[str]:
     """Return what of the *value* of a header must be shown nowhere, longest first: all of it, and its words."""
     whole = value.strip()
-    credential = whole.partition(" ")[2].strip()
-    found = {whole, credential, *_BETWEEN.split(whole)}
+    found = {whole, whole.partition(" ")[2].strip(), *_BETWEEN.split(whole)}
+    # WSGI has the bytes of a header as Latin-1, whatever they are.
+    found |= {each.encode("latin-1").decode(errors="ignore") for each in found if not each.isascii()}
     return sorted((each for each in found if len(each) >= _SHORTEST), key=len, reverse=True)
 
 
 def _forms(secret: str) -> set[bytes]:
-    """Return how JSON may write *secret*, once needless escapes are undone."""
+    """Return how a body may write *secret*, once needless escapes are undone."""
     if _PLAIN.fullmatch(secret):
         return {secret.encode()}
     written = (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
