@@ -19,9 +19,9 @@ _MAX_TEXT = 2048
 _OVERHEAD = 600
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
-    """One request.
+    """One request; not to be changed, and not frozen only because that would double the time to make it.
 
     Attributes:
         time: when it came, in seconds since 1970.
@@ -49,7 +49,7 @@ class Entry:
 
     def __post_init__(self) -> None:
         texts = sum(map(len, self.headers)) + sum(map(len, self.headers.values()))
-        object.__setattr__(self, "size", _OVERHEAD + len(self.body) + texts)
+        self.size = _OVERHEAD + len(self.body) + texts
 
     @property
     def described(self) -> dict[str, Any]:

@@ -37,15 +37,16 @@ class Redaction:
     """
 
     def __init__(self, headers: Iterable[tuple[str, str]], *, named: bool) -> None:
-        self.headers: dict[str, str] = {}
         self._secrets: list[str] = []
+        self.headers: dict[str, str] = {}
         for name, value in headers:
             kept_name = _kept_name(name)
             if kept_name and not _SECRET_VALUE.search(value):
                 self.headers[kept_name] = value
             elif not (named and name.lower() == "authorization"):
                 self._secrets += _secrets(value)
-        if self._secrets:
+        together = "\n".join((*self.headers, *self.headers.values()))
+        if any(secret in together for secret in self._secrets):
             self.headers = {self.text(name): self.text(value) for name, value in self.headers.items()}
 
     def text(self, text: str) -> str:
