@@ -16,7 +16,7 @@ from together_rerank_mockserver.errors import InvalidRequest, MethodNotAllowed, 
 from together_rerank_mockserver.explanation import explain
 from together_rerank_mockserver.guard import Guard
 from together_rerank_mockserver.paths import ADMIN
-from together_rerank_mockserver.recording import Recorder
+from together_rerank_mockserver.recording import Recorder, now
 from together_rerank_mockserver.rendering import to_json
 from together_rerank_mockserver.reply import Reply
 from together_rerank_mockserver.settings import Settings
@@ -50,6 +50,7 @@ def control_plane(endpoint: Endpoint, settings: Settings, recorder: Recorder) ->
 
     def answer(**_: str) -> Response:
         # One view for all, not Flask's own 404 and 405, so that the guard stands before every answer.
+        start = now()
         path = request.path.removeprefix(ADMIN)
         methods = {method: name for (method, rule), name in ROUTES.items() if rule == path}
         if not methods:
@@ -60,7 +61,7 @@ def control_plane(endpoint: Endpoint, settings: Settings, recorder: Recorder) ->
             raise MethodNotAllowed(method, methods)
         namespace = _namespace(endpoint, _FILTERS if methods[method] == "requests" else ())
         reply = Reply(200, to_json(getattr(views, methods[method])(namespace)), {"Content-Type": "application/json"})
-        recorder.record(reply)
+        recorder.record(reply, request, start)
         return Response(reply.body, reply.status, reply.headers)
 
     for rule in ("/", "/<path:_>"):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import time
 from threading import Event
 
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, request
 from werkzeug.exceptions import HTTPException, NotFound
 
 from together_rerank_mockserver import admin, cors
@@ -14,7 +13,7 @@ from together_rerank_mockserver.delivery import RAW_SOCKET, response
 from together_rerank_mockserver.endpoint import Call, Endpoint
 from together_rerank_mockserver.errors import ApiError, InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound
 from together_rerank_mockserver.paths import HEALTH, is_admin
-from together_rerank_mockserver.recording import Recorder
+from together_rerank_mockserver.recording import Recorder, now
 from together_rerank_mockserver.rendering import to_json
 from together_rerank_mockserver.reply import Reply
 from together_rerank_mockserver.settings import Settings
@@ -41,12 +40,14 @@ def create_app(settings: Settings | None = None, waiting: Waiting | None = None)
     app = Flask(__name__, static_folder=None)
     # Werkzeug would answer /v1//rerank with a redirect, and take //rerank for /rerank.
     app.url_map.merge_slashes = False
-    app.before_request(_begin)
+    app.before_request(_refuse_doubled_slash)
 
     def rerank() -> Response:
-        raw_socket = request.environ.get(RAW_SOCKET)
-        reply = endpoint.answer(Call(request.headers, request.stream.read, raw_socket is not None))
-        recorder.record(reply)
+        asked: Request = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  # found but once
+        start = now()
+        raw_socket = asked.environ.get(RAW_SOCKET)
+        reply = endpoint.answer(Call(asked.headers, asked.stream.read, raw_socket is not None))
+        recorder.record(reply, asked, start)
         return response(reply, raw_socket, waiting)
 
     def health() -> Response:
@@ -58,7 +59,7 @@ def create_app(settings: Settings | None = None, waiting: Waiting | None = None)
             reply = Reply(error.status, to_json(error.data), _JSON | error.headers, reason=str(error))
         else:
             reply = endpoint.refuse(error, request.headers)
-        recorder.record(reply)
+        recorder.record(reply, request, now())
         return response(reply, None, waiting)
 
     for route in document.routes:
@@ -74,8 +75,7 @@ def create_app(settings: Settings | None = None, waiting: Waiting | None = None)
     return app
 
 
-def _begin() -> None:
-    g.start = time.time(), time.perf_counter()
+def _refuse_doubled_slash() -> None:
     if request.environ.get("PATH_INFO", "").startswith("//"):
         raise NotFound
 

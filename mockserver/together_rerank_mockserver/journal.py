@@ -77,9 +77,10 @@ class Entry:
 
 def entry(redaction: Redaction, *, method: str, path: str, body: bytes, **facts: Any) -> Entry:
     """Return the entry of a request, in which *redaction* leaves nothing that is secret; *facts* are as in Entry."""
-    headers = {name[:_MAX_TEXT]: value[:_MAX_TEXT] for name, value in redaction.headers.items()}
-    if len(headers) > _MAX_HEADERS:
-        headers = dict(list(headers.items())[:_MAX_HEADERS])
+    headers = redaction.headers
+    if len(headers) > _MAX_HEADERS or any(len(value) > _MAX_TEXT for value in headers.values()):
+        first = list(headers.items())[:_MAX_HEADERS]
+        headers = {name[:_MAX_TEXT]: value[:_MAX_TEXT] for name, value in first}
     return Entry(
         method=redaction.text(method)[:_MAX_TEXT],
         path=redaction.text(path)[:_MAX_TEXT],

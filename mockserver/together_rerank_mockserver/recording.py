@@ -6,7 +6,7 @@ import time
 from functools import lru_cache
 from typing import Any
 
-from flask import g, request
+from flask import Request
 
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.journal import entry
@@ -19,23 +19,19 @@ from together_rerank_mockserver.state import DEFAULT
 
 
 class Recorder:
-    """Writes down what is answered, as *settings* say.
-
-    It is called in a request, in whose `g` the application has put when it began, as `start`: wall clock and counter.
-    """
+    """Writes down what is answered, as *settings* say."""
 
     def __init__(self, endpoint: Endpoint, settings: Settings) -> None:
         self._state = endpoint.state
         self._has_journal = settings.journal_max > 0
         self._log = RequestLog(as_json=settings.log_format == "json") if settings.log_format else None
 
-    def record(self, reply: Reply) -> None:
-        """Write down that the request is answered with *reply*."""
+    def record(self, reply: Reply, asked: Request, start: tuple[float, float]) -> None:
+        """Write down that *asked*, which came at *start*, is answered with *reply*."""
         if not self._log and not self._has_journal:
             return
-        asked = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  # found once, not ten times
-        began, start = g.start
-        ms = (time.perf_counter() - start) * 1000
+        began, counter = start
+        ms = (time.perf_counter() - counter) * 1000
         status = reply.status if reply.is_sent else None
         redaction = Redaction(_headers(asked.environ), named=reply.namespace != DEFAULT)
         if self._has_journal and not is_own(asked.path):
@@ -54,6 +50,11 @@ class Recorder:
         if self._log:
             path, why = redaction.text(asked.path), redaction.message(_why(reply))
             self._log.record(redaction.text(asked.method), path, status, ms, why)
+
+
+def now() -> tuple[float, float]:
+    """Return the time as a clock has it, and as a counter that is never set."""
+    return time.time(), time.perf_counter()
 
 
 def _why(reply: Reply) -> str:

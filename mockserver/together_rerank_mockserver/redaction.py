@@ -41,7 +41,7 @@ class Redaction:
         self.headers: dict[str, str] = {}
         for name, value in headers:
             kept_name = _kept_name(name)
-            if kept_name and not _SECRET_VALUE.search(value):
+            if kept_name and (len(value) < _SHORTEST or not _SECRET_VALUE.search(value)):
                 self.headers[kept_name] = value
             elif not (named and name.lower() == "authorization"):
                 self._secrets += _secrets(value)
