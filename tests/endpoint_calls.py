@@ -2,7 +2,8 @@
 
 import json
 
-from together_rerank_mockserver.endpoint import Call, Endpoint
+from together_rerank_mockserver.call import Call
+from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_spec import load
 
 KEY = {"Authorization": "Bearer key", "Content-Type": "application/json"}

@@ -150,7 +150,12 @@ def test_the_control_plane_stays_out_of_auth_faults_ids_and_journal():
 @pytest.mark.parametrize(
     ("method", "path", "body", "because"),
     [
-        ("GET", "requests?limt=1", None, "`limt` is not a parameter; known: namespace, status, path, limit, offset"),
+        (
+            "GET",
+            "requests?limt=1",
+            None,
+            "`limt` is not a parameter; known: namespace, status, path, reply, limit, offset",
+        ),
         ("GET", "health?status=1", None, "`status` is not a parameter; known: namespace"),
         ("GET", "requests?limit=-1", None, "`limit` must be a whole number from 0, not -1"),
         ("GET", "requests?status=ok", None, "`status` must be a whole number from 0, or none"),

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from together_rerank_mockserver.journal import MAX_BODY, entry
+from together_rerank_mockserver.journal import entry
 from together_rerank_mockserver.redaction import Redaction
 from together_rerank_mockserver.rendering import to_json
+from together_rerank_mockserver.settings import JOURNAL_BODY
 
 
 def journal_entry(headers=(), key=None, named=False, **changes):
@@ -21,6 +22,7 @@ def journal_entry(headers=(), key=None, named=False, **changes):
         "reply": "scored",
         "request_id": "abc",
         "ms": 1.26,
+        "most": JOURNAL_BODY,
     }
     authorization = [("Authorization", f"Bearer {key}")] if key else []
     return entry(Redaction([*authorization, *headers], named=named), **{**facts, **changes})
@@ -39,6 +41,8 @@ def test_what_is_told_of_a_request():
         "reply": "scored",
         "request_id": "abc",
         "ms": 1.3,
+        "reason": None,
+        "retry_after": None,
         "retry_count": 2,
         "headers": {"content-type": "application/json", "x-stainless-retry-count": "2"},
         "body_bytes": 18,
@@ -185,11 +189,11 @@ def test_what_any_secret_header_holds_is_removed_from_the_rest(headers):
 @given(key=st.text("ab0123456789", min_size=8, max_size=40), before=st.integers(0, 200), offset=st.integers(-60, 60))
 def test_however_often_a_key_comes_no_half_of_it_is_left_at_the_cut(key, before, offset):
     early = key.encode() * before
-    body = early + b"x" * (MAX_BODY + 5 * before + offset - len(early)) + key.encode() + b"y" * 10_000
+    body = early + b"x" * (JOURNAL_BODY + 5 * before + offset - len(early)) + key.encode() + b"y" * 10_000
 
     kept = journal_entry(key=key, body=body).body
 
-    assert len(kept) <= MAX_BODY
+    assert len(kept) <= JOURNAL_BODY
     assert key[:6].encode() not in kept[-60:]
 
 
@@ -209,18 +213,18 @@ def test_a_key_that_is_a_name_may_be_shown():
 def test_a_key_across_the_cut_leaves_no_half():
     key = "0123456789abcdef"
 
-    told = journal_entry(key=key, body=b"x" * (MAX_BODY - 8) + key.encode() + b"y" * 100)
+    told = journal_entry(key=key, body=b"x" * (JOURNAL_BODY - 8) + key.encode() + b"y" * 100)
 
     assert b"01234" not in told.body
-    assert len(told.body) == MAX_BODY
+    assert len(told.body) == JOURNAL_BODY
 
 
-@pytest.mark.parametrize("body", [b"{", b"", b"\xff", b"x" * (MAX_BODY + 1), b'{"a": NaN}', b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"{", b"", b"\xff", b"x" * (JOURNAL_BODY + 1), b'{"a": NaN}', b"[" * 100_000])
 def test_a_body_that_is_cut_or_no_json_is_told_as_text(body):
     told = journal_entry(body=body).described
 
     assert told["body"] is None
-    assert told["text"] == body[:MAX_BODY].decode(errors="replace")
+    assert told["text"] == body[:JOURNAL_BODY].decode(errors="replace")
     assert told["body_bytes"] == len(body)
 
 

@@ -53,6 +53,8 @@ def test_flags_can_be_set_by_the_environment():
         "rate_limit": "99/minute",
         "max_in_flight": 9,
         "journal_max": 8,
+        "journal_body": 65536,
+        "one_namespace": False,
         "admin_token": True,
         "cors": ["http://a.example", "http://b.example"],
         "host": "127.0.0.1",

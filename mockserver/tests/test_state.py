@@ -76,7 +76,7 @@ def test_a_queue_that_is_full_takes_all_or_nothing():
 def test_the_journal_keeps_the_last_and_counts_the_rest():
     kept, _ = memory(journal_max=3)
     for number in range(5):
-        kept.record("default", entry(number))
+        kept.record("default", entry(number), 0)
 
     assert paths(kept) == ["/2", "/3", "/4"]
     assert kept.journal("default")[1] == 2
@@ -84,7 +84,7 @@ def test_the_journal_keeps_the_last_and_counts_the_rest():
 
 def test_a_journal_of_none_keeps_none():
     kept, _ = memory(journal_max=0)
-    kept.record("default", entry())
+    kept.record("default", entry(), 0)
 
     assert kept.journal("default") == ([], 0)
 
@@ -94,26 +94,26 @@ def test_all_journals_together_are_bounded_and_the_largest_pays():
     size = 64 * 1024
     fitting = state.MAX_JOURNAL_BYTES // entry(0, size).size
     for number in range(10):
-        kept.record("test-small", entry(number, size))
+        kept.record("test-small", entry(number, size), 0)
     for number in range(fitting):
-        kept.record("test-large", entry(number, size))
-    kept.record("test-small", entry(10, size))
+        kept.record("test-large", entry(number, size), 0)
+    kept.record("test-small", entry(10, size), 0)
 
     assert len(paths(kept, "test-small")) == 11
     assert kept.journal("test-large")[1] == 11
     kept.forget("test-large")
     for number in range(fitting - 11):
-        kept.record("test-other", entry(number, size))
+        kept.record("test-other", entry(number, size), 0)
     assert kept.journal("test-other")[1] == 0
 
 
 def test_of_too_many_namespaces_the_oldest_idle_one_is_forgotten():
     kept, forgotten = memory()
     kept.enter("test-busy", 0)
-    kept.record("test-idle", entry())
-    kept.record("default", entry())
+    kept.record("test-idle", entry(), 0)
+    kept.record("default", entry(), 0)
     for number in range(state.MAX_NAMESPACES - 2):
-        kept.record(f"test-{number}", entry())
+        kept.record(f"test-{number}", entry(), 0)
 
     assert forgotten == ["test-idle"]
     assert paths(kept, "test-idle") == []
@@ -125,7 +125,7 @@ def test_a_namespace_with_a_queue_is_forgotten_only_when_all_have_one():
     kept, forgotten = memory()
     kept.enqueue("test-queued", [Order(OK)])
     for number in range(state.MAX_NAMESPACES):
-        kept.record(f"test-{number}", entry())
+        kept.record(f"test-{number}", entry(), 0)
     assert forgotten == ["test-0"]
 
     for number in range(state.MAX_NAMESPACES):
@@ -143,7 +143,7 @@ def test_namespaces_that_were_busy_together_are_forgotten_once_they_are_idle():
     for name in names:
         kept.leave(name)
 
-    kept.record("test-next", entry())
+    kept.record("test-next", entry(), 0)
 
     assert len(forgotten) == state.MAX_NAMESPACES + 1
 
@@ -165,7 +165,7 @@ def test_a_reset_forgets_all_of_one_namespace_but_what_is_in_flight():
     for namespace in ("test-a", "test-b"):
         kept.enter(namespace, 0)
         kept.enqueue(namespace, [Order(OK)])
-        kept.record(namespace, entry())
+        kept.record(namespace, entry(), 0)
         kept.next_draw(namespace)
     ids = [kept.request_id(namespace, b"same") for namespace in ("test-a", "test-b")]
 

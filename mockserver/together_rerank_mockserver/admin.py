@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, request
 
-from together_rerank_mockserver import body, orders
+from together_rerank_mockserver import body
+from together_rerank_mockserver.control import Control, well
 from together_rerank_mockserver.delivery import RAW_SOCKET
-from together_rerank_mockserver.endpoint import NAMESPACE_PREFIX, Endpoint, check_server
 from together_rerank_mockserver.errors import InvalidRequest, MethodNotAllowed, RouteNotFound
-from together_rerank_mockserver.explanation import explain
 from together_rerank_mockserver.guard import Guard
 from together_rerank_mockserver.paths import ADMIN
 from together_rerank_mockserver.recording import Recorder, now
@@ -22,7 +18,6 @@ from together_rerank_mockserver.reply import Reply
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state import DEFAULT
 
-DISTRIBUTION = "together-rerank-kit"
 # Each route, and the view of _Views that answers it.
 ROUTES = {
     ("GET", "/health"): "health",
@@ -33,19 +28,22 @@ ROUTES = {
     ("GET", "/faults"): "faults",
     ("POST", "/faults"): "queue_faults",
     ("DELETE", "/faults"): "clear_faults",
+    ("GET", "/ranking"): "ranking",
+    ("PUT", "/ranking"): "set_ranking",
+    ("DELETE", "/ranking"): "clear_ranking",
     ("POST", "/reset"): "reset",
     ("GET", "/settings"): "settings",
     ("POST", "/explain"): "explain",
 }
-_FILTERS = ("status", "path", "limit", "offset")
+_FILTERS = ("status", "path", "reply", "limit", "offset")
 _ANY = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-def control_plane(endpoint: Endpoint, settings: Settings, recorder: Recorder) -> Blueprint:
-    """Return the routes that tell and change what *endpoint* remembers."""
+def control_plane(control: Control, settings: Settings, recorder: Recorder) -> Blueprint:
+    """Return the routes of *control*."""
     plane = Blueprint("control plane", __name__, url_prefix=ADMIN)
     guard = Guard(settings)
-    views = _Views(endpoint, settings)
+    views = _Views(control, settings)
     plane.before_request(lambda: guard.check(request.headers, request.remote_addr or ""))
 
     def answer(**_: str) -> Response:
@@ -59,7 +57,7 @@ def control_plane(endpoint: Endpoint, settings: Settings, recorder: Recorder) ->
         method = "GET" if request.method == "HEAD" else request.method
         if method not in methods:
             raise MethodNotAllowed(method, methods)
-        namespace = _namespace(endpoint, _FILTERS if methods[method] == "requests" else ())
+        namespace = _namespace(control, _FILTERS if methods[method] == "requests" else ())
         reply = Reply(200, to_json(getattr(views, methods[method])(namespace)), {"Content-Type": "application/json"})
         recorder.record(reply, request, start)
         return Response(reply.body, reply.status, reply.headers)
@@ -69,76 +67,69 @@ def control_plane(endpoint: Endpoint, settings: Settings, recorder: Recorder) ->
     return plane
 
 
-def well() -> dict[str, str]:
-    """Return what a mock in good health says."""
-    return {"status": "ok", "version": version(DISTRIBUTION)}
-
-
 class _Views:
     """What each route answers about a namespace, as JSON."""
 
-    def __init__(self, endpoint: Endpoint, settings: Settings) -> None:
-        self._endpoint = endpoint
-        self._state = endpoint.state
-        self._settings = settings
+    def __init__(self, control: Control, settings: Settings) -> None:
+        self._control = control
+        self._max_body = settings.max_body
 
     def health(self, _: str) -> Any:
         return well()
 
     def version(self, _: str) -> Any:
-        return {"version": version(DISTRIBUTION), "document": self._endpoint.document.name}
+        return self._control.version()
 
     def spec(self, _: str) -> Any:
-        return self._endpoint.document.content
+        return self._control.spec()
 
     def requests(self, namespace: str) -> Any:
-        entries, dropped = self._state.journal(namespace)
-        status, path = request.args.get("status"), request.args.get("path")
-        wanted = None if status in (None, "none") else _number("status", 0)
-        found = [e for e in entries if (status is None or e.status == wanted) and path in (None, e.path)]
-        offset, limit = _number("offset", 0), _number("limit", len(found))
-        shown = [entry.described for entry in found[offset : offset + limit]]
-        return {"namespace": namespace, "total": len(found), "dropped": dropped, "requests": shown}
+        if raw_socket := request.environ.get(RAW_SOCKET):
+            raw_socket.settle()
+        status = request.args.get("status", "any")
+        return self._control.requests(
+            namespace,
+            status=None if status == "none" else status if status == "any" else _number("status"),
+            path=request.args.get("path"),
+            reply=request.args.get("reply"),
+            offset=_number("offset") or 0,
+            limit=_number("limit"),
+        )
 
     def forget_requests(self, namespace: str) -> Any:
         self._refuse_body()
-        self._state.forget(namespace)
-        return {"namespace": namespace, "total": 0, "dropped": 0, "requests": []}
+        return self._control.forget_requests(namespace)
 
     def faults(self, namespace: str) -> Any:
-        return {**self._queue(namespace), "known": [fault.name for fault in self._endpoint.catalogue]}
+        return self._control.faults(namespace)
 
     def queue_faults(self, namespace: str) -> Any:
-        asked = body.parse(self._body())
-        try:
-            sequence = orders.from_json(asked, self._endpoint.catalogue)
-            for order in sequence:
-                check_server(order.fault, raw_socket=RAW_SOCKET in request.environ)
-            self._state.enqueue(namespace, sequence)
-        except orders.BadOrder as bad:
-            raise InvalidRequest(str(bad)) from bad
-        return self._queue(namespace)
+        raw_socket = RAW_SOCKET in request.environ
+        return self._control.queue_faults(namespace, body.parse(self._body()), raw_socket=raw_socket)
 
     def clear_faults(self, namespace: str) -> Any:
         self._refuse_body()
-        self._state.clear_queue(namespace)
-        return self._queue(namespace)
+        return self._control.clear_faults(namespace)
+
+    def ranking(self, namespace: str) -> Any:
+        return self._control.ranking(namespace)
+
+    def set_ranking(self, namespace: str) -> Any:
+        return self._control.set_ranking(namespace, body.parse(self._body()))
+
+    def clear_ranking(self, namespace: str) -> Any:
+        self._refuse_body()
+        return self._control.clear_ranking(namespace)
 
     def reset(self, namespace: str) -> Any:
         self._refuse_body()
-        self._state.reset(namespace)
-        return {"namespace": namespace}
+        return self._control.reset(namespace)
 
     def settings(self, _: str) -> Any:
-        shown = {
-            name: str(value) if isinstance(value, Path) else value for name, value in asdict(self._settings).items()
-        }
-        secret = {"api_keys": len(self._settings.api_keys), "admin_token": self._settings.admin_token is not None}
-        return shown | secret
+        return self._control.settings()
 
     def explain(self, _: str) -> Any:
-        raw = self._body()
-        return explain(raw, self._endpoint.requests.parse(self._endpoint.document.request_media_types[0], raw))
+        return self._control.explain(self._body())
 
     def _refuse_body(self) -> None:
         if raw := self._body():
@@ -146,14 +137,11 @@ class _Views:
             if fields != {}:
                 raise InvalidRequest("This takes no body; what it is about is said by `?namespace=`")
 
-    def _queue(self, namespace: str) -> dict[str, Any]:
-        return {"namespace": namespace, "queue": [order.described for order in self._state.queue(namespace)]}
-
     def _body(self) -> bytes:
-        return body.read(request.headers.get("Content-Length"), request.stream.read, self._settings.max_body)
+        return body.read(request.headers.get("Content-Length"), request.stream.read, self._max_body)
 
 
-def _namespace(endpoint: Endpoint, known: tuple[str, ...]) -> str:
+def _namespace(control: Control, known: tuple[str, ...]) -> str:
     """Return the namespace that the request is about, once all its parameters are known ones.
 
     Raises:
@@ -165,17 +153,14 @@ def _namespace(endpoint: Endpoint, known: tuple[str, ...]) -> str:
         if len(values) > 1:
             raise InvalidRequest(f"`{name}` is given twice")
     namespace = request.args.get("namespace", DEFAULT)
-    if namespace != DEFAULT and not endpoint.is_namespace(namespace):
-        raise InvalidRequest(
-            f"`namespace` must be {DEFAULT}, or a key that is let in and begins with {NAMESPACE_PREFIX}"
-        )
+    control.check(namespace)
     return namespace
 
 
-def _number(name: str, default: int) -> int:
+def _number(name: str) -> int | None:
     text = request.args.get(name)
     if text is None:
-        return default
+        return None
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         also = ", or none for a connection left without an answer" if name == "status" else ""
         raise InvalidRequest(f"`{name}` must be a whole number from 0{also}, not {text[:100]}")

@@ -9,8 +9,10 @@ from flask import Flask, Request, Response, request
 from werkzeug.exceptions import HTTPException, NotFound
 
 from together_rerank_mockserver import admin, cors
+from together_rerank_mockserver.call import Call
+from together_rerank_mockserver.control import Control, well
 from together_rerank_mockserver.delivery import RAW_SOCKET, response
-from together_rerank_mockserver.endpoint import Call, Endpoint
+from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.errors import ApiError, InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound
 from together_rerank_mockserver.paths import HEALTH, is_admin
 from together_rerank_mockserver.recording import Recorder, now
@@ -21,6 +23,8 @@ from together_rerank_mockserver.waiting import Waiting
 from together_rerank_spec import Document
 
 _JSON = {"Content-Type": "application/json"}
+# Where in `app.extensions` the mock can be asked and changed without HTTP.
+CONTROL = "together_rerank_mock"
 _logger = logging.getLogger(__name__)
 
 
@@ -35,7 +39,7 @@ def create_app(settings: Settings | None = None, waiting: Waiting | None = None)
     settings = settings or Settings()
     waiting = waiting or Waiting(Event())
     document = settings.document()
-    endpoint = Endpoint(document, settings, waiting.wait)
+    endpoint = Endpoint(document, settings)
     recorder = Recorder(endpoint, settings)
     app = Flask(__name__, static_folder=None)
     # Werkzeug would answer /v1//rerank with a redirect, and take //rerank for /rerank.
@@ -46,12 +50,13 @@ def create_app(settings: Settings | None = None, waiting: Waiting | None = None)
         asked: Request = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  # found but once
         start = now()
         raw_socket = asked.environ.get(RAW_SOCKET)
-        reply = endpoint.answer(Call(asked.headers, asked.stream.read, raw_socket is not None))
+        pause = raw_socket.wait if raw_socket else waiting.wait
+        reply = endpoint.answer(Call(asked.headers, asked.stream.read, raw_socket is not None, pause))
         recorder.record(reply, asked, start)
         return response(reply, raw_socket, waiting)
 
     def health() -> Response:
-        return Response(to_json(admin.well()), headers=_JSON)
+        return Response(to_json(well()), headers=_JSON)
 
     def refuse(fault: Exception) -> Response:
         error = _api_error(fault, document)
@@ -68,7 +73,8 @@ def create_app(settings: Settings | None = None, waiting: Waiting | None = None)
             route, view_func=rerank, methods=["POST"], provide_automatic_options=False, strict_slashes=strict
         )
     app.add_url_rule(HEALTH, view_func=health, methods=["GET"], provide_automatic_options=False)
-    app.register_blueprint(admin.control_plane(endpoint, settings, recorder))
+    control = app.extensions[CONTROL] = Control(endpoint, settings)
+    app.register_blueprint(admin.control_plane(control, settings, recorder))
     app.register_error_handler(Exception, refuse)
     if settings.cors:
         cors.allow(app, settings.cors)

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from werkzeug.serving import WSGIRequestHandler
 
 from together_rerank_mockserver.delivery import RAW_SOCKET
-from together_rerank_mockserver.errors import InvalidRequest
+from together_rerank_mockserver.errors import ClientGone, InvalidRequest
 from together_rerank_mockserver.incoming import ChunkedBody, SizedBody
 from together_rerank_mockserver.rendering import to_json
 
@@ -30,6 +30,11 @@ class Connections(Protocol):
 
     app: Any
     closing: bool
+
+    stopping: socket.socket
+
+    def settle(self, *, but: Connection | None = None) -> None:
+        """Return when no call is in flight whose client has left, or after a while."""
 
     def opened(self, connection: Connection) -> None:
         """Take *connection* into account."""
@@ -145,6 +150,38 @@ class Connection(WSGIRequestHandler):
             self.connection.settimeout(_DRAIN_S)
             while left > 0 and time.monotonic() < deadline and (data := self.connection.recv(65536)):
                 left -= len(data)
+
+    def wait(self, seconds: float) -> None:
+        """Return after *seconds*, or when the server stops.
+
+        Raises:
+            ClientGone: the client left meanwhile.
+        """
+        deadline = time.monotonic() + seconds
+        with selectors.DefaultSelector() as selector, suppress(OSError, ValueError):  # closed, for the server stops
+            selector.register(self.server.stopping, selectors.EVENT_READ)
+            selector.register(self.connection, selectors.EVENT_READ)
+            while (left := deadline - time.monotonic()) > 0:
+                ready = [key.fileobj for key, _ in selector.select(left)]
+                if self.server.stopping in ready:
+                    return
+                if ready and self.is_abandoned():
+                    raise ClientGone
+                if ready:
+                    selector.unregister(self.connection)  # it has sent its next request already
+
+    def is_abandoned(self) -> bool:
+        """Return whether the client has closed its side."""
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self.connection, selectors.EVENT_READ)
+                return bool(selector.select(0)) and not self.connection.recv(1, socket.MSG_PEEK)
+        except (OSError, ValueError):
+            return True
+
+    def settle(self) -> None:
+        """Return when all calls are written down whose clients have left, or after a while."""
+        self.server.settle(but=self)
 
     def hang(self) -> None:
         """Return when the client is gone, or the server stops."""

@@ -20,7 +20,7 @@ def allow(app: Flask, origins: tuple[str, ...]) -> None:
         if request.method != "OPTIONS" or asked is None or request.headers.get("Origin") not in origins:
             return None
         headers = {
-            "Access-Control-Allow-Methods": "GET, POST, DELETE",
+            "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
             "Access-Control-Allow-Headers": request.headers.get("Access-Control-Request-Headers", ""),
             "Access-Control-Max-Age": "600",
         }

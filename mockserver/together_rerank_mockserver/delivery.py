@@ -27,6 +27,16 @@ class RawSocket(Protocol):
     def reset(self) -> None:
         """Send RST."""
 
+    def wait(self, seconds: float) -> None:
+        """Return after *seconds*, or when the server stops.
+
+        Raises:
+            ClientGone: the client left meanwhile.
+        """
+
+    def settle(self) -> None:
+        """Return when all calls are written down whose clients have left, or after a while."""
+
 
 def response(reply: Reply, raw_socket: RawSocket | None, waiting: Waiting) -> Response:
     """Return what Flask is to send for *reply*."""

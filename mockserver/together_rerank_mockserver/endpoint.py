@@ -6,11 +6,13 @@ import hmac
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 from together_rerank_mockserver import body, promise, rendering
+from together_rerank_mockserver.call import Call, Headers, credential
 from together_rerank_mockserver.errors import (
     ApiError,
+    ClientGone,
     InvalidApiKey,
     MissingApiKey,
     ModelNotFound,
@@ -30,28 +32,8 @@ from together_rerank_spec import Document, DocumentError
 # A key that begins so is a name, not a secret: it opens a namespace of its own.
 NAMESPACE_PREFIX = "test-"
 _LONGEST_NAMESPACE = 200
-
-
-class Headers(Protocol):
-    """The headers of a request."""
-
-    def get(self, name: str, /) -> str | None:
-        """Return the header called *name*, in any case; None when it did not come."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request to the operation.
-
-    Attributes:
-        headers: looked up by name, in any case.
-        read: returns up to so many bytes of what is left of the body.
-        raw_socket: whether the server can leave the connection without an answer.
-    """
-
-    headers: Headers
-    read: Callable[[int], bytes]
-    raw_socket: bool = False
+# The status is what nginx logs for it; nobody gets it.
+_NOBODY_THERE = Reply(499, b"", delivery="empty")
 
 
 @dataclass(slots=True)
@@ -65,6 +47,8 @@ class _Visit:
     """
 
     namespace: str
+    generation: int
+    pause: Callable[[float], object]
     raw: bytes = b""
     met: Met = NOTHING
     headers: dict[str, str] = field(default_factory=dict)
@@ -108,7 +92,7 @@ class Endpoint:
 
     def answer(self, call: Call) -> Reply:
         """Return the reply to *call*; whatever the API refuses becomes a reply too."""
-        visit = _Visit(self.namespace(call.headers))
+        visit = self._visit(call.headers, call.pause)
         try:
             self._authenticate(call)
             visit.raw = body.read(call.headers.get("Content-Length"), call.read, self._settings.max_body)
@@ -117,24 +101,34 @@ class Endpoint:
         except ApiError as error:
             visit.origin = error.origin
             reply = _refusal(error)
+        except ClientGone:
+            visit.origin = "client-gone"
+            reply = _NOBODY_THERE
         return self._sent(reply, visit)
 
     def refuse(self, error: ApiError, headers: Headers) -> Reply:
         """Return the reply that says *error*, to a request that is none of the operation's."""
-        return self._sent(_refusal(error), _Visit(self.namespace(headers)))
+        return self._sent(_refusal(error), self._visit(headers))
 
     def namespace(self, headers: Headers) -> str:
         """Return the namespace that a request with *headers* is in: a key that is a name has its own."""
+        if self._settings.one_namespace:
+            return DEFAULT
         key = credential(headers)
         return key if self.is_namespace(key) else DEFAULT
 
     def is_namespace(self, name: str) -> bool:
         """Return whether there can be a namespace called *name* beside the default one."""
         return (
-            name.startswith(NAMESPACE_PREFIX)
+            not self._settings.one_namespace
+            and name.startswith(NAMESPACE_PREFIX)
             and len(name) <= _LONGEST_NAMESPACE
             and (not self._keys or self._known(name))
         )
+
+    def _visit(self, headers: Headers, pause: Callable[[float], object] | None = None) -> _Visit:
+        namespace = self.namespace(headers)
+        return _Visit(namespace, self.state.generation(namespace), pause or self._pause)
 
     def _authenticate(self, call: Call) -> None:
         if not self.document.requires_key:
@@ -181,7 +175,7 @@ class Endpoint:
         if not seconds:
             return
         try:
-            self._pause(seconds)
+            visit.pause(seconds)
         except TooManyWaiting:
             visit.met = replace(visit.met, applied=False)
             raise
@@ -203,7 +197,7 @@ class Endpoint:
         self._check_model(request["model"])
         documents = body.exact(visit.raw, request)["documents"]
         texts = [rendering.ranked_text(document, request.get("rank_fields")) for document in documents]
-        ranking = rank(request["query"], texts)
+        ranking = self._designed(rank(request["query"], texts), texts, visit)
         returned = documents if request.get("return_documents", True) else None
         visit.request_id = self.state.request_id(visit.namespace, visit.raw)
         answer = rendering.answer(
@@ -212,17 +206,26 @@ class Endpoint:
             rendering.results(top(ranking, request.get("top_n")), returned),
             rendering.usage(request["query"], texts),
         )
-        visit.origin = "scored"
         if isinstance(visit.met.fault, BodyFault):
             answer = self._bent(answer, visit, Case(request, documents, texts, ranking))
         return Reply(200, rendering.to_json(answer), {"Content-Type": "application/json"})
+
+    def _designed(self, ranking: list[Ranked], texts: list[str], visit: _Visit) -> list[Ranked]:
+        design = self.state.design(visit.namespace)
+        designed = design.apply(ranking, texts) if design else None
+        if designed is None:
+            visit.origin = "scored"
+            return ranking
+        visit.origin = "designed"
+        self.state.count_designed(visit.namespace)
+        return designed
 
     def _check_model(self, model: str) -> None:
         if not model or (self._models and model not in self._models and not is_of_the_mock(model)):
             raise ModelNotFound(model)
 
     def _bent(self, answer: Any, visit: _Visit, case: Case) -> Any:
-        visit.met, bent = self._plan.bend(visit.namespace, visit.met, answer, case)
+        visit.met, bent = self._plan.bend(visit.namespace, visit.generation, visit.met, answer, case)
         if visit.met.applied:
             self._wait_for(self._plan.delay_s(visit.namespace, visit.met.order), visit)
         return bent
@@ -237,7 +240,10 @@ class Endpoint:
         }
         if visit.met.preferences and visit.met.applied:
             headers["Preference-Applied"] = visit.met.preferences
-        return visit.met.spoiled(replace(reply, headers=headers, received=visit.raw, namespace=visit.namespace))
+        known = replace(
+            reply, headers=headers, received=visit.raw, namespace=visit.namespace, generation=visit.generation
+        )
+        return known if reply is _NOBODY_THERE else visit.met.spoiled(known)
 
     def _refusal_id(self, reply: Reply, visit: _Visit) -> str:
         # Apart from those of successes: the id of an answer does not depend on how often it was refused before.
@@ -257,13 +263,6 @@ def check_server(fault: Fault | None, *, raw_socket: bool) -> None:
     """
     if fault and fault.server and not raw_socket:
         raise NotHere(f"`{fault.name}` needs the raw socket, which only `serve --server {fault.server}` has")
-
-
-def credential(headers: Headers) -> str:
-    """Return the key that a request with *headers* carries; empty when there is none."""
-    # Whatever follows is the key: "My API Key" is what the tests of Together's own SDK send.
-    scheme, _, key = (headers.get("Authorization") or "").strip().partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else ""
 
 
 def _refusal(error: ApiError) -> Reply:

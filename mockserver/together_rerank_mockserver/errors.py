@@ -150,6 +150,10 @@ class NotHere(ApiError):
         super().__init__(message, headers={"x-should-retry": "false"})
 
 
+class ClientGone(Exception):
+    """Nobody is there any more to answer."""
+
+
 class InternalError(ApiError):
     """The mock itself is broken."""
 

@@ -6,7 +6,7 @@ import hmac
 import re
 from ipaddress import ip_address
 
-from together_rerank_mockserver.endpoint import Headers, credential
+from together_rerank_mockserver.call import Headers, credential
 from together_rerank_mockserver.errors import Forbidden, Unauthorized
 from together_rerank_mockserver.settings import Settings
 

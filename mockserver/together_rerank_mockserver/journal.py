@@ -11,7 +11,6 @@ from together_rerank_mockserver import body
 from together_rerank_mockserver.errors import InvalidRequest
 from together_rerank_mockserver.redaction import Redaction
 
-MAX_BODY = 64 * 1024
 _MAX_HEADERS = 64
 _COUNT = re.compile("[0-9]{1,9}")
 _MAX_TEXT = 2048
@@ -27,11 +26,13 @@ class Entry:
         time: when it came, in seconds since 1970.
         path: without its query.
         status: what was answered; None when the connection was left without an answer.
-        body: its first MAX_BODY bytes.
+        body: its first bytes, as many as are kept.
         body_bytes: how many there were, of those that were read.
         reply: where the answer came from, as `x-mock-reply` says.
         request_id: the `x-request-id` of the answer.
         ms: until the answer was ready.
+        reason: why it was an error, if it was.
+        retry_after: in how many seconds the client was told to come again, if it was.
         size: about how many bytes the entry takes.
     """
 
@@ -45,6 +46,8 @@ class Entry:
     reply: str
     request_id: str
     ms: float
+    reason: str | None = None
+    retry_after: float | None = None
     size: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,6 +66,8 @@ class Entry:
             "reply": self.reply,
             "request_id": self.request_id,
             "ms": round(self.ms, 1),
+            "reason": self.reason,
+            "retry_after": self.retry_after,
             "retry_count": int(retry_count) if _COUNT.fullmatch(retry_count) else None,
             "headers": self.headers,
             "body_bytes": self.body_bytes,
@@ -75,8 +80,13 @@ class Entry:
         return shown
 
 
-def entry(redaction: Redaction, *, method: str, path: str, body: bytes, **facts: Any) -> Entry:
-    """Return the entry of a request, in which *redaction* leaves nothing that is secret; *facts* are as in Entry."""
+def entry(
+    redaction: Redaction, *, method: str, path: str, body: bytes, most: int, reason: str | None = None, **facts: Any
+) -> Entry:
+    """Return the entry of a request, in which *redaction* leaves nothing that is secret; *facts* are as in Entry.
+
+    Of *body* as many bytes are kept as *most* says.
+    """
     headers = redaction.headers
     if len(headers) > _MAX_HEADERS or any(len(value) > _MAX_TEXT for value in headers.values()):
         first = list(headers.items())[:_MAX_HEADERS]
@@ -85,7 +95,8 @@ def entry(redaction: Redaction, *, method: str, path: str, body: bytes, **facts:
         method=redaction.text(method)[:_MAX_TEXT],
         path=redaction.text(path)[:_MAX_TEXT],
         headers=headers,
-        body=redaction.content(body, MAX_BODY),
+        body=redaction.content(body, most),
         body_bytes=len(body),
+        reason=redaction.message(reason)[:_MAX_TEXT] if reason else None,
         **facts,
     )

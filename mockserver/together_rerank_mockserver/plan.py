@@ -121,7 +121,7 @@ class Plan:
             milliseconds += jitter * self._chance(namespace)
         return milliseconds / 1000
 
-    def bend(self, namespace: str, met: Met, answer: Any, case: Case) -> tuple[Met, Any]:
+    def bend(self, namespace: str, generation: int, met: Met, answer: Any, case: Case) -> tuple[Met, Any]:
         """Return *answer* as the body fault of *met* bends it, and takes it from the queue; the same if it does not.
 
         Before it comes what the call has met in the end: nothing, when another call has taken it.
@@ -132,7 +132,8 @@ class Plan:
                 return met, answer
             if met.number is None or self._state.take(namespace, met.number):
                 return replace(met, applied=True), bent
-            head = self._state.head(namespace)
+            # What is queued after a reset is not for a call that came before it.
+            head = self._state.head(namespace) if self._state.generation(namespace) == generation else None
             is_body = head is not None and isinstance(head[1].fault, BodyFault)
             met = Met(head[1], "queue", head[0], applied=False) if head and is_body else NOTHING
         return met, answer

@@ -24,6 +24,7 @@ class Recorder:
     def __init__(self, endpoint: Endpoint, settings: Settings) -> None:
         self._state = endpoint.state
         self._has_journal = settings.journal_max > 0
+        self._most = settings.journal_body
         self._log = RequestLog(as_json=settings.log_format == "json") if settings.log_format else None
 
     def record(self, reply: Reply, asked: Request, start: tuple[float, float]) -> None:
@@ -42,11 +43,14 @@ class Recorder:
                 path=asked.path,
                 status=status,
                 body=reply.received,
+                most=self._most,
+                reason=reply.reason,
+                retry_after=reply.retry_after,
                 reply=reply.headers["x-mock-reply"],
                 request_id=reply.headers["x-request-id"],
                 ms=ms,
             )
-            self._state.record(reply.namespace, recorded)
+            self._state.record(reply.namespace, recorded, reply.generation)
         if self._log:
             path, why = redaction.text(asked.path), redaction.message(_why(reply))
             self._log.record(redaction.text(asked.method), path, status, ms, why)

@@ -19,6 +19,7 @@ class Reply:
         pause_ms: between two pieces, when it drips.
         received: the body of the request, as far as it was read.
         namespace: that the request is in.
+        generation: of the namespace, when the request came.
     """
 
     status: int
@@ -29,6 +30,14 @@ class Reply:
     pause_ms: int = 0
     received: bytes = b""
     namespace: str = "default"
+    generation: int = 0
+
+    @property
+    def retry_after(self) -> float | None:
+        """In how many seconds the client is told to come again; None when it is not."""
+        milliseconds = self.headers.get("retry-after-ms")
+        seconds = self.headers.get("Retry-After")
+        return int(milliseconds) / 1000 if milliseconds else float(seconds) if seconds else None
 
     @property
     def is_sent(self) -> bool:

@@ -9,6 +9,7 @@ from together_rerank_spec import Document, load, read
 
 MAX_BODY = 32 * 1024 * 1024
 JOURNAL_MAX = 1000
+JOURNAL_BODY = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Settings:
         rate_limit: the calls that each namespace has, such as `60/minute`.
         max_in_flight: the most calls of a namespace that are answered at the same time; 0 for any number.
         journal_max: the most requests that each namespace's journal keeps.
+        journal_body: the most bytes of a body that the journal keeps.
+        one_namespace: whether all keys share one, those that are names too.
         admin_token: opens the control plane, and is needed to; None opens it to this machine.
         cors: the origins whose pages may read answers.
         host: the address that is listened on.
@@ -49,6 +52,8 @@ class Settings:
     rate_limit: str | None = None
     max_in_flight: int = 0
     journal_max: int = JOURNAL_MAX
+    journal_body: int = JOURNAL_BODY
+    one_namespace: bool = False
     admin_token: str | None = field(default=None, repr=False)
     cors: tuple[str, ...] = ()
     host: str = "127.0.0.1"

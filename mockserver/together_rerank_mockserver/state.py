@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Protocol
 
+from together_rerank_mockserver.design import Design
 from together_rerank_mockserver.identifiers import Identifiers
 from together_rerank_mockserver.journal import Entry
 from together_rerank_mockserver.orders import MAX_SEQUENCE, BadOrder, Order
@@ -59,8 +60,23 @@ class State(Protocol):
     def leave(self, namespace: str) -> None:
         """Count a call that ended."""
 
-    def record(self, namespace: str, entry: Entry) -> None:
-        """Put *entry* into the journal."""
+    def design(self, namespace: str) -> Design | None:
+        """Return the ranking that is asked for, if one is."""
+
+    def set_design(self, namespace: str, design: Design | None) -> None:
+        """Rank as *design* says from now on; None for as usual."""
+
+    def count_designed(self, namespace: str) -> None:
+        """Count an answer that was ranked by the design."""
+
+    def designed(self, namespace: str) -> int:
+        """Return how many answers were ranked by the design that is set."""
+
+    def generation(self, namespace: str) -> int:
+        """Return a number that is another one after each reset."""
+
+    def record(self, namespace: str, entry: Entry, generation: int) -> None:
+        """Put *entry*, of a request that came in *generation*, into the journal, if there was no reset since."""
 
     def journal(self, namespace: str) -> tuple[list[Entry], int]:
         """Return the entries, oldest first, and how many were dropped to bound the memory."""
@@ -69,7 +85,7 @@ class State(Protocol):
         """Empty the journal."""
 
     def reset(self, namespace: str) -> None:
-        """Forget everything about *namespace*, save what is in flight."""
+        """Forget everything about *namespace*; calls in flight go on, and leave no entry in the journal."""
 
 
 @dataclass(slots=True)
@@ -89,6 +105,9 @@ class _Namespace:
     draws: int = 0
     in_flight: int = 0
     identifiers: Identifiers = field(default_factory=Identifiers)
+    design: Design | None = None
+    designed: int = 0
+    generation: int = 0
 
 
 class Memory(State):
@@ -104,6 +123,7 @@ class Memory(State):
         self._quota = quota
         self._namespaces: OrderedDict[str, _Namespace] = OrderedDict()
         self._journal_bytes = 0
+        self._resets = 0
         self._lock = Lock()
 
     def head(self, namespace: str) -> tuple[int, Order] | None:
@@ -165,11 +185,33 @@ class Memory(State):
         with self._lock:
             self._seen(namespace).in_flight -= 1
 
-    def record(self, namespace: str, entry: Entry) -> None:
+    def design(self, namespace: str) -> Design | None:
+        return self._seen(namespace).design
+
+    def set_design(self, namespace: str, design: Design | None) -> None:
+        with self._lock:
+            here = self._used(namespace)
+            here.design, here.designed = design, 0
+
+    def count_designed(self, namespace: str) -> None:
+        with self._lock:
+            self._used(namespace).designed += 1
+
+    def designed(self, namespace: str) -> int:
+        with self._lock:
+            return self._seen(namespace).designed
+
+    def generation(self, namespace: str) -> int:
+        here = self._namespaces.get(namespace)
+        return here.generation if here else 0
+
+    def record(self, namespace: str, entry: Entry, generation: int) -> None:
         if not self._journal_max:
             return
         with self._lock:
             here = self._used(namespace)
+            if generation != here.generation:
+                return
             here.entries.append(entry)
             here.journal_bytes += entry.size
             self._journal_bytes += entry.size
@@ -189,9 +231,12 @@ class Memory(State):
 
     def reset(self, namespace: str) -> None:
         with self._lock:
-            if here := self._namespaces.get(namespace):
-                self._forget(here)
-                self._namespaces[namespace] = _Namespace(in_flight=here.in_flight, queued=here.queued)
+            here = self._used(namespace)
+            self._forget(here)
+            self._resets += 1
+            self._namespaces[namespace] = _Namespace(
+                in_flight=here.in_flight, queued=here.queued, generation=self._resets
+            )
             if self._quota:
                 self._quota.forget(namespace)
 

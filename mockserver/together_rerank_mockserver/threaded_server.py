@@ -19,6 +19,8 @@ from together_rerank_mockserver.waiting import Waiting
 
 _BACKLOG = 1024
 _POLL_S = 0.01
+# A call whose client has left is over as soon as its thread has its turn.
+_SETTLED_S = 2.0
 
 
 class ThreadedServer:
@@ -26,6 +28,9 @@ class ThreadedServer:
 
     Args:
         port: 0 takes a free one.
+
+    Attributes:
+        app: the Flask application, a door to the same mock without a socket.
 
     Raises:
         DocumentError: the document cannot be read, or not be honoured.
@@ -39,8 +44,8 @@ class ThreadedServer:
             host, self.port = listener.getsockname()[:2]
             self.url = url_of(host, self.port)
             self._stopping = threading.Event()
-            app = create_app(replace(settings, host=host), Waiting(self._stopping))
-            self._server = _Server(host, self.port, app, Connection, fd=listener.fileno())
+            self.app = create_app(replace(settings, host=host), Waiting(self._stopping))
+            self._server = _Server(host, self.port, self.app, Connection, fd=listener.fileno())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_S,), daemon=True)
 
     def start(self) -> None:
@@ -50,11 +55,16 @@ class ThreadedServer:
     def stop(self, grace_s: float = 0.0) -> None:
         """Listen no more; cut waits short, and after *grace_s* whatever is still in flight."""
         self._stopping.set()
+        self._server.cut_waits()
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
         self._server.server_close()
         self._server.close_connections(grace_s)
+
+    def settle(self) -> None:
+        """Return when all calls are written down whose clients have left, or after a while."""
+        self._server.settle()
 
     def __enter__(self) -> Self:
         self.start()
@@ -90,10 +100,24 @@ class _Server(ThreadedWSGIServer):
         super().__init__(*args, **kwargs)
         self._connections: set[Connection] = set()
         self._changed = threading.Condition()
+        # Readable from the moment on that waits are to end.
+        self.stopping, self._stop = socket.socketpair()
         self.closing = False
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of connections that broke; the application tells of its own faults."""
+
+    def cut_waits(self) -> None:
+        """End all waits, those that begin later too."""
+        self._stop.close()
+
+    def settle(self, *, but: Connection | None = None) -> None:
+        """Return when no call is in flight whose client has left, or after a while."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: not any(each.busy and each is not but and each.is_abandoned() for each in self._connections),
+                _SETTLED_S,
+            )
 
     def close_connections(self, grace_s: float) -> None:
         """Close what is idle at once, and what is not when it is done, or after *grace_s*."""
@@ -105,6 +129,7 @@ class _Server(ThreadedWSGIServer):
             self._changed.wait_for(lambda: not any(each.busy for each in self._connections), grace_s)
             for connection in self._connections:
                 connection.abort()
+        self.stopping.close()
 
     def opened(self, connection: Connection) -> None:
         """Take *connection* into account."""

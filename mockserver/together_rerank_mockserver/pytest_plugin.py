@@ -1,0 +1,234 @@
+"""The pytest plugin: a rerank API in any test, as the fixture `rerank_mock`.
+
+Whoever has the kit installed loads this at every start of pytest: what is heavy is imported by who uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+if TYPE_CHECKING:
+    from together_rerank_fixtures import Exchange
+    from together_rerank_mockserver.testing import RerankMock
+    from together_rerank_mockserver.testing.session import Session
+    from together_rerank_mockserver.testing.summary import Summary
+
+_URL = "--rerank-mock-url"
+_MARKER = "rerank_mock"
+_EXAMPLES = "rerank_exchanges"
+_MARKERS = (
+    (
+        f"{_MARKER}(fault, times=1, retry_after=, delay=, jitter=, pause=): what the next calls of the test meet; "
+        "durations in seconds"
+    ),
+    f"{_EXAMPLES}(*names, status=): which exchanges `rerank_example` and `rerank_exchanges` are about",
+)
+_mock = pytest.StashKey["RerankMock"]()
+_passed = pytest.StashKey[bool]()
+_summary = pytest.StashKey["Summary"]()
+
+
+class MockServer(NamedTuple):
+    """Where the mock is, for what is made once for many tests."""
+
+    base_url: str
+    api_key: str
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what can be chosen."""
+    group = parser.getgroup("rerank mock")
+    group.addoption(_URL, metavar="URL", help="use the mock that runs at URL instead of starting one")
+    parser.addini(
+        "rerank_mock_strict",
+        "fail a test that leaves a fault unmet, or whose requests are refused as invalid",
+        type="bool",
+        default=True,
+    )
+    parser.addini(
+        "rerank_mock_allow_live", "let tests that use rerank_mock reach the real API", type="bool", default=False
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the markers, and refuse a URL that is none."""
+    for line in _MARKERS:
+        config.addinivalue_line("markers", line)
+    url = config.getoption(_URL)
+    if url is not None and not _is_url(url):
+        raise pytest.UsageError(f"{_URL}: '{url}' is not a URL like http://127.0.0.1:4010")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Give a test with the marker the fixture, whether it names it or not."""
+    names = getattr(item, "fixturenames", None)
+    if names is not None and _MARKER not in names and item.get_closest_marker(_MARKER):
+        names.insert(0, _MARKER)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for one exchange once for each that its marker selects."""
+    if "rerank_example" in metafunc.fixturenames:
+        exchanges = _selected(metafunc.definition)
+        metafunc.parametrize("rerank_example", exchanges, ids=[exchange.name for exchange in exchanges], indirect=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """Show what the mock was asked in the report of a test that failed."""
+    report = yield
+    mock = item.stash.get(_mock, None)
+    if report.when != "teardown":
+        item.stash[_passed] = report.passed and item.stash.get(_passed, True)
+    if mock is not None and report.when == "call" and report.failed:
+        from together_rerank_mockserver.testing.strictness import recent
+
+        report.sections.append(("rerank mock", recent(mock)))
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand what is to be said to the process that says it, as a worker of pytest-xdist."""
+    summary = session.config.stash.get(_summary, None)
+    if summary is not None and hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["rerank_mock"] = summary.data
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take what a worker of pytest-xdist did into account."""
+    if data := getattr(node, "workeroutput", {}).get("rerank_mock"):
+        _summary_of(node.config).merge(data)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say what was asked of the mock, if much is to be said."""
+    summary = config.stash.get(_summary, None)
+    if summary is not None:
+        terminalreporter.section("rerank mock")
+        for line in summary.lines:
+            terminalreporter.line(line)
+
+
+@pytest.fixture(scope="session")
+def rerank_mock_settings() -> Mapping[str, Any]:
+    """Override it to choose the settings of the mock: those of `serve`, as `{"models": ["m"], "latency_ms": 20}`."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def rerank_mock_address() -> tuple[str, int]:
+    """Override it to choose the host and the port that the mock listens on; the port 0 is a free one."""
+    from together_rerank_mockserver.testing.session import DEFAULT_ADDRESS
+
+    return DEFAULT_ADDRESS
+
+
+@pytest.fixture(scope="session")
+def _rerank_session(request: pytest.FixtureRequest) -> Iterator[Session]:
+    from together_rerank_mockserver.testing.session import Session
+
+    worker = getattr(request.config, "workerinput", {}).get("workerid", "main")
+    session = Session(request.config.getoption(_URL), worker)
+    yield session
+    session.close()
+
+
+@pytest.fixture(scope="session")
+def rerank_mock_server(
+    _rerank_session: Session, rerank_mock_settings: Mapping[str, Any], rerank_mock_address: tuple[str, int]
+) -> MockServer:
+    """Where the mock is: `base_url` and `api_key`, for clients that are made once for many tests."""
+    door = _rerank_session.door(rerank_mock_settings, rerank_mock_address)
+    return MockServer(door.url, door.api_key)
+
+
+@pytest.fixture
+def rerank_mock(
+    request: pytest.FixtureRequest,
+    _rerank_session: Session,
+    rerank_mock_settings: Mapping[str, Any],
+    rerank_mock_address: tuple[str, int],
+) -> Iterator[RerankMock]:
+    """A mock of Together's `POST /v1/rerank`, fresh for this test; the environment sends clients there."""
+    from contextlib import nullcontext
+
+    from together_rerank_mockserver.testing import RerankMock, session, strictness
+
+    item = request.node
+    mock = RerankMock(_rerank_session.door(rerank_mock_settings, rerank_mock_address))
+    mock.reset()
+    session.apply_markers(mock, item)
+    tripwire = _rerank_session.tripwire
+    may_reach = request.config.getini("rerank_mock_allow_live")
+    with session.environment(mock.door), nullcontext() if may_reach else tripwire.armed():
+        item.stash[_mock] = mock
+        item.stash[_passed] = True
+        yield mock
+        mock.close()
+    del item.stash[_mock]
+    if request.config.get_verbosity() > 0:
+        _summary_of(request.config).add(item.nodeid, mock)
+    if item.stash[_passed]:
+        found = [*tripwire.tripped]
+        if request.config.getini("rerank_mock_strict"):
+            found += strictness.complaints(mock)
+        if found:
+            pytest.fail("\n".join(["rerank_mock:", *found]), pytrace=False)
+
+
+@pytest.fixture
+def rerank_example(request: pytest.FixtureRequest) -> Exchange:
+    """One exchange of the library; the test runs once for each, or for those that `rerank_exchanges(...)` selects."""
+    example: Exchange = request.param
+    return example
+
+
+@pytest.fixture
+def rerank_exchanges(request: pytest.FixtureRequest) -> list[Exchange]:
+    """The exchanges of the library, or those that the marker `rerank_exchanges(*names, status=)` selects."""
+    return _selected(request.node)
+
+
+def _selected(item: Any) -> list[Exchange]:
+    fixtures = _library()
+    mark = item.get_closest_marker(_EXAMPLES)
+    if mark is None:
+        return list(fixtures.all())
+    unknown = [name for name in mark.kwargs if name != "status"]
+    if unknown or (mark.args and mark.kwargs) or not (mark.args or mark.kwargs):
+        asked = f"`{unknown[0]}`" if unknown else "these together" if mark.args else "nothing"
+        pytest.fail(f"the marker {_EXAMPLES} does not take {asked}; it takes names, or status=", pytrace=False)
+    try:
+        exchanges = [fixtures.get(name) for name in mark.args] or fixtures.all(status=mark.kwargs.get("status"))
+    except LookupError as unknown_name:
+        pytest.fail(f"the marker {_EXAMPLES}: {unknown_name}", pytrace=False)
+    if not exchanges:
+        pytest.fail(f"the marker {_EXAMPLES}: no exchange has the status {mark.kwargs['status']}", pytrace=False)
+    return list(exchanges)
+
+
+def _library() -> ModuleType:
+    import together_rerank_fixtures
+
+    return together_rerank_fixtures
+
+
+def _summary_of(config: pytest.Config) -> Summary:
+    from together_rerank_mockserver.testing.summary import Summary
+
+    return config.stash.setdefault(_summary, Summary())
+
+
+def _is_url(text: str) -> bool:
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False

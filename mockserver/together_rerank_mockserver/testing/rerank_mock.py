@@ -1,0 +1,278 @@
+"""What a test has of the mock: where it is, what the next calls meet, and what came."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Unpack
+
+from together_rerank_mockserver.testing.doors import Door
+from together_rerank_mockserver.testing.matching import Expected, check_names, failure, matching
+from together_rerank_mockserver.testing.recorded import RecordedRequest, from_json
+from together_rerank_mockserver.testing.verdict import Finding, judge
+
+if TYPE_CHECKING:
+    import httpx
+    from flask import Flask
+
+    from together_rerank_mockserver.testing.transport import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A fault is queued; what comes after it can be said at once.
+
+    Attributes:
+        then: the mock.
+    """
+
+    then: RerankMock
+
+
+class RerankMock:
+    """A mock of `POST /v1/rerank`, as one test sees it.
+
+    Attributes:
+        base_url: its root, where it serves `/v1/rerank` and `/rerank`.
+        api_key: the key to call it with; another one does as well, but for a mock that is shared.
+    """
+
+    def __init__(self, door: Door) -> None:
+        self.door = door
+        self.base_url = door.url
+        self.api_key = door.api_key
+        self.expected_refusals = 0
+        self._clients: list[httpx.Client] = []
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """The requests of this test, in the order in which they were answered."""
+        return self._requests()
+
+    @property
+    def last_request(self) -> RecordedRequest:
+        """The request that was answered last.
+
+        Raises:
+            AssertionError: none came.
+        """
+        __tracebackhide__ = True
+        requests = self.requests
+        if not requests:
+            raise AssertionError(f"no request came to {self.base_url}")
+        return requests[-1]
+
+    def fail(
+        self,
+        status: int,
+        times: int = 1,
+        *,
+        retry_after: float | Literal["none"] | None = None,
+        delay: float | None = None,
+    ) -> Queued:
+        """Answer the next calls with the error *status*.
+
+        Args:
+            status: one that the API has, 400 to 599.
+            times: how many calls meet it.
+            retry_after: what the answer says in `Retry-After`, in seconds; "none" has it say nothing.
+            delay: how long the answer is kept back, in seconds.
+
+        Raises:
+            ValueError: there is no such error; the message says which there are.
+        """
+        if type(status) is not int or status < 400:
+            raise ValueError(f"fail() takes an error status such as 429, not {status!r}; ok() is for a success")
+        return self.fault(str(status), times, retry_after=retry_after, delay=delay)
+
+    def fault(
+        self,
+        name: str,
+        times: int = 1,
+        *,
+        retry_after: float | Literal["none"] | None = None,
+        delay: float | None = None,
+        jitter: float | None = None,
+        pause: float | None = None,
+    ) -> Queued:
+        """Have the next calls meet the fault called *name*, one of `together-rerank-mock faults`.
+
+        Args:
+            name: a status is a name too.
+            times: how many calls meet it.
+            retry_after: what the answer says in `Retry-After`, in seconds; "none" has it say nothing.
+            delay: how long the answer is kept back, in seconds.
+            jitter: how much longer it can be kept back by chance, in seconds.
+            pause: between the pieces of a `drip`, in seconds.
+
+        Raises:
+            ValueError: there is no such fault, or it takes no such argument; the message says which there are.
+        """
+        seconds = {"delay": delay, "jitter": jitter, "pause": pause}
+        order = {name: _milliseconds(name, value) for name, value in seconds.items() if value is not None}
+        self.door.queue_fault({"fault": name, "times": times, **order, **_told_to_wait(retry_after)})
+        return Queued(self)
+
+    def delay(self, seconds: float, times: int = 1) -> Queued:
+        """Keep back the answers to the next calls, as many as *times* says, by *seconds*."""
+        return self.fault("delay", times, delay=seconds)
+
+    def ok(self, times: int = 1) -> Queued:
+        """Answer the next calls, as many as *times* says, as if no fault were asked for anywhere."""
+        return self.fault("ok", times)
+
+    def rank(self, indexes: Sequence[int]) -> None:
+        """Rank the documents with *indexes* first, in that order, from now on; the others follow.
+
+        Raises:
+            ValueError: they are no indexes.
+        """
+        self.door.set_ranking({"rank": list(indexes)})
+
+    def rank_first(self, *, containing: str) -> None:
+        """Rank the documents first whose text has *containing* in it, in any case, from now on.
+
+        Raises:
+            ValueError: it is empty.
+        """
+        self.door.set_ranking({"rank_first": containing})
+
+    def scores(self, scores: Mapping[int, float]) -> None:
+        """Give the documents *scores*, by their indexes, from now on; 0 to those that are not named.
+
+        Raises:
+            ValueError: a score is not from 0 to 1.
+        """
+        self.door.set_ranking({"scores": {str(index): score for index, score in scores.items()}})
+
+    def explain(self, request: RecordedRequest | Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return why the mock ranks the documents of *request* as it does, best first, before any design.
+
+        Each has `index`, `score`, `whole`, `parts`, `adjacent`, `in_order`, `text`.
+
+        Raises:
+            ValueError: it is no valid rerank request.
+        """
+        body = request.body if isinstance(request, RecordedRequest) else request
+        return self.door.explain(json.dumps(body).encode())
+
+    def reset(self) -> None:
+        """Begin afresh: nothing is queued, designed, or recorded, and requests under way leave no trace."""
+        self.door.reset()
+        self.expected_refusals = 0
+
+    def expect_refusal(self, times: int = 1) -> None:
+        """Say that so many requests of this test are meant to be refused as invalid."""
+        self.expected_refusals += times
+
+    def assert_called(self, *, times: int | None = None, **expected: Unpack[Expected]) -> None:
+        """Assert that requests came that are as said, retries included; None stands for what a request leaves out.
+
+        Args:
+            times: how many; None for any number but 0.
+            **expected: by name: the fields of a request, `status`, `path`.
+
+        Raises:
+            AssertionError: another number did; it tells how the nearest ones differ.
+            TypeError: nothing is called so.
+        """
+        __tracebackhide__ = True
+        check_names(expected)
+        requests = self._requests(whole=True)
+        found = len(matching(requests, expected))
+        if found != times if times is not None else not found:
+            wanted = "a request" if times is None else "1 request" if times == 1 else f"{times} requests"
+            raise AssertionError(failure(requests, expected, wanted))
+
+    def verdict(self) -> list[Finding]:
+        """Return what the code under test did wrong as a client, judged by all requests of this test."""
+        return judge(self.requests)
+
+    def assert_resilient(self) -> None:
+        """Assert that the verdict finds nothing.
+
+        Raises:
+            AssertionError: it does, or there is nothing to judge.
+        """
+        __tracebackhide__ = True
+        requests = self._requests(whole=True)
+        if not requests:
+            raise AssertionError(f"no request came to {self.base_url}, so there is nothing to judge")
+        if findings := judge(requests):
+            raise AssertionError("\n".join(["the client is not resilient:", *(f"- {each}" for each in findings)]))
+
+    def client(self) -> httpx.Client:
+        """Return an `httpx.Client` that has the key and the base URL; it is closed after the test.
+
+        Raises:
+            ImportError: httpx is not installed.
+        """
+        _require_httpx("client()")
+        import httpx
+
+        client = httpx.Client(
+            base_url=self.base_url, headers={"Authorization": f"Bearer {self.api_key}"}, trust_env=False
+        )
+        self._clients.append(client)
+        return client
+
+    def transport(self) -> Transport:
+        """Return a transport for httpx clients, sync and async, that reaches the mock without a socket.
+
+        Raises:
+            ImportError: httpx is not installed.
+            RuntimeError: the mock runs in another process.
+        """
+        _require_httpx("transport()")
+        from together_rerank_mockserver.testing.transport import Transport
+
+        return Transport(self.app)
+
+    @property
+    def app(self) -> Flask:
+        """The Flask application: the same mock, without a socket.
+
+        Raises:
+            RuntimeError: the mock runs in another process.
+        """
+        return self.door.app
+
+    def close(self) -> None:
+        """Close the clients that were made."""
+        while self._clients:
+            self._clients.pop().close()
+
+    def _requests(self, *, whole: bool = False) -> list[RecordedRequest]:
+        told = self.door.requests()
+        if whole and told["dropped"]:
+            raise AssertionError(
+                f"{told['dropped']} requests are no longer in the journal, which keeps the last ones; "
+                'rerank_mock_settings can have it keep more: {"journal_max": 100_000}'
+            )
+        return [from_json(told["dropped"] + number, each) for number, each in enumerate(told["requests"], 1)]
+
+
+def _milliseconds(name: str, seconds: Any) -> int:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not math.isfinite(seconds):
+        raise ValueError(f"`{name}` must be a number of seconds, not {seconds!r}")
+    return round(seconds * 1000)
+
+
+def _told_to_wait(retry_after: Any) -> dict[str, int | None]:
+    if retry_after is None:
+        return {}
+    if retry_after == "none":
+        return {"retry_after": None}
+    milliseconds = _milliseconds("retry_after", retry_after)
+    return {"retry_after_ms": milliseconds} if milliseconds % 1000 else {"retry_after": milliseconds // 1000}
+
+
+def _require_httpx(asker: str) -> None:
+    try:
+        import httpx  # noqa: F401
+    except ImportError as missing:
+        raise ImportError(
+            f'rerank_mock.{asker} needs httpx: pip install "together-rerank-kit[client]", or httpx alone'
+        ) from missing

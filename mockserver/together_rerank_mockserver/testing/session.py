@@ -1,0 +1,137 @@
+"""The session: the mocks that one pytest process runs, what each test does with them, and what is said at the end."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from together_rerank_mockserver.testing import doors
+from together_rerank_mockserver.testing.doors import ByUrl, Door, InProcess
+from together_rerank_mockserver.testing.rerank_mock import RerankMock
+from together_rerank_mockserver.testing.tripwire import REAL, Tripwire
+
+MARKER = "rerank_mock"
+_MARKED = ("fault", "times", "retry_after", "delay", "jitter", "pause")
+# Of one test; what it takes together is bounded too.
+_JOURNAL_MAX = 10_000
+
+
+class Session:
+    """The mocks of one pytest process.
+
+    Args:
+        url: of a running mock to be used; None starts one.
+        worker: what to call this process.
+    """
+
+    def __init__(self, url: str | None, worker: str) -> None:
+        self._url = url
+        self._worker = worker
+        self._doors: dict[Any, Door] = {}
+        self._running = ExitStack()
+        self.tripwire = Tripwire()
+
+    def door(self, settings: Mapping[str, Any], address: tuple[str, int]) -> Door:
+        """Return the door to the mock with *settings* at *address*, started if it is not running yet."""
+        if self._url is not None:
+            if settings or address != DEFAULT_ADDRESS:
+                pytest.fail(
+                    "rerank_mock_settings and rerank_mock_address are of a mock that is started here; "
+                    "with --rerank-mock-url it runs already, and has its own",
+                    pytrace=False,
+                )
+            return self._known("url", lambda: self._by_url(str(self._url)))
+        parsed = _settings(settings)
+        return self._known((parsed, address), lambda: self._in_process(parsed, address))
+
+    def close(self) -> None:
+        """Stop what was started, and leave nothing behind in what was not."""
+        self._running.close()
+
+    def _known(self, key: Any, start: Any) -> Door:
+        if key not in self._doors:
+            self._doors[key] = start()
+        return self._doors[key]
+
+    def _by_url(self, url: str) -> Door:
+        try:
+            door = ByUrl(url, f"test-{self._worker}-{secrets.token_hex(8)}")
+        except doors.Unreachable as fault:
+            pytest.fail(str(fault), pytrace=False)
+        self._running.callback(door.reset)
+        return door
+
+    def _in_process(self, settings: Any, address: tuple[str, int]) -> Door:
+        from together_rerank_mockserver.threaded_server import ThreadedServer
+
+        host, port = address
+        try:
+            server = ThreadedServer(replace(settings, host=host), port)
+        except OSError as fault:
+            pytest.fail(
+                f"rerank_mock cannot listen on {host}:{port}, where rerank_mock_address says: {fault}", pytrace=False
+            )
+        except ValueError as fault:
+            pytest.fail(f"rerank_mock_settings: {fault}", pytrace=False)
+        self._running.enter_context(server)
+        return InProcess(server, settings.api_keys[0] if settings.api_keys else doors.API_KEY)
+
+
+DEFAULT_ADDRESS = ("127.0.0.1", 0)
+
+
+def _settings(given: Mapping[str, Any]) -> Any:
+    from together_rerank_mockserver.settings import Settings
+
+    known = [each.name for each in fields(Settings) if each.name not in ("host", "one_namespace", "journal_body")]
+    if not isinstance(given, Mapping) or not given.keys() <= set(known):
+        unknown = [name for name in given if name not in known] if isinstance(given, Mapping) else [given]
+        pytest.fail(f"rerank_mock_settings has {unknown[0]!r}; known: {', '.join(known)}", pytrace=False)
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else Path(value) if name in ("spec", "overlay") else value
+        for name, value in given.items()
+    }
+    settings = Settings(**{"journal_max": _JOURNAL_MAX, **values})
+    return replace(settings, one_namespace=True, journal_body=settings.max_body)
+
+
+@contextmanager
+def environment(door: Door) -> Iterator[None]:
+    """Have clients of the API find the mock behind *door* while the block runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOGETHER_API_KEY", door.api_key)
+        patch.setenv("TOGETHER_BASE_URL", door.url)
+        patch.setenv("TOGETHER_AI_API_BASE", door.url)
+        for name in ("NO_PROXY", "no_proxy"):
+            if any(os.environ.get(proxy) for proxy in _PROXIES):
+                # A proxy cannot reach this machine's loopback, and the tripwire not see through a proxy.
+                patch.setenv(name, ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost", *REAL))))
+        yield
+
+
+_PROXIES = [name for each in ("http_proxy", "https_proxy", "all_proxy") for name in (each, each.upper())]
+
+
+def apply_markers(mock: RerankMock, item: Any) -> None:
+    """Queue what the markers of *item* ask for, those of its module and class first."""
+    for mark in reversed(list(item.iter_markers(MARKER))):
+        unknown = [*map(repr, mark.args), *(name for name in mark.kwargs if name not in _MARKED)]
+        if unknown:
+            pytest.fail(f"the marker {MARKER} does not know {unknown[0]}; known: {', '.join(_MARKED)}", pytrace=False)
+        asked = dict(mark.kwargs)
+        if not asked:
+            continue
+        name = asked.pop("fault", "delay" if "delay" in asked else None)
+        if name is None:
+            pytest.fail(f"the marker {MARKER} names no fault, as in {MARKER}(fault=429)", pytrace=False)
+        try:
+            mock.fault(str(name), **asked)
+        except ValueError as bad:
+            pytest.fail(f"the marker {MARKER}: {bad}", pytrace=False)

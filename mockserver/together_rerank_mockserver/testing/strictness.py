@@ -1,0 +1,39 @@
+"""Strictness: why a test that passed is not to be believed."""
+
+from __future__ import annotations
+
+from together_rerank_mockserver.testing.rerank_mock import RerankMock
+
+_UNASKED = ("refused", "misuse")
+# What is refused because of what the request says; a missing key is a matter of the verdict.
+_STATUSES = (400, 404, 405, 413, 501)
+_SHOWN = 20
+
+
+def complaints(mock: RerankMock) -> list[str]:
+    """Return why a test that passed is not to be believed: what was not met, and what was refused unasked."""
+    found = []
+    queue = [order for order in mock.door.faults()["queue"] if order["fault"] != "ok"]
+    if queue:
+        left = ", ".join(f"{order['fault']} ({order['times']} left)" for order in queue)
+        found.append(f"faults that nobody met: {left}")
+    told = mock.door.ranking()
+    if told["ranking"] and not told["answers"]:
+        found.append(f"a ranking that no answer followed: {told['ranking']}")
+    if mock.expected_refusals or any(mock.door.requests(reply)["total"] for reply in _UNASKED):
+        refused = [
+            request
+            for request in mock.requests
+            if request.reply.partition(";")[0] in _UNASKED and request.status in _STATUSES
+        ]
+        if len(refused) > mock.expected_refusals:
+            found.append("requests refused as invalid, which rerank_mock.expect_refusal() did not ask for:")
+            found += [f"  {request}" for request in refused[mock.expected_refusals :]]
+        elif len(refused) < mock.expected_refusals:
+            found.append(f"{mock.expected_refusals} refusals expected, and there were {len(refused)}")
+    return found
+
+
+def recent(mock: RerankMock) -> str:
+    """Return the last requests to *mock* as lines."""
+    return "\n".join(map(str, mock.requests[-_SHOWN:])) or f"no request came to {mock.base_url}"

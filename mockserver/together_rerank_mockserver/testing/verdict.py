@@ -1,0 +1,150 @@
+"""The verdict: how the code under test behaved as a client, judged by the requests that it made."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from together_rerank_mockserver.testing.recorded import RecordedRequest
+
+# Errors that pass, so that trying again is the answer to them; None is a connection that broke.
+_PASSING = (429, 502, 503, 504, 520, 524, 529, None)
+# Of the other errors of a client, those that a later attempt may not meet.
+_WORTH_REPEATING = (408, 409, 425, 429)
+_INVALID = (400, 422)
+# Clocks and schedulers are this inexact.
+_TOLERANCE_S = 0.05
+# The journal tells times to the millisecond.
+_CLOCK_S = 0.002
+# A wait grows if it is longer than the first by this factor.
+_GROWTH = 1.2
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a client should not do.
+
+    Attributes:
+        rule: its name, such as `ignored-retry-after`.
+        sentence: what it did, with the evidence.
+        requests: which show it.
+    """
+
+    rule: str
+    sentence: str
+    requests: tuple[RecordedRequest, ...]
+
+    def __str__(self) -> str:
+        return f"{self.sentence} [{self.rule}]"
+
+
+def judge(requests: Sequence[RecordedRequest]) -> list[Finding]:
+    """Return what is wrong with *requests*, taken as those of one client: the calls by call, then one by one."""
+    calls = _calls(requests)
+    findings = [finding for rule in _OF_CALLS for call in calls for finding in rule(call)]
+    return findings + [finding for rule in _OF_REQUESTS for request in requests for finding in rule(request)]
+
+
+def _calls(requests: Sequence[RecordedRequest]) -> list[list[RecordedRequest]]:
+    """Group the attempts of one call: equal bodies, each sent after the one before had failed.
+
+    An equal body that is sent while the other is still under way is a call of its own, and so is one that is
+    sent after a success.
+    """
+    calls: list[list[RecordedRequest]] = []
+    unfinished: dict[str, list[list[RecordedRequest]]] = {}
+    for request in sorted(requests, key=lambda request: request.began):
+        same = unfinished.setdefault(_fingerprint(request), [])
+        over = [call for call in same if call[-1].ended <= request.began + _CLOCK_S]
+        if over:
+            call = min(over, key=lambda call: call[-1].ended)
+            call.append(request)
+        else:
+            call = [request]
+            calls.append(call)
+            same.append(call)
+        if _succeeded(request):
+            same.remove(call)
+    return calls
+
+
+def _fingerprint(request: RecordedRequest) -> str:
+    body = request.text if request.text is not None else json.dumps(request.body, sort_keys=True)
+    return f"{request.path} {request.body_bytes} {body}"
+
+
+def _succeeded(request: RecordedRequest) -> bool:
+    return request.status is not None and request.status < 400
+
+
+def _resent_invalid(call: list[RecordedRequest]) -> Iterator[Finding]:
+    for place, request in enumerate(call[:-1]):
+        if request.status in _INVALID:
+            sentence = f"Sent the same body again after it was refused as invalid with {request.status}"
+            yield _finding("resent-invalid", sentence, call[place:])
+            return
+
+
+def _retried_in_vain(call: list[RecordedRequest]) -> Iterator[Finding]:
+    for place, request in enumerate(call[:-1]):
+        status = request.status
+        if status and 400 <= status < 500 and status not in (*_INVALID, *_WORTH_REPEATING):
+            yield _finding("retried-not-retryable", f"Tried again after {status}, which no retry mends", call[place:])
+            return
+
+
+def _ignored_retry_after(call: list[RecordedRequest]) -> Iterator[Finding]:
+    for before, after in itertools.pairwise(call):
+        told, waited = before.retry_after, after.began - before.ended
+        if told is not None and waited < told - _TOLERANCE_S:
+            yield _finding(
+                "ignored-retry-after",
+                f"Tried again {waited:.2f} s after {before.status}, which said to wait {told:g} s",
+                (before, after),
+            )
+
+
+def _storm(call: list[RecordedRequest]) -> Iterator[Finding]:
+    pairs = list(itertools.pairwise(call))
+    waits = [after.began - before.ended for before, after in pairs if before.retry_after is None]
+    if len(waits) >= 2 and max(waits[1:]) <= _GROWTH * waits[0] + _TOLERANCE_S / 5:
+        shown = ", ".join(f"{max(0, wait):.2f}" for wait in waits)
+        yield _finding("retry-storm", f"Made {len(call)} attempts at one call without growing waits ({shown} s)", call)
+
+
+def _gave_up(call: list[RecordedRequest]) -> Iterator[Finding]:
+    (first, *others) = call
+    if not others and first.status in _PASSING:
+        what = "call without an answer" if first.status is None else str(first.status)
+        yield _finding("gave-up", f"Gave up at the first {what}, which may have passed", call)
+
+
+def _too_large_top_n(request: RecordedRequest) -> Iterator[Finding]:
+    top_n, documents = request.top_n, request.documents
+    if isinstance(top_n, int | float) and isinstance(documents, list) and top_n > len(documents):
+        yield _finding("top-n-too-large", f"Asked for the top {top_n} of {len(documents)} documents", (request,))
+
+
+def _no_key(request: RecordedRequest) -> Iterator[Finding]:
+    if request.status == 401 and request.fault is None:
+        yield _finding("no-key", f"Sent no key that is let in: {request.reason}", (request,))
+
+
+def _finding(rule: str, sentence: str, requests: Sequence[RecordedRequest]) -> Finding:
+    start = requests[0].began
+    evidence = ", ".join(
+        f"#{each.number} at +{each.began - start:.2f} s -> {each.status or 'no answer'}" for each in requests
+    )
+    return Finding(rule, f"{sentence}: {evidence}", tuple(requests))
+
+
+_OF_CALLS: tuple[Callable[[list[RecordedRequest]], Iterator[Finding]], ...] = (
+    _retried_in_vain,
+    _resent_invalid,
+    _ignored_retry_after,
+    _storm,
+    _gave_up,
+)
+_OF_REQUESTS: tuple[Callable[[RecordedRequest], Iterator[Finding]], ...] = (_too_large_top_n, _no_key)
