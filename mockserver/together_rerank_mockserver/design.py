@@ -146,4 +146,5 @@ def _in_order(first: tuple[int, ...], ranking: list[Ranked]) -> list[Ranked]:
     """Return *ranking* with *first* before the others, and scores that fall evenly from 1 to above 0."""
     taken = set(first)
     indexes = [*first, *(ranked.index for ranked in ranking if ranked.index not in taken)]
-    return [Ranked(index, 1 - place / len(indexes)) for place, index in enumerate(indexes)]
+    count = len(indexes)
+    return [Ranked(index, (count - place) / count) for place, index in enumerate(indexes)]

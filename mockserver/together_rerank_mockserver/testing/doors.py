@@ -99,8 +99,10 @@ class InProcess(Door):
             self._control.set_ranking(self._namespace, design)
 
     def explain(self, raw: bytes) -> list[dict[str, Any]]:
+        from together_rerank_mockserver.rendering import to_json
+
         with _value_errors():
-            told: list[dict[str, Any]] = self._control.explain(raw)
+            told: list[dict[str, Any]] = json.loads(to_json(self._control.explain(raw)))
         return told
 
     def reset(self) -> None:

@@ -21,6 +21,8 @@ MARKER = "rerank_mock"
 _MARKED = ("fault", "times", "retry_after", "delay", "jitter", "pause")
 # Of one test; what it takes together is bounded too.
 _JOURNAL_MAX = 10_000
+_FILES = ("spec", "overlay")
+_KINDS = {int: "a whole number", str: "a text", tuple: "a list", Path: "a path"}
 
 
 class Session:
@@ -90,15 +92,19 @@ DEFAULT_ADDRESS = ("127.0.0.1", 0)
 def _settings(given: Mapping[str, Any]) -> Any:
     from together_rerank_mockserver.settings import Settings
 
-    known = [each.name for each in fields(Settings) if each.name not in ("host", "one_namespace", "journal_body")]
-    if not isinstance(given, Mapping) or not given.keys() <= set(known):
-        unknown = [name for name in given if name not in known] if isinstance(given, Mapping) else [given]
-        pytest.fail(f"rerank_mock_settings has {unknown[0]!r}; known: {', '.join(known)}", pytrace=False)
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else Path(value) if name in ("spec", "overlay") else value
-        for name, value in given.items()
-    }
-    settings = Settings(**{"journal_max": _JOURNAL_MAX, **values})
+    own = ("host", "one_namespace", "journal_body")
+    defaults = {each.name: each.default for each in fields(Settings) if each.name not in own}
+    if not isinstance(given, Mapping):
+        pytest.fail(f"rerank_mock_settings must be a mapping, not {given!r}", pytrace=False)
+    values: dict[str, Any] = {"journal_max": _JOURNAL_MAX}
+    for name, value in given.items():
+        if name not in defaults:
+            pytest.fail(f"rerank_mock_settings has {name!r}; known: {', '.join(defaults)}", pytrace=False)
+        values[name] = tuple(value) if isinstance(value, list) else Path(value) if name in _FILES else value
+        kind = type(defaults[name]) if defaults[name] is not None else Path if name in _FILES else str
+        if type(values[name]) is not kind and not isinstance(values[name], Path):
+            pytest.fail(f"rerank_mock_settings: `{name}` must be {_KINDS[kind]}, not {value!r}", pytrace=False)
+    settings = Settings(**values)
     return replace(settings, one_namespace=True, journal_body=settings.max_body)
 
 
