@@ -67,6 +67,7 @@ lock:
 	$(UV_LOCK) pyproject.toml --group build -o requirements/base.txt
 	$(UV_LOCK) pyproject.toml --extra contract --group build --group dev -c requirements/base.txt -o requirements/dev.txt
 	echo 'together==1.5.35' | $(UV_LOCK) - -o requirements/together-1.txt
+	for version in 8.2 8.4 9; do echo "pytest==$$version.*" | $(UV_LOCK) - -o requirements/pytest-$$version.txt || exit 1; done
 
 clean:
 	rm -rf $(VENV) build dist

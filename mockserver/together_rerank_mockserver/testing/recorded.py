@@ -26,7 +26,7 @@ class RecordedRequest:
     """One request that came, and what it was answered.
 
     Attributes:
-        number: from 1, in the order in which they were answered.
+        number: from 1, in the order in which they came.
         began: when it came, in seconds since 1970.
         ended: when its answer was ready, or its client had left.
         status: None when the connection was left without an answer.

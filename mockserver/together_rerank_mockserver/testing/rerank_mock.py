@@ -48,12 +48,12 @@ class RerankMock:
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """The requests of this test, in the order in which they were answered."""
+        """The requests of this test, in the order in which they came."""
         return self._requests()
 
     @property
     def last_request(self) -> RecordedRequest:
-        """The request that was answered last.
+        """The request that came last.
 
         Raises:
             AssertionError: none came.
@@ -251,7 +251,9 @@ class RerankMock:
                 f"{told['dropped']} requests are no longer in the journal, which keeps the last ones; "
                 'rerank_mock_settings can have it keep more: {"journal_max": 100_000}'
             )
-        return [from_json(told["dropped"] + number, each) for number, each in enumerate(told["requests"], 1)]
+        # The journal has them as they were answered; a time is text that sorts as such.
+        came = sorted(told["requests"], key=lambda each: each["time"])
+        return [from_json(told["dropped"] + number, each) for number, each in enumerate(came, 1)]
 
 
 def _milliseconds(name: str, seconds: Any) -> int:

@@ -79,6 +79,11 @@ def _succeeded(request: RecordedRequest) -> bool:
     return request.status is not None and request.status < 400
 
 
+def _stays(request: RecordedRequest) -> bool:
+    """Return whether the same request would be answered with the same error."""
+    return request.status is not None and 400 <= request.status < 500 and request.status not in _WORTH_REPEATING
+
+
 def _resent_invalid(call: list[RecordedRequest]) -> Iterator[Finding]:
     for place, request in enumerate(call[:-1]):
         if request.status in _INVALID:
@@ -89,9 +94,9 @@ def _resent_invalid(call: list[RecordedRequest]) -> Iterator[Finding]:
 
 def _retried_in_vain(call: list[RecordedRequest]) -> Iterator[Finding]:
     for place, request in enumerate(call[:-1]):
-        status = request.status
-        if status and 400 <= status < 500 and status not in (*_INVALID, *_WORTH_REPEATING):
-            yield _finding("retried-not-retryable", f"Tried again after {status}, which no retry mends", call[place:])
+        if _stays(request) and request.status not in _INVALID:
+            sentence = f"Tried again after {request.status}, which no retry mends"
+            yield _finding("retried-not-retryable", sentence, call[place:])
             return
 
 
@@ -107,8 +112,11 @@ def _ignored_retry_after(call: list[RecordedRequest]) -> Iterator[Finding]:
 
 
 def _storm(call: list[RecordedRequest]) -> Iterator[Finding]:
-    pairs = list(itertools.pairwise(call))
-    waits = [after.began - before.ended for before, after in pairs if before.retry_after is None]
+    waits = [
+        after.began - before.ended
+        for before, after in itertools.pairwise(call)
+        if before.retry_after is None and not _stays(before)
+    ]
     if len(waits) >= 2 and max(waits[1:]) <= _GROWTH * waits[0] + _TOLERANCE_S / 5:
         shown = ", ".join(f"{max(0, wait):.2f}" for wait in waits)
         yield _finding("retry-storm", f"Made {len(call)} attempts at one call without growing waits ({shown} s)", call)

@@ -1,0 +1,286 @@
+"""Unmodified clients, in tests that use `rerank_mock`: by environment alone, with their own retries and time-outs."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import aiohttp
+import httpx
+import pytest
+import requests
+import together
+
+from mock_process import environment
+
+BODY = {"model": "m", "query": "llama", "documents": ["panda", "llama"]}
+CLIENTS = Path(sys.prefix, "clients")
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request):
+    return request.param
+
+
+def url():
+    return f"{os.environ['TOGETHER_BASE_URL']}/v1/rerank"
+
+
+def key():
+    return {"Authorization": f"Bearer {os.environ['TOGETHER_API_KEY']}"}
+
+
+def order(results):
+    return [result.index if hasattr(result, "index") else result["index"] for result in results]
+
+
+def test_together_waits_as_told(rerank_mock):
+    rerank_mock.fail(429, retry_after=0.3).then.fail(503, retry_after=0.1).then.ok()
+
+    with together.Together() as client:
+        assert order(client.rerank.create(**BODY).results) == [1, 0]
+
+    assert [request.retry_count for request in rerank_mock.requests] == [0, 1, 2]
+    rerank_mock.assert_resilient()
+
+
+def test_together_gives_up_after_a_time_out(rerank_mock):
+    rerank_mock.delay(30, times=2)
+
+    with together.Together(timeout=0.2, max_retries=1) as client, pytest.raises(together.APITimeoutError):
+        client.rerank.create(**BODY)
+
+    rerank_mock.assert_called(times=2, status=None)
+    assert all(0.1 < request.ended - request.began < 10 for request in rerank_mock.requests)
+
+
+def test_together_without_a_retry_gives_up(rerank_mock):
+    rerank_mock.fail(503)
+
+    with together.Together(max_retries=0) as client, pytest.raises(together.InternalServerError):
+        client.rerank.create(**BODY)
+
+    assert [finding.rule for finding in rerank_mock.verdict()] == ["gave-up"]
+    with pytest.raises(AssertionError, match="Gave up at the first 503, which may have passed: #1"):
+        rerank_mock.assert_resilient()
+
+
+def test_a_loop_around_together_that_retries_all_is_found(rerank_mock):
+    rerank_mock.expect_refusal(3)
+    with together.Together(max_retries=0) as client:
+        for _ in range(3):
+            with pytest.raises(together.BadRequestError):
+                client.rerank.create(**{**BODY, "top_n": 0})
+        rerank_mock.fail(503, times=4)
+        for _ in range(4):
+            with pytest.raises(together.InternalServerError):
+                client.rerank.create(**BODY)
+
+    assert [finding.rule for finding in rerank_mock.verdict()] == ["resent-invalid", "retry-storm"]
+
+
+def test_no_key(rerank_mock):
+    assert httpx.post(url(), json=BODY).status_code == 401
+
+    (finding,) = rerank_mock.verdict()
+    assert finding.rule == "no-key"
+    assert "Missing API key" in str(finding)
+
+
+@pytest.fixture(scope="module")
+def kept(rerank_mock_server):
+    with together.Together(base_url=rerank_mock_server.base_url, api_key=rerank_mock_server.api_key) as client:
+        yield client
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_kept_client_meets_the_faults_of_its_test(rerank_mock, kept, number):
+    rerank_mock.fail(429, times=number, retry_after=0.01) if number else rerank_mock.ok()
+
+    assert order(kept.rerank.create(**BODY).results) == [1, 0]
+    rerank_mock.assert_called(times=number + 1)
+
+
+@pytest.mark.anyio
+async def test_async_together(rerank_mock):
+    rerank_mock.fail(429, retry_after=0.1).then.delay(0.05)
+
+    async with together.AsyncTogether() as client:
+        answer = await client.rerank.create(**BODY)
+
+    assert order(answer.results) == [1, 0]
+    rerank_mock.assert_resilient()
+    rerank_mock.assert_called(times=2)
+
+
+@pytest.mark.anyio
+async def test_async_together_without_a_socket(rerank_mock):
+    rerank_mock.fail(503, retry_after=0.05).then.delay(0.05)
+
+    async with (
+        httpx.AsyncClient(transport=rerank_mock.transport()) as http_client,
+        together.AsyncTogether(http_client=http_client) as client,
+    ):
+        answer = await client.rerank.create(**BODY)
+
+    assert order(answer.results) == [1, 0]
+    assert [request.fault for request in rerank_mock.requests] == ["503", "delay"]
+
+
+@pytest.mark.anyio
+async def test_an_async_client_that_reaches_for_the_real_api(pytester, anyio_backend):
+    pytester.makepyfile(f"""
+        import anyio, together
+
+        async def search():
+            async with together.AsyncTogether(base_url="https://api.together.xyz", max_retries=0) as client:
+                await client.rerank.create(model="m", query="q", documents=["d"])
+
+        def test_it(rerank_mock):
+            anyio.run(search, backend="{anyio_backend}")
+    """)
+    ran = pytester.runpytest_subprocess("-p", "no:asyncio", "-p", "no:schemathesis")
+
+    assert ran.parseoutcomes() == {"failed": 1}
+    ran.stdout.fnmatch_lines(["*test_an_async_client*.py:*: `*` reached for api.together.xyz while rerank_mock*"])
+
+
+@pytest.mark.asyncio
+async def test_equal_calls_at_the_same_time_are_no_storm(rerank_mock):
+    rerank_mock.delay(0.2, times=8)
+
+    async with together.AsyncTogether() as client:
+        await asyncio.gather(*(client.rerank.create(**BODY) for _ in range(8)))
+
+    rerank_mock.assert_called(times=8)
+    rerank_mock.assert_resilient()
+
+
+@pytest.mark.asyncio
+async def test_aiohttp(rerank_mock):
+    rerank_mock.rank([0])
+    async with aiohttp.ClientSession(headers=key()) as session, session.post(url(), json=BODY) as response:
+        assert order((await response.json())["results"]) == [0, 1]
+
+    rerank_mock.delay(30)
+    async with aiohttp.ClientSession(headers=key(), timeout=aiohttp.ClientTimeout(total=0.1)) as session:
+        with pytest.raises(TimeoutError):
+            await session.post(url(), json=BODY)
+    assert [request.status for request in rerank_mock.requests] == [200, None]
+
+
+def test_requests(rerank_mock):
+    rerank_mock.fault("reset").then.delay(30).then.fail(503, retry_after=0)
+
+    with requests.Session() as session:
+        session.headers.update(key())
+        with pytest.raises(requests.ConnectionError):
+            session.post(url(), json=BODY, timeout=5)
+        with pytest.raises(requests.Timeout):
+            session.post(url(), json=BODY, timeout=0.1)
+        assert session.post(url(), json=BODY, timeout=5).status_code == 503
+        assert order(session.post(url(), json=BODY, timeout=5).json()["results"]) == [1, 0]
+
+    assert [request.status for request in rerank_mock.requests] == [None, None, 503, 200]
+    assert [request.fault for request in rerank_mock.requests] == ["reset", "delay", "503", None]
+
+
+def test_requests_with_retries_of_urllib3(rerank_mock):
+    from urllib3.util import Retry
+
+    rerank_mock.fail(503, retry_after=1, times=2).then.ok()
+    retry = Retry(total=3, status_forcelist=[503], allowed_methods=None, backoff_factor=0.1)
+
+    with requests.Session() as session:
+        session.mount("http://", requests.adapters.HTTPAdapter(max_retries=retry))
+        assert session.post(url(), json=BODY, headers=key(), timeout=5).status_code == 200
+    rerank_mock.assert_resilient()
+
+
+def test_httpx(rerank_mock):
+    rerank_mock.delay(30)
+    client = rerank_mock.client()
+
+    with pytest.raises(httpx.ReadTimeout):
+        client.post("/v1/rerank", json=BODY, timeout=0.1)
+    assert order(client.post("/rerank", json=BODY).json()["results"]) == [1, 0]
+    assert [request.path for request in rerank_mock.requests] == ["/v1/rerank", "/rerank"]
+    assert not client.is_closed
+
+
+def test_clients_are_closed_after_the_test(pytester):
+    pytester.makepyfile("""
+        clients = []
+
+        def test_it(rerank_mock):
+            clients.append(rerank_mock.client())
+            clients[0].post("/v1/rerank", json={"model": "m", "query": "q", "documents": ["d"]})
+
+        def test_after():
+            assert clients[0].is_closed
+    """)
+    ran = pytester.runpytest_subprocess("-p", "no:asyncio", "-p", "no:schemathesis", "-W", "error")
+
+    assert ran.parseoutcomes() == {"passed": 2}
+
+
+LITELLM = """
+import litellm
+
+def test_it(rerank_mock):
+    rerank_mock.rank([0])
+    answer = litellm.rerank(model="together_ai/m", query="llama", documents=["panda", "llama"])
+    assert [result["index"] for result in answer.results] == [0, 1]
+    rerank_mock.assert_called(times=1, model="m", return_documents=True)
+
+def test_it_does_not_try_again(rerank_mock):
+    rerank_mock.fail(503)
+    try:
+        litellm.rerank(model="together_ai/m", query="llama", documents=["panda", "llama"])
+    except Exception as error:
+        assert "503" in str(error) or "Service" in type(error).__name__
+    assert [finding.rule for finding in rerank_mock.verdict()] == ["gave-up"]
+"""
+TOGETHER_1 = """
+from importlib.metadata import version
+
+import together
+
+def search():
+    answer = together.Together().rerank.create(model="m", query="llama", documents=["panda", "llama"])
+    return [result.index for result in answer.results]
+
+def test_it(rerank_mock):
+    assert version("together") == "1.5.35"
+    rerank_mock.fail(503)
+    assert search() == [1, 0]
+    rerank_mock.assert_called(times=2)
+
+def test_it_overhears_retry_after(rerank_mock):
+    rerank_mock.fail(429, retry_after=3)
+    assert search() == [1, 0]
+    assert [finding.rule for finding in rerank_mock.verdict()] == ["ignored-retry-after"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("tests", "path"), [(LITELLM, ""), (TOGETHER_1, "together-1/lib/python*/site-packages")], ids=["litellm", "1.5.35"]
+)
+def test_clients_that_need_a_process_of_their_own(tmp_path, tests, path):
+    (folder,) = CLIENTS.glob(path) if path else [""]
+    (tmp_path / "test_it.py").write_text(tests)
+    options = [
+        option for name in ("asyncio", "schemathesis", "cacheprovider", "anyio") for option in ("-p", f"no:{name}")
+    ]
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *options, tmp_path],
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=str(folder), LITELLM_LOCAL_MODEL_COST_MAP="True", TOGETHER_NO_BANNER="1"),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert "2 passed" in ran.stdout, ran.stdout
