@@ -27,12 +27,25 @@ class Snippet:
 
 def snippets(page="README.md"):
     blocks = [(match["language"], match["text"]) for match in _BLOCK.finditer((ROOT / page).read_text())]
-    following = [*blocks[1:], (None, None)]
+    following = [*blocks[1:], (None, None)] if blocks else []
     return [
         Snippet(language, text, after if kind == "output" else None)
         for (language, text), (kind, after) in zip(blocks, following, strict=True)
         if language != "output"
     ]
+
+
+def write_project(page, folder):
+    """Write the files that *page* shows, those whose first line is their name, into *folder*; return their names."""
+    files = {each.first_line.removeprefix("# "): each.text for each in snippets(page) if is_file(each)}
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return list(files)
+
+
+def is_file(snippet):
+    """Whether a snippet shows a whole file."""
+    return re.fullmatch(r"# \w+\.py", snippet.first_line) is not None
 
 
 def snippet(beginning):

@@ -1,14 +1,17 @@
 """What the pages in docs/ show is what happens."""
 
+import inspect
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
 from mock_process import COMMAND, environment, running
-from snippets import PORT, ROOT, snippets
+from snippets import PORT, ROOT, is_file, snippets, write_project
 from together_rerank_mockserver import admin
+from together_rerank_mockserver.testing import RerankMock, verdict
 
 PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 
@@ -20,13 +23,65 @@ def run(snippet, port):
     return subprocess.run(command, env=environment(PATH=path), check=False, capture_output=True, text=True, timeout=60)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if "```" in (ROOT / "docs" / page).read_text()])
+def is_session(page):
+    """Whether what a page shows is typed, one after the other."""
+    return any(not is_file(each) for each in snippets(f"docs/{page}"))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if is_session(page)])
 def test_the_snippets_of_a_page_print_what_is_printed_below_them_one_after_the_other(page):
     with running("-q") as mock:
         for snippet in snippets(f"docs/{page}"):
+            assert not is_file(snippet), "a page with files is a project"
             ran = run(snippet, mock.port)
             assert ran.returncode == 0, ran.stderr
             assert ran.stdout.strip() == snippet.output.strip()
+
+
+def test_the_tests_of_a_page_pass_as_they_are_printed(tmp_path):
+    names = write_project("docs/pytest.md", tmp_path)
+    assert len(names) == len(snippets("docs/pytest.md")) > 5
+
+    output = run_tests(tmp_path)
+
+    for name in names:
+        assert not name.startswith("test_") or f"{name}::" in output
+    assert output.count(" PASSED") >= 20
+
+
+def run_tests(folder):
+    """Run the tests in *folder*; return what pytest said once all of them passed."""
+    options = ["-v", "-W", "error", "-p", "no:cacheprovider", "-p", "no:asyncio", "-p", "no:schemathesis"]
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, folder],
+        cwd=folder,
+        env=environment(),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stdout
+    return ran.stdout
+
+
+def test_the_tests_of_the_readme_pass_as_they_are_printed(tmp_path):
+    assert write_project("README.md", tmp_path) == ["test_search.py"]
+
+    assert "test_search.py::test_a_rate_limit_is_waited_out PASSED" in run_tests(tmp_path)
+
+
+def test_every_method_and_attribute_is_described():
+    page = (ROOT / "docs/pytest.md").read_text()
+    public = [name for name in vars(RerankMock) if not name.startswith("_") and name != "close"]
+
+    shown = [name for name in [*public, "base_url", "api_key"] if f"`{name}" in page or f"{name}(" in page]
+    assert shown == [*public, "base_url", "api_key"]
+    assert [name for name in verdict_rules() if f"| `{name}` |" not in page] == []
+
+
+def verdict_rules():
+    return re.findall(r'_finding\(\s*"([a-z-]+)"', inspect.getsource(verdict))
 
 
 def test_what_real_clients_do_is_what_was_written_down():

@@ -23,6 +23,7 @@ RUN = {
     "curl -s http://127.0.0.1:4010/v1/rerank \\\n  -H 'Authorization: Bearer any-key' -H": "test_a_shell_snippet",
     "curl -s 'http://127.0.0.1:4010/__admin/faults": "test_a_shell_snippet",
     "export TOGETHER_BASE_URL": "test_a_shell_snippet",
+    "# test_search.py": "test_docs.test_the_tests_of_the_readme",
     "from together import Together\n\n": "test_a_python_snippet",
     "from together import Together\nfrom together_rerank_mockserver": "test_a_python_snippet",
     "together-rerank-mock listening": "test_the_ready_line",

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from together_rerank_mockserver import state
+from together_rerank_mockserver.design import InOrder
 from together_rerank_mockserver.faults import OK
 from together_rerank_mockserver.journal import Entry
 from together_rerank_mockserver.orders import MAX_SEQUENCE, BadOrder, Order
@@ -197,3 +198,42 @@ def test_no_more_than_so_many_are_in_flight_and_who_is_refused_does_not_count():
     kept.leave("default")
     assert [kept.enter("default", 2) for _ in range(2)] == [True, False]
     assert kept.enter("default", 0)
+
+
+def test_what_began_before_a_reset_leaves_no_entry():
+    kept, _ = memory()
+    before = kept.generation("test-a")
+    other = kept.generation("test-b")
+
+    kept.reset("test-a")
+    kept.record("test-a", entry(), before)
+    kept.record("test-b", entry(), other)
+    after = kept.generation("test-a")
+    kept.record("test-a", entry(7), after)
+
+    assert before != after
+    assert [each.path for each in kept.journal("test-a")[0]] == ["/7"]
+    assert len(kept.journal("test-b")[0]) == 1
+
+
+def test_every_reset_begins_another_generation():
+    kept, _ = memory()
+    seen = set()
+    for name in ("test-a", "test-b") * 3:
+        kept.reset(name)
+        seen.add(kept.generation(name))
+
+    assert len(seen) == 6
+
+
+def test_a_design_counts_the_answers_that_followed_it():
+    kept, _ = memory()
+    kept.count_designed("test-a")
+    kept.set_design("test-a", InOrder((1, 0)))
+    assert kept.designed("test-a") == 0
+    kept.count_designed("test-a")
+
+    assert (kept.design("test-a"), kept.designed("test-a")) == (InOrder((1, 0)), 1)
+    assert kept.design("test-b") is None
+    kept.reset("test-a")
+    assert (kept.design("test-a"), kept.designed("test-a")) == (None, 0)

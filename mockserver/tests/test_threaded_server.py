@@ -1,6 +1,7 @@
 """The server that tests embed: faults that need its socket, and how it starts and stops."""
 
 import http.client
+import json
 import socket
 import statistics
 import struct
@@ -8,7 +9,8 @@ import time
 
 import pytest
 
-from bare_http import HEAD, Answer, ask, connect, request
+from bare_http import HEAD, Answer, ask, connect, request, until
+from together_rerank_mockserver.app import CONTROL
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.threaded_server import ThreadedServer
 
@@ -143,3 +145,78 @@ def test_ipv6_is_served_too():
 
         assert mock.url == f"http://[::1]:{mock.port}"
         assert Answer(client).status == 200
+
+
+LATE = request(Prefer="delay=60000")
+
+
+def control(mock):
+    return mock.app.extensions[CONTROL]
+
+
+@pytest.mark.parametrize("settings", [Settings(), Settings(latency_ms=60_000)])
+@pytest.mark.parametrize("leave", [lambda client: client.close(), lambda client: client.shutdown(socket.SHUT_WR)])
+def test_a_wait_ends_with_its_client_and_is_told_at_once(settings, leave):
+    with ThreadedServer(settings) as mock:
+        for _ in range(20):
+            client = connect(mock)
+            client.sendall(LATE if not settings.latency_ms else request())
+            while not control(mock).requests("default")["total"] and not in_flight(mock):
+                time.sleep(0.001)
+            leave(client)
+            mock.settle()
+            (told,) = control(mock).requests("default")["requests"]
+            client.close()
+            assert told["status"] is None
+            assert told["reply"] == ("client-gone" if settings.latency_ms else "forced; fault=delay; by=header")
+            assert told["ms"] < 10_000
+            control(mock).reset("default")
+
+
+def in_flight(mock):
+    return mock.app.extensions[CONTROL]._state._namespaces["default"].in_flight if namespaces(mock) else 0
+
+
+def namespaces(mock):
+    return mock.app.extensions[CONTROL]._state._namespaces
+
+
+def test_the_control_plane_tells_of_clients_that_left():
+    with ThreadedServer() as mock:
+        for number in range(20):
+            with connect(mock) as client:
+                client.sendall(LATE)
+                while not in_flight(mock):
+                    time.sleep(0.001)
+            told = ask(mock, b"GET /__admin/requests HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert json.loads(told.body)["total"] == number + 1
+
+
+def test_a_client_that_sends_more_while_it_waits_is_not_gone():
+    with ThreadedServer() as mock, connect(mock) as client:
+        client.sendall(request(Prefer="delay=200") + request())
+
+        assert b"x-mock-reply: forced; fault=delay" in until(client, lambda got: got.count(b"HTTP/1.1 200") == 2)
+
+
+def test_a_stop_with_grace_ends_waits_and_still_answers():
+    mock = ThreadedServer()
+    mock.start()
+    with connect(mock) as client:
+        client.sendall(LATE)
+        time.sleep(0.05)
+        began = time.monotonic()
+        mock.stop(grace_s=5)
+
+        assert Answer(client).status == 200
+        assert time.monotonic() - began < 1
+
+
+def test_nothing_is_waited_for_while_all_clients_are_there():
+    with ThreadedServer() as mock, connect(mock) as client:
+        client.sendall(LATE)
+        time.sleep(0.05)
+        began = time.monotonic()
+        mock.settle()
+
+        assert time.monotonic() - began < 1

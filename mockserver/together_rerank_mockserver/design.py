@@ -116,7 +116,7 @@ def _scores(value: Any) -> Design:
         raise BadDesign("`scores` must be an object with a score for each index")
     for index, score in value.items():
         if not (index.isascii() and index.isdigit() and len(index) < 10):
-            raise BadDesign(f"`scores` names `{index[:100]}`, which is no index of a document, a whole number from 0")
+            raise BadDesign(f"`scores` must name documents by their indexes, whole numbers from 0, not `{index[:100]}`")
         if type(score) not in (int, float) or not 0 <= score <= 1:
             raise BadDesign(
                 f"`scores` has {str(score)[:100]} for {index}, and must have numbers from 0 to 1; "

@@ -1,0 +1,149 @@
+"""What a test has the next calls meet, and how it has documents ranked."""
+
+
+def test_faults_come_in_the_order_of_their_chain(passes):
+    passes(
+        """
+import time
+
+def statuses(count):
+    return [post()[0] for _ in range(count)]
+
+def test_chain(rerank_mock):
+    rerank_mock.fail(503).then.fail(429, times=2, retry_after=1.5).then.ok(2).then.fail(500)
+    assert statuses(7) == [503, 429, 429, 200, 200, 500, 200]
+    assert [request.retry_after for request in rerank_mock.requests[1:3]] == [1.5, 1.5]
+    assert [request.fault for request in rerank_mock.requests] == ["503", "429", "429", None, None, "500", None]
+
+def test_retry_after(rerank_mock):
+    rerank_mock.fail(429, retry_after=3).then.fail(429, retry_after=0).then.fail(429, retry_after="none")
+    statuses(3)
+    assert [request.retry_after for request in rerank_mock.requests] == [3, 0, None]
+
+def test_body_fault(rerank_mock):
+    rerank_mock.fault("unsorted", times=2)
+    assert [order(), order(), order()] == [[0, 1], [0, 1], [1, 0]]
+
+def test_delay(rerank_mock):
+    rerank_mock.delay(0.2)
+    began = time.monotonic()
+    assert order() == [1, 0]
+    assert 0.2 <= time.monotonic() - began < 5
+    assert rerank_mock.last_request.ended - rerank_mock.last_request.began >= 0.19
+
+def test_the_connection_breaks(rerank_mock):
+    rerank_mock.fault("reset").then.fault("empty").then.fault("drip", pause=0.01).then.fail(504, delay=0.01)
+    for _ in range(2):
+        with pytest.raises(OSError):
+            post()
+    assert statuses(2) == [200, 504]
+    assert [request.status for request in rerank_mock.requests] == [None, None, 200, 504]
+
+def test_reset(rerank_mock):
+    rerank_mock.fail(503)
+    rerank_mock.rank([0])
+    rerank_mock.expect_refusal()
+    post()
+    rerank_mock.fail(503)
+    rerank_mock.reset()
+    assert rerank_mock.requests == []
+    assert order() == [1, 0]
+"""
+    )
+
+
+def test_what_there_is_not_is_said_with_what_there_is(passes):
+    passes(
+        """
+WRONG = {
+    "no fault is called `unsotred`; did you mean `unsorted`?": lambda mock: mock.fault("unsotred"),
+    "`delay` must be a number of seconds, not '1'": lambda mock: mock.delay("1"),
+    "`delay` must be a number of seconds, not nan": lambda mock: mock.delay(float("nan")),
+    "`delay` must be a whole number of milliseconds from 0": lambda mock: mock.delay(-1),
+    "`times` must be an integer from 1": lambda mock: mock.fail(429, times=0),
+    "fail.. takes an error status such as 429, not 200": lambda mock: mock.fail(200),
+    "fail.. takes an error status such as 429, not '429'": lambda mock: mock.fail("429"),
+    "no fault is called `418`": lambda mock: mock.fail(418),
+    "`pause` is not known of `429`": lambda mock: mock.fault("429", pause=1),
+    "`retry_after` must be a number of seconds": lambda mock: mock.fail(429, retry_after="soon"),
+    "`rank` must list indexes": lambda mock: mock.rank(["0"]),
+    "`rank` must list indexes of documents, whole": lambda mock: mock.rank([]),
+    "`rank` must name each document once": lambda mock: mock.rank([1, 1]),
+    "`rank_first` must be a text": lambda mock: mock.rank_first(containing=""),
+    "`scores` has 1.5 for 0, and must have numbers from 0 to 1": lambda mock: mock.scores({0: 1.5}),
+    "`scores` must name documents by their indexes": lambda mock: mock.scores({"a": 1}),
+    "`/documents` is missing": lambda mock: mock.explain({"model": "m", "query": "q"}),
+}
+
+@pytest.mark.parametrize("message", WRONG)
+def test_wrong(rerank_mock, message):
+    with pytest.raises(ValueError, match=message):
+        WRONG[message](rerank_mock)
+    assert order() == [1, 0]
+"""
+    )
+
+
+def test_rankings_are_designed_and_pass_through_everything_else(passes):
+    passes(
+        """
+THREE = {**BODY, "documents": ["panda", "llama", "a llama in Peru"]}
+
+def test_rank(rerank_mock):
+    rerank_mock.rank([2, 0, 1])
+    assert order(THREE) == [2, 0, 1]
+    assert order({**THREE, "top_n": 2}) == [2, 0]
+    status, answer = post({**THREE, "return_documents": False})
+    assert [each["relevance_score"] for each in answer["results"]] == [1, 2 / 3, 1 / 3]
+    assert [each["document"] for each in answer["results"]] == [{}, {}, {}]
+    assert {request.reply for request in rerank_mock.requests} == {"designed"}
+
+def test_what_is_not_named_follows_as_usual(rerank_mock):
+    rerank_mock.rank([0])
+    assert order(THREE) == [0, 1, 2]
+
+def test_rank_first(rerank_mock):
+    rerank_mock.rank_first(containing="PANDA")
+    assert order(THREE) == [0, 1, 2]
+    objects = [{"title": "llama", "body": "bear"}, {"title": "panda", "body": "llama"}]
+    rerank_mock.rank_first(containing="bear")
+    assert order({**BODY, "documents": objects}) == [0, 1]
+    assert order({**BODY, "documents": objects, "rank_fields": ["title"]}) == [0, 1]
+    assert rerank_mock.last_request.reply == "scored"
+
+def test_scores(rerank_mock):
+    rerank_mock.scores({0: 0.25, 2: 1})
+    status, answer = post(THREE)
+    assert [(each["index"], each["relevance_score"]) for each in answer["results"]] == [(2, 1), (0, 0.25), (1, 0)]
+
+def test_the_last_one_counts(rerank_mock):
+    rerank_mock.rank([0])
+    rerank_mock.rank([2])
+    assert order(THREE) == [2, 1, 0]
+
+def test_validation_and_faults_come_first(rerank_mock):
+    rerank_mock.rank([0])
+    rerank_mock.expect_refusal(2)
+    rerank_mock.fail(503).then.fault("unsorted")
+    assert post(THREE)[0] == 503
+    assert post({**THREE, "top_n": 0})[0] == 400
+    assert order(THREE) == [2, 1, 0]
+    status, answer = post({**BODY, "documents": ["a"]})
+    assert status == 200
+    rerank_mock.rank([7])
+    status, answer = post(THREE)
+    assert status == 400
+    assert answer["error"]["message"] == (
+        "The ranking asked for names document 7, and the request has 3, counted from 0"
+    )
+    assert rerank_mock.last_request.reply == "misuse"
+    rerank_mock.reset()
+
+def test_explain(rerank_mock):
+    rerank_mock.rank([0])
+    order(THREE)
+    best = rerank_mock.explain(rerank_mock.last_request)[0]
+    assert (best["index"], best["whole"]) == (1, ["llama"])
+    assert rerank_mock.explain(THREE)[0]["score"] == best["score"]
+"""
+    )
