@@ -61,6 +61,7 @@ dist: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/plugin_bench.py
 
 UV_LOCK = uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 lock:

@@ -83,6 +83,9 @@ def test_requests_can_be_chosen_and_paged(client):
 
     assert paths("status=400") == (1, [400])
     assert paths("status=none") == (0, [])
+    assert paths("reply=refused")[0] == paths("status=400")[0]
+    assert paths("reply=scored")[0] == paths("status=200")[0]
+    assert paths("reply=none") == (0, [])
     assert paths("path=/rerank") == (0, [])
     assert paths("path=/v1/rerank&limit=2") == (5, [200, 200])
     assert paths("offset=3&limit=9") == (5, [200, 400])

@@ -86,10 +86,10 @@ class _Views:
     def requests(self, namespace: str) -> Any:
         if raw_socket := request.environ.get(RAW_SOCKET):
             raw_socket.settle()
-        status = request.args.get("status", "any")
+        status = request.args.get("status")
         return self._control.requests(
             namespace,
-            status=None if status == "none" else status if status == "any" else _number("status"),
+            status="any" if status is None else None if status == "none" else _number("status"),
             path=request.args.get("path"),
             reply=request.args.get("reply"),
             offset=_number("offset") or 0,

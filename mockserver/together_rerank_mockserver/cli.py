@@ -8,13 +8,13 @@ import sys
 import time
 from pathlib import Path
 from typing import BinaryIO, NoReturn
-from urllib.parse import urlsplit
 
 import click
 from click.core import ParameterSource
 
 from together_rerank_mockserver.options import COMMAND, CONTEXT, PROGRAM, document_options, settings_from
 from together_rerank_mockserver.serve_command import serve
+from together_rerank_mockserver.url import base_of
 
 
 def main() -> NoReturn:
@@ -65,7 +65,10 @@ def wait(url: str, timeout: float) -> int:
     """Wait until the mock at URL answers; exit 1 when it does not in time."""
     from together_rerank_mockserver.announcement import is_healthy
 
-    base = _base(url)
+    try:
+        base = base_of(url)
+    except ValueError as fault:
+        raise click.BadParameter(str(fault), param_hint="URL") from fault
     if not math.isfinite(timeout):
         raise click.BadParameter(f"'{timeout}' is not a number of seconds", param_hint="--timeout")
     deadline = time.monotonic() + timeout
@@ -128,15 +131,3 @@ def spec(reading: str | None, spec: Path | None, overlay: Path | None) -> None:
         return
     content = settings_from(reading, spec, overlay).document().content
     click.echo(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120), nl=False)
-
-
-def _base(url: str) -> str:
-    """Return scheme, host and port of *url*."""
-    try:
-        parts = urlsplit(url)
-        if parts.scheme in ("http", "https") and parts.hostname and url.isprintable() and " " not in url:
-            host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-            return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port is not None else "")
-    except ValueError:
-        pass
-    raise click.BadParameter(f"'{url}' is not a URL like http://127.0.0.1:4010", param_hint="URL")

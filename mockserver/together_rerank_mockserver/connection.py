@@ -9,6 +9,7 @@ import socket
 import struct
 import time
 from contextlib import suppress
+from enum import Enum
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -25,6 +26,15 @@ _DRAIN_S = 1.0
 _LENGTH = re.compile("[0-9]{1,18}")
 
 
+class Phase(Enum):
+    """Where a connection is with its requests: none is under way, one is not written down yet, or it is."""
+
+    IDLE = 1
+    ASKED = 2
+    WAITING = 3  # asked, and kept back
+    RECORDED = 4
+
+
 class Connections(Protocol):
     """The server, as a connection knows it."""
 
@@ -34,7 +44,7 @@ class Connections(Protocol):
     stopping: socket.socket
 
     def settle(self, *, but: Connection | None = None) -> None:
-        """Return when no call is in flight whose client has left, or after a while."""
+        """Return when every call is written down, save those kept back for clients that are there; or after a while."""
 
     def opened(self, connection: Connection) -> None:
         """Take *connection* into account."""
@@ -42,8 +52,18 @@ class Connections(Protocol):
     def closed(self, connection: Connection) -> None:
         """Take *connection* out of account."""
 
-    def set_busy(self, connection: Connection, *, busy: bool) -> None:
-        """Note whether *connection* has a request to answer."""
+    def set_phase(self, connection: Connection, phase: Phase) -> None:
+        """Note where *connection* is with its requests."""
+
+
+def is_readable(listening_or_connected: socket.socket) -> bool:
+    """Return whether there is something to read or accept, be it the end; a closed one has nothing."""
+    try:
+        with selectors.DefaultSelector() as selector:
+            selector.register(listening_or_connected, selectors.EVENT_READ)
+            return bool(selector.select(0))
+    except (OSError, ValueError):
+        return False
 
 
 class Connection(WSGIRequestHandler):
@@ -55,7 +75,7 @@ class Connection(WSGIRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = 64 * 1024
     server: Connections  # type: ignore[assignment]  # it is one of werkzeug's too
-    busy = False
+    phase = Phase.IDLE
 
     def handle(self) -> None:
         """Handle requests until either side closes."""
@@ -67,7 +87,7 @@ class Connection(WSGIRequestHandler):
 
     def parse_request(self) -> bool:
         """Parse a request whose first line has come; a server that is closing waits for it now."""
-        self.server.set_busy(self, busy=True)
+        self.server.set_phase(self, Phase.ASKED)
         return super().parse_request()
 
     def handle_expect_100(self) -> bool:
@@ -84,7 +104,7 @@ class Connection(WSGIRequestHandler):
         except ConnectionError:  # the client is gone, or a fault leaves it without an answer
             self.close_connection = True
         finally:
-            self.server.set_busy(self, busy=False)
+            self.server.set_phase(self, Phase.IDLE)
 
     def _answer(self) -> None:
         try:
@@ -94,6 +114,7 @@ class Connection(WSGIRequestHandler):
             return
         head: list[Any] = []
         pieces = self.server.app(environ, lambda status, headers, _=None: head.extend((status, headers)))
+        self.server.set_phase(self, Phase.RECORDED)
         try:
             sent = -1
             for piece in pieces:
@@ -157,6 +178,13 @@ class Connection(WSGIRequestHandler):
         Raises:
             ClientGone: the client left meanwhile.
         """
+        self.server.set_phase(self, Phase.WAITING)
+        try:
+            self._wait(seconds)
+        finally:
+            self.server.set_phase(self, Phase.ASKED)
+
+    def _wait(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         with selectors.DefaultSelector() as selector, suppress(OSError, ValueError):  # closed, for the server stops
             selector.register(self.server.stopping, selectors.EVENT_READ)
@@ -165,27 +193,35 @@ class Connection(WSGIRequestHandler):
                 ready = [key.fileobj for key, _ in selector.select(left)]
                 if self.server.stopping in ready:
                     return
-                if ready and self.is_abandoned():
+                if ready and self._is_at_its_end():
                     raise ClientGone
                 if ready:
                     selector.unregister(self.connection)  # it has sent its next request already
 
-    def is_abandoned(self) -> bool:
-        """Return whether the client has closed its side."""
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is to be written down soon; only what is kept back for a client that is there is late."""
+        match self.phase:
+            case Phase.RECORDED:
+                return True
+            case Phase.ASKED:
+                return False
+        return not is_readable(self.connection) or (self.phase is Phase.WAITING and not self._is_at_its_end())
+
+    def _is_at_its_end(self) -> bool:
+        """Return whether a connection that can be read has nothing more to be read."""
         try:
-            with selectors.DefaultSelector() as selector:
-                selector.register(self.connection, selectors.EVENT_READ)
-                return bool(selector.select(0)) and not self.connection.recv(1, socket.MSG_PEEK)
-        except (OSError, ValueError):
+            return not self.connection.recv(1, socket.MSG_PEEK)
+        except OSError:
             return True
 
     def settle(self) -> None:
-        """Return when all calls are written down whose clients have left, or after a while."""
+        """Return when every call but this is written down, save those kept back for clients that are there."""
         self.server.settle(but=self)
 
     def hang(self) -> None:
         """Return when the client is gone, or the server stops."""
-        self.server.set_busy(self, busy=False)  # nothing that a stop should wait for
+        self.server.set_phase(self, Phase.IDLE)  # nothing that a stop should wait for
         if self.server.closing:
             return
         with selectors.DefaultSelector() as selector, suppress(OSError):

@@ -35,7 +35,7 @@ class RawSocket(Protocol):
         """
 
     def settle(self) -> None:
-        """Return when all calls are written down whose clients have left, or after a while."""
+        """Return when every call but this is written down, save those kept back for clients that are there."""
 
 
 def response(reply: Reply, raw_socket: RawSocket | None, waiting: Waiting) -> Response:

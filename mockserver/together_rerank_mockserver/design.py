@@ -106,8 +106,8 @@ def _order(value: Any) -> Design:
 
 
 def _first(value: Any) -> Design:
-    if not isinstance(value, str) or not value:
-        raise BadDesign("`rank_first` must be a text that documents have in them")
+    if not isinstance(value, str) or not value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise BadDesign("`rank_first` must be a text that documents can have in them, and not empty")
     return FirstContaining(value)
 
 

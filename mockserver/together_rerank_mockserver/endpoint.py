@@ -212,6 +212,8 @@ class Endpoint:
 
     def _designed(self, ranking: list[Ranked], texts: list[str], visit: _Visit) -> list[Ranked]:
         design = self.state.design(visit.namespace)
+        if self.state.generation(visit.namespace) != visit.generation:
+            design = None  # it is not for a call that came before a reset
         designed = design.apply(ranking, texts) if design else None
         if designed is None:
             visit.origin = "scored"

@@ -58,16 +58,20 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers, and refuse a URL that is none."""
     for line in _MARKERS:
         config.addinivalue_line("markers", line)
-    url = config.getoption(_URL)
-    if url is not None and not _is_url(url):
-        raise pytest.UsageError(f"{_URL}: '{url}' is not a URL like http://127.0.0.1:4010")
+    if config.getoption(_URL) is not None:
+        from together_rerank_mockserver.url import base_of
+
+        try:
+            base_of(config.getoption(_URL))
+        except ValueError as fault:
+            raise pytest.UsageError(f"{_URL}: {fault}") from fault
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Give a test with the marker the fixture, whether it names it or not."""
-    names = getattr(item, "fixturenames", None)
-    if names is not None and _MARKER not in names and item.get_closest_marker(_MARKER):
-        names.insert(0, _MARKER)
+    if isinstance(item, pytest.Function) and _MARKER not in item.fixturenames and item.get_closest_marker(_MARKER):
+        # A list of its own: tests of one function share theirs.
+        item.fixturenames = [_MARKER, *item.fixturenames]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -150,6 +154,7 @@ def rerank_mock_server(
 @pytest.fixture
 def rerank_mock(
     request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
     _rerank_session: Session,
     rerank_mock_settings: Mapping[str, Any],
     rerank_mock_address: tuple[str, int],
@@ -165,7 +170,9 @@ def rerank_mock(
     session.apply_markers(mock, item)
     tripwire = _rerank_session.tripwire
     may_reach = request.config.getini("rerank_mock_allow_live")
-    with session.environment(mock.door), nullcontext() if may_reach else tripwire.armed():
+    # Of the test's own monkeypatch, so that all changes are undone in the right order.
+    session.patch_environment(monkeypatch, mock.door)
+    with nullcontext() if may_reach else tripwire.armed():
         item.stash[_mock] = mock
         item.stash[_passed] = True
         yield mock
@@ -222,13 +229,3 @@ def _summary_of(config: pytest.Config) -> Summary:
     from together_rerank_mockserver.testing.summary import Summary
 
     return config.stash.setdefault(_summary, Summary())
-
-
-def _is_url(text: str) -> bool:
-    from urllib.parse import urlsplit
-
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        return False

@@ -13,13 +13,13 @@ from werkzeug.serving import ThreadedWSGIServer
 from together_rerank_mockserver import stopping
 from together_rerank_mockserver.announcement import Announcement, url_of
 from together_rerank_mockserver.app import create_app
-from together_rerank_mockserver.connection import Connection
+from together_rerank_mockserver.connection import Connection, Phase, is_readable
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.waiting import Waiting
 
 _BACKLOG = 1024
 _POLL_S = 0.01
-# A call whose client has left is over as soon as its thread has its turn.
+# A call that is not kept back is over as soon as its thread has had its turn.
 _SETTLED_S = 2.0
 
 
@@ -63,7 +63,10 @@ class ThreadedServer:
         self._server.close_connections(grace_s)
 
     def settle(self) -> None:
-        """Return when all calls are written down whose clients have left, or after a while."""
+        """Return when every call that came is in the journal, save those kept back for clients that are there.
+
+        Without those it takes 2 seconds at the most.
+        """
         self._server.settle()
 
     def __enter__(self) -> Self:
@@ -99,6 +102,8 @@ class _Server(ThreadedWSGIServer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._connections: set[Connection] = set()
+        # Those whose thread has not begun.
+        self._accepted: set[Any] = set()
         self._changed = threading.Condition()
         # Readable from the moment on that waits are to end.
         self.stopping, self._stop = socket.socketpair()
@@ -112,21 +117,38 @@ class _Server(ThreadedWSGIServer):
         self._stop.close()
 
     def settle(self, *, but: Connection | None = None) -> None:
-        """Return when no call is in flight whose client has left, or after a while."""
+        """Return when every call is written down, save those kept back for clients that are there; or after a while."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: not any(each.busy and each is not but and each.is_abandoned() for each in self._connections),
-                _SETTLED_S,
-            )
+            self._changed.wait_for(lambda: self._is_settled(but), _SETTLED_S)
+
+    def _is_settled(self, but: Connection | None) -> bool:
+        return (
+            not is_readable(self.socket)
+            and not self._accepted
+            and all(each.is_settled for each in self._connections if each is not but)
+        )
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Take account of a connection from the moment on that it is accepted."""
+        with self._changed:
+            self._accepted.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection, be it that its thread could not begin."""
+        with self._changed:
+            self._accepted.discard(request)
+            self._changed.notify_all()
+        super().shutdown_request(request)
 
     def close_connections(self, grace_s: float) -> None:
         """Close what is idle at once, and what is not when it is done, or after *grace_s*."""
         with self._changed:
             self.closing = True
             for connection in self._connections:
-                if not connection.busy:
+                if connection.phase is Phase.IDLE:
                     connection.abort()
-            self._changed.wait_for(lambda: not any(each.busy for each in self._connections), grace_s)
+            self._changed.wait_for(lambda: all(each.phase is Phase.IDLE for each in self._connections), grace_s)
             for connection in self._connections:
                 connection.abort()
         self.stopping.close()
@@ -134,7 +156,9 @@ class _Server(ThreadedWSGIServer):
     def opened(self, connection: Connection) -> None:
         """Take *connection* into account."""
         with self._changed:
+            self._accepted.discard(connection.request)
             self._connections.add(connection)
+            self._changed.notify_all()
             if self.closing:
                 connection.abort()
 
@@ -144,9 +168,9 @@ class _Server(ThreadedWSGIServer):
             self._connections.discard(connection)
             self._changed.notify_all()
 
-    def set_busy(self, connection: Connection, *, busy: bool) -> None:
-        """Note whether *connection* has a request to answer; none comes after the last when the server closes."""
+    def set_phase(self, connection: Connection, phase: Phase) -> None:
+        """Note where *connection* is with its requests; none comes after the last when the server closes."""
         with self._changed:
-            connection.busy = busy
-            connection.close_connection = connection.close_connection or (self.closing and not busy)
+            connection.phase = phase
+            connection.close_connection |= self.closing and phase is Phase.IDLE
             self._changed.notify_all()

@@ -1,6 +1,7 @@
 """A project of somebody else, in which the plugin is at work."""
 
 import json
+import os
 
 import pytest
 
@@ -49,9 +50,8 @@ class Project:
 
     def run(self, tests, *options, conftest="", ini="", **files):
         """Run the test functions in *tests*."""
-        self.pytester.makeini(
-            f"[pytest]\nfilterwarnings = error\npythonpath = .\naddopts = -p no:schemathesis -p no:asyncio\n{ini}"
-        )
+        options = os.environ.get("RERANK_PLUGIN_OPTIONS", "-p no:schemathesis -p no:asyncio")
+        self.pytester.makeini(f"[pytest]\nfilterwarnings = error\npythonpath = .\naddopts = {options}\n{ini}")
         if conftest:
             self.pytester.makeconftest(f"import pytest\n\n{conftest}")
         head = "import os\nimport pytest\nfrom client import BODY, order, post\n\n"

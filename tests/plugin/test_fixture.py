@@ -64,10 +64,11 @@ def test_environment(before, rerank_mock, monkeypatch):
     assert os.environ["TOGETHER_API_KEY"] == rerank_mock.api_key
     assert os.environ["TOGETHER_BASE_URL"] == os.environ["TOGETHER_AI_API_BASE"] == rerank_mock.base_url
     assert os.environ["NO_PROXY"].startswith("intranet,127.0.0.1,localhost,api.together.xyz")
-    monkeypatch.setenv("TOGETHER_BASE_URL", "http://127.0.0.1:1")
-    monkeypatch.undo()
-    assert os.environ["TOGETHER_BASE_URL"] == rerank_mock.base_url
     assert order() == [1, 0]
+
+def test_changes_of_the_test_itself_are_undone_too(before, monkeypatch, rerank_mock):
+    monkeypatch.delenv("TOGETHER_API_KEY")
+    monkeypatch.setenv("TOGETHER_BASE_URL", "http://127.0.0.1:1")
 
 def test_after():
     assert not any(name in os.environ for name in NAMES[:3])

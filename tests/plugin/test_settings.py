@@ -26,6 +26,13 @@ class TestClass:
 @pytest.mark.rerank_mock
 def test_nothing():
     assert order() == [1, 0]
+
+@pytest.mark.parametrize("marked", [False, pytest.param(True, marks=pytest.mark.rerank_mock(fault="503"))])
+def test_one_of_two(request, marked):
+    assert ("rerank_mock" in request.fixturenames) is marked
+    assert ("TOGETHER_BASE_URL" in os.environ) is marked
+    if marked:
+        assert post()[0] == 503
 """,
         "--strict-markers",
     )
@@ -87,8 +94,10 @@ WRONG = {
     "{'fault': 'unsotred'}": "rerank_mock_settings: *no fault is called `unsotred`*",
     "{'rate_limit': 'often'}": "rerank_mock_settings: *",
     "{'spec': 'none.yaml'}": "rerank_mock_settings: *none.yaml*",
-    "{'latency_ms': 'long'}": "rerank_mock_settings: `latency_ms` must be a whole number, not 'long'",
-    "{'models': 'm'}": "rerank_mock_settings: `models` must be a list, not 'm'",
+    "{'latency_ms': 'long'}": "rerank_mock_settings: `latency_ms` must be a whole number*, not 'long'",
+    "{'models': 'm'}": "rerank_mock_settings: `models` must be a list of printable texts, not 'm'",
+    "{'api_keys': ['']}": "rerank_mock_settings: `api_keys` must be a list of printable texts, not *",
+    "{'journal_max': 0}": "rerank_mock_settings: `journal_max` must be a whole number, and large enough, not 0",
 }
 
 

@@ -8,6 +8,8 @@ CALL = {
     "bytes": "socket.getaddrinfo(b'api.together.ai', 443)",
     "gethostbyname": "socket.gethostbyname('api.together.xyz')",
     "gethostbyname_ex": "socket.gethostbyname_ex('api.together.xyz')",
+    # As connect() raises it once the name is found, which here it cannot be.
+    "connect": "sys.audit('socket.connect', socket, ('api.together.xyz', 443))",
     "urllib": "urllib.request.urlopen('https://api.together.xyz/v1/rerank')",
     "http.client": "http.client.HTTPSConnection('api.together.ai').request('POST', '/v1/rerank')",
     "a loop": "asyncio.run(connect())",
@@ -18,6 +20,7 @@ HELPERS = """
 import asyncio
 import http.client
 import socket
+import sys
 import threading
 import urllib.request
 

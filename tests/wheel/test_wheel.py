@@ -17,6 +17,12 @@ from snippets import ROOT, snippet
 
 ROOMS = ("fixtures", "mockserver", "spec")
 (WHEEL,) = ROOT.glob("dist/*.whl")
+# Modules that need Hypothesis, pytest or httpx.
+NEED_MORE = (".strategies", ".pytest_plugin", ".testing.session", ".testing.tripwire", ".testing.transport")
+
+
+PLUGIN = ROOT / "tests/plugin"
+INSTALLED = ("-c", PLUGIN / "installed.ini", "--rootdir", PLUGIN)
 
 
 def run(*command, cwd=ROOT, timeout=300, **changes):
@@ -51,6 +57,28 @@ def tools(tmp_path_factory):
     (target / "tools.pth").write_text(f"{site.getsitepackages()[0]}\n")
     (folder / "clients").symlink_to(Path(sys.prefix, "clients"))
     return bin_folder
+
+
+@pytest.fixture(scope="session")
+def with_pytest(tmp_path_factory):
+    """Return what makes the wheel and a version of pytest, with the dependencies of both alone or beside all tools."""
+
+    def make(version, *, tools):
+        folder = tmp_path_factory.mktemp(f"pytest-{version}")
+        bin_folder = virtual(folder)
+        needed = ("-r", f"requirements/pytest-{version}.txt") if tools else base_and(version)
+        run(bin_folder / "python", "-m", "pip", "install", "-q", "--require-hashes", *needed)
+        run(bin_folder / "python", "-m", "pip", "install", "-q", "--no-deps", WHEEL)
+        if tools:  # last, for pip would count what is there as installed
+            (target,) = folder.glob("lib/python*/site-packages")
+            (target / "tools.pth").write_text(f"{site.getsitepackages()[0]}\n")
+        return bin_folder / "python"
+
+    return make
+
+
+def base_and(version):
+    return "-r", "requirements/base.txt", "-r", f"requirements/pytest-{version}.txt"
 
 
 @pytest.fixture
@@ -96,9 +124,7 @@ def test_every_module_of_the_wheel_is_imported_with_its_dependencies_alone(insta
     modules = [
         name.removesuffix(".py").replace("/", ".") for name in zipfile.ZipFile(WHEEL).namelist() if name.endswith(".py")
     ]
-    wanted = [
-        name.removesuffix(".__init__") for name in modules if not name.endswith(".strategies")
-    ]  # needs Hypothesis
+    wanted = [name.removesuffix(".__init__") for name in modules if not name.endswith(NEED_MORE)]
 
     run(installed / "python", "-c", f"import {', '.join(wanted)}", cwd=hostile)
 
@@ -146,11 +172,33 @@ def free_port():
         return server.getsockname()[1]
 
 
+@pytest.mark.parametrize("version", ["8.2", "9"])
+def test_the_plugin_works_with_nothing_but_pytest_beside_it(with_pytest, version, hostile):
+    python = with_pytest(version, tools=False)
+
+    output = run(python, "-m", "pytest", *INSTALLED, PLUGIN, cwd=hostile, timeout=900)
+
+    assert f"pytest-{version}." in output
+    assert " passed" in output.splitlines()[-1]
+
+
+@pytest.mark.parametrize("version", ["8.4", "9"])
+def test_the_plugin_works_beside_what_the_judge_needs(with_pytest, version, hostile):
+    python = with_pytest(version, tools=True)
+    options = [*INSTALLED, "-p", "no:asyncio", PLUGIN / "test_fixture.py", PLUGIN / "test_strictness.py"]
+
+    output = run(python, "-m", "pytest", *options, cwd=hostile, timeout=900, RERANK_PLUGIN_OPTIONS="-p no:asyncio")
+
+    assert f"pytest-{version}." in output
+    assert "schemathesis" in output
+    assert " passed" in output.splitlines()[-1]
+
+
 def test_the_suite_passes_against_the_installed_wheel(tools):
     where = run(tools / "python", "-c", "import together_rerank_mockserver as m; print(m.__file__)", cwd="/")
     assert str(ROOT) not in where
 
-    suites = [f"{room}/tests" for room in ROOMS]
-    output = run(tools / "python", "-m", "pytest", "-q", *suites, "tests/test_exchanges.py", timeout=600)
+    suites = [*(f"{room}/tests" for room in ROOMS), "tests/test_exchanges.py", "tests/test_plugin_clients.py"]
+    output = run(tools / "python", "-m", "pytest", "-q", *suites, timeout=600)
 
     assert " passed" in output.splitlines()[-1]

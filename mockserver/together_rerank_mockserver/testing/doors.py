@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
+from together_rerank_mockserver.url import base_of
+
 if TYPE_CHECKING:
     from flask import Flask
 
@@ -117,10 +119,10 @@ class ByUrl(Door):
     """
 
     def __init__(self, url: str, api_key: str) -> None:
-        parts = urlsplit(url)
+        parts = urlsplit(base_of(url))
         self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._address = (parts.hostname or "", parts.port)
-        self.url = f"{parts.scheme}://{parts.netloc}"
+        self.url = base_of(url)
         self.api_key = api_key
         token = os.environ.get(ADMIN_TOKEN)
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}

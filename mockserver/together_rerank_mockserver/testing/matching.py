@@ -57,7 +57,12 @@ def failure(requests: Sequence[RecordedRequest], expected: Mapping[str, Any], wa
 
 
 def _differing(request: RecordedRequest, expected: Mapping[str, Any]) -> list[str]:
-    return [name for name, value in expected.items() if value != getattr(request, name)]
+    return [name for name, value in expected.items() if _as_json(value) != getattr(request, name)]
+
+
+def _as_json(value: Any) -> Any:
+    """Return *value* as it comes out of JSON, where there are no tuples."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _difference(expected: Any, got: Any) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
+from together_rerank_mockserver.testing import asked
 from together_rerank_mockserver.testing.doors import Door
 from together_rerank_mockserver.testing.matching import Expected, check_names, failure, matching
 from together_rerank_mockserver.testing.recorded import RecordedRequest, from_json
@@ -110,9 +109,8 @@ class RerankMock:
         Raises:
             ValueError: there is no such fault, or it takes no such argument; the message says which there are.
         """
-        seconds = {"delay": delay, "jitter": jitter, "pause": pause}
-        order = {name: _milliseconds(name, value) for name, value in seconds.items() if value is not None}
-        self.door.queue_fault({"fault": name, "times": times, **order, **_told_to_wait(retry_after)})
+        durations = asked.durations(retry_after=retry_after, delay=delay, jitter=jitter, pause=pause)
+        self.door.queue_fault({"fault": name, "times": times, **durations})
         return Queued(self)
 
     def delay(self, seconds: float, times: int = 1) -> Queued:
@@ -129,7 +127,7 @@ class RerankMock:
         Raises:
             ValueError: they are no indexes.
         """
-        self.door.set_ranking({"rank": list(indexes)})
+        self.door.set_ranking({"rank": asked.indexes(indexes)})
 
     def rank_first(self, *, containing: str) -> None:
         """Rank the documents first whose text has *containing* in it, in any case, from now on.
@@ -145,7 +143,7 @@ class RerankMock:
         Raises:
             ValueError: a score is not from 0 to 1.
         """
-        self.door.set_ranking({"scores": {str(index): score for index, score in scores.items()}})
+        self.door.set_ranking({"scores": asked.scores(scores)})
 
     def explain(self, request: RecordedRequest | Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return why the mock ranks the documents of *request* as it does, best first, before any design.
@@ -155,8 +153,7 @@ class RerankMock:
         Raises:
             ValueError: it is no valid rerank request.
         """
-        body = request.body if isinstance(request, RecordedRequest) else request
-        return self.door.explain(json.dumps(body).encode())
+        return self.door.explain(asked.body(request.body if isinstance(request, RecordedRequest) else request))
 
     def reset(self) -> None:
         """Begin afresh: nothing is queued, designed, or recorded, and requests under way leave no trace."""
@@ -164,7 +161,9 @@ class RerankMock:
         self.expected_refusals = 0
 
     def expect_refusal(self, times: int = 1) -> None:
-        """Say that so many requests of this test are meant to be refused as invalid."""
+        """Say that so many requests of this test, 1 or more, are meant to be refused as invalid."""
+        if type(times) is not int or times < 1:
+            raise ValueError(f"expect_refusal() takes how many, a whole number from 1, not {times!r}")
         self.expected_refusals += times
 
     def assert_called(self, *, times: int | None = None, **expected: Unpack[Expected]) -> None:
@@ -180,6 +179,8 @@ class RerankMock:
         """
         __tracebackhide__ = True
         check_names(expected)
+        if times is not None and (type(times) is not int or times < 0):
+            raise TypeError(f"assert_called() takes how many times, a whole number from 0, not {times!r}")
         requests = self._requests(whole=True)
         found = len(matching(requests, expected))
         if found != times if times is not None else not found:
@@ -254,21 +255,6 @@ class RerankMock:
         # The journal has them as they were answered; a time is text that sorts as such.
         came = sorted(told["requests"], key=lambda each: each["time"])
         return [from_json(told["dropped"] + number, each) for number, each in enumerate(came, 1)]
-
-
-def _milliseconds(name: str, seconds: Any) -> int:
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not math.isfinite(seconds):
-        raise ValueError(f"`{name}` must be a number of seconds, not {seconds!r}")
-    return round(seconds * 1000)
-
-
-def _told_to_wait(retry_after: Any) -> dict[str, int | None]:
-    if retry_after is None:
-        return {}
-    if retry_after == "none":
-        return {"retry_after": None}
-    milliseconds = _milliseconds("retry_after", retry_after)
-    return {"retry_after_ms": milliseconds} if milliseconds % 1000 else {"retry_after": milliseconds // 1000}
 
 
 def _require_httpx(asker: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,6 @@ _MARKED = ("fault", "times", "retry_after", "delay", "jitter", "pause")
 # Of one test; what it takes together is bounded too.
 _JOURNAL_MAX = 10_000
 _FILES = ("spec", "overlay")
-_KINDS = {int: "a whole number", str: "a text", tuple: "a list", Path: "a path"}
 
 
 class Session:
@@ -51,6 +50,7 @@ class Session:
                 )
             return self._known("url", lambda: self._by_url(str(self._url)))
         parsed = _settings(settings)
+        _check_address(address)
         return self._known((parsed, address), lambda: self._in_process(parsed, address))
 
     def close(self) -> None:
@@ -76,7 +76,7 @@ class Session:
         host, port = address
         try:
             server = ThreadedServer(replace(settings, host=host), port)
-        except OSError as fault:
+        except (OSError, OverflowError, UnicodeError) as fault:
             pytest.fail(
                 f"rerank_mock cannot listen on {host}:{port}, where rerank_mock_address says: {fault}", pytrace=False
             )
@@ -89,7 +89,8 @@ class Session:
 DEFAULT_ADDRESS = ("127.0.0.1", 0)
 
 
-def _settings(given: Mapping[str, Any]) -> Any:
+def _settings(given: Any) -> Any:
+    """Return the settings that *given* names; a wrong one fails the test with what is known or wanted."""
     from together_rerank_mockserver.settings import Settings
 
     own = ("host", "one_namespace", "journal_body")
@@ -100,26 +101,59 @@ def _settings(given: Mapping[str, Any]) -> Any:
     for name, value in given.items():
         if name not in defaults:
             pytest.fail(f"rerank_mock_settings has {name!r}; known: {', '.join(defaults)}", pytrace=False)
-        values[name] = tuple(value) if isinstance(value, list) else Path(value) if name in _FILES else value
-        kind = type(defaults[name]) if defaults[name] is not None else Path if name in _FILES else str
-        if type(values[name]) is not kind and not isinstance(values[name], Path):
-            pytest.fail(f"rerank_mock_settings: `{name}` must be {_KINDS[kind]}, not {value!r}", pytrace=False)
+        kind: Any = type(defaults[name]) if defaults[name] is not None else Path if name in _FILES else str
+        taken, wanted = _KINDS[kind]
+        if not taken(name, value):
+            pytest.fail(f"rerank_mock_settings: `{name}` must be {wanted}, not {value!r}", pytrace=False)
+        values[name] = kind(value)
     settings = Settings(**values)
     return replace(settings, one_namespace=True, journal_body=settings.max_body)
 
 
-@contextmanager
-def environment(door: Door) -> Iterator[None]:
-    """Have clients of the API find the mock behind *door* while the block runs."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TOGETHER_API_KEY", door.api_key)
-        patch.setenv("TOGETHER_BASE_URL", door.url)
-        patch.setenv("TOGETHER_AI_API_BASE", door.url)
+def _check_address(address: Any) -> None:
+    match address:
+        case (str(), int()) if isinstance(address, tuple):
+            return
+    pytest.fail(f"rerank_mock_address must be a host and a port, as {DEFAULT_ADDRESS}, not {address!r}", pytrace=False)
+
+
+def _is_number(name: str, value: Any) -> bool:
+    least = 1 if name in ("max_body", "journal_max") else None if name == "seed" else 0
+    return type(value) is int and (least is None or value >= least)
+
+
+def _is_text(_: str, value: Any) -> bool:
+    return isinstance(value, str) and bool(value) and value.isprintable()
+
+
+def _is_list(name: str, value: Any) -> bool:
+    ascii_only = name == "api_keys"
+    return isinstance(value, list | tuple) and all(
+        _is_text(name, each) and (each.isascii() or not ascii_only) for each in value
+    )
+
+
+def _is_path(_: str, value: Any) -> bool:
+    return isinstance(value, str | Path)
+
+
+_KINDS: dict[Any, tuple[Callable[[str, Any], bool], str]] = {
+    int: (_is_number, "a whole number, and large enough"),
+    str: (_is_text, "a printable text"),
+    tuple: (_is_list, "a list of printable texts"),
+    Path: (_is_path, "a path"),
+}
+
+
+def patch_environment(patch: pytest.MonkeyPatch, door: Door) -> None:
+    """Have clients of the API find the mock behind *door*."""
+    patch.setenv("TOGETHER_API_KEY", door.api_key)
+    patch.setenv("TOGETHER_BASE_URL", door.url)
+    patch.setenv("TOGETHER_AI_API_BASE", door.url)
+    if any(os.environ.get(proxy) for proxy in _PROXIES):
+        # A proxy cannot reach this machine's loopback, and the tripwire not see through a proxy.
         for name in ("NO_PROXY", "no_proxy"):
-            if any(os.environ.get(proxy) for proxy in _PROXIES):
-                # A proxy cannot reach this machine's loopback, and the tripwire not see through a proxy.
-                patch.setenv(name, ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost", *REAL))))
-        yield
+            patch.setenv(name, ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost", *REAL))))
 
 
 _PROXIES = [name for each in ("http_proxy", "https_proxy", "all_proxy") for name in (each, each.upper())]

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 REAL = ("api.together.xyz", "api.together.ai")
-_ASKED = ("socket.getaddrinfo", "socket.gethostbyname")
+_LOOKED_UP = ("socket.getaddrinfo", "socket.gethostbyname")
 _LIBRARIES = (
     *(Path(path) for name, path in sysconfig.get_paths().items() if name != "data"),
     Path(__file__).parent.parent,
@@ -23,7 +23,7 @@ _LIBRARIES = (
 
 
 class Tripwire:
-    """Fails whatever looks up a host of the real API while it is armed.
+    """Fails whatever looks up, or connects to, a host of the real API while it is armed.
 
     Attributes:
         tripped: what to say of each such attempt.
@@ -50,8 +50,12 @@ class Tripwire:
             self._armed = False
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self._armed and event in _ASKED:
+        if not self._armed:
+            return
+        if event in _LOOKED_UP:
             self._check(arguments[0])
+        elif event == "socket.connect" and isinstance(arguments[1], tuple) and arguments[1]:
+            self._check(arguments[1][0])
 
     def _check(self, host: Any) -> None:
         name = host.decode("ascii", "replace") if isinstance(host, bytes) else host

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from together_rerank_mockserver.testing.recorded import RecordedRequest
 
-# Errors that pass, so that trying again is the answer to them; None is a connection that broke.
-_PASSING = (429, 502, 503, 504, 520, 524, 529, None)
+# Errors that pass, so that trying again is the answer to them.
+_PASSING = (429, 502, 503, 504, 520, 524, 529)
 # Of the other errors of a client, those that a later attempt may not meet.
 _WORTH_REPEATING = (408, 409, 425, 429)
 _INVALID = (400, 422)
@@ -20,6 +20,9 @@ _TOLERANCE_S = 0.05
 _CLOCK_S = 0.002
 # A wait grows if it is longer than the first by this factor.
 _GROWTH = 1.2
+_EQUAL = 0.1
+# Waits that are both so short are equal.
+_SOON_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,11 @@ def _fingerprint(request: RecordedRequest) -> str:
 
 
 def _succeeded(request: RecordedRequest) -> bool:
-    return request.status is not None and request.status < 400
+    return request.status is not None and request.status < 400 and not _broke_off(request)
+
+
+def _broke_off(request: RecordedRequest) -> bool:
+    return request.status is None or request.fault == "truncate"
 
 
 def _stays(request: RecordedRequest) -> bool:
@@ -117,15 +124,22 @@ def _storm(call: list[RecordedRequest]) -> Iterator[Finding]:
         for before, after in itertools.pairwise(call)
         if before.retry_after is None and not _stays(before)
     ]
-    if len(waits) >= 2 and max(waits[1:]) <= _GROWTH * waits[0] + _TOLERANCE_S / 5:
+    if _is_flat(waits):
         shown = ", ".join(f"{max(0, wait):.2f}" for wait in waits)
         yield _finding("retry-storm", f"Made {len(call)} attempts at one call without growing waits ({shown} s)", call)
 
 
+def _is_flat(waits: list[float]) -> bool:
+    """Return whether *waits* do not grow; two may differ by chance, as jitter has it, so they must be equal."""
+    if len(waits) == 2:
+        return abs(waits[1] - waits[0]) <= _EQUAL * waits[0] + _SOON_S
+    return len(waits) > 2 and max(waits[1:]) <= _GROWTH * waits[0] + _SOON_S
+
+
 def _gave_up(call: list[RecordedRequest]) -> Iterator[Finding]:
     (first, *others) = call
-    if not others and first.status in _PASSING:
-        what = "call without an answer" if first.status is None else str(first.status)
+    if not others and (first.status in _PASSING or _broke_off(first)):
+        what = "call without a whole answer" if _broke_off(first) else str(first.status)
         yield _finding("gave-up", f"Gave up at the first {what}, which may have passed", call)
 
 
