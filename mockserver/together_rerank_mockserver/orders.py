@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from together_rerank_mockserver.durations import MOST_MS
 from together_rerank_mockserver.faults import EVERYWHERE, Catalogue, Fault, UnknownFault
 from together_rerank_mockserver.faults.wire import DEFAULT_DELAY_MS
 
-# What a parameter can be: the most of it, and whether it can be left out of the answer with `none`.
-_MOST = {"delay": 3_600_000, "jitter": 3_600_000, "pause": 60_000, "retry_after": 86_400, "retry_after_ms": 86_400_000}
+# What a parameter can be in its unit; `retry_after` can also be left out of the answer with `none`.
+_MOST = {**MOST_MS, "retry_after": MOST_MS["retry_after"] // 1000}
 _UNITS = {"retry_after": "seconds"}
 _MOST_TIMES = 1_000_000
 MAX_SEQUENCE = 1000

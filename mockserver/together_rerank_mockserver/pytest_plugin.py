@@ -185,7 +185,8 @@ def rerank_mock(
         if request.config.getini("rerank_mock_strict"):
             found += strictness.complaints(mock)
         if found:
-            pytest.fail("\n".join(["rerank_mock:", *found]), pytrace=False)
+            asked = ["what it was asked:", strictness.recent(mock)]
+            pytest.fail("\n".join(["rerank_mock:", *found, *asked]), pytrace=False)
 
 
 @pytest.fixture

@@ -50,8 +50,8 @@ class Project:
 
     def run(self, tests, *options, conftest="", ini="", **files):
         """Run the test functions in *tests*."""
-        options = os.environ.get("RERANK_PLUGIN_OPTIONS", "-p no:schemathesis -p no:asyncio")
-        self.pytester.makeini(f"[pytest]\nfilterwarnings = error\npythonpath = .\naddopts = {options}\n{ini}")
+        others = os.environ.get("RERANK_PLUGIN_OPTIONS", "-p no:schemathesis -p no:asyncio")
+        self.pytester.makeini(f"[pytest]\nfilterwarnings = error\npythonpath = .\naddopts = {others}\n{ini}")
         if conftest:
             self.pytester.makeconftest(f"import pytest\n\n{conftest}")
         head = "import os\nimport pytest\nfrom client import BODY, order, post\n\n"

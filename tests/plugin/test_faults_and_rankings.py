@@ -57,9 +57,11 @@ def test_what_there_is_not_is_said_with_what_there_is(passes):
         """
 WRONG = {
     "no fault is called `unsotred`; did you mean `unsorted`?": lambda mock: mock.fault("unsotred"),
-    "`delay` must be a number of seconds, not '1'": lambda mock: mock.delay("1"),
-    "`delay` must be a number of seconds, not '1e.308'": lambda mock: mock.delay(1e308),
-    "`retry_after` must be a number of seconds, not '100": lambda mock: mock.fail(429, retry_after=10**400),
+    "`delay` must be a number of seconds from 0 to [0-9]*, not '1'": lambda mock: mock.delay("1"),
+    "`delay` must be a number of seconds from 0 to [0-9]*, not '1e.308'": lambda mock: mock.delay(1e308),
+    "`retry_after` must be a number of seconds from 0 to .*, not '100": (
+        lambda mock: mock.fail(429, retry_after=10**400)
+    ),
     "rank.. takes indexes of documents, such as .2, 0., not None": lambda mock: mock.rank(None),
     "rank.. takes indexes of documents, such as .2, 0., not {1: 2}": lambda mock: mock.rank({1: 2}),
     "scores.. takes a score for each index": lambda mock: mock.scores([0.5]),
@@ -67,14 +69,17 @@ WRONG = {
     "explain.. takes the body of a rerank request, an object, not": lambda mock: mock.explain(b"x"),
     "explain.. takes what JSON can hold": lambda mock: mock.explain({"model": b"m"}),
     "expect_refusal.. takes how many, a whole number from 1, not -1": lambda mock: mock.expect_refusal(-1),
-    "`delay` must be a number of seconds, not 'nan": lambda mock: mock.delay(float("nan")),
-    "`delay` must be a whole number of milliseconds from 0": lambda mock: mock.delay(-1),
+    "`delay` must be a number of seconds from 0 to [0-9]*, not 'nan": lambda mock: mock.delay(float("nan")),
+    "`delay` must be a number of seconds from 0 to 3600, not '-1'": lambda mock: mock.delay(-1),
+    "`delay` must be a number of seconds from 0 to 3600, not '30000'": lambda mock: mock.delay(30000),
     "`times` must be an integer from 1": lambda mock: mock.fail(429, times=0),
     "fail.. takes an error status such as 429, not 200": lambda mock: mock.fail(200),
     "fail.. takes an error status such as 429, not '429'": lambda mock: mock.fail("429"),
     "no fault is called `418`": lambda mock: mock.fail(418),
     "`pause` is not known of `429`": lambda mock: mock.fault("429", pause=1),
-    "`retry_after` must be a number of seconds": lambda mock: mock.fail(429, retry_after="soon"),
+    "`retry_after` must be a number of seconds from 0 to 86400, not 'soon'": (
+        lambda mock: mock.fail(429, retry_after="soon")
+    ),
     "rank.. takes indexes of documents, such as .2, 0., not .'0'.": lambda mock: mock.rank(["0"]),
     "`rank` must list indexes of documents, whole": lambda mock: mock.rank([]),
     "`rank` must name each document once": lambda mock: mock.rank([1, 1]),

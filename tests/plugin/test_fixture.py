@@ -47,30 +47,27 @@ def test_the_environment_is_patched_for_the_test_and_restored(passes):
         """
 NAMES = ("TOGETHER_API_KEY", "TOGETHER_BASE_URL", "TOGETHER_AI_API_BASE", "NO_PROXY", "no_proxy")
 
+BEFORE = {name: os.environ.get(name) for name in NAMES}
+
 @pytest.fixture
 def proxied(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "intranet")
-    monkeypatch.delenv("no_proxy", raising=False)
-    return {name: os.environ.get(name) for name in NAMES}
 
-@pytest.fixture
-def before(proxied):
-    yield
-    assert {name: os.environ.get(name) for name in NAMES} == proxied
-
-def test_environment(before, rerank_mock, monkeypatch):
+def test_environment(proxied, rerank_mock):
     assert os.environ["TOGETHER_API_KEY"] == rerank_mock.api_key
     assert os.environ["TOGETHER_BASE_URL"] == os.environ["TOGETHER_AI_API_BASE"] == rerank_mock.base_url
     assert os.environ["NO_PROXY"].startswith("intranet,127.0.0.1,localhost,api.together.xyz")
     assert order() == [1, 0]
 
-def test_changes_of_the_test_itself_are_undone_too(before, monkeypatch, rerank_mock):
+def test_changes_of_the_test_itself(monkeypatch, rerank_mock):
+    assert os.environ.get("NO_PROXY") == BEFORE["NO_PROXY"]
     monkeypatch.delenv("TOGETHER_API_KEY")
     monkeypatch.setenv("TOGETHER_BASE_URL", "http://127.0.0.1:1")
 
 def test_after():
+    assert {name: os.environ.get(name) for name in NAMES} == BEFORE
     assert not any(name in os.environ for name in NAMES[:3])
 """
     )

@@ -17,7 +17,11 @@ CASES = {
     ),
     "a ranking that no answer followed": (
         "rerank_mock.rank_first(containing='bear')\n    post()",
-        ["a ranking that no answer followed: {'rank_first': 'bear'}"],
+        ["a ranking that no answer followed, for want of*: {'rank_first': 'bear'}", "what it was asked:", "#1 POST*"],
+    ),
+    "a fault that could change nothing": (
+        "rerank_mock.fault('unsorted')\n    post({**BODY, 'documents': ['a']})",
+        ["faults that nobody met: unsorted (1 left)", "  which could change nothing about #1 POST*"],
     ),
     "an invalid request": (
         "post({'model': 'm', 'query': 'q', 'documents': ['a'], 'top_k': 2})",
@@ -36,11 +40,11 @@ CASES = {
     ),
     "a refusal that did not come": (
         "rerank_mock.expect_refusal(2)\n    post([])",
-        ["2 refusals expected, and there were 1"],
+        ["requests expected to be refused as invalid: 2, refused: 1"],
     ),
     "a complaint of the mock": (
         "rerank_mock.rank([5])\n    post()",
-        ["a ranking that no answer followed: *", "*", "  #1 POST /v1/rerank -> 400 (misuse): The ranking asked for*"],
+        ["a ranking that no answer followed*", "*", "  #1 POST /v1/rerank -> 400 (misuse): The ranking asked for*"],
     ),
 }
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from together_rerank_mockserver.durations import MOST_MS
+
 
 def durations(*, retry_after: Any, **others: Any) -> dict[str, int | None]:
     """Return the durations of an order, given in seconds; None for those that are not asked for.
@@ -65,5 +67,9 @@ def body(given: Any) -> bytes:
 def _milliseconds(name: str, seconds: Any) -> int:
     if isinstance(seconds, int | float) and not isinstance(seconds, bool):
         with suppress(OverflowError, ValueError):
-            return round(seconds * 1000)
-    raise ValueError(f"`{name}` must be a number of seconds, not {str(seconds)[:100]!r}")
+            milliseconds = round(seconds * 1000)
+            if 0 <= milliseconds <= MOST_MS[name]:
+                return milliseconds
+    raise ValueError(
+        f"`{name}` must be a number of seconds from 0 to {MOST_MS[name] // 1000}, not {str(seconds)[:100]!r}"
+    )

@@ -35,6 +35,8 @@ class Door(Protocol):
 
     url: str
     api_key: str
+    # What it does not see, as the end of a sentence.
+    unseen: str = ""
 
     @property
     def app(self) -> Flask:
@@ -120,6 +122,7 @@ class ByUrl(Door):
 
     def __init__(self, url: str, api_key: str) -> None:
         parts = urlsplit(base_of(url))
+        self.unseen = "; requests with another key than that of rerank_mock.api_key are not seen"
         self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._address = (parts.hostname or "", parts.port)
         self.url = base_of(url)

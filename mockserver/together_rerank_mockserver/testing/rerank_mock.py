@@ -60,7 +60,7 @@ class RerankMock:
         __tracebackhide__ = True
         requests = self.requests
         if not requests:
-            raise AssertionError(f"no request came to {self.base_url}")
+            raise AssertionError(f"no request came to {self.base_url}{self.door.unseen}")
         return requests[-1]
 
     def fail(
@@ -185,7 +185,7 @@ class RerankMock:
         found = len(matching(requests, expected))
         if found != times if times is not None else not found:
             wanted = "a request" if times is None else "1 request" if times == 1 else f"{times} requests"
-            raise AssertionError(failure(requests, expected, wanted))
+            raise AssertionError(failure(requests, expected, wanted) + ("" if requests else self.door.unseen))
 
     def verdict(self) -> list[Finding]:
         """Return what the code under test did wrong as a client, judged by all requests of this test."""

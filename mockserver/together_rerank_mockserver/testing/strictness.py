@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from together_rerank_mockserver.testing.recorded import RecordedRequest
 from together_rerank_mockserver.testing.rerank_mock import RerankMock
 
 _UNASKED = ("refused", "misuse")
@@ -17,9 +20,10 @@ def complaints(mock: RerankMock) -> list[str]:
     if queue:
         left = ", ".join(f"{order['fault']} ({order['times']} left)" for order in queue)
         found.append(f"faults that nobody met: {left}")
+        found += [f"  which could change nothing about {each}" for each in mock.requests if _is_spared(each, queue[0])]
     told = mock.door.ranking()
     if told["ranking"] and not told["answers"]:
-        found.append(f"a ranking that no answer followed: {told['ranking']}")
+        found.append(f"a ranking that no answer followed, for want of a request or a document: {told['ranking']}")
     if mock.expected_refusals or any(mock.door.requests(reply)["total"] for reply in _UNASKED):
         refused = [
             request
@@ -30,8 +34,14 @@ def complaints(mock: RerankMock) -> list[str]:
             found.append("requests refused as invalid, which rerank_mock.expect_refusal() did not ask for:")
             found += [f"  {request}" for request in refused[mock.expected_refusals :]]
         elif len(refused) < mock.expected_refusals:
-            found.append(f"{mock.expected_refusals} refusals expected, and there were {len(refused)}")
+            found.append(
+                f"requests expected to be refused as invalid: {mock.expected_refusals}, refused: {len(refused)}"
+            )
     return found
+
+
+def _is_spared(request: RecordedRequest, order: dict[str, Any]) -> bool:
+    return request.reply.endswith("not-applied") and f"fault={order['fault']};" in request.reply
 
 
 def recent(mock: RerankMock) -> str:
