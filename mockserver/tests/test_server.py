@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from bare_http import connect, request
 from mock_process import BODY, KEY, READY, post, running, server, start  # noqa: F401  # a fixture
 
 pytestmark = pytest.mark.usefixtures("server")
@@ -194,3 +195,13 @@ def test_the_same_requests_get_the_same_answers_however_they_interleave():
 
     assert answers[0] == answers[1]
     assert len(set(answers[0])) == 100
+
+
+def test_a_call_that_hangs_does_not_hold_up_the_end():
+    with running("-q", "--server", "threaded") as mock, connect(mock) as client:
+        client.sendall(request(Prefer="fault=hang"))
+        time.sleep(0.2)
+        began = time.monotonic()
+
+        assert mock.stop(signal.SIGTERM) == 0
+        assert time.monotonic() - began < 2
