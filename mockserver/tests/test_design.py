@@ -9,7 +9,9 @@ from together_rerank_mockserver.app import create_app
 from together_rerank_mockserver.design import BadDesign, from_json
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.errors import Misuse
+from together_rerank_mockserver.orders import from_json as from_json_order
 from together_rerank_mockserver.ranking import rank
+from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import load
 
 TEXTS = ["panda", "llama", "a llama in Peru"]
@@ -134,3 +136,20 @@ def test_the_control_plane_refuses_what_is_no_design(sent):
 
     assert refused.status_code == 400
     assert client.get("/__admin/ranking").json["ranking"] == {"rank": [0]}
+
+
+def test_neither_design_nor_fault_is_for_a_call_that_came_before_a_reset():
+    def begin_the_next_test(_seconds):
+        endpoint.state.reset("default")
+        endpoint.state.set_design("default", from_json({"rank": [0]}))
+        endpoint.state.enqueue("default", from_json_order({"fault": "unsorted"}, endpoint.catalogue))
+
+    endpoint = Endpoint(load(), Settings(latency_ms=1), begin_the_next_test)
+    endpoint.state.enqueue("default", from_json_order({"fault": "model-other"}, endpoint.catalogue))
+
+    reply, answer = send(body(), endpoint)
+
+    assert [result["index"] for result in answer["results"]] == [1, 0]
+    assert reply.headers["x-mock-reply"] == "scored"
+    assert endpoint.state.designed("default") == 0
+    assert [order.fault.name for order in endpoint.state.queue("default")] == ["unsorted"]

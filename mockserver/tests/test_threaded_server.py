@@ -5,6 +5,7 @@ import json
 import socket
 import statistics
 import struct
+import threading
 import time
 
 import pytest
@@ -190,6 +191,27 @@ def test_the_control_plane_tells_of_clients_that_left():
                     time.sleep(0.001)
             told = ask(mock, b"GET /__admin/requests HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert json.loads(told.body)["total"] == number + 1
+
+
+@pytest.mark.parametrize("sent", [request(), request()[:-5], request(Prefer="delay=60000")])
+def test_a_request_is_told_of_though_its_client_closed_at_once(sent):
+    stop = threading.Event()
+    others = [threading.Thread(target=lambda: [sum(range(1000)) for _ in iter(stop.is_set, True)]) for _ in range(3)]
+    with ThreadedServer() as mock:
+        for thread in others:
+            thread.start()
+        for number in range(30):
+            with connect(mock) as client:
+                client.sendall(sent)
+            mock.settle()
+            total = control(mock).requests("default")["total"]
+            if total != number + 1:
+                break
+        stop.set()
+        for thread in others:
+            thread.join()
+
+    assert total == 30
 
 
 def test_a_client_that_sends_more_while_it_waits_is_not_gone():

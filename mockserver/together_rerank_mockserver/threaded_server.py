@@ -128,11 +128,12 @@ class _Server(ThreadedWSGIServer):
             and all(each.is_settled for each in self._connections if each is not but)
         )
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Take account of a connection from the moment on that it is accepted."""
+    def get_request(self) -> Any:
+        """Accept a connection, and take account of it from that moment on."""
         with self._changed:
-            self._accepted.add(request)
-        super().process_request(request, client_address)
+            connection, address = super().get_request()
+            self._accepted.add(connection)
+            return connection, address
 
     def shutdown_request(self, request: Any) -> None:
         """Close a connection, be it that its thread could not begin."""
