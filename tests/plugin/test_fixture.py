@@ -27,6 +27,18 @@ def test_any_key_will_do(rerank_mock):
     assert post(Authorization="Bearer of my own")[0] == 429
     assert [request.status for request in rerank_mock.requests] == [503, 429]
 
+def test_requests_are_in_the_order_in_which_they_came(rerank_mock):
+    import threading
+    rerank_mock.delay(0.5)
+    slow = threading.Thread(target=post, args=({**BODY, "query": "first"},))
+    slow.start()
+    while rerank_mock.door.faults()["queue"]:
+        pass
+    post({**BODY, "query": "second"})
+    assert [request.query for request in rerank_mock.requests] == ["second"]
+    slow.join()
+    assert [(request.number, request.query) for request in rerank_mock.requests] == [(1, "first"), (2, "second")]
+
 def test_a_long_body_is_kept(rerank_mock):
     documents = ["x" * 1000] * 500
     post({**BODY, "documents": documents})

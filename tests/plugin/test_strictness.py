@@ -73,6 +73,10 @@ def test_it(rerank_mock):
     rerank_mock.expect_refusal()
     assert post([])[0] == 400
 
+def test_a_success_that_nobody_met_is_no_fault(rerank_mock):
+    rerank_mock.fail(503).then.ok(2)
+    post()
+
 def test_no_key(rerank_mock):
     assert post(Authorization="Bearer")[0] == 401
 """
