@@ -7,6 +7,7 @@ import statistics
 import struct
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -242,3 +243,36 @@ def test_nothing_is_waited_for_while_all_clients_are_there():
         mock.settle()
 
         assert time.monotonic() - began < 1
+
+
+def test_a_busy_server_settles_all_the_same():
+    stop = threading.Event()
+
+    def ask_without_end():
+        while not stop.is_set():
+            ask(mock, request())
+
+    with ThreadedServer() as mock:
+        busy = [threading.Thread(target=ask_without_end) for _ in range(8)]
+        for thread in busy:
+            thread.start()
+        began = time.monotonic()
+        for _ in range(10):
+            mock.settle()
+        took = time.monotonic() - began
+        stop.set()
+        for thread in busy:
+            thread.join()
+
+    assert took < 5
+
+
+def test_those_who_ask_for_the_journal_do_not_wait_for_each_other():
+    asked = b"GET /__admin/requests HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with ThreadedServer() as mock:
+        began = time.monotonic()
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: ask(mock, asked), range(200)))
+
+    assert {answer.status for answer in answers} == {200}
+    assert time.monotonic() - began < 5

@@ -8,7 +8,8 @@ import selectors
 import socket
 import struct
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from enum import Enum
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -43,8 +44,8 @@ class Connections(Protocol):
 
     stopping: socket.socket
 
-    def settle(self, *, but: Connection | None = None) -> None:
-        """Return when every call is written down, save those kept back for clients that are there; or after a while."""
+    def settle(self) -> None:
+        """Return when what came before is written down, save what is kept back for clients that are there."""
 
     def opened(self, connection: Connection) -> None:
         """Take *connection* into account."""
@@ -76,6 +77,7 @@ class Connection(WSGIRequestHandler):
     wbufsize = 64 * 1024
     server: Connections  # type: ignore[assignment]  # it is one of werkzeug's too
     phase = Phase.IDLE
+    recorded = 0
 
     def handle(self) -> None:
         """Handle requests until either side closes."""
@@ -178,9 +180,14 @@ class Connection(WSGIRequestHandler):
         Raises:
             ClientGone: the client left meanwhile.
         """
+        with self._waiting():
+            self._wait(seconds)
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
         self.server.set_phase(self, Phase.WAITING)
         try:
-            self._wait(seconds)
+            yield
         finally:
             self.server.set_phase(self, Phase.ASKED)
 
@@ -217,7 +224,8 @@ class Connection(WSGIRequestHandler):
 
     def settle(self) -> None:
         """Return when every call but this is written down, save those kept back for clients that are there."""
-        self.server.settle(but=self)
+        with self._waiting():  # else two that settle would wait for each other
+            self.server.settle()
 
     def hang(self) -> None:
         """Return when the client is gone, or the server stops."""

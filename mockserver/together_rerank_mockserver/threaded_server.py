@@ -104,6 +104,8 @@ class _Server(ThreadedWSGIServer):
         self._connections: set[Connection] = set()
         # Those whose thread has not begun.
         self._accepted: set[Any] = set()
+        # From where connections come that somebody waits for.
+        self._awaited: set[Any] = set()
         self._changed = threading.Condition()
         # Readable from the moment on that waits are to end.
         self.stopping, self._stop = socket.socketpair()
@@ -116,23 +118,43 @@ class _Server(ThreadedWSGIServer):
         """End all waits, those that begin later too."""
         self._stop.close()
 
-    def settle(self, *, but: Connection | None = None) -> None:
-        """Return when every call is written down, save those kept back for clients that are there; or after a while."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_settled(but), _SETTLED_S)
+    def settle(self) -> None:
+        """Return when what came before is written down, save what is kept back for clients that are there.
 
-    def _is_settled(self, but: Connection | None) -> bool:
-        return (
-            not is_readable(self.socket)
-            and not self._accepted
-            and all(each.is_settled for each in self._connections if each is not but)
-        )
+        What comes meanwhile is not waited for, else a busy server would never settle.
+        """
+        with self._changed:
+            if is_readable(self.socket):
+                self._accept_all()
+            accepted = set(self._accepted)
+            recorded = {each: each.recorded for each in self._connections}
+
+            def is_over(connection: Connection) -> bool:
+                return connection.recorded != recorded.get(connection, 0) or connection.is_settled
+
+            self._changed.wait_for(
+                lambda: (
+                    accepted.isdisjoint(self._accepted)
+                    and all(is_over(each) for each in self._connections if each in recorded or each.request in accepted)
+                ),
+                _SETTLED_S,
+            )
+
+    def _accept_all(self) -> None:
+        """Return when the connections that are there are accepted: they are in their order, so one more tells."""
+        host, port = self.server_address[:2]
+        with socket.create_connection((str(host), port), timeout=_SETTLED_S) as last:
+            name = last.getsockname()
+            self._awaited.add(name)
+            self._changed.wait_for(lambda: name not in self._awaited, _SETTLED_S)
 
     def get_request(self) -> Any:
         """Accept a connection, and take account of it from that moment on."""
         with self._changed:
             connection, address = super().get_request()
             self._accepted.add(connection)
+            self._awaited.discard(address)
+            self._changed.notify_all()
             return connection, address
 
     def shutdown_request(self, request: Any) -> None:
@@ -173,5 +195,6 @@ class _Server(ThreadedWSGIServer):
         """Note where *connection* is with its requests; none comes after the last when the server closes."""
         with self._changed:
             connection.phase = phase
+            connection.recorded += phase is Phase.RECORDED
             connection.close_connection |= self.closing and phase is Phase.IDLE
             self._changed.notify_all()
