@@ -41,7 +41,7 @@ class Connections(Protocol):
 
     app: Any
     closing: bool
-
+    # Readable once waits are to end.
     stopping: socket.socket
 
     def settle(self) -> None:

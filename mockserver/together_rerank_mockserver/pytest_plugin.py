@@ -6,7 +6,6 @@ Whoever has the kit installed loads this at every start of pytest: what is heavy
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -203,7 +202,8 @@ def rerank_exchanges(request: pytest.FixtureRequest) -> list[Exchange]:
 
 
 def _selected(item: Any) -> list[Exchange]:
-    fixtures = _library()
+    import together_rerank_fixtures as fixtures
+
     mark = item.get_closest_marker(_EXAMPLES)
     if mark is None:
         return list(fixtures.all())
@@ -218,12 +218,6 @@ def _selected(item: Any) -> list[Exchange]:
     if not exchanges:
         pytest.fail(f"the marker {_EXAMPLES}: no exchange has the status {mark.kwargs['status']}", pytrace=False)
     return list(exchanges)
-
-
-def _library() -> ModuleType:
-    import together_rerank_fixtures
-
-    return together_rerank_fixtures
 
 
 def _summary_of(config: pytest.Config) -> Summary:

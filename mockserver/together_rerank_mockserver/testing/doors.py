@@ -15,6 +15,7 @@ from together_rerank_mockserver.url import base_of
 if TYPE_CHECKING:
     from flask import Flask
 
+    from together_rerank_mockserver.control import Control
     from together_rerank_mockserver.threaded_server import ThreadedServer
 
 # Of a mock in this process, where every key is as good as another unless the settings list keys.
@@ -74,7 +75,7 @@ class InProcess(Door):
         self.url = server.url
         self.api_key = api_key
         self._server = server
-        self._control = server.app.extensions[CONTROL]
+        self._control: Control = server.app.extensions[CONTROL]
         self._namespace = DEFAULT
 
     @property
@@ -83,20 +84,17 @@ class InProcess(Door):
 
     def requests(self, reply: str | None = None) -> dict[str, Any]:
         self._server.settle()
-        told: dict[str, Any] = self._control.requests(self._namespace, reply=reply)
-        return told
+        return self._control.requests(self._namespace, reply=reply)
 
     def faults(self) -> dict[str, Any]:
-        told: dict[str, Any] = self._control.faults(self._namespace)
-        return told
+        return self._control.faults(self._namespace)
 
     def queue_fault(self, order: dict[str, Any]) -> None:
         with _value_errors():
             self._control.queue_faults(self._namespace, order)
 
     def ranking(self) -> dict[str, Any]:
-        told: dict[str, Any] = self._control.ranking(self._namespace)
-        return told
+        return self._control.ranking(self._namespace)
 
     def set_ranking(self, design: dict[str, Any]) -> None:
         with _value_errors():
