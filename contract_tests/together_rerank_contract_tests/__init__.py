@@ -1,0 +1,1 @@
+"""The judge: whether an endpoint, whichever it is, keeps the contract of Together's `POST /v1/rerank`."""

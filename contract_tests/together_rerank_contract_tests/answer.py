@@ -1,0 +1,120 @@
+"""A 200, read as far as it can be, so that each requirement judges one thing and lets others pass."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from together_rerank_contract_tests.exchange import Exchange
+from together_rerank_contract_tests.findings import Blocked
+
+# Which requirement is unmet when a part cannot be read.
+BODY, INDEX, SCORE = "RR-RESPONSE-001", "RR-RESULT-004", "RR-SCORE-001"
+COUNT, COUNT_ALL = "RR-RESULT-002", "RR-RESULT-003"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to a rerank request; a part that cannot be read raises Blocked."""
+
+    exchange: Exchange
+
+    @property
+    def documents(self) -> list[Any]:
+        """The documents that were sent."""
+        documents: list[Any] = self.exchange.request["documents"]
+        return documents
+
+    @property
+    def expected_count(self) -> int:
+        """How many results there should be."""
+        top_n = self.exchange.request.get("top_n")
+        return len(self.documents) if top_n is None else min(int(top_n), len(self.documents))
+
+    @cached_property
+    def results(self) -> list[dict[str, Any]]:
+        """The results, each an object."""
+        body = self.exchange.body
+        results = body.get("results") if isinstance(body, dict) else None
+        if self.exchange.flaw or not isinstance(results, list) or not all(isinstance(each, dict) for each in results):
+            raise Blocked(BODY, "the results cannot be read")
+        return results
+
+    @cached_property
+    def listed_scores(self) -> list[float]:
+        """The scores in the order of the answer."""
+        scores = [result.get("relevance_score") for result in self.results]
+        if not all(is_number(score) for score in scores):
+            raise Blocked(SCORE, "the scores cannot be read")
+        return [float(score) for score in scores if score is not None]
+
+    @cached_property
+    def indices(self) -> list[int]:
+        """The indices in the order of the answer, each of a document and no two alike."""
+        indices = [result.get("index") for result in self.results]
+        if misplaced(indices, len(self.documents)) is not None:
+            raise Blocked(INDEX, "the indices cannot be read")
+        return [index for index in indices if isinstance(index, int)]
+
+    @cached_property
+    def scores(self) -> dict[int, float]:
+        """The score of each document by its index; as many as there should be."""
+        self.be_complete()
+        return dict(zip(self.indices, self.listed_scores, strict=True))
+
+    def be_complete(self) -> None:
+        """Raise Blocked unless there are as many results as there should be."""
+        if len(self.results) != self.expected_count:
+            named = self.exchange.request.get("top_n") is not None
+            raise Blocked(COUNT if named else COUNT_ALL, f"there are {len(self.results)} results")
+
+    @property
+    def best(self) -> int:
+        """The index of the document with the highest score."""
+        return max(self.scores, key=lambda index: self.scores[index])
+
+    @cached_property
+    def texts(self) -> list[str | None]:
+        """What each result says of its document, be it in `document.text` or as `document`; None when nothing."""
+        return [_text(result.get("document")) for result in self.results]
+
+    @property
+    def usage(self) -> dict[str, Any] | None:
+        """The object `usage`; None when there is none."""
+        body = self.exchange.body
+        usage = body.get("usage") if isinstance(body, dict) else None
+        return usage if isinstance(usage, dict) else None
+
+    @property
+    def prompt_tokens(self) -> int | None:
+        """The count of `usage.prompt_tokens`; None when it is not told."""
+        told = (self.usage or {}).get("prompt_tokens")
+        return told if isinstance(told, int) and not isinstance(told, bool) else None
+
+
+def is_number(value: Any) -> bool:
+    """Return whether *value* is a number that JSON has."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def misplaced(indices: list[Any], count: int) -> int | None:
+    """Return the place of the first of *indices* that is none of *count* documents, or comes again; else None."""
+    seen: set[int] = set()
+    for place, index in enumerate(indices):
+        if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < count or index in seen:
+            return place
+        seen.add(index)
+    return None
+
+
+def same_text(one: str, other: str) -> bool:
+    """Return whether two texts are equal but for their Unicode normalisation."""
+    return one == other or unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
+
+
+def _text(document: Any) -> str | None:
+    text = document.get("text") if isinstance(document, dict) else document
+    return text if isinstance(text, str) else None

@@ -1,0 +1,175 @@
+"""The endpoint under judgement: asked once for each request, however many requirements look at the answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+from together_rerank_contract_tests import samples, tolerance
+from together_rerank_contract_tests.answer import Answer
+from together_rerank_contract_tests.exchange import Exchange, excerpt
+from together_rerank_contract_tests.findings import Inconclusive, NotApplicable, Unmet
+from together_rerank_contract_tests.settings import Settings
+from together_rerank_contract_tests.tolerance import Tolerance
+from together_rerank_contract_tests.transport import YES, Key, Transport
+from together_rerank_spec import Document
+
+JSON = (("Content-Type", "application/json"),)
+# Answered by those who are busy or wait for others, as the document has it; a judge comes again another day.
+_BUSY = (503, 504)
+OBJECTS_TAKEN = "RR-REQUEST-001"
+
+
+class Endpoint:
+    """A rerank endpoint.
+
+    Attributes:
+        url: of the operation, once it is found.
+        exchanges: what was sent for the requirements so far, each once.
+    """
+
+    def __init__(self, settings: Settings, transport: Transport) -> None:
+        self.settings = settings
+        self.transport = transport
+        self.url = settings.places[0]
+        self.exchanges: dict[tuple[Any, ...], Exchange] = {}
+        self._repeats: list[Exchange] = []
+
+    @property
+    def document(self) -> Document:
+        """The document that it is held to."""
+        return self.settings.document
+
+    @cached_property
+    def model(self) -> str:
+        """The model that every request names."""
+        return self.settings.model or str(self.document.example(self._request_node)["model"])
+
+    @property
+    def _request_node(self) -> dict[str, Any]:
+        node: dict[str, Any] = self.document.request_schema["allOf"][0]
+        return node
+
+    def find(self) -> Exchange:
+        """Return the reference exchange, from the first place that has the operation.
+
+        Raises:
+            Inconclusive: nobody answers there.
+        """
+        content = self._content({"query": samples.QUERY, "documents": samples.DOCUMENTS})
+        exchanges = []
+        for place in self.settings.places:
+            self.url = place
+            exchanges.append(self.transport.send("POST", place, JSON, content))
+            if exchanges[-1].status not in (404, 405):
+                break
+        else:
+            self.url = self.settings.places[0]
+        found = next((each for each in exchanges if each.url == self.url), exchanges[0])
+        self.exchanges[self._memory(content, (), YES)] = found
+        return found
+
+    def rerank(self, query: str, documents: Sequence[Any], **options: Any) -> Answer:
+        """Return the answer to a valid request, which the endpoint is asked once.
+
+        Raises:
+            Unmet: it is not answered with 200.
+            Inconclusive: the endpoint is busy.
+        """
+        return self.accepted(self.asked({"query": query, "documents": documents, **options}))
+
+    def accepted(self, exchange: Exchange) -> Answer:
+        """Return the answer to a valid request that *exchange* holds, as `rerank` does."""
+        if exchange.status == 200:
+            return Answer(exchange)
+        if exchange.status in _BUSY:
+            raise Inconclusive(f"the endpoint answers {exchange.status}: {excerpt(exchange.received)}")
+        raise Unmet("200, for the request is valid", exchange.answered, exchange)
+
+    def asked(self, request: dict[str, Any], *, headers: Iterable[tuple[str, str]] = ()) -> Exchange:
+        """Return the exchange for *request*, with the model added, and with *headers* beside the usual ones."""
+        return self.posted(self._content(request), headers=headers)
+
+    def posted(
+        self, content: bytes, *, headers: Iterable[tuple[str, str]] = (), authorization: str | Key | None = YES
+    ) -> Exchange:
+        """Return the exchange for *content*, as it is."""
+        memory = self._memory(content, tuple(headers), authorization)
+        if memory not in self.exchanges:
+            self.exchanges[memory] = self.again(content, headers=headers, authorization=authorization)
+        return self.exchanges[memory]
+
+    def again(
+        self, content: bytes, *, headers: Iterable[tuple[str, str]] = (), authorization: str | Key | None = YES
+    ) -> Exchange:
+        """Send *content* once more, whatever was answered before."""
+        return self.transport.send("POST", self.url, (*JSON, *headers), content, authorization=authorization)
+
+    @property
+    def reference(self) -> Answer:
+        """The answer to the request that others are compared with."""
+        return self.rerank(samples.QUERY, samples.DOCUMENTS)
+
+    @property
+    def subset(self) -> Answer:
+        """The answer to the reference's first documents alone."""
+        return self.rerank(samples.QUERY, samples.DOCUMENTS[: samples.SUBSET])
+
+    @property
+    def repeats(self) -> list[Answer]:
+        """The reference three times."""
+        first = self.reference
+        while len(self._repeats) < 2:
+            self._repeats.append(self.again(first.exchange.content))
+        return [first, *map(self.accepted, self._repeats)]
+
+    def reordered(self, order: Sequence[int]) -> dict[int, float]:
+        """Return the scores of the reference's documents, sent in *order*, by their index in the reference."""
+        answer = self.rerank(samples.QUERY, [samples.DOCUMENTS[index] for index in order])
+        return {order[place]: score for place, score in answer.scores.items()}
+
+    @cached_property
+    def measured(self) -> Tolerance:
+        """The endpoint's own noise."""
+        repeats = [answer.scores for answer in self.repeats]
+        self.reordered(samples.ORDERS[0])
+        return tolerance.measured(repeats, self.subset.scores)
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """The endpoint's own noise, where it leaves something to compare.
+
+        Raises:
+            Inconclusive: it does not.
+        """
+        if self.measured.is_noisy:
+            raise Inconclusive(
+                f"the endpoint is nondeterministic: scores differ by {self.measured.noise:.3g} between repeats, "
+                f"of {self.measured.span:.3g} between best and worst"
+            )
+        return self.measured
+
+    @property
+    def pointwise(self) -> Tolerance:
+        """The endpoint's own noise, where a score is of one document alone.
+
+        Raises:
+            Inconclusive: it is too noisy.
+            NotApplicable: scores depend on the other documents.
+        """
+        if self.tolerance.is_listwise:
+            raise NotApplicable("scores depend on the other documents of the request")
+        return self.tolerance
+
+    @property
+    def takes_objects(self) -> bool:
+        """Whether documents may be objects."""
+        return not 400 <= self.asked({"query": samples.QUERY, "documents": samples.OBJECTS}).status < 500
+
+    def _content(self, request: dict[str, Any]) -> bytes:
+        return json.dumps({"model": self.model, **request}, ensure_ascii=False).encode()
+
+    def _memory(self, content: bytes, headers: tuple[tuple[str, str], ...], authorization: str | Key | None) -> Any:
+        return content, headers, authorization

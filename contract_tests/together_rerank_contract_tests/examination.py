@@ -1,0 +1,221 @@
+"""The pytest plugin that judges one endpoint: opens it, runs the requirements' tests, and keeps what came of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from together_rerank_contract_tests import requirements
+from together_rerank_contract_tests.budget import Budget
+from together_rerank_contract_tests.endpoint import Endpoint
+from together_rerank_contract_tests.exchange import Exchange
+from together_rerank_contract_tests.findings import Blocked, BudgetSpent, Inconclusive, Unmet
+from together_rerank_contract_tests.fuzzing import BEFORE_FUZZING, MOST_EXAMPLES, Fuzzing
+from together_rerank_contract_tests.outcome import Outcome, State, outcome_of
+from together_rerank_contract_tests.requirements import Level, Requirement
+from together_rerank_contract_tests.settings import Settings
+from together_rerank_contract_tests.transport import Transport
+
+# What a request of the requirements costs, about; and one of Schemathesis's.
+_TOKENS_A_REQUEST, _TOKENS_A_CASE = 60, 60
+# The reference, twice more, in another order, and in part.
+CALIBRATION = 5
+
+
+class Progress:
+    """Is told how an examination goes on; this one says nothing."""
+
+    def opened(self, examination: Examination) -> None:
+        """The endpoint answers."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """A requirement was judged."""
+
+    def fuzzed(self, requests: int) -> None:
+        """So many requests were sent by Schemathesis until now."""
+
+
+class Examination:
+    """One endpoint under judgement.
+
+    Attributes:
+        selected: the requirements that are to be judged.
+        first: the first exchange with the endpoint, once there is one.
+        stopped: why nothing could be judged, "" when it could.
+    """
+
+    def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
+        self.settings = settings
+        self.progress = progress or Progress()
+        self.transport = Transport(
+            Budget(settings.max_requests, settings.max_tokens, settings.seconds_between),
+            key=settings.key,
+            key_name=settings.key_name,
+            timeout_s=settings.timeout_s,
+            host=settings.host,
+        )
+        self._endpoint = Endpoint(settings, self.transport)
+        self._fuzzing = Fuzzing(self._endpoint, self.progress.fuzzed)
+        self._items: dict[Requirement, Any] = {}
+        self._outcomes: dict[str, Outcome] = {}
+        self._began = time.monotonic()
+        self.first: Exchange | None = None
+        self.stopped = ""
+
+    @property
+    def selected(self) -> list[Requirement]:
+        """The requirements that are to be judged."""
+        return list(self._items)
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """What came of each that was selected."""
+        missing = Outcome
+        return [self._outcomes.get(each.id) or missing(each, State.NOT_RUN, self.stopped) for each in self._items]
+
+    @property
+    def seconds(self) -> float:
+        """How long it takes until now."""
+        return time.monotonic() - self._began
+
+    @property
+    def fuzz(self) -> Fuzzing:
+        """The run of Schemathesis, begun or not."""
+        return self._fuzzing
+
+    @property
+    def target(self) -> Endpoint:
+        """The endpoint."""
+        return self._endpoint
+
+    @property
+    def estimate(self) -> tuple[int, int]:
+        """About how many requests and tokens it takes."""
+        cases = MOST_EXAMPLES + BEFORE_FUZZING if any(each.fuzz for each in self._items) else 0
+        requests = sum(each.requests for each in self._items) + (0 if self.settings.quick else CALIBRATION)
+        return requests + cases, requests * _TOKENS_A_REQUEST + cases * _TOKENS_A_CASE
+
+    @pytest.fixture(scope="session")
+    def endpoint(self) -> Endpoint:
+        """The endpoint under judgement."""
+        return self._endpoint
+
+    @pytest.fixture(scope="session")
+    def fuzzing(self) -> Fuzzing:
+        """What Schemathesis finds; it runs when the first check asks."""
+        return self._fuzzing
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """Let a requirement be selected by its id too."""
+        requirement = _requirement(item)
+        if requirement is not None:
+            item.extra_keyword_matches.add(requirement.id)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Leave out what was not asked for."""
+        left_out = [item for item in items if not self._is_wanted(_requirement(item))]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+        self._items = {requirement: item for item in items if (requirement := _requirement(item)) is not None}
+
+    def _is_wanted(self, requirement: Requirement | None) -> bool:
+        if requirement is None:
+            return True
+        if requirement.level is Level.INFO and self.settings.level != "info":
+            return False
+        return (requirement.quick or not self.settings.quick) and (self.settings.fuzz or not requirement.fuzz)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Find the endpoint before anything is judged, and measure its noise."""
+        if not self._items or session.config.option.collectonly:
+            return
+        if self.settings.is_together and not self.settings.live:
+            requests, tokens = self.estimate
+            raise pytest.UsageError(
+                f"{self.settings.host} is the real API: this would send about {requests} requests and {tokens} tokens, "
+                "which somebody pays for; add --live to do so"
+            )
+        try:
+            self._open()
+        except (BudgetSpent, Inconclusive) as fault:
+            self.stopped = str(fault)
+        if self.stopped:
+            pytest.exit(f"could not tell: {self.stopped}", returncode=3)
+        self.progress.opened(self)
+
+    def _open(self) -> None:
+        self.first = self._endpoint.find()
+        if self.first.status != 200:
+            self.stopped = _why_not_200(self.first, self.transport.has_key)
+        elif not self.settings.quick:
+            # What keeps it from being measured is told by the requirements that need it.
+            with suppress(Blocked, Inconclusive, Unmet):
+                _ = self._endpoint.measured
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+        """Keep what came of a requirement, and report it as pytest would have it."""
+        report: Any = yield
+        requirement = _requirement(item)
+        if requirement is None or call.when == "teardown" or (call.when == "setup" and call.excinfo is None):
+            return report
+        outcome = outcome_of(requirement, call.excinfo.value if call.excinfo else None)
+        self._outcomes[requirement.id] = outcome
+        self.progress.ended(outcome)
+        self._translate(outcome, report)
+        if self.transport.budget.spent:
+            self.stopped = outcome.reason or "the budget is spent"
+            item.session.shouldstop = self.stopped
+        return report
+
+    def _translate(self, outcome: Outcome, report: Any) -> None:
+        if outcome.state is State.FAILED:
+            from together_rerank_contract_tests.console import row
+
+            report.longrepr = row(outcome, self.transport.mask)
+            if not counts(outcome.requirement, self.settings.level):
+                report.outcome, report.wasxfail = "skipped", f"{outcome.requirement.level}: {outcome.unmet}"
+        elif outcome.state in (State.INCONCLUSIVE, State.SKIPPED, State.NOT_RUN):
+            report.outcome = "skipped"
+            report.longrepr = (str(report.fspath), 0, f"{outcome.state}: {outcome.reason}")
+
+    def finish(self) -> None:
+        """Judge by what is known what an interruption has left, and close the way to the endpoint."""
+        if self._fuzzing.has_begun:
+            for requirement, item in self._items.items():
+                if requirement.fuzz and requirement.id not in self._outcomes:
+                    self._outcomes[requirement.id] = _judged(requirement, item.function, self._fuzzing)
+        self.transport.close()
+
+
+def counts(requirement: Requirement, level: str) -> bool:
+    """Return whether a run at *level* fails when *requirement* is unmet."""
+    return requirement.level is Level.MUST or (requirement.level is Level.SHOULD and level != "must")
+
+
+def _judged(requirement: Requirement, test: Any, subject: Any) -> Outcome:
+    try:
+        test(subject)
+    except Exception as fault:  # noqa: BLE001  # whatever it is, it is what came of it
+        return outcome_of(requirement, fault)
+    return outcome_of(requirement, None)
+
+
+def _requirement(item: pytest.Item) -> Requirement | None:
+    return requirements.of(getattr(item, "function", None))
+
+
+def _why_not_200(exchange: Exchange, has_key: bool) -> str:
+    said = f"{exchange.url} answers {exchange.answered}"
+    if exchange.status in (401, 403):
+        with_key = "with the key that was sent" if has_key else "and no key was sent; --api-key-env NAME sends one"
+        return f"{said}, {with_key}"
+    if exchange.status in (400, 404, 422):
+        return f"{said}; --model names a model that it serves"
+    return said

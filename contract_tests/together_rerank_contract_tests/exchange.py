@@ -1,0 +1,96 @@
+"""One request and all that came back, and the request as a line that can be run again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+# Of a text that is shown.
+_LONGEST = 600
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request and its answer, with the key's name in the place of the key.
+
+    Attributes:
+        headers: what was sent beside what every request has.
+        content: the bytes that were sent.
+        received: the bytes that came, without their encoding.
+        flaw: why the body could not be read as HTTP has it, "" when it could.
+        seconds: until the last byte.
+    """
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    content: bytes
+    status: int
+    received_headers: dict[str, str]
+    received: bytes
+    seconds: float
+    flaw: str = ""
+
+    @cached_property
+    def body(self) -> Any:
+        """What came, read as JSON; NaN and Infinity are read too. None when it is no JSON."""
+        try:
+            return json.loads(self.received.decode("utf-8-sig"))
+        except (ValueError, RecursionError):
+            return None
+
+    @cached_property
+    def request(self) -> Any:
+        """What was sent, read as JSON; None when it is none."""
+        try:
+            return json.loads(self.content)
+        except (ValueError, RecursionError):
+            return None
+
+    @property
+    def sent(self) -> str:
+        """What was sent, for people."""
+        return f"{self.method} {self.url} {excerpt(self.content)}".strip()
+
+    @property
+    def answered(self) -> str:
+        """What came, for people."""
+        return f"{self.status} {excerpt(self.received)}".strip()
+
+    @property
+    def curl(self) -> str:
+        """The request as a command for a shell; the key is a variable of the environment."""
+        parts = ["curl", "-sS", "-i", *(["-X", shlex.quote(self.method)] if self.method != "POST" or not self.content else [])]
+        for name, value in self.headers:
+            parts += ["-H", _quoted(f"{name}: {value}" if value else f"{name};")]
+        data, piped = _data(self.content)
+        return piped + " ".join([*parts, *data, shlex.quote(self.url)])
+
+
+def excerpt(content: bytes | str, longest: int = _LONGEST) -> str:
+    """Return *content* as one line of text that can be shown, cut where it is long."""
+    text = content if isinstance(content, str) else content.decode("utf-8", "backslashreplace")
+    shown = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text[: longest + 1])
+    return shown if len(text) <= longest else f"{shown[:longest]}... ({len(content)} in all)"
+
+
+def _quoted(text: str) -> str:
+    """Return *text* in quotes in which a shell puts the key for its variable, and does nothing else."""
+    before, variable, after = text.partition("Bearer $")
+    if not variable or not after.isidentifier():
+        return shlex.quote(text)
+    return f'"{before}Bearer ${after}"'
+
+
+def _data(content: bytes) -> tuple[list[str], str]:
+    if not content:
+        return [], ""
+    text = content.decode("utf-8", "replace")
+    if text.encode() == content and all(each.isprintable() for each in text):
+        return ["--data-raw", shlex.quote(text)], ""
+    # What an argument cannot hold, or a terminal would not show, goes through printf.
+    escaped = "".join(chr(byte) if 32 <= byte < 127 and byte != 92 else f"\\0{byte:03o}" for byte in content)
+    return ["--data-binary", "@-"], f"printf %b {shlex.quote(escaped)} | "

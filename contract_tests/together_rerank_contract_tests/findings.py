@@ -1,0 +1,55 @@
+"""What a requirement's test can find, beside nothing wrong: it is unmet, or cannot be judged."""
+
+from __future__ import annotations
+
+from together_rerank_contract_tests.exchange import Exchange
+
+
+class Unmet(AssertionError):
+    """The endpoint does not do what is required.
+
+    Attributes:
+        expected: what would have been accepted.
+        received: what came.
+        exchange: the smallest that shows it.
+        times: how often it was seen.
+    """
+
+    def __init__(self, expected: str, received: str, exchange: Exchange, *, times: int = 1) -> None:
+        super().__init__(f"expected {expected}; received {received}")
+        self.expected = expected
+        self.received = received
+        self.exchange = exchange
+        self.times = times
+
+
+class Inconclusive(Exception):
+    """Nothing can be said: no answer came, or the endpoint's noise drowns it."""
+
+
+class Dropped(Inconclusive):
+    """The connection ended before an answer was whole."""
+
+
+class Unsendable(Inconclusive):
+    """The request is no HTTP, and was not sent."""
+
+
+class Blocked(Exception):
+    """It cannot be judged while another requirement is unmet.
+
+    Attributes:
+        by: that requirement's id.
+    """
+
+    def __init__(self, by: str, reason: str) -> None:
+        super().__init__(f"{reason} ({by})")
+        self.by = by
+
+
+class NotApplicable(Exception):
+    """There is nothing to judge: the endpoint has no such thing, or was not meant to be asked for it."""
+
+
+class BudgetSpent(Exception):
+    """No more may be sent."""

@@ -1,0 +1,127 @@
+"""A door on loopback for senders that are not our own: what knocks there goes the one way to the endpoint."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+from together_rerank_contract_tests.exchange import Exchange
+from together_rerank_contract_tests.findings import BudgetSpent, Dropped, Inconclusive, Unsendable
+from together_rerank_contract_tests.transport import YES, Key, Transport
+
+# Of one hop, or told anew.
+_NOT_FORWARDED = {"host", "connection", "content-length", "transfer-encoding", "authorization", "accept-encoding"}
+# `location` too: who sent it must not go elsewhere.
+_NOT_RETURNED = {"connection", "content-length", "transfer-encoding", "content-encoding", "keep-alive", "location"}
+# Marks what the endpoint did not say.
+NO_ANSWER = "x-contract-no-answer"
+
+
+class Forwarder:
+    """Forwards from loopback to one operation.
+
+    Args:
+        path: under which the operation is asked here.
+        url: of the operation.
+
+    Attributes:
+        token: stands for the key; it is put in its place on the way.
+        unanswered: why a request got no answer, if one did not.
+    """
+
+    def __init__(self, transport: Transport, path: str, url: str) -> None:
+        self.token = secrets.token_hex(16)
+        self.unanswered = ""
+        self._transport = transport
+        self._path = path
+        self._operation = url
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.forwarder = self
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where to knock."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def forward(self, method: str, path: str, headers: list[tuple[str, str]], content: bytes) -> Exchange | None:
+        """Return the exchange with the endpoint; None when nothing may be sent any more, or nothing comes.
+
+        Raises:
+            Unsendable: it is no HTTP.
+        """
+        url = self._operation if path == self._path else self._operation.removesuffix(self._path) + path
+        kept = tuple((name, value) for name, value in headers if name.lower() not in _NOT_FORWARDED)
+        given = next((value for name, value in headers if name.lower() == "authorization"), None)
+        authorization: str | Key | None = YES if given == f"Bearer {self.token}" else given
+        for last in (False, True):
+            try:
+                return self._transport.send(method, url, kept, content, authorization=authorization)
+            except Dropped as fault:
+                if last:
+                    self.unanswered = str(fault)
+            except Unsendable:
+                raise
+            except (BudgetSpent, Inconclusive) as fault:
+                self.unanswered = str(fault)
+                break
+        return None
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    forwarder: Forwarder
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+    # An answer goes out in two pieces; the second must not wait for the first to be acknowledged.
+    disable_nagle_algorithm = True
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("do_"):  # whatever the method
+            return self._forward
+        raise AttributeError(name)
+
+    def _forward(self) -> None:
+        content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        forwarder = self.server.forwarder
+        try:
+            exchange = forwarder.forward(self.command, self.path, list(self.headers.items()), content)
+        except Unsendable as fault:
+            self._refuse(400, str(fault))
+            return
+        if exchange is None:
+            self._refuse(502, forwarder.unanswered)
+        else:
+            self._answer(exchange.status, exchange.received_headers, exchange.received)
+
+    def _refuse(self, status: int, reason: str) -> None:
+        body = json.dumps({"error": {"message": reason, "type": "no_answer"}}).encode()
+        self._answer(status, {"content-type": "application/json", NO_ANSWER: "1"}, body)
+
+    def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response_only(status)
+        for name, value in headers.items():
+            if name.lower() not in _NOT_RETURNED:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # as the base class has it
+        """Say nothing."""

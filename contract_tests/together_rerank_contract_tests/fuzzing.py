@@ -1,0 +1,225 @@
+"""Schemathesis, run against the endpoint through the forwarder, and what its checks found."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from together_rerank_contract_tests import errors, failure
+from together_rerank_contract_tests.endpoint import Endpoint
+from together_rerank_contract_tests.exchange import Exchange
+from together_rerank_contract_tests.failure import Failure
+from together_rerank_contract_tests.findings import BudgetSpent, Inconclusive
+from together_rerank_contract_tests.forwarder import NO_ANSWER, Forwarder
+from together_rerank_spec import Validator
+
+MOST_EXAMPLES = 2_000
+# What the examples and the coverage of the document come to, whatever the number of examples of the fuzzing.
+BEFORE_FUZZING = 110
+_LEAST_EXAMPLES = 10
+# Below a budget, a wait for 429 or a slow answer Schemathesis must not lose patience.
+_PATIENCE_S = 600
+_CRASH = "not_a_server_error"
+# Those that have a requirement; what else Schemathesis knows does not apply to one operation without links.
+CHECKS = (
+    _CRASH,
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_schema_conformance",
+    "negative_data_rejection",
+    "positive_data_acceptance",
+    "unsupported_method",
+    "allow_header_conformance",
+    "ignored_auth",
+)
+
+
+class Fuzzing:
+    """One run of Schemathesis; it begins when the first check asks what was found.
+
+    Args:
+        progress: is told now and then how many requests were sent.
+
+    Attributes:
+        has_begun: it was asked for.
+        incomplete: why it says nothing of what it did not find, "" when it is whole.
+        requests: so many were sent.
+        seconds: so long it took.
+    """
+
+    def __init__(self, endpoint: Endpoint, progress: Callable[[int], None]) -> None:
+        self._endpoint = endpoint
+        self._progress = progress
+        self._failures: list[Failure] = []
+        self.has_begun = False
+        self.incomplete = ""
+        self.requests = 0
+        self.seconds = 0.0
+
+    def failures(self, check: str) -> list[Failure]:
+        """Return what *check* found, the smallest request first.
+
+        Raises:
+            BudgetSpent: it found nothing, and not all was sent.
+            Inconclusive: it found nothing, and was not able to look.
+        """
+        if not self.has_begun:
+            self.has_begun = True
+            self._run()
+        found = [each for each in self._failures if each.check == check and self._is_sound(each)]
+        if not found and self.incomplete:
+            raise (BudgetSpent if self._endpoint.transport.budget.spent else Inconclusive)(self.incomplete)
+        return sorted(found, key=lambda each: len(each.content))
+
+    def exchange(self, found: Failure) -> Exchange:
+        """Return the exchange in which *found* was."""
+        headers = tuple((name, value) for name, value in found.headers if name in ("Content-Type", "Authorization"))
+        return Exchange(
+            method=found.method,
+            url=self._endpoint.url if found.path == self._path else found.path,
+            headers=tuple((name, value.replace(self._forwarder.token, self._key_shown)) for name, value in headers),
+            content=found.content,
+            status=found.status,
+            received_headers=found.received_headers,
+            received=found.received,
+            seconds=0.0,
+        )
+
+    @property
+    def asks_for_a_key(self) -> bool:
+        """Whether the endpoint is to be asked without its key, and with another."""
+        return self._endpoint.transport.has_key and not errors.lets_any_key_in(self._endpoint)
+
+    @cached_property
+    def _forwarder(self) -> Forwarder:
+        return Forwarder(self._endpoint.transport, self._path, self._endpoint.url)
+
+    @property
+    def _path(self) -> str:
+        return self._endpoint.document.routes[-1]
+
+    @property
+    def _key_shown(self) -> str:
+        return f"${self._endpoint.settings.key_name}"
+
+    @property
+    def _examples(self) -> int:
+        left = self._endpoint.transport.budget.requests_left
+        return MOST_EXAMPLES if left is None else max(_LEAST_EXAMPLES, min(MOST_EXAMPLES, left - BEFORE_FUZZING))
+
+    def _run(self) -> None:
+        transport = self._endpoint.transport
+        before, answered, began = transport.budget.requests, transport.statuses[200], time.monotonic()
+        with tempfile.TemporaryDirectory() as name, self._forwarder:
+            folder = Path(name)
+            try:
+                status = self._wait(folder)
+            finally:
+                self._failures = list(failure.read(folder / "failures"))
+                self.requests = transport.budget.requests - before
+                self.seconds = time.monotonic() - began
+            said = (folder / "output").read_text(encoding="utf-8", errors="replace")
+        if transport.budget.spent or (self._forwarder.unanswered and not self._failures):
+            self.incomplete = self._forwarder.unanswered or "the budget is spent"
+        elif status not in (0, 1):
+            self.incomplete = f"Schemathesis ended with status {status}: {' '.join(said.split())[-300:]}"
+        elif transport.statuses[200] == answered:
+            self.incomplete = f"none of {self.requests} requests was answered with 200"
+
+    def _wait(self, folder: Path) -> int:
+        """Run Schemathesis in *folder* to its end, or until nothing more may be sent; return its status."""
+        budget = self._endpoint.transport.budget
+        before = budget.requests
+        _write_input(folder, self._endpoint, _config(self._endpoint, self._token, asks_for_a_key=self.asks_for_a_key))
+        with (folder / "output").open("wb") as output:
+            process = subprocess.Popen(  # noqa: S603  # our own interpreter
+                self._command,
+                cwd=folder,
+                env=self._environment(folder),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # an interrupt of the terminal is ours to handle
+            )
+            try:
+                while not budget.spent:
+                    with suppress(subprocess.TimeoutExpired):
+                        return process.wait(0.2)
+                    self._progress(budget.requests - before)
+                return 0
+            finally:
+                process.kill()
+                process.wait()
+
+    @property
+    def _token(self) -> str:
+        return self._forwarder.token if self._endpoint.transport.has_key else ""
+
+    @property
+    def _command(self) -> list[str]:
+        run = ["run", "document.json", "--url", self._forwarder.url, "--max-examples", str(self._examples)]
+        # All deviations are wanted, not the first of each phase; of many failing cases the smallest is shown.
+        whole = ["--checks", ",".join(CHECKS), "--continue-on-failure", "--no-shrink", "--suppress-health-check", "all"]
+        return [sys.executable, "-m", "schemathesis.cli", "--config-file", "config.toml", *run, *whole]
+
+    def _environment(self, folder: Path) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name != self._endpoint.settings.key_name}
+        ours = {
+            "SCHEMATHESIS_HOOKS": "together_rerank_contract_tests.schemathesis_hooks",
+            failure.MODEL: self._endpoint.model,
+            failure.FILE: str(folder / "failures"),
+            "NO_PROXY": "127.0.0.1",
+            "NETRC": os.devnull,
+            "PYTHONSAFEPATH": "1",
+        }
+        return {**kept, **ours}
+
+    def _is_sound(self, found: Failure) -> bool:
+        """Whether *found* holds when it is looked at again with another validator."""
+        if NO_ANSWER in found.received_headers:
+            return found.check == _CRASH and not self._endpoint.transport.budget.spent
+        if found.check not in ("negative_data_rejection", "positive_data_acceptance"):
+            return True
+        kind = next((value for name, value in found.headers if name == "Content-Type"), "")
+        try:
+            body = json.loads(found.content)
+        except ValueError:
+            return found.check == "negative_data_rejection"
+        valid = kind == "application/json" and Validator(self._endpoint.document.request_schema).is_valid(body)
+        return valid is (found.check == "positive_data_acceptance")
+
+
+def _write_input(folder: Path, endpoint: Endpoint, config: Iterable[str]) -> None:
+    content = copy.deepcopy(endpoint.document.content)
+    path = endpoint.document.routes[-1]
+    # The document as it stands lets a body be left out; there is nothing to rank then, in any reading.
+    content["paths"][path]["post"]["requestBody"]["required"] = True
+    (folder / "document.json").write_text(json.dumps(content), encoding="utf-8")
+    (folder / "config.toml").write_text("\n".join(config), encoding="utf-8")
+
+
+def _config(endpoint: Endpoint, token: str, *, asks_for_a_key: bool) -> Iterator[str]:
+    # All that is needed, so that no file of the user's and no memory of an earlier run has a say.
+    yield f"seed = {endpoint.settings.seed}"
+    yield f"request-timeout = {_PATIENCE_S}"
+    if token:
+        yield f'headers = {{ Authorization = "Bearer {token}" }}'
+    yield '[generation]\ndatabase = "none"'
+    yield "[cache]\nenabled = false"
+    expected: list[Any] = ["2xx", "3xx", "4xx", *(str(each) for each in endpoint.document.statuses if each >= 500)]
+    yield f"[checks.not_a_server_error]\nexpected-statuses = {json.dumps(expected)}"
+    if not asks_for_a_key:
+        yield "[checks.ignored_auth]\nenabled = false"
+    if endpoint.settings.is_together:
+        # A content delivery network in front answers them as it likes.
+        yield "[phases.coverage]\nunexpected-methods = []"

@@ -1,0 +1,55 @@
+"""Secrets by value: wherever a key stands in what is kept or shown, its name stands instead."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+from urllib.parse import quote
+
+# A shorter one cannot be told from a part of a word.
+SHORTEST = 4
+
+
+class Mask:
+    """Puts `$NAME` in the place of a secret, however a body or a header may write it.
+
+    Args:
+        secret: None or "" when there is none.
+    """
+
+    def __init__(self, secret: str | None = None, name: str = "") -> None:
+        self._shown = f"${name}"
+        self._forms = sorted(_forms(secret), key=len, reverse=True) if secret and len(secret) >= SHORTEST else []
+
+    def text(self, text: str) -> str:
+        """Return *text* without the secret."""
+        for form in self._forms:
+            text = text.replace(form, self._shown)
+        return text
+
+    def content(self, content: bytes) -> bytes:
+        """Return *content* without the secret."""
+        for form in self._forms:
+            content = content.replace(form.encode(), self._shown.encode())
+        return content
+
+    def value(self, value: Any) -> Any:
+        """Return *value*, which JSON can hold, without the secret in any of its strings."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self.text(key): self.value(each) for key, each in value.items()}
+        return [self.value(each) for each in value] if isinstance(value, list) else value
+
+
+def _forms(secret: str) -> set[str]:
+    return {
+        secret,
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        json.dumps(secret)[1:-1].replace("/", "\\/"),
+        quote(secret),
+        quote(secret, safe=""),
+        base64.b64encode(secret.encode()).decode().rstrip("="),
+    }

@@ -1,0 +1,115 @@
+"""What a run is told: which endpoint, how far to go, and what it may spend; refused where it makes no sense."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+from together_rerank_spec import Document, load
+
+TOGETHER_KEY = "TOGETHER_API_KEY"
+_TOGETHER_DOMAINS = ("together.ai", "together.xyz")
+LEVELS = ("must", "should", "info")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run is told.
+
+    Attributes:
+        url: of the endpoint, with or without the base path and the operation's path.
+        model: None for the one of the document's example.
+        key_name: of the environment variable that holds the key; "" when none is sent.
+        level: the lowest that fails the run: `must`, `should`; `info` is `should`, and runs INFO too.
+        seconds_between: from one request to the next.
+        live: the endpoint may be Together's own.
+    """
+
+    url: str
+    model: str | None = None
+    key: str | None = None
+    key_name: str = ""
+    reading: str = "corrected"
+    level: str = "must"
+    quick: bool = False
+    fuzz: bool = False
+    max_requests: int | None = None
+    max_tokens: int | None = None
+    seconds_between: float = 0.0
+    timeout_s: float = 30.0
+    seed: int = 0
+    live: bool = False
+
+    def __post_init__(self) -> None:
+        _split(self.url)
+
+    @property
+    def document(self) -> Document:
+        """The document that the endpoint is held to."""
+        return load(self.reading)
+
+    @property
+    def host(self) -> str:
+        """The host, without its port."""
+        return _split(self.url).hostname or ""
+
+    @property
+    def is_together(self) -> bool:
+        """Whether the endpoint is Together's own, where requests cost money."""
+        return is_together(self.host)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where the operation may be, the likeliest first: the URL as it is given, or below it."""
+        url, path = self.url.rstrip("/"), self.document.routes[-1]
+        if url.endswith(path):
+            return (url,)
+        bases = self.document.base_paths
+        if any(base and url.endswith(base) for base in bases):
+            return (url + path,)
+        return tuple(dict.fromkeys([*(url + base + path for base in bases), url + path]))
+
+
+def is_together(host: str) -> bool:
+    """Return whether *host* is one of Together's."""
+    return host in _TOGETHER_DOMAINS or host.endswith(tuple(f".{domain}" for domain in _TOGETHER_DOMAINS))
+
+
+def key_for(url: str, name: str | None) -> tuple[str | None, str]:
+    """Return the key for *url* and the name of its variable: *name*, or for a host of Together the usual one.
+
+    Raises:
+        ValueError: the variable is not set, or holds what no header can.
+    """
+    if name is None:
+        if not is_together(_split(url).hostname or ""):
+            return None, ""
+        name = TOGETHER_KEY
+    if not name.isidentifier():
+        raise ValueError("--api-key-env takes the name of an environment variable, such as MY_KEY, not a key")
+    key = os.environ.get(name, "")
+    if not key:
+        raise ValueError(f"the environment variable {name} is not set, or empty; it must hold the key")
+    if not key.isascii() or not key.isprintable() or key != key.strip():
+        raise ValueError(f"the key in {name} has characters that no header can hold, or spaces around it")
+    return key, name
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits or not url.isprintable() or " " in url or not url.isascii():
+        raise ValueError(f"'{_without_secret(url)}' is not a URL like http://127.0.0.1:8000")
+    if parts.username or parts.password:
+        raise ValueError("a URL must hold no user or password; give a key by --api-key-env")
+    if parts.query or parts.fragment:
+        raise ValueError("a URL must hold no query and no fragment; they would not be sent")
+    return parts
+
+
+def _without_secret(url: str) -> str:
+    return url.partition("@")[2] or url

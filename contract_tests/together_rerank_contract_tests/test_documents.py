@@ -1,0 +1,196 @@
+"""What comes back of the documents, and that asking for it changes nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from together_rerank_contract_tests import tolerance
+from together_rerank_contract_tests.answer import Answer, same_text
+from together_rerank_contract_tests.endpoint import OBJECTS_TAKEN, Endpoint
+from together_rerank_contract_tests.findings import Blocked, Unmet
+from together_rerank_contract_tests.requirements import Level, document, kit, observed, requirement
+from together_rerank_contract_tests.samples import DOCUMENTS, OBJECTS, PAIR, QUERY, UNICODE
+from together_rerank_contract_tests.transport import YES
+
+_RETURN_DOCUMENTS = "/components/schemas/RerankRequest/properties/return_documents/description"
+_TEXT = "RR-DOCUMENT-001"
+
+
+@requirement(
+    "RR-DOCUMENT-001",
+    "With `return_documents` true, `document.text` is the text of the document that `index` names.",
+    Level.MUST,
+    document(_RETURN_DOCUMENTS),
+    why="The text goes into the prompt: another one answers another question, a lacking one is a KeyError "
+    "(BerriAI/litellm#38006, #38239).",
+    quick=True,
+)
+def test_the_text_is_that_of_the_index(endpoint: Endpoint) -> None:
+    _hold_texts(endpoint.rerank(QUERY, PAIR, return_documents=True), lambda sent, came: same_text(str(sent), came))
+
+
+@requirement(
+    "RR-DOCUMENT-002",
+    "An object comes back in `document.text` as JSON.",
+    Level.SHOULD,
+    document("/components/schemas/RerankResponse/properties/results/example"),
+    why="Clients parse it to get title and id back; text in a form of the server's own cannot be parsed.",
+)
+def test_an_object_comes_back_as_json(endpoint: Endpoint) -> None:
+    _need_objects(endpoint)
+    answer = endpoint.rerank(QUERY, OBJECTS)
+    if not any(answer.texts):
+        answer = endpoint.rerank(QUERY, OBJECTS, return_documents=True)
+    _need_texts(endpoint)
+    _hold_texts(answer, lambda sent, came: _parsed(came) == sent)
+
+
+@requirement(
+    "RR-DOCUMENT-003",
+    "`return_documents` changes neither scores nor order.",
+    Level.MUST,
+    document(_RETURN_DOCUMENTS),
+    why="Who turns it on to debug looks at another ranking than production has.",
+    requests=2,
+)
+def test_returning_documents_changes_nothing_else(endpoint: Endpoint) -> None:
+    within = endpoint.tolerance.equal
+    without = endpoint.rerank(QUERY, DOCUMENTS, return_documents=False)
+    with_texts = endpoint.rerank(QUERY, DOCUMENTS, return_documents=True)
+    index = tolerance.unequal(without.scores, with_texts.scores, within)
+    if index is not None:
+        expected = f"{without.scores[index]:g} for document {index}, as with `return_documents` false"
+        raise Unmet(expected, f"{with_texts.scores[index]:g}", with_texts.exchange)
+
+
+@requirement(
+    "RR-DOCUMENT-004",
+    "With `return_documents` false no text comes back.",
+    Level.MUST,
+    document(_RETURN_DOCUMENTS),
+    why="Texts that were not asked for cost traffic, and stand in logs where they must not.",
+    quick=True,
+)
+def test_no_text_comes_unasked(endpoint: Endpoint) -> None:
+    answer = endpoint.rerank(QUERY, PAIR, return_documents=False)
+    shown = next((place for place, text in enumerate(answer.texts) if text), None)
+    if shown is not None:
+        raise Unmet("no text in any `document`", f"a text in results[{shown}]", answer.exchange)
+
+
+@requirement(
+    "RR-DOCUMENT-005",
+    "Every script, emoji and sign comes back, as it is or in another normal form.",
+    Level.MUST,
+    document(_RETURN_DOCUMENTS),
+    why="A text in the wrong encoding is shown as noise, and is found in no store.",
+    requests=1,
+)
+def test_unicode_comes_back(endpoint: Endpoint) -> None:
+    _need_texts(endpoint)
+    _hold_texts(_unicode(endpoint), lambda sent, came: same_text(str(sent), came))
+
+
+@requirement(
+    "RR-DOCUMENT-006",
+    "A text comes back to the last code point, not normalised.",
+    Level.SHOULD,
+    kit("who looks the text up again compares bytes"),
+    why="A passage that is looked up by its text is not found when accents were put together.",
+)
+def test_texts_are_not_normalised(endpoint: Endpoint) -> None:
+    _need_texts(endpoint)
+    answer = _unicode(endpoint)
+    # Where it is not even the same text, that is told already.
+    _hold_texts(answer, lambda sent, came: came == sent or not same_text(str(sent), came))
+
+
+@requirement(
+    "RR-REQUEST-001",
+    "Documents may be objects.",
+    Level.SHOULD,
+    document("/components/schemas/RerankRequest/properties/documents/oneOf"),
+    why="Clients written for Together send title and text apart, and get a 4xx.",
+    requests=1,
+)
+def test_documents_may_be_objects(endpoint: Endpoint) -> None:
+    endpoint.rerank(QUERY, OBJECTS)
+
+
+@requirement(
+    "RR-REQUEST-002",
+    "Neither other headers nor compression nor a closed connection change the answer.",
+    Level.SHOULD,
+    observed("comment in the gateway of Together's host, which refuses some clients by their headers"),
+    why="Each HTTP library sends headers of its own; a gateway that minds them works with one client alone.",
+    requests=3,
+)
+def test_headers_change_nothing(endpoint: Endpoint) -> None:
+    content = endpoint.reference.exchange.content
+    variants: tuple[tuple[tuple[str, str], ...], ...] = (
+        (("X-Request-Source", "contract test"), ("User-Agent", "Mozilla/5.0")),
+        (("Accept", "*/*"), ("Accept-Encoding", "gzip")),
+        (("Connection", "close"),),
+    )
+    for headers in variants:
+        answer = endpoint.accepted(endpoint.posted(content, headers=headers, authorization=YES))
+        if answer.exchange.flaw:
+            raise Unmet("a body that can be read", answer.exchange.flaw, answer.exchange)
+        _same_as_reference(endpoint, answer)
+
+
+@requirement(
+    "RR-REQUEST-003",
+    "The order of the request's keys does not matter.",
+    Level.SHOULD,
+    kit("the members of a JSON object have no order (RFC 8259)"),
+    why="Each client writes them in an order of its own.",
+    requests=1,
+)
+def test_the_order_of_keys_does_not_matter(endpoint: Endpoint) -> None:
+    request = endpoint.reference.exchange.request
+    turned = dict(reversed(request.items()))
+    content = json.dumps(turned, ensure_ascii=False).encode()
+    _same_as_reference(endpoint, endpoint.accepted(endpoint.posted(content)))
+
+
+def _same_as_reference(endpoint: Endpoint, answer: Answer) -> None:
+    expected = endpoint.reference.scores
+    index = tolerance.unequal(expected, answer.scores, endpoint.tolerance.equal)
+    if index is not None:
+        received = f"{answer.scores[index]:g} for document {index}"
+        raise Unmet(f"{expected[index]:g}, as without the change", received, answer.exchange)
+
+
+def _unicode(endpoint: Endpoint) -> Answer:
+    return endpoint.rerank(QUERY, UNICODE, return_documents=True)
+
+
+def _hold_texts(answer: Answer, fits: Callable[[Any, str], bool]) -> None:
+    answer.be_complete()
+    for place, (index, text) in enumerate(zip(answer.indices, answer.texts, strict=True)):
+        sent = answer.documents[index]
+        if text is None or not fits(sent, text):
+            received = "none" if text is None else repr(text)
+            raise Unmet(f"{sent!r} in results[{place}], for its index is {index}", received, answer.exchange)
+
+
+def _need_texts(endpoint: Endpoint) -> None:
+    answer = endpoint.rerank(QUERY, PAIR, return_documents=True)
+    answer.be_complete()
+    if not any(answer.texts):
+        raise Blocked(_TEXT, "no text comes back")
+
+
+def _need_objects(endpoint: Endpoint) -> None:
+    if not endpoint.takes_objects:
+        raise Blocked(OBJECTS_TAKEN, "documents that are objects are refused")
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None

@@ -1,0 +1,129 @@
+"""What Schemathesis finds with requests made from the document, valid and invalid."""
+
+from __future__ import annotations
+
+from together_rerank_contract_tests.findings import NotApplicable, Unmet
+from together_rerank_contract_tests.fuzzing import Fuzzing
+from together_rerank_contract_tests.requirements import Level, document, kit, requirement
+
+_POST = "/paths/~1rerank/post"
+
+
+@requirement(
+    "RR-FUZZ-001",
+    "No request breaks the server.",
+    Level.MUST,
+    kit("an error of the server is not the client's, and 500 stands nowhere in the document"),
+    why="Clients try again what can never succeed (500 three times in most SDKs), and attackers know what to send.",
+    fuzz=True,
+)
+def test_no_request_breaks_the_server(fuzzing: Fuzzing) -> None:
+    _hold(fuzzing, "not_a_server_error", "no status from 500 on but those of the document, and an answer")
+
+
+@requirement(
+    "RR-FUZZ-002",
+    "Every status is one of the document's.",
+    Level.MUST,
+    document(f"{_POST}/responses"),
+    why="Clients branch on documented statuses; FastAPI's 422 instead of 400 is taken for something else.",
+    fuzz=True,
+)
+def test_statuses_are_documented(fuzzing: Fuzzing) -> None:
+    _hold(fuzzing, "status_code_conformance", "a status that the document lists")
+
+
+@requirement(
+    "RR-FUZZ-003",
+    "Every answer, errors too, is JSON and says so.",
+    Level.MUST,
+    document(f"{_POST}/responses"),
+    why="Clients parse the body of an error: together 1.x raises an AssertionError on a page of HTML.",
+    fuzz=True,
+)
+def test_content_types_are_documented(fuzzing: Fuzzing) -> None:
+    _hold(fuzzing, "content_type_conformance", "Content-Type: application/json")
+
+
+@requirement(
+    "RR-FUZZ-004",
+    "Every answer keeps the document's schema, whatever was asked.",
+    Level.MUST,
+    document("/components/schemas"),
+    why="The form of an answer must not depend on the request, for clients have one class for it.",
+    fuzz=True,
+)
+def test_answers_keep_the_schema(fuzzing: Fuzzing) -> None:
+    _hold(fuzzing, "response_schema_conformance", "a body that the document's schema allows")
+
+
+@requirement(
+    "RR-FUZZ-005",
+    "A request that the schema forbids is refused.",
+    Level.MUST,
+    document("/components/schemas/RerankRequest"),
+    why="A misspelt `top_k` is ignored, and nobody learns why all documents come (HKUDS/LightRAG#1813).",
+    fuzz=True,
+)
+def test_invalid_requests_are_refused(fuzzing: Fuzzing) -> None:
+    _hold(fuzzing, "negative_data_rejection", "a 4xx, for the request breaks the schema")
+
+
+@requirement(
+    "RR-FUZZ-006",
+    "A request that the schema allows is answered with 200.",
+    Level.SHOULD,
+    document("/components/schemas/RerankRequest"),
+    why="What works against one endpoint fails against another; where a limit is meant, the document can say so.",
+    fuzz=True,
+)
+def test_valid_requests_are_accepted(fuzzing: Fuzzing) -> None:
+    _hold(fuzzing, "positive_data_acceptance", "200, for the request keeps the schema")
+
+
+@requirement(
+    "RR-FUZZ-007",
+    "A method that the document does not have is answered with 405 and `Allow`.",
+    Level.SHOULD,
+    kit("RFC 9110, section 15.5.6"),
+    why="A GET that ranks nothing and says 200 hides a client's mistake.",
+    fuzz=True,
+)
+def test_other_methods_are_refused(fuzzing: Fuzzing) -> None:
+    _hold(fuzzing, "unsupported_method", "405, with `Allow`")
+
+
+@requirement(
+    "RR-FUZZ-008",
+    "`Allow` on OPTIONS names the methods that there are.",
+    Level.SHOULD,
+    kit("RFC 9110, section 10.2.1"),
+    why="Gateways and browsers decide by it what may be sent.",
+    fuzz=True,
+)
+def test_allow_names_the_methods(fuzzing: Fuzzing) -> None:
+    _hold(fuzzing, "allow_header_conformance", "the document's methods in `Allow`")
+
+
+@requirement(
+    "RR-FUZZ-009",
+    "No request without the key, or with another, gets a 200.",
+    Level.MUST,
+    document("/security"),
+    why="Whoever finds the port uses the model.",
+    fuzz=True,
+)
+def test_the_key_is_always_asked_for(fuzzing: Fuzzing) -> None:
+    if not fuzzing.asks_for_a_key:
+        raise NotApplicable("no key was given by --api-key-env, or the endpoint says that any will do")
+    _hold(fuzzing, "ignored_auth", "401, for the key is missing or wrong")
+
+
+def _hold(fuzzing: Fuzzing, check: str, expected: str) -> None:
+    failures = fuzzing.failures(check)
+    if failures:
+        first = failures[0]
+        exchange = fuzzing.exchange(first)
+        words = " ".join(first.message.split("\n\n")[0].split())
+        about = f" [{first.about}]" if first.about else ""
+        raise Unmet(expected, f"{exchange.answered}; {first.title}: {words}{about}", exchange, times=len(failures))

@@ -1,0 +1,180 @@
+"""What must stay the same when a request changes in a way that does not matter, and what must not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from together_rerank_contract_tests import tolerance
+from together_rerank_contract_tests.answer import Answer
+from together_rerank_contract_tests.endpoint import Endpoint
+from together_rerank_contract_tests.exchange import Exchange
+from together_rerank_contract_tests.findings import Unmet
+from together_rerank_contract_tests.requirements import Level, document, kit, observed, requirement
+from together_rerank_contract_tests.samples import (
+    DOCUMENTS,
+    IRRELEVANT,
+    ORDERS,
+    OTHER_QUERY,
+    QUERY,
+    SUBSET,
+    TWO_SUBJECTS,
+    requests_at_once,
+)
+
+_POINTWISE = kit("relevance is of a document to a query, as the document's `relevance_score` has it")
+# Requests at once share batches, which costs more precision than repeats do.
+_AT_ONCE_OF_SPAN = 0.1
+
+
+def _hold_order(before: Mapping[int, float], after: Mapping[int, float], margin: float, exchange: Exchange) -> None:
+    pair = tolerance.inverted(before, after, margin)
+    if pair is not None:
+        high, low = pair
+        expected = f"document {high} above document {low}, as in the reference ({before[high]:g}, {before[low]:g})"
+        raise Unmet(expected, f"{after[high]:g} and {after[low]:g}", exchange)
+
+
+@requirement(
+    "RR-RELATION-001",
+    "The same request gets the same order.",
+    Level.SHOULD,
+    kit("nothing has changed; small noise of hardware is allowed"),
+    why="Answers that change from call to call cannot be tested, cached or explained.",
+)
+def test_a_repeat_gets_the_same_order(endpoint: Endpoint) -> None:
+    first, *others = endpoint.repeats
+    for other in others:
+        _hold_order(first.scores, other.scores, endpoint.measured.chance, other.exchange)
+    _ = endpoint.tolerance
+
+
+@requirement(
+    "RR-RELATION-002",
+    "The order of the documents in the request changes neither scores nor ranking.",
+    Level.SHOULD,
+    _POINTWISE,
+    why="The order of retrieval leaks into the ranking, and a better retriever looks worse.",
+    requests=2,
+)
+def test_a_permutation_changes_nothing(endpoint: Endpoint) -> None:
+    within = endpoint.pointwise.equal_across_batches
+    expected = endpoint.reference.scores
+    for order in ORDERS:
+        scores = endpoint.reordered(order)
+        answer = endpoint.rerank(QUERY, [DOCUMENTS[index] for index in order])
+        _hold_order(expected, scores, within, answer.exchange)
+        index = tolerance.unequal(expected, scores, within)
+        if index is not None:
+            wanted = f"{expected[index]:g} for {DOCUMENTS[index]!r}, as in another place"
+            raise Unmet(wanted, f"{scores[index]:g}", answer.exchange)
+
+
+@requirement(
+    "RR-RELATION-003",
+    "The order of the others stays when documents are left out.",
+    Level.SHOULD,
+    _POINTWISE,
+    why="Paging and caching by document go wrong.",
+    requests=1,
+)
+def test_leaving_documents_out_keeps_the_order(endpoint: Endpoint) -> None:
+    within = endpoint.pointwise.equal_across_batches
+    kept = range(len(DOCUMENTS) - SUBSET, len(DOCUMENTS))
+    fewer = endpoint.rerank(QUERY, [DOCUMENTS[index] for index in kept])
+    scores = {kept[place]: score for place, score in fewer.scores.items()}
+    _hold_order(endpoint.reference.scores, scores, within, fewer.exchange)
+
+
+@requirement(
+    "RR-RELATION-004",
+    "Documents sent one by one have the order that they have together.",
+    Level.SHOULD,
+    _POINTWISE,
+    why="Large lists are sent in parts, and the parts are merged by score.",
+    requests=len(DOCUMENTS),
+)
+def test_one_by_one_gives_the_same_order(endpoint: Endpoint) -> None:
+    within = endpoint.pointwise.equal_across_batches
+    answers = [endpoint.rerank(QUERY, [each]) for each in DOCUMENTS]
+    alone = {index: answer.scores[0] for index, answer in enumerate(answers)}
+    _hold_order(endpoint.reference.scores, alone, within, answers[endpoint.reference.best].exchange)
+
+
+@requirement(
+    "RR-RELATION-005",
+    "A document that has nothing to do with it does not change the order of the others.",
+    Level.SHOULD,
+    _POINTWISE,
+    why="One stray passage of the retriever turns the ranking over.",
+    requests=1,
+)
+def test_an_irrelevant_document_changes_nothing(endpoint: Endpoint) -> None:
+    within = endpoint.pointwise.equal_across_batches
+    more = endpoint.rerank(QUERY, [*DOCUMENTS, IRRELEVANT])
+    _hold_order(endpoint.reference.scores, more.scores, within, more.exchange)
+
+
+@requirement(
+    "RR-RELATION-006",
+    "The query decides which document is best.",
+    Level.SHOULD,
+    document("/components/schemas/RerankRequest/properties/query/description"),
+    why="A ranking that does not look at the query is an order of documents, and every search returns the same.",
+    requests=2,
+)
+def test_the_query_decides(endpoint: Endpoint) -> None:
+    for query, best in ((OTHER_QUERY, 0), (QUERY, 1)):
+        answer = endpoint.rerank(query, TWO_SUBJECTS)
+        if answer.scores[best] < answer.scores[1 - best]:
+            expected = f"document {best} first, for it alone is about the query"
+            raise Unmet(expected, f"document {1 - best} first", answer.exchange)
+
+
+@requirement(
+    "RR-RELATION-007",
+    "A document that is the query comes first among others that have nothing to do with it.",
+    Level.INFO,
+    kit("models made for questions may prefer an answer to the question itself"),
+    why="Searches for a title do not find the title.",
+    requests=1,
+)
+def test_the_query_itself_comes_first(endpoint: Endpoint) -> None:
+    answer = endpoint.rerank(QUERY, [DOCUMENTS[0], QUERY, IRRELEVANT])
+    if answer.best != 1:
+        raise Unmet("document 1 first, for it is the query", f"document {answer.best} first", answer.exchange)
+
+
+@requirement(
+    "RR-RELATION-008",
+    "Requests at the same time get the answers that they get one by one.",
+    Level.SHOULD,
+    observed("mixed-up batches, xorbitsai/inference PR#5269"),
+    why="Under load one user gets the ranking of another's documents.",
+    requests=2 * len(requests_at_once()),
+)
+def test_requests_at_once_are_not_mixed_up(endpoint: Endpoint) -> None:
+    requests = requests_at_once()
+    serial = [endpoint.accepted(endpoint.asked(request)) for request in requests]
+    _ = endpoint.tolerance
+    with ThreadPoolExecutor(len(requests)) as threads:
+        at_once = list(threads.map(lambda answer: endpoint.again(answer.exchange.content), serial))
+    for alone, exchange in zip(serial, at_once, strict=True):
+        _hold_same(endpoint, alone, endpoint.accepted(exchange))
+
+
+def _hold_same(endpoint: Endpoint, alone: Answer, together: Answer) -> None:
+    span = max(alone.scores.values()) - min(alone.scores.values())
+    within = max(endpoint.measured.equal_across_batches, _AT_ONCE_OF_SPAN * span)
+    index = tolerance.unequal(alone.scores, together.scores, within)
+    if index is not None:
+        expected = f"{alone.scores[index]:g} for document {index}, as when it was asked alone"
+        raise Unmet(expected, f"{together.scores[index]:g}", together.exchange)
+    if _by_index(alone) != _by_index(together):
+        expected = f"the texts that came when it was asked alone: {_by_index(alone)}"
+        raise Unmet(expected, f"{_by_index(together)}", together.exchange)
+
+
+def _by_index(answer: Answer) -> dict[int, Any]:
+    return dict(sorted(zip(answer.indices, answer.texts, strict=True)))

@@ -1,0 +1,106 @@
+"""What a score is, and that it is the document's and not the place's."""
+
+from __future__ import annotations
+
+from together_rerank_contract_tests.answer import Answer, is_number
+from together_rerank_contract_tests.endpoint import Endpoint
+from together_rerank_contract_tests.findings import Blocked, Unmet
+from together_rerank_contract_tests.requirements import Level, document, kit, observed, requirement
+from together_rerank_contract_tests.samples import DUPLICATES, IDENTICAL, PAIR, QUERY
+
+_SCORE = "/components/schemas/RerankResponse/properties/results/items/properties/relevance_score"
+# Six in a strict order by chance: one in 720, and in either direction one in 360.
+_COPIES = 6
+_TWICE = "RR-SCORE-003"
+_UNIT_SLACK = 1e-6
+
+
+def _copies(endpoint: Endpoint, count: int) -> Answer:
+    answer = endpoint.rerank(QUERY, [IDENTICAL] * count)
+    if len(answer.results) != count:
+        raise Blocked(_TWICE, f"{len(answer.results)} of {count} equal documents came")
+    return answer
+
+
+@requirement(
+    "RR-SCORE-001",
+    "`relevance_score` is a finite number.",
+    Level.MUST,
+    document(_SCORE),
+    why="A string stays one in together 2 and 3 and sorts as text; NaN is no JSON, and breaks JavaScript's parser.",
+    quick=True,
+)
+def test_scores_are_numbers(endpoint: Endpoint) -> None:
+    for answer in (endpoint.rerank(QUERY, PAIR, return_documents=False), endpoint.reference):
+        for place, result in enumerate(answer.results):
+            score = result.get("relevance_score")
+            if not is_number(score):
+                received = f"results[{place}].relevance_score is {score!r}"
+                raise Unmet("a finite number in each result", received, answer.exchange)
+
+
+@requirement(
+    "RR-SCORE-002",
+    "Scores lie between 0 and 1.",
+    Level.INFO,
+    observed("every sample of Together's answers; the document names no range"),
+    why="Thresholds set on probabilities mean nothing on logits (open-webui PR#20228, llama.cpp#8555).",
+)
+def test_scores_lie_between_zero_and_one(endpoint: Endpoint) -> None:
+    answer = endpoint.reference
+    for score in answer.listed_scores:
+        if not -_UNIT_SLACK <= score <= 1 + _UNIT_SLACK:
+            raise Unmet("scores from 0 to 1", f"a score of {score:g}", answer.exchange)
+
+
+@requirement(
+    "RR-SCORE-003",
+    "A document that comes twice is ranked twice.",
+    Level.SHOULD,
+    kit("each result stands for a place of the request, not for a text"),
+    why="Passages that overlap are sent twice all the time; where one is dropped, counts and lookups go wrong.",
+    requests=1,
+)
+def test_duplicates_are_ranked_twice(endpoint: Endpoint) -> None:
+    answer = endpoint.rerank(QUERY, DUPLICATES)
+    missing = [index for index in range(len(DUPLICATES)) if index not in answer.indices]
+    twice = [index for index in missing if DUPLICATES.count(DUPLICATES[index]) > 1]
+    if twice:
+        raise Unmet("a result for each of two equal documents", f"none for document {twice[0]}", answer.exchange)
+
+
+@requirement(
+    "RR-SCORE-004",
+    "Equal documents have equal scores.",
+    Level.SHOULD,
+    kit("a score is of the query and the document"),
+    why="Where the place in the request counts, the order of retrieval decides instead of relevance.",
+    requests=1,
+)
+def test_equal_documents_have_equal_scores(endpoint: Endpoint) -> None:
+    answer = _copies(endpoint, _COPIES)
+    spread = max(answer.scores.values()) - min(answer.scores.values())
+    if spread > endpoint.tolerance.equal_across_batches:
+        raise Unmet(f"one score for {_COPIES} equal documents", f"scores {spread:.3g} apart", answer.exchange)
+
+
+@requirement(
+    "RR-SCORE-005",
+    "The place in the request does not decide among equal documents.",
+    Level.SHOULD,
+    kit("a bias too small to see in one score shows in the order of many"),
+    why="Listwise rerankers favour early passages (Tang et al. 2024); metrics then measure the retriever.",
+    requests=1,
+)
+def test_the_place_does_not_decide(endpoint: Endpoint) -> None:
+    answers = [_copies(endpoint, count) for count in (_COPIES, _COPIES + 1)]
+    for sign in (1, -1):
+        if all(_is_monotone(answer, sign) for answer in answers):
+            direction = "falls" if sign > 0 else "rises"
+            received = f"a score that {direction} with every place, for {_COPIES} and for {_COPIES + 1} of them"
+            raise Unmet("no strict order by place among equal documents", received, answers[0].exchange)
+
+
+def _is_monotone(answer: Answer, sign: int) -> bool:
+    scores = [sign * answer.scores[index] for index in range(len(answer.scores))]
+    return all(one > following for one, following in zip(scores, scores[1:], strict=False))
