@@ -40,7 +40,7 @@ class Answer:
         body = self.exchange.body
         results = body.get("results") if isinstance(body, dict) else None
         if self.exchange.flaw or not isinstance(results, list) or not all(isinstance(each, dict) for each in results):
-            raise Blocked(BODY, "the results cannot be read")
+            raise Blocked("the results cannot be read", BODY)
         return results
 
     @cached_property
@@ -48,7 +48,7 @@ class Answer:
         """The scores in the order of the answer."""
         scores = [result.get("relevance_score") for result in self.results]
         if not all(is_number(score) for score in scores):
-            raise Blocked(SCORE, "the scores cannot be read")
+            raise Blocked("the scores cannot be read", SCORE)
         return [float(score) for score in scores if score is not None]
 
     @cached_property
@@ -56,7 +56,7 @@ class Answer:
         """The indices in the order of the answer, each of a document and no two alike."""
         indices = [result.get("index") for result in self.results]
         if misplaced(indices, len(self.documents)) is not None:
-            raise Blocked(INDEX, "the indices cannot be read")
+            raise Blocked("the indices cannot be read", INDEX)
         return [index for index in indices if isinstance(index, int)]
 
     @cached_property
@@ -69,7 +69,7 @@ class Answer:
         """Raise Blocked unless there are as many results as there should be."""
         if len(self.results) != self.expected_count:
             named = self.exchange.request.get("top_n") is not None
-            raise Blocked(COUNT if named else COUNT_ALL, f"there are {len(self.results)} results")
+            raise Blocked(f"there are {len(self.results)} results", COUNT if named else COUNT_ALL)
 
     @property
     def best(self) -> int:

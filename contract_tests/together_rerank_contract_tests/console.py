@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import textwrap
 from typing import TextIO
 
@@ -101,7 +100,3 @@ def listing(examination: Examination) -> str:
     requests, tokens = examination.estimate
     return "\n".join([*rows, "", f"{len(rows)} requirements, about {requests} requests and {tokens} tokens"])
 
-
-def stdout() -> TextIO:
-    """Return where the report goes."""
-    return sys.stdout

@@ -74,8 +74,7 @@ class Examination:
     @property
     def outcomes(self) -> list[Outcome]:
         """What came of each that was selected."""
-        missing = Outcome
-        return [self._outcomes.get(each.id) or missing(each, State.NOT_RUN, self.stopped) for each in self._items]
+        return [self._outcomes.get(each.id) or Outcome(each, State.NOT_RUN, self.stopped) for each in self._items]
 
     @property
     def seconds(self) -> float:

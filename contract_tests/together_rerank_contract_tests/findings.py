@@ -39,11 +39,11 @@ class Blocked(Exception):
     """It cannot be judged while another requirement is unmet.
 
     Attributes:
-        by: that requirement's id.
+        by: the ids of those that may be the one.
     """
 
-    def __init__(self, by: str, reason: str) -> None:
-        super().__init__(f"{reason} ({by})")
+    def __init__(self, reason: str, *by: str) -> None:
+        super().__init__(f"{reason} ({', '.join(by)})")
         self.by = by
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +20,7 @@ _NOT_FORWARDED = {"host", "connection", "content-length", "transfer-encoding", "
 _NOT_RETURNED = {"connection", "content-length", "transfer-encoding", "content-encoding", "keep-alive", "location"}
 # Marks what the endpoint did not say.
 NO_ANSWER = "x-contract-no-answer"
+UNSENT, DROPPED = "unsent", "dropped"
 
 
 class Forwarder:
@@ -56,28 +58,22 @@ class Forwarder:
         self._server.shutdown()
         self._server.server_close()
 
-    def forward(self, method: str, path: str, headers: list[tuple[str, str]], content: bytes) -> Exchange | None:
-        """Return the exchange with the endpoint; None when nothing may be sent any more, or nothing comes.
+    def forward(self, method: str, path: str, headers: list[tuple[str, str]], content: bytes) -> Exchange:
+        """Return the exchange with the endpoint.
 
         Raises:
             Unsendable: it is no HTTP.
+            Dropped: the endpoint ends the connection, twice.
+            BudgetSpent: nothing may be sent any more.
+            Inconclusive: no answer comes.
         """
         url = self._operation if path == self._path else self._operation.removesuffix(self._path) + path
         kept = tuple((name, value) for name, value in headers if name.lower() not in _NOT_FORWARDED)
         given = next((value for name, value in headers if name.lower() == "authorization"), None)
         authorization: str | Key | None = YES if given == f"Bearer {self.token}" else given
-        for last in (False, True):
-            try:
-                return self._transport.send(method, url, kept, content, authorization=authorization)
-            except Dropped as fault:
-                if last:
-                    self.unanswered = str(fault)
-            except Unsendable:
-                raise
-            except (BudgetSpent, Inconclusive) as fault:
-                self.unanswered = str(fault)
-                break
-        return None
+        with suppress(Dropped):
+            return self._transport.send(method, url, kept, content, authorization=authorization)
+        return self._transport.send(method, url, kept, content, authorization=authorization)
 
 
 class _Server(ThreadingHTTPServer):
@@ -102,16 +98,18 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             exchange = forwarder.forward(self.command, self.path, list(self.headers.items()), content)
         except Unsendable as fault:
-            self._refuse(400, str(fault))
-            return
-        if exchange is None:
-            self._refuse(502, forwarder.unanswered)
+            self._refuse(400, str(fault), UNSENT)
+        except Dropped as fault:
+            self._refuse(502, str(fault), DROPPED)
+        except (BudgetSpent, Inconclusive) as fault:
+            forwarder.unanswered = str(fault)
+            self._refuse(502, str(fault), UNSENT)
         else:
             self._answer(exchange.status, exchange.received_headers, exchange.received)
 
-    def _refuse(self, status: int, reason: str) -> None:
+    def _refuse(self, status: int, reason: str, kind: str) -> None:
         body = json.dumps({"error": {"message": reason, "type": "no_answer"}}).encode()
-        self._answer(status, {"content-type": "application/json", NO_ANSWER: "1"}, body)
+        self._answer(status, {"content-type": "application/json", NO_ANSWER: kind}, body)
 
     def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response_only(status)

@@ -31,14 +31,14 @@ class Outcome:
     Attributes:
         reason: why, unless it passed or failed.
         unmet: what was found, where it failed.
-        blocked_by: the id of the requirement that must be met before it can be judged.
+        blocked_by: the ids of the requirements one of which must be met before it can be judged.
     """
 
     requirement: Requirement
     state: State
     reason: str = ""
     unmet: Unmet | None = None
-    blocked_by: str = ""
+    blocked_by: tuple[str, ...] = ()
 
 
 def outcome_of(requirement: Requirement, raised: BaseException | None) -> Outcome:
@@ -64,7 +64,7 @@ def settled(outcomes: Iterable[Outcome]) -> list[Outcome]:
     """Return *outcomes* with what waited for an unmet requirement as skipped, for there the fault is told."""
     outcomes = list(outcomes)
     unmet = {each.requirement.id for each in outcomes if each.state in (State.FAILED, State.KNOWN)}
-    return [replace(each, state=State.SKIPPED) if each.blocked_by in unmet else each for each in outcomes]
+    return [replace(each, state=State.SKIPPED) if unmet & {*each.blocked_by} else each for each in outcomes]
 
 
 def _place(raised: BaseException) -> str:

@@ -38,7 +38,7 @@ def hold(endpoint: Endpoint, part: str | None, expected: str) -> None:
     for answer in answers(endpoint):
         body = answer.exchange.body
         if part is not None and not (isinstance(body, dict) and isinstance(body.get("results"), list)):
-            raise Blocked(BODY, "the body is no rerank response")
+            raise Blocked("the body is no rerank response", BODY)
         wrong = [each for each in validator.violations(body, _MOST) if _is_of(each, part)]
         if wrong:
             raise Unmet(expected, f"{answer.exchange.status}, and {wrong[0]}", answer.exchange)

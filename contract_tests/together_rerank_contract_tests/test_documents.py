@@ -181,12 +181,12 @@ def _need_texts(endpoint: Endpoint) -> None:
     answer = endpoint.rerank(QUERY, PAIR, return_documents=True)
     answer.be_complete()
     if not any(answer.texts):
-        raise Blocked(_TEXT, "no text comes back")
+        raise Blocked("no text comes back", _TEXT)
 
 
 def _need_objects(endpoint: Endpoint) -> None:
     if not endpoint.takes_objects:
-        raise Blocked(OBJECTS_TAKEN, "documents that are objects are refused")
+        raise Blocked("documents that are objects are refused", OBJECTS_TAKEN)
 
 
 def _parsed(text: str) -> Any:

@@ -19,7 +19,7 @@ _OF_SPAN = 0.05
 
 def _ranked(endpoint: Endpoint, documents: Sequence[dict[str, Any]], **options: Any) -> Answer:
     if not endpoint.takes_objects:
-        raise Blocked(OBJECTS_TAKEN, "documents that are objects are refused")
+        raise Blocked("documents that are objects are refused", OBJECTS_TAKEN)
     return endpoint.rerank(QUERY, documents, **options)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from together_rerank_contract_tests.answer import Answer, is_number
+from together_rerank_contract_tests.answer import COUNT_ALL, Answer, is_number
 from together_rerank_contract_tests.endpoint import Endpoint
 from together_rerank_contract_tests.findings import Blocked, Unmet
 from together_rerank_contract_tests.requirements import Level, document, kit, observed, requirement
@@ -18,7 +18,7 @@ _UNIT_SLACK = 1e-6
 def _copies(endpoint: Endpoint, count: int) -> Answer:
     answer = endpoint.rerank(QUERY, [IDENTICAL] * count)
     if len(answer.results) != count:
-        raise Blocked(_TWICE, f"{len(answer.results)} of {count} equal documents came")
+        raise Blocked(f"{len(answer.results)} of {count} equal documents came", _TWICE, COUNT_ALL)
     return answer
 
 
@@ -65,6 +65,8 @@ def test_duplicates_are_ranked_twice(endpoint: Endpoint) -> None:
     answer = endpoint.rerank(QUERY, DUPLICATES)
     missing = [index for index in range(len(DUPLICATES)) if index not in answer.indices]
     twice = [index for index in missing if DUPLICATES.count(DUPLICATES[index]) > 1]
+    if missing != twice:
+        raise Blocked(f"{len(missing)} documents are missing", COUNT_ALL)
     if twice:
         raise Unmet("a result for each of two equal documents", f"none for document {twice[0]}", answer.exchange)
 

@@ -82,6 +82,10 @@ class Endpoint:
         self.document = document
         self._keys = [key.encode() for key in settings.api_keys]
         self._models = frozenset(settings.models)
+        # Who judges an endpoint must know that this one lets others in on purpose.
+        accepts = [] if self._keys or not document.requires_key else ["any-key"]
+        accepts += [] if self._models else ["any-model"]
+        self._headers = {"Content-Type": "application/json", **({"x-mock-accepts": ", ".join(accepts)} if accepts else {})}
         self._settings = settings
         self._pause = pause
         self.requests = RequestParser(document)
@@ -208,7 +212,7 @@ class Endpoint:
         )
         if isinstance(visit.met.fault, BodyFault):
             answer = self._bent(answer, visit, Case(request, documents, texts, ranking))
-        return Reply(200, rendering.to_json(answer), {"Content-Type": "application/json"})
+        return Reply(200, rendering.to_json(answer), self._headers)
 
     def _designed(self, ranking: list[Ranked], texts: list[str], visit: _Visit) -> list[Ranked]:
         design = self.state.design(visit.namespace)

@@ -1,0 +1,162 @@
+"""Servers that keep the contract, each in a way of its own: whoever accuses one of them is wrong."""
+
+import hashlib
+import math
+import random
+import time
+
+from miniature import Miniature, Refused
+
+_NOISE = 2e-4
+
+
+class Honest(Miniature):
+    """As the document has it."""
+
+
+class NoiseBetweenRuns(Miniature):
+    def scores(self, query, texts, request):
+        return [score + random.gauss(0, _NOISE) for score in super().scores(query, texts, request)]
+
+
+class NoiseBetweenBatches(Miniature):
+    def scores(self, query, texts, request):
+        seed = hashlib.sha256(repr(texts).encode()).digest()
+        noise = random.Random(seed)
+        return [score + noise.gauss(0, 5 * _NOISE) for score in super().scores(query, texts, request)]
+
+
+class Softmax(Miniature):
+    """A score depends on the whole list."""
+
+    def scores(self, query, texts, request):
+        powers = [math.exp(3 * score) for score in super().scores(query, texts, request)]
+        return [power / sum(powers) for power in powers]
+
+
+class MinMax(Miniature):
+    """The best is 1 and the worst 0, whatever they are."""
+
+    def scores(self, query, texts, request):
+        scores = super().scores(query, texts, request)
+        low, high = min(scores), max(scores)
+        return [(score - low) / (high - low) if high > low else 1.0 for score in scores]
+
+
+class Logits(Miniature):
+    def score(self, query, text):
+        return 12 * super().score(query, text) - 7
+
+
+class HugeLogits(Miniature):
+    def score(self, query, text):
+        return 4e4 * super().score(query, text)
+
+
+class CoarseRounding(Miniature):
+    def score(self, query, text):
+        return round(super().score(query, text), 1)
+
+
+class TiesInRandomOrder(CoarseRounding):
+    def order(self, scores):
+        return sorted(range(len(scores)), key=lambda index: (-scores[index], random.random()))
+
+
+class NoUsage(Miniature):
+    def answer(self, request):
+        body = super().answer(request)
+        del body["usage"]
+        return body
+
+
+class NullUsage(Miniature):
+    def usage(self, request, texts):
+        return None
+
+
+class NoId(Miniature):
+    def answer(self, request):
+        body = super().answer(request)
+        del body["id"]
+        return body
+
+
+class ModelAlias(Miniature):
+    def answer(self, request):
+        return {**super().answer(request), "model": "miniature/rank-0.8-3778-6328"}
+
+
+class ExtraField(Miniature):
+    def answer(self, request):
+        return {**super().answer(request), "created": 1795595479, "meta": {"version": 2}}
+
+
+class Truncating(Miniature):
+    """Looks at the first words of a text alone."""
+
+    def text(self, document, request):
+        return " ".join(super().text(document, request).split()[:12])
+
+
+class NoTextsByDefault(Miniature):
+    def document(self, index, request):
+        return super().document(index, {"return_documents": False, **request})
+
+
+class NullText(Miniature):
+    """`document.text` may be null."""
+
+    def document(self, index, request):
+        return super().document(index, request) or {"text": None}
+
+
+class SpacedJson(Miniature):
+    def rendered(self, document):
+        import json
+
+        return json.dumps(document, indent=1, sort_keys=True)
+
+
+class Slow(Miniature):
+    def answer(self, request):
+        time.sleep(0.03)
+        return super().answer(request)
+
+
+class RateLimitedNowAndThen(Miniature):
+    """Every seventh call comes too soon."""
+
+    def authenticate(self, headers):
+        super().authenticate(headers)
+        if next(self.calls) % 7 == 0:
+            raise Refused(429, "too many requests", Retry_After="0.01")
+
+
+class ErrorsWithNulls(Miniature):
+    """As observed: `param` and `code` null, and an `id` beside the error."""
+
+    def refusal(self, refused):
+        import json
+
+        status, headers, content = super().refusal(refused)
+        body = json.loads(content)
+        body["error"].update(param=None, code=None)
+        return status, headers, json.dumps({"id": "oGs6Zt9", **body}).encode()
+
+
+class ModelRefusedWith400(Miniature):
+    """As observed of models without an endpoint."""
+
+    def check_model(self, model):
+        try:
+            super().check_model(model)
+        except Refused as refused:
+            raise Refused(400, str(refused)) from None
+
+
+LEGITIMATE = tuple(
+    kind
+    for kind in globals().values()
+    if isinstance(kind, type) and issubclass(kind, Miniature) and kind is not Miniature
+)

@@ -1,0 +1,17 @@
+"""Servers that keep the contract in a way of their own are not accused."""
+
+import pytest
+
+from judging import failed, judged, unclear
+from legitimate import LEGITIMATE
+from miniature import KEY, MODEL
+
+
+@pytest.mark.parametrize("kind", LEGITIMATE, ids=lambda kind: kind.__name__)
+def test_a_legitimate_server_is_not_accused(kind):
+    for _ in range(3):  # what is noise differs
+        with kind() as server:
+            outcomes = judged(server.url, MODEL, KEY)
+
+        assert failed(outcomes) == set(), [str(each.unmet) for each in outcomes if each.unmet]
+        assert unclear(outcomes) == {}
