@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # What is locked is installed as locked; a build would otherwise fetch its backend unlocked.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-SOURCES := fixtures mockserver spec tests benchmarks
+SOURCES := contract_tests fixtures mockserver spec tests benchmarks
 TOGETHER_SDK := $(VENV)/clients/together-sdk
 TOGETHER_1 := $(VENV)/clients/together-1
 

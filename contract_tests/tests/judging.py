@@ -38,13 +38,14 @@ def fuzzed(url, model, key):
         return [_outcome(each, fuzzing) for each in FUZZ]
 
 
-def failed(outcomes, *, info=False):
-    """The ids of what failed, and counts."""
-    return {
-        each.requirement.id
-        for each in outcomes
-        if each.state is State.FAILED and (info or each.requirement.level is not Level.INFO)
-    }
+def failed(outcomes):
+    """The ids of what failed."""
+    return {each.requirement.id for each in outcomes if each.state is State.FAILED}
+
+
+def failed_and_counts(outcomes):
+    """The ids of what failed, and is more than told."""
+    return failed(each for each in outcomes if each.requirement.level is not Level.INFO)
 
 
 def unclear(outcomes):

@@ -137,7 +137,10 @@ class Miniature:
 
     def refusal(self, refused):
         body = {"error": {"message": str(refused), "type": "invalid_request_error"}}
-        headers = {"Content-Type": "application/json", **{name.replace("_", "-"): v for name, v in refused.headers.items()}}
+        headers = {
+            "Content-Type": "application/json",
+            **{name.replace("_", "-"): v for name, v in refused.headers.items()},
+        }
         return refused.status, headers, json.dumps(body).encode()
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import importlib.util
 import json
+import math
 import signal
 import sys
+import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,7 +16,7 @@ import click
 
 PROGRAM = "together-rerank-contract"
 _NEEDED = ("httpx", "hypothesis", "pytest", "schemathesis")
-_USAGE = 2
+_USAGE, _KIT_FAULT = 2, 70
 
 
 def main() -> NoReturn:
@@ -34,6 +36,11 @@ def main() -> NoReturn:
         _fail(fault.format_message())
     except (KeyboardInterrupt, click.Abort):
         sys.exit(130)
+    except Exception as fault:  # noqa: BLE001  # nobody but the kit is to blame
+        where = traceback.extract_tb(fault.__traceback__)[-1]
+        said = f"{type(fault).__name__}: {fault} at {Path(where.filename).name}:{where.lineno}"
+        print(f"{PROGRAM}: a fault of the kit itself; please report it: {said}", file=sys.stderr)
+        sys.exit(_KIT_FAULT)
 
 
 def _fail(message: str) -> NoReturn:
@@ -58,7 +65,13 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--max-requests", type=click.IntRange(min=1), metavar="N", help="Send no more than so many.")
 @click.option("--max-tokens", type=click.IntRange(min=1), metavar="N", help="Spend no more than so many.")
 @click.option("--rate", metavar="RATE", help="Send no faster, as in 5/s or 60/minute.")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True, max=3600), default=30.0, metavar="S", help="Seconds for one answer.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True, max=3600),
+    default=30.0,
+    metavar="S",
+    help="Seconds for one answer.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Of the requests that --fuzz makes.")
 @click.option("--known", type=_FILE, metavar="FILE", help="Deviations that count as passed, in TOML.")
 @click.option("--junit", type=_FILE, metavar="F", help="Write the report as JUnit's XML.")
@@ -95,58 +108,63 @@ def command(
         )
     except ValueError as fault:
         raise click.UsageError(str(fault)) from fault
+    if not math.isfinite(timeout):
+        raise click.BadParameter("nan is not a number of seconds", param_hint="--timeout")
     for path in (junit, as_json, markdown):
         if path is not None and not path.absolute().parent.is_dir():
             raise click.UsageError(f"{path}: there is no such folder")
     examination = Examination(given, console.Counting(sys.stdout))
-    status = _judge(examination, expression, collect_only=list_only)
+    _judge(examination, expression, collect_only=list_only)
     if list_only:
-        print(console.listing(examination))
+        console.show(sys.stdout, console.listing(examination) + "\n")
         return 0
-    return _report(examination, status, deviations, {"junit": junit, "json": as_json, "markdown": markdown})
+    return _report(examination, deviations, {"junit": junit, "json": as_json, "markdown": markdown})
 
 
-def _judge(examination: Any, expression: str | None, *, collect_only: bool) -> int:
-    """Judge; return pytest's status.
+def _judge(examination: Any, expression: str | None, *, collect_only: bool) -> None:
+    """Judge what is selected.
 
     Raises:
-        UsageError: nothing was selected, or what selects cannot be read.
+        UsageError: nothing was selected, or it may not be sent.
+        RuntimeError: pytest itself failed.
     """
     import pytest
 
     from together_rerank_contract_tests.run import run
 
-    try:
-        status = run(examination, expression, collect_only=collect_only)
-    except pytest.UsageError as fault:
-        raise click.UsageError(str(fault)) from fault
-    if status == pytest.ExitCode.NO_TESTS_COLLECTED or not examination.selected:
+    status = run(examination, expression, collect_only=collect_only)
+    if examination.refused:
+        raise click.UsageError(examination.refused)
+    if status == pytest.ExitCode.USAGE_ERROR:  # which pytest has told
+        sys.exit(_USAGE)
+    if not examination.selected:
         raise click.UsageError("nothing is selected; --list shows what there is")
-    return status
+    if status == pytest.ExitCode.INTERNAL_ERROR and not examination.stopped:
+        raise RuntimeError("pytest met an internal error")
 
 
-def _report(examination: Any, status: int, deviations: Any, files: dict[str, Path | None]) -> int:
+def _report(examination: Any, deviations: Any, files: dict[str, Path | None]) -> int:
     from together_rerank_contract_tests import console, junit, markdown, report
 
-    interrupted = status == 2  # noqa: PLR2004  # pytest's for it
-    came = report.of(examination, deviations, datetime.datetime.now(datetime.UTC).date(), interrupted=interrupted)
-    print(f"\n\n{console.text(came)}")
-    written = {
+    came = report.of(examination, deviations, dt.datetime.now(dt.UTC).date())
+    forms = {
         "junit": lambda: junit.text(came),
         "json": lambda: json.dumps(came.as_json(), ensure_ascii=False, indent=2) + "\n",
         "markdown": lambda: markdown.text(came),
     }
-    for form, path in files.items():
-        if path is not None:
-            _write(path, written[form]())
+    faults = [_write(path, forms[form]()) for form, path in files.items() if path is not None]
+    console.show(sys.stdout, f"\n\n{console.text(came)}\n")
+    for fault in filter(None, faults):
+        raise click.UsageError(fault)
     return came.verdict.status
 
 
-def _write(path: Path, text: str) -> None:
-    """Write *text* to *path*, all of it or nothing."""
+def _write(path: Path, text: str) -> str:
+    """Write *text* to *path*, all of it or nothing; return what kept it from that, if anything did."""
     draft = path.with_name(f".{path.name}.part")
     try:
         draft.write_text(text, encoding="utf-8", errors="backslashreplace")
         draft.replace(path)
     except OSError as fault:
-        raise click.ClickException(f"{path}: {fault.strerror}") from fault
+        return f"{path}: {fault.strerror}"
+    return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from contextlib import suppress
 from typing import TextIO
 
 from together_rerank_contract_tests import dialect
@@ -43,8 +44,15 @@ class Counting(Progress):
             self._print(f"\r{requests} requests by Schemathesis ")
 
     def _print(self, text: str) -> None:
-        self._out.write(text)
-        self._out.flush()
+        show(self._out, text)
+
+
+def show(out: TextIO, text: str) -> None:
+    """Write *text*; whoever reads may have left, or know fewer characters."""
+    encoding = getattr(out, "encoding", None) or "utf-8"
+    with suppress(BrokenPipeError):
+        out.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        out.flush()
 
 
 def header(examination: Examination) -> str:
@@ -80,7 +88,9 @@ def text(report: Report) -> str:
     rows = [row(each, report.examination.transport.mask) for each in report.outcomes if _is_shown(each)]
     fuzz = report.examination.fuzz
     if fuzz.has_begun and fuzz.seconds:
-        rows.append(f"fuzz      {fuzz.requests} requests in {fuzz.seconds:.1f} s, {fuzz.requests / fuzz.seconds:.0f} a second")
+        rows.append(
+            f"fuzz      {fuzz.requests} requests in {fuzz.seconds:.1f} s, {fuzz.requests / fuzz.seconds:.0f} a second"
+        )
     rows += [f"note      {remark}" for remark in report.remarks]
     return "\n\n".join([*rows, report.examination.transport.mask.text(report.line)])
 
@@ -99,4 +109,3 @@ def listing(examination: Examination) -> str:
     rows = [f"{each.id:<17} {each.level:<7} {each.sentence}" for each in examination.selected]
     requests, tokens = examination.estimate
     return "\n".join([*rows, "", f"{len(rows)} requirements, about {requests} requests and {tokens} tokens"])
-

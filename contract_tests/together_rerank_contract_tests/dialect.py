@@ -59,16 +59,22 @@ _DIALECTS = (
     ),
     Dialect(
         "llama.cpp",
-        lambda body, first: body.get("object") == "list" and "document" not in first and "prompt_tokens" in _usage(body),
+        lambda body, first: (
+            body.get("object") == "list" and "document" not in first and "prompt_tokens" in _usage(body)
+        ),
         tried=True,
     ),
     Dialect(
         "vLLM",
-        lambda body, first: "object" not in body and "id" in body and "prompt_tokens" in _usage(body) and "index" in first,
+        lambda body, first: (
+            "object" not in body and "id" in body and "prompt_tokens" in _usage(body) and "index" in first
+        ),
     ),
     Dialect(
         "Jina",
-        lambda body, first: body.get("object", "list") == "list" and "total_tokens" in _usage(body) and "index" in first,
+        lambda body, first: (
+            body.get("object", "list") == "list" and "total_tokens" in _usage(body) and "index" in first
+        ),
     ),
     Dialect("Together", lambda body, first: body.get("object") == "rerank" and isinstance(first, dict), tried=True),
 )
@@ -116,8 +122,11 @@ def _of_result(first: dict[str, Any]) -> Iterator[str]:
 
 def _of_scores(body: dict[str, Any]) -> Iterator[str]:
     results = body.get("results")
-    scores = [each.get("relevance_score") for each in results if isinstance(each, dict)] if isinstance(results, list) else []
-    if any(is_number(score) and not 0 <= score <= 1 for score in scores):
+    found = (
+        [each.get("relevance_score") for each in results if isinstance(each, dict)] if isinstance(results, list) else []
+    )
+    scores = [float(score) for score in found if score is not None and is_number(score)]
+    if any(not 0 <= score <= 1 for score in scores):
         yield "scores outside 0 to 1"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import suppress
 from typing import Any
 
@@ -21,7 +21,7 @@ from together_rerank_contract_tests.settings import Settings
 from together_rerank_contract_tests.transport import Transport
 
 # What a request of the requirements costs, about; and one of Schemathesis's.
-_TOKENS_A_REQUEST, _TOKENS_A_CASE = 60, 60
+TOKENS_A_REQUEST, _TOKENS_A_CASE = 60, 60
 # The reference, twice more, in another order, and in part.
 CALIBRATION = 5
 
@@ -45,7 +45,9 @@ class Examination:
     Attributes:
         selected: the requirements that are to be judged.
         first: the first exchange with the endpoint, once there is one.
-        stopped: why nothing could be judged, "" when it could.
+        stopped: why not all could be judged, "" when it could.
+        refused: why nothing may be sent, "" when it may.
+        interrupted: somebody wanted it to end.
     """
 
     def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
@@ -65,6 +67,8 @@ class Examination:
         self._began = time.monotonic()
         self.first: Exchange | None = None
         self.stopped = ""
+        self.refused = ""
+        self.interrupted = False
 
     @property
     def selected(self) -> list[Requirement]:
@@ -96,7 +100,7 @@ class Examination:
         """About how many requests and tokens it takes."""
         cases = MOST_EXAMPLES + BEFORE_FUZZING if any(each.fuzz for each in self._items) else 0
         requests = sum(each.requests for each in self._items) + (0 if self.settings.quick else CALIBRATION)
-        return requests + cases, requests * _TOKENS_A_REQUEST + cases * _TOKENS_A_CASE
+        return requests + cases, requests * TOKENS_A_REQUEST + cases * _TOKENS_A_CASE
 
     @pytest.fixture(scope="session")
     def endpoint(self) -> Endpoint:
@@ -136,10 +140,11 @@ class Examination:
             return
         if self.settings.is_together and not self.settings.live:
             requests, tokens = self.estimate
-            raise pytest.UsageError(
+            self.refused = (
                 f"{self.settings.host} is the real API: this would send about {requests} requests and {tokens} tokens, "
                 "which somebody pays for; add --live to do so"
             )
+            pytest.exit(self.refused, returncode=pytest.ExitCode.USAGE_ERROR)
         try:
             self._open()
         except (BudgetSpent, Inconclusive) as fault:
@@ -158,7 +163,7 @@ class Examination:
                 _ = self._endpoint.measured
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
         """Keep what came of a requirement, and report it as pytest would have it."""
         report: Any = yield
         requirement = _requirement(item)
@@ -183,6 +188,10 @@ class Examination:
         elif outcome.state in (State.INCONCLUSIVE, State.SKIPPED, State.NOT_RUN):
             report.outcome = "skipped"
             report.longrepr = (str(report.fspath), 0, f"{outcome.state}: {outcome.reason}")
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Remember that it was somebody, and not the examination itself."""
+        self.interrupted = excinfo.type is KeyboardInterrupt
 
     def finish(self) -> None:
         """Judge by what is known what an interruption has left, and close the way to the endpoint."""

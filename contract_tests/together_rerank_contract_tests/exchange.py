@@ -63,7 +63,12 @@ class Exchange:
     @property
     def curl(self) -> str:
         """The request as a command for a shell; the key is a variable of the environment."""
-        parts = ["curl", "-sS", "-i", *(["-X", shlex.quote(self.method)] if self.method != "POST" or not self.content else [])]
+        parts = [
+            "curl",
+            "-sS",
+            "-i",
+            *(["-X", shlex.quote(self.method)] if self.method != "POST" or not self.content else []),
+        ]
         for name, value in self.headers:
             parts += ["-H", _quoted(f"{name}: {value}" if value else f"{name};")]
         data, piped = _data(self.content)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import difflib
 import tomllib
 from collections.abc import Collection, Iterable
@@ -25,7 +25,7 @@ class Known:
 
     id: str
     reason: str
-    expires: datetime.date
+    expires: dt.date
 
 
 def read(path: Path, ids: Collection[str]) -> list[Known]:
@@ -48,7 +48,7 @@ def read(path: Path, ids: Collection[str]) -> list[Known]:
     return [_known(path, name, table) for name, table in tables.items()]
 
 
-def apply(outcomes: Iterable[Outcome], known: Iterable[Known], today: datetime.date) -> list[Outcome]:
+def apply(outcomes: Iterable[Outcome], known: Iterable[Known], today: dt.date) -> list[Outcome]:
     """Return *outcomes* with the failures that are *known* *today* marked so."""
     current = {each.id: each for each in known if each.expires >= today}
     return [
@@ -59,7 +59,7 @@ def apply(outcomes: Iterable[Outcome], known: Iterable[Known], today: datetime.d
     ]
 
 
-def remarks(outcomes: Iterable[Outcome], known: Iterable[Known], today: datetime.date) -> list[str]:
+def remarks(outcomes: Iterable[Outcome], known: Iterable[Known], today: dt.date) -> list[str]:
     """Return what is to be said of *known*: what is gone, and what has expired."""
     states = {each.requirement.id: each.state for each in outcomes}
     said = []
@@ -80,6 +80,6 @@ def _known(path: Path, name: str, table: Any) -> Known:
     reason, expires = table.get("reason"), table.get("expires")
     if not isinstance(reason, str) or not reason.strip():
         raise ValueError(f"{where}: `reason` is missing; say why it is lived with")
-    if isinstance(expires, datetime.datetime) or not isinstance(expires, datetime.date):
+    if isinstance(expires, dt.datetime) or not isinstance(expires, dt.date):
         raise ValueError(f"{where}: `expires` must be a date, such as expires = 2027-06-30")
     return Known(name, reason.strip(), expires)

@@ -24,7 +24,9 @@ def text(report: Report) -> str:
         *(_cells(each) for each in report.outcomes),
     ]
     failed = [each for each in report.outcomes if each.unmet is not None]
-    return examination.transport.mask.text("\n".join([*lines, *(part for each in failed for part in _details(each))]) + "\n")
+    return examination.transport.mask.text(
+        "\n".join([*lines, *(part for each in failed for part in _details(each))]) + "\n"
+    )
 
 
 def _cells(outcome: Outcome) -> str:

@@ -41,7 +41,7 @@ class Outcome:
     blocked_by: tuple[str, ...] = ()
 
 
-def outcome_of(requirement: Requirement, raised: BaseException | None) -> Outcome:
+def outcome_of(requirement: Requirement, raised: BaseException | None) -> Outcome:  # noqa: PLR0911  # one a kind
     """Return the outcome of a test that ended with *raised*."""
     match raised:
         case None:

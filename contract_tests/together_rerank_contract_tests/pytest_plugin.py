@@ -26,7 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--rerank-level", choices=("must", "should", "info"), default="must", help="the lowest level that fails"
     )
-    group.addoption("--rerank-live", action="store_true", help="send requests to Together's own hosts, which cost money")
+    group.addoption(
+        "--rerank-live", action="store_true", help="send requests to Together's own hosts, which cost money"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

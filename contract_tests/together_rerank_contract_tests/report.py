@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -75,7 +75,9 @@ class Report:
         """The verdict in one line."""
         failed = Counter(each.requirement.level for each in self.outcomes if each.state is State.FAILED)
         parts = [f"{failed[level]} {level} failed" for level in Level if failed[level]]
-        parts += [f"{self.counts[state]} {state}" for state in State if state is not State.FAILED and self.counts[state]]
+        parts += [
+            f"{self.counts[state]} {state}" for state in State if state is not State.FAILED and self.counts[state]
+        ]
         skipped = [each.requirement.id for each in self.outcomes if each.state is State.SKIPPED]
         named = f" (skipped: {', '.join(skipped)})" if skipped else ""
         reason = f": {self.reason}" if self.reason else ""
@@ -110,24 +112,22 @@ class Report:
         return masked
 
 
-def of(
-    examination: Examination, deviations: Sequence[Known], today: datetime.date, *, interrupted: bool = False
-) -> Report:
+def of(examination: Examination, deviations: Sequence[Known], today: dt.date) -> Report:
     """Return the report of *examination*, with *deviations* counted as passed."""
     outcomes = settled(known.apply(examination.outcomes, deviations, today))
-    verdict = _verdict(outcomes, examination, interrupted=interrupted)
+    verdict = _verdict(outcomes, examination)
     remarks = known.remarks(outcomes, deviations, today)
     reason = examination.stopped if verdict in (Verdict.COULD_NOT_TELL, Verdict.BUDGET_SPENT) else ""
     return Report(examination, outcomes, verdict, reason, remarks, examination.seconds)
 
 
-def _verdict(outcomes: list[Outcome], examination: Examination, *, interrupted: bool) -> Verdict:
+def _verdict(outcomes: list[Outcome], examination: Examination) -> Verdict:
     states = {each.state for each in outcomes}
     level = examination.settings.level
     open_must = any(
         each.requirement.level is Level.MUST and each.state in (State.INCONCLUSIVE, State.NOT_RUN) for each in outcomes
     )
-    if interrupted:
+    if examination.interrupted:
         return Verdict.INTERRUPTED
     if any(each.state is State.FAILED and counts(each.requirement, level) for each in outcomes):
         return Verdict.BREAKS

@@ -17,7 +17,7 @@ _UNAUTHORIZED = "/paths/~1rerank/post/responses/401"
     Level.MUST,
     document("/security"),
     why="Whoever finds the port uses the model; and clients tell a missing key by 401 alone.",
-    requests=2,
+    requests=1,
 )
 def test_a_request_without_a_key_is_refused(endpoint: Endpoint) -> None:
     _need_key(endpoint)

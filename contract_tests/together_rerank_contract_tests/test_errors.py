@@ -18,6 +18,7 @@ _ERROR_DATA = "/components/schemas/ErrorData"
     Level.MUST,
     document(_ERROR_DATA),
     why="together 1.x raises a bare AssertionError or ValidationError on another form; the AI SDK shows no message.",
+    requests=1,
     quick=True,
 )
 def test_an_error_is_error_data(endpoint: Endpoint) -> None:

@@ -80,7 +80,6 @@ def test_the_model_is_named(endpoint: Endpoint) -> None:
     Level.SHOULD,
     document(f"{_RESPONSE}/properties/id"),
     why="Traces and support requests are joined by it; an id that comes again tells of a cache in between.",
-    requests=2,
 )
 def test_ids_are_unique(endpoint: Endpoint) -> None:
     exchanges = [answer.exchange for answer in endpoint.repeats]

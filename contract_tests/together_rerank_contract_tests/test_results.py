@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from together_rerank_contract_tests import tolerance
 from together_rerank_contract_tests.answer import Answer, misplaced
 from together_rerank_contract_tests.endpoint import Endpoint
@@ -33,7 +35,7 @@ def _small_and_reference(endpoint: Endpoint) -> list[Answer]:
 def test_results_are_sorted(endpoint: Endpoint) -> None:
     for answer in _small_and_reference(endpoint):
         scores = answer.listed_scores
-        for place, (one, following) in enumerate(zip(scores, scores[1:], strict=False)):
+        for place, (one, following) in enumerate(pairwise(scores)):
             if following > one:
                 received = f"results[{place}] has {one:g}, and results[{place + 1}] has {following:g}"
                 raise Unmet("scores that never rise", received, answer.exchange)
@@ -104,9 +106,9 @@ def test_top_n_keeps_the_best(endpoint: Endpoint) -> None:
             if index not in answer.scores and score > everything[lowest] + within:
                 received = f"document {lowest} ({everything[lowest]:g}), and not document {index} ({score:g})"
                 raise Unmet(expected, received, answer.exchange)
-        index = tolerance.unequal(everything, answer.scores, within)
-        if index is not None:
-            received = f"document {index} with {answer.scores[index]:g}; without `top_n` it has {everything[index]:g}"
+        other = tolerance.unequal(everything, answer.scores, within)
+        if other is not None:
+            received = f"document {other} with {answer.scores[other]:g}; without `top_n` it has {everything[other]:g}"
             raise Unmet(expected, received, answer.exchange)
 
 

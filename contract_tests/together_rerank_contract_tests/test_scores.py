@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from together_rerank_contract_tests.answer import COUNT_ALL, Answer, is_number
 from together_rerank_contract_tests.endpoint import Endpoint
 from together_rerank_contract_tests.findings import Blocked, Unmet
@@ -105,4 +107,4 @@ def test_the_place_does_not_decide(endpoint: Endpoint) -> None:
 
 def _is_monotone(answer: Answer, sign: int) -> bool:
     scores = [sign * answer.scores[index] for index in range(len(answer.scores))]
-    return all(one > following for one, following in zip(scores, scores[1:], strict=False))
+    return all(one > following for one, following in pairwise(scores))

@@ -161,7 +161,10 @@ def _url(url: str) -> httpx.URL:
 
 def _decoded(raw: bytes, encoding: str) -> tuple[bytes, str]:
     if encoding.lower() not in ("gzip", "x-gzip", "deflate"):
-        return raw, "" if encoding.lower() in ("", "identity") else f"it is encoded as {encoding}, which was not asked for"
+        return raw, "" if encoding.lower() in (
+            "",
+            "identity",
+        ) else f"it is encoded as {encoding}, which was not asked for"
     try:
         return zlib.decompressobj(wbits=47).decompress(raw, MOST_BYTES), ""
     except zlib.error:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import Flask, Response, request
 
 _EXPOSED = (
-    "Preference-Applied, Retry-After, retry-after-ms, x-mock-accepts, x-mock-reply, x-ratelimit-limit, x-ratelimit-limit-dynamic, "
-    "x-ratelimit-limit-tokens, x-ratelimit-remaining, x-ratelimit-remaining-dynamic, x-ratelimit-remaining-tokens, "
+    "Preference-Applied, Retry-After, retry-after-ms, x-mock-accepts, x-mock-reply, x-ratelimit-limit, "
+    "x-ratelimit-limit-dynamic, x-ratelimit-limit-tokens, x-ratelimit-remaining, x-ratelimit-remaining-dynamic, "
+    "x-ratelimit-remaining-tokens, "
     "x-ratelimit-reset, x-request-id"
 )
 

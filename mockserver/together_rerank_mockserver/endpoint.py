@@ -82,10 +82,7 @@ class Endpoint:
         self.document = document
         self._keys = [key.encode() for key in settings.api_keys]
         self._models = frozenset(settings.models)
-        # Who judges an endpoint must know that this one lets others in on purpose.
-        accepts = [] if self._keys or not document.requires_key else ["any-key"]
-        accepts += [] if self._models else ["any-model"]
-        self._headers = {"Content-Type": "application/json", **({"x-mock-accepts": ", ".join(accepts)} if accepts else {})}
+        self._headers = _headers(any_key=document.requires_key and not self._keys, any_model=not self._models)
         self._settings = settings
         self._pause = pause
         self.requests = RequestParser(document)
@@ -269,6 +266,12 @@ def check_server(fault: Fault | None, *, raw_socket: bool) -> None:
     """
     if fault and fault.server and not raw_socket:
         raise NotHere(f"`{fault.name}` needs the raw socket, which only `serve --server {fault.server}` has")
+
+
+def _headers(*, any_key: bool, any_model: bool) -> dict[str, str]:
+    """Return what a 200 has; who judges it must know that others are let in on purpose."""
+    accepts = ["any-key"] * any_key + ["any-model"] * any_model
+    return {"Content-Type": "application/json"} | ({"x-mock-accepts": ", ".join(accepts)} if accepts else {})
 
 
 def _refusal(error: ApiError) -> Reply:

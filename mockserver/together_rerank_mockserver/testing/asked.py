@@ -57,7 +57,7 @@ def body(given: Any) -> bytes:
         ValueError: it is no object, or JSON cannot hold it.
     """
     if not isinstance(given, Mapping):
-        raise ValueError(f"explain() takes the body of a rerank request, an object, not {str(given)[:200]}")  # noqa: TRY004
+        raise ValueError(f"explain() takes the body of a rerank request, an object, not {str(given)[:200]}")
     try:
         return json.dumps(dict(given)).encode()
     except (TypeError, ValueError) as fault:
