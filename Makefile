@@ -6,12 +6,15 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := contract_tests fixtures mockserver spec tests benchmarks
 TOGETHER_SDK := $(VENV)/clients/together-sdk
 TOGETHER_1 := $(VENV)/clients/together-1
+STRANGERS := $(VENV)/strangers
 
-.PHONY: help serve test check format matrix fixtures clients dist bench lock clean
+.PHONY: help serve test check contract contract-real format matrix fixtures clients dist bench lock clean
 
 help:
 	@echo 'serve     set everything up and start the mock'
 	@echo 'test      set everything up and run the tests'
+	@echo 'contract  judge the endpoint URL=..., or without one a mock that is started for it; FLAGS=... are those of the command'
+	@echo 'contract-real  judge llama.cpp and the LiteLLM proxy, and hold docs/reports/ to it'
 	@echo 'check     format, lint, types, arrows between the rooms, the wheel as others will use it'
 	@echo 'matrix    the tests on every Python from 3.11 to 3.13 that this machine has'
 	@echo 'fixtures  write the answers of the mock into the exchanges'
@@ -32,6 +35,22 @@ check: $(VENV)/dev.stamp dist
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/wheel $(PYTEST_ARGS)
+
+# The key of the mock that is started here is no secret.
+contract: $(VENV)/dev.stamp
+ifdef URL
+	@$(BIN)/together-rerank-contract $(URL) $(FLAGS)
+else
+	@rm -f build/contract-url; mkdir -p build; \
+	$(BIN)/together-rerank-mock serve -q --port 0 --api-key the-mocks-key --model rank --ready-file build/contract-url >/dev/null & \
+	mock=$$!; trap 'kill $$mock' EXIT; \
+	until test -s build/contract-url; do kill -0 $$mock || exit 2; sleep 0.05; done; \
+	MOCK_KEY=the-mocks-key $(BIN)/together-rerank-contract "$$(cat build/contract-url)" \
+	  --api-key-env MOCK_KEY --model rank --level should $(FLAGS)
+endif
+
+contract-real: $(VENV)/dev.stamp $(STRANGERS)/stamp
+	$(BIN)/python -m pytest tests/strangers $(PYTEST_ARGS)
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff format $(SOURCES)
@@ -68,6 +87,7 @@ lock:
 	$(UV_LOCK) pyproject.toml --group build -o requirements/base.txt
 	$(UV_LOCK) pyproject.toml --extra contract --group build --group dev -c requirements/base.txt -o requirements/dev.txt
 	echo 'together==1.5.35' | $(UV_LOCK) - -o requirements/together-1.txt
+	printf '%s\n' xllamacpp gguf 'litellm[proxy]==1.106.2' | $(UV_LOCK) - -o requirements/strangers.txt
 	for version in 8.2 8.4 9; do echo "pytest==$$version.*" | $(UV_LOCK) - -o requirements/pytest-$$version.txt || exit 1; done
 
 clean:
@@ -95,6 +115,12 @@ $(TOGETHER_SDK)/stamp: requirements/together-sdk.txt $(VENV)/dev.stamp
 
 # The SDK's old major version cannot share an environment with the new one.
 $(TOGETHER_1)/stamp: requirements/together-1.txt | $(VENV)/bin/python
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
+	@touch $@
+
+# Servers that somebody else wrote, apart from all that is ours.
+$(STRANGERS)/stamp: requirements/strangers.txt | $(VENV)/bin/python
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
 	@touch $@

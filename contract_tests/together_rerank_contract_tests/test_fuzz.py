@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
+from together_rerank_contract_tests.failure import Failure
 from together_rerank_contract_tests.findings import NotApplicable, Unmet
 from together_rerank_contract_tests.fuzzing import Fuzzing
 from together_rerank_contract_tests.requirements import Level, document, kit, requirement
 
+_MOST_OTHERS = 8
+# What a case was before it was made invalid.
+_VALUE = re.compile(r" \(was .*\)$", re.DOTALL)
 _POST = "/paths/~1rerank/post"
 
 
@@ -124,6 +130,16 @@ def _hold(fuzzing: Fuzzing, check: str, expected: str) -> None:
     if failures:
         first = failures[0]
         exchange = fuzzing.exchange(first)
-        words = " ".join(first.message.split("\n\n")[0].split())
-        about = f" [{first.about}]" if first.about else ""
-        raise Unmet(expected, f"{exchange.answered}; {first.title}: {words}{about}", exchange, times=len(failures))
+        cases = {(each.method, each.headers, each.content) for each in failures}
+        raise Unmet(expected, f"{exchange.answered}; {_told(failures)}", exchange, times=len(cases))
+
+
+def _told(failures: list[Failure]) -> str:
+    """Return what is said of the first, and what others there are, for one check finds different things."""
+    first = failures[0]
+    words = " ".join(first.message.split("\n\n")[0].split())
+    said = f"{first.title}: {words}".strip(": ") + (f" [{first.about}]" if first.about else "")
+    kinds = dict.fromkeys(_VALUE.sub("", each.about) for each in failures)
+    others = [kind for kind in kinds if kind not in ("", _VALUE.sub("", first.about))]
+    also = f"; also [{'], ['.join(others[:_MOST_OTHERS])}]" if others else ""
+    return said + also

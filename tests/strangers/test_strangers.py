@@ -1,0 +1,173 @@
+"""Servers that somebody else wrote: what is known to deviate is found, and nothing else. Run by `make contract-real`."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from commanding import contract
+from mock_process import environment, running
+from snippets import ROOT
+
+PYTHON = Path(sys.prefix) / "strangers/bin/python"
+KEY = "sk-a-key-of-the-strangers-4711"
+REPORTS = ROOT / "docs/reports"
+DRAFTS = ROOT / "build/reports"
+# Of every model but the one that is asked for, and of the machine that computes it.
+_VOLATILE = (
+    (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:8080"),
+    (re.compile(r"-?\d+\.\d{4,}(e-?\d+)?"), lambda score: f"{float(score[0]):.1f}"),
+    (re.compile(r"\d+ requests, \d+ tokens, [\d.]+ s"), "about 60 requests"),
+)
+
+
+@contextmanager
+def started(command, port, log, **changes):
+    """Run a server until the test is over; it answers when the test begins."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, env=environment(**changes), stdout=output, stderr=output)
+    try:
+        deadline = time.monotonic() + 120
+        while not answers(port):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def answers(port):
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=5).close()
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def free_port():
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def llama_cpp(tmp_path_factory):
+    folder, port = tmp_path_factory.mktemp("llama.cpp"), free_port()
+    command = [PYTHON, Path(__file__).with_name("llama_cpp.py"), folder, str(port), KEY]
+    with started(command, port, folder / "log") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def litellm_proxy(tmp_path_factory):
+    folder, port = tmp_path_factory.mktemp("litellm"), free_port()
+    with running("-q", "--api-key", "key", "--model", "rank") as mock:
+        upstream = {"model": "together_ai/rank", "api_base": f"{mock.url}/v1", "api_key": "key"}
+        config = {
+            "model_list": [{"model_name": "rank", "litellm_params": upstream}],
+            "general_settings": {"master_key": KEY},
+            "litellm_settings": {"num_retries": 0},
+        }
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+        serve = ["--config", folder / "config.yaml", "--host", "127.0.0.1", "--port", str(port), "--telemetry", "False"]
+        command = [PYTHON.with_name("litellm"), *serve]
+        with started(command, port, folder / "log", LITELLM_LOCAL_MODEL_COST_MAP="True") as url:
+            yield url
+
+
+def judged(url, tmp_path, *options):
+    """Return the JSON of a run, and its Markdown."""
+    forms = ("--json", tmp_path / "report.json", "--markdown", tmp_path / "report.md")
+    ran = contract(url, "--model", "rank", "--api-key-env", "KEY", *options, *forms, KEY=KEY)
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert KEY not in ran.stdout
+    return json.loads((tmp_path / "report.json").read_text()), (tmp_path / "report.md").read_text()
+
+
+def failed(report):
+    return {row["id"] for row in report["requirements"] if row["state"] == "failed"}
+
+
+def hold(name, markdown):
+    """Let *markdown* pass if it is the page in docs/reports."""
+    for pattern, shown in _VOLATILE:
+        markdown = pattern.sub(shown, markdown)
+    DRAFTS.mkdir(parents=True, exist_ok=True)
+    (DRAFTS / name).write_text(markdown)
+    assert markdown == (REPORTS / name).read_text(), f"if that is so: cp build/reports/{name} docs/reports/"
+
+
+def shown_statuses(report):
+    """Run every command of the report; return the status that is told, and the one that came."""
+    findings = [row["finding"] for row in report["requirements"] if row["finding"]]
+    for finding in findings:
+        ran = subprocess.run(
+            ["bash", "-c", finding["curl"]], env={**os.environ, "KEY": KEY}, check=True, capture_output=True, timeout=60
+        )
+        yield finding["status"], int(ran.stdout.split()[1])
+
+
+def test_llama_cpp_deviates_as_it_is_known_to(llama_cpp, tmp_path):
+    report, markdown = judged(llama_cpp, tmp_path, "--level", "info")
+
+    assert report["dialect"]["name"] == "llama.cpp"
+    assert report["dialect"]["deviations"] == [
+        "no `id`",
+        '`object` is "list"',
+        "no `usage.completion_tokens`",
+        "no `document`",
+        "scores outside 0 to 1",
+    ]
+    assert failed(report) - {"RR-RELATION-006", "RR-RELATION-007"} == {
+        *("RR-RESPONSE-002", "RR-RESPONSE-003", "RR-DOCUMENT-001", "RR-USAGE-001"),  # object, document, usage
+        "RR-SCORE-002",  # logits
+        "RR-REQUEST-001",  # strings only
+        "RR-ERROR-001",  # an integer for a code
+        "RR-ERROR-003",  # any model
+    }
+    hold("llama-cpp.md", markdown)
+    assert all(told == came for told, came in shown_statuses(report))
+
+
+def test_schemathesis_finds_what_llama_cpp_takes_and_breaks_on(llama_cpp, tmp_path):
+    report, _ = judged(llama_cpp, tmp_path, "--fuzz", "-k", "RR-FUZZ")
+
+    rows = {row["id"]: row["finding"] for row in report["requirements"] if row["state"] == "failed"}
+    broken = {f"RR-FUZZ-00{number}" for number in (1, 2, 4, 5, 6, 7)}
+    assert set(rows) == broken
+    assert "vector::_M_default_append" in rows["RR-FUZZ-001"]["received"]  # top_n below zero, or too high
+    assert "top_n" in rows["RR-FUZZ-005"]["received"]  # of another type
+    assert "model" in rows["RR-FUZZ-005"]["received"]  # left out
+    assert "non-empty string array" in rows["RR-FUZZ-006"]["received"]
+
+
+def test_the_litellm_proxy_deviates_as_it_is_known_to(litellm_proxy, tmp_path):
+    report, markdown = judged(litellm_proxy, tmp_path, "--level", "info")
+
+    assert report["dialect"]["name"] == "LiteLLM's proxy, in Cohere's form"
+    assert report["dialect"]["deviations"] == ["no `object`", "no `model`", "no `usage`", "a field `meta`"]
+    assert failed(report) == {
+        *("RR-RESPONSE-001", "RR-RESPONSE-002", "RR-RESPONSE-004"),  # model and object
+        "RR-RESPONSE-003",  # no document when none is asked for
+        *("RR-AUTH-001", "RR-AUTH-002", "RR-AUTH-003"),  # without a database every wrong key is another error
+    }
+    hold("litellm-proxy.md", markdown)
+    assert all(told == came for told, came in shown_statuses(report))
