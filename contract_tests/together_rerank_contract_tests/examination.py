@@ -26,6 +26,9 @@ TOKENS_A_REQUEST, _TOKENS_A_CASE = 60, 60
 CALIBRATION = 5
 
 
+KEY = pytest.StashKey["Examination"]()
+
+
 class Progress:
     """Is told how an examination goes on; this one says nothing."""
 
@@ -102,15 +105,12 @@ class Examination:
         requests = sum(each.requests for each in self._items) + (0 if self.settings.quick else CALIBRATION)
         return requests + cases, requests * TOKENS_A_REQUEST + cases * _TOKENS_A_CASE
 
-    @pytest.fixture(scope="session")
-    def endpoint(self) -> Endpoint:
-        """The endpoint under judgement."""
-        return self._endpoint
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Let the fixtures find it, which are there only where something is judged."""
+        from together_rerank_contract_tests import subjects
 
-    @pytest.fixture(scope="session")
-    def fuzzing(self) -> Fuzzing:
-        """What Schemathesis finds; it runs when the first check asks."""
-        return self._fuzzing
+        config.stash[KEY] = self
+        config.pluginmanager.register(subjects)
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Let a requirement be selected by its id too."""

@@ -1,0 +1,139 @@
+"""The requirements under plain pytest, as whoever has the kit installed can run them."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mock_process import environment, running
+
+KEY, MODEL = "the-mocks-key", "rank"
+PACKAGE = "together_rerank_contract_tests"
+# What a developer's environment has beside it, save what others may ask for.
+OTHERS = os.environ.get("RERANK_PLUGIN_OPTIONS", "-p no:schemathesis -p no:asyncio -p no:anyio").split()
+
+
+@pytest.fixture(scope="module")
+def mock():
+    with running("-q", "--api-key", KEY, "--model", MODEL) as mock:
+        yield mock
+
+
+def pytest_run(folder, *arguments):
+    command = [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", "-ra", *OTHERS, *arguments]
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=environment(MOCK_KEY=KEY),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+
+
+def judged(folder, mock, *arguments, model=MODEL):
+    about = ("--rerank-base-url", mock.url, "--rerank-model", model, "--rerank-api-key-env", "MOCK_KEY")
+    return pytest_run(folder, *about, *arguments)
+
+
+def test_a_good_endpoint_passes(mock, tmp_path):
+    ran = judged(tmp_path, mock, "--pyargs", PACKAGE, "--rerank-level", "should", "-k", "not RR-FUZZ")
+
+    assert ran.returncode == 0, ran.stdout
+    assert "43 passed" in ran.stdout.splitlines()[-1]
+
+
+def test_schemathesis_runs_as_a_test(mock, tmp_path):
+    ran = judged(tmp_path, mock, "--pyargs", f"{PACKAGE}.test_fuzz", "--rerank-max-requests", "250")
+
+    assert ran.returncode == 0, ran.stdout
+    assert "9 passed" in ran.stdout.splitlines()[-1]
+
+
+def test_schemathesis_finds_a_fault_as_a_test(mock, tmp_path):
+    options = ("--rerank-max-requests", "250")
+    ran = judged(tmp_path, mock, "--pyargs", f"{PACKAGE}.test_fuzz", *options, model="mock/object-wrong")
+
+    assert ran.returncode == 1, ran.stdout
+    assert "FAILED        RR-FUZZ-004  MUST  Every answer keeps the document's schema" in ran.stdout
+    assert "1 failed, 8 passed" in ran.stdout.splitlines()[-1]
+
+
+def test_a_failed_requirement_is_told_in_full_and_without_a_traceback(mock, tmp_path):
+    ran = judged(tmp_path, mock, "--pyargs", f"{PACKAGE}.test_results", model="mock/unsorted")
+
+    assert ran.returncode == 1
+    assert "FAILED        RR-RESULT-001  MUST" in ran.stdout
+    assert "$MOCK_KEY" in ran.stdout
+    assert "Traceback" not in ran.stdout
+    assert ".py:" not in ran.stdout
+    assert "1 failed, 6 passed" in ran.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("level", "status", "said"), [("must", 0, "1 xfailed"), ("should", 1, "1 failed")])
+def test_a_should_fails_at_its_level(mock, tmp_path, level, status, said):
+    options = ("--pyargs", f"{PACKAGE}.test_response", "--rerank-level", level)
+    ran = judged(tmp_path, mock, *options, model="mock/id-constant")
+
+    assert ran.returncode == status, ran.stdout
+    assert said in ran.stdout.splitlines()[-1]
+
+
+def test_what_cannot_be_judged_is_skipped_with_its_reason(mock, tmp_path):
+    ran = judged(tmp_path, mock, "--pyargs", f"{PACKAGE}.test_usage", model="mock/usage-missing")
+
+    assert ran.returncode == 0
+    assert "skipped: there is no `usage`, which the document allows" in ran.stdout
+
+
+def test_without_an_endpoint_it_says_which_option_is_missing(tmp_path):
+    ran = pytest_run(tmp_path, "--pyargs", PACKAGE)
+
+    assert ran.returncode == 4
+    assert "--rerank-base-url URL" in ran.stdout + ran.stderr
+
+
+def test_nobody_there_is_no_pass(tmp_path):
+    ran = pytest_run(tmp_path, "--pyargs", PACKAGE, "--rerank-base-url", "http://127.0.0.1:1")
+
+    assert ran.returncode == 3
+    assert "could not tell: no whole answer from" in ran.stdout
+
+
+def test_a_bad_url_is_said(tmp_path):
+    ran = pytest_run(tmp_path, "--pyargs", PACKAGE, "--rerank-base-url", "localhost")
+
+    assert ran.returncode == 4
+    assert "'localhost' is not a URL" in ran.stderr
+
+
+def test_the_tests_of_the_project_run_beside_it_and_have_no_fixture_of_ours(mock, tmp_path):
+    (tmp_path / "test_own.py").write_text(
+        "import pytest\n\n\n@pytest.fixture\ndef endpoint():\n    return 'their own'\n\n\n"
+        "def test_it(endpoint):\n    assert endpoint == 'their own'\n"
+    )
+
+    alone = pytest_run(tmp_path)
+    beside = judged(tmp_path, mock, "--pyargs", f"{PACKAGE}.test_results", tmp_path / "test_own.py")
+
+    assert "1 passed" in alone.stdout
+    assert "8 passed" in beside.stdout
+    (tmp_path / "test_own.py").write_text("def test_it(endpoint):\n    pass\n")
+    assert "fixture 'endpoint' not found" in pytest_run(tmp_path).stdout
+
+
+def test_the_plugin_imports_nothing_heavy_at_start(tmp_path):
+    (tmp_path / "conftest.py").write_text(
+        "import sys\n\n\n"
+        "def pytest_sessionfinish():\n"
+        "    heavy = {'httpx', 'schemathesis', 'hypothesis', 'yaml', 'jsonschema_rs'} & set(sys.modules)\n"
+        "    ours = {name for name in sys.modules if name.startswith('together_rerank_contract_tests')}\n"
+        "    print('loaded:', sorted(heavy), sorted(ours))\n"
+    )
+    (tmp_path / "test_it.py").write_text("def test_it():\n    pass\n")
+    off = "-p no:hypothesispytest -p no:respx -p no:pytest_httpserver -p no:time_machine -p no:xdist".split()
+    ran = pytest_run(tmp_path, "-s", *off)
+
+    assert f"loaded: [] ['{PACKAGE}', '{PACKAGE}.pytest_plugin']" in ran.stdout
