@@ -28,7 +28,12 @@ def reported(tmp_path):
         with kind() as server:
             ran = contract(server.url, *OPEN, *options, *written)
         assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FORMS)
-        return ran, ET.parse(paths["junit"]).getroot(), json.loads(paths["json"].read_text()), paths["markdown"].read_text()
+        return (
+            ran,
+            ET.parse(paths["junit"]).getroot(),
+            json.loads(paths["json"].read_text()),
+            paths["markdown"].read_text(),
+        )
 
     return report
 

@@ -29,7 +29,7 @@ BEFORE_FUZZING = 110
 _LEAST_EXAMPLES = 10
 # Below a budget, a wait for 429 or a slow answer Schemathesis must not lose patience.
 _PATIENCE_S = 600
-_CRASH = "not_a_server_error"
+_CRASH, _AUTH = "not_a_server_error", "ignored_auth"
 # Those that have a requirement; what else Schemathesis knows does not apply to one operation without links.
 CHECKS = (
     _CRASH,
@@ -40,7 +40,7 @@ CHECKS = (
     "positive_data_acceptance",
     "unsupported_method",
     "allow_header_conformance",
-    "ignored_auth",
+    _AUTH,
 )
 
 
@@ -140,7 +140,7 @@ class Fuzzing:
         """Run Schemathesis in *folder* to its end, or until nothing more may be sent; return its status."""
         budget = self._endpoint.transport.budget
         before = budget.requests
-        _write_input(folder, self._endpoint, _config(self._endpoint, self._token, asks_for_a_key=self.asks_for_a_key))
+        _write_input(folder, self._endpoint, _config(self._endpoint, self._token))
         with (folder / "output").open("wb") as output:
             process = subprocess.Popen(  # noqa: S603  # our own interpreter
                 self._command,
@@ -166,10 +166,21 @@ class Fuzzing:
         return self._forwarder.token if self._endpoint.transport.has_key else ""
 
     @property
+    def _checks(self) -> list[str]:
+        return [check for check in CHECKS if check != _AUTH or self.asks_for_a_key]
+
+    @property
     def _command(self) -> list[str]:
         run = ["run", "document.json", "--url", self._forwarder.url, "--max-examples", str(self._examples)]
         # All deviations are wanted, not the first of each phase; of many failing cases the smallest is shown.
-        whole = ["--checks", ",".join(CHECKS), "--continue-on-failure", "--no-shrink", "--suppress-health-check", "all"]
+        whole = [
+            "--checks",
+            ",".join(self._checks),
+            "--continue-on-failure",
+            "--no-shrink",
+            "--suppress-health-check",
+            "all",
+        ]
         return [sys.executable, "-m", "schemathesis.cli", "--config-file", "config.toml", *run, *whole]
 
     def _environment(self, folder: Path) -> dict[str, str]:
@@ -208,7 +219,7 @@ def _write_input(folder: Path, endpoint: Endpoint, config: Iterable[str]) -> Non
     (folder / "config.toml").write_text("\n".join(config), encoding="utf-8")
 
 
-def _config(endpoint: Endpoint, token: str, *, asks_for_a_key: bool) -> Iterator[str]:
+def _config(endpoint: Endpoint, token: str) -> Iterator[str]:
     # All that is needed, so that no file of the user's and no memory of an earlier run has a say.
     yield f"seed = {endpoint.settings.seed}"
     yield f"request-timeout = {_PATIENCE_S}"
@@ -218,8 +229,6 @@ def _config(endpoint: Endpoint, token: str, *, asks_for_a_key: bool) -> Iterator
     yield "[cache]\nenabled = false"
     expected: list[Any] = ["2xx", "3xx", "4xx", *(str(each) for each in endpoint.document.statuses if each >= 500)]
     yield f"[checks.not_a_server_error]\nexpected-statuses = {json.dumps(expected)}"
-    if not asks_for_a_key:
-        yield "[checks.ignored_auth]\nenabled = false"
     if endpoint.settings.is_together:
         # A content delivery network in front answers them as it likes.
         yield "[phases.coverage]\nunexpected-methods = []"

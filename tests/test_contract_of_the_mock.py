@@ -1,0 +1,78 @@
+"""The judge's command against the mock's: what it says of a good mock, and of one that fails every call."""
+
+import json
+
+import pytest
+
+from commanding import contract, verdict
+from mock_process import running
+from together_rerank_mockserver.faults import Catalogue, StatusFault
+from together_rerank_spec import READINGS, load
+
+KEY, MODEL = "the-mocks-key", "rank"
+STATUSES = [fault.name for fault in Catalogue(load()) if isinstance(fault, StatusFault)]
+OPEN = ("--model", MODEL, "--api-key-env", "MOCK_KEY")
+
+
+def judged(mock, *arguments):
+    return contract(mock.url, *arguments, MOCK_KEY=KEY)
+
+
+@pytest.fixture(scope="module")
+def mock():
+    with running("-q", "--api-key", KEY, "--model", MODEL) as mock:
+        yield mock
+
+
+def test_the_mock_keeps_the_contract_whatever_schemathesis_sends(mock, tmp_path):
+    ran = judged(mock, *OPEN, "--level", "should", "--fuzz", "--json", tmp_path / "report.json")
+
+    assert ran.returncode == 0, ran.stdout
+    assert "52 passed;" in verdict(ran)
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["fuzz"]["requests"] > 2_000
+    assert report["dialect"] == {"name": "Together", "deviations": []}
+
+
+@pytest.mark.parametrize("reading", READINGS)
+def test_the_mock_keeps_each_reading_of_the_document(reading):
+    with running("-q", "--api-key", KEY, "--model", MODEL, "--reading", reading) as mock:
+        ran = judged(mock, *OPEN, "--level", "should", "--fuzz", "--reading", reading, "--max-requests", 400)
+
+    assert ran.returncode == 0, ran.stdout
+    assert "52 passed;" in verdict(ran)
+
+
+def test_the_mock_as_it_is_started_first_keeps_it_too_with_what_was_skipped_said():
+    with running("-q") as mock:
+        ran = judged(mock, "--api-key-env", "MOCK_KEY", "--level", "info", "--fuzz", "--max-requests", 400)
+
+    assert ran.returncode == 0, ran.stdout
+    assert "(skipped: RR-ERROR-003, RR-AUTH-002, RR-AUTH-003, RR-FUZZ-009)" in verdict(ran)
+    assert "because   the endpoint says that it lets any key in" in ran.stdout
+    assert "because   the endpoint says that it serves any model" in ran.stdout
+
+
+def test_without_its_key_the_mock_is_not_judged_and_the_flag_is_named():
+    with running("-q") as mock:
+        ran = judged(mock)
+
+    assert ran.returncode == 3
+    assert "--api-key-env NAME" in verdict(ran)
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_status_on_every_call_is_no_verdict(mock, status):
+    model = f"mock/{status},retry_after=0" if status in ("429", "503") else f"mock/{status}"
+    ran = judged(mock, "--model", model, "--api-key-env", "MOCK_KEY")
+
+    assert ran.returncode == 3
+    assert verdict(ran).startswith("could not tell: ")
+    assert status in verdict(ran)
+
+
+@pytest.mark.parametrize("name", ["truncate", "empty-body"])
+def test_what_is_no_whole_answer_is_told_from_a_wrong_one(mock, name):
+    ran = judged(mock, "--model", f"mock/{name}", "--api-key-env", "MOCK_KEY")
+
+    assert ran.returncode == {"truncate": 3, "empty-body": 1}[name]
