@@ -20,7 +20,7 @@ help:
 	@echo 'fixtures  write the answers of the mock into the exchanges'
 	@echo 'clients   write down what real clients do with each fault'
 	@echo 'dist      build the wheel and the source distribution'
-	@echo 'bench     measure the mock; needs wrk'
+	@echo 'bench     measure the mock, which needs wrk, the plugin and the judge'
 	@echo 'lock      bring the pinned requirements up to date; needs uv'
 
 serve: $(VENV)/base.stamp
@@ -81,6 +81,7 @@ dist: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/plugin_bench.py
+	$(BIN)/python benchmarks/contract_bench.py
 
 UV_LOCK = uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 lock:

@@ -7,6 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 _BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 PORT = "4010"
+_SECONDS = re.compile(r"(?<![\d.])\d+\.\d+ ?s\b")
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,11 @@ class Snippet:
         """The text, with the port of the page exchanged for a free one."""
         assert PORT in self.text, "the port is gone from the snippet"
         return self.text.replace(PORT, str(port))
+
+
+def shown(text, port):
+    """What a command printed, as a page shows it: with the page's port, and without what differs from run to run."""
+    return _SECONDS.sub("0.1 s", text.replace(str(port), PORT)).strip()
 
 
 def snippets(page="README.md"):

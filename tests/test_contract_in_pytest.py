@@ -133,7 +133,7 @@ def test_the_plugin_imports_nothing_heavy_at_start(tmp_path):
         "    print('loaded:', sorted(heavy), sorted(ours))\n"
     )
     (tmp_path / "test_it.py").write_text("def test_it():\n    pass\n")
-    off = "-p no:hypothesispytest -p no:respx -p no:pytest_httpserver -p no:time_machine -p no:xdist".split()
-    ran = pytest_run(tmp_path, "-s", *off)
+    others = ("hypothesispytest", "respx", "pytest_httpserver", "time_machine", "xdist")
+    ran = pytest_run(tmp_path, "-s", *(f"-pno:{name}" for name in others))
 
     assert f"loaded: [] ['{PACKAGE}', '{PACKAGE}.pytest_plugin']" in ran.stdout

@@ -9,18 +9,28 @@ import sys
 import pytest
 
 from mock_process import COMMAND, environment, running
-from snippets import PORT, ROOT, is_file, snippets, write_project
+from snippets import PORT, ROOT, is_file, shown, snippets, write_project
 from together_rerank_mockserver import admin
 from together_rerank_mockserver.testing import RerankMock, verdict
 
+# What an earlier snippet of a page exports.
+EXPORTED = {"MY_KEY": "any-key"}
 PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 
 
-def run(snippet, port):
+def run(snippet, port, folder):
     text = snippet.at(port) if PORT in snippet.text else snippet.text
     command = {"sh": ["bash", "-euo", "pipefail", "-c", text], "python": [sys.executable, "-c", text]}[snippet.language]
     path = f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(command, env=environment(PATH=path), check=False, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=environment(PATH=path, **EXPORTED),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 def is_session(page):
@@ -29,13 +39,13 @@ def is_session(page):
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if is_session(page)])
-def test_the_snippets_of_a_page_print_what_is_printed_below_them_one_after_the_other(page):
+def test_the_snippets_of_a_page_print_what_is_printed_below_them_one_after_the_other(page, tmp_path):
     with running("-q") as mock:
         for snippet in snippets(f"docs/{page}"):
             assert not is_file(snippet), "a page with files is a project"
-            ran = run(snippet, mock.port)
+            ran = run(snippet, mock.port, tmp_path)
             assert ran.returncode == 0, ran.stderr
-            assert ran.stdout.strip() == snippet.output.strip()
+            assert shown(ran.stdout, mock.port) == shown(snippet.output, mock.port)
 
 
 def test_the_tests_of_a_page_pass_as_they_are_printed(tmp_path):

@@ -3,12 +3,12 @@
 from collections import defaultdict
 
 import pytest
+
 from broken_answers import ANSWERS
 from broken_rankings import RANKINGS
 from broken_refusals import REFUSALS
 from judging import FUZZ, PLAIN, failed, judged, transport_to
 from miniature import KEY, MODEL
-
 from mock_process import running
 from together_rerank_contract_tests.requirements import Level
 from together_rerank_contract_tests.transport import YES

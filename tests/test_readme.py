@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mock_process import COMMAND, READY, environment, running, start
-from snippets import PORT, ROOT, snippet, snippets
+from snippets import PORT, ROOT, shown, snippet, snippets
 from together_rerank_mockserver import cli
 
 README = (ROOT / "README.md").read_text()
@@ -23,6 +24,8 @@ RUN = {
     "curl -s http://127.0.0.1:4010/v1/rerank \\\n  -H 'Authorization: Bearer any-key' -H": "test_a_shell_snippet",
     "curl -s 'http://127.0.0.1:4010/__admin/faults": "test_a_shell_snippet",
     "export TOGETHER_BASE_URL": "test_a_shell_snippet",
+    "together-rerank-mock serve -q --port": "test_a_judgement",
+    "together-rerank-contract": "test_a_judgement",
     "# test_search.py": "test_docs.test_the_tests_of_the_readme",
     "from together import Together\n\n": "test_a_python_snippet",
     "from together import Together\nfrom together_rerank_mockserver": "test_a_python_snippet",
@@ -56,6 +59,35 @@ def test_a_shell_snippet_prints_what_is_printed_below_it(beginning):
 
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.strip() == shown.output.strip()
+
+
+def test_a_judgement_is_the_one_shown():
+    good, bad = (snippet(start) for start, test in RUN.items() if test == "test_a_judgement")
+    port = free_port()
+
+    ran = shell(f"trap 'kill $(jobs -p)' EXIT\n{good.at(port)}\necho ----\n{bad.at(port)}")
+
+    assert ran.returncode == 0, ran.stderr
+    first, second = ran.stdout.split("----\n")
+    assert (shown(first, port), shown(second, port)) == (shown(good.output, port), shown(bad.output, port))
+
+
+def test_make_contract_judges_a_mock_or_the_endpoint_that_is_named():
+    make = ["make", "--no-print-directory", f"VENV={sys.prefix}", "contract", "FLAGS=--quick"]
+    settings = {"cwd": ROOT, "env": environment(), "check": False, "capture_output": True, "text": True, "timeout": 120}
+
+    of_a_mock = subprocess.run(make, **settings)
+    of_nobody = subprocess.run([*make, "URL=http://127.0.0.1:1"], **settings)
+
+    assert of_a_mock.returncode == 0, of_a_mock.stderr
+    assert "keeps the contract -- 13 passed" in of_a_mock.stdout
+    assert "could not tell: no whole answer from http://127.0.0.1:1/v1/rerank" in of_nobody.stdout
+    assert "Error 3" in of_nobody.stderr
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
 
 
 @pytest.mark.parametrize("beginning", [start for start, test in RUN.items() if test == "test_a_python_snippet"])

@@ -3,13 +3,13 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from broken_answers import ANSWERS
 from broken_rankings import RANKINGS
 from broken_refusals import REFUSALS
 from judging import failed, fuzzed, judged, transport_to, unclear
 from legitimate import Honest
 from miniature import KEY, MODEL
-
 from together_rerank_contract_tests import fuzzing
 
 BROKEN = (*REFUSALS, *ANSWERS, *RANKINGS)

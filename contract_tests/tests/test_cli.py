@@ -288,6 +288,27 @@ def test_the_key_is_nowhere(tmp_path):
     assert all("$MINI_KEY" in text for text in (written[0], *written[2:]))
 
 
+class HasAWordForAKey(Honest):
+    """Which stands in what is sent and comes back; and it says that any key will do, in a word that the key has."""
+
+    def authenticate(self, headers):
+        if "Authorization" not in headers:
+            raise Refused(401, "the key is missing")
+
+    def reply(self, *call):
+        status, headers, content = super().reply(*call)
+        return status, {**headers, "x-mock-accepts": "any-key, any-model"}, content
+
+
+@pytest.mark.parametrize("key", ["llamas", "any-key", "relevance_score"])
+def test_a_key_that_is_a_word_changes_no_verdict(key):
+    with HasAWordForAKey() as server:
+        ran = contract(server.url, *OPEN, "--level", "should", MINI_KEY=key)
+
+    assert ran.returncode == 0, ran.stdout
+    assert "(skipped: RR-AUTH-002)" in verdict(ran)
+
+
 class Redirects(Honest):
     to = ""
 

@@ -1,6 +1,7 @@
 """Servers that keep the contract in a way of their own are not accused."""
 
 import pytest
+
 from judging import failed_and_counts, judged, unclear
 from legitimate import LEGITIMATE
 from miniature import KEY, MODEL

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import subprocess
 from importlib.resources import files
 from xml.etree import ElementTree as ET
 
@@ -11,7 +12,7 @@ import pytest
 from broken_answers import CutsBeforeItRanks
 from broken_rankings import LeaksOtherFields
 from broken_refusals import ErrorsAsHtml, TakesAnyKey
-from commanding import OPEN, contract, verdict
+from commanding import COMMAND, OPEN, contract, environment, verdict
 from legitimate import Honest, NoId
 
 SCHEMA = json.loads(files("together_rerank_contract_tests").joinpath("report.schema.json").read_text())
@@ -171,12 +172,9 @@ def test_a_file_of_known_deviations_that_is_not_understood_is_refused(tmp_path, 
 
 
 def test_a_reader_who_leaves_changes_nothing(tmp_path):
-    import subprocess
-
-    from commanding import COMMAND, environment
-
     with Honest() as server:
-        line = f"{COMMAND} {server.url} {' '.join(OPEN)} --json {tmp_path}/report.json | head -c 1; echo ${{PIPESTATUS[0]}}"
+        command = f"{COMMAND} {server.url} {' '.join(OPEN)} --json {tmp_path}/report.json"
+        line = f"{command} | head -c 1; echo ${{PIPESTATUS[0]}}"
         ran = subprocess.run(
             ["bash", "-c", line], env=environment(), check=False, capture_output=True, text=True, timeout=60
         )

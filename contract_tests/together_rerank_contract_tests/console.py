@@ -70,17 +70,17 @@ def row(outcome: Outcome, mask: Mask) -> str:
     """Return all that is to be said of a requirement that was not passed."""
     requirement, unmet = outcome.requirement, outcome.unmet
     state = "FAILED" if outcome.state is State.FAILED else str(outcome.state)
-    lines = [f"{state:<13} {requirement.id}  {requirement.level}  {requirement.sentence}"]
-    if outcome.reason:
-        lines += _field("because", outcome.reason)
+    fields = {"because": outcome.reason} if outcome.reason else {}
     if unmet is not None:
-        lines += _field("sent", unmet.exchange.sent)
-        lines += _field("expected", unmet.expected)
-        lines += _field("received", unmet.received + (f" ({unmet.times} times)" if unmet.times > 1 else ""))
-        lines += _field("source", str(requirement.source))
-        lines += _field("why", requirement.why)
-        lines.append(f"  {unmet.exchange.curl}")
-    return mask.text("\n".join(lines))
+        fields["sent"] = unmet.exchange.sent
+        fields["expected"] = unmet.expected
+        fields["received"] = unmet.received + (f" ({unmet.times} times)" if unmet.times > 1 else "")
+        fields["source"] = str(requirement.source)
+        fields["why"] = requirement.why
+    lines = [f"{state:<13} {requirement.id}  {requirement.level}  {requirement.sentence}"]
+    # Masked before it is broken into lines: of half a key nothing would be found.
+    lines += [line for name, value in fields.items() for line in _field(name, mask.text(value))]
+    return "\n".join(lines if unmet is None else [*lines, f"  {mask.text(unmet.exchange.curl)}"])
 
 
 def text(report: Report) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from together_rerank_contract_tests import samples, tolerance
 from together_rerank_contract_tests.answer import Answer
-from together_rerank_contract_tests.exchange import Exchange, excerpt
+from together_rerank_contract_tests.exchange import Exchange
 from together_rerank_contract_tests.findings import Inconclusive, NotApplicable, Unmet
 from together_rerank_contract_tests.settings import Settings
 from together_rerank_contract_tests.tolerance import Tolerance
@@ -85,7 +85,7 @@ class Endpoint:
         if exchange.status == 200:
             return Answer(exchange)
         if exchange.status in _BUSY:
-            raise Inconclusive(f"the endpoint answers {exchange.status}: {excerpt(exchange.received)}")
+            raise Inconclusive(f"the endpoint answers {exchange.answered}")
         raise Unmet("200, for the request is valid", exchange.answered, exchange)
 
     def asked(self, request: dict[str, Any], *, headers: Iterable[tuple[str, str]] = ()) -> Exchange:

@@ -184,10 +184,13 @@ class Examination:
 
             report.longrepr = row(outcome, self.transport.mask)
             if not counts(outcome.requirement, self.settings.level):
-                report.outcome, report.wasxfail = "skipped", f"{outcome.requirement.level}: {outcome.unmet}"
+                report.outcome, report.wasxfail = (
+                    "skipped",
+                    self.transport.mask.text(f"{outcome.requirement.level}: {outcome.unmet}"),
+                )
         elif outcome.state in (State.INCONCLUSIVE, State.SKIPPED, State.NOT_RUN):
             report.outcome = "skipped"
-            report.longrepr = (str(report.fspath), 0, f"{outcome.state}: {outcome.reason}")
+            report.longrepr = (str(report.fspath), 0, self.transport.mask.text(f"{outcome.state}: {outcome.reason}"))
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Remember that it was somebody, and not the examination itself."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+from together_rerank_contract_tests.masking import Mask
 
 # Of a text that is shown.
 _LONGEST = 600
@@ -14,13 +16,14 @@ _LONGEST = 600
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request and its answer, with the key's name in the place of the key.
+    """A request and its answer.
 
     Attributes:
-        headers: what was sent beside what every request has.
+        headers: what was sent beside what every request has; the key's name stands in the place of the key.
         content: the bytes that were sent.
         received: the bytes that came, without their encoding.
         flaw: why the body could not be read as HTTP has it, "" when it could.
+        mask: takes the key, which an endpoint may echo, out of what is shown.
         seconds: until the last byte.
     """
 
@@ -33,6 +36,7 @@ class Exchange:
     received: bytes
     seconds: float
     flaw: str = ""
+    mask: Mask = field(default_factory=Mask)
 
     @cached_property
     def body(self) -> Any:
@@ -58,7 +62,7 @@ class Exchange:
     @property
     def answered(self) -> str:
         """What came, for people."""
-        return f"{self.status} {excerpt(self.received)}".strip()
+        return f"{self.status} {excerpt(self.mask.content(self.received))}".strip()
 
     @property
     def curl(self) -> str:

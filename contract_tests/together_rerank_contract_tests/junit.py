@@ -26,7 +26,8 @@ def text(report: Report) -> str:
         kinds.append(kind)
         if kind:
             words = row(outcome, report.examination.transport.mask)
-            element = ET.SubElement(case, kind, message=_clean(outcome.reason or str(outcome.unmet)))
+            message = report.examination.transport.mask.text(outcome.reason or str(outcome.unmet))
+            element = ET.SubElement(case, kind, message=_clean(message))
             element.text = _clean(words)
     suite.set("tests", str(len(kinds)))
     for attribute, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):

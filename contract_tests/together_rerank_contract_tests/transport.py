@@ -127,10 +127,11 @@ class Transport:
             headers=(*shown, *headers),
             content=content,
             status=status,
-            received_headers={name: self.mask.text(value) for name, value in received_headers.items()},
-            received=self.mask.content(received),
+            received_headers=received_headers,
+            received=received,
             seconds=time.monotonic() - began,
             flaw=flaw,
+            mask=self.mask,
         )
         told = _told_tokens(exchange)
         if told is not None:

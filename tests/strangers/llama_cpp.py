@@ -87,7 +87,6 @@ def main(folder, port, key):
     settings.warmup = False
     settings.verbosity = 0
     server = xllamacpp.Server(settings)
-    print("ready", flush=True)
     threading.Event().wait()
     del server
 

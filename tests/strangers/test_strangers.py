@@ -1,4 +1,4 @@
-"""Servers that somebody else wrote: what is known to deviate is found, and nothing else. Run by `make contract-real`."""
+"""Servers that somebody else wrote: what is known of them is found, and nothing else. Run by `make contract-real`."""
 
 import json
 import os

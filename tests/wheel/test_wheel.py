@@ -15,10 +15,11 @@ import yaml
 from mock_process import READY, environment
 from snippets import ROOT, snippet
 
-ROOMS = ("fixtures", "mockserver", "spec")
+ROOMS = ("contract_tests", "fixtures", "mockserver", "spec")
 (WHEEL,) = ROOT.glob("dist/*.whl")
-# Modules that need Hypothesis, pytest or httpx.
+# Modules that need Hypothesis, pytest or httpx; of the judge all but the command, which says so.
 NEED_MORE = (".strategies", ".pytest_plugin", ".testing.session", ".testing.tripwire", ".testing.transport")
+JUDGE = "together_rerank_contract_tests."
 
 
 PLUGIN = ROOT / "tests/plugin"
@@ -84,7 +85,7 @@ def base_and(version):
 @pytest.fixture
 def hostile(tmp_path):
     """A project whose folders have the names of the kit's, and which fails when they are imported."""
-    for name in (*ROOMS, "contract_tests", "benchmarks", "tests"):
+    for name in (*ROOMS, "benchmarks", "tests"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise RuntimeError('the folder of the project was imported')\n")
     return tmp_path
@@ -125,10 +126,24 @@ def test_every_module_of_the_wheel_is_imported_with_its_dependencies_alone(insta
         name.removesuffix(".py").replace("/", ".") for name in zipfile.ZipFile(WHEEL).namelist() if name.endswith(".py")
     ]
     wanted = [name.removesuffix(".__init__") for name in modules if not name.endswith(NEED_MORE)]
+    wanted = [name for name in wanted if not name.startswith(JUDGE) or name == f"{JUDGE}cli"]
 
     run(installed / "python", "-c", f"import {', '.join(wanted)}", cwd=hostile)
 
     assert len(wanted) > 15
+
+
+def test_the_judge_says_what_to_install(installed, hostile):
+    command = [installed / "together-rerank-contract", "http://127.0.0.1:1"]
+    ran = subprocess.run(
+        command, cwd=hostile, env=environment(), check=False, capture_output=True, text=True, timeout=60
+    )
+
+    assert ran.returncode == 2
+    assert ran.stderr.startswith(
+        "together-rerank-contract: httpx, hypothesis, pytest, schemathesis is missing; install "
+    )
+    assert "together-rerank-kit[contract]" in ran.stderr
 
 
 def test_it_installs_from_a_git_url(tmp_path):
@@ -188,6 +203,9 @@ def test_the_plugin_works_beside_what_the_judge_needs(with_pytest, version, host
     options = [*INSTALLED, "-p", "no:asyncio", PLUGIN / "test_fixture.py", PLUGIN / "test_strictness.py"]
 
     output = run(python, "-m", "pytest", *options, cwd=hostile, timeout=900, RERANK_PLUGIN_OPTIONS="-p no:asyncio")
+
+    judging = [*INSTALLED, "-p", "no:asyncio", ROOT / "tests/test_contract_in_pytest.py"]
+    run(python, "-m", "pytest", *judging, cwd=hostile, timeout=900, PYTHONPATH=str(ROOT / "tests"))
 
     assert f"pytest-{version}." in output
     assert "schemathesis" in output
