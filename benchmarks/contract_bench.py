@@ -77,9 +77,8 @@ def main() -> None:
         sent = f", {requests[name]} requests" if name in requests else ""
         print(f"{name}: {median * 1000:.0f} ms{sent}, {median / medians['standard']:.2f} of the standard run")
     fuzz = fuzzed["fuzz"]
-    print(
-        f"Schemathesis: {fuzz['requests']} requests in {fuzz['seconds']:.1f} s, {fuzz['requests'] / fuzz['seconds']:.0f} a second"
-    )
+    rate = fuzz["requests"] / fuzz["seconds"]
+    print(f"Schemathesis: {fuzz['requests']} requests in {fuzz['seconds']:.1f} s, {rate:.0f} a second")
 
 
 if __name__ == "__main__":
