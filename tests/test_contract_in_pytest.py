@@ -1,8 +1,10 @@
 """The requirements under plain pytest, as whoever has the kit installed can run them."""
 
+import json
 import os
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 
@@ -42,7 +44,7 @@ def test_a_good_endpoint_passes(mock, tmp_path):
     ran = judged(tmp_path, mock, "--pyargs", PACKAGE, "--rerank-level", "should", "-k", "not RR-FUZZ")
 
     assert ran.returncode == 0, ran.stdout
-    assert "43 passed" in ran.stdout.splitlines()[-1]
+    assert "47 passed" in ran.stdout.splitlines()[-1]
 
 
 def test_schemathesis_runs_as_a_test(mock, tmp_path):
@@ -100,6 +102,17 @@ def test_nobody_there_is_no_pass(tmp_path):
 
     assert ran.returncode == 3
     assert "could not tell: no whole answer from" in ran.stdout
+
+
+def test_a_must_that_cannot_be_judged_is_no_pass(tmp_path):
+    with running("-q", "--api-key", KEY, "--model", MODEL) as own:
+        queue = {"fault": "ok", "times": 6, "then": {"fault": "503", "times": 99}}
+        admin = urllib.request.Request(f"{own.url}/__admin/faults", json.dumps(queue).encode())
+        urllib.request.urlopen(admin).close()
+        ran = judged(tmp_path, own, "--pyargs", f"{PACKAGE}.test_results")
+
+    assert ran.returncode == 1
+    assert "RR-RESULT-002: could not tell: the endpoint answers 503" in ran.stdout
 
 
 def test_a_bad_url_is_said(tmp_path):

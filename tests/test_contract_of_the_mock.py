@@ -28,7 +28,7 @@ def test_the_mock_keeps_the_contract_whatever_schemathesis_sends(mock, tmp_path)
     ran = judged(mock, *OPEN, "--level", "should", "--fuzz", "--json", tmp_path / "report.json")
 
     assert ran.returncode == 0, ran.stdout
-    assert "52 passed;" in verdict(ran)
+    assert "56 passed;" in verdict(ran)
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["fuzz"]["requests"] > 2_000
     assert report["dialect"] == {"name": "Together", "deviations": []}
@@ -40,7 +40,7 @@ def test_the_mock_keeps_each_reading_of_the_document(reading):
         ran = judged(mock, *OPEN, "--level", "should", "--fuzz", "--reading", reading, "--max-requests", 400)
 
     assert ran.returncode == 0, ran.stdout
-    assert "52 passed;" in verdict(ran)
+    assert "56 passed;" in verdict(ran)
 
 
 def test_the_mock_as_it_is_started_first_keeps_it_too_with_what_was_skipped_said():

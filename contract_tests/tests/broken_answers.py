@@ -30,7 +30,7 @@ class MixesUpRequests(Miniature):
 
 
 class CutsBeforeItRanks(Miniature):
-    breaks = {"RR-RESULT-005", "RR-USAGE-002"}
+    breaks = {"RR-RESULT-005", "RR-USAGE-003"}
 
     def answer(self, request):
         top_n = request.get("top_n")
@@ -114,7 +114,7 @@ class RefusesObjects(Miniature):
 
 
 class MindsHeaders(Miniature):
-    breaks = {"RR-REQUEST-002"}
+    breaks = {"RR-REQUEST-005"}
 
     def authenticate(self, headers):
         if "Mozilla" in headers.get("User-Agent", ""):
@@ -123,11 +123,56 @@ class MindsHeaders(Miniature):
 
 
 class MindsTheOrderOfKeys(Miniature):
-    breaks = {"RR-REQUEST-003"}
+    breaks = {"RR-REQUEST-006"}
 
     def scores(self, query, texts, request):
         scores = super().scores(query, texts, request)
         return scores if next(iter(request)) == "model" else [score / 2 for score in scores]
+
+
+class MixesUpRequestsWithoutTexts(MixesUpRequests):
+    """And returns no text by which it could be told."""
+
+    breaks = {"RR-RELATION-008", "RR-DOCUMENT-001"}
+
+    def document(self, index, request):
+        return {}
+
+
+class RefusesReturnDocuments(Miniature):
+    breaks = {"RR-REQUEST-002"}
+
+    def validate(self, request):
+        super().validate(request)
+        if "return_documents" in request:
+            raise Refused(400, "return_documents is not a field")
+
+
+class RefusesTopN(Miniature):
+    breaks = {"RR-REQUEST-003"}
+
+    def validate(self, request):
+        super().validate(request)
+        if "top_n" in request:
+            raise Refused(400, "top_n is not a field")
+
+
+class RefusesRankFields(Miniature):
+    breaks = {"RR-REQUEST-004"}
+
+    def validate(self, request):
+        super().validate(request)
+        if "rank_fields" in request:
+            raise Refused(400, "rank_fields is not a field")
+
+
+class CrashesOnObjects(Miniature):
+    breaks = {"RR-REQUEST-001"}
+
+    def text(self, document, request):
+        if not isinstance(document, str):
+            raise Refused(500, "'dict' object has no attribute 'split'")
+        return document
 
 
 ANSWERS = tuple(

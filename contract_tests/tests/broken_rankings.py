@@ -3,6 +3,8 @@
 `breaks` are the requirements of the first layer that must fail, `breaks_fuzz` those that Schemathesis judges.
 """
 
+import math
+
 from miniature import Miniature
 
 
@@ -45,6 +47,17 @@ class FavoursEarlyPlacesALittle(Miniature):
 
     def scores(self, query, texts, request):
         return [score - 1e-9 * index for index, score in enumerate(super().scores(query, texts, request))]
+
+
+class HalvesTheSecondCopy(Miniature):
+    """In mixed lists, and with scores that depend on the list."""
+
+    breaks = {"RR-SCORE-004"}
+
+    def scores(self, query, texts, request):
+        powers = [math.exp(3 * score) for score in super().scores(query, texts, request)]
+        seen = [text in texts[:index] for index, text in enumerate(texts)]
+        return [power / sum(powers) / (2 if again else 1) for power, again in zip(powers, seen, strict=True)]
 
 
 class ScoresEqualsApart(Miniature):
@@ -104,14 +117,14 @@ class ForgetsTheQuery(Miniature):
 
 
 class CountsWhatIsReturned(Miniature):
-    breaks = {"RR-USAGE-002"}
+    breaks = {"RR-USAGE-003"}
 
     def usage(self, request, texts):
         return super().usage(request, texts[: int(min(request.get("top_n", len(texts)), len(texts)))])
 
 
 class CountsLessForMore(Miniature):
-    breaks = {"RR-USAGE-003"}
+    breaks = {"RR-USAGE-004"}
 
     def usage(self, request, texts):
         prompt = 1000 - len(texts)

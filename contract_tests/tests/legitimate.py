@@ -3,11 +3,17 @@
 import hashlib
 import math
 import random
+import struct
 import time
 
 from miniature import Miniature, Refused
 
 _NOISE = 2e-4
+
+
+def _bfloat16(number):
+    (bits,) = struct.unpack(">I", struct.pack(">f", number))
+    return struct.unpack(">f", struct.pack(">I", (bits + 0x8000) & 0xFFFF0000))[0]
 
 
 class Honest(Miniature):
@@ -56,6 +62,16 @@ class HugeLogits(Miniature):
 class CoarseRounding(Miniature):
     def score(self, query, text):
         return round(super().score(query, text), 1)
+
+
+class CoarseFloats(Miniature):
+    """Clustered scores with noise, kept in sixteen bits: once in a while one jumps by a step."""
+
+    noisy = True
+
+    def scores(self, query, texts, request):
+        scores = super().scores(query, texts, request)
+        return [_bfloat16(0.25 + 0.06 * score + random.gauss(0, 1e-4)) for score in scores]
 
 
 class TiesInRandomOrder(CoarseRounding):

@@ -14,4 +14,4 @@ def test_a_legitimate_server_is_not_accused(kind):
             outcomes = judged(server.url, MODEL, KEY)
 
         assert failed_and_counts(outcomes) == set(), [str(each.unmet) for each in outcomes if each.unmet]
-        assert unclear(outcomes) == {}
+        assert hasattr(kind, "noisy") or unclear(outcomes) == {}

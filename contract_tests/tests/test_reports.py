@@ -82,6 +82,17 @@ def test_a_must_without_a_verdict_is_red(reported):
     assert report["verdict"]["reason"]
 
 
+def test_a_run_that_could_not_tell_is_red(tmp_path):
+    with Honest() as server:
+        url = server.url
+    ran = contract(url, *OPEN, "-k", "RR-RELATION", "--junit", tmp_path / "junit")
+
+    assert ran.returncode == 3
+    suite = ET.parse(tmp_path / "junit").getroot().find("testsuite")
+    assert suite.get("errors") == "1"
+    assert [case.get("name") for case in suite.iter("testcase")][-1] == "verdict"
+
+
 def test_what_schemathesis_did_is_told(reported):
     ran, _, report, _ = reported(Honest, "--fuzz", "-k", "RR-FUZZ-001", "--max-requests", 200)
 
@@ -111,7 +122,7 @@ KNOWN = """
 reason = "it cuts before it ranks; the vendor knows"
 expires = {expires}
 
-["RR-USAGE-002"]
+["RR-USAGE-003"]
 reason = "the same"
 expires = 2999-01-01
 """

@@ -9,7 +9,7 @@ import pytest
 from judging import PLAIN, TESTS, transport_to
 from legitimate import Honest
 from miniature import KEY, MODEL
-from together_rerank_contract_tests import catalogue, fuzzing, test_fuzz
+from together_rerank_contract_tests import catalogue, fuzzing
 from together_rerank_contract_tests.budget import tokens_of
 from together_rerank_contract_tests.endpoint import Endpoint
 from together_rerank_contract_tests.examination import CALIBRATION, TOKENS_A_REQUEST
@@ -50,10 +50,9 @@ def test_a_requirement_is_one_sentence_with_a_reason_and_a_source(requirement):
 
 
 def test_every_check_of_schemathesis_that_is_run_has_a_requirement():
-    asked = re.findall(r'_hold\(fuzzing, "(\w+)"', (catalogue.FOLDER / "test_fuzz.py").read_text())
+    asked = re.findall(r'_hold\(\s*fuzzing,\s*"(\w+)"', (catalogue.FOLDER / "test_fuzz.py").read_text())
 
     assert sorted(asked) == sorted(fuzzing.CHECKS)
-    assert test_fuzz.__doc__
 
 
 def test_each_requirement_sends_as_many_requests_as_it_says():
@@ -88,6 +87,6 @@ def test_the_estimate_of_tokens_is_about_right():
 def test_levels_are_those_of_the_standard_run():
     counted = [each for each in ALL if each.level is not Level.INFO]
 
-    assert len(counted) == 52
-    assert sum(each.quick for each in ALL) == 13
+    assert len(counted) == 56
+    assert sum(each.quick for each in ALL) == 15
     assert not any(each.quick and each.level is Level.INFO for each in ALL)

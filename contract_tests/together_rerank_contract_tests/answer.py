@@ -97,7 +97,10 @@ class Answer:
 
 def is_number(value: Any) -> bool:
     """Return whether *value* is a number that JSON has."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # an integer beyond a double
+        return False
 
 
 def misplaced(indices: list[Any], count: int) -> int | None:

@@ -10,7 +10,7 @@ from together_rerank_contract_tests import requirements
 from together_rerank_contract_tests.requirements import Requirement
 
 TOPICS = (
-    *("response", "results", "scores", "documents", "fields"),
+    *("response", "request", "results", "scores", "documents", "fields"),
     *("relations", "usage", "errors", "authentication", "fuzz"),
 )
 FOLDER = Path(__file__).parent

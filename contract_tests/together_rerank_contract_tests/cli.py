@@ -139,8 +139,8 @@ def _judge(examination: Any, expression: str | None, *, collect_only: bool) -> N
         sys.exit(_USAGE)
     if not examination.selected:
         raise click.UsageError("nothing is selected; --list shows what there is")
-    if status == pytest.ExitCode.INTERNAL_ERROR and not examination.stopped:
-        raise RuntimeError("pytest met an internal error")
+    if examination.crashed:
+        raise RuntimeError(examination.crashed)
 
 
 def _report(examination: Any, deviations: Any, files: dict[str, Path | None]) -> int:

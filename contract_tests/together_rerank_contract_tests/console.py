@@ -8,6 +8,7 @@ from typing import TextIO
 
 from together_rerank_contract_tests import dialect
 from together_rerank_contract_tests.examination import Examination, Progress
+from together_rerank_contract_tests.exchange import printable
 from together_rerank_contract_tests.masking import Mask
 from together_rerank_contract_tests.outcome import Outcome, State
 from together_rerank_contract_tests.report import Report
@@ -63,7 +64,7 @@ def header(examination: Examination) -> str:
         found = dialect.deviations(first)
         lines.append(f"dialect   {dialect.named(first)}" + (f": {', '.join(found)}" if found else ""))
     lines.append(f"reading   {settings.reading}, at the level {settings.level}")
-    return examination.transport.mask.text("\n".join(lines))
+    return examination.transport.mask.text("\n".join(map(printable, lines)))
 
 
 def row(outcome: Outcome, mask: Mask) -> str:
@@ -80,7 +81,7 @@ def row(outcome: Outcome, mask: Mask) -> str:
     lines = [f"{state:<13} {requirement.id}  {requirement.level}  {requirement.sentence}"]
     # Masked before it is broken into lines: of half a key nothing would be found.
     lines += [line for name, value in fields.items() for line in _field(name, mask.text(value))]
-    return "\n".join(lines if unmet is None else [*lines, f"  {mask.text(unmet.exchange.curl)}"])
+    return "\n".join(lines if unmet is None else [*lines, f"  {mask.text(printable(unmet.exchange.curl))}"])
 
 
 def text(report: Report) -> str:
@@ -100,7 +101,7 @@ def _is_shown(outcome: Outcome) -> bool:
 
 
 def _field(name: str, value: str) -> list[str]:
-    wrapped = textwrap.wrap(value, _WIDTH - _INDENT, break_on_hyphens=False) or [""]
+    wrapped = textwrap.wrap(printable(value), _WIDTH - _INDENT, break_on_hyphens=False) or [""]
     return [f"  {name:<{_INDENT}}{wrapped[0]}", *(" " * (_INDENT + 2) + line for line in wrapped[1:])]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from together_rerank_contract_tests import samples, tolerance
 from together_rerank_contract_tests.answer import Answer
 from together_rerank_contract_tests.exchange import Exchange
-from together_rerank_contract_tests.findings import Inconclusive, NotApplicable, Unmet
+from together_rerank_contract_tests.findings import Blocked, Inconclusive, NotApplicable, Unmet
 from together_rerank_contract_tests.settings import Settings
 from together_rerank_contract_tests.tolerance import Tolerance
 from together_rerank_contract_tests.transport import YES, Key, Transport
@@ -18,8 +18,21 @@ from together_rerank_spec import Document
 
 JSON = (("Content-Type", "application/json"),)
 # Answered by those who are busy or wait for others, as the document has it; a judge comes again another day.
-_BUSY = (503, 504)
-OBJECTS_TAKEN = "RR-REQUEST-001"
+BUSY = (503, 504)
+# Which requirement says that a part of a request is taken, and a value that must be.
+TAKES = {
+    "documents": "RR-REQUEST-001",  # objects
+    "return_documents": "RR-REQUEST-002",
+    "top_n": "RR-REQUEST-003",
+    "rank_fields": "RR-REQUEST-004",
+}
+# The plainest request that has it.
+_TRIED: dict[str, dict[str, Any]] = {
+    "documents": {"documents": samples.OBJECTS},
+    "return_documents": {"documents": samples.PAIR, "return_documents": False},
+    "top_n": {"documents": samples.PAIR, "top_n": 1},
+    "rank_fields": {"documents": samples.OBJECTS, "rank_fields": ["text"]},
+}
 
 
 class Endpoint:
@@ -28,6 +41,7 @@ class Endpoint:
     Attributes:
         url: of the operation, once it is found.
         exchanges: what was sent for the requirements so far, each once.
+        limits_by_default: it returns fewer than all results unless `top_n` asks for them.
     """
 
     def __init__(self, settings: Settings, transport: Transport) -> None:
@@ -35,6 +49,7 @@ class Endpoint:
         self.transport = transport
         self.url = settings.places[0]
         self.exchanges: dict[tuple[Any, ...], Exchange] = {}
+        self.limits_by_default = False
         self._repeats: list[Exchange] = []
 
     @property
@@ -68,23 +83,41 @@ class Endpoint:
         else:
             self.url = self.settings.places[0]
         found = next((each for each in exchanges if each.url == self.url), exchanges[0])
-        self.exchanges[self._memory(content, (), YES)] = found
+        self.exchanges[content, (), YES] = found
+        results = found.body.get("results") if isinstance(found.body, dict) else None
+        self.limits_by_default = isinstance(results, list) and len(results) < len(samples.DOCUMENTS)
         return found
 
     def rerank(self, query: str, documents: Sequence[Any], **options: Any) -> Answer:
-        """Return the answer to a valid request, which the endpoint is asked once.
+        """Return the answer to a valid request, which the endpoint is asked once; all results come unless *options*.
 
         Raises:
             Unmet: it is not answered with 200.
+            Blocked: because of something in it that the endpoint never takes.
             Inconclusive: the endpoint is busy.
         """
-        return self.accepted(self.asked({"query": query, "documents": documents, **options}))
+        whole = {"top_n": len(documents)} if self.limits_by_default else {}
+        exchange = self.asked({"query": query, "documents": documents, **whole, **options})
+        if exchange.status >= 400 and exchange.status not in BUSY:
+            self._find_cause(documents, options)
+        return self.accepted(exchange)
+
+    def _find_cause(self, documents: Sequence[Any], options: dict[str, Any]) -> None:
+        """Raise Blocked when the endpoint never takes something that this request has."""
+        has = {"documents"} if isinstance(documents[0], dict) else set()
+        for name, by in TAKES.items():
+            if name in has | set(options) and self.tried(name).status not in (200, *BUSY):
+                raise Blocked(f"a request with `{name}` is refused", by)
+
+    def tried(self, name: str) -> Exchange:
+        """Return the exchange for the plainest request that has *name*."""
+        return self.asked({"query": samples.QUERY, **_TRIED[name]})
 
     def accepted(self, exchange: Exchange) -> Answer:
         """Return the answer to a valid request that *exchange* holds, as `rerank` does."""
         if exchange.status == 200:
             return Answer(exchange)
-        if exchange.status in _BUSY:
+        if exchange.status in BUSY:
             raise Inconclusive(f"the endpoint answers {exchange.answered}")
         raise Unmet("200, for the request is valid", exchange.answered, exchange)
 
@@ -96,7 +129,7 @@ class Endpoint:
         self, content: bytes, *, headers: Iterable[tuple[str, str]] = (), authorization: str | Key | None = YES
     ) -> Exchange:
         """Return the exchange for *content*, as it is."""
-        memory = self._memory(content, tuple(headers), authorization)
+        memory = content, tuple(headers), authorization
         if memory not in self.exchanges:
             self.exchanges[memory] = self.again(content, headers=headers, authorization=authorization)
         return self.exchanges[memory]
@@ -111,6 +144,11 @@ class Endpoint:
     def reference(self) -> Answer:
         """The answer to the request that others are compared with."""
         return self.rerank(samples.QUERY, samples.DOCUMENTS)
+
+    @property
+    def plain(self) -> Answer:
+        """The answer to the smallest request in which one document is better."""
+        return self.rerank(samples.QUERY, samples.PAIR)
 
     @property
     def subset(self) -> Answer:
@@ -134,8 +172,7 @@ class Endpoint:
     def measured(self) -> Tolerance:
         """The endpoint's own noise."""
         repeats = [answer.scores for answer in self.repeats]
-        self.reordered(samples.ORDERS[0])
-        return tolerance.measured(repeats, self.subset.scores)
+        return tolerance.measured(repeats, self.reordered(samples.ORDERS[0]), self.subset.scores)
 
     @property
     def tolerance(self) -> Tolerance:
@@ -163,13 +200,13 @@ class Endpoint:
             raise NotApplicable("scores depend on the other documents of the request")
         return self.tolerance
 
-    @property
-    def takes_objects(self) -> bool:
-        """Whether documents may be objects."""
-        return not 400 <= self.asked({"query": samples.QUERY, "documents": samples.OBJECTS}).status < 500
+    def afresh(self) -> Endpoint:
+        """Return the same endpoint without a memory of its answers, but of its noise."""
+        other = Endpoint(self.settings, self.transport)
+        other.url = self.url
+        other.limits_by_default = self.limits_by_default
+        vars(other).update({"measured": self.measured} if "measured" in vars(self) else {})
+        return other
 
     def _content(self, request: dict[str, Any]) -> bytes:
         return json.dumps({"model": self.model, **request}, ensure_ascii=False).encode()
-
-    def _memory(self, content: bytes, headers: tuple[tuple[str, str], ...], authorization: str | Key | None) -> Any:
-        return content, headers, authorization

@@ -11,6 +11,7 @@ import pytest
 
 from together_rerank_contract_tests import requirements
 from together_rerank_contract_tests.budget import Budget
+from together_rerank_contract_tests.catalogue import TOPICS
 from together_rerank_contract_tests.endpoint import Endpoint
 from together_rerank_contract_tests.exchange import Exchange
 from together_rerank_contract_tests.findings import Blocked, BudgetSpent, Inconclusive, Unmet
@@ -50,6 +51,7 @@ class Examination:
         first: the first exchange with the endpoint, once there is one.
         stopped: why not all could be judged, "" when it could.
         refused: why nothing may be sent, "" when it may.
+        crashed: why pytest itself failed, "" when it did not.
         interrupted: somebody wanted it to end.
     """
 
@@ -71,6 +73,7 @@ class Examination:
         self.first: Exchange | None = None
         self.stopped = ""
         self.refused = ""
+        self.crashed = ""
         self.interrupted = False
 
     @property
@@ -102,8 +105,13 @@ class Examination:
     def estimate(self) -> tuple[int, int]:
         """About how many requests and tokens it takes."""
         cases = MOST_EXAMPLES + BEFORE_FUZZING if any(each.fuzz for each in self._items) else 0
-        requests = sum(each.requests for each in self._items) + (0 if self.settings.quick else CALIBRATION)
+        first = 1 if self.settings.quick else CALIBRATION
+        requests = sum(each.requests for each in self._items) + first
         return requests + cases, requests * TOKENS_A_REQUEST + cases * _TOKENS_A_CASE
+
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Remember what pytest itself failed of."""
+        self.crashed = excinfo.exconly()
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Let the fixtures find it, which are there only where something is judged."""
@@ -123,6 +131,9 @@ class Examination:
         """Leave out what was not asked for."""
         left_out = [item for item in items if not self._is_wanted(_requirement(item))]
         items[:] = [item for item in items if item not in left_out]
+        # What an answer is made of comes before what it means; the project's own tests stay where they are.
+        ordered = iter(sorted((item for item in items if _requirement(item)), key=_topic))
+        items[:] = [next(ordered) if _requirement(item) else item for item in items]
         config.hook.pytest_deselected(items=left_out)
         self._items = {requirement: item for item in items if (requirement := _requirement(item)) is not None}
 
@@ -188,9 +199,16 @@ class Examination:
                     "skipped",
                     self.transport.mask.text(f"{outcome.requirement.level}: {outcome.unmet}"),
                 )
+        elif outcome.state in (State.INCONCLUSIVE, State.NOT_RUN) and self._is_open(outcome):
+            report.longrepr = self.transport.mask.text(f"{outcome.requirement.id}: could not tell: {outcome.reason}")
         elif outcome.state in (State.INCONCLUSIVE, State.SKIPPED, State.NOT_RUN):
             report.outcome = "skipped"
             report.longrepr = (str(report.fspath), 0, self.transport.mask.text(f"{outcome.state}: {outcome.reason}"))
+
+    def _is_open(self, outcome: Outcome) -> bool:
+        """Whether *outcome* leaves a MUST without a verdict, and nothing else tells why."""
+        unmet = {each.requirement.id for each in self._outcomes.values() if each.state is State.FAILED}
+        return outcome.requirement.level is Level.MUST and not unmet & {*outcome.blocked_by}
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Remember that it was somebody, and not the examination itself."""
@@ -216,6 +234,10 @@ def _judged(requirement: Requirement, test: Any, subject: Any) -> Outcome:
     except Exception as fault:  # noqa: BLE001  # whatever it is, it is what came of it
         return outcome_of(requirement, fault)
     return outcome_of(requirement, None)
+
+
+def _topic(item: pytest.Item) -> int:
+    return TOPICS.index(item.path.stem.removeprefix("test_"))
 
 
 def _requirement(item: pytest.Item) -> Requirement | None:

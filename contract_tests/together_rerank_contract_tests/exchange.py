@@ -73,8 +73,11 @@ class Exchange:
             "-i",
             *(["-X", shlex.quote(self.method)] if self.method != "POST" or not self.content else []),
         ]
-        for name, value in self.headers:
-            parts += ["-H", _quoted(f"{name}: {value}" if value else f"{name};")]
+        headers = self.headers
+        if self.content and not any(name.lower() == "content-type" for name, _ in headers):
+            headers = (*headers, ("Content-Type", ""))
+        for name, value in headers:
+            parts += ["-H", _quoted(name, value)]
         data, piped = _data(self.content)
         return piped + " ".join([*parts, *data, shlex.quote(self.url)])
 
@@ -82,16 +85,22 @@ class Exchange:
 def excerpt(content: bytes | str, longest: int = _LONGEST) -> str:
     """Return *content* as one line of text that can be shown, cut where it is long."""
     text = content if isinstance(content, str) else content.decode("utf-8", "backslashreplace")
-    shown = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text[: longest + 1])
+    shown = printable(text[: longest + 1])
     return shown if len(text) <= longest else f"{shown[:longest]}... ({len(content)} in all)"
 
 
-def _quoted(text: str) -> str:
-    """Return *text* in quotes in which a shell puts the key for its variable, and does nothing else."""
-    before, variable, after = text.partition("Bearer $")
-    if not variable or not after.isidentifier():
-        return shlex.quote(text)
-    return f'"{before}Bearer ${after}"'
+def printable(text: str) -> str:
+    """Return *text* with an escape for each character that a terminal or a log would act on."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
+def _quoted(name: str, value: str) -> str:
+    """Return a header in quotes in which a shell puts the key for its variable, and does nothing else."""
+    variable = value.removeprefix("Bearer $")
+    if name == "Authorization" and variable != value and variable.isidentifier():
+        return f'"{name}: Bearer ${variable}"'
+    # Of a header without a value curl is to send none, not even its own.
+    return shlex.quote(f"{name}: {value}" if value else f"{name}:")
 
 
 def _data(content: bytes) -> tuple[list[str], str]:

@@ -105,9 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
             forwarder.unanswered = str(fault)
             self._refuse(502, str(fault), UNSENT)
         else:
-            # Whoever gets it may write it down.
-            headers = {name: exchange.mask.text(value) for name, value in exchange.received_headers.items()}
-            self._answer(exchange.status, headers, exchange.mask.content(exchange.received))
+            self._answer(exchange.status, exchange.received_headers, exchange.received)
 
     def _refuse(self, status: int, reason: str, kind: str) -> None:
         body = json.dumps({"error": {"message": reason, "type": "no_answer"}}).encode()

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from together_rerank_contract_tests import errors, failure
+from together_rerank_contract_tests import failure, refusals
 from together_rerank_contract_tests.endpoint import Endpoint
 from together_rerank_contract_tests.exchange import Exchange
 from together_rerank_contract_tests.failure import Failure
@@ -86,19 +86,25 @@ class Fuzzing:
         headers = tuple((name, value) for name, value in found.headers if name in ("Content-Type", "Authorization"))
         return Exchange(
             method=found.method,
-            url=self._endpoint.url if found.path == self._path else found.path,
+            url=self._endpoint.url.removesuffix(self._path) + found.path,
             headers=tuple((name, value.replace(self._forwarder.token, self._key_shown)) for name, value in headers),
             content=found.content,
             status=found.status,
             received_headers=found.received_headers,
             received=found.received,
             seconds=0.0,
+            mask=self._endpoint.transport.mask,
         )
 
     @property
     def asks_for_a_key(self) -> bool:
         """Whether the endpoint is to be asked without its key, and with another."""
-        return self._endpoint.transport.has_key and not errors.lets_any_key_in(self._endpoint)
+        return self._endpoint.transport.has_key and not refusals.lets_any_key_in(self._endpoint)
+
+    @property
+    def tries_other_methods(self) -> bool:
+        """Whether methods are sent that the document does not have."""
+        return not self._endpoint.settings.is_together
 
     @cached_property
     def _forwarder(self) -> Forwarder:
@@ -140,7 +146,9 @@ class Fuzzing:
         """Run Schemathesis in *folder* to its end, or until nothing more may be sent; return its status."""
         budget = self._endpoint.transport.budget
         before = budget.requests
-        _write_input(folder, self._endpoint, _config(self._endpoint, self._token))
+        _write_input(
+            folder, self._endpoint, _config(self._endpoint, self._token, tries_other_methods=self.tries_other_methods)
+        )
         with (folder / "output").open("wb") as output:
             process = subprocess.Popen(  # noqa: S603  # our own interpreter
                 self._command,
@@ -184,12 +192,13 @@ class Fuzzing:
         return [sys.executable, "-m", "schemathesis.cli", "--config-file", "config.toml", *run, *whole]
 
     def _environment(self, folder: Path) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name != self._endpoint.settings.key_name}
+        # Neither the key nor a proxy: it speaks to the forwarder alone.
+        key_name = self._endpoint.settings.key_name
+        kept = {name: value for name, value in os.environ.items() if name != key_name and "proxy" not in name.lower()}
         ours = {
             "SCHEMATHESIS_HOOKS": "together_rerank_contract_tests.schemathesis_hooks",
             failure.MODEL: self._endpoint.model,
             failure.FILE: str(folder / "failures"),
-            "NO_PROXY": "127.0.0.1",
             "NETRC": os.devnull,
             "PYTHONSAFEPATH": "1",
         }
@@ -219,7 +228,7 @@ def _write_input(folder: Path, endpoint: Endpoint, config: Iterable[str]) -> Non
     (folder / "config.toml").write_text("\n".join(config), encoding="utf-8")
 
 
-def _config(endpoint: Endpoint, token: str) -> Iterator[str]:
+def _config(endpoint: Endpoint, token: str, *, tries_other_methods: bool) -> Iterator[str]:
     # All that is needed, so that no file of the user's and no memory of an earlier run has a say.
     yield f"seed = {endpoint.settings.seed}"
     yield f"request-timeout = {_PATIENCE_S}"
@@ -229,6 +238,5 @@ def _config(endpoint: Endpoint, token: str) -> Iterator[str]:
     yield "[cache]\nenabled = false"
     expected: list[Any] = ["2xx", "3xx", "4xx", *(str(each) for each in endpoint.document.statuses if each >= 500)]
     yield f"[checks.not_a_server_error]\nexpected-statuses = {json.dumps(expected)}"
-    if endpoint.settings.is_together:
-        # A content delivery network in front answers them as it likes.
+    if not tries_other_methods:
         yield "[phases.coverage]\nunexpected-methods = []"

@@ -29,6 +29,11 @@ def text(report: Report) -> str:
             message = report.examination.transport.mask.text(outcome.reason or str(outcome.unmet))
             element = ET.SubElement(case, kind, message=_clean(message))
             element.text = _clean(words)
+    if report.verdict.status and not {"failure", "error"} & set(kinds):
+        # Nothing of it is at fault, and yet it is no success.
+        case = ET.SubElement(suite, "testcase", classname="rerank", name="verdict")
+        ET.SubElement(case, "error", message=_clean(report.examination.transport.mask.text(report.line)))
+        kinds.append("error")
     suite.set("tests", str(len(kinds)))
     for attribute, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(attribute, str(kinds.count(kind)))

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, TypeVar, cast
 
+from together_rerank_contract_tests.findings import Inconclusive, Unmet
+
+# How often a difference of scores must be seen.
+_TIMES = 3
 Test = TypeVar("Test", bound=Callable[..., None])
 
 
@@ -80,14 +85,44 @@ def requirement(
     requests: int = 0,
     quick: bool = False,
     fuzz: bool = False,
+    confirmed: bool = False,
 ) -> Callable[[Test], Test]:
-    """Make a test the judge of one requirement."""
+    """Make a test the judge of one requirement; where it is *confirmed*, what is seen once is looked at again."""
 
     def attach(test: Test) -> Test:
-        vars(test)["requirement"] = Requirement(id, sentence, level, source, why, requests, quick, fuzz)
-        return test
+        judge = confirming(test) if confirmed else test
+        vars(judge)["requirement"] = Requirement(id, sentence, level, source, why, requests, quick, fuzz)
+        return judge
 
     return attach
+
+
+def confirming(test: Test) -> Test:
+    """Return *test* as one that accuses only when it finds the same three times, with new answers each time.
+
+    A score that is rounded coarsely jumps by a step once in a while, which no measurement before shows.
+    """
+
+    @wraps(test)
+    def judge(endpoint: Any) -> None:
+        try:
+            test(endpoint)
+        except Unmet as unmet:
+            again = sum(_is_met(test, endpoint.afresh()) for _ in range(_TIMES - 1))
+            if again == 0:
+                raise
+            if again < _TIMES - 1:
+                raise Inconclusive(f"it was not the same each time: {unmet}") from None
+
+    return cast("Test", judge)
+
+
+def _is_met(test: Callable[..., None], endpoint: Any) -> bool:
+    try:
+        test(endpoint)
+    except Unmet:
+        return False
+    return True
 
 
 def of(test: Any) -> Requirement | None:

@@ -48,11 +48,14 @@ _SUBJECTS = ("llamas", "bread", "stocks", "pandas", "trains", "violins", "volcan
 
 
 def requests_at_once() -> list[dict[str, Any]]:
-    """Return requests that have nothing in common, one for each of some threads."""
+    """Return requests for some threads, no two with the same number of documents or the same best."""
     return [
         {
             "query": f"a book about {subject}",
-            "documents": [f"Nothing here, page {number}.", f"A book about {subject}.", f"A word on {subject}."],
+            "documents": [
+                f"A book about {subject}." if place == number else f"Nothing here, page {number} of {place}."
+                for place in range(number + 2)
+            ],
             "return_documents": True,
         }
         for number, subject in enumerate(_SUBJECTS)

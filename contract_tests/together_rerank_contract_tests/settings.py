@@ -10,7 +10,6 @@ from together_rerank_spec import Document, load
 
 TOGETHER_KEY = "TOGETHER_API_KEY"
 _TOGETHER_DOMAINS = ("together.ai", "together.xyz")
-LEVELS = ("must", "should", "info")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +62,18 @@ class Settings:
     def places(self) -> tuple[str, ...]:
         """Where the operation may be, the likeliest first: the URL as it is given, or below it."""
         url, path = self.url.rstrip("/"), self.document.routes[-1]
-        if url.endswith(path):
+        below = _split(url).path
+        if below.endswith(path):
             return (url,)
         bases = self.document.base_paths
-        if any(base and url.endswith(base) for base in bases):
+        if any(base and below.endswith(base) for base in bases):
             return (url + path,)
         return tuple(dict.fromkeys([*(url + base + path for base in bases), url + path]))
 
 
 def is_together(host: str) -> bool:
     """Return whether *host* is one of Together's."""
+    host = host.rstrip(".")
     return host in _TOGETHER_DOMAINS or host.endswith(tuple(f".{domain}" for domain in _TOGETHER_DOMAINS))
 
 
@@ -90,7 +91,9 @@ def key_for(url: str, name: str | None) -> tuple[str | None, str]:
         raise ValueError("--api-key-env takes the name of an environment variable, such as MY_KEY, not a key")
     key = os.environ.get(name, "")
     if not key:
-        raise ValueError(f"the environment variable {name} is not set, or empty; it must hold the key")
+        # What is no usual name may be the key itself, by mistake.
+        shown = name if name.isupper() else "that --api-key-env names"
+        raise ValueError(f"the environment variable {shown} is not set, or empty; it must hold the key")
     if not key.isascii() or not key.isprintable() or key != key.strip():
         raise ValueError(f"the key in {name} has characters that no header can hold, or spaces around it")
     return key, name

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from together_rerank_contract_tests import tolerance
-from together_rerank_contract_tests.answer import Answer
-from together_rerank_contract_tests.endpoint import OBJECTS_TAKEN, Endpoint
-from together_rerank_contract_tests.findings import Blocked, Unmet
+from together_rerank_contract_tests.endpoint import Endpoint
+from together_rerank_contract_tests.findings import Unmet
 from together_rerank_contract_tests.requirements import Level, document, kit, requirement
 from together_rerank_contract_tests.samples import DOCUMENTS, FIELDS, QUERY
 
 _RANK_FIELDS = "/components/schemas/RerankRequest/properties/rank_fields/description"
 # How a server writes an object as text leaves its trace in the score.
 _OF_SPAN = 0.05
-
-
-def _ranked(endpoint: Endpoint, documents: Sequence[dict[str, Any]], **options: Any) -> Answer:
-    if not endpoint.takes_objects:
-        raise Blocked("documents that are objects are refused", OBJECTS_TAKEN)
-    return endpoint.rerank(QUERY, documents, **options)
 
 
 def _distance(endpoint: Endpoint) -> float:
@@ -35,10 +25,11 @@ def _distance(endpoint: Endpoint) -> float:
     document(_RANK_FIELDS),
     why="Ids and dates that were left out on purpose decide the order all the same.",
     requests=2,
+    confirmed=True,
 )
 def test_rank_fields_is_a_projection(endpoint: Endpoint) -> None:
-    projected = _ranked(endpoint, [{"text": each["text"]} for each in FIELDS])
-    chosen = _ranked(endpoint, FIELDS, rank_fields=["text"])
+    projected = endpoint.rerank(QUERY, [{"text": each["text"]} for each in FIELDS])
+    chosen = endpoint.rerank(QUERY, FIELDS, rank_fields=["text"])
     index = tolerance.unequal(projected.scores, chosen.scores, _distance(endpoint))
     if index is not None:
         expected = f"{projected.scores[index]:g} for document {index}, as when it has nothing but `text`"
@@ -52,10 +43,11 @@ def test_rank_fields_is_a_projection(endpoint: Endpoint) -> None:
     document(_RANK_FIELDS),
     why="Who ranks by title gets the ranking by text, and no error.",
     requests=1,
+    confirmed=True,
 )
 def test_rank_fields_acts(endpoint: Endpoint) -> None:
     for field, best in (("title", 0), ("text", 1)):
-        answer = _ranked(endpoint, FIELDS, rank_fields=[field])
+        answer = endpoint.rerank(QUERY, FIELDS, rank_fields=[field])
         if answer.best != best:
             expected = f"document {best} first, for it alone has the query in `{field}`"
             raise Unmet(expected, f"document {answer.best} first", answer.exchange)
@@ -68,9 +60,12 @@ def test_rank_fields_acts(endpoint: Endpoint) -> None:
     kit("the document calls it a list of keys to rank by; a template may still follow its order"),
     why="Two services that list the same fields differently get different scores.",
     requests=2,
+    confirmed=True,
 )
 def test_the_order_of_rank_fields_does_not_matter(endpoint: Endpoint) -> None:
-    one, other = (_ranked(endpoint, FIELDS, rank_fields=fields) for fields in (["title", "text"], ["text", "title"]))
+    one, other = (
+        endpoint.rerank(QUERY, FIELDS, rank_fields=fields) for fields in (["title", "text"], ["text", "title"])
+    )
     index = tolerance.unequal(one.scores, other.scores, _distance(endpoint))
     if index is not None:
         received = f"{other.scores[index]:g} for document {index}"
@@ -84,10 +79,11 @@ def test_the_order_of_rank_fields_does_not_matter(endpoint: Endpoint) -> None:
     kit("the members of a JSON object have no order; a server that ranks the text of the JSON sees one"),
     why="The same document from two serialisers gets two scores.",
     requests=2,
+    confirmed=True,
 )
 def test_the_order_of_keys_in_a_document_does_not_matter(endpoint: Endpoint) -> None:
-    one = _ranked(endpoint, FIELDS)
-    other = _ranked(endpoint, [dict(reversed(each.items())) for each in FIELDS])
+    one = endpoint.rerank(QUERY, FIELDS)
+    other = endpoint.rerank(QUERY, [dict(reversed(each.items())) for each in FIELDS])
     index = tolerance.unequal(one.scores, other.scores, _distance(endpoint))
     if index is not None:
         received = f"{other.scores[index]:g} for document {index}"
@@ -101,10 +97,11 @@ def test_the_order_of_keys_in_a_document_does_not_matter(endpoint: Endpoint) -> 
     kit("only the text has words in it; a server that ranks the text of the JSON sees more"),
     why="Scores shift when a client moves from strings to objects.",
     requests=1,
+    confirmed=True,
 )
 def test_strings_and_objects_rank_the_same(endpoint: Endpoint) -> None:
     strings = endpoint.reference
-    objects = _ranked(endpoint, [{"text": each} for each in DOCUMENTS])
+    objects = endpoint.rerank(QUERY, [{"text": each} for each in DOCUMENTS])
     pair = tolerance.inverted(strings.scores, objects.scores, endpoint.tolerance.equal_across_batches)
     if pair is not None:
         high, low = pair

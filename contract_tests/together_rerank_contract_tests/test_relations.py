@@ -57,6 +57,7 @@ def test_a_repeat_gets_the_same_order(endpoint: Endpoint) -> None:
     _POINTWISE,
     why="The order of retrieval leaks into the ranking, and a better retriever looks worse.",
     requests=2,
+    confirmed=True,
 )
 def test_a_permutation_changes_nothing(endpoint: Endpoint) -> None:
     within = endpoint.pointwise.equal_across_batches
@@ -78,6 +79,7 @@ def test_a_permutation_changes_nothing(endpoint: Endpoint) -> None:
     _POINTWISE,
     why="Paging and caching by document go wrong.",
     requests=1,
+    confirmed=True,
 )
 def test_leaving_documents_out_keeps_the_order(endpoint: Endpoint) -> None:
     within = endpoint.pointwise.equal_across_batches
@@ -94,6 +96,7 @@ def test_leaving_documents_out_keeps_the_order(endpoint: Endpoint) -> None:
     _POINTWISE,
     why="Large lists are sent in parts, and the parts are merged by score.",
     requests=len(DOCUMENTS),
+    confirmed=True,
 )
 def test_one_by_one_gives_the_same_order(endpoint: Endpoint) -> None:
     within = endpoint.pointwise.equal_across_batches
@@ -109,6 +112,7 @@ def test_one_by_one_gives_the_same_order(endpoint: Endpoint) -> None:
     _POINTWISE,
     why="One stray passage of the retriever turns the ranking over.",
     requests=1,
+    confirmed=True,
 )
 def test_an_irrelevant_document_changes_nothing(endpoint: Endpoint) -> None:
     within = endpoint.pointwise.equal_across_batches
@@ -123,6 +127,7 @@ def test_an_irrelevant_document_changes_nothing(endpoint: Endpoint) -> None:
     document("/components/schemas/RerankRequest/properties/query/description"),
     why="A ranking that does not look at the query is an order of documents, and every search returns the same.",
     requests=2,
+    confirmed=True,
 )
 def test_the_query_decides(endpoint: Endpoint) -> None:
     for query, best in ((OTHER_QUERY, 0), (QUERY, 1)):
@@ -139,6 +144,7 @@ def test_the_query_decides(endpoint: Endpoint) -> None:
     kit("models made for questions may prefer an answer to the question itself"),
     why="Searches for a title do not find the title.",
     requests=1,
+    confirmed=True,
 )
 def test_the_query_itself_comes_first(endpoint: Endpoint) -> None:
     answer = endpoint.rerank(QUERY, [DOCUMENTS[0], QUERY, IRRELEVANT])
@@ -155,18 +161,24 @@ def test_the_query_itself_comes_first(endpoint: Endpoint) -> None:
     requests=2 * len(requests_at_once()),
 )
 def test_requests_at_once_are_not_mixed_up(endpoint: Endpoint) -> None:
-    requests = requests_at_once()
-    serial = [endpoint.accepted(endpoint.asked(request)) for request in requests]
-    _ = endpoint.tolerance
-    with ThreadPoolExecutor(len(requests)) as threads:
-        at_once = list(threads.map(lambda answer: endpoint.again(answer.exchange.content), serial))
+    serial = [endpoint.rerank(**request) for request in requests_at_once()]
+    _ = endpoint.tolerance, [answer.scores for answer in serial]
+    with ThreadPoolExecutor(len(serial)) as threads:
+        try:
+            at_once = list(threads.map(lambda answer: endpoint.again(answer.exchange.content), serial))
+        except KeyboardInterrupt:
+            endpoint.transport.close()  # or who wants to end it waits for all of them
+            raise
     for alone, exchange in zip(serial, at_once, strict=True):
         _hold_same(endpoint, alone, endpoint.accepted(exchange))
 
 
 def _hold_same(endpoint: Endpoint, alone: Answer, together: Answer) -> None:
+    if _indices(together) != _indices(alone):
+        expected = f"results with the indices {', '.join(_indices(alone))}, as when it was asked alone"
+        raise Unmet(expected, f"the indices {', '.join(_indices(together))}", together.exchange)
     span = max(alone.scores.values()) - min(alone.scores.values())
-    within = max(endpoint.measured.equal_across_batches, _AT_ONCE_OF_SPAN * span)
+    within = max(endpoint.measured.equal, _AT_ONCE_OF_SPAN * span)
     index = tolerance.unequal(alone.scores, together.scores, within)
     if index is not None:
         expected = f"{alone.scores[index]:g} for document {index}, as when it was asked alone"
@@ -174,6 +186,10 @@ def _hold_same(endpoint: Endpoint, alone: Answer, together: Answer) -> None:
     if _by_index(alone) != _by_index(together):
         expected = f"the texts that came when it was asked alone: {_by_index(alone)}"
         raise Unmet(expected, f"{_by_index(together)}", together.exchange)
+
+
+def _indices(answer: Answer) -> list[str]:
+    return sorted(str(result.get("index")) for result in answer.results)
 
 
 def _by_index(answer: Answer) -> dict[int, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from together_rerank_contract_tests import shape
 from together_rerank_contract_tests.endpoint import Endpoint
-from together_rerank_contract_tests.errors import refusals
 from together_rerank_contract_tests.findings import NotApplicable, Unmet
+from together_rerank_contract_tests.refusals import refusals
 from together_rerank_contract_tests.requirements import Level, document, kit, requirement
 
 _JSON = "application/json"
@@ -50,7 +50,7 @@ def test_the_object_is_rerank(endpoint: Endpoint) -> None:
 
 @requirement(
     "RR-RESPONSE-003",
-    "Each result has a `document`, an object; without texts it is `{}`.",
+    "Each result has a `document`, an object, with texts or without.",
     Level.MUST,
     document(f"{_RESPONSE}/properties/results/items/required"),
     why="Strict SDKs refuse a missing, null or plain `document`; LiteLLM and together 1.x crash on a string.",

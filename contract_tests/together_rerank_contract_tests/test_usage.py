@@ -2,38 +2,54 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from together_rerank_contract_tests import shape
 from together_rerank_contract_tests.answer import Answer
 from together_rerank_contract_tests.endpoint import Endpoint
-from together_rerank_contract_tests.findings import NotApplicable, Unmet
+from together_rerank_contract_tests.findings import Blocked, NotApplicable, Unmet
 from together_rerank_contract_tests.requirements import Level, document, kit, requirement
 from together_rerank_contract_tests.samples import DOCUMENTS, IRRELEVANT, ORDERS, QUERY
 
 _USAGE = "/components/schemas/UsageData"
+_SHAPE = "RR-USAGE-001"
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
 @requirement(
     "RR-USAGE-001",
-    "`usage`, where there is one, has three counts; none is below zero, and the total is the sum of the others.",
+    "`usage`, where there is one, has three counts.",
     Level.MUST,
     document(_USAGE),
-    why="The AI SDK refuses a `usage` that lacks one, together 1.x raises a ValidationError; bills do not add up.",
+    why="The AI SDK refuses a `usage` that lacks one, and together 1.x raises a ValidationError.",
     quick=True,
 )
-def test_usage_adds_up(endpoint: Endpoint) -> None:
+def test_usage_has_three_counts(endpoint: Endpoint) -> None:
     shape.hold(endpoint, shape.USAGE, "the document's UsageData")
-    usage = endpoint.reference.usage
-    if usage is None:
-        raise NotApplicable("there is no `usage`, which the document allows")
-    prompt, completion, total = (usage[name] for name in _COUNTS)
-    if min(prompt, completion, total) < 0 or total != prompt + completion:
-        expected = "counts from 0, and `total_tokens` the sum of the others"
-        raise Unmet(expected, f"{prompt}, {completion} and {total}", endpoint.reference.exchange)
+    _usage(endpoint)
 
 
 @requirement(
     "RR-USAGE-002",
+    "No count of `usage` is below zero, and the total is the sum of the others.",
+    Level.MUST,
+    kit("a total of counts can be nothing but their sum"),
+    why="Bills and budgets do not add up.",
+    quick=True,
+)
+def test_usage_adds_up(endpoint: Endpoint) -> None:
+    counts = [_usage(endpoint).get(name) for name in _COUNTS]
+    numbers = [each for each in counts if isinstance(each, int) and not isinstance(each, bool)]
+    if len(numbers) < len(_COUNTS):
+        raise Blocked("the counts cannot be read", _SHAPE)
+    prompt, completion, total = numbers
+    if min(numbers) < 0 or total != prompt + completion:
+        expected = "counts from 0, and `total_tokens` the sum of the others"
+        raise Unmet(expected, f"{prompt}, {completion} and {total}", endpoint.plain.exchange)
+
+
+@requirement(
+    "RR-USAGE-003",
     "What is returned does not change what the prompt costs.",
     Level.SHOULD,
     kit("every document is read, whichever come back"),
@@ -49,7 +65,7 @@ def test_usage_does_not_depend_on_what_is_returned(endpoint: Endpoint) -> None:
 
 
 @requirement(
-    "RR-USAGE-003",
+    "RR-USAGE-004",
     "One more document costs no fewer tokens, and their order costs none.",
     Level.SHOULD,
     kit("a document is read once, wherever it stands"),
@@ -63,6 +79,13 @@ def test_usage_grows_with_the_documents(endpoint: Endpoint) -> None:
     turned = endpoint.rerank(QUERY, [DOCUMENTS[index] for index in ORDERS[0]])
     if _tokens(turned) != before:
         raise Unmet(f"{before} prompt tokens, as in another order", f"{_tokens(turned)}", turned.exchange)
+
+
+def _usage(endpoint: Endpoint) -> dict[str, Any]:
+    usage = endpoint.plain.usage
+    if usage is None:
+        raise NotApplicable("there is no `usage`, which the document allows")
+    return usage
 
 
 def _tokens(answer: Answer) -> int:

@@ -27,7 +27,7 @@ class Tolerance:
 
     Attributes:
         span: between the highest and the lowest score.
-        noise: by how much a score differed between repeats of one request, at the most.
+        noise: by how much a score differed between repeats of one request, at the most; in another order, too.
         batch: by how much a score differed when fewer documents came with it, at the most.
     """
 
@@ -53,7 +53,7 @@ class Tolerance:
 
     @property
     def equal_across_batches(self) -> float:
-        """By how much two scores of different lists may differ and be equal, where scores are not listwise."""
+        """By how much two scores of different lists may differ and be equal."""
         return max(self.equal, 3 * self.batch)
 
     @property
@@ -62,11 +62,14 @@ class Tolerance:
         return max(_CHANCE_OF_SPAN * self.span, _LEAST)
 
 
-def measured(repeats: Sequence[Scores[int]], subset: Scores[int]) -> Tolerance:
-    """Return the tolerance from the scores of *repeats* of one request, and of its first documents alone."""
+def measured(repeats: Sequence[Scores[int]], reordered: Scores[int], subset: Scores[int]) -> Tolerance:
+    """Return the tolerance from the scores of *repeats* of one request, in another order, and of its first alone."""
     first = repeats[0]
     span = max(first.values()) - min(first.values())
     noise = max(abs(one[key] - other[key]) for one in repeats for other in repeats for key in first)
+    moved = max(abs(first[key] - reordered[key]) for key in first)
+    # What is more is no noise: the place in the request counts.
+    noise = max(noise, moved if moved <= max(_MOST_OF_SPAN * span, _LEAST) else 0.0)
     batch = min(max(abs(each[key] - subset[key]) for key in subset) for each in repeats)
     return Tolerance(span, noise, batch)
 
