@@ -23,7 +23,7 @@ class Watched(Honest):
         self.seen = []
 
     def reply(self, method, path, headers, content):
-        self.seen.append((method, path, dict(headers), content))
+        self.seen.append((method, path, headers, content))
         return super().reply(method, path, headers, content)
 
     @property

@@ -110,12 +110,14 @@ class Transport:
         began = time.monotonic()
         try:
             raw_headers = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in (*headers, *plain, *sent)]
-            request = self._client.build_request(method, _url(url), headers=raw_headers, content=content)
+            request = self._client.build_request(
+                method, url, headers=raw_headers, content=content, extensions={"target": _target(url)}
+            )
             status, received_headers, received = self._received(request, began + self._timeout_s)
         except httpx.TimeoutException:
             raise Inconclusive(f"no whole answer from {url} within {self._timeout_s:g} s") from None
         except UnicodeEncodeError:
-            raise Unsendable("a header has characters beyond Latin-1") from None
+            raise Unsendable("it has characters beyond Latin-1 outside its body") from None
         except httpx.LocalProtocolError as fault:
             raise Unsendable(self.mask.text(str(fault))) from None
         except (httpx.HTTPError, httpx.InvalidURL) as fault:
@@ -155,11 +157,10 @@ class Transport:
             response.close()
 
 
-def _url(url: str) -> httpx.URL:
-    """Return *url* with its path as it is, whatever stands in it."""
+def _target(url: str) -> bytes:
+    """Return the path of *url* as it is, whatever stands in it; httpx would put it in order."""
     parts = urlsplit(url)
-    path = url[len(f"{parts.scheme}://{parts.netloc}") :] or "/"
-    return httpx.URL(f"{parts.scheme}://{parts.netloc}").copy_with(raw_path=path.encode("latin-1", "replace"))
+    return (url[len(f"{parts.scheme}://{parts.netloc}") :] or "/").encode("latin-1")
 
 
 def _decoded(raw: bytes, encoding: str) -> tuple[bytes, str]:

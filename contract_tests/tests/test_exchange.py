@@ -1,0 +1,94 @@
+"""A request as a line that can be run again, whatever is in it."""
+
+import json
+import subprocess
+
+import pytest
+
+from miniature import Miniature
+from together_rerank_contract_tests.exchange import Exchange, excerpt, printable
+from together_rerank_contract_tests.masking import Mask
+
+
+class Echo(Miniature):
+    """Keeps what came."""
+
+    def reply(self, method, path, headers, content):
+        self.seen = method, headers, content
+        return 200, {"Content-Type": "application/json"}, b"{}"
+
+
+def exchange(url="http://127.0.0.1:1/v1/rerank", content=b"{}", method="POST", headers=(), **fields):
+    return Exchange(method, url, headers, content, 200, {}, fields.pop("received", b"{}"), 0.0, **fields)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"query": "it\'s $HOME `id` \\\\ \\"x\\""}',
+        "ユニコード \U0001f468\u200d\U0001f469".encode(),
+        b"@not-a-file",
+        b"\x00\x01\xff\\0101 %s\n\n",
+        b'{"a": 1}\n',
+        b"-d",
+    ],
+)
+def test_the_command_sends_what_was_sent(content):
+    with Echo() as server:
+        command = exchange(f"{server.url}/v1/rerank", content, headers=(("Content-Type", "application/json"),)).curl
+        ran = subprocess.run(["sh", "-c", command], check=True, capture_output=True, timeout=20)
+
+    assert ran.stdout.startswith(b"HTTP/1.1 200")
+    method, headers, received = server.seen
+    assert (method, headers["Content-Type"], received) == ("POST", "application/json", content)
+
+
+def test_the_command_takes_the_key_from_its_variable_and_runs_nothing_else():
+    headers = (("Authorization", "Bearer $MY_KEY"), ("X-Odd", "`id` $HOME Bearer $x"))
+    with Echo() as server:
+        command = exchange(f"{server.url}/v1/rerank", headers=headers, method="QUERY").curl
+        environment = {"MY_KEY": "the key", "HOME": "/", "PATH": "/usr/bin:/bin"}
+        subprocess.run(["sh", "-c", command], check=True, capture_output=True, timeout=20, env=environment)
+
+    method, received, _ = server.seen
+    assert method == "QUERY"
+    assert received["Authorization"] == "Bearer the key"
+    assert received["X-Odd"] == "`id` $HOME Bearer $x"
+    assert received["Content-Type"] is None
+
+
+def test_what_is_shown_is_one_line_and_of_a_length():
+    assert excerpt(b"a\nb\x1b[31m") == "a\\nb\\x1b[31m"
+    assert excerpt(b"\xff") == "\\xff"
+    assert excerpt("x" * 20, 10) == "xxxxxxxxxx... (20 in all)"
+    assert printable("\u202e::error::") == "\\u202e::error::"
+
+
+KEY = 'a-long/key+with"signs'
+
+
+@pytest.mark.parametrize(
+    "echoed",
+    [
+        KEY,
+        json.dumps(KEY),
+        json.dumps(KEY).replace("/", "\\/"),
+        "a-long/key%2Bwith%22signs",
+        "a-long%2Fkey%2Bwith%22signs",
+    ],
+)
+def test_a_key_is_masked_however_it_is_written(echoed):
+    shown = exchange(received=f"{'x' * 590}{echoed}".encode(), mask=Mask(KEY, "MY_KEY")).answered
+
+    assert "$MY_KEY" in shown or shown.endswith("in all)")
+    for form in (KEY[:8], json.dumps(KEY)[1:9]):
+        assert form not in shown
+
+
+def test_a_mask_reaches_into_what_json_holds():
+    assert Mask(KEY, "K").value({KEY: [f"x {KEY}", 1, None]}) == {"$K": ["x $K", 1, None]}
+
+
+def test_what_is_too_short_to_tell_from_a_word_is_left():
+    assert Mask("k", "K").text("kraken") == "kraken"
+    assert Mask(None, "K").text("kraken") == "kraken"

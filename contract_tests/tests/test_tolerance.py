@@ -1,0 +1,76 @@
+"""How equal is equal: no difference that noise can make counts, and every greater one does."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from together_rerank_contract_tests.tolerance import Tolerance, inverted, measured, unequal
+
+SCORES = {0: 1.0, 1: 0.6, 2: 0.0}
+EXACT = measured([SCORES, SCORES, SCORES], SCORES, {0: 1.0, 1: 0.6})
+
+
+def moved(by):
+    return {index: score + by for index, score in SCORES.items()}
+
+
+def test_what_is_exact_may_differ_by_one_hundredth_of_the_span():
+    assert EXACT.equal == pytest.approx(0.01)
+    assert not EXACT.is_noisy
+    assert not EXACT.is_listwise
+
+
+@pytest.mark.parametrize("noise", [0.001, 0.005, 0.019])
+def test_noise_widens_what_is_equal_up_to_a_limit(noise):
+    noisy = measured([SCORES, moved(noise), SCORES], SCORES, {0: 1.0})
+
+    assert noise < noisy.equal <= 0.04
+    assert not noisy.is_noisy
+
+
+def test_more_noise_is_no_measure():
+    assert measured([SCORES, moved(0.03), SCORES], SCORES, {0: 1.0}).is_noisy
+
+
+def test_another_order_adds_to_the_noise_only_what_noise_can_be():
+    assert measured([SCORES] * 3, moved(0.01), {0: 1.0}).noise == pytest.approx(0.01)
+    assert measured([SCORES] * 3, moved(0.3), {0: 1.0}).noise == 0
+
+
+def test_scores_of_fewer_documents_tell_whether_they_depend_on_the_list():
+    assert measured([SCORES] * 3, SCORES, {0: 0.9, 1: 0.6}).is_listwise
+    assert not measured([SCORES] * 3, SCORES, {0: 0.98, 1: 0.6}).is_listwise
+
+
+def test_equal_scores_leave_room_for_floats():
+    same = measured([{0: 0.5, 1: 0.5}] * 3, {0: 0.5, 1: 0.5}, {0: 0.5})
+
+    assert same.equal == pytest.approx(2e-6)
+    assert not same.is_noisy
+
+
+@given(st.lists(st.floats(-100, 100), min_size=2, max_size=6), st.floats(0.001, 1e4), st.floats(-100, 100))
+def test_a_scale_changes_no_judgement(scores, factor, offset):
+    span = max(scores) - min(scores)
+    if span * factor < 0.1 or span < 0.1:
+        return
+    one = dict(enumerate(scores))
+    other = {index: factor * score + offset for index, score in one.items()}
+    ratio = measured([other] * 3, other, {0: other[0]}).equal / measured([one] * 3, one, {0: one[0]}).equal
+
+    assert ratio == pytest.approx(factor, rel=0.01)
+
+
+def test_the_document_that_differs_most_is_named():
+    assert unequal({0: 1.0, 1: 2.0, 2: 3.0}, {0: 1.1, 1: 2.5, 3: 9.0}, 0.2) == 1
+    assert unequal({0: 1.0, 1: 2.0}, {0: 1.1, 1: 2.1}, 0.2) is None
+
+
+def test_order_is_of_those_that_stand_apart_in_both():
+    assert inverted({0: 1.0, 1: 0.5}, {0: 0.5, 1: 1.0}, 0.1) == (0, 1)
+    assert inverted({0: 1.0, 1: 0.95}, {0: 0.5, 1: 1.0}, 0.1) is None
+    assert inverted({0: 1.0, 1: 0.5}, {0: 0.95, 1: 1.0}, 0.1) is None
+
+
+def test_a_quarter_of_the_span_is_no_chance():
+    assert Tolerance(span=4.0, noise=0.0, batch=0.0).chance == 1.0

@@ -1,0 +1,187 @@
+"""The one way to the endpoint: what comes back of odd answers, and how a 429 is waited out."""
+
+import gzip
+import socket
+import threading
+import time
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from legitimate import Honest
+from miniature import KEY, Miniature
+from together_rerank_contract_tests.budget import Budget, seconds_between
+from together_rerank_contract_tests.findings import BudgetSpent, Dropped, Inconclusive, Unsendable
+from together_rerank_contract_tests.transport import Transport
+
+
+class Script(Miniature):
+    """Answers with one reply after the other, and with the last for ever."""
+
+    def __init__(self, *replies):
+        super().__init__()
+        self.replies = list(replies)
+        self.seen = []
+
+    def reply(self, method, path, headers, content):
+        self.seen.append((method, path, headers))
+        return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+
+
+def too_many(wait):
+    return 429, {"Retry-After": wait}, b""
+
+
+GOOD = 200, {"Content-Type": "application/json"}, b"{}"
+
+
+def transport(**options):
+    options = {"timeout_s": 2, "host": "127.0.0.1"} | options
+    return closing(Transport(options.pop("budget", Budget()), **options))
+
+
+@pytest.mark.parametrize("wait", ["0", "0.01", "Wed, 21 Oct 2015 07:28:00 GMT"])
+def test_a_429_is_waited_out(wait):
+    with Script(too_many(wait), too_many(wait), GOOD) as server, transport() as sender:
+        exchange = sender.send("POST", f"{server.url}/v1/rerank")
+
+    assert exchange.status == 200
+    assert sender.budget.requests == len(server.seen) == 3
+
+
+def test_a_429_for_ever_is_no_verdict():
+    with Script(too_many("0")) as server, transport() as sender, pytest.raises(Inconclusive, match="429"):
+        sender.send("POST", f"{server.url}/v1/rerank")
+
+    assert 3 < len(server.seen) < 10
+
+
+def test_a_429_that_asks_for_too_much_is_not_waited_for():
+    later = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    began = time.monotonic()
+    with Script(too_many(later)) as server, transport() as sender, pytest.raises(Inconclusive, match="come again in 3"):
+        sender.send("POST", f"{server.url}/v1/rerank")
+
+    assert time.monotonic() - began < 5
+
+
+def test_a_429_costs_what_any_request_costs():
+    budget = Budget(max_requests=2)
+    with Script(too_many("0")) as server, transport(budget=budget) as sender, pytest.raises(BudgetSpent):
+        sender.send("POST", f"{server.url}/v1/rerank")
+
+    assert len(server.seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("headers", "content", "received", "flaw"),
+    [
+        ({"Content-Encoding": "gzip"}, gzip.compress(b"{}"), b"{}", ""),
+        ({"Content-Encoding": "gzip"}, b"{}", b"{}", "it says that it is gzip, and is not"),
+        ({"Content-Encoding": "gzip"}, gzip.compress(b"{}")[:-6], b"{}", "its gzip ends too early"),
+        ({"Content-Encoding": "br"}, b"x", b"x", "it is encoded as br, which was not asked for"),
+        ({}, b"\xff", b"\xff", ""),
+    ],
+)
+def test_a_body_is_read_as_its_encoding_says(headers, content, received, flaw):
+    with Script((200, headers, content)) as server, transport() as sender:
+        exchange = sender.send("POST", f"{server.url}/v1/rerank")
+
+    assert exchange.received == received
+    assert exchange.flaw.startswith(flaw)
+    assert bool(exchange.flaw) is bool(flaw)
+
+
+def test_the_key_is_sent_and_not_kept():
+    with Script(GOOD) as server, transport(key=KEY, key_name="MY_KEY") as sender:
+        exchange = sender.send("POST", f"{server.url}/v1/rerank")
+        other = sender.send("POST", f"{server.url}/v1/rerank", authorization=None)
+        third = sender.send("POST", f"{server.url}/v1/rerank", authorization="Bearer wrong")
+
+    assert [headers.get("Authorization") for _, _, headers in server.seen] == [f"Bearer {KEY}", None, "Bearer wrong"]
+    assert KEY not in repr((exchange, other, third))
+    assert exchange.headers == (("Authorization", "Bearer $MY_KEY"),)
+
+
+def test_a_path_goes_out_as_it_is():
+    with Script(GOOD) as server, transport() as sender:
+        sender.send("QUERY", f"{server.url}/v1/../a%20b?c=%00")
+
+    assert server.seen[0][:2] == ("QUERY", "/v1/../a%20b?c=%00")
+
+
+@pytest.mark.parametrize("header", [("X-A", "\x00"), ("X-A", "a\nb"), ("X-A", "日本")])
+def test_what_is_no_http_is_not_sent(header):
+    with Script(GOOD) as server, transport() as sender, pytest.raises(Unsendable):
+        sender.send("POST", f"{server.url}/v1/rerank", [header])
+
+    assert server.seen == []
+
+
+@contextmanager
+def raw(*pieces, pause=0.0):
+    """A server that says *pieces*, whatever was asked, and leaves."""
+
+    def serve():
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            with client:
+                client.recv(65536)
+                for piece in pieces:
+                    try:
+                        client.sendall(piece)
+                    except OSError:
+                        break
+                    time.sleep(pause)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1/rerank"
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
+
+
+@pytest.mark.parametrize("said", [b"", b"nonsense\r\n\r\n", HEAD + b"123"])
+def test_an_answer_that_breaks_off_is_told(said):
+    with raw(said) as url, transport() as sender, pytest.raises(Dropped):
+        sender.send("POST", url)
+
+
+def test_an_answer_that_drips_is_given_up_in_time():
+    began = time.monotonic()
+    with raw(HEAD.replace(b"10", b"99999"), *[b"x"] * 40, pause=0.1) as url, transport(timeout_s=0.5) as sender:
+        with pytest.raises(Inconclusive, match=r"within 0\.5 s"):
+            sender.send("POST", url)
+
+        assert time.monotonic() - began < 3
+
+
+def test_an_old_server_is_understood():
+    with raw(b"HTTP/1.0 200 OK\r\ncontent-type: application/json\r\n\r\n{}") as url, transport() as sender:
+        assert sender.send("POST", url).body == {}
+
+
+@pytest.mark.parametrize(
+    ("rate", "seconds"), [("5/s", 0.2), ("60/minute", 1), ("2/m", 30), ("0.5/s", 2), ("90 / hour", 40)]
+)
+def test_a_rate_is_a_distance(rate, seconds):
+    assert seconds_between(rate) == pytest.approx(seconds)
+
+
+def test_tokens_are_as_the_endpoint_tells_or_as_estimated():
+    with Honest() as server, transport(key=KEY, key_name="K") as sender:
+        sender.send("POST", f"{server.url}/v1/rerank", content=b"x" * 40)
+        estimated = sender.budget.tokens
+        body = b'{"model": "miniature/rank", "query": "ab", "documents": ["cd"]}'
+        sender.send("POST", f"{server.url}/v1/rerank", [("Content-Type", "application/json")], body)
+
+    assert (estimated, sender.budget.tokens) == (10, 14)
