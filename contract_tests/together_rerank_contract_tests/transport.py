@@ -110,8 +110,9 @@ class Transport:
         began = time.monotonic()
         try:
             raw_headers = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in (*headers, *plain, *sent)]
+            host, target = _divided(url)
             request = self._client.build_request(
-                method, url, headers=raw_headers, content=content, extensions={"target": _target(url)}
+                method, host, headers=raw_headers, content=content, extensions={"target": target}
             )
             status, received_headers, received = self._received(request, began + self._timeout_s)
         except httpx.TimeoutException:
@@ -157,10 +158,11 @@ class Transport:
             response.close()
 
 
-def _target(url: str) -> bytes:
-    """Return the path of *url* as it is, whatever stands in it; httpx would put it in order."""
+def _divided(url: str) -> tuple[str, bytes]:
+    """Return host and path of *url*, the path as it is, whatever stands in it; httpx would put it in order."""
     parts = urlsplit(url)
-    return (url[len(f"{parts.scheme}://{parts.netloc}") :] or "/").encode("latin-1")
+    host = f"{parts.scheme}://{parts.netloc}"
+    return host, (url[len(host) :] or "/").encode("latin-1")
 
 
 def _decoded(raw: bytes, encoding: str) -> tuple[bytes, str]:
