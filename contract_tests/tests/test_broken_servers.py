@@ -6,10 +6,17 @@ import pytest
 
 from broken_answers import ANSWERS
 from broken_rankings import RANKINGS
-from broken_refusals import REFUSALS
-from judging import failed, fuzzed, judged, transport_to, unclear
-from legitimate import Honest
-from miniature import KEY, MODEL
+from broken_refusals import (
+    REFUSALS,
+    AcceptsGet,
+    ErrorsAsHtml,
+    IgnoresUnknownFields,
+    OptionsThatLie,
+    TakesAnyKey,
+)
+from judging import FUZZ, failed, fuzzed, judged, transport_to, unclear
+from legitimate import ErrorsWithNulls, Honest, NoTextsByDefault, NullUsage, RateLimitedNowAndThen
+from miniature import KEY, MODEL, Refused
 from together_rerank_contract_tests import fuzzing
 
 BROKEN = (*REFUSALS, *ANSWERS, *RANKINGS)
@@ -25,6 +32,9 @@ def test_a_broken_server_fails_what_it_breaks(kind):
     assert hasattr(kind, "noisy") or unclear(outcomes) == {}
 
 
+LEGITIMATE = (Honest, ErrorsWithNulls, NoTextsByDefault, NullUsage, RateLimitedNowAndThen)
+
+
 @pytest.fixture(scope="module")
 def found_by_schemathesis():
     """What Schemathesis finds wrong with each server, two at a time: most of it is one core's work."""
@@ -36,7 +46,7 @@ def found_by_schemathesis():
             return fuzzed(server.url, MODEL, KEY)
 
     with ThreadPoolExecutor(2) as threads:
-        kinds = [Honest, *FUZZED]
+        kinds = [*LEGITIMATE, *FUZZED]
         found = dict(zip(kinds, threads.map(outcomes, kinds), strict=True))
     few.undo()
     return found
@@ -48,9 +58,36 @@ def test_schemathesis_finds_what_a_broken_server_breaks(kind, found_by_schemathe
     assert unclear(found_by_schemathesis[kind]) == {}
 
 
-def test_schemathesis_finds_nothing_wrong_with_an_honest_server(found_by_schemathesis):
-    assert failed(found_by_schemathesis[Honest]) == set()
-    assert unclear(found_by_schemathesis[Honest]) == {}
+@pytest.mark.parametrize("kind", LEGITIMATE, ids=lambda kind: kind.__name__)
+def test_schemathesis_finds_nothing_wrong_with_a_legitimate_server(kind, found_by_schemathesis):
+    assert failed(found_by_schemathesis[kind]) == set()
+    assert unclear(found_by_schemathesis[kind]) == {}
+
+
+class BreaksAll(ErrorsAsHtml, AcceptsGet, OptionsThatLie, IgnoresUnknownFields, TakesAnyKey):
+    """All that Schemathesis looks for, but a form that only JSON can have."""
+
+    def answer(self, request):
+        if len(request["documents"]) == 1:
+            raise Refused(500 if request["query"] else 400, "there is nothing to rank")
+        return {**super().answer(request), "object": "list"}
+
+
+def test_without_one_of_its_checks_exactly_its_id_leaves_the_list(monkeypatch):
+    monkeypatch.setattr(fuzzing, "MOST_EXAMPLES", 30)
+
+    def found(*without):
+        checks = [check for check in fuzzing.CHECKS if check not in without]
+        with BreaksAll() as server:
+            monkeypatch.setattr(fuzzing, "CHECKS", checks)
+            return failed(fuzzed(server.url, MODEL, KEY))
+
+    every = fuzzing.CHECKS
+    everything = {each.id for each in FUZZ}
+    assert found() == everything
+    for number, check in enumerate(every, start=1):
+        monkeypatch.setattr(fuzzing, "CHECKS", every)
+        assert found(check) == everything - {f"RR-FUZZ-00{number}"}
 
 
 def test_every_server_breaks_something():
