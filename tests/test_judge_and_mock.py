@@ -7,6 +7,7 @@ import pytest
 from broken_answers import ANSWERS
 from broken_rankings import RANKINGS
 from broken_refusals import REFUSALS
+from broken_sometimes import SOMETIMES
 from judging import FUZZ, PLAIN, failed, judged, transport_to
 from miniature import KEY, MODEL
 from mock_process import running
@@ -15,7 +16,7 @@ from together_rerank_contract_tests.transport import YES
 from together_rerank_mockserver.faults import BodyFault, Catalogue
 from together_rerank_spec import load
 
-BROKEN = (*REFUSALS, *ANSWERS, *RANKINGS)
+BROKEN = (*REFUSALS, *ANSWERS, *RANKINGS, *SOMETIMES)
 COUNTED = [each.id for each in PLAIN if each.level is not Level.INFO]
 # Nothing of the body can be read.
 UNREADABLE = {"RR-RESPONSE-001", "RR-RESPONSE-004", "RR-ERROR-002"}
@@ -29,14 +30,11 @@ BREAKS = {
     "duplicates-removed": {"RR-SCORE-003"},
     "rank-fields-ignored": {"RR-FIELDS-001", "RR-FIELDS-002"},
     "query-ignored": {"RR-FIELDS-002", "RR-RELATION-002", "RR-RELATION-003", "RR-RELATION-006", "RR-RELATION-007"},
-    "position-bias": {"RR-RESULT-005", "RR-SCORE-004", "RR-SCORE-005"},
+    "position-bias": {"RR-RESULT-005", "RR-SCORE-005"},
     "index-out-of-range": {"RR-RESULT-004"},
     "index-duplicate": {"RR-RESULT-004"},
     "index-off-by-one": {"RR-RESULT-004"},
-    "index-is-rank": {
-        *("RR-DOCUMENT-001", "RR-DOCUMENT-002", "RR-SCORE-004"),
-        *("RR-FIELDS-002", "RR-RELATION-006", "RR-RELATION-007"),
-    },
+    "index-is-rank": {"RR-DOCUMENT-001", "RR-DOCUMENT-002", "RR-FIELDS-002", "RR-RELATION-006", "RR-RELATION-007"},
     "index-string": {"RR-RESULT-004"},
     "text-swapped": {"RR-DOCUMENT-001", "RR-DOCUMENT-002", "RR-DOCUMENT-005"},
     "text-altered": {"RR-DOCUMENT-001", "RR-DOCUMENT-002", "RR-DOCUMENT-005"},
@@ -46,9 +44,9 @@ BREAKS = {
     "document-string": {"RR-RESPONSE-003"},
     "score-string": {"RR-SCORE-001"},
     "score-nan": {"RR-RESPONSE-001", "RR-SCORE-001"},
-    "score-above-one": {"RR-SCORE-002", "RR-SCORE-004"},
+    "score-above-one": {"RR-SCORE-002"},
     "score-negative": {"RR-RESULT-005", "RR-SCORE-002", "RR-SCORE-004"},
-    "score-equal": {"RR-RESULT-005"},  # it cannot bend a single result
+    "score-equal": {"RR-RESULT-005", "RR-RELATION-006"},  # it cannot bend a single result
     "results-missing": {"RR-RESPONSE-001"},
     "results-null": {"RR-RESPONSE-001"},
     "results-empty": {"RR-RESULT-002", "RR-RESULT-003", "RR-RESULT-006"},

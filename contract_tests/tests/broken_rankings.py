@@ -49,7 +49,7 @@ class FavoursEarlyPlacesALittle(Miniature):
         return [score - 1e-9 * index for index, score in enumerate(super().scores(query, texts, request))]
 
 
-class HalvesTheSecondCopy(Miniature):
+class DemotesTheSecondCopy(Miniature):
     """In mixed lists, and with scores that depend on the list."""
 
     breaks = {"RR-SCORE-004"}
@@ -57,7 +57,7 @@ class HalvesTheSecondCopy(Miniature):
     def scores(self, query, texts, request):
         powers = [math.exp(3 * score) for score in super().scores(query, texts, request)]
         seen = [text in texts[:index] for index, text in enumerate(texts)]
-        return [power / sum(powers) / (2 if again else 1) for power, again in zip(powers, seen, strict=True)]
+        return [power / sum(powers) / (60 if again else 1) for power, again in zip(powers, seen, strict=True)]
 
 
 class ScoresEqualsApart(Miniature):

@@ -40,15 +40,6 @@ class Softmax(Miniature):
         return [power / sum(powers) for power in powers]
 
 
-class MinMax(Miniature):
-    """The best is 1 and the worst 0, whatever they are."""
-
-    def scores(self, query, texts, request):
-        scores = super().scores(query, texts, request)
-        low, high = min(scores), max(scores)
-        return [(score - low) / (high - low) if high > low else 1.0 for score in scores]
-
-
 class Logits(Miniature):
     def score(self, query, text):
         return 12 * super().score(query, text) - 7
@@ -57,6 +48,15 @@ class Logits(Miniature):
 class HugeLogits(Miniature):
     def score(self, query, text):
         return 4e4 * super().score(query, text)
+
+
+class MinMax(Miniature):
+    """The best is 1 and the worst 0, whatever they are."""
+
+    def scores(self, query, texts, request):
+        scores = super().scores(query, texts, request)
+        low, high = min(scores), max(scores)
+        return [(score - low) / (high - low) if high > low else 1.0 for score in scores]
 
 
 class CoarseRounding(Miniature):
@@ -72,6 +72,60 @@ class CoarseFloats(Miniature):
     def scores(self, query, texts, request):
         scores = super().scores(query, texts, request)
         return [_bfloat16(0.25 + 0.06 * score + random.gauss(0, 1e-4)) for score in scores]
+
+
+class TwoReplicas(Miniature):
+    """Each request goes to one of two, which differ by less than a hundredth."""
+
+    def scores(self, query, texts, request):
+        replica = random.choice("ab")
+        return [
+            score + 0.0075 * random.Random(replica + text).uniform(-1, 1)
+            for score, text in zip(super().scores(query, texts, request), texts, strict=True)
+        ]
+
+
+class NoiseThatComesLate(Miniature):
+    def scores(self, query, texts, request):
+        noise = 0.0075 if next(self.calls) > 8 else 0.0
+        return [score + random.uniform(-noise, noise) for score in super().scores(query, texts, request)]
+
+
+class MinMaxWithNoise(MinMax):
+    """Of equal documents it makes a best and a worst."""
+
+    noisy = True
+
+    def score(self, query, text):
+        return super().score(query, text) + random.uniform(-1e-7, 1e-7)
+
+
+class SetsACookie(Miniature):
+    """Which is as good as the key."""
+
+    def authenticate(self, headers):
+        if "session=1" not in headers.get("Cookie", ""):
+            super().authenticate(headers)
+
+    def reply(self, *call):
+        status, headers, content = super().reply(*call)
+        return status, {**headers, "Set-Cookie": "session=1"}, content
+
+
+class OverloadedNowAndThen(Miniature):
+    """And says when to come again."""
+
+    def authenticate(self, headers):
+        super().authenticate(headers)
+        if next(self.calls) % 9 == 0:
+            raise Refused(503, "overloaded", Retry_After="0.01")
+
+
+class WantsAUserAgent(Miniature):
+    def authenticate(self, headers):
+        if not headers.get("User-Agent"):
+            raise Refused(403, "who are you?")
+        super().authenticate(headers)
 
 
 class TiesInRandomOrder(CoarseRounding):

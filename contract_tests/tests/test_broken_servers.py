@@ -14,12 +14,13 @@ from broken_refusals import (
     OptionsThatLie,
     TakesAnyKey,
 )
+from broken_sometimes import SOMETIMES
 from judging import FUZZ, failed, fuzzed, judged, transport_to, unclear
 from legitimate import ErrorsWithNulls, Honest, NoTextsByDefault, NullUsage, RateLimitedNowAndThen
 from miniature import KEY, MODEL, Refused
 from together_rerank_contract_tests import fuzzing
 
-BROKEN = (*REFUSALS, *ANSWERS, *RANKINGS)
+BROKEN = (*REFUSALS, *ANSWERS, *RANKINGS, *SOMETIMES)
 FUZZED = [kind for kind in BROKEN if hasattr(kind, "breaks_fuzz")]
 
 

@@ -181,7 +181,7 @@ def test_schemathesis_cannot_pass_the_budget_either():
 
 def test_a_failure_counts_more_than_a_budget_that_is_spent():
     with OneByDefault() as server:
-        ran = contract(server.url, *OPEN, "--max-requests", 30, "--level", "should")
+        ran = contract(server.url, *OPEN, "--max-requests", 45, "--level", "should")
 
     assert ran.returncode == 1
 
@@ -239,6 +239,14 @@ WRONG = [
     (("http://127.0.0.1:1", "--api-key-env", "sk-a-key-by-mistake"), "takes the name of an environment variable"),
     (("http://127.0.0.1:1", "-k", "no_such_thing"), "nothing is selected"),
     (("http://127.0.0.1:1", "-k", "a and ("), "Wrong expression"),
+    (("http://127.0.0.1:1", "-k", "--help"), "nothing is selected"),
+    (("http://127.0.0.1:1", "-k", "a or " * 1_000 + "a"), "too long"),
+    (("http://a..b/",), "not a URL"),
+    (("http://127.0.0.1:1?",), "no query"),
+    (("http://127.0.0.1:1", "--json", ""), "names no file"),
+    (("http://127.0.0.1:1", "--rate", f"0.{'0' * 320}1/h"), "not a rate"),
+    (("http://127.0.0.1:1", "--model", "a\nb"), "characters that cannot be sent"),
+    (("http://127.0.0.1:1", "--api-key-env", "tgp_v1_by_mistake"), "that --api-key-env names is not set"),
     (("http://127.0.0.1:1", "--rate", "fast"), "not a rate like 5/s"),
     (("http://127.0.0.1:1", "--rate", "0/s"), "not a rate like 5/s"),
     (("http://127.0.0.1:1", "--timeout", "nan"), "nan"),
@@ -260,7 +268,7 @@ def test_what_is_not_understood_is_said_in_a_line(arguments, said):
     assert ran.returncode == 2
     assert said in ran.stderr
     assert ran.stderr.strip().count("\n") == 0
-    for secret in ("secret-of-theirs", "sk-a-key-by-mistake"):
+    for secret in ("secret-of-theirs", "sk-a-key-by-mistake", "tgp_v1_by_mistake"):
         assert secret not in ran.stderr + ran.stdout
 
 
@@ -268,7 +276,7 @@ def test_the_real_api_is_asked_for_only_after_an_estimate():
     ran = contract("https://api.together.xyz", TOGETHER_API_KEY="a-key-that-is-none")
 
     assert ran.returncode == 2
-    assert "this would send about 6" in ran.stderr
+    assert "this would send about 7" in ran.stderr
     assert "requests" in ran.stderr
     assert "tokens" in ran.stderr
 
@@ -390,3 +398,95 @@ def test_an_interruption_of_schemathesis_keeps_what_it_found():
 
     assert process.returncode == 130
     assert "FAILED        RR-FUZZ-004  MUST" in rest
+
+
+class HasAnOddHeader(Watched):
+    """In UTF-8, which no header should have; and it breaks on what it does not know."""
+
+    def reply(self, method, path, headers, content):
+        status, given, body = super().reply(method, path, headers, content)
+        return (500 if status == 400 else status), {**given, "X-Name": "☃".encode().decode("latin-1")}, body
+
+
+def test_an_odd_header_hides_no_fault():
+    with HasAnOddHeader() as server:
+        ran = contract(server.url, *OPEN, "--fuzz", "-k", "RR-FUZZ", "--max-requests", 200)
+
+    assert (ran.returncode, ran.stderr) == (1, "")
+    assert "FAILED        RR-FUZZ-001" in ran.stdout
+
+
+class SaysHalfACharacter(Honest):
+    def serialise(self, body):
+        return super().serialise(body).replace(b'"rerank"', b'"\\ud800"')
+
+
+class CountsBeyondReason(Honest):
+    def usage(self, request, texts):
+        return {"prompt_tokens": 10**400, "completion_tokens": 0, "total_tokens": 10**400}
+
+
+class ScoresBeyondReason(Honest):
+    def result(self, index, score, request):
+        return {**super().result(index, score, request), "relevance_score": 10**400}
+
+
+class SaysTooMuch(Honest):
+    def document(self, index, request):
+        return {"text": "x" * 300_000}
+
+
+@pytest.mark.parametrize("kind", [SaysHalfACharacter, CountsBeyondReason, ScoresBeyondReason, SaysTooMuch])
+def test_no_answer_is_too_odd_to_be_judged(kind):
+    with kind() as server:
+        ran = contract(server.url, *OPEN)
+
+    assert ran.returncode == (0 if kind is CountsBeyondReason else 1), ran.stdout[-2_000:] + ran.stderr
+    assert ran.stderr == ""
+    assert len(ran.stdout) < 50_000
+
+
+class Hangs(Honest):
+    def answer(self, request):
+        if next(self.calls) > 1:
+            time.sleep(20)
+        return super().answer(request)
+
+
+def test_an_endpoint_that_does_not_answer_any_more_is_left_alone():
+    began = time.monotonic()
+    with Hangs() as server:
+        ran = contract(server.url, *OPEN, "--timeout", "0.5")
+
+    assert ran.returncode == 3
+    assert "answers did not come in time, so no more were asked for" in ran.stdout
+    assert time.monotonic() - began < 15
+
+
+def test_what_the_environment_says_wrongly_is_told_in_a_line():
+    ran = contract("http://192.0.2.1", "--list", ALL_PROXY="socks9://127.0.0.1:9")
+
+    assert ran.returncode == 2
+    assert "the environment's proxy or certificates cannot be used" in ran.stderr
+    assert ran.stderr.strip().count("\n") == 0
+
+
+@pytest.mark.parametrize("redirect", [">&-", "> /dev/full"])
+def test_a_report_that_nobody_can_read_is_no_fault(redirect):
+    with Honest() as server:
+        line = f"{COMMAND} {server.url} {' '.join(OPEN)} --quick {redirect}"
+        ran = subprocess.run(
+            ["bash", "-c", line], env=environment(), check=False, capture_output=True, text=True, timeout=60
+        )
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_a_pipe_for_a_report_stays_a_pipe(tmp_path):
+    with Honest() as server:
+        command = f"{COMMAND} {server.url} {' '.join(OPEN)} --quick --json pipe"
+        line = f"mkfifo pipe; cat pipe > read & {command}; wait; test -p pipe"
+        ran = subprocess.run(["bash", "-c", line], cwd=tmp_path, env=environment(), check=False, timeout=60)
+
+    assert ran.returncode == 0
+    assert json.loads((tmp_path / "read").read_text())["verdict"]["status"] == 0

@@ -10,6 +10,8 @@ from together_rerank_contract_tests.findings import BudgetSpent
 
 # About what a tokenizer makes of English; the endpoint's own count is taken where it tells one.
 CHARACTERS_PER_TOKEN = 4
+# One request an hour; slower is no run.
+_LONGEST_S = 3600
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(?:(s|second|sec)|(m|min|minute)|(h|hour))", re.IGNORECASE)
 
 
@@ -20,9 +22,11 @@ def seconds_between(rate: str) -> float:
         ValueError: it is no rate.
     """
     match = _RATE.fullmatch(rate.strip())
-    if match is None or not float(match[1]):
-        raise ValueError(f"'{rate}' is not a rate like 5/s, 60/minute, 100/hour")
-    return (1 if match[2] else 60 if match[3] else 3600) / float(match[1])
+    number = float(match[1]) if match else 0.0
+    seconds = (1 if match[2] else 60 if match[3] else 3600) / number if match and number else 0.0
+    if not 0 < seconds <= _LONGEST_S:
+        raise ValueError(f"'{rate[:40]}' is not a rate like 5/s, 60/minute, 100/hour")
+    return seconds
 
 
 def tokens_of(content: bytes) -> int:

@@ -17,6 +17,7 @@ import click
 PROGRAM = "together-rerank-contract"
 _NEEDED = ("httpx", "hypothesis", "pytest", "schemathesis")
 _USAGE, _KIT_FAULT = 2, 70
+_LONGEST_EXPRESSION = 2_000
 
 
 def main() -> NoReturn:
@@ -27,7 +28,7 @@ def main() -> NoReturn:
     """
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        _fail(f"{', '.join(missing)} is missing; install together-rerank-kit[contract]")
+        _fail(f"the extra is not installed ({', '.join(missing)}); pip install 'together-rerank-kit[contract]'")
     # A job that is cancelled reports what it knows, like one that is interrupted.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -96,6 +97,10 @@ def command(
     from together_rerank_contract_tests import known as known_deviations
     from together_rerank_contract_tests.examination import Examination
 
+    if not _has_folder():
+        raise click.UsageError("the current folder is gone")
+    if expression is not None and len(expression) > _LONGEST_EXPRESSION:
+        raise click.UsageError("-k: the expression is too long")
     if options["quick"] and options["fuzz"]:
         raise click.UsageError("--quick and --fuzz exclude each other")
     try:
@@ -110,15 +115,26 @@ def command(
         raise click.UsageError(str(fault)) from fault
     if not math.isfinite(timeout):
         raise click.BadParameter("nan is not a number of seconds", param_hint="--timeout")
-    for path in (junit, as_json, markdown):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise click.UsageError(f"{path}: there is no such folder")
-    examination = Examination(given, console.Counting(sys.stdout))
+    files = {"junit": junit, "json": as_json, "markdown": markdown}
+    for path in filter(None, files.values()):
+        if not path.name or not path.parent.is_dir():
+            raise click.UsageError(f"'{path}': there is no such folder, or it names no file")
+    try:
+        examination = Examination(given, console.Counting(sys.stdout))
+    except ValueError as fault:
+        raise click.UsageError(str(fault)) from fault
     _judge(examination, expression, collect_only=list_only)
     if list_only:
         console.show(sys.stdout, console.listing(examination) + "\n")
         return 0
-    return _report(examination, deviations, {"junit": junit, "json": as_json, "markdown": markdown})
+    return _report(examination, deviations, files)
+
+
+def _has_folder() -> bool:
+    try:
+        return bool(Path.cwd())
+    except OSError:
+        return False
 
 
 def _judge(examination: Any, expression: str | None, *, collect_only: bool) -> None:
@@ -135,12 +151,12 @@ def _judge(examination: Any, expression: str | None, *, collect_only: bool) -> N
     status = run(examination, expression, collect_only=collect_only)
     if examination.refused:
         raise click.UsageError(examination.refused)
+    if examination.crashed:
+        raise RuntimeError(examination.crashed)
     if status == pytest.ExitCode.USAGE_ERROR:  # which pytest has told
         sys.exit(_USAGE)
     if not examination.selected:
-        raise click.UsageError("nothing is selected; --list shows what there is")
-    if examination.crashed:
-        raise RuntimeError(examination.crashed)
+        raise click.UsageError("nothing is selected; --list shows what there is, all of it with --fuzz --level info")
 
 
 def _report(examination: Any, deviations: Any, files: dict[str, Path | None]) -> int:
@@ -161,8 +177,12 @@ def _report(examination: Any, deviations: Any, files: dict[str, Path | None]) ->
 
 def _write(path: Path, text: str) -> str:
     """Write *text* to *path*, all of it or nothing; return what kept it from that, if anything did."""
-    draft = path.with_name(f".{path.name}.part")
     try:
+        path = path.resolve()
+        if path.exists() and not path.is_file() and not path.is_dir():  # a pipe or a device stays what it is
+            path.write_text(text, encoding="utf-8", errors="backslashreplace")
+            return ""
+        draft = path.with_name(f".{path.name}.part")
         draft.write_text(text, encoding="utf-8", errors="backslashreplace")
         draft.replace(path)
     except OSError as fault:

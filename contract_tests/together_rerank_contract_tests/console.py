@@ -28,7 +28,7 @@ _SIGNS = {
 class Counting(Progress):
     """Progress as it is printed: a header, then a sign for each requirement."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextIO | None) -> None:
         self._out = out
 
     def opened(self, examination: Examination) -> None:
@@ -37,21 +37,24 @@ class Counting(Progress):
 
     def ended(self, outcome: Outcome) -> None:
         """Print one sign."""
-        self._print(_SIGNS[outcome.state])
+        # What waits for another requirement is told there, once that has failed.
+        self._print("s" if outcome.blocked_by else _SIGNS[outcome.state])
 
     def fuzzed(self, requests: int) -> None:
         """Count on a terminal; elsewhere lines would pile up."""
-        if self._out.isatty():
+        if self._out is not None and self._out.isatty():
             self._print(f"\r{requests} requests by Schemathesis ")
 
     def _print(self, text: str) -> None:
         show(self._out, text)
 
 
-def show(out: TextIO, text: str) -> None:
+def show(out: TextIO | None, text: str) -> None:
     """Write *text*; whoever reads may have left, or know fewer characters."""
+    if out is None:  # closed before the start
+        return
     encoding = getattr(out, "encoding", None) or "utf-8"
-    with suppress(BrokenPipeError):
+    with suppress(OSError, ValueError):
         out.write(text.encode(encoding, "backslashreplace").decode(encoding))
         out.flush()
 

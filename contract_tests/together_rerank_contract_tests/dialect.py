@@ -9,6 +9,8 @@ from typing import Any
 from together_rerank_contract_tests.answer import is_number
 from together_rerank_contract_tests.exchange import Exchange
 
+# Of deviations that are told.
+_MOST = 12
 _KNOWN = {"id", "object", "model", "results", "usage"}
 _KNOWN_OF_RESULT = {"index", "relevance_score", "document"}
 
@@ -92,7 +94,10 @@ def named(exchange: Exchange) -> str:
 
 def deviations(exchange: Exchange) -> list[str]:
     """Return in what the form of the answer in *exchange* differs from Together's, a few words each."""
-    body = exchange.body
+    return _deviations(exchange.body)[:_MOST]
+
+
+def _deviations(body: Any) -> list[str]:
     if isinstance(body, list):
         return ["a bare list of results", *_of_result(_first(body))]
     if not isinstance(body, dict):

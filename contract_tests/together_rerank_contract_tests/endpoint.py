@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -149,6 +150,28 @@ class Endpoint:
     def plain(self) -> Answer:
         """The answer to the smallest request in which one document is better."""
         return self.rerank(samples.QUERY, samples.PAIR)
+
+    @property
+    def samples(self) -> list[Answer]:
+        """Answers to requests of every kind, the smallest first; what holds for one answer is held to all of these."""
+        few, all_of_them = samples.DOCUMENTS, samples.LONG
+        asked: list[tuple[Sequence[str], dict[str, Any]]] = [
+            (samples.PAIR, {}),
+            (samples.PAIR, {"return_documents": True}),
+            (samples.PAIR, {"return_documents": False}),
+            (few, {}),
+            (few, {"top_n": 2, "return_documents": False}),
+            (few, {"top_n": 3, "return_documents": True}),
+            (few, {"top_n": 4}),
+            (all_of_them, {"return_documents": True}),
+            (all_of_them, {"top_n": 36, "return_documents": True}),
+            (all_of_them, {"top_n": 35, "return_documents": False}),
+        ]
+        answers = []
+        for documents, options in asked if not self.settings.quick else asked[:5]:
+            with suppress(Blocked):  # an option that is not taken has a requirement of its own
+                answers.append(self.rerank(samples.QUERY, documents, **options))
+        return answers
 
     @property
     def subset(self) -> Answer:

@@ -13,7 +13,7 @@ from together_rerank_contract_tests import requirements
 from together_rerank_contract_tests.budget import Budget
 from together_rerank_contract_tests.catalogue import TOPICS
 from together_rerank_contract_tests.endpoint import Endpoint
-from together_rerank_contract_tests.exchange import Exchange
+from together_rerank_contract_tests.exchange import Exchange, excerpt
 from together_rerank_contract_tests.findings import Blocked, BudgetSpent, Inconclusive, Unmet
 from together_rerank_contract_tests.fuzzing import BEFORE_FUZZING, MOST_EXAMPLES, Fuzzing
 from together_rerank_contract_tests.outcome import Outcome, State, outcome_of
@@ -22,12 +22,16 @@ from together_rerank_contract_tests.settings import Settings
 from together_rerank_contract_tests.transport import Transport
 
 # What a request of the requirements costs, about; and one of Schemathesis's.
-TOKENS_A_REQUEST, _TOKENS_A_CASE = 60, 60
+TOKENS_A_REQUEST, _TOKENS_A_CASE = 120, 60
 # The reference, twice more, in another order, and in part.
 CALIBRATION = 5
 
 
 KEY = pytest.StashKey["Examination"]()
+
+
+# Of what an endpoint says that is no rerank server.
+_LONGEST = 300
 
 
 class Progress:
@@ -113,6 +117,11 @@ class Examination:
         """Remember what pytest itself failed of."""
         self.crashed = excinfo.exconly()
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember that a file of requirements cannot be read: that is no fault of the endpoint."""
+        if report.failed:
+            self.crashed = " ".join(str(report.longrepr).split())[-300:]
+
     def pytest_configure(self, config: pytest.Config) -> None:
         """Let the fixtures find it, which are there only where something is judged."""
         from together_rerank_contract_tests import subjects
@@ -167,7 +176,7 @@ class Examination:
     def _open(self) -> None:
         self.first = self._endpoint.find()
         if self.first.status != 200:
-            self.stopped = _why_not_200(self.first, self.transport.has_key)
+            self.stopped = _why_not_200(self.first, self.settings)
         elif not self.settings.quick:
             # What keeps it from being measured is told by the requirements that need it.
             with suppress(Blocked, Inconclusive, Unmet):
@@ -244,11 +253,18 @@ def _requirement(item: pytest.Item) -> Requirement | None:
     return requirements.of(getattr(item, "function", None))
 
 
-def _why_not_200(exchange: Exchange, has_key: bool) -> str:
-    said = f"{exchange.url} answers {exchange.answered}"
-    if exchange.status in (401, 403):
-        with_key = "with the key that was sent" if has_key else "and no key was sent; --api-key-env NAME sends one"
-        return f"{said}, {with_key}"
-    if exchange.status in (400, 404, 422):
-        return f"{said}; --model names a model that it serves"
+def _why_not_200(exchange: Exchange, settings: Settings) -> str:
+    said = f"{exchange.url} answers {excerpt(exchange.answered, _LONGEST)}"
+    match exchange.status:
+        case 401 | 403 if settings.key:
+            return f"{said}, with the key that was sent"
+        case 401 | 403:
+            return f"{said}, and no key was sent; --api-key-env NAME sends one"
+        case 404 | 405:
+            tried = ", ".join(settings.places)
+            return f"{said}; either the operation is elsewhere (tried {tried}), or --model must name a model that it serves"
+        case 400 | 422:
+            return f"{said}; --model names a model that it serves"
+        case _ if 300 <= exchange.status < 400:
+            return f"{said}, and would go to {exchange.received_headers.get('location')}; redirects are not followed"
     return said

@@ -42,9 +42,11 @@ class Exchange:
     def body(self) -> Any:
         """What came, read as JSON; NaN and Infinity are read too. None when it is no JSON."""
         try:
-            return json.loads(self.received.decode("utf-8-sig"))
+            body = json.loads(self.received.decode("utf-8-sig"))
+            json.dumps(body, ensure_ascii=False).encode()  # half a character is none
         except (ValueError, RecursionError):
             return None
+        return body
 
     @cached_property
     def request(self) -> Any:

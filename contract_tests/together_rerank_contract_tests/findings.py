@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from together_rerank_contract_tests.exchange import Exchange
+from together_rerank_contract_tests.exchange import Exchange, excerpt
+
+# Of what an endpoint said.
+_LONGEST = 1_200
 
 
 class Unmet(AssertionError):
@@ -16,9 +19,9 @@ class Unmet(AssertionError):
     """
 
     def __init__(self, expected: str, received: str, exchange: Exchange, *, times: int = 1) -> None:
-        super().__init__(f"expected {expected}; received {received}")
-        self.expected = expected
-        self.received = received
+        super().__init__(f"expected {excerpt(expected, _LONGEST)}; received {excerpt(received, _LONGEST)}")
+        self.expected = excerpt(expected, _LONGEST)
+        self.received = excerpt(received, _LONGEST)
         self.exchange = exchange
         self.times = times
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 import threading
-from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -63,7 +63,7 @@ class Forwarder:
 
         Raises:
             Unsendable: it is no HTTP.
-            Dropped: the endpoint ends the connection, twice.
+            Dropped: the endpoint ends the connection.
             BudgetSpent: nothing may be sent any more.
             Inconclusive: no answer comes.
         """
@@ -71,14 +71,18 @@ class Forwarder:
         kept = tuple((name, value) for name, value in headers if name.lower() not in _NOT_FORWARDED)
         given = next((value for name, value in headers if name.lower() == "authorization"), None)
         authorization: str | Key | None = YES if given == f"Bearer {self.token}" else given
-        with suppress(Dropped):
-            return self._transport.send(method, url, kept, content, authorization=authorization)
         return self._transport.send(method, url, kept, content, authorization=authorization)
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     forwarder: Forwarder
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  # as the base class has it
+        """Remember what went wrong here, but for a sender that left."""
+        fault = sys.exception()
+        if not isinstance(fault, ConnectionError):
+            self.forwarder.unanswered = f"the forwarder failed: {type(fault).__name__}: {fault}"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -115,7 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response_only(status)
         for name, value in headers.items():
             if name.lower() not in _NOT_RETURNED:
-                self.send_header(name, value)
+                # Others than Latin-1 came as UTF-8, which no header should have.
+                self.send_header(name, value.encode("latin-1", "replace").decode("latin-1"))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":

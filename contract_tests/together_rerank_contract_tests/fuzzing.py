@@ -125,6 +125,7 @@ class Fuzzing:
 
     def _run(self) -> None:
         transport = self._endpoint.transport
+        self.incomplete = "it was interrupted"
         before, answered, began = transport.budget.requests, transport.statuses[200], time.monotonic()
         with tempfile.TemporaryDirectory() as name, self._forwarder:
             folder = Path(name)
@@ -135,6 +136,7 @@ class Fuzzing:
                 self.requests = transport.budget.requests - before
                 self.seconds = time.monotonic() - began
             said = (folder / "output").read_text(encoding="utf-8", errors="replace")
+        self.incomplete = ""
         if self._forwarder.unanswered:
             self.incomplete = self._forwarder.unanswered
         elif status not in (0, 1):

@@ -38,8 +38,8 @@ def read(path: Path, ids: Collection[str]) -> list[Known]:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as fault:
         raise ValueError(f"{path}: {fault.strerror}") from fault
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise ValueError(f"{path}: not TOML: {fault}") from fault
+    except (ValueError, RecursionError) as fault:
+        raise ValueError(f"{path}: not TOML: {str(fault)[:200]}") from fault
     for name in tables:
         if name not in ids:
             near = difflib.get_close_matches(name, ids, n=1)

@@ -2,55 +2,50 @@
 
 from __future__ import annotations
 
-from together_rerank_contract_tests.outcome import Outcome, State
+from collections.abc import Iterator
+from typing import Any
+
 from together_rerank_contract_tests.report import Report
 
 
 def text(report: Report) -> str:
     """Return the report as Markdown."""
-    examination = report.examination
+    # From what is masked already: a key in which something is escaped would not be found any more.
+    data = report.as_json()
     lines = [
-        f"## {report.verdict}",
+        f"## {data['verdict']['text']}",
         "",
-        f"- endpoint: `{examination.target.url}`, model `{examination.target.model}`",
-        f"- dialect: {report.dialect}",
-        *(f"  - {_inline(each)}" for each in report.deviations),
+        f"- endpoint: `{data['endpoint']}`, model `{data['model']}`",
+        f"- dialect: {data['dialect']['name']}",
+        *(f"  - {_inline(each)}" for each in data["dialect"]["deviations"]),
         f"- {report.spent}",
-        *([f"- {_inline(report.reason)}"] if report.reason else []),
-        *(f"- {_inline(remark)}" for remark in report.remarks),
+        *([f"- {_inline(data['verdict']['reason'])}"] if data["verdict"]["reason"] else []),
+        *(f"- {_inline(remark)}" for remark in data["remarks"]),
         "",
         "| requirement | level | | |",
         "|---|---|---|---|",
-        *(_cells(each) for each in report.outcomes),
+        *(_cells(row) for row in data["requirements"]),
+        *(line for row in data["requirements"] if row["finding"] for line in _details(row)),
     ]
-    failed = [each for each in report.outcomes if each.unmet is not None]
-    return examination.transport.mask.text(
-        "\n".join([*lines, *(part for each in failed for part in _details(each))]) + "\n"
-    )
+    return "\n".join(lines) + "\n"
 
 
-def _cells(outcome: Outcome) -> str:
-    requirement = outcome.requirement
-    state = f"**{outcome.state}**" if outcome.state in (State.FAILED, State.ERROR) else str(outcome.state)
-    said = f"{requirement.sentence} {outcome.reason}".strip()
-    return f"| {requirement.id} | {requirement.level} | {state} | {_inline(said)} |"
+def _cells(row: dict[str, Any]) -> str:
+    state = f"**{row['state']}**" if row["state"] in ("failed", "error") else row["state"]
+    said = f"{row['sentence']} {row['reason']}".strip()
+    return f"| {row['id']} | {row['level']} | {state} | {_inline(said)} |"
 
 
-def _details(outcome: Outcome) -> list[str]:
-    if outcome.unmet is None:
-        return []
-    requirement, unmet = outcome.requirement, outcome.unmet
-    return [
-        "",
-        f"### {requirement.id}: {requirement.sentence}",
-        "",
-        f"- expected: {_inline(unmet.expected)}",
-        f"- received: {_inline(unmet.received)}",
-        f"- source: {_inline(str(requirement.source))}",
-        f"- why: {requirement.why}",
-        "",
-        *_fenced(unmet.exchange.curl),
-    ]
+def _details(row: dict[str, Any]) -> Iterator[str]:
+    finding, source = row["finding"], row["source"]
+    kind = "" if source["kind"] == "document" else f"{source['kind']}: "
+    yield from ("", f"### {row['id']}: {row['sentence']}", "")
+    yield f"- expected: {_inline(finding['expected'])}"
+    yield f"- received: {_inline(finding['received'])}"
+    yield f"- source: {_inline(kind + source['text'])}"
+    yield f"- why: {row['why']}"
+    yield ""
+    yield from _fenced(finding["curl"])
 
 
 def _fenced(code: str) -> list[str]:

@@ -24,7 +24,8 @@ def run(examination: Examination, expression: str | None = None, *, collect_only
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     import pytest
 
-    chosen = ["-k", expression] if expression else []
+    # In brackets, so that what begins with a dash is no option.
+    chosen = ["-k", f"({expression})"] if expression else []
     listed = ["--collect-only"] if collect_only else []
     status = pytest.main([*_OPTIONS, *chosen, *listed, *map(str, paths())], plugins=[examination])
     examination.finish()

@@ -23,6 +23,16 @@ IRRELEVANT = "A recipe for tomato soup with basil."
 IDENTICAL = "Llamas live in the mountains of Peru."
 DUPLICATES = (DOCUMENTS[0], DOCUMENTS[1], DOCUMENTS[3], DOCUMENTS[1])
 
+# More than a batch holds; one text is longer than the others, and has spaces that must not be folded.
+LONG = (
+    *(f"Page {number}: nothing of interest, only the number {number * 7919}." for number in range(20)),
+    "  Llamas live  in the mountains of Peru. "
+    + "They are kept for their wool, and carry loads on narrow paths. " * 9
+    + " ",
+    *(f"Page {number}: the mountains, and the number {number * 7919}." for number in range(21, 40)),
+    DOCUMENTS[1],
+)
+
 OTHER_QUERY = "how to bake bread"
 TWO_SUBJECTS = ("To bake bread, knead the dough and bake it in the oven.", "Llamas live in the mountains of Peru.")
 

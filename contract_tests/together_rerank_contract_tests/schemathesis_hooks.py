@@ -10,6 +10,9 @@ import schemathesis
 
 from together_rerank_contract_tests.failure import FILE, MODEL, Failure
 
+# Of what is told of one failure; there may be thousands.
+_LONGEST = 4_000
+
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:  # noqa: ARG001  # as the hook has it
@@ -27,7 +30,7 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
     Failure(
         check=failure.checks[0] if failure.checks else failure.code,
         title=failure.title,
-        message=failure.message,
+        message=failure.message[:_LONGEST],
         about=getattr(data, "description", None) or "",
         method=request.method,
         path=request.path_url,
@@ -35,7 +38,7 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
         content=sent.encode() if isinstance(sent, str) else sent,
         status=response.status_code,
         received_headers={name: ", ".join(values) for name, values in response.headers.items()},
-        received=response.content or b"",
+        received=(response.content or b"")[:_LONGEST],
     ).write(Path(os.environ[FILE]))
     return True
 

@@ -42,6 +42,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         _split(self.url)
+        if self.model is not None and not self.model.isprintable():
+            raise ValueError("the name of the model has characters that cannot be sent")
 
     @property
     def document(self) -> Document:
@@ -105,13 +107,20 @@ def _split(url: str) -> SplitResult:
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         fits = False
-    if not fits or not url.isprintable() or " " in url or not url.isascii():
+    if not fits or not url.isprintable() or " " in url or not url.isascii() or not _is_host(parts.hostname):
         raise ValueError(f"'{_without_secret(url)}' is not a URL like http://127.0.0.1:8000")
     if parts.username or parts.password:
         raise ValueError("a URL must hold no user or password; give a key by --api-key-env")
-    if parts.query or parts.fragment:
+    if "?" in url or "#" in url:
         raise ValueError("a URL must hold no query and no fragment; they would not be sent")
     return parts
+
+
+def _is_host(name: str | None) -> bool:
+    try:
+        return bool((name or "").encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def _without_secret(url: str) -> str:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 
-from together_rerank_contract_tests.answer import BODY, Answer
+from together_rerank_contract_tests.answer import BODY
 from together_rerank_contract_tests.endpoint import Endpoint
 from together_rerank_contract_tests.findings import Blocked, Unmet
-from together_rerank_contract_tests.samples import PAIR, QUERY
 from together_rerank_spec import Validator, Violation
 
 OBJECT = r"/object"
@@ -21,15 +19,6 @@ _PARTS = (OBJECT, DOCUMENT, INDEX, SCORE, USAGE)
 _MOST = 20
 
 
-def answers(endpoint: Endpoint) -> list[Answer]:
-    """Return answers whose form is judged, smallest first: with texts, without, and as the endpoint pleases."""
-    asked = []
-    for wanted in (True, False):
-        with suppress(Blocked):  # an endpoint that does not take it is told so by another requirement
-            asked.append(endpoint.rerank(QUERY, PAIR, return_documents=wanted))
-    return [*asked, endpoint.reference]
-
-
 def hold(endpoint: Endpoint, part: str | None, expected: str) -> None:
     """Let the answers pass if the schema finds nothing wrong in *part* of them; None is what is no part.
 
@@ -39,7 +28,7 @@ def hold(endpoint: Endpoint, part: str | None, expected: str) -> None:
     """
     schema = endpoint.document.response_schema(200)
     validator = Validator(schema if schema is not None else {})
-    for answer in answers(endpoint):
+    for answer in endpoint.samples:
         body = answer.exchange.body
         if part is not None and not (isinstance(body, dict) and isinstance(body.get("results"), list)):
             raise Blocked("the body is no rerank response", BODY)

@@ -95,7 +95,7 @@ def test_leaving_documents_out_keeps_the_order(endpoint: Endpoint) -> None:
     Level.SHOULD,
     _POINTWISE,
     why="Large lists are sent in parts, and the parts are merged by score.",
-    requests=len(DOCUMENTS),
+    requests=len(DOCUMENTS) - 1,
     confirmed=True,
 )
 def test_one_by_one_gives_the_same_order(endpoint: Endpoint) -> None:
@@ -132,9 +132,10 @@ def test_an_irrelevant_document_changes_nothing(endpoint: Endpoint) -> None:
 def test_the_query_decides(endpoint: Endpoint) -> None:
     for query, best in ((OTHER_QUERY, 0), (QUERY, 1)):
         answer = endpoint.rerank(query, TWO_SUBJECTS)
-        if answer.scores[best] < answer.scores[1 - best]:
-            expected = f"document {best} first, for it alone is about the query"
-            raise Unmet(expected, f"document {1 - best} first", answer.exchange)
+        if answer.scores[best] <= answer.scores[1 - best]:
+            expected = f"document {best} above the other, for it alone is about the query"
+            received = f"{answer.scores[best]:g} for it, and {answer.scores[1 - best]:g} for the other"
+            raise Unmet(expected, received, answer.exchange)
 
 
 @requirement(

@@ -15,7 +15,7 @@ Document = TypeVar("Document", bound=Hashable)
 Scores = Mapping[Document, float]
 
 _LEAST = 1e-6
-_OF_SPAN = 0.005
+_OF_SPAN = 0.0125
 _MOST_OF_SPAN = 0.02
 _LISTWISE_OF_SPAN = 0.05
 _CHANCE_OF_SPAN = 0.25
@@ -43,7 +43,12 @@ class Tolerance:
     @property
     def is_listwise(self) -> bool:
         """Whether a score depends on the other documents of its request."""
-        return self.batch > max(_LISTWISE_OF_SPAN * self.span, self.equal)
+        return self.batch > self.listwise
+
+    @property
+    def listwise(self) -> float:
+        """By how much a score must differ for the other documents to be the reason."""
+        return max(_LISTWISE_OF_SPAN * self.span, self.equal)
 
     @property
     def equal(self) -> float:

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import threading
 import time
-import zlib
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
-from typing import Final
-from urllib.parse import urlsplit
-
-import httpx
+from importlib.metadata import version
+from typing import Any, Final
 
 from together_rerank_contract_tests.budget import Budget
 from together_rerank_contract_tests.exchange import Exchange
 from together_rerank_contract_tests.findings import Dropped, Inconclusive, Unsendable
 from together_rerank_contract_tests.masking import Mask
+from together_rerank_contract_tests.wire import Wire
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-MOST_BYTES = 32 * 1024 * 1024
 _MOST_WAITS = 5
 # A 429 that asks for more is no matter of waiting.
 LONGEST_WAIT_S = 120.0
-_IDENTITY = ("accept-encoding", "identity")
+# How many answers may be late before it is called off; each costs the whole time-out.
+_MOST_MISSED_IN_A_ROW, _MOST_MISSED = 3, 10
+# More is no count of tokens.
+_MOST_TOLD = 10**9
+_USUAL = (
+    ("Accept-Encoding", "identity"),
+    ("User-Agent", f"together-rerank-contract/{version('together-rerank-kit')}"),
+)
 
 
 class Key(Enum):
@@ -40,10 +44,14 @@ YES: Final = Key.YES
 class Transport:
     """Sends requests one by one, or from several threads.
 
+    Raises:
+        ValueError: what the environment says of proxies or certificates cannot be followed.
+
     Args:
         key: sent as a bearer token where a request asks for it; None when there is none.
         key_name: of the environment variable that holds it.
         timeout_s: for the whole of one answer.
+        host: of the endpoint.
 
     Attributes:
         statuses: how often each was answered.
@@ -59,15 +67,14 @@ class Transport:
         self.closed = threading.Event()
         self._key = key
         self._shown = f"Bearer ${key_name}"
-        self._timeout_s = timeout_s
-        # A proxy of the environment is for the world outside; no redirect is followed, for the key would go along.
-        self._client = httpx.Client(timeout=timeout_s, trust_env=host not in LOOPBACK, follow_redirects=False)
-        self._client.headers.clear()
+        self._wire = Wire(host, timeout_s)
+        self._missed = 0
+        self._missed_in_a_row = 0
 
     def close(self) -> None:
         """Close what is open; who waits stops waiting."""
         self.closed.set()
-        self._client.close()
+        self._wire.close()
 
     def send(
         self,
@@ -78,7 +85,7 @@ class Transport:
         *,
         authorization: str | Key | None = YES,
     ) -> Exchange:
-        """Return the exchange; a 429 is waited out as it asks.
+        """Return the exchange; a 429 is waited out as it asks, and a 503 that says how long.
 
         Raises:
             BudgetSpent: nothing was sent, or not again.
@@ -86,12 +93,20 @@ class Transport:
             Inconclusive: no answer came in time, or nothing but 429.
         """
         waits = 0
-        while (exchange := self._once(method, url, tuple(headers), content, authorization)).status == 429:
+        while _is_too_soon(exchange := self._twice(method, url, tuple(headers), content, authorization)):
             wait = _retry_after(exchange)
             waits += 1
             if waits > _MOST_WAITS or wait > LONGEST_WAIT_S or self.closed.wait(wait):
-                raise Inconclusive(f"the endpoint answers 429, and asks to come again in {wait:.0f} s; try --rate")
+                break
+        if exchange.status == 429:
+            raise Inconclusive(f"the endpoint answers 429, and asks to come again in {wait:.0f} s; try --rate")
         return exchange
+
+    def _twice(self, *call: Any) -> Exchange:
+        """Send once more when the connection ended: a server may close one just as it is used again."""
+        with suppress(Dropped):
+            return self._once(*call)
+        return self._once(*call)
 
     def _once(
         self,
@@ -101,41 +116,36 @@ class Transport:
         content: bytes,
         authorization: str | Key | None,
     ) -> Exchange:
-        self.budget.spend(content)
+        if self._missed_in_a_row >= _MOST_MISSED_IN_A_ROW or self._missed >= _MOST_MISSED:
+            raise Inconclusive(f"{self._missed} answers did not come in time, so no more were asked for")
         secret = self._key if isinstance(authorization, Key) else None
         value = f"Bearer {secret}" if secret else authorization if isinstance(authorization, str) else None
-        sent = [] if value is None else [("authorization", value)]
+        sent = [] if value is None else [("Authorization", value)]
         shown = [] if value is None else [("Authorization", self._shown if secret else value)]
-        plain = [] if any(name.lower() == "accept-encoding" for name, _ in headers) else [_IDENTITY]
+        given = {name.lower() for name, _ in headers}
+        usual = [(name, text) for name, text in _USUAL if name.lower() not in given]
+        self.budget.spend(content)
         began = time.monotonic()
         try:
-            raw_headers = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in (*headers, *plain, *sent)]
-            host, target = _divided(url)
-            request = self._client.build_request(
-                method, host, headers=raw_headers, content=content, extensions={"target": target}
-            )
-            status, received_headers, received = self._received(request, began + self._timeout_s)
-        except httpx.TimeoutException:
-            raise Inconclusive(f"no whole answer from {url} within {self._timeout_s:g} s") from None
-        except UnicodeEncodeError:
-            raise Unsendable("it has characters beyond Latin-1 outside its body") from None
-        except httpx.LocalProtocolError as fault:
-            raise Unsendable(self.mask.text(str(fault))) from None
-        except (httpx.HTTPError, httpx.InvalidURL) as fault:
-            reason = self.mask.text(str(fault)) or type(fault).__name__
-            raise Dropped(f"no whole answer from {url}: {reason}") from None
-        self.statuses[status] += 1
-        received, flaw = _decoded(received, received_headers.get("content-encoding", ""))
+            came = self._wire.send(method, url, [*usual, *headers, *sent], content)
+        except (Dropped, Unsendable) as fault:
+            raise type(fault)(self.mask.text(str(fault))) from None
+        except Inconclusive:
+            self._missed += 1
+            self._missed_in_a_row += 1
+            raise
+        self._missed_in_a_row = 0
+        self.statuses[came.status] += 1
         exchange = Exchange(
             method=method,
             url=url,
             headers=(*shown, *headers),
             content=content,
-            status=status,
-            received_headers=received_headers,
-            received=received,
+            status=came.status,
+            received_headers=came.headers,
+            received=came.content,
             seconds=time.monotonic() - began,
-            flaw=flaw,
+            flaw=came.flaw,
             mask=self.mask,
         )
         told = _told_tokens(exchange)
@@ -143,40 +153,9 @@ class Transport:
             self.budget.settle(content, told)
         return exchange
 
-    def _received(self, request: httpx.Request, until: float) -> tuple[int, dict[str, str], bytes]:
-        response = self._client.send(request, stream=True)
-        try:
-            received = bytearray()
-            for piece in response.iter_raw():
-                received += piece
-                if time.monotonic() > until:
-                    raise httpx.ReadTimeout("", request=request)
-                if len(received) > MOST_BYTES:
-                    raise httpx.ReadError(f"more than {MOST_BYTES} bytes", request=request)
-            return response.status_code, dict(response.headers.items()), bytes(received)
-        finally:
-            response.close()
 
-
-def _divided(url: str) -> tuple[str, bytes]:
-    """Return host and path of *url*, the path as it is, whatever stands in it; httpx would put it in order."""
-    parts = urlsplit(url)
-    host = f"{parts.scheme}://{parts.netloc}"
-    return host, (url[len(host) :] or "/").encode("latin-1")
-
-
-def _decoded(raw: bytes, encoding: str) -> tuple[bytes, str]:
-    if encoding.lower() not in ("gzip", "x-gzip", "deflate"):
-        return raw, "" if encoding.lower() in (
-            "",
-            "identity",
-        ) else f"it is encoded as {encoding}, which was not asked for"
-    decoder = zlib.decompressobj(wbits=47)
-    try:
-        decoded = decoder.decompress(raw, MOST_BYTES)
-    except zlib.error:
-        return raw, f"it says that it is {encoding}, and is not"
-    return decoded, "" if decoder.eof else f"its {encoding} ends too early, or is too long"
+def _is_too_soon(exchange: Exchange) -> bool:
+    return exchange.status == 429 or (exchange.status == 503 and "retry-after" in exchange.received_headers)
 
 
 def _retry_after(exchange: Exchange) -> float:
@@ -195,4 +174,4 @@ def _retry_after(exchange: Exchange) -> float:
 def _told_tokens(exchange: Exchange) -> int | None:
     usage = exchange.body.get("usage") if isinstance(exchange.body, dict) else None
     told = usage.get("total_tokens") if isinstance(usage, dict) else None
-    return told if isinstance(told, int) and not isinstance(told, bool) and told >= 0 else None
+    return told if isinstance(told, int) and not isinstance(told, bool) and 0 <= told < _MOST_TOLD else None

@@ -13,7 +13,7 @@ import gguf
 import numpy as np
 import xllamacpp
 
-_WIDTH, _INNER, _HEADS, _LENGTH = 32, 64, 4, 512
+_WIDTH, _INNER, _HEADS, _LENGTH = 32, 64, 4, 2048
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 # As llama.cpp reads BERT's vocabulary: what begins a word has a mark.
 _TOKENS = [*_SPECIAL, *(f"\u2581{each}" for each in string.ascii_lowercase + string.digits), *string.ascii_lowercase]
