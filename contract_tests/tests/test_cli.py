@@ -144,7 +144,7 @@ def test_a_model_that_is_not_served_names_the_flag():
 
     assert ran.returncode == 3
     assert "404" in verdict(ran)
-    assert "--model names a model that it serves" in verdict(ran)
+    assert "--model must name a model that it serves" in verdict(ran)
 
 
 class Open(Watched):

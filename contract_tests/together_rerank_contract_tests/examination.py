@@ -262,7 +262,7 @@ def _why_not_200(exchange: Exchange, settings: Settings) -> str:
             return f"{said}, and no key was sent; --api-key-env NAME sends one"
         case 404 | 405:
             tried = ", ".join(settings.places)
-            return f"{said}; either the operation is elsewhere (tried {tried}), or --model must name a model that it serves"
+            return f"{said}; the operation is elsewhere (tried {tried}), or --model must name a model that it serves"
         case 400 | 422:
             return f"{said}; --model names a model that it serves"
         case _ if 300 <= exchange.status < 400:
