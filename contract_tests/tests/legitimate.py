@@ -20,6 +20,22 @@ class Honest(Miniature):
     """As the document has it."""
 
 
+class Watched(Honest):
+    """Keeps what it is sent."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def reply(self, method, path, headers, content):
+        self.seen.append((method, path, headers, content))
+        return super().reply(method, path, headers, content)
+
+    @property
+    def keys(self):
+        return {headers.get("Authorization") for _, _, headers, _ in self.seen}
+
+
 class NoiseBetweenRuns(Miniature):
     def scores(self, query, texts, request):
         return [score + random.gauss(0, _NOISE) for score in super().scores(query, texts, request)]
@@ -228,5 +244,5 @@ class ModelRefusedWith400(Miniature):
 LEGITIMATE = tuple(
     kind
     for kind in globals().values()
-    if isinstance(kind, type) and issubclass(kind, Miniature) and kind is not Miniature
+    if isinstance(kind, type) and issubclass(kind, Miniature) and kind not in (Miniature, Watched)
 )

@@ -1,0 +1,142 @@
+"""What the command never does: send more than it may, send the key elsewhere, or show it."""
+
+import json
+import time
+
+import pytest
+
+from broken_answers import OneByDefault
+from broken_refusals import AcceptsInvalidRequests
+from commanding import OPEN, contract, verdict
+from legitimate import Honest, Watched
+from miniature import KEY, MODEL, Refused
+
+
+def test_without_a_key_the_flag_is_named_and_no_key_is_sent():
+    with Watched() as server:
+        ran = contract(server.url, "--model", MODEL, TOGETHER_API_KEY="a-key-for-somebody-else")
+
+    assert ran.returncode == 3
+    assert "no key was sent; --api-key-env NAME sends one" in verdict(ran)
+    assert server.keys == {None}
+
+
+class Open(Watched):
+    def authenticate(self, headers):
+        """Asks for no key."""
+
+
+def test_without_a_key_authentication_is_skipped_and_said():
+    with Open() as server:
+        ran = contract(server.url, "--model", MODEL)
+
+    assert ran.returncode == 0
+    assert "(skipped: RR-AUTH-001, RR-AUTH-002)" in verdict(ran)
+    assert server.keys == {None}
+
+
+@pytest.mark.parametrize("most", [1, 10, 40])
+def test_no_more_is_sent_than_the_budget_allows(most):
+    with Watched() as server:
+        ran = contract(server.url, *OPEN, "--max-requests", most)
+
+    assert ran.returncode == 4
+    assert len(server.seen) == most
+    assert verdict(ran).startswith(f"budget spent before the end: the {most} requests of --max-requests are spent")
+
+
+def test_schemathesis_cannot_pass_the_budget_either():
+    with Watched() as server:
+        ran = contract(server.url, *OPEN, "--fuzz", "-k", "RR-FUZZ", "--max-requests", 60)
+
+    assert ran.returncode == 4
+    assert 50 < len(server.seen) <= 60  # what is no HTTP is counted, and cannot be sent
+
+
+def test_a_failure_counts_more_than_a_budget_that_is_spent():
+    with OneByDefault() as server:
+        ran = contract(server.url, *OPEN, "--max-requests", 45, "--level", "should")
+
+    assert ran.returncode == 1
+
+
+def test_tokens_are_a_budget_too():
+    with Watched() as server:
+        ran = contract(server.url, *OPEN, "--max-tokens", 2_000)
+
+    assert ran.returncode == 4
+    assert 2 < len(server.seen) < 40
+
+
+def test_requests_keep_their_distance():
+    began = time.monotonic()
+    with Watched() as server:
+        ran = contract(server.url, *OPEN, "--quick", "--rate", "20/s")
+
+    assert ran.returncode == 0
+    assert time.monotonic() - began >= (len(server.seen) - 1) / 20
+
+
+class EchoesTheKey(AcceptsInvalidRequests):
+    """As gateways do that quote what they refuse."""
+
+    def refusal(self, refused):
+        status, headers, _ = super().refusal(refused)
+        return status, {**headers, "X-Key": KEY}, json.dumps({"detail": f"bad key {KEY}", "bearer": KEY}).encode()
+
+    def answer(self, request):
+        return {**super().answer(request), "object": KEY}
+
+
+def test_the_key_is_nowhere(tmp_path):
+    forms = {form: tmp_path / form for form in ("junit", "json", "markdown")}
+    with EchoesTheKey() as server:
+        files = [part for form, path in forms.items() for part in (f"--{form}", path)]
+        ran = contract(server.url, *OPEN, "--fuzz", "--max-requests", 250, *files, cwd=tmp_path)
+
+    assert ran.returncode == 1
+    written = [ran.stdout, ran.stderr, *(path.read_text() for path in forms.values())]
+    assert all(KEY not in text for text in written)
+    assert all("$MINI_KEY" in text for text in (written[0], *written[2:]))
+
+
+class HasAWordForAKey(Honest):
+    """Which stands in what is sent and comes back; and it says that any key will do, in a word that the key has."""
+
+    def authenticate(self, headers):
+        if "Authorization" not in headers:
+            raise Refused(401, "the key is missing")
+
+    def reply(self, *call):
+        status, headers, content = super().reply(*call)
+        return status, {**headers, "x-mock-accepts": "any-key, any-model"}, content
+
+
+@pytest.mark.parametrize("key", ["llamas", "any-key", "relevance_score"])
+def test_a_key_that_is_a_word_changes_no_verdict(key):
+    with HasAWordForAKey() as server:
+        ran = contract(server.url, *OPEN, "--level", "should", MINI_KEY=key)
+
+    assert ran.returncode == 0, ran.stdout
+    assert "(skipped: RR-AUTH-002)" in verdict(ran)
+
+
+class Redirects(Watched):
+    """What Schemathesis likes to send, and the requirements do not."""
+
+    to = ""
+
+    def answer(self, request):
+        if not request["query"]:
+            raise Refused(307, "over there", Location=f"{self.to}/v1/rerank")
+        return super().answer(request)
+
+
+def test_the_key_goes_to_no_other_host():
+    with Watched() as other, Redirects() as server:
+        server.to = other.url
+        ran = contract(server.url, *OPEN, "--fuzz", "--max-requests", 250)
+
+    assert ran.returncode == 1  # 307 is no status of the document
+    assert any(b'"query": ""' in content for _, _, _, content in server.seen)
+    assert other.seen == []
