@@ -1,5 +1,6 @@
 """What the command never does: send more than it may, send the key elsewhere, or show it."""
 
+import html
 import json
 import time
 
@@ -80,23 +81,39 @@ def test_requests_keep_their_distance():
 class EchoesTheKey(AcceptsInvalidRequests):
     """As gateways do that quote what they refuse."""
 
+    key = KEY
+
+    def authenticate(self, headers):
+        if headers.get("Authorization") != f"Bearer {self.key}":
+            raise Refused(401, "the key is missing or wrong")
+
     def refusal(self, refused):
         status, headers, _ = super().refusal(refused)
-        return status, {**headers, "X-Key": KEY}, json.dumps({"detail": f"bad key {KEY}", "bearer": KEY}).encode()
+        body = {"detail": f"bad key {self.key}", "bearer": self.key}
+        return status, {**headers, "X-Key": self.key}, json.dumps(body).encode()
 
     def answer(self, request):
-        return {**super().answer(request), "object": KEY}
+        return {**super().answer(request), "object": self.key}
 
 
-def test_the_key_is_nowhere(tmp_path):
+@pytest.mark.parametrize("key", [KEY, "ab|cd<ef>gh&ij", 'it\'s_"a"_\\key'])
+def test_the_key_is_nowhere(tmp_path, key):
     forms = {form: tmp_path / form for form in ("junit", "json", "markdown")}
     with EchoesTheKey() as server:
+        server.key = key
         files = [part for form, path in forms.items() for part in (f"--{form}", path)]
-        ran = contract(server.url, *OPEN, "--fuzz", "--max-requests", 250, *files, cwd=tmp_path)
+        ran = contract(server.url, *OPEN, "--fuzz", "--max-requests", 250, *files, cwd=tmp_path, MINI_KEY=key)
 
     assert ran.returncode == 1
     written = [ran.stdout, ran.stderr, *(path.read_text() for path in forms.values())]
-    assert all(KEY not in text for text in written)
+    for form in (
+        key,
+        json.dumps(key)[1:-1],
+        html.escape(key),
+        html.escape(json.dumps(key)[1:-1]),
+        key.replace("|", "\\|"),
+    ):
+        assert all(form not in text for text in written)
     assert all("$MINI_KEY" in text for text in (written[0], *written[2:]))
 
 

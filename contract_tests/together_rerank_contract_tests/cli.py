@@ -155,6 +155,8 @@ def _judge(examination: Any, expression: str | None, *, collect_only: bool) -> N
         raise RuntimeError(examination.crashed)
     if status == pytest.ExitCode.USAGE_ERROR:  # which pytest has told
         sys.exit(_USAGE)
+    if not examination.selected and examination.interrupted:  # before anything was found out
+        raise KeyboardInterrupt
     if not examination.selected:
         raise click.UsageError("nothing is selected; --list shows what there is, all of it with --fuzz --level info")
 

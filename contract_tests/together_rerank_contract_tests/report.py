@@ -38,7 +38,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Report:
-    """An examination that is over; no string in it has a secret.
+    """An examination that is over; who prints it masks what the endpoint may have echoed.
 
     Attributes:
         outcomes: in the order in which they were judged.
