@@ -7,6 +7,8 @@ SOURCES := contract_tests fixtures mockserver spec tests benchmarks
 TOGETHER_SDK := $(VENV)/clients/together-sdk
 TOGETHER_1 := $(VENV)/clients/together-1
 STRANGERS := $(VENV)/strangers
+# Tests that wait for processes of their own most of the time, and so run two files at a time.
+JUDGE := contract_tests/tests $(wildcard tests/test_contract_*.py) tests/test_judge_and_mock.py
 
 .PHONY: help serve test check contract contract-real format matrix fixtures clients dist bench lock clean
 
@@ -27,7 +29,8 @@ serve: $(VENV)/base.stamp
 	@$(BIN)/together-rerank-mock serve
 
 test: $(VENV)/dev.stamp $(TOGETHER_SDK)/stamp $(TOGETHER_1)/stamp
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(JUDGE:%=--ignore=%) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(JUDGE) $(PYTEST_ARGS)
 
 check: $(VENV)/dev.stamp dist
 	$(BIN)/ruff format --check $(SOURCES)

@@ -29,8 +29,10 @@ def main() -> NoReturn:
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         _fail(f"the extra is not installed ({', '.join(missing)}); pip install 'together-rerank-kit[contract]'")
-    # A job that is cancelled reports what it knows, like one that is interrupted.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A job that is cancelled reports what it knows, like one that is interrupted; also one that a script
+    # started in the background, for which the shell has interruptions ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         sys.exit(command.main(prog_name=PROGRAM, standalone_mode=False) or 0)
     except click.ClickException as fault:
