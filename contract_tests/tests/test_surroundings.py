@@ -25,6 +25,25 @@ def test_nothing_of_the_users_has_a_say_and_nothing_is_left_behind(tmp_path):
     assert sorted(tmp_path.iterdir()) == before
 
 
+BREAKAGES = {
+    "a check": "from together_rerank_contract_tests import tolerance\ntolerance.unequal = lambda *_: 1 / 0\n",
+    "a module": "import sys\nsys.modules['together_rerank_contract_tests.shape'] = None\n",
+    "a report": "from together_rerank_contract_tests import report\nreport.of = lambda *_: 1 / 0\n",
+}
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES)
+def test_a_fault_of_the_kit_is_not_told_as_the_endpoint_s(breakage, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(BREAKAGES[breakage])
+    with Honest() as server:
+        ran = contract(server.url, *OPEN, PYTHONPATH=str(tmp_path))
+
+    assert ran.returncode == 70
+    said = ran.stdout + ran.stderr
+    assert "a fault of the kit itself; please report it" in said
+    assert "Traceback (most recent call last)" not in said
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_reports_what_is_known(number, tmp_path):
     with Slow() as server:

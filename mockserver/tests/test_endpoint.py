@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from endpoint_calls import body, send
 from together_rerank_fixtures.strategies import requests
+from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.plan import is_of_the_mock
 from together_rerank_mockserver.ranking import rank
+from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import Validator, load
 
 # A model of the mock's own asks for a fault, not for a ranking.
@@ -147,6 +149,23 @@ def test_an_answer_says_who_gave_it():
     assert reply.headers["x-mock-reply"] == "scored"
     assert reply.headers["x-request-id"] == answer["id"]
     assert reply.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("settings", "accepts"),
+    [
+        ({}, "any-key, any-model"),
+        ({"api_keys": ("key",)}, "any-model"),
+        ({"models": ("m",)}, "any-key"),
+        ({"api_keys": ("key",), "models": ("m",)}, None),
+    ],
+)
+def test_an_answer_says_whom_the_mock_lets_in_on_purpose(settings, accepts):
+    reply, _ = send(body(), Endpoint(load(), Settings(**settings)))
+    refused, _ = send({}, Endpoint(load(), Settings(**settings)))
+
+    assert reply.headers.get("x-mock-accepts") == accepts
+    assert "x-mock-accepts" not in refused.headers
 
 
 def test_the_answer_is_the_ranking():
