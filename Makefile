@@ -29,7 +29,7 @@ serve: $(VENV)/base.stamp
 	@$(BIN)/together-rerank-mock serve
 
 test: $(VENV)/dev.stamp $(TOGETHER_SDK)/stamp $(TOGETHER_1)/stamp
-	$(BIN)/python -m pytest $(JUDGE:%=--ignore=%) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(JUDGE:%=--deselect=%) $(PYTEST_ARGS)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(JUDGE) $(PYTEST_ARGS)
 
 check: $(VENV)/dev.stamp dist
