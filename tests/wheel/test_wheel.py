@@ -217,6 +217,6 @@ def test_the_suite_passes_against_the_installed_wheel(tools):
     assert str(ROOT) not in where
 
     suites = [*(f"{room}/tests" for room in ROOMS), "tests/test_exchanges.py", "tests/test_plugin_clients.py"]
-    output = run(tools / "python", "-m", "pytest", "-q", *suites, timeout=600)
+    output = run(tools / "python", "-m", "pytest", "-q", *suites, timeout=1200)
 
     assert " passed" in output.splitlines()[-1]
