@@ -62,7 +62,7 @@ def show(out: TextIO | None, text: str) -> None:
 def header(examination: Examination) -> str:
     """Return who answers, in which dialect, and how it is judged."""
     first, settings = examination.first, examination.settings
-    lines = [f"endpoint  {examination.target.url}", f"model     {examination.target.model}"]
+    lines = [f"endpoint  {examination.endpoint.url}", f"model     {examination.endpoint.model}"]
     if first is not None and first.status == 200:
         found = dialect.deviations(first)
         lines.append(f"dialect   {dialect.named(first)}" + (f": {', '.join(found)}" if found else ""))
@@ -90,7 +90,7 @@ def row(outcome: Outcome, mask: Mask) -> str:
 def text(report: Report) -> str:
     """Return the rows and the verdict."""
     rows = [row(each, report.examination.transport.mask) for each in report.outcomes if _is_shown(each)]
-    fuzz = report.examination.fuzz
+    fuzz = report.examination.fuzzing
     if fuzz.has_begun and fuzz.seconds:
         rows.append(
             f"fuzz      {fuzz.requests} requests in {fuzz.seconds:.1f} s, {fuzz.requests / fuzz.seconds:.0f} a second"

@@ -20,8 +20,8 @@ from together_rerank_spec import Document
 JSON = (("Content-Type", "application/json"),)
 # Answered by those who are busy or wait for others, as the document has it; a judge comes again another day.
 BUSY = (503, 504)
-# Which requirement says that a part of a request is taken, and a value that must be.
-TAKES = {
+# Which requirement says that a part of a request is taken.
+_TAKES = {
     "documents": "RR-REQUEST-001",  # objects
     "return_documents": "RR-REQUEST-002",
     "top_n": "RR-REQUEST-003",
@@ -106,7 +106,7 @@ class Endpoint:
     def _find_cause(self, documents: Sequence[Any], options: dict[str, Any]) -> None:
         """Raise Blocked when the endpoint never takes something that this request has."""
         has = {"documents"} if isinstance(documents[0], dict) else set()
-        for name, by in TAKES.items():
+        for name, by in _TAKES.items():
             if name in has | set(options) and self.tried(name).status not in (200, *BUSY):
                 raise Blocked(f"a request with `{name}` is refused", by)
 

@@ -25,11 +25,7 @@ from together_rerank_contract_tests.transport import Transport
 TOKENS_A_REQUEST, _TOKENS_A_CASE = 120, 60
 # The reference, twice more, in another order, and in part.
 CALIBRATION = 5
-
-
 KEY = pytest.StashKey["Examination"]()
-
-
 # Of what an endpoint says that is no rerank server.
 _LONGEST = 300
 
@@ -51,6 +47,8 @@ class Examination:
     """One endpoint under judgement.
 
     Attributes:
+        endpoint: what is judged.
+        fuzzing: the run of Schemathesis, begun or not.
         selected: the requirements that are to be judged.
         first: the first exchange with the endpoint, once there is one.
         stopped: why not all could be judged, "" when it could.
@@ -69,8 +67,8 @@ class Examination:
             timeout_s=settings.timeout_s,
             host=settings.host,
         )
-        self._endpoint = Endpoint(settings, self.transport)
-        self._fuzzing = Fuzzing(self._endpoint, self.progress.fuzzed)
+        self.endpoint = Endpoint(settings, self.transport)
+        self.fuzzing = Fuzzing(self.endpoint, self.progress.fuzzed)
         self._items: dict[Requirement, Any] = {}
         self._outcomes: dict[str, Outcome] = {}
         self._began = time.monotonic()
@@ -94,16 +92,6 @@ class Examination:
     def seconds(self) -> float:
         """How long it takes until now."""
         return time.monotonic() - self._began
-
-    @property
-    def fuzz(self) -> Fuzzing:
-        """The run of Schemathesis, begun or not."""
-        return self._fuzzing
-
-    @property
-    def target(self) -> Endpoint:
-        """The endpoint."""
-        return self._endpoint
 
     @property
     def estimate(self) -> tuple[int, int]:
@@ -174,13 +162,13 @@ class Examination:
         self.progress.opened(self)
 
     def _open(self) -> None:
-        self.first = self._endpoint.find()
+        self.first = self.endpoint.find()
         if self.first.status != 200:
-            self.stopped = _why_not_200(self.first, self.settings)
+            self.stopped = self.transport.mask.text(_why_not_200(self.first, self.settings))
         elif not self.settings.quick:
             # What keeps it from being measured is told by the requirements that need it.
             with suppress(Blocked, Inconclusive, Unmet):
-                _ = self._endpoint.measured
+                _ = self.endpoint.measured
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
@@ -225,10 +213,10 @@ class Examination:
 
     def finish(self) -> None:
         """Judge by what is known what an interruption has left, and close the way to the endpoint."""
-        if self._fuzzing.has_begun:
+        if self.fuzzing.has_begun:
             for requirement, item in self._items.items():
                 if requirement.fuzz and requirement.id not in self._outcomes:
-                    self._outcomes[requirement.id] = _judged(requirement, item.function, self._fuzzing)
+                    self._outcomes[requirement.id] = _judged(requirement, item.function, self.fuzzing)
         self.transport.close()
 
 

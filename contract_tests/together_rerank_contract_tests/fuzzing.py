@@ -9,11 +9,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from together_rerank_contract_tests import failure, refusals
 from together_rerank_contract_tests.endpoint import Endpoint
@@ -110,6 +110,10 @@ class Fuzzing:
     def _forwarder(self) -> Forwarder:
         return Forwarder(self._endpoint.transport, self._path, self._endpoint.url)
 
+    @cached_property
+    def _requests(self) -> Validator:
+        return Validator(self._endpoint.document.request_schema)
+
     @property
     def _path(self) -> str:
         return self._endpoint.document.routes[-1]
@@ -148,9 +152,7 @@ class Fuzzing:
         """Run Schemathesis in *folder* to its end, or until nothing more may be sent; return its status."""
         budget = self._endpoint.transport.budget
         before = budget.requests
-        _write_input(
-            folder, self._endpoint, _config(self._endpoint, self._token, tries_other_methods=self.tries_other_methods)
-        )
+        self._write_input(folder)
         with (folder / "output").open("wb") as output:
             process = subprocess.Popen(  # noqa: S603  # our own interpreter
                 self._command,
@@ -171,9 +173,25 @@ class Fuzzing:
                 process.kill()
                 process.wait()
 
-    @property
-    def _token(self) -> str:
-        return self._forwarder.token if self._endpoint.transport.has_key else ""
+    def _write_input(self, folder: Path) -> None:
+        document = replace(self._endpoint.document, content=copy.deepcopy(self._endpoint.document.content))
+        # The document as it stands lets a body be left out; there is nothing to rank then, in any reading.
+        document.operation["requestBody"]["required"] = True
+        (folder / "document.json").write_text(json.dumps(document.content), encoding="utf-8")
+        (folder / "config.toml").write_text("\n".join(self._config()), encoding="utf-8")
+
+    def _config(self) -> Iterator[str]:
+        # All that is needed, so that no file of the user's and no memory of an earlier run has a say.
+        yield f"seed = {self._endpoint.settings.seed}"
+        yield f"request-timeout = {_PATIENCE_S}"
+        if self._endpoint.transport.has_key:
+            yield f'headers = {{ Authorization = "Bearer {self._forwarder.token}" }}'
+        yield '[generation]\ndatabase = "none"'
+        yield "[cache]\nenabled = false"
+        documented = [str(status) for status in self._endpoint.document.statuses if status >= 500]
+        yield f"[checks.{_CRASH}]\nexpected-statuses = {json.dumps(['2xx', '3xx', '4xx', *documented])}"
+        if not self.tries_other_methods:
+            yield "[phases.coverage]\nunexpected-methods = []"
 
     @property
     def _checks(self) -> list[str]:
@@ -183,15 +201,9 @@ class Fuzzing:
     def _command(self) -> list[str]:
         run = ["run", "document.json", "--url", self._forwarder.url, "--max-examples", str(self._examples)]
         # All deviations are wanted, not the first of each phase; of many failing cases the smallest is shown.
-        whole = [
-            "--checks",
-            ",".join(self._checks),
-            "--continue-on-failure",
-            "--no-shrink",
-            "--suppress-health-check",
-            "all",
-        ]
-        return [sys.executable, "-m", "schemathesis.cli", "--config-file", "config.toml", *run, *whole]
+        whole = ["--continue-on-failure", "--no-shrink", "--suppress-health-check", "all"]
+        command = [sys.executable, "-m", "schemathesis.cli", "--config-file", "config.toml", *run, *whole]
+        return [*command, "--checks", ",".join(self._checks)]
 
     def _environment(self, folder: Path) -> dict[str, str]:
         # Neither the key nor a proxy: it speaks to the forwarder alone.
@@ -217,28 +229,5 @@ class Fuzzing:
             body = json.loads(found.content)
         except ValueError:
             return found.check == "negative_data_rejection"
-        valid = kind == "application/json" and Validator(self._endpoint.document.request_schema).is_valid(body)
+        valid = kind == "application/json" and self._requests.is_valid(body)
         return valid is (found.check == "positive_data_acceptance")
-
-
-def _write_input(folder: Path, endpoint: Endpoint, config: Iterable[str]) -> None:
-    content = copy.deepcopy(endpoint.document.content)
-    path = endpoint.document.routes[-1]
-    # The document as it stands lets a body be left out; there is nothing to rank then, in any reading.
-    content["paths"][path]["post"]["requestBody"]["required"] = True
-    (folder / "document.json").write_text(json.dumps(content), encoding="utf-8")
-    (folder / "config.toml").write_text("\n".join(config), encoding="utf-8")
-
-
-def _config(endpoint: Endpoint, token: str, *, tries_other_methods: bool) -> Iterator[str]:
-    # All that is needed, so that no file of the user's and no memory of an earlier run has a say.
-    yield f"seed = {endpoint.settings.seed}"
-    yield f"request-timeout = {_PATIENCE_S}"
-    if token:
-        yield f'headers = {{ Authorization = "Bearer {token}" }}'
-    yield '[generation]\ndatabase = "none"'
-    yield "[cache]\nenabled = false"
-    expected: list[Any] = ["2xx", "3xx", "4xx", *(str(each) for each in endpoint.document.statuses if each >= 500)]
-    yield f"[checks.not_a_server_error]\nexpected-statuses = {json.dumps(expected)}"
-    if not tries_other_methods:
-        yield "[phases.coverage]\nunexpected-methods = []"

@@ -38,7 +38,7 @@ def text(report: Report) -> str:
     for attribute, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(attribute, str(kinds.count(kind)))
     properties = ET.SubElement(suite, "properties")
-    for name, value in (("endpoint", report.examination.target.url), ("verdict", report.line)):
+    for name, value in (("endpoint", report.examination.endpoint.url), ("verdict", report.line)):
         ET.SubElement(properties, "property", name=name, value=_clean(report.examination.transport.mask.text(value)))
     suites = ET.Element("testsuites")
     suites.append(suite)

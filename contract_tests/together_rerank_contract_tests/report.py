@@ -92,11 +92,11 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """Return all of it as `report.schema.json` has it."""
         examination = self.examination
-        settings, budget, fuzz = examination.settings, examination.transport.budget, examination.fuzz
+        settings, budget, fuzz = examination.settings, examination.transport.budget, examination.fuzzing
         report = {
             "kit": version("together-rerank-kit"),
-            "endpoint": examination.target.url,
-            "model": examination.target.model,
+            "endpoint": examination.endpoint.url,
+            "model": examination.endpoint.model,
             "reading": settings.reading,
             "level": settings.level,
             "seed": settings.seed,

@@ -90,14 +90,14 @@ def requirement(
     """Make a test the judge of one requirement; where it is *confirmed*, what is seen once is looked at again."""
 
     def attach(test: Test) -> Test:
-        judge = confirming(test) if confirmed else test
+        judge = _confirming(test) if confirmed else test
         vars(judge)["requirement"] = Requirement(id, sentence, level, source, why, requests, quick, fuzz)
         return judge
 
     return attach
 
 
-def confirming(test: Test) -> Test:
+def _confirming(test: Test) -> Test:
     """Return *test* as one that accuses only when it finds the same three times, with new answers each time.
 
     A score that is rounded coarsely jumps by a step once in a while, which no measurement before shows.

@@ -11,10 +11,10 @@ from together_rerank_spec import Validator, Violation
 
 OBJECT = r"/object"
 DOCUMENT = r"/results/\d+/document(/.*)?"
-INDEX = r"/results/\d+/index"
-SCORE = r"/results/\d+/relevance_score"
+_INDEX = r"/results/\d+/index"
+_SCORE = r"/results/\d+/relevance_score"
 USAGE = r"/usage(/.*)?"
-_PARTS = (OBJECT, DOCUMENT, INDEX, SCORE, USAGE)
+_PARTS = (OBJECT, DOCUMENT, _INDEX, _SCORE, USAGE)
 # More than the parts that one result can have wrong.
 _MOST = 20
 

@@ -12,10 +12,10 @@ from together_rerank_contract_tests.fuzzing import Fuzzing
 @pytest.fixture(scope="session")
 def endpoint(pytestconfig: pytest.Config) -> Endpoint:
     """The endpoint under judgement."""
-    return pytestconfig.stash[KEY].target
+    return pytestconfig.stash[KEY].endpoint
 
 
 @pytest.fixture(scope="session")
 def fuzzing(pytestconfig: pytest.Config) -> Fuzzing:
     """What Schemathesis finds; it runs when the first check asks."""
-    return pytestconfig.stash[KEY].fuzz
+    return pytestconfig.stash[KEY].fuzzing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from together_rerank_contract_tests import tolerance
+from together_rerank_contract_tests.answer import Answer
 from together_rerank_contract_tests.endpoint import Endpoint
 from together_rerank_contract_tests.findings import Unmet
 from together_rerank_contract_tests.requirements import Level, document, kit, requirement
@@ -13,9 +14,13 @@ _RANK_FIELDS = "/components/schemas/RerankRequest/properties/rank_fields/descrip
 _OF_SPAN = 0.05
 
 
-def _distance(endpoint: Endpoint) -> float:
+def _hold_equal(endpoint: Endpoint, one: Answer, other: Answer, wanted: str) -> None:
     measured = endpoint.tolerance
-    return max(measured.equal_across_batches, _OF_SPAN * measured.span)
+    within = max(measured.equal_across_batches, _OF_SPAN * measured.span)
+    index = tolerance.unequal(one.scores, other.scores, within)
+    if index is not None:
+        expected = f"{one.scores[index]:g} for document {index}, {wanted}"
+        raise Unmet(expected, f"{other.scores[index]:g}", other.exchange)
 
 
 @requirement(
@@ -30,10 +35,7 @@ def _distance(endpoint: Endpoint) -> float:
 def test_rank_fields_is_a_projection(endpoint: Endpoint) -> None:
     projected = endpoint.rerank(QUERY, [{"text": each["text"]} for each in FIELDS])
     chosen = endpoint.rerank(QUERY, FIELDS, rank_fields=["text"])
-    index = tolerance.unequal(projected.scores, chosen.scores, _distance(endpoint))
-    if index is not None:
-        expected = f"{projected.scores[index]:g} for document {index}, as when it has nothing but `text`"
-        raise Unmet(expected, f"{chosen.scores[index]:g}", chosen.exchange)
+    _hold_equal(endpoint, projected, chosen, "as when it has nothing but `text`")
 
 
 @requirement(
@@ -66,10 +68,7 @@ def test_the_order_of_rank_fields_does_not_matter(endpoint: Endpoint) -> None:
     one, other = (
         endpoint.rerank(QUERY, FIELDS, rank_fields=fields) for fields in (["title", "text"], ["text", "title"])
     )
-    index = tolerance.unequal(one.scores, other.scores, _distance(endpoint))
-    if index is not None:
-        received = f"{other.scores[index]:g} for document {index}"
-        raise Unmet(f"{one.scores[index]:g}, as in the other order", received, other.exchange)
+    _hold_equal(endpoint, one, other, "as in the other order")
 
 
 @requirement(
@@ -84,10 +83,7 @@ def test_the_order_of_rank_fields_does_not_matter(endpoint: Endpoint) -> None:
 def test_the_order_of_keys_in_a_document_does_not_matter(endpoint: Endpoint) -> None:
     one = endpoint.rerank(QUERY, FIELDS)
     other = endpoint.rerank(QUERY, [dict(reversed(each.items())) for each in FIELDS])
-    index = tolerance.unequal(one.scores, other.scores, _distance(endpoint))
-    if index is not None:
-        received = f"{other.scores[index]:g} for document {index}"
-        raise Unmet(f"{one.scores[index]:g}, as in the other order", received, other.exchange)
+    _hold_equal(endpoint, one, other, "as in the other order")
 
 
 @requirement(

@@ -21,7 +21,7 @@ from together_rerank_contract_tests.wire import Wire
 
 _MOST_WAITS = 5
 # A 429 that asks for more is no matter of waiting.
-LONGEST_WAIT_S = 120.0
+_LONGEST_WAIT_S = 120.0
 # How many answers may be late before it is called off; each costs the whole time-out.
 _MOST_MISSED_IN_A_ROW, _MOST_MISSED = 3, 10
 # More is no count of tokens.
@@ -96,7 +96,7 @@ class Transport:
         while _is_too_soon(exchange := self._twice(method, url, tuple(headers), content, authorization)):
             wait = _retry_after(exchange)
             waits += 1
-            if waits > _MOST_WAITS or wait > LONGEST_WAIT_S or self.closed.wait(wait):
+            if waits > _MOST_WAITS or wait > _LONGEST_WAIT_S or self.closed.wait(wait):
                 break
         if exchange.status == 429:
             raise Inconclusive(f"the endpoint answers 429, and asks to come again in {wait:.0f} s; try --rate")
