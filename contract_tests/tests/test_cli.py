@@ -195,3 +195,17 @@ def test_the_real_api_is_asked_for_only_after_an_estimate():
     assert "this would send about 7" in ran.stderr
     assert "requests" in ran.stderr
     assert "tokens" in ran.stderr
+
+
+def test_a_seed_makes_the_same_requests_again():
+    def sent(seed):
+        with Watched() as server:
+            options = ("--fuzz", "-k", "RR-FUZZ-001", "--max-requests", 140, "--seed", seed)
+            ran = contract(server.url, *OPEN, *options)
+        assert f"; seed {seed}, " in verdict(ran)
+        return [(method, content) for method, _, _, content in server.seen]
+
+    first = sent(1)
+
+    assert first == sent(1)
+    assert first != sent(2)
