@@ -34,7 +34,7 @@ def test_what_is_told_of_a_request():
     told = journal_entry(headers=headers, body=b'{"query": "llama"}').described
 
     assert told == {
-        "time": "2027-01-15T08:00:00.250Z",
+        "time": "2027-01-15T08:00:00.250000Z",
         "method": "POST",
         "path": "/v1/rerank",
         "status": 200,

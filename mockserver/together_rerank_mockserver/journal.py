@@ -59,7 +59,7 @@ class Entry:
         """The entry as JSON; `body` is the value when it is whole and JSON, else there is a `text`."""
         retry_count = self.headers.get("x-stainless-retry-count", "")
         shown: dict[str, Any] = {
-            "time": datetime.fromtimestamp(self.time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "time": datetime.fromtimestamp(self.time, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
             "method": self.method,
             "path": self.path,
             "status": self.status,
