@@ -2,12 +2,16 @@
 
 import contextlib
 import http.client
-import json
+import subprocess
+import sys
 
 import pytest
 
 import together_rerank_fixtures as fixtures
+from faults_and_rules import BREAKS
 from mock_process import running, server  # noqa: F401  # a fixture
+from snippets import ROOT
+from together_rerank_contract_tests import catalogue
 
 KIT = [exchange for exchange in fixtures.all() if exchange.source == {"kind": "kit"}]
 FLAGS = {"api_keys": "--api-key", "models": "--model", "max_body": "--max-body"}
@@ -16,7 +20,8 @@ FLAGS = {"api_keys": "--api-key", "models": "--model", "max_body": "--max-body"}
 def flags(exchange):
     for name, value in exchange.mock.items():
         for each in value if isinstance(value, list) else [value]:
-            yield from (FLAGS[name], str(each))
+            if name != "fault":  # which can be asked for by a header
+                yield from (FLAGS[name], str(each))
 
 
 @pytest.fixture(scope="module")
@@ -26,25 +31,72 @@ def mocks(server):
         yield {ways: stack.enter_context(running("-q", *ways)) for ways in {tuple(flags(exchange)) for exchange in KIT}}
 
 
-def send(mock, request):
+def send(mock, request, **headers):
     connection = http.client.HTTPConnection("127.0.0.1", mock.port, timeout=20)
-    connection.request(request.method, request.path, request.content, request.headers)
+    connection.request(request.method, request.path, request.content, request.headers | headers)
     response = connection.getresponse()
     content = response.read()
     connection.close()
     return response, content
 
 
+def origin(exchange):
+    if "fault" in exchange.mock:
+        return f"forced; fault={exchange.mock['fault']}; by=header"
+    return "scored" if exchange.response.status == 200 else "refused"
+
+
 # Whose body is the same as another's would get a second id, so each body is sent once only.
 @pytest.mark.parametrize("exchange", KIT, ids=lambda exchange: exchange.name)
 def test_the_mock_answers_as_the_library_says(mocks, exchange):
-    response, content = send(mocks[tuple(flags(exchange))], exchange.request)
+    asked = {"Prefer": f"fault={exchange.mock['fault']}"} if "fault" in exchange.mock else {}
+    response, content = send(mocks[tuple(flags(exchange))], exchange.request, **asked)
 
     assert response.status == exchange.response.status
-    assert content == json.dumps(exchange.response.body, ensure_ascii=False, separators=(",", ":")).encode()
+    assert content == exchange.response.content
     for name, value in exchange.response.headers.items():
         assert response.headers[name] == value
-    assert response.headers["x-mock-reply"] == ("scored" if response.status == 200 else "refused")
+    assert response.headers["x-mock-reply"] == origin(exchange)
+
+
+NOT_FORCED = [exchange for exchange in fixtures.all() if not exchange.forced]
+
+
+@pytest.mark.parametrize("exchange", NOT_FORCED, ids=lambda exchange: exchange.name)
+def test_what_is_not_forced_is_brought_about_by_the_request(mocks, exchange):
+    response, _ = send(mocks[tuple(flags(exchange))], exchange.request)
+
+    assert response.status == exchange.response.status
+
+
+def test_what_is_forced_is_answered_on_another_day(mocks):
+    forced = [exchange for exchange in fixtures.all() if exchange.forced]
+
+    assert {exchange.name: send(mocks[()], exchange.request)[0].status for exchange in forced} == {
+        exchange.name: 200 for exchange in forced
+    }
+
+
+def test_what_is_broken_breaks_the_rule_that_it_names():
+    of_a_fault = [exchange for exchange in fixtures.all(broken=True) if "fault" in exchange.mock]
+
+    assert len(of_a_fault) > 20
+    for exchange in of_a_fault:
+        assert {each.rule for each in exchange.deviations} & BREAKS[exchange.mock["fault"]], exchange.name
+
+
+def test_every_rule_is_one_of_the_judges():
+    rules = {each.rule for exchange in fixtures.all() for each in exchange.deviations if each.rule}
+
+    assert rules <= {each.id for each in catalogue.tests()}
+
+
+def test_make_fixtures_would_change_nothing():
+    command = [sys.executable, ROOT / "fixtures/refresh.py", "--check"]
+    ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+
+    assert (ran.stdout, ran.stderr) == ("", "")
+    assert ran.returncode == 0
 
 
 def test_every_success_of_the_kit_has_a_body_of_its_own():

@@ -8,6 +8,7 @@ from broken_answers import ANSWERS
 from broken_rankings import RANKINGS
 from broken_refusals import REFUSALS
 from broken_sometimes import SOMETIMES
+from faults_and_rules import BREAKS
 from judging import FUZZ, PLAIN, failed, judged, transport_to
 from miniature import KEY, MODEL
 from mock_process import running
@@ -18,59 +19,6 @@ from together_rerank_spec import load
 
 BROKEN = (*REFUSALS, *ANSWERS, *RANKINGS, *SOMETIMES)
 COUNTED = [each.id for each in PLAIN if each.level is not Level.INFO]
-# Nothing of the body can be read.
-UNREADABLE = {"RR-RESPONSE-001", "RR-RESPONSE-004", "RR-ERROR-002"}
-# What fails, INFO too; empty where a fault is legal, and only clients trip over it.
-BREAKS = {
-    "unsorted": {"RR-RESULT-001"},
-    "top-n-ignored": {"RR-RESULT-002"},
-    "top-n-one-more": {"RR-RESULT-002"},
-    "top-n-one-fewer": {"RR-RESULT-002", "RR-RESULT-006"},
-    "document-dropped": {"RR-RESULT-002", "RR-RESULT-003", "RR-RESULT-006", "RR-SCORE-003"},
-    "duplicates-removed": {"RR-SCORE-003"},
-    "rank-fields-ignored": {"RR-FIELDS-001", "RR-FIELDS-002"},
-    "query-ignored": {"RR-FIELDS-002", "RR-RELATION-002", "RR-RELATION-003", "RR-RELATION-006", "RR-RELATION-007"},
-    "position-bias": {"RR-RESULT-005", "RR-SCORE-005"},
-    "index-out-of-range": {"RR-RESULT-004"},
-    "index-duplicate": {"RR-RESULT-004"},
-    "index-off-by-one": {"RR-RESULT-004"},
-    "index-is-rank": {"RR-DOCUMENT-001", "RR-DOCUMENT-002", "RR-FIELDS-002", "RR-RELATION-006", "RR-RELATION-007"},
-    "index-string": {"RR-RESULT-004"},
-    "text-swapped": {"RR-DOCUMENT-001", "RR-DOCUMENT-002", "RR-DOCUMENT-005"},
-    "text-altered": {"RR-DOCUMENT-001", "RR-DOCUMENT-002", "RR-DOCUMENT-005"},
-    "text-unasked": {"RR-DOCUMENT-004"},
-    "document-missing": {"RR-RESPONSE-003", "RR-DOCUMENT-001"},
-    "document-null": {"RR-RESPONSE-003", "RR-DOCUMENT-001"},
-    "document-string": {"RR-RESPONSE-003"},
-    "score-string": {"RR-SCORE-001"},
-    "score-nan": {"RR-RESPONSE-001", "RR-SCORE-001"},
-    "score-above-one": {"RR-SCORE-002"},
-    "score-negative": {"RR-RESULT-005", "RR-SCORE-002", "RR-SCORE-004"},
-    "score-equal": {"RR-RESULT-005", "RR-RELATION-006"},  # it cannot bend a single result
-    "results-missing": {"RR-RESPONSE-001"},
-    "results-null": {"RR-RESPONSE-001"},
-    "results-empty": {"RR-RESULT-002", "RR-RESULT-003", "RR-RESULT-006"},
-    "results-bare-list": {"RR-RESPONSE-001", "RR-RESPONSE-004"},
-    "usage-missing": set(),
-    "usage-null": set(),
-    "usage-no-completion-tokens": {"RR-USAGE-001"},
-    "usage-wrong-sum": {"RR-USAGE-002"},
-    "usage-negative": {"RR-USAGE-002"},
-    "model-other": set(),
-    "id-missing": set(),
-    "id-constant": {"RR-RESPONSE-005"},
-    "object-wrong": {"RR-RESPONSE-002"},
-    "extra-field": set(),
-    "error-200": {"RR-RESPONSE-001", "RR-RESPONSE-004", "RR-RESPONSE-006"},
-    # Of the wire, those that leave an answer.
-    "malformed-json": UNREADABLE,
-    "empty-body": UNREADABLE,
-    "html-200": UNREADABLE,
-    "wrong-content-type": {"RR-RESPONSE-001"},
-    "bad-gzip": {"RR-RESPONSE-001"},
-    "latin-1": {"RR-RESPONSE-001", "RR-RESPONSE-004", "RR-ERROR-001"},
-    "bom": {"RR-RESPONSE-001"},
-}
 
 
 class Recording:
