@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from together_rerank_mockserver import body, promise, rendering
+from together_rerank_mockserver import body, promise, rendering, replay
 from together_rerank_mockserver.call import Call, Headers, credential
 from together_rerank_mockserver.errors import (
     ApiError,
@@ -66,7 +66,7 @@ class Endpoint:
     Raises:
         DocumentError: the document promises answers that this endpoint does not give.
         BadOrder: the settings ask for a fault that there is not.
-        ValueError: the settings' rate cannot be read.
+        ValueError: the settings' rate cannot be read, or what is to be replayed.
     """
 
     def __init__(
@@ -88,6 +88,7 @@ class Endpoint:
         self.requests = RequestParser(document)
         promise.check(document)
         self.state = state or Memory(settings.journal_max, Quota(settings.rate_limit) if settings.rate_limit else None)
+        self._replay = replay.Replay(settings.replay, document) if settings.replay else None
         self.catalogue = Catalogue(document)
         self._plan = Plan(self.catalogue, self.state, fault=settings.fault, chaos=settings.chaos, seed=settings.seed)
 
@@ -164,7 +165,7 @@ class Endpoint:
             return self.catalogue.status(503).reply
         try:
             self._wait(visit)
-            return self._over_quota(visit) or self._rerank(call, visit)
+            return self._over_quota(visit) or self._recorded(call, visit) or self._rerank(call, visit)
         finally:
             self.state.leave(visit.namespace)
 
@@ -192,6 +193,18 @@ class Endpoint:
         reply = self.catalogue.status(429).reply
         headers = {"Content-Type": reply.headers["Content-Type"], "Retry-After": str(allowance.reset_s)}
         return replace(reply, headers=headers)
+
+    def _recorded(self, call: Call, visit: _Visit) -> Reply | None:
+        # What is asked for on purpose needs an answer that is computed.
+        if not self._replay or isinstance(visit.met.fault, BodyFault) or self.state.design(visit.namespace):
+            return None
+        found = self._replay.find(call.headers.get("Content-Type"), visit.raw)
+        if found is None:
+            return None
+        exchange, reply = found
+        visit.origin = replay.origin(exchange)
+        visit.request_id = replay.request_id(exchange)
+        return reply
 
     def _rerank(self, call: Call, visit: _Visit) -> Reply:
         request = self.requests.parse(call.headers.get("Content-Type"), visit.raw)

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from together_rerank_mockserver.options import COMMAND, PROGRAM, document_options, settings_from
-from together_rerank_mockserver.settings import JOURNAL_MAX, MAX_BODY, Settings
+from together_rerank_mockserver.settings import JOURNAL_MAX, LIBRARY, MAX_BODY, Settings
 
 _ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
 _MOST_BODY = 1024**4
@@ -69,6 +69,13 @@ def _origins(_context: click.Context, _option: click.Parameter, origins: tuple[s
 @click.option("--api-key", multiple=True, callback=_keys, metavar="K", help="A key to let in, repeatable.")
 @click.option("--model", multiple=True, callback=_models, metavar="M", help="A model to serve, repeatable.")
 @document_options
+@click.option(
+    "--replay",
+    is_flag=False,
+    flag_value=LIBRARY,
+    metavar="[DIR]",
+    help="Answer as recorded in DIR, or in the kit's library, where the request is equal.",
+)
 @click.option("--fault", metavar="FAULT", help="What every call meets, such as 429,retry_after=2.")
 @click.option("--chaos", multiple=True, metavar="FAULT=P", help="A fault and its probability, repeatable.")
 @click.option("--seed", type=int, default=0, metavar="N", help="Of all that is left to chance.")

@@ -10,6 +10,8 @@ from together_rerank_spec import Document, load, read
 MAX_BODY = 32 * 1024 * 1024
 JOURNAL_MAX = 1000
 JOURNAL_BODY = 64 * 1024
+# What to replay, in the place of a folder: the exchanges that the kit has.
+LIBRARY = "library"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class Settings:
         reading: of the vendored document, `corrected` or `vendored`.
         spec: another document in its place, read as it stands.
         overlay: what to apply to *spec*.
+        replay: a folder of exchanges whose requests get the answers recorded in it, or `library` for the kit's own.
         api_keys: the keys let in; none given lets in any.
         models: the models served; none given serves any.
         max_body: the most bytes of a body that are read.
@@ -41,6 +44,7 @@ class Settings:
     reading: str = "corrected"
     spec: Path | None = None
     overlay: Path | None = None
+    replay: str | None = None
     api_keys: tuple[str, ...] = field(default=(), repr=False)
     models: tuple[str, ...] = ()
     max_body: int = MAX_BODY

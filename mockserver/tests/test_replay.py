@@ -1,0 +1,193 @@
+"""A recorded request gets its recorded answer, another is scored; what is asked for on purpose comes first."""
+
+import http.client
+import json
+import subprocess
+
+import pytest
+
+import together_rerank_fixtures as fixtures
+from endpoint_calls import KEY, body, send
+from exchange_files import changed, recorded
+from mock_process import COMMAND, environment, running
+from together_rerank_fixtures import FixtureError
+from together_rerank_mockserver.design import InOrder
+from together_rerank_mockserver.endpoint import Endpoint
+from together_rerank_mockserver.replay import LIBRARY
+from together_rerank_mockserver.settings import Settings
+from together_rerank_spec import load
+
+REPLAYED = [
+    each
+    for each in fixtures.all()
+    if each.request.method == "POST"
+    and each.request.path == "/v1/rerank"
+    and each.request.headers.get("Authorization", "").startswith("Bearer ")
+    and each.name != "success/document_example_scored"
+]
+
+
+def endpoint(source=LIBRARY, **settings):
+    return Endpoint(load(), Settings(replay=str(source), **settings), pause=lambda _: None)
+
+
+LIBRARIAN = endpoint()
+
+
+@pytest.mark.parametrize("exchange", REPLAYED, ids=lambda exchange: exchange.name)
+def test_a_recorded_request_gets_its_recorded_answer(exchange):
+    reply = send(exchange.request.content, LIBRARIAN, exchange.request.headers, parse=False)
+
+    assert (reply.status, reply.body) == (exchange.response.status, exchange.response.content)
+    assert reply.headers["x-mock-reply"] == f"replayed; name={exchange.name}"
+    assert {name: reply.headers[name] for name in exchange.response.headers} == exchange.response.headers
+
+
+def test_every_other_exchange_of_the_library_is_the_mocks_own_answer():
+    others = {each.name for each in fixtures.all()} - {each.name for each in REPLAYED}
+
+    assert others == {
+        "method_not_allowed/get",
+        "not_found/doubled_base_path",
+        "not_found/path",
+        "success/document_example_scored",  # the document's own answer to the same request is replayed
+        "unauthorized/malformed_key",
+        "unauthorized/missing_key",
+    }
+
+
+def test_what_was_not_recorded_is_scored():
+    reply, answer = send(body(), LIBRARIAN)
+
+    assert reply.headers["x-mock-reply"] == "scored"
+    assert [result["index"] for result in answer["results"]] == [1, 0]
+
+
+RECORDED = fixtures.get("success/top_n_all").request.body
+
+
+@pytest.mark.parametrize(
+    ("content", "equal"),
+    [
+        (json.dumps(RECORDED, indent=3).encode(), True),
+        (json.dumps(dict(reversed(RECORDED.items()))).encode(), True),
+        (json.dumps({**RECORDED, "top_n": float(RECORDED["top_n"])}).encode(), False),
+        (json.dumps({**RECORDED, "documents": RECORDED["documents"][::-1]}).encode(), False),
+        (json.dumps({**RECORDED, "model": "another"}).encode(), False),
+        (json.dumps({**RECORDED, "return_documents": True}).encode(), False),
+    ],
+)
+def test_json_is_equal_whatever_its_keys_order_and_spaces(content, equal):
+    reply, _ = send(content, LIBRARIAN)
+
+    assert reply.headers["x-mock-reply"] == ("replayed; name=success/top_n_all" if equal else "scored")
+
+
+def test_the_media_type_is_a_part_of_the_request():
+    exchange = fixtures.get("bad_request/content_type")
+    media = exchange.request.headers["Content-Type"]
+    as_json = send(exchange.request.content, LIBRARIAN)[0]
+    as_text = send(exchange.request.content, LIBRARIAN, {**KEY, "Content-Type": f"{media.title()}; charset=utf-8"})[0]
+
+    assert as_json.headers["x-mock-reply"] == "scored"
+    assert as_text.headers["x-mock-reply"] == "replayed; name=bad_request/content_type"
+
+
+def test_the_id_of_the_answer_is_the_id_of_the_request():
+    exchange = fixtures.get("payment_required/credit_limit")
+    reply, _ = send(exchange.request.content, LIBRARIAN)
+
+    assert reply.headers["x-request-id"] == exchange.response.body["id"] == "o3LiXw4-62bZhn-96040daf687810ab"
+
+
+RATE_LIMIT = fixtures.get("rate_limit/queries_per_minute").request.content
+
+
+def test_a_key_comes_first():
+    guarded = endpoint(api_keys=("mine",))
+
+    assert send(RATE_LIMIT, guarded)[0].headers["x-mock-reply"] == "refused"
+    let_in = send(RATE_LIMIT, guarded, {**KEY, "Authorization": "Bearer mine"})[0]
+    assert let_in.headers["x-mock-reply"].startswith("replayed")
+
+
+def test_a_fault_comes_first():
+    forced = send(RATE_LIMIT, LIBRARIAN, {**KEY, "Prefer": "code=503"})[0]
+    bent, answer = send(json.dumps(RECORDED).encode(), LIBRARIAN, {**KEY, "Prefer": "fault=index-out-of-range"})
+
+    assert (forced.status, forced.headers["x-mock-reply"]) == (503, "forced; fault=503; by=header")
+    assert bent.headers["x-mock-reply"] == "forced; fault=index-out-of-range; by=header"
+    assert answer["results"][0]["index"] == len(RECORDED["documents"])
+
+
+def test_a_designed_ranking_comes_first():
+    designed = endpoint()
+    designed.state.set_design("default", InOrder((2, 1, 0)))
+
+    reply, answer = send(json.dumps(RECORDED).encode(), designed)
+
+    assert reply.headers["x-mock-reply"] == "designed"
+    assert [result["index"] for result in answer["results"]] == [2, 1, 0]
+
+
+def test_a_folder_of_ones_own_is_replayed(tmp_path):
+    name = "mine/über uns"
+    recorded(
+        tmp_path, changed("success/strings", response__body__id="mine", response__headers__Date="x"), f"{name}.json"
+    )
+    replaying = endpoint(tmp_path)
+
+    reply, answer = send(fixtures.get("success/strings").request.content, replaying)
+
+    assert answer["id"] == reply.headers["x-request-id"] == "mine"
+    assert reply.headers["x-mock-reply"] == "replayed; name=mine/%C3%BCber%20uns"
+    assert "Date" not in reply.headers
+    assert send(RATE_LIMIT, replaying)[0].headers["x-mock-reply"] == "scored"
+
+
+def test_two_recorded_answers_to_one_request_are_refused(tmp_path):
+    source = {"kind": "observed", "citation": "a test", "date": "2026-01-01"}
+    for name in ("a", "b"):
+        recorded(tmp_path, changed("success/strings", source=source), f"{name}.json")
+
+    with pytest.raises(FixtureError, match="b have the same request"):
+        endpoint(tmp_path)
+
+
+def ask(mock, request):
+    connection = http.client.HTTPConnection("127.0.0.1", mock.port, timeout=20)
+    connection.request("POST", "/v1/rerank", json.dumps(request), KEY)
+    response = connection.getresponse()
+    answer = json.load(response)
+    connection.close()
+    return response.headers["x-mock-reply"], answer["id"]
+
+
+def test_a_process_replays_the_library_or_a_folder(tmp_path):
+    recorded(tmp_path, changed("success/strings", response__body__id="mine"))
+    exchange = fixtures.get("success/strings")
+    of_the_library = "replayed; name=success/strings", exchange.response.body["id"]
+
+    with running("-q", "--replay") as mock:
+        assert ask(mock, exchange.request.body) == of_the_library
+    with running("-q", TOGETHER_RERANK_MOCK_REPLAY="library") as mock:
+        assert ask(mock, exchange.request.body) == of_the_library
+    with running("-q", "--replay", tmp_path) as mock:
+        assert ask(mock, exchange.request.body) == ("replayed; name=kept/mine", "mine")
+
+
+def test_what_cannot_be_replayed_is_told_before_the_start(tmp_path):
+    recorded(tmp_path, "{")
+    for folder, reason in ((tmp_path, "mine.json: not JSON: "), (tmp_path / "none", "no such folder, or no exchanges")):
+        ran = subprocess.run(
+            [COMMAND, "serve", "-p", "0", "--replay", folder],
+            check=False,
+            capture_output=True,
+            text=True,
+            env=environment(),
+            timeout=60,
+        )
+
+        assert ran.returncode == 2
+        assert reason in ran.stderr
+        assert ran.stderr.count("\n") == 1
