@@ -24,7 +24,7 @@ _MARKERS = (
         f"{_MARKER}(fault, times=1, retry_after=, delay=, jitter=, pause=): what the next calls of the test meet; "
         "durations in seconds"
     ),
-    f"{_EXAMPLES}(*names, status=): which exchanges `rerank_example` and `rerank_exchanges` are about",
+    f"{_EXAMPLES}(*names, status=, broken=): which exchanges `rerank_example` and `rerank_exchanges` are about",
 )
 _mock = pytest.StashKey["RerankMock"]()
 _passed = pytest.StashKey[bool]()
@@ -197,7 +197,7 @@ def rerank_example(request: pytest.FixtureRequest) -> Exchange:
 
 @pytest.fixture
 def rerank_exchanges(request: pytest.FixtureRequest) -> list[Exchange]:
-    """The exchanges of the library, or those that the marker `rerank_exchanges(*names, status=)` selects."""
+    """The exchanges of the library, or those that the marker `rerank_exchanges(*names, status=, broken=)` selects."""
     return _selected(request.node)
 
 
@@ -207,16 +207,19 @@ def _selected(item: Any) -> list[Exchange]:
     mark = item.get_closest_marker(_EXAMPLES)
     if mark is None:
         return list(fixtures.all())
-    unknown = [name for name in mark.kwargs if name != "status"]
+    unknown = [name for name in mark.kwargs if name not in ("status", "broken")]
     if unknown or (mark.args and mark.kwargs) or not (mark.args or mark.kwargs):
         asked = f"`{unknown[0]}`" if unknown else "these together" if mark.args else "nothing"
-        pytest.fail(f"the marker {_EXAMPLES} does not take {asked}; it takes names, or status=", pytrace=False)
+        pytest.fail(
+            f"the marker {_EXAMPLES} does not take {asked}; it takes names, or status= and broken=", pytrace=False
+        )
     try:
-        exchanges = [fixtures.get(name) for name in mark.args] or fixtures.all(status=mark.kwargs.get("status"))
+        exchanges = [fixtures.get(name) for name in mark.args] or fixtures.all(**mark.kwargs)
     except LookupError as unknown_name:
         pytest.fail(f"the marker {_EXAMPLES}: {unknown_name}", pytrace=False)
     if not exchanges:
-        pytest.fail(f"the marker {_EXAMPLES}: no exchange has the status {mark.kwargs['status']}", pytrace=False)
+        asked = ", ".join(f"{name}={value}" for name, value in mark.kwargs.items())
+        pytest.fail(f"the marker {_EXAMPLES}: no exchange has {asked}", pytrace=False)
     return list(exchanges)
 
 

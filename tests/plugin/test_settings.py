@@ -142,15 +142,20 @@ def test_by_status(rerank_example):
 
 @pytest.mark.rerank_exchanges(status=401)
 def test_together(rerank_exchanges):
-    assert [exchange.response.status for exchange in rerank_exchanges] == [401] * 3
+    assert [exchange.response.status for exchange in rerank_exchanges] == [401] * 5
+
+@pytest.mark.rerank_exchanges(status=401, broken=True)
+def test_broken(rerank_exchanges):
+    assert all(exchange.is_broken for exchange in rerank_exchanges)
+    assert len(rerank_exchanges) == 2
 
 def test_all(rerank_exchanges):
-    assert len(rerank_exchanges) > 40
+    assert len(rerank_exchanges) > 100
 """,
         "-v",
     )
 
-    assert ran.parseoutcomes()["passed"] == 7
+    assert ran.parseoutcomes()["passed"] == 10
     ran.stdout.fnmatch_lines(["test_it.py::test_by_name[[]success/rank_fields[]] PASSED*"])
 
 
@@ -158,8 +163,9 @@ def test_all(rerank_exchanges):
     ("marker", "message"),
     [
         ("'success/none'", "*no exchange 'success/none'; there are: *"),
-        ("status=418", "*no exchange has the status 418*"),
-        ("state=200", "*does not take `state`; it takes names, or status="),
+        ("status=418", "*no exchange has status=418*"),
+        ("state=200", "*does not take `state`; it takes names, or status= and broken="),
+        ("status=429, broken=True", "*no exchange has status=429, broken=True*"),
         ("'success/strings', status=200", "*does not take these together*"),
         ("", "*does not take nothing*"),
     ],
