@@ -162,7 +162,7 @@ def test_all(rerank_exchanges):
 @pytest.mark.parametrize(
     ("marker", "message"),
     [
-        ("'success/none'", "*no exchange 'success/none'; there are: *"),
+        ("'success/none'", "*no exchange 'success/none'*; there are: *"),
         ("status=418", "*no exchange has status=418*"),
         ("state=200", "*does not take `state`; it takes names, or status= and broken="),
         ("status=429, broken=True", "*no exchange has status=429, broken=True*"),
