@@ -33,6 +33,22 @@ _Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(loader
 _Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: float(loader.construct_scalar(node)))
 
 
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """Quotes every string that YAML 1.1 or 1.2 would read as something else, and repeats what comes twice."""
+
+    def ignore_aliases(self, _data: Any) -> bool:
+        return True
+
+
+for _name, _pattern, _first in (*_CORE, ("int", r"0o[0-7]+|0x[0-9a-fA-F]+", ["0"])):
+    _Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(f"^(?:{_pattern})$"), _first)
+
+
+def render(content: Any) -> str:
+    """Return *content*, a JSON value, as YAML that reads the same in YAML 1.1, 1.2 and here."""
+    return str(yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120))
+
+
 def parse(text: str | bytes) -> Any:
     """Return what *text*, YAML or JSON, holds; every key is a string.
 

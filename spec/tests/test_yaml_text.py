@@ -1,0 +1,63 @@
+"""What is written as YAML reads the same everywhere."""
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from together_rerank_spec import load
+from together_rerank_spec.yaml_text import parse, render
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(VALUES)
+def test_what_is_written_is_what_is_read(value):
+    assert parse(render(value)) == value
+    assert yaml.safe_load(render(value)) == value
+
+
+# Strings that YAML 1.1 or 1.2 takes for something else.
+LIKE_OTHERS = [
+    "1e5",
+    "08",
+    "0o17",
+    "0x1F",
+    "1_000",
+    "12:30",
+    "no",
+    "~",
+    "null",
+    "2026-11-25",
+    "=",
+    "<<",
+    ".5",
+    "+1",
+    "-",
+]
+
+
+@pytest.mark.parametrize("text", LIKE_OTHERS)
+def test_a_string_stays_one(text):
+    assert parse(render({text: [text]})) == {text: [text]}
+    assert yaml.safe_load(render({text: [text]})) == {text: [text]}
+
+
+@pytest.mark.parametrize("text", ["1e5", "08", "0o17"])
+def test_a_number_of_yaml_1_2_is_quoted(text):
+    assert render(text).strip() == f"'{text}'"
+
+
+def test_what_comes_twice_is_written_twice():
+    shared = ["llama"]
+
+    assert "&" not in render({"a": shared, "b": shared})
+
+
+def test_the_document_survives():
+    assert parse(render(load().content)) == load().content
