@@ -25,7 +25,7 @@ def test_help_lists_the_commands(flag):
     shown = run(flag)
 
     assert shown.returncode == 0
-    for command in ("serve", "wait", "explain", "faults", "spec"):
+    for command in ("serve", "wait", "explain", "faults", "fixtures", "spec"):
         assert f"  {command} " in shown.stdout.decode()
 
 

@@ -12,6 +12,7 @@ from typing import BinaryIO, NoReturn
 import click
 from click.core import ParameterSource
 
+from together_rerank_mockserver.fixtures_command import fixtures
 from together_rerank_mockserver.options import COMMAND, CONTEXT, PROGRAM, document_options, settings_from
 from together_rerank_mockserver.serve_command import serve
 from together_rerank_mockserver.url import base_of
@@ -56,6 +57,7 @@ def commands(context: click.Context) -> None:
 
 
 commands.add_command(serve)
+commands.add_command(fixtures)
 
 
 @commands.command(context_settings=COMMAND)
