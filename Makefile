@@ -7,6 +7,7 @@ SOURCES := contract_tests fixtures mockserver spec tests benchmarks
 TOGETHER_SDK := $(VENV)/clients/together-sdk
 TOGETHER_1 := $(VENV)/clients/together-1
 STRANGERS := $(VENV)/strangers
+NODE := $(VENV)/node
 # Tests that wait for processes of their own most of the time, and so run two files at a time.
 JUDGE := contract_tests/tests $(wildcard tests/test_contract_*.py) tests/test_judge_and_mock.py
 
@@ -16,14 +17,14 @@ help:
 	@echo 'serve     set everything up and start the mock'
 	@echo 'test      set everything up and run the tests'
 	@echo 'contract  judge the endpoint URL=..., or without one a mock that is started for it; FLAGS=... are those of the command'
-	@echo 'contract-real  judge llama.cpp and the LiteLLM proxy, and hold docs/reports/ to it'
+	@echo 'contract-real  judge llama.cpp and the LiteLLM proxy, hold docs/reports/ to it, and try the exports with WireMock and Prism; needs npm and java'
 	@echo 'check     format, lint, types, arrows between the rooms, the wheel as others will use it'
 	@echo 'matrix    the tests on every Python from 3.11 to 3.13 that this machine has'
 	@echo 'fixtures  write the answers of the mock into the exchanges'
 	@echo 'clients   write down what real clients do with each fault'
 	@echo 'dist      build the wheel and the source distribution'
 	@echo 'bench     measure the mock, which needs wrk, the plugin and the judge'
-	@echo 'lock      bring the pinned requirements up to date; needs uv'
+	@echo 'lock      bring the pinned requirements up to date; needs uv and npm'
 
 serve: $(VENV)/base.stamp
 	@$(BIN)/together-rerank-mock serve
@@ -52,7 +53,8 @@ else
 	  --api-key-env MOCK_KEY --model rank --level should $(FLAGS)
 endif
 
-contract-real: $(VENV)/dev.stamp $(STRANGERS)/stamp
+# All that is tried with what somebody else wrote: servers that are judged, and mocks that serve our exports.
+contract-real: $(VENV)/dev.stamp $(STRANGERS)/stamp $(NODE)/stamp
 	$(BIN)/python -m pytest tests/strangers $(PYTEST_ARGS)
 
 format: $(VENV)/dev.stamp
@@ -93,6 +95,9 @@ lock:
 	echo 'together==1.5.35' | $(UV_LOCK) - -o requirements/together-1.txt
 	printf '%s\n' xllamacpp gguf 'litellm[proxy]==1.106.2' | $(UV_LOCK) - -o requirements/strangers.txt
 	for version in 8.2 8.4 9; do echo "pytest==$$version.*" | $(UV_LOCK) - -o requirements/pytest-$$version.txt || exit 1; done
+	cd requirements/node && npm update --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
+	@# Whom npm would have us fund is an address too.
+	$(PYTHON) -c 'import json; path = "requirements/node/package-lock.json"; lock = json.load(open(path)); [p.pop("funding", None) for p in lock["packages"].values()]; open(path, "w").write(json.dumps(lock, indent=2, ensure_ascii=False) + "\n")'
 
 clean:
 	rm -rf $(VENV) build dist
@@ -127,4 +132,13 @@ $(TOGETHER_1)/stamp: requirements/together-1.txt | $(VENV)/bin/python
 $(STRANGERS)/stamp: requirements/strangers.txt | $(VENV)/bin/python
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
+	@touch $@
+
+# WireMock and Prism; nothing of theirs is run while they are installed.
+$(NODE)/stamp: requirements/node/package.json requirements/node/package-lock.json | $(VENV)/bin/python
+	@npm --version >/dev/null 2>&1 || { echo 'npm is needed, of Node.js 18 or newer, to install WireMock and Prism' >&2; exit 1; }
+	@java -version >/dev/null 2>&1 || { echo 'java is needed, 11 or newer, to run WireMock' >&2; exit 1; }
+	rm -rf $(@D) && mkdir -p $(@D)
+	cp requirements/node/package.json requirements/node/package-lock.json $(@D)
+	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel error
 	@touch $@

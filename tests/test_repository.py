@@ -1,5 +1,6 @@
 """What the repository keeps of itself."""
 
+import json
 import re
 import subprocess
 import tomllib
@@ -33,6 +34,19 @@ def test_requirements_are_pinned_with_hashes_and_name_no_address():
         assert "://" not in text
         for entry in re.split(r"\n(?=[a-z])", text.replace("\\\n", "")):
             assert re.match(r"[a-z0-9._-]+==\S+.* --hash=sha256:[0-9a-f]{64}", entry), entry[:80]
+
+
+def test_the_lock_of_npm_is_whole_and_names_no_address():
+    (lock,) = tracked("requirements/node/package-lock.json")
+    packages = json.loads(lock.read_text())["packages"]
+
+    asked = packages.pop("")["dependencies"]
+    assert asked == json.loads(lock.with_name("package.json").read_text())["dependencies"]
+    for path in (lock, lock.with_name("package.json")):
+        assert "://" not in path.read_text()
+    for name, package in packages.items():
+        assert package["version"], name
+        assert package["integrity"].startswith("sha512-"), name
 
 
 def test_the_changelog_knows_the_version():
