@@ -66,9 +66,8 @@ def show(name: str) -> None:
 )
 def export(folder: Path, form: str) -> None:
     """Write the exchanges to DIR, which must be new or empty."""
-    from together_rerank_fixtures.folder import check, write
+    from together_rerank_fixtures.folder import write
 
-    check(folder)
     contents, told = _EXPORTS[form]()
     write(folder, contents)
     click.echo(f"{PROGRAM}: {told} written to {folder}", err=True)

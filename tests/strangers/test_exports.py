@@ -13,7 +13,9 @@ import together_rerank_fixtures as fixtures
 from mock_process import COMMAND, environment
 from snippets import ROOT, snippets
 from stranger_process import free_port, started
+from together_rerank_fixtures.exchange import Request, parse
 from together_rerank_fixtures.named_examples import is_example
+from together_rerank_fixtures.wiremock import mapping
 from together_rerank_spec import load, read
 
 MODULES = Path(sys.prefix) / "node/node_modules"
@@ -80,11 +82,11 @@ def send(port, request, *, path=None, content=None, **headers):
 
 
 def get(port, path):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    connection.request("GET", path)
-    answer = json.load(connection.getresponse())
-    connection.close()
-    return answer
+    return json.loads(send(port, Request("GET", path, {}, None, b""))[1])
+
+
+def post(port, path, value):
+    return json.loads(send(port, Request("POST", path, {}, None, json.dumps(value).encode()))[1])
 
 
 def answering(exchange):
@@ -169,6 +171,44 @@ def test_wiremock_tells_a_key_a_type_a_path_and_a_number_apart(wiremock):
     assert_unmatched(*send(port, VALID, **{"Content-Type": "text/plain"}))
     assert_unmatched(*send(port, VALID, path="/v1/embeddings"))
     assert_unmatched(*send(port, floating, content=floating.content.replace(b"2.0", b"2")))
+
+
+PLAIN = {"model": "m", "query": "what WireMock takes for one", "documents": ["a"]}
+ALIKE = {
+    "a placeholder": ({"body": {**PLAIN, "query": "${json-unit.any-string}", "top_n": 2}}, "Bearer YOUR_KEY"),
+    "an integer": ({"body": {**PLAIN, "top_n": 2}}, "Bearer YOUR_KEY"),
+    "a float": ({"body": {**PLAIN, "top_n": 2.0}}, "Bearer YOUR_KEY"),
+    "a wrong key": ({"body": {**PLAIN, "top_n": 2}}, "Bearer WRONG_KEY"),
+    "what follows": ({"text": json.dumps({**PLAIN, "top_n": 2}) + " more"}, "Bearer YOUR_KEY"),
+    "a mark before": ({"text": "\ufeff" + json.dumps({**PLAIN, "top_n": 2})}, "Bearer YOUR_KEY"),
+}
+
+
+@pytest.fixture
+def alike(wiremock):
+    """Exchanges of a test's own, in WireMock while it runs, the wide ones last, which else win."""
+    exchanges = [own(name, *sent) for name, sent in ALIKE.items()]
+    ids = [post(wiremock[0], "/__admin/mappings", mapping(each))["id"] for each in exchanges[::-1]]
+    yield exchanges
+    for each in ids:
+        send(wiremock[0], Request("DELETE", f"/__admin/mappings/{each}", {}, None, b""))
+
+
+def own(name, sent, key):
+    headers = {"Authorization": key, "Content-Type": "application/json"}
+    data = {
+        "shows": "Mine.",
+        "source": {"kind": "kit"},
+        "request": {"method": "POST", "path": "/v1/rerank", "headers": headers, **sent},
+        "response": {"status": 200, "headers": {"Content-Type": "text/plain"}, "text": f"\ufeff{name}, é\r\n"},
+    }
+    return parse(f"mine/{name}", json.dumps(data).encode(), name)
+
+
+def test_wiremock_tells_apart_what_it_would_take_for_one(wiremock, alike):
+    answers = [send(wiremock[0], each.request)[1] for each in alike]
+
+    assert answers == [each.response.content for each in alike]
 
 
 def assert_unmatched(response, _received):
