@@ -17,7 +17,8 @@ from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import Validator, load
 
 # A model of the mock's own asks for a fault, not for a ranking.
-REQUESTS = requests().filter(lambda request: not is_of_the_mock(request["model"]))
+MODELS = st.text(min_size=1, max_size=20).filter(lambda model: not is_of_the_mock(model))
+REQUESTS = st.builds(lambda request, model: {**request, "model": model}, requests(), MODELS) | requests()
 
 
 def texts(answer):

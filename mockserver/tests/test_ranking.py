@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from together_rerank_fixtures.strategies import texts
+from together_rerank_fixtures.strategies import requests, texts
 from together_rerank_mockserver.ranking import Query, rank
 from together_rerank_mockserver.tokens import normalise, parts, words
 from together_rerank_spec import load
@@ -16,14 +16,22 @@ vocabulary = st.sampled_from(
     ["llama", "llamas", "panda", "peru", "in", "a", "animal", "東京", "大学", "ข้าว", "हिन्दी", "x2"]
 )
 sentences = st.lists(vocabulary, max_size=8).map(" ".join)
+# Letters that meet often, so that words share parts; and a little of everything else.
+letters = st.text(st.sampled_from("aabcde éß東京กिन्द 1_-\n") | st.characters(codec="utf-8"), max_size=30)
+# Query and documents that share words, in any language, or letters.
+searches = requests(objects=False).map(lambda body: (body["query"], body["documents"])) | st.tuples(
+    letters | sentences, st.lists(letters | sentences)
+)
+pairs = searches.map(lambda search: (search[0], "\n".join(search[1])))
 
 
 def score(query, text):
     return Query(query).scores([text])[0]
 
 
-@given(texts | sentences, st.lists(texts | sentences))
-def test_every_document_is_ranked_once_best_first(query, documents):
+@given(searches)
+def test_every_document_is_ranked_once_best_first(search):
+    query, documents = search
     ranking = rank(query, documents)
 
     assert sorted(ranked.index for ranked in ranking) == list(range(len(documents)))
@@ -65,7 +73,7 @@ def test_equals_keep_the_order_of_the_request(documents):
         assert doubled.index(index) < doubled.index(index + len(documents))
 
 
-@given(texts | sentences)
+@given(texts() | letters | sentences)
 @example("\u0301abc")
 @example("ß\u0301")
 @example("llama llama")
@@ -77,13 +85,14 @@ def test_the_query_itself_scores_one(query):
     assert score(query, normalise(query)) == expected
 
 
-@given(texts | sentences, texts | sentences)
-@example("animals", "the wanderings of an animal")
-@example("cat", "concatenate")
-@example("of", "office")
-@example("猫", "私は猫が好き")
-@example("東京都", "京都")
-def test_a_score_is_zero_exactly_when_nothing_is_shared(query, text):
+@given(pairs)
+@example(("animals", "the wanderings of an animal"))
+@example(("cat", "concatenate"))
+@example(("of", "office"))
+@example(("猫", "私は猫が好き"))
+@example(("東京都", "京都"))
+def test_a_score_is_zero_exactly_when_nothing_is_shared(pair):
+    query, text = pair
     there = words(normalise(text))
     wanted = words(normalise(query))
     whole = any(word in there or (parts_are_pairs(word) and word in normalise(text)) for word in wanted)

@@ -53,7 +53,7 @@ class Validator:
         if self.is_valid(value):
             return []
         errors = self._explainer.iter_errors(value)
-        found = (Violation(_pointer(error.absolute_path), _message(error)) for error in errors)
+        found = (Violation(pointer(error.absolute_path), _message(error)) for error in errors)
         return list(dict.fromkeys(islice(found, most))) or [Violation("", "does not match the schema")]
 
     @cached_property
@@ -74,11 +74,12 @@ def _complaint(fault: jsonschema_rs.ValidationError) -> str:
         return (
             f"a reference leads out of the document, which is not followed: {fault.message.split(' is not present')[0]}"
         )
-    place = _pointer(fault.instance_path)
+    place = pointer(fault.instance_path)
     return f"the schema at {place} is malformed: {fault.message}" if place else fault.message
 
 
-def _pointer(path: Any) -> str:
+def pointer(path: Any) -> str:
+    """Return the JSON Pointer (RFC 6901) that leads along *path*: names of fields and indexes."""
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
