@@ -4,8 +4,11 @@ import json
 import sys
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from endpoint_calls import KEY, body, send
+from together_rerank_fixtures.strategies import invalid_requests, rules
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import Validator, load
@@ -131,6 +134,18 @@ def test_every_refusal_is_error_data_without_nulls(sent):
     assert None not in answer["error"].values()
     assert reply.reason == answer["error"]["message"]
     assert reply.headers["x-mock-reply"] == "refused"
+
+
+@pytest.mark.parametrize("rule", rules(), ids=str)
+@settings(max_examples=20)
+@given(data=st.data())
+def test_what_breaks_a_rule_of_the_document_is_refused_at_its_place(rule, data):
+    invalid = data.draw(invalid_requests(rule))
+
+    reply, answer = send(invalid.body)
+
+    assert reply.status == 400
+    assert answer["error"]["param"] == invalid.place
 
 
 def test_the_param_is_a_json_pointer():
