@@ -10,6 +10,7 @@ import pytest
 
 from mock_process import COMMAND, environment, running
 from snippets import PORT, ROOT, is_file, shown, snippets, write_project
+from together_rerank_fixtures import strategies
 from together_rerank_mockserver import admin
 from together_rerank_mockserver.testing import RerankMock, verdict
 
@@ -50,15 +51,16 @@ def test_the_snippets_of_a_page_print_what_is_printed_below_them_one_after_the_o
             assert shown(ran.stdout, mock.port) == shown(snippet.output, mock.port)
 
 
-def test_the_tests_of_a_page_pass_as_they_are_printed(tmp_path):
-    names = write_project("docs/pytest.md", tmp_path)
-    assert len(names) == len(snippets("docs/pytest.md")) > 5
+@pytest.mark.parametrize(("page", "files", "tests"), [("pytest.md", 6, 20), ("strategies.md", 5, 120)])
+def test_the_tests_of_a_page_pass_as_they_are_printed(page, files, tests, tmp_path):
+    names = write_project(f"docs/{page}", tmp_path)
+    assert len(names) == len(snippets(f"docs/{page}")) >= files
 
     output = run_tests(tmp_path)
 
     for name in names:
         assert not name.startswith("test_") or f"{name}::" in output
-    assert output.count(" PASSED") >= 20
+    assert output.count(" PASSED") >= tests
 
 
 def run_tests(folder):
@@ -90,6 +92,15 @@ def test_every_method_and_attribute_is_described():
     shown = [name for name in [*public, "base_url", "api_key"] if f"`{name}" in page or f"{name}(" in page]
     assert shown == [*public, "base_url", "api_key"]
     assert [name for name in verdict_rules() if f"| `{name}` |" not in page] == []
+
+
+def test_every_strategy_and_argument_is_described():
+    page = (ROOT / "docs/strategies.md").read_text()
+
+    for name in ("requests", "invalid_requests", "texts", "rules"):
+        assert f"| `{name}(" in page
+    for name in inspect.signature(strategies.requests).parameters:
+        assert re.search(rf"^\| [^|]*`{name}`", page, re.MULTILINE), name
 
 
 def verdict_rules():
