@@ -34,24 +34,33 @@ def load(reading: str = "corrected") -> Document:
         raise DocumentError(f"no reading '{reading}'; there are: {', '.join(READINGS)}")
     content = parse(vendored_text())
     if reading == "corrected":
-        content = apply_overlay(content, parse(_resource(_CORRECTIONS)))
+        content = apply_overlay(content, read_overlay())
     return Document(f"the {reading} document", content)
 
 
-def read(path: Path, overlay: Path | None = None) -> Document:
-    """Return the document in *path* as it stands, or with *overlay* applied.
+def read(path: Path, overlay: Path | None = None, *, to_serve: bool = True) -> Document:
+    """Return the document in *path* as it stands, or with *overlay* applied; *to_serve* as in `Document`.
 
     Raises:
         DocumentError: a file cannot be read, or is not an OpenAPI 3.1 document with a rerank operation.
     """
     content = _parse_file(path)
     if overlay is not None:
-        corrections = _parse_file(overlay)
+        corrections = read_overlay(overlay)
         try:
             content = apply_overlay(content if isinstance(content, dict) else {}, corrections)
         except OverlayError as fault:
             raise DocumentError(f"{overlay}: {fault}") from fault
-    return Document(str(path), content)
+    return Document(str(path), content, to_serve=to_serve)
+
+
+def read_overlay(path: Path | None = None) -> Any:
+    """Return the overlay in *path*, or the one that the kit has for the vendored document.
+
+    Raises:
+        DocumentError: the file cannot be read.
+    """
+    return parse(_resource(_CORRECTIONS)) if path is None else _parse_file(path)
 
 
 def vendored_text() -> bytes:
@@ -66,13 +75,15 @@ class Document:
     Attributes:
         name: what messages call it.
         content: the whole of it, every key a string; never to be changed.
+        to_serve: whether it must be one that the kit can serve, with its path and its kind of key.
 
     Raises:
-        DocumentError: it is not OpenAPI 3.1, or has no such operation, or one that cannot be routed.
+        DocumentError: it is not OpenAPI 3.1, or has no such operation, or one that cannot be served.
     """
 
     name: str
     content: Any
+    to_serve: bool = True
 
     def __post_init__(self) -> None:
         version = self.content.get("openapi") if isinstance(self.content, dict) else None
@@ -81,7 +92,9 @@ class Document:
         if not str(version).startswith("3.1."):
             raise self._error(f"the kit reads OpenAPI 3.1, this says openapi: {version}")
         try:
-            _ = self.routes, self.request_schema, self.requires_key, self.statuses
+            _ = self.base_paths, self.request_schema, self.statuses
+            if self.to_serve:
+                _ = self.routes, self.requires_key
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:
             if isinstance(fault, DocumentError):
                 raise
@@ -90,7 +103,7 @@ class Document:
     @cached_property
     def _place(self) -> tuple[str, dict[str, Any], dict[str, Any]]:
         for path, reference in self._mapping(self.content, "paths").items():
-            item = self._resolve(reference)
+            item = self.resolve(reference)
             operation = item.get("post") if isinstance(item, dict) else None
             if isinstance(operation, dict) and operation.get("operationId") == OPERATION_ID:
                 return path, item, operation
@@ -101,12 +114,29 @@ class Document:
         """The operation as the document has it."""
         return self._place[2]
 
+    @property
+    def path(self) -> str:
+        """The operation's path, as it stands below each server."""
+        return self._place[0]
+
+    @cached_property
+    def parameters(self) -> tuple[dict[str, Any], ...]:
+        """The parameters of the path and of the operation; one of the operation stands in for its namesake."""
+        _, item, operation = self._place
+        listed = map(self.resolve, (item.get("parameters") or []) + (operation.get("parameters") or []))
+        return tuple({(each["in"], each["name"]): each for each in listed}.values())
+
+    @cached_property
+    def servers(self) -> tuple[str, ...]:
+        """Every server's URL, with its variables' defaults, without the slash at its end."""
+        _, item, operation = self._place
+        servers = operation.get("servers") or item.get("servers") or self.content.get("servers") or [{"url": "/"}]
+        return tuple(dict.fromkeys(_url(server) for server in servers))
+
     @cached_property
     def base_paths(self) -> tuple[str, ...]:
         """The path of every server's URL, without the slash at its end; "" for a server at the root."""
-        _, item, operation = self._place
-        servers = operation.get("servers") or item.get("servers") or self.content.get("servers") or [{"url": "/"}]
-        return tuple(dict.fromkeys(_base_path(server) for server in servers))
+        return tuple(dict.fromkeys(map(base_path, self.servers)))
 
     @cached_property
     def routes(self) -> tuple[str, ...]:
@@ -127,7 +157,7 @@ class Document:
     @cached_property
     def request_media_types(self) -> tuple[str, ...]:
         """The media types of the request body, in the document's order."""
-        return tuple(self._mapping(self._resolve(self._mapping(self.operation, "requestBody")), "content"))
+        return tuple(self._mapping(self.resolve(self._mapping(self.operation, "requestBody")), "content"))
 
     @cached_property
     def requires_key(self) -> bool:
@@ -141,7 +171,7 @@ class Document:
             return False
         schemes = self._mapping(self._mapping(self.content, "components"), "securitySchemes")
         for name in (name for alternative in alternatives for name in alternative):
-            scheme = self._resolve(schemes.get(name, {}))
+            scheme = self.resolve(schemes.get(name, {}))
             if (scheme.get("type"), str(scheme.get("scheme")).lower()) != ("http", "bearer"):
                 raise self._error(f"the security scheme '{name}' is not HTTP bearer, the only one the kit knows")
         return True
@@ -150,7 +180,7 @@ class Document:
     def statuses(self) -> dict[int, str]:
         """Every status that the operation documents, with its description."""
         responses = self._mapping(self.operation, "responses")
-        numbered = ((int(code), self._resolve(r)) for code, r in responses.items() if re.fullmatch("[0-9]+", code))
+        numbered = ((int(code), self.resolve(r)) for code, r in responses.items() if re.fullmatch("[0-9]+", code))
         return {status: str(response.get("description", "")) for status, response in numbered}
 
     @property
@@ -161,7 +191,7 @@ class Document:
     @cached_property
     def request_schema(self) -> dict[str, Any]:
         """JSON Schema of the request body, whole: references resolve inside it."""
-        return self._schema(self._resolve(self.operation["requestBody"]), self.request_media_types[0])
+        return self._schema(self.resolve(self.operation["requestBody"]), self.request_media_types[0])
 
     def response_schema(self, status: int) -> dict[str, Any] | None:
         """Return the JSON Schema of the body that answers with *status*; None when it promises no JSON.
@@ -169,13 +199,13 @@ class Document:
         Raises:
             KeyError: the document promises no such status.
         """
-        response = self._resolve(self.operation["responses"][str(status)])
+        response = self.resolve(self.operation["responses"][str(status)])
         media = [m for m in (response.get("content") or {}) if m.partition(";")[0].strip().endswith("json")]
         return self._schema(response, media[0]) if media else None
 
     def example(self, schema: Any) -> Any:
         """Return the example that *schema* gives of itself, or put one together from its properties' examples."""
-        node = self._resolve(schema)
+        node = self.resolve(schema)
         if "example" in schema:
             return copy.deepcopy(schema["example"])
         if node.get("examples"):
@@ -189,7 +219,12 @@ class Document:
         # Beside the whole document, so that references resolve; its other fields are no keywords of JSON Schema.
         return {**self.content, "allOf": [holder["content"][media].get("schema", True)]}
 
-    def _resolve(self, node: Any) -> Any:
+    def resolve(self, node: Any) -> Any:
+        """Return *node*, or what it refers to.
+
+        Raises:
+            DocumentError: the reference leads nowhere, out of the document or in a circle.
+        """
         for _ in range(16):
             if not isinstance(node, dict) or not isinstance(node.get("$ref"), str):
                 return node
@@ -216,11 +251,16 @@ class Document:
         return DocumentError(f"{self.name}: {message}")
 
 
-def _base_path(server: dict[str, Any]) -> str:
+def base_path(server: str) -> str:
+    """Return the path of a server's URL."""
+    return urlsplit(server).path.rstrip("/")
+
+
+def _url(server: dict[str, Any]) -> str:
     url: str = server["url"]
     for name, variable in (server.get("variables") or {}).items():
         url = url.replace(f"{{{name}}}", variable["default"])
-    return urlsplit(url).path.rstrip("/")
+    return url.rstrip("/")
 
 
 def _resource(name: str) -> bytes:

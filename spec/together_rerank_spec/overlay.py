@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from dataclasses import dataclass
 from typing import Any
 
 _ROOT = "$"
@@ -18,6 +19,23 @@ class OverlayError(ValueError):
     """The overlay is malformed or no longer fits the document; the message names the action."""
 
 
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """An action of an overlay that does not apply to a document.
+
+    Attributes:
+        number: its place in the overlay, from 1.
+        target: what it is about.
+        update: what it would write there; None when it would remove.
+        because: why it does not apply, in words.
+    """
+
+    number: int
+    target: str
+    update: Any
+    because: str
+
+
 def apply_overlay(document: dict[str, Any], overlay: Any) -> dict[str, Any]:
     """Return a copy of *document* with every action of *overlay* applied, in order.
 
@@ -27,6 +45,33 @@ def apply_overlay(document: dict[str, Any], overlay: Any) -> dict[str, Any]:
     Raises:
         OverlayError: an action is malformed, its target is missing, or it changes nothing.
     """
+    result = copy.deepcopy(document)
+    for name, action in _actions(overlay):
+        try:
+            _apply(result, action)
+        except OverlayError as fault:
+            raise OverlayError(f"{name}: {fault}") from fault
+    return result
+
+
+def misfits(document: dict[str, Any], overlay: Any) -> list[Misfit]:
+    """Return the actions of *overlay* that do not apply to *document*, each tried after all before it that do.
+
+    Raises:
+        OverlayError: it is no overlay, or an action has no target.
+    """
+    result = copy.deepcopy(document)
+    found = []
+    for number, (_, action) in enumerate(_actions(overlay), start=1):
+        try:
+            _apply(result, action)
+        except OverlayError as fault:
+            found.append(Misfit(number, action["target"], action.get("update"), str(fault)))
+    return found
+
+
+def _actions(overlay: Any) -> list[tuple[str, dict[str, Any]]]:
+    """Return every action with what messages call it."""
     version = overlay.get("overlay") if isinstance(overlay, dict) else None
     if not re.fullmatch(r"1\.0\.\d+", str(version)):
         raise OverlayError(
@@ -35,62 +80,63 @@ def apply_overlay(document: dict[str, Any], overlay: Any) -> dict[str, Any]:
     actions = overlay.get("actions")
     if not isinstance(actions, list) or not actions:
         raise OverlayError("the overlay has no actions")
-    result = copy.deepcopy(document)
     for number, action in enumerate(actions, start=1):
-        name = f"action {number} of the overlay"
         if not isinstance(action, dict) or not isinstance(action.get("target"), str):
-            raise OverlayError(f"{name} has no target")
-        name = f"{name}, {action['target']}"
-        before = copy.deepcopy(result)
-        _apply(result, action, name)
-        if json.dumps(result) == json.dumps(before):  # for in Python 1 equals true
-            raise OverlayError(f"{name}: it changes nothing; the document already says so")
-    return result
+            raise OverlayError(f"action {number} of the overlay has no target")
+    return [(f"action {number} of the overlay, {each['target']}", each) for number, each in enumerate(actions, start=1)]
 
 
-def _apply(document: dict[str, Any], action: dict[str, Any], name: str) -> None:
+def _apply(document: dict[str, Any], action: dict[str, Any]) -> None:
     if unknown := sorted(set(action) - _ACTION_FIELDS):
-        raise OverlayError(f"{name}: unknown field `{unknown[0]}`; known are {', '.join(sorted(_ACTION_FIELDS))}")
+        raise OverlayError(f"unknown field `{unknown[0]}`; known are {', '.join(sorted(_ACTION_FIELDS))}")
     if ("update" in action) == (action.get("remove") is True):
-        raise OverlayError(f"{name}: it needs either `update` or `remove: true`")
-    steps = _steps(action["target"], name)
+        raise OverlayError("it needs either `update` or `remove: true`")
+    steps = _steps(action["target"])
     target: Any = document
     parent: Any = None
     for step in steps:
-        parent, target = target, _child(target, step, name)
+        parent, target = target, _child(target, step)
     if "update" not in action:
         if not steps:
-            raise OverlayError(f"{name}: the whole document cannot be removed")
+            raise OverlayError("the whole document cannot be removed")
         del parent[steps[-1]]
-    elif isinstance(target, list):
-        target.append(copy.deepcopy(action["update"]))
-    elif isinstance(target, dict) and isinstance(action["update"], dict):
-        _merge(target, action["update"])
     else:
-        raise OverlayError(f"{name}: Overlay 1.0 updates objects with an object, or appends to arrays")
+        _update(target, action["update"])
 
 
-def _steps(target: str, name: str) -> list[str | int]:
+def _update(target: Any, update: Any) -> None:
+    before = json.dumps(target)  # for in Python 1 equals true
+    if isinstance(target, list):
+        target.append(copy.deepcopy(update))
+    elif isinstance(target, dict) and isinstance(update, dict):
+        _merge(target, update)
+    else:
+        raise OverlayError("Overlay 1.0 updates objects with an object, or appends to arrays")
+    if json.dumps(target) == before:
+        raise OverlayError("it changes nothing; the document already says so")
+
+
+def _steps(target: str) -> list[str | int]:
     steps: list[str | int] = []
     position = len(_ROOT)
     while position < len(target) or not target.startswith(_ROOT):
         match = _STEP.match(target, position) if target.startswith(_ROOT) else None
         if match is None:
-            raise OverlayError(f"{name}: not a plain path; write $.name, ['quoted name'] or [0]")
+            raise OverlayError("not a plain path; write $.name, ['quoted name'] or [0]")
         index = match["index"]
         steps.append(int(index) if index is not None else next(g for g in match.groups()[:3] if g is not None))
         position = match.end()
     return steps
 
 
-def _child(node: Any, step: str | int, name: str) -> Any:
+def _child(node: Any, step: str | int) -> Any:
     found = (
         step < len(node)
         if isinstance(node, list) and isinstance(step, int)
         else isinstance(node, dict) and step in node
     )
     if not found:
-        raise OverlayError(f"{name}: the document has no such place ({step!r} is missing)")
+        raise OverlayError(f"the document has no such place ({step!r} is missing)")
     return node[step]
 
 
