@@ -15,6 +15,7 @@ from click.core import ParameterSource
 from together_rerank_mockserver.fixtures_command import fixtures
 from together_rerank_mockserver.options import COMMAND, CONTEXT, PROGRAM, document_options, settings_from
 from together_rerank_mockserver.serve_command import serve
+from together_rerank_mockserver.spec_command import spec
 from together_rerank_mockserver.url import base_of
 
 
@@ -58,6 +59,7 @@ def commands(context: click.Context) -> None:
 
 commands.add_command(serve)
 commands.add_command(fixtures)
+commands.add_command(spec)
 
 
 @commands.command(context_settings=COMMAND)
@@ -118,18 +120,3 @@ def faults(reading: str | None, spec: Path | None, overlay: Path | None, as_json
     catalogue = Catalogue(settings_from(reading, spec, overlay).document())
     described = [fault.described for fault in catalogue]
     click.echo(json.dumps(described, ensure_ascii=False, indent=2) if as_json else table(described))
-
-
-@commands.command(context_settings=COMMAND)
-@document_options
-def spec(reading: str | None, spec: Path | None, overlay: Path | None) -> None:
-    """Print the document that the mock serves, as YAML."""
-    import yaml
-
-    from together_rerank_spec.document import vendored_text
-
-    if reading == "vendored" and spec is None:
-        click.echo(vendored_text(), nl=False)
-        return
-    content = settings_from(reading, spec, overlay).document().content
-    click.echo(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120), nl=False)

@@ -1,17 +1,24 @@
 """What the API promises: the vendored document, how the kit reads it, and values held to its schemas."""
 
-from together_rerank_spec.document import READINGS, Document, DocumentError, load, read
-from together_rerank_spec.overlay import OverlayError, apply_overlay
+from together_rerank_spec.change import Difference
+from together_rerank_spec.difference import differences
+from together_rerank_spec.document import READINGS, Document, DocumentError, load, read, read_overlay
+from together_rerank_spec.overlay import Misfit, OverlayError, apply_overlay, misfits
 from together_rerank_spec.validation import Validator, Violation
 
 __all__ = [
     "READINGS",
+    "Difference",
     "Document",
     "DocumentError",
+    "Misfit",
     "OverlayError",
     "Validator",
     "Violation",
     "apply_overlay",
+    "differences",
     "load",
+    "misfits",
     "read",
+    "read_overlay",
 ]

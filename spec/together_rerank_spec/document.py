@@ -228,10 +228,15 @@ class Document:
         for _ in range(16):
             if not isinstance(node, dict) or not isinstance(node.get("$ref"), str):
                 return node
-            node = self._at(node["$ref"])
+            node = self.at(node["$ref"])
         raise self._error(f"the references around {node['$ref']} lead in a circle")
 
-    def _at(self, reference: str) -> Any:
+    def at(self, reference: str) -> Any:
+        """Return what stands where *reference* points.
+
+        Raises:
+            DocumentError: it leads nowhere, or out of the document.
+        """
         node = self.content
         if not reference.startswith("#/"):
             raise self._error(f"the reference {reference} leads out of the document; only #/... is followed")
