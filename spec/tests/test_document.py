@@ -218,6 +218,26 @@ def test_a_document_that_cannot_be_served_is_refused_in_one_line(tmp_path, conte
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        small(**bearer({"type": "apiKey", "in": "header", "name": "k"})),
+        small(paths={"/{x}/rank": SMALL["paths"]["/rank"]}),
+    ],
+)
+def test_what_cannot_be_served_can_be_read(tmp_path, content):
+    assert read(written(tmp_path, content), to_serve=False).statuses == {200: "ok"}
+
+
+def test_parameters_are_those_of_the_path_and_of_the_operation(tmp_path):
+    shared = {"in": "query", "name": "v", "schema": {"type": "string"}}
+    own = [{"in": "query", "name": "v", "required": True}, {"$ref": "#/components/parameters/x"}]
+    path = {"parameters": [shared], "post": {**SMALL["paths"]["/rank"]["post"], "parameters": own}}
+    content = small(paths={"/rank": path}, components={"parameters": {"x": {"in": "header", "name": "x"}}})
+
+    assert read(written(tmp_path, content)).parameters == (own[0], {"in": "header", "name": "x"})
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(DocumentError, match=r"missing\.yaml: No such file"):
         read(tmp_path / "missing.yaml")

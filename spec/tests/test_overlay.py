@@ -1,22 +1,16 @@
 """An overlay does what it says, once, or says why not."""
 
 import copy
-from importlib.resources import files
 
 import pytest
 
-from together_rerank_spec import OverlayError, apply_overlay, load
-from together_rerank_spec.yaml_text import parse
+from together_rerank_spec import Misfit, OverlayError, apply_overlay, load, misfits, read_overlay
 
 DOCUMENT = {"paths": {"/rerank": {"post": {"tags": ["a", "b"], "body": {"required": False}}}}}
 
 
 def overlay(*actions):
     return {"overlay": "1.0.0", "actions": list(actions)}
-
-
-def corrections():
-    return parse(files("together_rerank_spec").joinpath("corrections.overlay.yaml").read_bytes())
 
 
 @pytest.mark.parametrize(
@@ -78,13 +72,37 @@ def test_what_is_no_overlay_is_refused(broken):
         apply_overlay(DOCUMENT, broken)
 
 
+def test_each_action_that_does_not_apply_is_named_and_the_others_are_applied():
+    found = misfits(
+        DOCUMENT,
+        overlay(
+            {"target": "$.nowhere", "update": {"a": 1}},
+            {"target": "$.paths['/rerank'].post", "update": {"deprecated": True}},
+            {"target": "$.paths['/rerank'].post.deprecated", "remove": True},
+            {"target": "$.paths['/rerank'].post.deprecated", "remove": True},
+        ),
+    )
+
+    assert found == [
+        Misfit(1, "$.nowhere", {"a": 1}, "the document has no such place ('nowhere' is missing)"),
+        Misfit(
+            4, "$.paths['/rerank'].post.deprecated", None, "the document has no such place ('deprecated' is missing)"
+        ),
+    ]
+    assert "deprecated" not in DOCUMENT["paths"]["/rerank"]["post"]
+
+
+def test_every_correction_applies_to_the_document_that_it_is_for():
+    assert misfits(load("vendored").content, read_overlay()) == []
+
+
 def test_every_correction_gives_its_reason():
-    assert all(len(action["description"]) > 20 for action in corrections()["actions"])
+    assert all(len(action["description"]) > 20 for action in read_overlay()["actions"])
 
 
 def test_every_correction_is_needed():
     vendored = load("vendored").content
-    actions = corrections()["actions"]
+    actions = read_overlay()["actions"]
 
     for left_out in range(len(actions)):
         some = copy.deepcopy(actions)
