@@ -116,6 +116,7 @@ def effects(old, new):
 
 
 STRING, NULL, NUMBER = {"type": "string"}, {"type": "null"}, {"type": "number"}
+CLOSED = {"properties": {"a": STRING}, "unevaluatedProperties": False}
 # Two schemas, and what changes from one to the other; taken back it is the opposite.
 FORMS = [
     ({"type": "string", "enum": ["a"]}, {"const": "a"}, "SAME"),
@@ -144,6 +145,8 @@ FORMS = [
     ({}, {"not": STRING}, "NARROWED"),
     ({}, {"contains": STRING}, "NARROWED"),
     ({"items": STRING}, {"items": STRING, "unevaluatedItems": False}, "UNKNOWN"),
+    (CLOSED, {**CLOSED, "properties": {"a": STRING, "b": {}}}, "UNKNOWN"),
+    (CLOSED, {**CLOSED, "properties": {"a": {"type": ["string"]}}}, "UNKNOWN"),
     ({"prefixItems": [STRING]}, {"prefixItems": [STRING, STRING]}, "UNKNOWN"),
     ({"properties": {"a": STRING}}, {"properties": {"a": STRING, "b": STRING}}, "NARROWED"),
     (
@@ -170,6 +173,15 @@ def test_the_effect_of_a_change(old, new, effect):
 
     assert forth == ({effect} - {"NOTHING"})
     assert back == ({OPPOSITES.get(effect, effect)} - {"NOTHING"})
+
+
+@pytest.mark.parametrize(
+    "inner", [{"not": {"$ref": "#/components/schemas/A"}}, {**CLOSED, "$ref": "#/components/schemas/A"}]
+)
+def test_a_schema_within_itself_may_have_another_effect_there(inner):
+    old, new = ({"properties": {"n": {"type": each}, "inner": inner}} for each in ("integer", "number"))
+
+    assert effects({"A": old}, {"A": new}) == {"WIDENED", "UNKNOWN"}
 
 
 @settings(max_examples=150, deadline=None)
