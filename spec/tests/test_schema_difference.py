@@ -117,6 +117,8 @@ def effects(old, new):
 
 STRING, NULL, NUMBER = {"type": "string"}, {"type": "null"}, {"type": "number"}
 CLOSED = {"properties": {"a": STRING}, "unevaluatedProperties": False}
+PATTERNED = {"patternProperties": {"b": STRING}, "additionalProperties": False}
+BOUNDED = {"additionalProperties": {"minimum": 0, "maximum": 2}}
 # Two schemas, and what changes from one to the other; taken back it is the opposite.
 FORMS = [
     ({"type": "string", "enum": ["a"]}, {"const": "a"}, "SAME"),
@@ -156,6 +158,8 @@ FORMS = [
     ),
     ({"additionalProperties": STRING}, {"properties": {"b": STRING}, "additionalProperties": STRING}, "SAME"),
     ({"additionalProperties": STRING}, {"additionalProperties": False}, "NARROWED"),
+    (PATTERNED, {**PATTERNED, "properties": {"b": NUMBER}}, "UNKNOWN"),
+    (BOUNDED, {**BOUNDED, "properties": {"b": {"minimum": 1, "maximum": 3}}}, "UNKNOWN"),
     ({"multipleOf": 2}, {"multipleOf": 3}, "UNKNOWN"),
     ({"minimum": 1}, {"minimum": 2}, "NARROWED"),
     ({"exclusiveMaximum": 1}, {"exclusiveMaximum": 2}, "WIDENED"),
