@@ -29,14 +29,10 @@ def spec(context: click.Context, reading: str | None, spec: Path | None, overlay
 
 
 def _print_document(settings: Settings, *, as_published: bool) -> None:
-    import yaml
-
     from together_rerank_spec.document import vendored_text
+    from together_rerank_spec.yaml_text import render
 
-    if as_published:
-        click.echo(vendored_text(), nl=False)
-        return
-    click.echo(yaml.safe_dump(settings.document().content, sort_keys=False, allow_unicode=True, width=120), nl=False)
+    click.echo(vendored_text() if as_published else render(settings.document().content), nl=False)
 
 
 @spec.command(context_settings=COMMAND)
