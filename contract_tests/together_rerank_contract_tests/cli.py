@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import importlib.util
 import json
-import math
 import signal
 import sys
 import traceback
@@ -14,10 +13,17 @@ from typing import Any, NoReturn
 
 import click
 
-PROGRAM = "together-rerank-contract"
+from together_rerank_contract_tests import options, report_files
+from together_rerank_contract_tests.options import PROGRAM
+
 _NEEDED = ("httpx", "hypothesis", "pytest", "schemathesis")
 _USAGE, _KIT_FAULT = 2, 70
 _LONGEST_EXPRESSION = 2_000
+_OTHERS = f"""\b
+Two commands beside this one send the library's requests, and have a --help of their own:
+  {PROGRAM} record URL --out DIR   keeps what is answered as exchanges
+  {PROGRAM} drift URL              compares it with document and library
+"""
 
 
 def main() -> NoReturn:
@@ -34,7 +40,8 @@ def main() -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
-        sys.exit(command.main(prog_name=PROGRAM, standalone_mode=False) or 0)
+        asked, arguments, name = _asked_for(sys.argv[1:])
+        sys.exit(asked.main(arguments, prog_name=name, standalone_mode=False) or 0)
     except click.ClickException as fault:
         _fail(fault.format_message())
     except (KeyboardInterrupt, click.Abort):
@@ -46,81 +53,64 @@ def main() -> NoReturn:
         sys.exit(_KIT_FAULT)
 
 
+def _asked_for(arguments: list[str]) -> tuple[click.Command, list[str], str]:
+    """Return the command that *arguments* ask for, those that are left for it, and its name; no URL is such a word."""
+    if arguments[:1] not in (["record"], ["drift"]):
+        return command, arguments, PROGRAM
+    from together_rerank_contract_tests.record_command import drift, record
+
+    other = record if arguments[0] == "record" else drift
+    return other, arguments[1:], f"{PROGRAM} {arguments[0]}"
+
+
 def _fail(message: str) -> NoReturn:
     print(f"{PROGRAM}: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(_USAGE)
 
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
-
-
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
-@click.argument("url")
-@click.option("--model", metavar="M", help="The model that every request names.  [default: the document's example]")
-@click.option("--api-key-env", metavar="NAME", help="The environment variable that holds the key.")
-@click.option("--live", is_flag=True, help="Send requests to Together's own hosts, which cost money.")
+@click.command(context_settings=options.CONTEXT, epilog=_OTHERS)
+@options.endpoint
 @click.option("--quick", is_flag=True, help="Judge what breaks most clients, with about ten requests.")
 @click.option("--fuzz", is_flag=True, help="Have Schemathesis try the document's requests too, valid and invalid.")
 @click.option("--level", type=click.Choice(["must", "should", "info"]), default="must", help="The lowest that counts.")
 @click.option("-k", "expression", metavar="EXPR", help="Judge what matches, as in 'RR-RESULT and not 003'.")
 @click.option("--list", "list_only", is_flag=True, help="Show what would be judged, and send nothing.")
 @click.option("--reading", type=click.Choice(["corrected", "vendored"]), default="corrected", help="Of the document.")
-@click.option("--max-requests", type=click.IntRange(min=1), metavar="N", help="Send no more than so many.")
-@click.option("--max-tokens", type=click.IntRange(min=1), metavar="N", help="Spend no more than so many.")
-@click.option("--rate", metavar="RATE", help="Send no faster, as in 5/s or 60/minute.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True, max=3600),
-    default=30.0,
-    metavar="S",
-    help="Seconds for one answer.",
-)
+@options.spending
 @click.option("--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Of the requests that --fuzz makes.")
-@click.option("--known", type=_FILE, metavar="FILE", help="Deviations that count as passed, in TOML.")
-@click.option("--junit", type=_FILE, metavar="F", help="Write the report as JUnit's XML.")
-@click.option("--json", "as_json", type=_FILE, metavar="F", help="Write the report as JSON.")
-@click.option("--markdown", type=_FILE, metavar="F", help="Write the report as Markdown.")
+@click.option("--known", type=options.FILE, metavar="FILE", help="Deviations that count as passed, in TOML.")
+@click.option("--junit", type=options.FILE, metavar="F", help="Write the report as JUnit's XML.")
+@click.option("--json", "as_json", type=options.FILE, metavar="F", help="Write the report as JSON.")
+@click.option("--markdown", type=options.FILE, metavar="F", help="Write the report as Markdown.")
 @click.version_option(package_name="together-rerank-kit", prog_name=PROGRAM, message="%(prog)s %(version)s")
 def command(
     url: str,
-    api_key_env: str | None,
     expression: str | None,
     list_only: bool,
     known: Path | None,
-    rate: str | None,
-    timeout: float,
     junit: Path | None,
     as_json: Path | None,
     markdown: Path | None,
-    **options: Any,
+    **told: Any,
 ) -> int:
     """Tell whether the rerank endpoint at URL keeps the contract of Together's API."""
-    from together_rerank_contract_tests import budget, catalogue, console, settings
+    from together_rerank_contract_tests import catalogue, console
     from together_rerank_contract_tests import known as known_deviations
     from together_rerank_contract_tests.examination import Examination
 
-    if not _has_folder():
-        raise click.UsageError("the current folder is gone")
     if expression is not None and len(expression) > _LONGEST_EXPRESSION:
         raise click.UsageError("-k: the expression is too long")
-    if options["quick"] and options["fuzz"]:
+    if told["quick"] and told["fuzz"]:
         raise click.UsageError("--quick and --fuzz exclude each other")
+    given = options.settings(url, sends=not list_only, **told)
     try:
-        key, key_name = (None, "") if list_only else settings.key_for(url, api_key_env)
-        between = budget.seconds_between(rate) if rate else 0.0
         ids = [each.id for each in catalogue.tests()] if known else []
         deviations = known_deviations.read(known, ids) if known else []
-        given = settings.Settings(
-            url, key=key, key_name=key_name, seconds_between=between, timeout_s=timeout, **options
-        )
     except ValueError as fault:
         raise click.UsageError(str(fault)) from fault
-    if not math.isfinite(timeout):
-        raise click.BadParameter("nan is not a number of seconds", param_hint="--timeout")
     files = {"junit": junit, "json": as_json, "markdown": markdown}
     for path in filter(None, files.values()):
-        if not path.name or not path.parent.is_dir():
-            raise click.UsageError(f"'{path}': there is no such folder, or it names no file")
+        report_files.check(path)
     try:
         examination = Examination(given, console.Counting(sys.stdout))
     except ValueError as fault:
@@ -130,13 +120,6 @@ def command(
         console.show(sys.stdout, console.listing(examination) + "\n")
         return 0
     return _report(examination, deviations, files)
-
-
-def _has_folder() -> bool:
-    try:
-        return bool(Path.cwd())
-    except OSError:
-        return False
 
 
 def _judge(examination: Any, expression: str | None, *, collect_only: bool) -> None:
@@ -172,23 +155,8 @@ def _report(examination: Any, deviations: Any, files: dict[str, Path | None]) ->
         "json": lambda: json.dumps(came.as_json(), ensure_ascii=False, indent=2) + "\n",
         "markdown": lambda: markdown.text(came),
     }
-    faults = [_write(path, forms[form]()) for form, path in files.items() if path is not None]
+    faults = [report_files.write(path, forms[form]()) for form, path in files.items() if path is not None]
     console.show(sys.stdout, f"\n\n{console.text(came)}\n")
     for fault in filter(None, faults):
         raise click.UsageError(fault)
     return came.verdict.status
-
-
-def _write(path: Path, text: str) -> str:
-    """Write *text* to *path*, all of it or nothing; return what kept it from that, if anything did."""
-    try:
-        path = path.resolve()
-        if path.exists() and not path.is_file() and not path.is_dir():  # a pipe or a device stays what it is
-            path.write_text(text, encoding="utf-8", errors="backslashreplace")
-            return ""
-        draft = path.with_name(f".{path.name}.part")
-        draft.write_text(text, encoding="utf-8", errors="backslashreplace")
-        draft.replace(path)
-    except OSError as fault:
-        return f"{path}: {fault.strerror}"
-    return ""

@@ -7,8 +7,9 @@ from contextlib import suppress
 from typing import TextIO
 
 from together_rerank_contract_tests import dialect
+from together_rerank_contract_tests.endpoint import Endpoint
 from together_rerank_contract_tests.examination import Examination, Progress
-from together_rerank_contract_tests.exchange import printable
+from together_rerank_contract_tests.exchange import Exchange, printable
 from together_rerank_contract_tests.masking import Mask
 from together_rerank_contract_tests.outcome import Outcome, State
 from together_rerank_contract_tests.report import Report
@@ -61,13 +62,18 @@ def show(out: TextIO | None, text: str) -> None:
 
 def header(examination: Examination) -> str:
     """Return who answers, in which dialect, and how it is judged."""
-    first, settings = examination.first, examination.settings
-    lines = [f"endpoint  {examination.endpoint.url}", f"model     {examination.endpoint.model}"]
+    settings = examination.settings
+    judged = f"reading   {settings.reading}, at the level {settings.level}"
+    return "\n".join([*answering(examination.endpoint, examination.first), judged])
+
+
+def answering(endpoint: Endpoint, first: Exchange | None) -> list[str]:
+    """Return who answers, and in which dialect, where *first* was answered."""
+    lines = [f"endpoint  {endpoint.url}", f"model     {endpoint.model}"]
     if first is not None and first.status == 200:
         found = dialect.deviations(first)
         lines.append(f"dialect   {dialect.named(first)}" + (f": {', '.join(found)}" if found else ""))
-    lines.append(f"reading   {settings.reading}, at the level {settings.level}")
-    return examination.transport.mask.text("\n".join(map(printable, lines)))
+    return [endpoint.transport.mask.text(printable(line)) for line in lines]
 
 
 def row(outcome: Outcome, mask: Mask) -> str:

@@ -9,25 +9,21 @@ from typing import Any
 
 import pytest
 
-from together_rerank_contract_tests import requirements
-from together_rerank_contract_tests.budget import Budget
+from together_rerank_contract_tests import opening, requirements
 from together_rerank_contract_tests.catalogue import TOPICS
 from together_rerank_contract_tests.endpoint import Endpoint
-from together_rerank_contract_tests.exchange import Exchange, excerpt
+from together_rerank_contract_tests.exchange import Exchange
 from together_rerank_contract_tests.findings import Blocked, BudgetSpent, Inconclusive, Unmet
 from together_rerank_contract_tests.fuzzing import BEFORE_FUZZING, MOST_EXAMPLES, Fuzzing
 from together_rerank_contract_tests.outcome import Outcome, State, outcome_of
 from together_rerank_contract_tests.requirements import Level, Requirement
 from together_rerank_contract_tests.settings import Settings
-from together_rerank_contract_tests.transport import Transport
 
 # What a request of the requirements costs, about; and one of Schemathesis's.
 TOKENS_A_REQUEST, _TOKENS_A_CASE = 120, 60
 # The reference, twice more, in another order, and in part.
 CALIBRATION = 5
 KEY = pytest.StashKey["Examination"]()
-# Of what an endpoint says that is no rerank server.
-_LONGEST = 300
 
 
 class Progress:
@@ -60,13 +56,7 @@ class Examination:
     def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
         self.settings = settings
         self.progress = progress or Progress()
-        self.transport = Transport(
-            Budget(settings.max_requests, settings.max_tokens, settings.seconds_between),
-            key=settings.key,
-            key_name=settings.key_name,
-            timeout_s=settings.timeout_s,
-            host=settings.host,
-        )
+        self.transport = opening.transport_for(settings)
         self.endpoint = Endpoint(settings, self.transport)
         self.fuzzing = Fuzzing(self.endpoint, self.progress.fuzzed)
         self._items: dict[Requirement, Any] = {}
@@ -146,12 +136,8 @@ class Examination:
         """Find the endpoint before anything is judged, and measure its noise."""
         if not self._items or session.config.option.collectonly:
             return
-        if self.settings.is_together and not self.settings.live:
-            requests, tokens = self.estimate
-            self.refused = (
-                f"{self.settings.host} is the real API: this would send about {requests} requests and {tokens} tokens, "
-                "which somebody pays for; add --live to do so"
-            )
+        self.refused = opening.refusal(self.settings, *self.estimate)
+        if self.refused:
             pytest.exit(self.refused, returncode=pytest.ExitCode.USAGE_ERROR)
         try:
             self._open()
@@ -164,7 +150,7 @@ class Examination:
     def _open(self) -> None:
         self.first = self.endpoint.find()
         if self.first.status != 200:
-            self.stopped = self.transport.mask.text(_why_not_200(self.first, self.settings))
+            self.stopped = self.transport.mask.text(opening.why_not_200(self.first, self.settings))
         elif not self.settings.quick:
             # What keeps it from being measured is told by the requirements that need it.
             with suppress(Blocked, Inconclusive, Unmet):
@@ -239,20 +225,3 @@ def _topic(item: pytest.Item) -> int:
 
 def _requirement(item: pytest.Item) -> Requirement | None:
     return requirements.of(getattr(item, "function", None))
-
-
-def _why_not_200(exchange: Exchange, settings: Settings) -> str:
-    said = f"{exchange.url} answers {excerpt(exchange.answered, _LONGEST)}"
-    match exchange.status:
-        case 401 | 403 if settings.key:
-            return f"{said}, with the key that was sent"
-        case 401 | 403:
-            return f"{said}, and no key was sent; --api-key-env NAME sends one"
-        case 404 | 405:
-            tried = ", ".join(settings.places)
-            return f"{said}; the operation is elsewhere (tried {tried}), or --model must name a model that it serves"
-        case 400 | 422:
-            return f"{said}; --model names a model that it serves"
-        case _ if 300 <= exchange.status < 400:
-            return f"{said}, and would go to {exchange.received_headers.get('location')}; redirects are not followed"
-    return said

@@ -1,0 +1,294 @@
+"""What differs is told, each kind in a table that is exact, and nothing else is."""
+
+import itertools
+import json
+
+import pytest
+
+import together_rerank_fixtures as fixtures
+from legitimate import LEGITIMATE, Honest
+from miniature import KEY, MODEL, Refused
+from together_rerank_contract_tests import drift_table, field_types
+from together_rerank_contract_tests.comparison import Comparison
+from together_rerank_contract_tests.drift import Row
+from together_rerank_contract_tests.masking import Mask
+from together_rerank_contract_tests.settings import Settings
+from together_rerank_spec import load
+
+
+def rows(kind, *patterns, key=KEY):
+    """What differs at a miniature, each row as a tuple."""
+    with kind() as server:
+        settings = Settings(server.url, model=MODEL, key=key, key_name="KEY", timeout_s=20)
+        comparison = Comparison(settings, patterns)
+        comparison.run(lambda: None, lambda sign: None)
+        assert comparison.asking.answers
+        assert not comparison.stopped
+        return [(row.what, row.document, row.endpoint, row.library, *row.exchanges) for row in comparison.rows]
+
+
+def of(kind, **changes):
+    """A miniature whose answers have these fields changed; None takes one away."""
+
+    class Changed(kind):
+        def answer(self, request):
+            body = super().answer(request)
+            for place, value in changes.items():
+                for node in body["results"] if place in ("document", "index", "text", "score") else [body]:
+                    self.change(node, place, value, request)
+            return body
+
+        def change(self, node, place, value, request):
+            if value is None:
+                node.pop(place, None)
+            else:
+                node[place] = value() if callable(value) else value
+
+    return Changed
+
+
+FIELDS = {
+    "another value": ({"object": "list"}, [("200 /object", '"rerank"', '"list"', '"rerank"')]),
+    "another type": ({"object": 5}, [("200 /object", '"rerank"', "integer", '"rerank"')]),
+    "gone": ({"object": None}, [("200 /object", '"rerank"', "absent", '"rerank"')]),
+    "gone from a result": ({"document": None}, [("200 /results/*/document", "object", "absent", "object")]),
+    "gone, though nobody promised it": ({"id": None}, [("200 /id", "string or absent", "absent", "string")]),
+    "new": ({"meta": {"tokens": {"a": 1}}}, [("200 /meta", "absent", "object", "absent")]),
+    "new in a result": ({"text": "a"}, [("200 /results/*/text", "absent", "string", "absent")]),
+    "an object of another form": (
+        {"usage": {"total_tokens": 3.5}},
+        [
+            ("200 /usage/completion_tokens", "integer", "absent", "integer"),
+            ("200 /usage/prompt_tokens", "integer", "absent", "integer"),
+            ("200 /usage/total_tokens", "integer", "number", "integer"),
+        ],
+    ),
+    "text for an object": ({"document": "a"}, [("200 /results/*/document", "object", "string", "object")]),
+    "no list": ({"results": {}}, [("200 /results", "array", "object", "array")]),
+    "new, with more below": (
+        {"meta": [{"a": {"b": [1]}}]},
+        [("200 /meta", "absent", "array", "absent")],
+    ),
+    "a name that would be a path": ({"a/b~": 1}, [("200 /a~1b~0", "absent", "integer", "absent")]),
+}
+
+
+@pytest.mark.parametrize("change", FIELDS)
+def test_a_field_that_differs_is_a_row(change):
+    changes, expected = FIELDS[change]
+
+    assert rows(of(Honest, **changes), "success/strings", "success/return_documents_false") == expected
+
+
+def test_what_is_new_is_told_beside_an_answer_that_is_no_object():
+    class Both(Honest):
+        def serialise(self, body):
+            if next(self.calls) % 2:
+                return super().serialise({**body, "meta": {"a": 1}})
+            return b"[[1]]"
+
+    assert rows(Both, "success/t*") == [
+        ("200 (the body)", "object", "object or array", "object"),
+        ("200 /meta", "absent", "object", "absent"),
+    ]
+
+
+def test_what_is_now_and_then_there_is_told_so():
+    calls = itertools.count()
+
+    class Sometimes(Honest):
+        def answer(self, request):
+            body = super().answer(request)
+            return {**body, "created": 1} if next(calls) % 2 else body
+
+    assert rows(Sometimes, "success/t*") == [("200 /created", "absent", "integer or absent", "absent")]
+
+
+class Whole(Honest):
+    """Answers with something else than a ranking, when the reference was answered."""
+
+    said = b""
+
+    def serialise(self, body):
+        return super().serialise(body) if next(self.calls) == 1 else self.said
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (b"<h1>Hello</h1>", "not JSON"),
+        (b"", "not JSON"),
+        (b'{"results": NaN}', "not JSON"),
+        (b"\xff", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"null", "null"),
+        (b'[{"index": 0, "score": 0.5}]', "array"),
+        (b"[" * 400 + b"]" * 400, "array"),
+    ],
+)
+def test_a_200_that_is_no_object_is_one_row(said, shown):
+    kind = type("Odd", (Whole,), {"said": said})
+
+    assert rows(kind, "success/strings") == [("200 (the body)", "object", shown, "object")]
+
+
+class Statuses(Honest):
+    """Takes no objects, and any `top_n`; there is no /v2."""
+
+    def validate(self, request):
+        if any(isinstance(each, dict) for each in request["documents"]):
+            raise Refused(422, "no objects")
+        request["top_n"] = 1
+        super().validate(request)
+
+
+def test_a_status_that_differs_is_a_row_for_all_that_differ_alike():
+    names = ("success/objects", "success/nested", "bad_request/top_n_*", "not_found/path", "success/strings")
+
+    assert [row for row in rows(Statuses, *names) if row[0] == "status"] == [
+        (
+            "status",
+            "400",
+            "200",
+            "400",
+            *(f"bad_request/top_n_{each}" for each in ("negative", "null", "string", "zero")),
+        ),
+        ("status", "200", "422", "200", "success/nested", "success/objects"),
+    ]
+
+
+class Errors(Honest):
+    """In the words, types and codes of another server."""
+
+    def refusal(self, refused):
+        status, headers, _ = super().refusal(refused)
+        body = {"id": "a", "error": {"message": str(refused), "type": "invalid", "code": status, "param": None}}
+        return status, headers, json.dumps(body).encode()
+
+
+def test_what_differs_in_errors_is_told_and_the_kit_s_own_sentences_are_no_standard():
+    found = rows(Errors, "unauthorized/*", "bad_request/no_body", "success/strings")
+
+    codes = "string or null or absent"
+    unauthorized = [f"unauthorized/{each}_key" for each in ("invalid", "malformed", "missing")]
+    worded = {name: json.dumps(fixtures.get(name).response.body["error"]["message"]) for name in unauthorized}
+    assert found == [
+        ("error /error/code", codes, "integer", "string or absent"),
+        ("error /error/param", codes, "null", "absent"),
+        ("error /id", "absent", "string", "absent"),
+        ("error.type", "string", '"invalid"', '"invalid_request_error"', "bad_request/no_body", *unauthorized),
+        ("error.code", codes, "400", "absent", "bad_request/no_body"),
+        ("error.code", codes, "401", '"invalid_api_key"', unauthorized[0]),
+        ("error.code", codes, "401", '"missing_api_key"', *unauthorized[1:]),
+        ("error.message", "string", '"the key is missing or wrong"', worded[unauthorized[0]], unauthorized[0]),
+        ("error.message", "string", '"the key is missing or wrong"', worded[unauthorized[2]], unauthorized[2]),
+    ]
+
+
+class PlainErrors(Honest):
+    def refusal(self, refused):
+        return refused.status, {"Content-Type": "text/plain"}, b"no"
+
+
+def test_an_error_without_the_form_of_one_has_neither_type_nor_code():
+    assert rows(PlainErrors, "not_found/path", "success/strings") == [
+        ("error (the body)", "object", "not JSON", "object"),
+        ("error.type", "string", "absent", '"invalid_request_error"', "not_found/path"),
+    ]
+
+
+class AsTheMock(Honest):
+    """With the codes and words that the library has."""
+
+    def refusal(self, refused):
+        status, headers, content = super().refusal(refused)
+        code = {401: "missing_api_key", 404: "model_not_found"}.get(status)
+        body = json.loads(content)
+        body["error"] |= {"code": code} if code else {}
+        return status, headers, json.dumps(body).encode()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        each
+        for each in LEGITIMATE
+        if each.__name__
+        not in {
+            "NoUsage",
+            "NullUsage",
+            "NoId",
+            "ExtraField",
+            "NullText",
+            "NoTextsByDefault",
+            "OverloadedNowAndThen",
+            "RateLimitedNowAndThen",
+        }
+    ],
+)
+def test_what_no_client_can_tell_from_the_library_is_no_drift(kind):
+    assert rows(kind, "success/*") == []
+
+
+@pytest.mark.parametrize("key", ["llama", "results", "rerank"])
+def test_a_key_that_is_a_word_changes_nothing(key):
+    class HasAWordForAKey(Honest):
+        def authenticate(self, headers):
+            if headers.get("Authorization") != f"Bearer {key}":
+                raise Refused(401, "no")
+
+    assert rows(HasAWordForAKey, "success/*", key=key) == []
+
+
+def test_an_endpoint_that_says_whom_it_lets_in_is_not_asked_for_the_refusal():
+    class LetsAllIn(Honest):
+        def authenticate(self, headers):
+            """Whoever it is."""
+
+        def check_model(self, model):
+            """Whichever it is."""
+
+        def reply(self, *call):
+            status, headers, content = super().reply(*call)
+            return status, {**headers, "x-mock-accepts": "any-key, any-model"}, content
+
+    assert rows(LetsAllIn, "unauthorized/invalid_key", "not_found/model", "success/strings") == []
+
+
+def test_a_schema_is_read_as_types():
+    document = load()
+    answer, error = (field_types.of_schema(document.response_schema(status)) for status in (200, 400))
+
+    shown = {path: field_types.words(answer.at(path)) for path in answer.paths}
+    assert shown == {
+        "": "object",
+        "/id": "string or absent",
+        "/model": "string",
+        "/object": '"rerank"',
+        "/results": "array",
+        "/results/*": "object",
+        "/results/*/document": "object",
+        "/results/*/document/text": "string or null or absent",
+        "/results/*/index": "integer",
+        "/results/*/relevance_score": "number",
+        "/usage": "object or null or absent",
+        "/usage/completion_tokens": "integer",
+        "/usage/prompt_tokens": "integer",
+        "/usage/total_tokens": "integer",
+    }
+    assert field_types.words(error.at("/error/code")) == "string or null or absent"
+
+
+def test_a_table_is_as_wide_as_it_may_be_and_shows_no_control_character_and_no_key():
+    long = "x" * 500
+    table = drift_table.text(
+        [Row("200 /a\x1b[0m", "absent", f'"{long}"', KEY, ("success/strings",) * 20)] * 150, Mask(KEY, "KEY")
+    )
+
+    lines = table.splitlines()
+    assert max(map(len, lines)) <= 110
+    assert "\x1b" not in table
+    assert KEY not in table
+    assert "$KEY" in table
+    assert "x" * 500 not in "".join(lines).replace(" ", "")
+    assert lines[-1] == "and 50 more differences"

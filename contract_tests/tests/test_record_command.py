@@ -1,0 +1,252 @@
+"""The commands `record` and `drift`: what they say, what they leave behind, and what they end with."""
+
+import json
+import signal
+import subprocess
+import time
+from importlib.resources import files
+
+import jsonschema
+import pytest
+
+import together_rerank_fixtures as fixtures
+from commanding import COMMAND, OPEN, contract, environment, verdict
+from legitimate import Honest, Slow, Watched
+from miniature import KEY, MODEL
+
+SCHEMA = json.loads(files("together_rerank_contract_tests").joinpath("drift.schema.json").read_text())
+FEW = ("--only", "success/s*", "--only", "not_found/model")
+
+
+def record(server, out, *arguments, **changes):
+    return contract("record", server.url, *OPEN, "--out", out, *arguments, **changes)
+
+
+def drift(server, *arguments, **changes):
+    return contract("drift", server.url, *OPEN, *arguments, **changes)
+
+
+class Listing(Watched):
+    """Calls its object a list, and shows the key."""
+
+    def answer(self, request):
+        return {**super().answer(request), "object": "list", "echo": f"\x1b[31m{KEY}"}
+
+
+TABLE = """\
+                                  document                 endpoint                  library
+200 /echo                         absent                   string                    absent
+200 /object                       "rerank"                 "list"                    "rerank"
+error /error/code                 string or null or        absent                    string
+                                  absent
+error /error/param                string or null or        absent                    string
+                                  absent
+error.code                        string or null or        absent                    "model_not_found"
+                                  absent
+  not_found/model
+error.message                     string                   "there is no such model"  "Unable to access model
+                                                                                     example/no-such-model.
+                                                                                     Please visit
+                                                                                     https://api.together.xyz
+                                                                                     to see the list of
+                                                                                     supported models or
+                                                                                     contact the owner to
+                                                                                     request access."
+  not_found/model"""
+
+
+def test_a_recording_says_what_it_kept_and_how_that_differs(tmp_path):
+    with Listing() as server:
+        ran = record(server, tmp_path / "kept", *FEW)
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    lines = ran.stdout.splitlines()
+    assert lines[0] == f"endpoint  {server.url}/v1/rerank"
+    assert lines[1] == f"model     {MODEL}"
+    assert ran.stdout.partition("..\n\n")[2].rpartition("\n\n")[0] == TABLE
+    assert lines[-1].startswith(f"recorded -- 2 exchanges kept in {tmp_path / 'kept'}; 3 requests, ")
+    assert {each.name for each in fixtures.read(tmp_path / "kept")} == {"success/strings", "not_found/model"}
+
+
+def test_the_key_is_nowhere(tmp_path):
+    with Listing() as server:
+        recorded = record(server, tmp_path / "kept")
+        drifted = drift(server, "--json", tmp_path / "drift.json")
+
+    kept = [path.read_text() for path in tmp_path.rglob("*.json")]
+    assert len(kept) > 60
+    for text in (recorded.stdout, drifted.stdout, *kept):
+        assert KEY not in text
+        assert "\x1b" not in text
+    assert "$MINI_KEY" in (tmp_path / "kept/success/strings.json").read_text()
+
+
+@pytest.mark.parametrize("most", [1, 2, 9])
+def test_a_budget_that_is_spent_keeps_what_was_answered(tmp_path, most):
+    with Watched() as server:
+        ran = record(server, tmp_path / "kept", "--max-requests", most)
+
+    assert ran.returncode == 4
+    assert len(server.seen) == most
+    assert verdict(ran).startswith(f"budget spent before the end: the {most} requests of --max-requests are spent -- ")
+    assert (tmp_path / "kept").exists() is (most > 1)
+    if most > 1:
+        assert len(fixtures.read(tmp_path / "kept")) == most - 1
+        assert f"missing   the {most} requests of --max-requests are spent: bad_request/" in ran.stdout
+
+
+def test_tokens_and_pace_are_a_budget_here_too():
+    began = time.monotonic()
+    with Watched() as server:
+        few_tokens = drift(server, "--only", "success/*", "--max-tokens", 500)
+        slow = drift(server, "--only", "success/t*", "--rate", "20/s")
+
+    assert (few_tokens.returncode, slow.returncode) == (4, 0)
+    assert time.monotonic() - began > 0.35
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_keeps_what_was_answered(tmp_path, number):
+    with Slow() as server:
+        command = [COMMAND, "record", server.url, *OPEN, "--only", "success/*", "--out", tmp_path / "kept"]
+        with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+            shown = ""
+            while not shown.endswith("....."):
+                shown += process.stdout.read(1)
+            process.send_signal(number)
+            rest = process.stdout.read()
+
+    assert process.returncode == 130
+    assert 5 <= len(fixtures.read(tmp_path / "kept")) < 30
+    assert "missing   interrupted: success/" in rest
+    assert rest.splitlines()[-1].startswith("interrupted -- ")
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def test_nobody_there_is_no_recording(tmp_path):
+    with Honest() as server:
+        pass
+    recorded, drifted = record(server, tmp_path / "kept"), drift(server)
+
+    assert recorded.returncode == drifted.returncode == 3
+    assert verdict(recorded).startswith("could not tell: no whole answer from ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def places(tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/precious").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    return {
+        "full": "is not empty; name a new folder",
+        "file": "is not a folder",
+        "file/below": "there is no folder",
+        "no/where": "there is no folder",
+        "dangling": "is a link",
+        "x" * 300: "cannot be written: File name too long",
+        "/proc/self/kept": "cannot be written: ",
+    }
+
+
+def test_a_folder_that_cannot_be_written_costs_no_request(tmp_path):
+    with Watched() as server:
+        for name, why in places(tmp_path).items():
+            ran = record(server, tmp_path / name)
+
+            assert ran.returncode == 2
+            assert why in ran.stderr
+            assert ran.stderr.count("\n") == 1
+
+    assert server.seen == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dangling", "file", "full"]
+
+
+class FillsTheFolder(Honest):
+    """While it is asked."""
+
+    def answer(self, request):
+        self.folder.mkdir(exist_ok=True)
+        (self.folder / "precious").write_text("mine")
+        return super().answer(request)
+
+
+def test_a_folder_that_somebody_else_fills_meanwhile_stays_theirs(tmp_path):
+    with FillsTheFolder() as server:
+        server.folder = tmp_path / "kept"
+        ran = record(server, server.folder, *FEW)
+
+    assert ran.returncode == 2
+    assert "is not empty" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert [path.name for path in server.folder.iterdir()] == ["precious"]
+
+
+WRONG = [
+    (("record", "http://127.0.0.1:1"), "Missing option '--out'"),
+    (("record", "--out", "x"), "Missing argument 'URL'"),
+    (("drift", "localhost:8000"), "not a URL"),
+    (("drift", "http://127.0.0.1:1", "--only", "nothing/*"), "fits 'nothing/*'; there are: bad_request/"),
+    (("drift", "http://127.0.0.1:1", "--rate", "fast"), "not a rate"),
+    (("drift", "http://127.0.0.1:1", "--timeout", "nan"), "nan"),
+    (("drift", "http://127.0.0.1:1", "--api-key-env", "NOT_SET"), "NOT_SET is not set"),
+    (("drift", "http://127.0.0.1:1", "--json", "no/such/folder.json"), "there is no such folder"),
+    (("drift", "http://127.0.0.1:1", "--level", "must"), "No such option"),
+    (("drift", "https://api.together.xyz", "--api-key-env", "MINI_KEY"), "this would send about "),
+    (("record", "https://api.together.xyz", "--api-key-env", "MINI_KEY", "--out", "x"), "add --live"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "said"), WRONG, ids=lambda each: str(each)[-40:])
+def test_what_is_not_understood_is_said_in_a_line(arguments, said, tmp_path):
+    ran = contract(*arguments, cwd=tmp_path)
+
+    assert ran.returncode == 2
+    assert said in ran.stderr
+    assert ran.stderr.strip().count("\n") == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_leads_to_both_commands():
+    main, *others = (contract(*words, "--help") for words in ((), ("record",), ("drift",)))
+
+    assert [each.returncode for each in (main, *others)] == [0, 0, 0]
+    assert "together-rerank-contract record URL --out DIR" in main.stdout
+    assert "together-rerank-contract drift URL" in main.stdout
+    for name, each in zip(("record", "drift"), others, strict=True):
+        assert each.stdout.startswith(f"Usage: together-rerank-contract {name} [OPTIONS] URL\n")
+
+
+def test_drift_is_a_status_and_a_report(tmp_path):
+    with Listing() as server:
+        ran = drift(server, *FEW, "--json", tmp_path / "drift.json")
+    report = json.loads((tmp_path / "drift.json").read_text())
+
+    assert (ran.returncode, ran.stderr) == (1, "")
+    assert verdict(ran).startswith("drift -- 6 differences, 2 exchanges compared; 3 requests, ")
+    jsonschema.validate(report, SCHEMA, cls=jsonschema.Draft202012Validator)
+    assert report["verdict"] == {"text": "drift", "status": 1, "reason": ""}
+    assert report["answered"] == ["not_found/model", "success/strings"]
+    assert report["drift"][1] == {
+        "what": "200 /object",
+        "document": '"rerank"',
+        "endpoint": '"list"',
+        "library": '"rerank"',
+        "exchanges": [],
+    }
+
+
+def test_drift_that_was_found_counts_more_than_a_budget_that_is_spent():
+    with Listing() as server:
+        ran = drift(server, "--only", "success/*", "--max-requests", 3)
+
+    assert ran.returncode == 1
+    assert verdict(ran).startswith("drift: the 3 requests of --max-requests are spent -- 2 differences, 2 exchanges")
+
+
+def test_a_report_that_cannot_be_written_is_told_after_the_comparison(tmp_path):
+    (tmp_path / "drift.json").mkdir()
+    with Honest() as server:
+        ran = drift(server, *FEW, "--json", tmp_path / "drift.json/")
+
+    assert ran.returncode == 2

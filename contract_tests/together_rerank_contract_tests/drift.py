@@ -1,0 +1,146 @@
+"""Where an endpoint's answers differ from what the document says and from the library's: a pure comparison."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import together_rerank_fixtures as fixtures
+from together_rerank_contract_tests import field_types, selection
+from together_rerank_contract_tests.field_types import ABSENT, NONE, NOT_JSON, Fields, Types
+from together_rerank_fixtures import conformity
+from together_rerank_spec import Document
+
+# What the document leaves open.
+OPEN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An exchange of the library, and what the endpoint answers to its request."""
+
+    exchange: fixtures.Exchange
+    answer: fixtures.Response
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One difference.
+
+    Attributes:
+        what: a field of a kind of answer, or `status`, `error.type`, `error.code`, `error.message`.
+        exchanges: the names of those in which it was found; none where it is of the whole kind.
+    """
+
+    what: str
+    document: str
+    endpoint: str
+    library: str
+    exchanges: tuple[str, ...] = ()
+
+
+def compared(pairs: Sequence[Pair], document: Document) -> list[Row]:
+    """Return where the answers differ from *document* or from the library: fields, statuses, then errors."""
+    return [
+        *_fields("200", pairs, document.response_schema(200) or {}, lambda status: status == 200),
+        *_fields("error", pairs, _error_schema(document), lambda status: status >= 400),
+        *_grouped(_statuses(pairs, document)),
+        *_grouped(_errors(pairs, document)),
+    ]
+
+
+def _fields(
+    kind: str, pairs: Sequence[Pair], schema: dict[str, Any], is_of_kind: Callable[[int], bool]
+) -> Iterator[Row]:
+    said = field_types.of_schema(schema)
+    told = {path for path in said.paths if any(each.startswith('"') for each in said.at(path))}
+    theirs = _found((pair.answer for pair in pairs), is_of_kind, told)
+    ours = _found((pair.exchange.response for pair in pairs), is_of_kind, told)
+    for path in sorted({*theirs.paths, *ours.paths}):
+        at, promised, usual = theirs.at(path), said.at(path) or frozenset([ABSENT]), ours.at(path)
+        if _is_known(path, said, ours) and _differs(at, promised, usual):
+            document, endpoint, library = map(field_types.words, (promised, at, usual))
+            yield Row(f"{kind} {path or '(the body)'}", document, endpoint, library)
+
+
+def _is_known(path: str, *known: Fields) -> bool:
+    """Whether *path* is in something that is known; of what is new the whole is told, not each part."""
+    parent, _, name = path.rpartition("/")
+    return not path or any(("array" if name == "*" else "object") in each.at(parent) for each in known)
+
+
+def _found(responses: Iterator[fixtures.Response], is_of_kind: Callable[[int], bool], told: set[str]) -> Fields:
+    return field_types.of_bodies((_value(each) for each in responses if is_of_kind(each.status)), told=told)
+
+
+def _differs(theirs: Types, promised: Types, usual: Types) -> bool:
+    if not theirs:
+        return False
+    is_gone = theirs == {ABSENT} != usual and usual != NONE
+    return is_gone or not field_types.fits(theirs, promised) or (bool(usual) and not field_types.fits(theirs, usual))
+
+
+def _statuses(pairs: Sequence[Pair], document: Document) -> Iterator[Row]:
+    for pair in pairs:
+        promised, came = _promised(pair.exchange, document), str(pair.answer.status)
+        usual = str(pair.exchange.response.status)
+        if came != usual or came != promised != OPEN:
+            yield Row("status", promised, came, usual, (pair.exchange.name,))
+
+
+def _promised(exchange: fixtures.Exchange, document: Document) -> str:
+    """Return the status that the document has for *exchange*'s request; what is wrong first counts."""
+    request = exchange.request
+    if request.method != "POST" or request.path not in document.routes:
+        return OPEN
+    if request.headers.get("Authorization") != selection.LIBRARY_KEY:
+        return "401"
+    wrong = [found.deviation for found in conformity.deviations(exchange)]
+    if any(not each.is_of_response and each.reading != "vendored" for each in wrong):
+        return "400"
+    return "200" if selection.is_for_a_served_model(exchange) else "404"
+
+
+def _errors(pairs: Sequence[Pair], document: Document) -> Iterator[Row]:
+    said = field_types.of_schema(_error_schema(document))
+    for field in ("type", "code", "message"):
+        promised = field_types.words(said.at(f"/error/{field}"))
+        for pair in pairs:
+            exchange, answer = pair.exchange, pair.answer
+            if min(answer.status, exchange.response.status) < 400 or (field == "message" and not _is_worded(exchange)):
+                continue
+            theirs, ours = _of_error(answer, field), _of_error(exchange.response, field)
+            if theirs != ours:
+                yield Row(f"error.{field}", promised, theirs, ours, (exchange.name,))
+
+
+def _is_worded(exchange: fixtures.Exchange) -> bool:
+    """Whether the words of *exchange*'s error are the API's own; those of the kit are no standard for others."""
+    return bool(exchange.wording) or exchange.source["kind"] == "observed"
+
+
+def _of_error(response: fixtures.Response, field: str) -> str:
+    error = response.body.get("error") if isinstance(response.body, dict) else None
+    if not isinstance(error, dict) or field not in error:
+        return ABSENT
+    value = error[field]
+    return field_types.type_of(value) if isinstance(value, dict | list) else json.dumps(value, ensure_ascii=False)
+
+
+def _grouped(rows: Iterator[Row]) -> list[Row]:
+    """Return one row for all that differ alike."""
+    names: dict[tuple[str, str, str, str], tuple[str, ...]] = {}
+    for row in rows:
+        alike = row.what, row.document, row.endpoint, row.library
+        names[alike] = (*names.get(alike, ()), *row.exchanges)
+    return [Row(*alike, exchanges) for alike, exchanges in names.items()]
+
+
+def _value(response: fixtures.Response) -> Any:
+    return NOT_JSON if response.body is None and response.content.strip() != b"null" else response.body
+
+
+def _error_schema(document: Document) -> dict[str, Any]:
+    return document.response_schema(document.error_statuses[0]) or {}

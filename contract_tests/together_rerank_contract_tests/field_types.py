@@ -1,0 +1,136 @@
+"""Which types of JSON stand where: in bodies, and in what a schema allows."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
+from typing import Any
+
+ABSENT, ANY, NO_JSON = "absent", "anything", "not JSON"
+# Where each is printed in a list of several; a value in quotes comes before all of them.
+_ORDER = ("object", "array", "string", "number", "integer", "boolean", "null", ANY, NO_JSON, ABSENT)
+_TYPES = {dict: "object", list: "array", str: "string", float: "number", int: "integer", bool: "boolean"}
+# No body of a reranker is deeper; what is deeper is not looked at.
+_DEEPEST = 12
+_MOST_VALUES = 4
+
+# In the place of a body that has no value.
+NOT_JSON = object()
+Types = frozenset[str]
+NONE: Types = frozenset()
+
+
+class Fields:
+    """The types at each path, such as `/results/*/index`.
+
+    Attributes:
+        paths: where anything was found.
+    """
+
+    def __init__(self, found: dict[str, set[str]]) -> None:
+        self._found = {path: _plain(types) for path, types in found.items()}
+
+    @property
+    def paths(self) -> Collection[str]:
+        """Where there are any."""
+        return self._found.keys()
+
+    def at(self, path: str) -> Types:
+        """Return the types at *path*: absent where the object that would have it lacks it, none where nothing is."""
+        if path in self._found:
+            return self._found[path]
+        parent, _, name = path.rpartition("/")
+        is_of_object = name != "*" and "object" in self._found.get(parent, NONE)
+        return frozenset([ABSENT]) if is_of_object else NONE
+
+
+def of_bodies(bodies: Iterable[Any], *, told: Collection[str] = ()) -> Fields:
+    """Return the types of *bodies*; where the path is *told*, of a string its value."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    seen, objects = Counter[str](), Counter[str]()
+
+    def visit(path: str, value: Any, depth: int) -> None:
+        seen[path] += 1
+        found[path].add(_shown(value) if path in told and isinstance(value, str) else type_of(value))
+        if depth == _DEEPEST:
+            return
+        if isinstance(value, dict):
+            objects[path] += 1
+            for name, each in value.items():
+                visit(f"{path}/{escaped(name)}", each, depth + 1)
+        for each in value if isinstance(value, list) else ():
+            visit(f"{path}/*", each, depth + 1)
+
+    for body in bodies:
+        visit("", body, 0)
+    for path in found:
+        parent, _, name = path.rpartition("/")
+        if path and name != "*" and seen[path] < objects[parent]:
+            found[path].add(ABSENT)
+    return Fields(found)
+
+
+def of_schema(schema: dict[str, Any]) -> Fields:
+    """Return the types that *schema* allows; of an enumeration of strings its values."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+
+    def visit(path: str, node: Any, depth: int) -> None:
+        while isinstance(node, dict) and "$ref" in node:
+            node = _resolved(schema, node["$ref"])
+        if not isinstance(node, dict) or depth == _DEEPEST:
+            return
+        parts = [part for name in ("allOf", "anyOf", "oneOf") for part in node.get(name, ())]
+        for part in parts:
+            visit(path, part, depth)
+        named = [node["type"]] if isinstance(node.get("type"), str) else node.get("type", [])
+        values = [_shown(each) for each in node.get("enum", ()) if isinstance(each, str)]
+        found[path].update(values or named or ([] if parts else [ANY]))
+        for name, child in node.get("properties", {}).items():
+            below = f"{path}/{escaped(name)}"
+            visit(below, child, depth + 1)
+            if name not in node.get("required", ()):
+                found[below].add(ABSENT)
+        if "items" in node:
+            visit(f"{path}/*", node["items"], depth + 1)
+
+    visit("", schema, 0)
+    return Fields(found)
+
+
+def type_of(value: Any) -> str:
+    """Return the type of *value* as JSON calls it."""
+    return NO_JSON if value is NOT_JSON else _TYPES.get(type(value), "null")
+
+
+def fits(types: Types, allowed: Types) -> bool:
+    """Return whether all of *types* are among *allowed*; an integer is a number."""
+    wide = allowed | {"integer"} if "number" in allowed else allowed
+    return ANY in allowed or types <= wide
+
+
+def words(types: Types) -> str:
+    """Return *types* for people; a dash when nothing is known."""
+    values = sorted(each for each in types if each not in _ORDER)
+    more = [f"{len(values) - _MOST_VALUES} more values"] if len(values) > _MOST_VALUES else []
+    return " or ".join([*values[:_MOST_VALUES], *more, *(each for each in _ORDER if each in types)]) or "-"
+
+
+def escaped(name: str) -> str:
+    """Return *name* as a step of a JSON Pointer."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _plain(types: set[str]) -> Types:
+    return frozenset(types - {"integer"} if "number" in types else types)
+
+
+def _shown(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _resolved(schema: dict[str, Any], reference: str) -> Any:
+    node: Any = schema
+    for step in reference.removeprefix("#/").split("/"):
+        node = node[step.replace("~1", "/").replace("~0", "~")]
+    return node

@@ -1,0 +1,170 @@
+"""What an endpoint answers to the library's requests, one by one, and each answer as a file of an exchange."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import together_rerank_fixtures as fixtures
+from together_rerank_contract_tests import selection
+from together_rerank_contract_tests.endpoint import Endpoint
+from together_rerank_contract_tests.exchange import Exchange
+from together_rerank_contract_tests.findings import BudgetSpent, Inconclusive
+from together_rerank_contract_tests.masking import Mask
+from together_rerank_contract_tests.options import PROGRAM
+from together_rerank_contract_tests.selection import Question
+from together_rerank_fixtures import bodies, conformity
+from together_rerank_fixtures.exchange import parse, text
+
+# What of an answer's headers is of use and says nothing of anybody; whatever else comes is left out.
+KEPT = (
+    *("Content-Type", "Allow", "WWW-Authenticate", "Retry-After", "retry-after-ms", "x-should-retry"),
+    *("x-ratelimit-*", "x-tokenlimit-*", "x-inference-version"),
+)
+_WRITABLE = re.compile(r"[\t -~\u00a0-\u00ff]*")
+_NO_MASK = Mask()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, and what came of it.
+
+    Attributes:
+        answer: as the library has answers, with whatever the endpoint may have echoed.
+    """
+
+    question: Question
+    came: Exchange
+    answer: fixtures.Response
+
+    @property
+    def name(self) -> str:
+        """The name of the exchange."""
+        return self.question.name
+
+
+@dataclass
+class Asking:
+    """How far the asking came.
+
+    Attributes:
+        answers: what was answered.
+        skipped: why some were not to be asked, by name.
+        missing: what could not be found out, or kept, and why, by name.
+        stopped: why the rest was not asked, "" when there is none.
+        interrupted: somebody wanted it to end.
+    """
+
+    answers: list[Asked] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    stopped: str = ""
+    interrupted: bool = False
+
+
+def asked(
+    exchanges: Sequence[fixtures.Exchange], endpoint: Endpoint, first: Exchange, tell: Callable[[str], None]
+) -> Asking:
+    """Ask *endpoint*, whose first answer is *first*, for *exchanges*; *tell* gets a sign for each."""
+    asking = Asking()
+    reasons = {exchange.name: selection.why_not(exchange, endpoint, first) for exchange in exchanges}
+    asking.skipped = {name: reason for name, reason in reasons.items() if reason}
+    left = [selection.question(exchange, endpoint) for exchange in exchanges if not reasons[exchange.name]]
+    try:
+        while left:
+            tell(_ask(left[0], endpoint, asking))
+            left.pop(0)
+    except BudgetSpent as fault:
+        asking.stopped = str(fault)
+    except KeyboardInterrupt:
+        asking.stopped, asking.interrupted = "interrupted", True
+    answered = {each.name for each in asking.answers}
+    asking.missing |= {each.name: asking.stopped for each in left if each.name not in answered}
+    return asking
+
+
+def _ask(question: Question, endpoint: Endpoint, asking: Asking) -> str:
+    try:
+        came = selection.ask(question, endpoint)
+    except Inconclusive as fault:
+        asking.missing[question.name] = str(fault)
+        return "?"
+    if came.flaw:
+        asking.missing[question.name] = f"the body cannot be read: {came.flaw}"
+        return "?"
+    body = next(bodies.forms(came.received)).get("body")
+    answer = fixtures.Response(came.status, _kept(came, _NO_MASK), body, came.received)
+    asking.answers.append(Asked(question, came, answer))
+    return "."
+
+
+def files(asking: Asking, today: dt.date) -> dict[str, bytes]:
+    """Return the answers as files, by their path; what cannot be kept becomes missing."""
+    found = {}
+    for each in asking.answers:
+        try:
+            found[f"{each.name}.json"] = file(each, today)
+        except fixtures.FixtureError as fault:
+            asking.missing[each.name] = f"cannot be kept: {fault}"
+    return found
+
+
+def file(asked: Asked, today: dt.date) -> bytes:
+    """Return *asked* as a file that the library reads, without the key.
+
+    Raises:
+        FixtureError: it cannot be one.
+    """
+    fault: Exception | None = None
+    for form in bodies.forms(asked.came.mask.content(asked.came.received)):
+        try:
+            return _file(asked, form, today)
+        except (ValueError, OverflowError, RecursionError) as found:  # JSON that no schema can be held to is text
+            fault = found
+    raise fixtures.FixtureError(str(fault)) from fault
+
+
+def _file(asked: Asked, form: dict[str, Any], today: dt.date) -> bytes:
+    question, mask = asked.question, asked.came.mask
+    request = question.request
+    citation = f"{urlsplit(question.url).netloc}, by {PROGRAM} record"
+    sent: dict[str, Any] = {"method": request.method, "path": request.path, "headers": request.headers}
+    if request.content:
+        sent |= next(bodies.forms(request.content, exact=True))
+    data: dict[str, Any] = {
+        "shows": question.exchange.shows,
+        "source": {"kind": "observed", "citation": mask.text(citation), "date": today.isoformat()},
+        "deviations": [],
+        "request": sent,
+        "response": {"status": asked.answer.status, "headers": _kept(asked.came, mask), **form},
+    }
+    where = f"{question.name}.json"
+    found = conformity.deviations(parse(question.name, text(data).encode(), where))
+    data["deviations"] = [_as_data(each.deviation) for each in found]
+    content = text({name: value for name, value in data.items() if value != []}).encode()
+    conformity.check(parse(question.name, content, where), where)
+    return content
+
+
+def _as_data(deviation: fixtures.Deviation) -> dict[str, str]:
+    parts = {"at": deviation.at, "rule": deviation.rule, "reading": deviation.reading}
+    return {name: value for name, value in parts.items() if value is not None}
+
+
+def _kept(came: Exchange, mask: Mask) -> dict[str, str]:
+    found = {_kept_name(name): mask.text(value) for name, value in came.received_headers.items()}
+    return {name: value for name, value in sorted(found.items()) if name and _WRITABLE.fullmatch(value)}
+
+
+def _kept_name(name: str) -> str:
+    """Return *name* as the library writes it, "" when it is not kept."""
+    for kept in KEPT:
+        if name.lower() == kept.lower():
+            return kept
+        if kept.endswith("*") and name.lower().startswith(kept[:-1]):
+            return name.lower()
+    return ""

@@ -1,0 +1,68 @@
+"""The library is the mock's answers: at the mock nothing drifts, and what is recorded there is the library again."""
+
+import json
+
+import pytest
+
+import together_rerank_fixtures as fixtures
+from commanding import contract, verdict
+from mock_process import running
+
+KEY = "the-mocks-key"
+STARTED = {
+    "with a key and a model": (("--api-key", KEY, "--model", "rank"), ("--model", "rank")),
+    "as a newcomer does": ((), ()),
+}
+
+
+def asked(mock, command, *options):
+    return contract(command, mock.url, "--api-key-env", "MOCK_KEY", *options, MOCK_KEY=KEY)
+
+
+def skipped(*, closed):
+    """What a mock answers only when it is told something: whom it lets in, or more."""
+    told = {"api_keys", "models"} if closed else set()
+    return {each.name for each in fixtures.all() if not each.forced and set(each.mock) - told}
+
+
+@pytest.mark.parametrize("how", STARTED)
+def test_nothing_drifts_at_the_mock(how, tmp_path):
+    flags, options = STARTED[how]
+    with running("-q", *flags) as mock:
+        ran = asked(mock, "drift", *options, "--json", tmp_path / "drift.json")
+    report = json.loads((tmp_path / "drift.json").read_text())
+
+    assert (ran.returncode, ran.stderr, report["drift"], report["missing"]) == (0, "", [], {})
+    assert set(report["skipped"]) == skipped(closed=bool(flags))
+    assert {"too_large/body", *([] if flags else ["not_found/model", "unauthorized/invalid_key"])} <= set(
+        report["skipped"]
+    )
+    assert all(f"{why}: " in ran.stdout for why in report["skipped"].values())
+    assert len(report["answered"]) > 60
+    assert verdict(ran).startswith(f"no drift -- {len(report['answered'])} exchanges compared, ")
+
+
+def test_what_is_recorded_of_the_mock_is_the_library(tmp_path):
+    with running("-q", "--api-key", KEY, "--model", "Salesforce/Llama-Rank-v1") as mock:
+        ran = asked(mock, "record", "--model", "Salesforce/Llama-Rank-v1", "--out", tmp_path / "kept")
+        recorded = fixtures.read(tmp_path / "kept")
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert len(recorded) > 60
+    named_otherwise = {"success/document_example_scored"}  # whose model the document writes with a capital
+    for exchange in recorded:
+        library = fixtures.get(exchange.name)
+        if exchange.name not in named_otherwise:
+            assert exchange.request == library.request
+            assert exchange.response == library.response
+            assert exchange.deviations == library.deviations
+
+
+def test_a_fault_of_the_mock_is_drift():
+    with running("-q") as mock:
+        ran = asked(mock, "drift", "--model", "mock/usage-missing", "--only", "success/*")
+
+    assert ran.returncode == 1
+    rows = [" ".join(line.split()) for line in ran.stdout.splitlines() if line.startswith(("200 ", "error", "status"))]
+    assert rows == ["200 /usage object or null or absent object"]
+    assert verdict(ran).startswith("drift -- 1 difference, ")
