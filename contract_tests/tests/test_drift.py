@@ -8,7 +8,7 @@ import pytest
 import together_rerank_fixtures as fixtures
 from legitimate import LEGITIMATE, Honest
 from miniature import KEY, MODEL, Refused
-from together_rerank_contract_tests import drift_table, field_types
+from together_rerank_contract_tests import drift, drift_table, field_types
 from together_rerank_contract_tests.comparison import Comparison
 from together_rerank_contract_tests.drift import Row
 from together_rerank_contract_tests.masking import Mask
@@ -123,7 +123,8 @@ class Whole(Honest):
         (b"[" * 100_000, "not JSON"),
         (b"null", "null"),
         (b'[{"index": 0, "score": 0.5}]', "array"),
-        (b"[" * 400 + b"]" * 400, "array"),
+        (b"[" * 400 + b"]" * 400, "not JSON"),
+        (b"[" * 90 + b"]" * 90, "array"),
     ],
 )
 def test_a_200_that_is_no_object_is_one_row(said, shown):
@@ -154,6 +155,38 @@ def test_a_status_that_differs_is_a_row_for_all_that_differ_alike():
             *(f"bad_request/top_n_{each}" for each in ("negative", "null", "string", "zero")),
         ),
         ("status", "200", "422", "200", "success/nested", "success/objects"),
+    ]
+
+
+def test_the_library_s_statuses_are_the_document_s_where_that_has_one():
+    library = [exchange for exchange in fixtures.all() if not exchange.forced and "max_body" not in exchange.mock]
+    promised = {exchange.name: drift.promised(exchange, load()) for exchange in library}
+
+    assert {name for name, status in promised.items() if status == "-"} == {
+        "method_not_allowed/get",
+        "not_found/doubled_base_path",
+        "not_found/path",
+    }
+    for exchange in library:
+        assert promised[exchange.name] in ("-", str(exchange.response.status))
+
+
+def test_where_the_library_has_no_such_answer_the_document_alone_counts():
+    class TakesZero(Honest):
+        def validate(self, request):
+            if request.get("top_n") == 0:
+                request["top_n"] = 1
+            super().validate(request)
+
+    assert rows(of(TakesZero, object="list"), "bad_request/top_n_zero") == [
+        ("200 /object", '"rerank"', '"list"', "-"),
+        ("status", "400", "200", "400", "bad_request/top_n_zero"),
+    ]
+
+
+def test_what_only_some_answers_of_the_library_have_is_gone_when_none_of_the_endpoint_has_it():
+    assert rows(Honest, "bad_request/top_n_*", "bad_request/no_body") == [
+        ("error /error/param", "string or null or absent", "absent", "string or absent")
     ]
 
 

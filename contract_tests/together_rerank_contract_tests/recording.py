@@ -119,16 +119,6 @@ def file(asked: Asked, today: dt.date) -> bytes:
     Raises:
         FixtureError: it cannot be one.
     """
-    fault: Exception | None = None
-    for form in bodies.forms(asked.came.mask.content(asked.came.received)):
-        try:
-            return _file(asked, form, today)
-        except (ValueError, OverflowError, RecursionError) as found:  # JSON that no schema can be held to is text
-            fault = found
-    raise fixtures.FixtureError(str(fault)) from fault
-
-
-def _file(asked: Asked, form: dict[str, Any], today: dt.date) -> bytes:
     question, mask = asked.question, asked.came.mask
     request = question.request
     citation = f"{urlsplit(question.url).netloc}, by {PROGRAM} record"
@@ -140,7 +130,11 @@ def _file(asked: Asked, form: dict[str, Any], today: dt.date) -> bytes:
         "source": {"kind": "observed", "citation": mask.text(citation), "date": today.isoformat()},
         "deviations": [],
         "request": sent,
-        "response": {"status": asked.answer.status, "headers": _kept(asked.came, mask), **form},
+        "response": {
+            "status": asked.answer.status,
+            "headers": _kept(asked.came, mask),
+            **next(bodies.forms(mask.content(asked.came.received))),
+        },
     }
     where = f"{question.name}.json"
     found = conformity.deviations(parse(question.name, text(data).encode(), where))
