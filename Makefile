@@ -17,7 +17,7 @@ help:
 	@echo 'serve     set everything up and start the mock'
 	@echo 'test      set everything up and run the tests'
 	@echo 'contract  judge the endpoint URL=..., or without one a mock that is started for it; FLAGS=... are those of the command'
-	@echo 'contract-real  judge llama.cpp and the LiteLLM proxy, hold docs/reports/ to it, and try the exports with WireMock and Prism; needs npm and java'
+	@echo 'contract-real  judge and record llama.cpp and the LiteLLM proxy, hold docs/reports/ to it, and try the exports with WireMock and Prism; needs npm and java'
 	@echo 'check     format, lint, types, arrows between the rooms, the wheel as others will use it'
 	@echo 'matrix    the tests on every Python from 3.11 to 3.13 that this machine has'
 	@echo 'fixtures  write the answers of the mock into the exchanges'

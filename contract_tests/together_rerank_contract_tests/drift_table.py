@@ -13,6 +13,9 @@ from together_rerank_contract_tests.masking import Mask
 WIDTH = 110
 _WIDTHS = (32, 23, 24, 25)
 _HEAD = ("", "document", "endpoint", "library")
+_INDENT = 10
+# What is longer stands below the others, not beside them.
+_LONGEST_CELL = 60
 _LONGEST, _MOST_ROWS = 200, 100
 
 
@@ -25,13 +28,19 @@ def text(rows: Sequence[Row], mask: Mask) -> str:
 
 def _lines(row: Row, mask: Mask) -> Iterator[str]:
     # Masked before it is cut or broken: of half a key nothing would be found.
-    yield from _cells(
-        [excerpt(mask.text(each), _LONGEST) for each in (row.what, row.document, row.endpoint, row.library)]
-    )
+    what, *said = (excerpt(mask.text(each), _LONGEST) for each in (row.what, row.document, row.endpoint, row.library))
+    if max(map(len, said)) > _LONGEST_CELL:
+        yield what
+        for name, each in zip(_HEAD[1:], said, strict=True):
+            yield from _wrapped(f"  {name:<{_INDENT}}{each}", " " * (_INDENT + 2))
+    else:
+        yield from _cells([what, *said])
     if row.exchanges:
-        yield from textwrap.wrap(
-            ", ".join(row.exchanges), WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
-        )
+        yield from _wrapped(f"  {', '.join(row.exchanges)}", "  ")
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _cells(cells: Sequence[str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import together_rerank_fixtures as fixtures
 from commanding import contract
 from mock_process import running
 from snippets import ROOT
@@ -61,6 +62,17 @@ def judged(url, tmp_path, *options):
     return json.loads((tmp_path / "report.json").read_text()), (tmp_path / "report.md").read_text()
 
 
+def drifted(url, folder):
+    """Return what is printed of a drift, after the same was recorded in *folder*; without what it cost."""
+    given = (url, "--model", "rank", "--api-key-env", "KEY")
+    recorded = contract("record", *given, "--out", folder, KEY=KEY)
+    ran = contract("drift", *given, KEY=KEY)
+    assert (recorded.returncode, ran.returncode, recorded.stderr + ran.stderr) == (0, 1, "")
+    assert KEY not in recorded.stdout + ran.stdout
+    assert all(KEY.encode() not in path.read_bytes() for path in folder.rglob("*.json"))
+    return re.sub(r"; \d+ requests.*", "", ran.stdout)
+
+
 def failed(report):
     return {row["id"] for row in report["requirements"] if row["state"] == "failed"}
 
@@ -106,6 +118,17 @@ def test_llama_cpp_deviates_as_it_is_known_to(llama_cpp, tmp_path):
     assert all(told == came for told, came in shown_statuses(report))
 
 
+def test_llama_cpp_drifts_as_it_is_known_to(llama_cpp, tmp_path):
+    shown = drifted(llama_cpp, tmp_path / "kept")
+    kept = {each.name: each for each in fixtures.read(tmp_path / "kept")}
+
+    assert kept["success/strings"].response.body["object"] == "list"
+    assert kept["success/objects"].response.status == 400
+    assert kept["bad_request/top_n_negative"].response.status == 500
+    assert {each.at for each in kept["success/one_document"].deviations} >= {"/response/body/object"}
+    hold("llama-cpp-drift.txt", shown)
+
+
 def test_schemathesis_finds_what_llama_cpp_takes_and_breaks_on(llama_cpp, tmp_path):
     report, _ = judged(llama_cpp, tmp_path, "--fuzz", "-k", "RR-FUZZ")
 
@@ -130,3 +153,12 @@ def test_the_litellm_proxy_deviates_as_it_is_known_to(litellm_proxy, tmp_path):
     }
     hold("litellm-proxy.md", markdown)
     assert all(told == came for told, came in shown_statuses(report))
+
+
+def test_the_litellm_proxy_drifts_as_it_is_known_to(litellm_proxy, tmp_path):
+    shown = drifted(litellm_proxy, tmp_path / "kept")
+    kept = {each.name: each for each in fixtures.read(tmp_path / "kept")}
+
+    assert "meta" in kept["success/strings"].response.body
+    assert kept["not_found/path"].response.status == 200  # Cohere's second version
+    hold("litellm-proxy-drift.txt", shown)
