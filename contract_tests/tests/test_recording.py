@@ -276,6 +276,8 @@ def test_a_500_to_a_valid_request_is_kept_as_it_is(tmp_path):
     [
         (999, {}, "cannot be kept: success/strings.json: /response/status must be at most 599"),
         (200, {"Content-Encoding": "gzip"}, "the body cannot be read: its gzip ends too early"),
+        (503, {}, "the endpoint answers 503 "),
+        (504, {}, "the endpoint answers 504 "),
     ],
 )
 def test_what_cannot_be_kept_is_named(status, headers, why):

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import together_rerank_fixtures as fixtures
 from together_rerank_contract_tests import selection
-from together_rerank_contract_tests.endpoint import Endpoint
+from together_rerank_contract_tests.endpoint import BUSY, Endpoint
 from together_rerank_contract_tests.exchange import Exchange
 from together_rerank_contract_tests.findings import BudgetSpent, Inconclusive
 from together_rerank_contract_tests.masking import Mask
@@ -93,8 +93,9 @@ def _ask(question: Question, endpoint: Endpoint, asking: Asking) -> str:
     except Inconclusive as fault:
         asking.missing[question.name] = str(fault)
         return "?"
-    if came.flaw:
-        asking.missing[question.name] = f"the body cannot be read: {came.flaw}"
+    if came.flaw or came.status in BUSY:
+        busy = f"the endpoint answers {came.answered}"
+        asking.missing[question.name] = f"the body cannot be read: {came.flaw}" if came.flaw else busy
         return "?"
     body = next(bodies.forms(came.received)).get("body")
     answer = fixtures.Response(came.status, _kept(came, _NO_MASK), body, came.received)
