@@ -15,7 +15,7 @@ from legitimate import Honest, Slow, Watched
 from miniature import KEY, MODEL
 
 SCHEMA = json.loads(files("together_rerank_contract_tests").joinpath("drift.schema.json").read_text())
-FEW = ("--only", "success/s*", "--only", "not_found/model")
+FEW = ("--only", "success/st*", "--only", "not_found/model")
 
 
 def record(server, out, *arguments, **changes):

@@ -153,7 +153,7 @@ def refused_folders(tmp_path):
     [
         ("full", "is not empty; name a new folder, or remove what is in it"),
         ("file", "is not a folder"),
-        ("link", "is not a folder"),
+        ("link", "is a link; name the folder itself"),
         ("missing/new", "there is no folder"),
         ("file/new", "there is no folder"),
         ("n" * 300, "File name too long"),
