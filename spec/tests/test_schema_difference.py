@@ -3,7 +3,7 @@
 import copy
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from together_rerank_spec import Document, DocumentError, Validator
@@ -188,7 +188,7 @@ def test_a_schema_within_itself_may_have_another_effect_there(inner):
     assert effects({"A": old}, {"A": new}) == {"WIDENED", "UNKNOWN"}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(revision=revisions(), samples=st.lists(values, min_size=5, max_size=15))
 def test_what_is_said_is_true_of_every_value(revision, samples):
     try:
