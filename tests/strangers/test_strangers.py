@@ -63,14 +63,14 @@ def judged(url, tmp_path, *options):
 
 
 def drifted(url, folder):
-    """Return what is printed of a drift, after the same was recorded in *folder*; without what it cost."""
+    """Return what is printed of a drift, after the same was recorded in *folder*; without how much was asked."""
     given = (url, "--model", "rank", "--api-key-env", "KEY")
     recorded = contract("record", *given, "--out", folder, KEY=KEY)
     ran = contract("drift", *given, KEY=KEY)
     assert (recorded.returncode, ran.returncode, recorded.stderr + ran.stderr) == (0, 1, "")
     assert KEY not in recorded.stdout + ran.stdout
     assert all(KEY.encode() not in path.read_bytes() for path in folder.rglob("*.json"))
-    return re.sub(r"; \d+ requests.*", "", ran.stdout)
+    return re.sub(r"^\.+\n\n|, \d+ exchanges compared.*", "", ran.stdout, flags=re.MULTILINE)
 
 
 def failed(report):
