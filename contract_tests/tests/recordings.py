@@ -1,0 +1,35 @@
+"""A miniature, asked for what the library has."""
+
+import datetime as dt
+
+import together_rerank_fixtures as fixtures
+from miniature import KEY, MODEL
+from together_rerank_contract_tests import recording
+from together_rerank_contract_tests.comparison import Comparison
+from together_rerank_contract_tests.settings import Settings
+from together_rerank_fixtures import folder
+
+DAY = dt.date(2026, 11, 25)
+
+
+def asked(server, *patterns, url="", key=KEY, model=MODEL):
+    """What was asked, and the files of it by their path."""
+    settings = Settings(f"{server.url}{url}", model=model, key=key, key_name="KEY", timeout_s=20)
+    comparison = Comparison(settings, patterns)
+    comparison.run(lambda: None, lambda sign: None)
+    return comparison, recording.files(comparison.asking, DAY)
+
+
+def read(tmp_path, files):
+    """The exchanges, by name, once the library has read them from a folder."""
+    folder.write(tmp_path / "kept", files)
+    return {exchange.name: exchange for exchange in fixtures.read(tmp_path / "kept")}
+
+
+def recorded(server, tmp_path, *patterns, **settings):
+    return read(tmp_path, asked(server, *patterns, **settings)[1])
+
+
+def is_told(exchange):
+    """Whether a server must be told something to answer so, beside whom and what it lets in."""
+    return bool(set(exchange.mock) - {"api_keys", "models"})

@@ -1,0 +1,151 @@
+"""What is kept of an answer: whole, impersonal, and as it came."""
+
+import gzip
+import json
+
+import pytest
+
+import together_rerank_fixtures as fixtures
+from legitimate import Honest
+from miniature import KEY
+from recordings import asked, read, recorded
+
+
+class Talkative(Honest):
+    """Says more than is good, and the key in every place."""
+
+    headers = {
+        "Set-Cookie": "session=1",
+        "cf-ray": "9dfa1a095ebc4a40",
+        "x-request-id": "oGs6Zt9-62bZhn",
+        "Server": "cloudflare",
+        "X-Key": KEY,
+        "WWW-Authenticate": f'Bearer realm="{KEY}"',
+        "X-RateLimit-Limit": "60",
+        "x-ratelimit-reset": "1",
+        "retry-after-ms": "150",
+        "Retry-After": "2",
+        "x-inference-version": "v2",
+        "x-should-retry": "caf\u00e9\x01",
+        "x-tokenlimit-limit": "9000",
+    }
+
+    def reply(self, *call):
+        status, headers, content = super().reply(*call)
+        echo = content.replace(b"{", b'{"echo": "' + KEY.encode() + b'", ', 1) if content.startswith(b"{") else content
+        return status, {**headers, **self.headers}, echo
+
+
+def test_only_what_is_on_the_list_is_kept_and_the_key_nowhere(tmp_path):
+    with Talkative() as server:
+        _, files = asked(server)
+        kept = read(tmp_path, files)
+
+    assert len(files) > 60
+    assert all(KEY.encode() not in content for content in files.values())
+    for exchange in kept.values():
+        headers = {name: v for name, v in exchange.response.headers.items() if name not in ("Content-Type", "Allow")}
+        assert headers == {
+            "Retry-After": "2",
+            "WWW-Authenticate": 'Bearer realm="$KEY"',
+            "retry-after-ms": "150",
+            "x-inference-version": "v2",
+            "x-ratelimit-limit": "60",
+            "x-ratelimit-reset": "1",
+            "x-tokenlimit-limit": "9000",
+        }
+        assert exchange.response.body["echo"] == "$KEY"
+
+
+class Says(Honest):
+    """A certain 200, once the reference was answered."""
+
+    said = b""
+    headers = {"Content-Type": "application/json"}
+    status = 200
+
+    def reply(self, *call):
+        answer = super().reply(*call)
+        return answer if next(self.calls) == 1 else (self.status, self.headers, self.said)
+
+
+ODD = {
+    "HTML": (b"<h1>502 Bad Gateway</h1>", "text"),
+    "nothing": (b"", "text"),
+    "a bare list": (b'[{"index": 0, "score": 0.5}]', "body"),
+    "null": (b"null", "body"),
+    "NaN": (b'{"results": [{"relevance_score": NaN}]}', "text"),
+    "a key twice": (b'{"object": "rerank", "object": "list"}', "text"),
+    "a mark in front": (b'\xef\xbb\xbf{"object": "rerank"}', "text"),
+    "half a character": (b'{"object": "\\ud800"}', "text"),
+    "invalid UTF-8": (b'{"object": "\xff"}', "base64"),
+    "a number beyond a double": (b'{"usage": 1' + b"0" * 400 + b"}", "body"),
+    "a count beyond a double": (
+        b'{"object":"rerank","model":"m","results":[],"usage":'
+        b'{"prompt_tokens":1' + b"0" * 400 + b',"completion_tokens":0,"total_tokens":0}}',
+        "body",
+    ),
+    "deep": (b"[" * 99 + b"]" * 99, "body"),
+    "very deep": (b"[" * 900 + b"]" * 900, "text"),
+    "too deep": (b"[" * 100_000 + b"]" * 100_000, "text"),
+    "spaces": (b'{ "object" :\n"rerank" }', "body"),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_200_is_kept_so_that_it_says_the_same_again(odd, tmp_path):
+    content, form = ODD[odd]
+    with Says() as server:
+        server.said = content
+        _, files = asked(server, "success/strings")
+    (exchange,) = read(tmp_path, files).values()
+
+    stored = json.loads(files["success/strings.json"])["response"]
+    assert form in stored
+    if "body" in stored:
+        assert json.loads(exchange.response.content) == json.loads(content)
+    else:
+        assert exchange.response.content == content
+
+
+def test_json_that_says_not_that_it_is_one_deviates_there(tmp_path):
+    with Says() as server:
+        server.said, server.headers = b'{"object": "rerank"}', {"Content-Type": "text/plain"}
+        (exchange,) = recorded(server, tmp_path, "success/strings").values()
+
+    assert [each.at for each in exchange.deviations] == ["/response/headers/Content-Type"]
+
+
+def test_an_answer_to_another_method_is_kept_whatever_it_is(tmp_path):
+    with Says() as server:
+        server.said = fixtures.get("success/strings").response.content
+        (exchange,) = recorded(server, tmp_path, "method_not_allowed/get").values()
+
+    assert exchange.response.status == 200
+
+
+def test_a_500_to_a_valid_request_is_kept_as_it_is(tmp_path):
+    with Says() as server:
+        server.status, server.said = 500, b'{"error": {"code": 500, "message": "boom", "type": "server_error"}}'
+        (exchange,) = recorded(server, tmp_path, "success/strings").values()
+
+    assert (exchange.response.status, exchange.response.body["error"]["message"]) == (500, "boom")
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "why"),
+    [
+        (999, {}, "cannot be kept: success/strings.json: /response/status must be at most 599"),
+        (200, {"Content-Encoding": "gzip"}, "the body cannot be read: its gzip ends too early"),
+        (503, {}, "the endpoint answers 503 "),
+        (504, {}, "the endpoint answers 504 "),
+    ],
+)
+def test_what_cannot_be_kept_is_named(status, headers, why):
+    with Says() as server:
+        server.status, server.headers, server.said = status, headers, gzip.compress(b"{}" * 99)[:-6]
+        comparison, files = asked(server, "success/strings")
+
+    assert files == {}
+    assert comparison.asking.missing["success/strings"].startswith(why)
+    assert comparison.hindrance.status == 3
