@@ -29,6 +29,7 @@ def score(query, text):
     return Query(query).scores([text])[0]
 
 
+@settings(deadline=None)
 @given(searches)
 def test_every_document_is_ranked_once_best_first(search):
     query, documents = search
@@ -73,6 +74,7 @@ def test_equals_keep_the_order_of_the_request(documents):
         assert doubled.index(index) < doubled.index(index + len(documents))
 
 
+@settings(deadline=None)
 @given(texts() | letters | sentences)
 @example("\u0301abc")
 @example("ß\u0301")
@@ -85,6 +87,7 @@ def test_the_query_itself_scores_one(query):
     assert score(query, normalise(query)) == expected
 
 
+@settings(deadline=None)
 @given(pairs)
 @example(("animals", "the wanderings of an animal"))
 @example(("cat", "concatenate"))
