@@ -147,7 +147,7 @@ def places(tmp_path):
         "file": "is not a folder",
         "file/below": "there is no folder",
         "no/where": "there is no folder",
-        "dangling": "is a link",
+        "dangling": "is not a folder",
         "x" * 300: "cannot be written: File name too long",
         "/proc/self/kept": "cannot be written: ",
     }

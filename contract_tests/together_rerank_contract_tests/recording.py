@@ -25,7 +25,7 @@ KEPT = (
     *("Content-Type", "Allow", "WWW-Authenticate", "Retry-After", "retry-after-ms", "x-should-retry"),
     *("x-ratelimit-*", "x-tokenlimit-*", "x-inference-version"),
 )
-_WRITABLE = re.compile(r"[\t -~\u00a0-\u00ff]*")
+_WRITABLE = re.compile(r"[\t -~]*")
 _NO_MASK = Mask()
 
 

@@ -13,10 +13,12 @@ from mock_process import COMMAND, environment, running
 from together_rerank_fixtures import FixtureError
 from together_rerank_mockserver.design import InOrder
 from together_rerank_mockserver.endpoint import Endpoint
+from together_rerank_mockserver.faults import wire
 from together_rerank_mockserver.replay import LIBRARY
 from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import load
 
+JSON = "application/json"
 REPLAYED = [
     each
     for each in fixtures.all()
@@ -71,6 +73,8 @@ RECORDED = fixtures.get("success/top_n_all").request.body
     [
         (json.dumps(RECORDED, indent=3).encode(), True),
         (json.dumps(dict(reversed(RECORDED.items()))).encode(), True),
+        (b"\xef\xbb\xbf" + json.dumps(RECORDED).encode(), None),
+        (json.dumps(RECORDED).encode("utf-16"), None),
         (json.dumps({**RECORDED, "top_n": float(RECORDED["top_n"])}).encode(), False),
         (json.dumps({**RECORDED, "documents": RECORDED["documents"][::-1]}).encode(), False),
         (json.dumps({**RECORDED, "model": "another"}).encode(), False),
@@ -80,7 +84,8 @@ RECORDED = fixtures.get("success/top_n_all").request.body
 def test_json_is_equal_whatever_its_keys_order_and_spaces(content, equal):
     reply, _ = send(content, LIBRARIAN)
 
-    assert reply.headers["x-mock-reply"] == ("replayed; name=success/top_n_all" if equal else "scored")
+    shown = {True: "replayed; name=success/top_n_all", False: "scored", None: "refused"}
+    assert reply.headers["x-mock-reply"] == shown[equal]
 
 
 def test_the_media_type_is_a_part_of_the_request():
@@ -89,6 +94,9 @@ def test_the_media_type_is_a_part_of_the_request():
     as_json = send(exchange.request.content, LIBRARIAN)[0]
     as_text = send(exchange.request.content, LIBRARIAN, {**KEY, "Content-Type": f"{media.title()}; charset=utf-8"})[0]
 
+    as_latin_1 = send(json.dumps(RECORDED).encode(), LIBRARIAN, {**KEY, "Content-Type": f"{JSON}; charset=latin-1"})[0]
+
+    assert as_latin_1.status == 400
     assert as_json.headers["x-mock-reply"] == "scored"
     assert as_text.headers["x-mock-reply"] == "replayed; name=bad_request/content_type"
 
@@ -120,6 +128,68 @@ def test_a_fault_comes_first():
     assert answer["results"][0]["index"] == len(RECORDED["documents"])
 
 
+@pytest.mark.parametrize("prefer", ["code=200", "fault=ok"])
+def test_that_nothing_be_wrong_comes_first(prefer):
+    reply, _ = send(RATE_LIMIT, LIBRARIAN, {**KEY, "Prefer": prefer})
+
+    assert (reply.status, reply.headers["x-mock-reply"]) == (200, "scored; fault=ok; by=header")
+
+
+def test_a_recorded_answer_can_be_late_and_spoiled():
+    late, _ = send(RATE_LIMIT, LIBRARIAN, {**KEY, "Prefer": "delay=1"})
+    spoiled = send(RATE_LIMIT, LIBRARIAN, {**KEY, "Prefer": "fault=wrong-content-type"}, parse=False)
+
+    assert late.status == spoiled.status == 429
+    assert spoiled.headers["Content-Type"] == "text/plain"
+
+
+@pytest.mark.parametrize("fault", [each.name for each in wire.FAULTS])
+def test_every_fault_of_the_wire_spoils_every_recorded_answer(fault):
+    for exchange in REPLAYED:
+        headers = exchange.request.headers | {"Prefer": f"fault={fault}"}
+        reply = send(exchange.request.content, LIBRARIAN, headers, parse=False, raw_socket=True)
+
+        assert reply.headers["x-mock-reply"] == f"forced; fault={fault}; by=header", exchange.name
+
+
+def test_a_replayed_200_says_whom_the_mock_lets_in():
+    reply, _ = send(json.dumps(RECORDED).encode(), LIBRARIAN)
+
+    assert reply.headers["x-mock-accepts"] == "any-key, any-model"
+    assert "x-mock-accepts" not in send(RATE_LIMIT, LIBRARIAN)[0].headers
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "5"}, 5),
+        ({"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
+        ({"Retry-After-Ms": "1500.5"}, 1.5005),
+        ({"Retry-After": "-1"}, None),
+    ],
+)
+def test_when_to_come_again_is_told_as_recorded(tmp_path, headers, seconds):
+    recorded(tmp_path, changed("rate_limit/queries_per_minute", response__headers={"Content-Type": JSON, **headers}))
+
+    reply, _ = send(RATE_LIMIT, endpoint(tmp_path))
+
+    assert reply.retry_after == seconds
+    ((name, value),) = headers.items()
+    assert {each.lower(): reply.headers[each] for each in reply.headers}[name.lower()] == value
+
+
+def test_the_mocks_own_headers_are_said_once(tmp_path):
+    headers = {"content-type": JSON, "X-Request-Id": "theirs", "X-Mock-Reply": "theirs", "content-length": "1"}
+    recorded(tmp_path, changed("success/strings", response__headers=headers, response__body__id="i" * 201))
+
+    reply, _ = send(fixtures.get("success/strings").request.content, endpoint(tmp_path))
+
+    names = [name.lower() for name in reply.headers]
+    assert sorted(names) == ["content-type", "x-mock-accepts", "x-mock-reply", "x-request-id"]
+    assert reply.headers["x-mock-reply"] == "replayed; name=kept/mine"
+    assert len(reply.headers["x-request-id"]) < 50
+
+
 def test_a_designed_ranking_comes_first():
     designed = endpoint()
     designed.state.set_design("default", InOrder((2, 1, 0)))
@@ -145,8 +215,8 @@ def test_a_folder_of_ones_own_is_replayed(tmp_path):
     assert send(RATE_LIMIT, replaying)[0].headers["x-mock-reply"] == "scored"
 
 
-def test_two_recorded_answers_to_one_request_are_refused(tmp_path):
-    source = {"kind": "observed", "citation": "a test", "date": "2026-01-01"}
+@pytest.mark.parametrize("source", [{"kind": "observed", "citation": "a test", "date": "2026-01-01"}, {"kind": "kit"}])
+def test_two_recorded_answers_to_one_request_are_refused(tmp_path, source):
     for name in ("a", "b"):
         recorded(tmp_path, changed("success/strings", source=source), f"{name}.json")
 
@@ -178,7 +248,12 @@ def test_a_process_replays_the_library_or_a_folder(tmp_path):
 
 def test_what_cannot_be_replayed_is_told_before_the_start(tmp_path):
     recorded(tmp_path, "{")
-    for folder, reason in ((tmp_path, "mine.json: not JSON: "), (tmp_path / "none", "no such folder, or no exchanges")):
+    told = {
+        tmp_path: "mine.json: not JSON: ",
+        tmp_path / "none": "no such folder, or no exchanges",
+        "": "name a folder",
+    }
+    for folder, reason in told.items():
         ran = subprocess.run(
             [COMMAND, "serve", "-p", "0", "--replay", folder],
             check=False,

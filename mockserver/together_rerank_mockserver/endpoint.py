@@ -19,7 +19,7 @@ from together_rerank_mockserver.errors import (
     NotHere,
     TooManyWaiting,
 )
-from together_rerank_mockserver.faults import BodyFault, Case, Catalogue, Fault
+from together_rerank_mockserver.faults import OK, BodyFault, Case, Catalogue, Fault
 from together_rerank_mockserver.plan import NOTHING, Met, Plan, is_of_the_mock
 from together_rerank_mockserver.quota import Quota
 from together_rerank_mockserver.ranking import Ranked, rank
@@ -82,13 +82,14 @@ class Endpoint:
         self.document = document
         self._keys = [key.encode() for key in settings.api_keys]
         self._models = frozenset(settings.models)
-        self._headers = _headers(any_key=document.requires_key and not self._keys, any_model=not self._models)
+        accepts = _accepts(any_key=document.requires_key and not self._keys, any_model=not self._models)
+        self._headers = {"Content-Type": "application/json"} | accepts
         self._settings = settings
         self._pause = pause
         self.requests = RequestParser(document)
         promise.check(document)
         self.state = state or Memory(settings.journal_max, Quota(settings.rate_limit) if settings.rate_limit else None)
-        self._replay = replay.Replay(settings.replay, document) if settings.replay else None
+        self._replay = replay.Replay(settings.replay, document, accepts) if settings.replay else None
         self.catalogue = Catalogue(document)
         self._plan = Plan(self.catalogue, self.state, fault=settings.fault, chaos=settings.chaos, seed=settings.seed)
 
@@ -195,8 +196,9 @@ class Endpoint:
         return replace(reply, headers=headers)
 
     def _recorded(self, call: Call, visit: _Visit) -> Reply | None:
-        # What is asked for on purpose needs an answer that is computed.
-        if not self._replay or isinstance(visit.met.fault, BodyFault) or self.state.design(visit.namespace):
+        # What is asked for on purpose needs an answer that is computed, be it that nothing is wrong.
+        is_asked = visit.met.fault is OK or isinstance(visit.met.fault, BodyFault)
+        if not self._replay or is_asked or self.state.design(visit.namespace):
             return None
         found = self._replay.find(call.headers.get("Content-Type"), visit.raw)
         if found is None:
@@ -281,10 +283,10 @@ def check_server(fault: Fault | None, *, raw_socket: bool) -> None:
         raise NotHere(f"`{fault.name}` needs the raw socket, which only `serve --server {fault.server}` has")
 
 
-def _headers(*, any_key: bool, any_model: bool) -> dict[str, str]:
-    """Return what a 200 has; who judges it must know that others are let in on purpose."""
+def _accepts(*, any_key: bool, any_model: bool) -> dict[str, str]:
+    """Return what a 200 says of whom it lets in; who judges it must know that others are let in on purpose."""
     accepts = ["any-key"] * any_key + ["any-model"] * any_model
-    return {"Content-Type": "application/json"} | ({"x-mock-accepts": ", ".join(accepts)} if accepts else {})
+    return {"x-mock-accepts": ", ".join(accepts)} if accepts else {}
 
 
 def _refusal(error: ApiError) -> Reply:

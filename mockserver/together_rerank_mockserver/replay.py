@@ -8,13 +8,23 @@ from pathlib import Path
 from urllib.parse import quote
 
 import together_rerank_fixtures as fixtures
-from together_rerank_fixtures import Exchange, FixtureError
+from together_rerank_fixtures import Exchange, FixtureError, bodies
+from together_rerank_fixtures.headers import header
 from together_rerank_mockserver.reply import Reply
 from together_rerank_mockserver.settings import LIBRARY
 from together_rerank_spec import Document, load
 
-# What a server says of the connection, whatever was recorded.
-_OF_THE_SERVER = ("connection", "content-length", "date", "keep-alive", "server", "transfer-encoding")
+# What a server says of the connection, and the mock of its answer, whatever was recorded.
+_OF_THE_SERVER = (
+    *("connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"),
+    *("preference-applied", "x-mock-accepts", "x-mock-reply", "x-request-id"),
+)
+# As the mock writes those that it looks at or changes.
+_WRITTEN_HERE = {name.lower(): name for name in ("Content-Type", "Content-Encoding", "Retry-After")} | {
+    name: name for name in ("retry-after-ms", "x-ratelimit-reset")
+}
+_UTF_8 = ("charset=utf-8", "charset=utf8", 'charset="utf-8"')
+_LONGEST_ID = 200
 
 _Key = tuple[str, str | bytes]
 
@@ -22,20 +32,23 @@ _Key = tuple[str, str | bytes]
 class Replay:
     """Exchanges with the operation of *document*, from the folder *source* or, if it is LIBRARY, the kit's own.
 
+    Args:
+        added: headers that every 200 of the mock has.
+
     Raises:
         FixtureError: the folder has none, or a file is not what it should be, or two answer the same request.
     """
 
-    def __init__(self, source: str, document: Document) -> None:
+    def __init__(self, source: str, document: Document, added: dict[str, str]) -> None:
         exchanges = fixtures.all() if source == LIBRARY else fixtures.read(Path(source))
         paths = {*document.routes, *load().routes}  # where it was recorded need not be where it is served
         self._replies: dict[_Key, tuple[Exchange, Reply]] = {}
         for exchange in _the_kits_last(exchanges):
             if exchange.request.method != "POST" or exchange.request.path not in paths:
                 continue
-            key = _key(_header(exchange.request.headers, "content-type"), exchange.request.content)
-            earlier = self._replies.setdefault(key, (exchange, _reply(exchange)))[0]
-            if earlier is not exchange and exchange.source["kind"] != "kit":
+            key = _key(header(exchange.request.headers, "Content-Type"), exchange.request.content)
+            earlier = self._replies.setdefault(key, (exchange, _reply(exchange, added)))[0]
+            if earlier is not exchange and (earlier.source["kind"] == "kit") == (exchange.source["kind"] == "kit"):
                 raise FixtureError(f"{source}: {earlier.name} and {exchange.name} have the same request")
 
     def find(self, content_type: str | None, content: bytes) -> tuple[Exchange, Reply] | None:
@@ -55,7 +68,8 @@ def request_id(exchange: Exchange) -> str:
     """Return the id that the answer itself has, "" when it has none that a header can hold."""
     body = exchange.response.body
     recorded = body.get("id") if isinstance(body, dict) else None
-    return recorded if isinstance(recorded, str) and recorded.isascii() and recorded.isprintable() else ""
+    fits = isinstance(recorded, str) and len(recorded) <= _LONGEST_ID and recorded.isascii() and recorded.isprintable()
+    return str(recorded) if fits else ""
 
 
 def _the_kits_last(exchanges: Iterable[Exchange]) -> list[Exchange]:
@@ -64,19 +78,17 @@ def _the_kits_last(exchanges: Iterable[Exchange]) -> list[Exchange]:
 
 
 def _key(content_type: str | None, content: bytes) -> _Key:
-    media = (content_type or "").partition(";")[0].strip().lower()
+    media, _, parameters = (content_type or "").lower().replace(" ", "").partition(";")
+    charset = "" if parameters in _UTF_8 else parameters
     try:
-        return media, json.dumps(json.loads(content), sort_keys=True)
+        return f"{media};{charset}", json.dumps(bodies.value(content), sort_keys=True)
     except (ValueError, RecursionError):
-        return media, content
+        return f"{media};{charset}", content
 
 
-def _reply(exchange: Exchange) -> Reply:
+def _reply(exchange: Exchange, added: dict[str, str]) -> Reply:
     response = exchange.response
-    headers = {name: value for name, value in response.headers.items() if name.lower() not in _OF_THE_SERVER}
+    kept = {name: value for name, value in response.headers.items() if name.lower() not in _OF_THE_SERVER}
+    headers = {_WRITTEN_HERE.get(name.lower(), name): value for name, value in kept.items()}
     reason = None if response.status < 400 else exchange.shows.rstrip(".")
-    return Reply(response.status, response.content, headers, reason=reason)
-
-
-def _header(headers: dict[str, str], name: str) -> str | None:
-    return next((value for each, value in headers.items() if each.lower() == name), None)
+    return Reply(response.status, response.content, headers | (added if response.status == 200 else {}), reason=reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -35,11 +36,15 @@ class Reply:
     @property
     def retry_after(self) -> float | None:
         """In how many seconds the client is told to come again; None when it is not."""
-        milliseconds = self.headers.get("retry-after-ms")
-        seconds = self.headers.get("Retry-After")
-        return int(milliseconds) / 1000 if milliseconds else float(seconds) if seconds else None
+        milliseconds, seconds = _number(self.headers.get("retry-after-ms")), _number(self.headers.get("Retry-After"))
+        return seconds if milliseconds is None else milliseconds / 1000
 
     @property
     def is_sent(self) -> bool:
         """Whether the client gets any of it."""
         return self.delivery not in ("hang", "reset", "empty")
+
+
+def _number(header: str | None) -> float | None:
+    """Return the number from 0 that *header* is; None when it is none, as a recorded date."""
+    return float(header) if header and re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,6})?", header) else None

@@ -42,6 +42,12 @@ def _token(_context: click.Context, _option: click.Parameter, token: str | None)
     return token
 
 
+def _replay(_context: click.Context, _option: click.Parameter, source: str | None) -> str | None:
+    if source == "":
+        raise click.BadParameter(f"name a folder, or '{LIBRARY}'")
+    return source
+
+
 def _rate(_context: click.Context, _option: click.Parameter, rate: str | None) -> str | None:
     if rate is not None:
         from together_rerank_mockserver.quota import parse
@@ -73,6 +79,7 @@ def _origins(_context: click.Context, _option: click.Parameter, origins: tuple[s
     "--replay",
     is_flag=False,
     flag_value=LIBRARY,
+    callback=_replay,
     metavar="[DIR]",
     help="Answer as recorded in DIR, or in the kit's library, where the request is equal.",
 )
