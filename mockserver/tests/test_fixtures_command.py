@@ -1,12 +1,14 @@
 """The command `fixtures`: what it lists, shows and exports, and what it refuses."""
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
 import together_rerank_fixtures as fixtures
+from exchange_files import changed, recorded
 from mock_process import COMMAND, environment, post, running
 from together_rerank_fixtures.library import raw
 from together_rerank_spec import read
@@ -139,6 +141,27 @@ def test_a_document_is_exported_that_the_mock_serves(tmp_path):
     with running("-q", "--spec", path) as mock:
         status, answer = post(mock)
         assert (status, json.loads(answer)["results"][0]["index"]) == (200, 1)
+
+
+@pytest.mark.parametrize("form", ["json", "wiremock", "openapi"])
+def test_a_folder_of_ones_own_is_exported(tmp_path, form):
+    recorded(tmp_path / "mine", changed("success/strings"), "kept/ours.json")
+
+    ran = run("export", tmp_path / "out", "--format", form, "--from", tmp_path / "mine")
+
+    assert ran.returncode == 0, ran.stderr
+    names = {"json": "kept/ours.json", "wiremock": "mappings/kept/ours.json", "openapi": "openapi.yaml"}
+    assert list(files(tmp_path / "out")) == [names[form]]
+    assert b"camelids near Peru" in files(tmp_path / "out")[names[form]]
+    assert re.search(rb": 1( of 1)? exchanges written to", ran.stderr)
+
+
+def test_a_folder_that_holds_no_exchanges_is_refused(tmp_path):
+    recorded(tmp_path / "mine", "{")
+
+    assert_refused(run("export", tmp_path / "out", "--from", tmp_path / "mine"), "mine.json: not JSON: ")
+    assert_refused(run("export", tmp_path / "out", "--from", tmp_path / "none"), "does not exist")
+    assert not (tmp_path / "out").exists()
 
 
 def refused_folders(tmp_path):

@@ -88,6 +88,12 @@ def test_json_is_equal_whatever_its_keys_order_and_spaces(content, equal):
     assert reply.headers["x-mock-reply"] == shown[equal]
 
 
+def test_a_wrong_key_is_a_part_of_the_request_where_it_is_what_the_exchange_is_about():
+    exchange = fixtures.get("unauthorized/invalid_key")
+
+    assert send(exchange.request.content, LIBRARIAN)[0].headers["x-mock-reply"] == "scored"
+
+
 def test_the_media_type_is_a_part_of_the_request():
     exchange = fixtures.get("bad_request/content_type")
     media = exchange.request.headers["Content-Type"]

@@ -200,7 +200,7 @@ class Endpoint:
         is_asked = visit.met.fault is OK or isinstance(visit.met.fault, BodyFault)
         if not self._replay or is_asked or self.state.design(visit.namespace):
             return None
-        found = self._replay.find(call.headers.get("Content-Type"), visit.raw)
+        found = self._replay.find(call.headers, visit.raw)
         if found is None:
             return None
         exchange, reply = found

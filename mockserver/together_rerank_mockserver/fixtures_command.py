@@ -64,38 +64,52 @@ def show(name: str) -> None:
     envvar="TOGETHER_RERANK_MOCK_FORMAT",
     help="The files, stubs of WireMock, or a document.",
 )
-def export(folder: Path, form: str) -> None:
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Those in FOLDER, as when they were recorded, in the place of the library's.",
+)
+def export(folder: Path, form: str, source: Path | None) -> None:
     """Write the exchanges to DIR, which must be new or empty."""
+    from together_rerank_fixtures import all as every
+    from together_rerank_fixtures import read
     from together_rerank_fixtures.folder import write
 
-    contents, told = _EXPORTS[form]()
+    exchanges = read(source) if source else every()
+    contents = _EXPORTS[form](exchanges, source)
     write(folder, contents)
-    click.echo(f"{PROGRAM}: {told} written to {folder}", err=True)
+    many = len(exchanges) if form != "openapi" else f"{_count_of_examples(exchanges)} of {len(exchanges)}"
+    click.echo(f"{PROGRAM}: {many} exchanges written to {folder}", err=True)
 
 
-def _as_json() -> tuple[dict[str, bytes], str]:
-    from together_rerank_fixtures.library import names, raw
+def _as_json(exchanges: list[Exchange], source: Path | None) -> dict[str, bytes]:
+    from together_rerank_fixtures.library import raw
 
-    return {f"{name}.json": raw(name) for name in names()}, f"{len(names())} exchanges"
+    names = [exchange.name for exchange in exchanges]
+    return {f"{name}.json": (source / f"{name}.json").read_bytes() if source else raw(name) for name in names}
 
 
-def _as_wiremock() -> tuple[dict[str, bytes], str]:
-    from together_rerank_fixtures import all as every
+def _as_wiremock(exchanges: list[Exchange], _source: Path | None) -> dict[str, bytes]:
     from together_rerank_fixtures.wiremock import files
 
-    contents = files(every())
-    return contents, f"{len(contents)} exchanges"
+    return files(exchanges)
 
 
-def _as_openapi() -> tuple[dict[str, bytes], str]:
-    from together_rerank_fixtures import all as every
-    from together_rerank_fixtures.named_examples import files, is_example
+def _as_openapi(exchanges: list[Exchange], _source: Path | None) -> dict[str, bytes]:
+    from together_rerank_fixtures.named_examples import files
 
-    exchanges = every()
-    return files(exchanges), f"{sum(map(is_example, exchanges))} of {len(exchanges)} exchanges"
+    return files(exchanges)
 
 
-_EXPORTS: dict[str, Callable[[], tuple[dict[str, bytes], str]]] = {
+def _count_of_examples(exchanges: list[Exchange]) -> int:
+    from together_rerank_fixtures.named_examples import is_example
+
+    return sum(map(is_example, exchanges))
+
+
+_EXPORTS: dict[str, Callable[[list[Exchange], Path | None], dict[str, bytes]]] = {
     "json": _as_json,
     "wiremock": _as_wiremock,
     "openapi": _as_openapi,

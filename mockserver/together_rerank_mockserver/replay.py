@@ -9,7 +9,9 @@ from urllib.parse import quote
 
 import together_rerank_fixtures as fixtures
 from together_rerank_fixtures import Exchange, FixtureError, bodies
+from together_rerank_fixtures.exchange import ANY_KEY
 from together_rerank_fixtures.headers import header
+from together_rerank_mockserver.call import Headers
 from together_rerank_mockserver.reply import Reply
 from together_rerank_mockserver.settings import LIBRARY
 from together_rerank_spec import Document, load
@@ -26,7 +28,7 @@ _WRITTEN_HERE = {name.lower(): name for name in ("Content-Type", "Content-Encodi
 _UTF_8 = ("charset=utf-8", "charset=utf8", 'charset="utf-8"')
 _LONGEST_ID = 200
 
-_Key = tuple[str, str | bytes]
+_Key = tuple[str | None, str, str | bytes]
 
 
 class Replay:
@@ -46,17 +48,20 @@ class Replay:
         for exchange in _the_kits_last(exchanges):
             if exchange.request.method != "POST" or exchange.request.path not in paths:
                 continue
-            key = _key(header(exchange.request.headers, "Content-Type"), exchange.request.content)
+            headers = exchange.request.headers
+            key = (_narrow(headers), *_request(header(headers, "Content-Type"), exchange.request.content))
             earlier = self._replies.setdefault(key, (exchange, _reply(exchange, added)))[0]
             if earlier is not exchange and (earlier.source["kind"] == "kit") == (exchange.source["kind"] == "kit"):
                 raise FixtureError(f"{source}: {earlier.name} and {exchange.name} have the same request")
 
-    def find(self, content_type: str | None, content: bytes) -> tuple[Exchange, Reply] | None:
+    def find(self, headers: Headers, content: bytes) -> tuple[Exchange, Reply] | None:
         """Return the exchange whose request is this one, and its answer; None when it was not recorded.
 
-        JSON is equal whatever the order of its keys and the spaces between them; 1 is not 1.0.
+        JSON is equal whatever the order of its keys and the spaces between them; 1 is not 1.0. A key is
+        compared where the exchange is about one that is wrong.
         """
-        return self._replies.get(_key(content_type, content))
+        request = _request(headers.get("Content-Type"), content)
+        return self._replies.get((headers.get("Authorization"), *request)) or self._replies.get((None, *request))
 
 
 def origin(exchange: Exchange) -> str:
@@ -77,7 +82,13 @@ def _the_kits_last(exchanges: Iterable[Exchange]) -> list[Exchange]:
     return sorted(exchanges, key=lambda exchange: exchange.source["kind"] == "kit")
 
 
-def _key(content_type: str | None, content: bytes) -> _Key:
+def _narrow(headers: dict[str, str]) -> str | None:
+    """Return the key that a request must have, None for any; a missing one the mock refuses by itself."""
+    key = header(headers, "Authorization")
+    return None if key == ANY_KEY else key or ""
+
+
+def _request(content_type: str | None, content: bytes) -> tuple[str, str | bytes]:
     media, _, parameters = (content_type or "").lower().replace(" ", "").partition(";")
     charset = "" if parameters in _UTF_8 else parameters
     try:
