@@ -1,6 +1,7 @@
 """What a newer document changes is told, and breaking told from harmless."""
 
 import copy
+import time
 
 import pytest
 import yaml
@@ -11,6 +12,7 @@ SCHEMAS = "components/schemas"
 POST = "paths/~rerank/post"
 REQUEST = f"{SCHEMAS}/RerankRequest"
 RESPONSE = f"{SCHEMAS}/RerankResponse"
+A = "#/components/schemas/A"
 GONE = object()
 
 
@@ -247,6 +249,86 @@ def test_schemas_may_contain_themselves():
 
     assert verdicts(older, older) == {}
     assert verdicts(older, newer) == {"200 /usage/n type": True, "200 /usage/of/n type": True}
+
+
+def within_another(longest):
+    return {
+        f"{SCHEMAS}/A": {
+            "properties": {
+                "b": {"$ref": "#/components/schemas/B"},
+                "n": {"type": "string", "maxLength": longest},
+            }
+        },
+        f"{SCHEMAS}/B": {"properties": {"a": {"$ref": "#/components/schemas/A"}}},
+    }
+
+
+def asked_and_answered(asked, answered, schemas):
+    media = {"application/json": {"schema": {"$ref": f"#/components/schemas/{answered}"}}}
+    return revised(
+        **schemas,
+        **{
+            f"{REQUEST}": {"$ref": f"#/components/schemas/{asked}"},
+            f"{POST}/responses/200/content": media,
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "places"),
+    [
+        ("A", "B", {"request /n maxLength": False, "200 /a/n maxLength": True}),
+        ("B", "A", {"request /a/n maxLength": False, "200 /n maxLength": True}),
+        ("A", "A", {"request /n maxLength": False, "200 /n maxLength": True}),
+    ],
+)
+def test_a_schema_within_another_is_judged_by_the_part_of_the_operation_it_is_met_in(asked, answered, places):
+    older, newer = (asked_and_answered(asked, answered, within_another(longest)) for longest in (5, 10))
+
+    assert verdicts(older, newer) == places
+    assert verdicts(newer, older) == {place: not is_breaking for place, is_breaking in places.items()}
+
+
+@pytest.mark.parametrize("inner", [{"additionalProperties": {"$ref": "#/components/schemas/A"}}, {}])
+def test_a_field_more_counts_for_what_is_within_it(inner):
+    # What the field may hold now is itself: told at its first place, and nowhere lost.
+    def schemas(longest, names):
+        fields = {name: {"$ref": "#/components/schemas/A"} for name in names}
+        leaf = {"n": {"type": "string", "maxLength": longest}}
+        return {f"{SCHEMAS}/A": {"properties": {**fields, **leaf}, **inner}, f"{SCHEMAS}/B": {"items": {"$ref": A}}}
+
+    older = asked_and_answered("A", "B", schemas(5, ["a"]))
+    newer = asked_and_answered("A", "B", schemas(10, ["a", "b"]))
+
+    assert verdicts(older, newer)["200 /*/n maxLength"] is True
+    assert verdicts(older, newer)["request /n maxLength"] is False
+    assert verdicts(newer, older)["request /n maxLength"] is True
+
+
+def test_a_schema_that_contains_itself_is_judged_in_each_part():
+    def recursive(longest):
+        leaf = {"type": "string", "maxLength": longest}
+        return {f"{SCHEMAS}/A": {"properties": {"self": {"$ref": A}, "n": leaf}}}
+
+    older, newer = (asked_and_answered("A", "A", recursive(longest)) for longest in (5, 10))
+
+    assert verdicts(older, newer) == {"request /n maxLength": False, "200 /n maxLength": True}
+
+
+def test_many_schemas_that_contain_one_another_take_no_time():
+    def schemas(longest):
+        fields = {f"s{n}": {"$ref": f"#/components/schemas/S{n}"} for n in range(25)}
+        leaf = {"n": {"type": "string", "maxLength": longest}}
+        return {f"{SCHEMAS}/S{n}": {"properties": {**fields, **leaf}} for n in range(25)}
+
+    older, newer = (asked_and_answered("S0", "S24", schemas(longest)) for longest in (5, 10))
+
+    began = time.monotonic()
+    found = verdicts(older, newer)
+
+    assert found["request /n maxLength"] is False
+    assert found["200 /n maxLength"] is True
+    assert time.monotonic() - began < 10
 
 
 def doubling(leaf):

@@ -44,13 +44,12 @@ def differences(older: Document, newer: Document, overlay: Any = None) -> list[D
     """
     for document in (older, newer):
         _check(document)
-    comparison = SchemaComparison(older, newer)
     try:
         found = [
             *endpoint_differences(older, newer),
             *_of_operation(older, newer),
-            *_of_request(comparison, older, newer),
-            *_of_responses(comparison, older, newer),
+            *_of_request(older, newer),
+            *_of_responses(older, newer),
         ]
     except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError) as fault:
         names = f"{newer.name}, or {older.name}"
@@ -79,16 +78,16 @@ def _of_operation(older: Document, newer: Document) -> Iterator[Difference]:
     yield from _told("operation", found, _BREAKS_REQUESTS)
 
 
-def _of_request(comparison: SchemaComparison, older: Document, newer: Document) -> Iterator[Difference]:
+def _of_request(older: Document, newer: Document) -> Iterator[Difference]:
     for kind in ("query", "header", "cookie", "path"):
         was, now = (
             _as_fields({each["name"]: each for each in document.parameters if each["in"] == kind}, closed=True)
             for document in (older, newer)
         )
-        yield from _told(f"request {kind}", comparison.changes(was, now), _BREAKS_REQUESTS)
+        yield from _told(f"request {kind}", SchemaComparison(older, newer).changes(was, now), _BREAKS_REQUESTS)
     old, new = (document.resolve(document.operation["requestBody"]) for document in (older, newer))
     yield from _told("request body", _of_body(old, new), _BREAKS_REQUESTS)
-    yield from _told("request", _of_content(comparison, old, new, Effect.WIDENED), _BREAKS_REQUESTS)
+    yield from _told("request", _of_content(SchemaComparison(older, newer), old, new, Effect.WIDENED), _BREAKS_REQUESTS)
 
 
 def _of_body(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
@@ -98,13 +97,14 @@ def _of_body(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
         yield Change(" required", as_text(was), as_text(now), Effect.NARROWED if now else Effect.WIDENED)
 
 
-def _of_responses(comparison: SchemaComparison, older: Document, newer: Document) -> Iterator[Difference]:
+def _of_responses(older: Document, newer: Document) -> Iterator[Difference]:
     old, new = (
         {status: document.resolve(response) for status, response in document.operation["responses"].items()}
         for document in (older, newer)
     )
     statuses: dict[Difference, list[str]] = {}
     for status in (each for each in old if each in new):
+        comparison = SchemaComparison(older, newer)
         headers = comparison.changes(_headers(older, old[status]), _headers(newer, new[status]))
         found = chain(
             field_changes(old[status], new[status], compared=("content", "headers"), describing=("links",)),

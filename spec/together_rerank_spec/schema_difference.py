@@ -36,7 +36,11 @@ Idle = tuple[list[int], list[int]]
 
 
 class SchemaComparison:
-    """Compares schemas of *older* with schemas of *newer*."""
+    """Compares schemas of *older* with schemas of *newer*, for one part of the operation.
+
+    Among schemas that contain one another, what changed is told where each is met first; so the next part, which
+    other changes break, needs a comparison of its own.
+    """
 
     def __init__(self, older: Document, newer: Document) -> None:
         self._old = Forms(older)
