@@ -12,6 +12,14 @@ from together_rerank_spec.yaml_text import parse
 
 NEWER = vendored_text().replace(b"api.together.xyz", b"api.together.ai")
 BREAKING = NEWER.replace(b"\n          type: integer\n", b"\n          type: integer\n          minimum: 1\n", 1)
+ONE_RESPONSE = b"""openapi: 3.1.0
+paths:
+  /rerank:
+    post:
+      operationId: rerank
+      requestBody: {content: {application/json: {schema: true}}}
+      responses: RESPONSE
+"""
 
 
 def run(*arguments, **changes):
@@ -132,6 +140,7 @@ CANNOT_BE_READ = {
     vendored_text()
     .replace(b"  schemas:\n", b"  schemas:\n    A: {$ref: '#/components/schemas/A'}\n")
     .replace(b"schemas/UsageData", b"schemas/A"): "in a circle",
+    ONE_RESPONSE.replace(b"RESPONSE", b"{'200': {content: {application/json: null}}}"): "not the shape",
 }
 
 

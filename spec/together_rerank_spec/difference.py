@@ -25,6 +25,7 @@ _BREAKS_RESPONSES: Words = {
     Effect.WIDENED: "what never came may come now",
     Effect.UNKNOWN: "whether only what came before comes now cannot be told",
 }
+_MISSHAPEN = (ArithmeticError, AttributeError, IndexError, KeyError, TypeError)
 _HARMLESS: Words = {
     Effect.NARROWED: "only what came before can come",
     Effect.WIDENED: "all that was accepted still is",
@@ -51,11 +52,8 @@ def differences(older: Document, newer: Document, overlay: Any = None) -> list[D
             *_of_request(older, newer),
             *_of_responses(older, newer),
         ]
-    except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError) as fault:
-        names = f"{newer.name}, or {older.name}"
-        raise DocumentError(
-            f"{names}: not the shape of an OpenAPI document ({type(fault).__name__}: {fault})"
-        ) from fault
+    except _MISSHAPEN as fault:
+        raise _misshapen(f"{newer.name}, or {older.name}", fault) from fault
     except RecursionError as fault:
         raise DocumentError(f"{newer.name}, or {older.name}: its references go too deep") from fault
     if overlay is not None:
@@ -64,12 +62,17 @@ def differences(older: Document, newer: Document, overlay: Any = None) -> list[D
 
 
 def _check(document: Document) -> None:
-    schemas = [document.request_schema, *map(document.response_schema, document.statuses)]
     try:
-        for schema in schemas:
+        for schema in (document.request_schema, *map(document.response_schema, document.statuses)):
             Validator(schema or {})
     except SchemaError as fault:
         raise DocumentError(f"{document.name}: {fault}") from fault
+    except _MISSHAPEN as fault:
+        raise _misshapen(document.name, fault) from fault
+
+
+def _misshapen(names: str, fault: Exception) -> DocumentError:
+    return DocumentError(f"{names}: not the shape of an OpenAPI document ({type(fault).__name__}: {fault})")
 
 
 def _of_operation(older: Document, newer: Document) -> Iterator[Difference]:
