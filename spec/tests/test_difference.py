@@ -101,6 +101,8 @@ CHANGES = [
     ),
     ({f"{POST}/responses/402": {"description": "Pay"}}, "402", False, False),
     ({f"{POST}/responses/default": {"description": "Else"}}, "default", False, False),
+    ({f"{POST}/responses/x-note": "?"}, "operation responses x-note", False, False),
+    ({f"{POST}/responses/x-note": {"content": None}}, "operation responses x-note", False, False),
     ({f"{POST}/responses/504": GONE}, "504", False, False),
     ({f"{POST}/responses/200": GONE}, "200", True, True),
     ({f"{POST}/responses/202": {"description": "Later"}}, "202", True, True),

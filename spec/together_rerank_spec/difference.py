@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
-from together_rerank_spec.change import Change, Difference, Effect, field_changes
+from together_rerank_spec.change import Change, Difference, Effect, annotation_changes, field_changes
 from together_rerank_spec.document import Document, DocumentError
 from together_rerank_spec.endpoint_difference import endpoint_differences
 from together_rerank_spec.overlay import misfits
@@ -101,10 +101,8 @@ def _of_body(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
 
 
 def _of_responses(older: Document, newer: Document) -> Iterator[Difference]:
-    old, new = (
-        {status: document.resolve(response) for status, response in document.operation["responses"].items()}
-        for document in (older, newer)
-    )
+    (old, noted), (new, renoted) = map(_responses, (older, newer))
+    yield from _told("operation responses", annotation_changes(noted, renoted), _BREAKS_RESPONSES)
     statuses: dict[Difference, list[str]] = {}
     for status in (each for each in old if each in new):
         comparison = SchemaComparison(older, newer)
@@ -125,6 +123,13 @@ def _of_responses(older: Document, newer: Document) -> Iterator[Difference]:
         is_error = status[0] in "45d"
         why = "clients meet errors that are not listed anyway" if is_error else "an answer that clients do not know of"
         yield Difference(status, None, str(new[status].get("description", "")), not is_error, why)
+
+
+def _responses(document: Document) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the responses by status, and what is noted beside them."""
+    listed = document.operation["responses"]
+    noted = {key: value for key, value in listed.items() if key.startswith("x-")}
+    return {status: document.resolve(listed[status]) for status in listed if status not in noted}, noted
 
 
 def _headers(document: Document, response: dict[str, Any]) -> dict[str, Any]:
