@@ -7,7 +7,7 @@ import pytest
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from together_rerank_spec import READINGS, DocumentError, Validator, load, read
+from together_rerank_spec import READINGS, Document, DocumentError, Validator, load, read
 
 SMALL = {
     "openapi": "3.1.0",
@@ -154,6 +154,30 @@ def test_references_are_followed(tmp_path):
 
     assert not Validator(document.request_schema).is_valid([])
     assert Validator(document.request_schema).is_valid({})
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "#/x-list/0",
+        "#/x-map/a%20b",
+        "#/x-map/%61%20b",
+        "#/x-map/50%25",
+        "#/x-map/c~1d",
+        "#/x-map/c%7E1d",
+        "#/x-map/e~01",
+    ],
+)
+def test_a_reference_is_a_pointer_in_the_fragment_of_an_address(reference):
+    document = Document("it", small(**{"x-list": [1], "x-map": {"a b": 1, "50%": 1, "c/d": 1, "e~1": 1}}))
+
+    assert document.at(reference) == 1
+
+
+@pytest.mark.parametrize("reference", ["#/x-list/1", "#/x-list/-1", "#/x-list/00", "#/x-list/-", "#/openapi/0"])
+def test_a_reference_beyond_a_list_leads_nowhere(reference):
+    with pytest.raises(DocumentError, match=f"the reference {reference} leads nowhere"):
+        Document("it", small(**{"x-list": [1]})).at(reference)
 
 
 def bearer(scheme):

@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from together_rerank_spec.overlay import OverlayError, apply_overlay
 from together_rerank_spec.yaml_text import YamlError, parse
@@ -240,10 +240,14 @@ class Document:
         node = self.content
         if not reference.startswith("#/"):
             raise self._error(f"the reference {reference} leads out of the document; only #/... is followed")
-        for step in map(_unescape, reference.removeprefix("#/").split("/")):
-            if not isinstance(node, dict) or step not in node:
+        # Of a fragment the percent signs are read before the pointer is (RFC 6901, section 6).
+        for step in map(_unescape, unquote(reference.removeprefix("#/")).split("/")):
+            if isinstance(node, dict) and step in node:
+                node = node[step]
+            elif isinstance(node, list) and step in map(str, range(len(node))):
+                node = node[int(step)]
+            else:
                 raise self._error(f"the reference {reference} leads nowhere")
-            node = node[step]
         return node
 
     def _mapping(self, node: Any, key: str) -> dict[str, Any]:
