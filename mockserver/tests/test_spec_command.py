@@ -166,6 +166,23 @@ def test_what_is_not_understood_is_said_in_one_line(arguments):
     assert refused.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("with_diff", [False, True])
+@pytest.mark.parametrize(
+    ("overlay", "because"),
+    [("", "it has no version"), ("overlay: 1.0.0", "has no actions"), ("{overlay: 1.0.0, actions: [1]}", "no target")],
+)
+def test_what_is_no_overlay_is_refused_with_diff_too(newer, tmp_path, with_diff, overlay, because):
+    path = newer(NEWER)
+    (tmp_path / "overlay.yaml").write_text(overlay)
+
+    refused = run("--spec", path, "--overlay", tmp_path / "overlay.yaml", *(["diff", path] if with_diff else []))
+
+    assert refused.returncode == 2
+    assert "overlay.yaml: " in refused.stderr
+    assert because in refused.stderr
+    assert refused.stderr.count("\n") == 1
+
+
 def test_without_diff_the_document_is_printed_as_before(newer):
     path = newer(NEWER)
 

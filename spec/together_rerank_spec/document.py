@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from together_rerank_spec.overlay import OverlayError, apply_overlay
+from together_rerank_spec.overlay import OverlayError, actions_of, apply_overlay
 from together_rerank_spec.yaml_text import YamlError, parse
 
 OPERATION_ID = "rerank"
@@ -58,9 +58,16 @@ def read_overlay(path: Path | None = None) -> Any:
     """Return the overlay in *path*, or the one that the kit has for the vendored document.
 
     Raises:
-        DocumentError: the file cannot be read.
+        DocumentError: the file cannot be read, or holds no overlay.
     """
-    return parse(_resource(_CORRECTIONS)) if path is None else _parse_file(path)
+    if path is None:
+        return parse(_resource(_CORRECTIONS))
+    overlay = _parse_file(path)
+    try:
+        actions_of(overlay)
+    except OverlayError as fault:
+        raise DocumentError(f"{path}: {fault}") from fault
+    return overlay
 
 
 def vendored_text() -> bytes:

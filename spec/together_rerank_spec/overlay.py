@@ -46,7 +46,7 @@ def apply_overlay(document: dict[str, Any], overlay: Any) -> dict[str, Any]:
         OverlayError: an action is malformed, its target is missing, or it changes nothing.
     """
     result = copy.deepcopy(document)
-    for name, action in _actions(overlay):
+    for name, action in actions_of(overlay):
         try:
             _apply(result, action)
         except OverlayError as fault:
@@ -54,24 +54,12 @@ def apply_overlay(document: dict[str, Any], overlay: Any) -> dict[str, Any]:
     return result
 
 
-def misfits(document: dict[str, Any], overlay: Any) -> list[Misfit]:
-    """Return the actions of *overlay* that do not apply to *document*, each tried after all before it that do.
+def actions_of(overlay: Any) -> list[tuple[str, dict[str, Any]]]:
+    """Return every action of *overlay* with what messages call it.
 
     Raises:
         OverlayError: it is no overlay, or an action has no target.
     """
-    result = copy.deepcopy(document)
-    found = []
-    for number, (_, action) in enumerate(_actions(overlay), start=1):
-        try:
-            _apply(result, action)
-        except OverlayError as fault:
-            found.append(Misfit(number, action["target"], action.get("update"), str(fault)))
-    return found
-
-
-def _actions(overlay: Any) -> list[tuple[str, dict[str, Any]]]:
-    """Return every action with what messages call it."""
     version = overlay.get("overlay") if isinstance(overlay, dict) else None
     if not re.fullmatch(r"1\.0\.\d+", str(version)):
         raise OverlayError(
@@ -84,6 +72,22 @@ def _actions(overlay: Any) -> list[tuple[str, dict[str, Any]]]:
         if not isinstance(action, dict) or not isinstance(action.get("target"), str):
             raise OverlayError(f"action {number} of the overlay has no target")
     return [(f"action {number} of the overlay, {each['target']}", each) for number, each in enumerate(actions, start=1)]
+
+
+def misfits(document: dict[str, Any], overlay: Any) -> list[Misfit]:
+    """Return the actions of *overlay* that do not apply to *document*, each tried after all before it that do.
+
+    Raises:
+        OverlayError: it is no overlay, or an action has no target.
+    """
+    result = copy.deepcopy(document)
+    found = []
+    for number, (_, action) in enumerate(actions_of(overlay), start=1):
+        try:
+            _apply(result, action)
+        except OverlayError as fault:
+            found.append(Misfit(number, action["target"], action.get("update"), str(fault)))
+    return found
 
 
 def _apply(document: dict[str, Any], action: dict[str, Any]) -> None:
