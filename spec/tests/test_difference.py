@@ -67,7 +67,16 @@ CHANGES = [
     ({f"{REQUEST}/properties/model/anyOf/0/enum": ["another"]}, "request /model anyOf", False, False),
     ({f"{REQUEST}/properties/query/nullable": True}, "request /query nullable", False, False),
     ({f"{REQUEST}/properties/query/description": "?"}, "request /query description", False, False),
-    ({f"{REQUEST}/properties/top_n/default": 3}, "request /top_n default", False, False),
+    ({f"{REQUEST}/properties/top_n/default": 3}, "request /top_n default", True, True),
+    ({f"{REQUEST}/properties/return_documents/default": True}, "request /return_documents default", True, True),
+    (
+        {f"{REQUEST}/properties/documents/oneOf/1/items/default": {}},
+        "request /documents[oneOf/1]/* default",
+        True,
+        True,
+    ),
+    ({f"{RESPONSE}/properties/id/default": "a"}, "200 /id default", False, False),
+    ({f"{REQUEST}/properties/top_n/example": 3}, "request /top_n example", False, False),
     ({f"{REQUEST}/properties/top_n/deprecated": True}, "request /top_n deprecated", False, False),
     ({f"{POST}/requestBody/required": True}, "request body required", True, False),
     ({f"{POST}/requestBody/description": "?"}, "request body description", False, False),
@@ -145,6 +154,43 @@ def test_a_change_is_told_with_its_place_and_its_verdict(changes, place, is_brea
 
 def test_a_document_does_not_differ_from_itself():
     assert differences(load("vendored"), revised(), read_overlay()) == []
+
+
+def test_a_new_field_may_have_a_default():
+    newer = revised(**{f"{REQUEST}/properties/seed": {"type": "integer", "default": 1}})
+
+    assert verdicts(load("vendored"), newer) == {"request /seed": False}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "breaking"),
+    [
+        ({"type": "integer"}, {"anyOf": [{"type": "integer"}, {"type": "null"}]}, []),
+        ({"type": "integer", "default": 3}, {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": 3}, []),
+        (
+            {"type": "integer", "default": 3},
+            {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": 4},
+            ["request /top_n default"],
+        ),
+        (
+            {"type": "integer"},
+            {"anyOf": [{"type": "integer", "default": 4}, {"type": "null"}]},
+            ["request /top_n[anyOf/0] default"],
+        ),
+        (
+            {"properties": {"a": {"default": 3}}, "type": "object"},
+            {"anyOf": [{"properties": {"a": {"default": 4}}, "type": "object"}, {"type": "null"}]},
+            ["request /top_n[anyOf/0]/a default"],
+        ),
+    ],
+)
+def test_a_default_is_compared_with_that_of_a_choice(old, new, breaking):
+    older, newer = (revised(**{f"{REQUEST}/properties/top_n": schema}) for schema in (old, new))
+
+    assert [each.place for each in differences(older, newer) if each.is_breaking] == breaking
+    assert [
+        each.place for each in differences(newer, older) if "default" in each.place and each.is_breaking
+    ] == breaking
 
 
 def test_a_new_field_that_must_be_there_breaks_and_one_that_may_does_not():

@@ -14,6 +14,7 @@ class Effect(Enum):
     """What a change does to the values that pass."""
 
     NONE = "values are not judged by it"
+    DEFAULT = "the same pass; what is left out may mean something else"
     SAME = "the same pass"
     NARROWED = "fewer pass"
     WIDENED = "more pass"
@@ -26,7 +27,7 @@ class Effect(Enum):
         return {Effect.NARROWED: Effect.WIDENED, Effect.WIDENED: Effect.NARROWED}.get(self, self)
 
 
-_WITHOUT_EFFECT = {Effect.NONE, Effect.SAME}
+_WITHOUT_EFFECT = {Effect.NONE, Effect.DEFAULT, Effect.SAME}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,9 @@ def combined(effects: Iterable[Effect]) -> Effect:
 def annotation_changes(old: dict[str, Any], new: dict[str, Any], also: Collection[str] = ()) -> Iterator[Change]:
     """Yield the changes of what only describes, as *also* does here."""
     for keyword in _differing(old, new):
-        if is_annotation(keyword) or keyword in also:
+        if keyword == "default":
+            yield _of_keyword(keyword, old, new, Effect.DEFAULT)
+        elif is_annotation(keyword) or keyword in also:
             what = "OpenAPI 3.1 has no such keyword" if keyword == "nullable" else "it describes, and decides nothing"
             yield _of_keyword(keyword, old, new, Effect.NONE, what)
 

@@ -19,6 +19,7 @@ Words = dict[Effect, str]
 
 _BREAKS_REQUESTS: Words = {
     Effect.NARROWED: "what was accepted may be refused now",
+    Effect.DEFAULT: "what is left out may mean something else now",
     Effect.UNKNOWN: "whether all that was accepted still is cannot be told",
 }
 _BREAKS_RESPONSES: Words = {
@@ -29,6 +30,7 @@ _MISSHAPEN = (ArithmeticError, AttributeError, IndexError, KeyError, TypeError)
 _HARMLESS: Words = {
     Effect.NARROWED: "only what came before can come",
     Effect.WIDENED: "all that was accepted still is",
+    Effect.DEFAULT: "of an answer it describes, and decides nothing",
     Effect.NEW_FIELD: "clients need not know it",
 }
 

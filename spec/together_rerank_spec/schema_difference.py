@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -31,6 +32,7 @@ _INNER = {
 }
 # A schema met again is told again, unless that is so much that a document of few lines could fill memory.
 _MOST_TOLD_AGAIN = 50
+_OF_A_BRANCH = re.compile(r"(\[\w+/\d+\])+ default")
 
 Idle = tuple[list[int], list[int]]
 
@@ -69,7 +71,8 @@ class SchemaComparison:
         looked_into = any(key.startswith("unevaluated") for key in {**(old or {}), **(new or {})})
         found = list(self._compare(old, new, telling and not looked_into))
         if looked_into:
-            return [each if each.effect is Effect.NONE else replace(each, effect=Effect.UNKNOWN) for each in found]
+            described = {Effect.NONE, Effect.DEFAULT}
+            return [each if each.effect in described else replace(each, effect=Effect.UNKNOWN) for each in found]
         return found if telling else [each.untold() for each in found]
 
     def _compare(self, old: Schema | None, new: Schema | None, telling: bool) -> Iterator[Change]:
@@ -175,8 +178,11 @@ class SchemaComparison:
         """Compare a schema with a choice that it may be one branch of."""
         keyword = choice_of(old) or choice_of(new) or ""
         was, now = (schema[keyword] if choice_of(schema) else [schema] for schema in (old, new))
-        found = [each for each in self._of_choice(keyword, keyword, was, now, telling) if each.is_decisive]
-        yield from found or [change(f" {keyword}", old.get(keyword), new.get(keyword), Effect.SAME)]
+        found = list(self._of_choice(keyword, keyword, was, now, telling))
+        yield from (each for each in found if each.effect is Effect.DEFAULT and not _is_beside(each, choice_of(old)))
+        yield from [each for each in found if each.is_decisive] or [
+            change(f" {keyword}", old.get(keyword), new.get(keyword), Effect.SAME)
+        ]
 
     def _of_choice(self, was: str, now: str, old: list[Any], new: list[Any], telling: bool) -> Iterator[Change]:
         before, after = [*map(self._old.of, old)], [*map(self._new.of, new)]
@@ -207,6 +213,11 @@ class SchemaComparison:
                 yield change(place, None, new[now], one_more if telling else Effect.UNKNOWN, "a branch more")
             elif was is not None:
                 yield change(place, old[was], None, one_more.reverse if telling else Effect.UNKNOWN, "a branch less")
+
+
+def _is_beside(default: Change, chosen_before: str | None) -> bool:
+    """Return whether a default only stands beside the choice where it stood in the schema without one."""
+    return bool(_OF_A_BRANCH.fullmatch(default.place)) and (default.was if chosen_before else default.now) is None
 
 
 def _step(name: str) -> str:
