@@ -265,20 +265,19 @@ def test_of_a_whole_api_only_the_operation_counts(tmp_path):
     assert not any(each.is_breaking for each in found)
 
 
-def test_corrections_that_a_document_needs_no_more_are_named_each():
+def test_corrections_that_no_longer_apply_are_named_each():
     top_n = f"{REQUEST}/properties/top_n"
     document = f"{RESPONSE}/properties/results/items/properties/document/properties"
     newer = revised(**{f"{top_n}/minimum": 1, f"{document}/text": GONE, f"{document}/passage": {"type": "string"}})
 
     stale = [each for each in differences(load("vendored"), newer, read_overlay()) if each.place.startswith("overlay")]
 
-    assert [(each.place, each.was) for each in stale] == [
-        ("overlay action 4", '{"minimum": 1}'),
-        ("overlay action 5", '{"type": ["string", "null"]}'),
+    assert [(each.place, each.was, each.is_breaking) for each in stale] == [
+        ("overlay action 5", '{"type": ["string", "null"]}', True),
+        ("overlay action 4", '{"minimum": 1}', False),
     ]
-    assert all(each.is_breaking for each in stale)
-    assert "properties.top_n: it changes nothing; the document already says so" in stale[0].why
-    assert "properties.text: the document has no such place ('text' is missing)" in stale[1].why
+    assert "properties.text: the document has no such place ('text' is missing)" in stale[0].why
+    assert "properties.top_n: the document says so itself now" in stale[1].why
 
 
 def test_what_is_no_overlay_is_refused():

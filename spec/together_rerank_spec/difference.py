@@ -180,5 +180,8 @@ def _told(where: str, found: Iterable[Change], breaking: Words) -> Iterator[Diff
 def _of_overlay(newer: Document, overlay: Any) -> Iterator[Difference]:
     for each in misfits(newer.content, overlay):
         update = "remove" if each.update is None else as_text(each.update)
-        why = f"the overlay's action no longer applies, {each.target}: {each.because}"
-        yield Difference(f"overlay action {each.number}", update, None, True, why)
+        if each.is_needless:
+            why = f"the overlay's action has become needless, {each.target}: the document says so itself now"
+        else:
+            why = f"the overlay's action no longer applies, {each.target}: {each.because}"
+        yield Difference(f"overlay action {each.number}", update, None, not each.is_needless, why)

@@ -19,6 +19,10 @@ class OverlayError(ValueError):
     """The overlay is malformed or no longer fits the document; the message names the action."""
 
 
+class NeedlessError(OverlayError):
+    """An action changes nothing: the document already says so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Misfit:
     """An action of an overlay that does not apply to a document.
@@ -28,12 +32,14 @@ class Misfit:
         target: what it is about.
         update: what it would write there; None when it would remove.
         because: why it does not apply, in words.
+        is_needless: whether the document already says what it would write.
     """
 
     number: int
     target: str
     update: Any
     because: str
+    is_needless: bool = False
 
 
 def apply_overlay(document: dict[str, Any], overlay: Any) -> dict[str, Any]:
@@ -86,7 +92,8 @@ def misfits(document: dict[str, Any], overlay: Any) -> list[Misfit]:
         try:
             _apply(result, action)
         except OverlayError as fault:
-            found.append(Misfit(number, action["target"], action.get("update"), str(fault)))
+            is_needless = isinstance(fault, NeedlessError)
+            found.append(Misfit(number, action["target"], action.get("update"), str(fault), is_needless))
     return found
 
 
@@ -117,7 +124,7 @@ def _update(target: Any, update: Any) -> None:
     else:
         raise OverlayError("Overlay 1.0 updates objects with an object, or appends to arrays")
     if json.dumps(target) == before:
-        raise OverlayError("it changes nothing; the document already says so")
+        raise NeedlessError("it changes nothing; the document already says so")
 
 
 def _steps(target: str) -> list[str | int]:
