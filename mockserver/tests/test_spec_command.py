@@ -120,6 +120,14 @@ def test_a_long_value_is_cut_for_people_alone(newer):
     assert "many " * 19 in run("diff", path, "--json").stdout
 
 
+def test_what_would_move_the_terminal_is_escaped_for_people_alone(newer):
+    path = newer(vendored_text().replace(b"Query a reranker model", rb'"\e[2J\a\u202e\x9b caf\xe9"'))
+
+    assert r"\x1b[2J\x07\u202e\x9b café" in run("diff", path).stdout
+    told = json.loads(run("diff", path, "--json").stdout)
+    assert told[0]["now"] == "\x1b[2J\x07\u202e\x9b caf\xe9"
+
+
 def test_it_is_compared_with_the_document_that_is_chosen(newer, tmp_path):
     older = tmp_path / "older.yaml"
     older.write_bytes(NEWER)
@@ -225,3 +233,4 @@ def test_help_tells_of_both():
     assert "--reading" in shown
     assert "  diff  " in shown
     assert "--json" in run("diff", "--help").stdout
+    assert "--reading stand before `diff`" in " ".join(run("diff", "--help").stdout.split())

@@ -42,14 +42,14 @@ def _print_document(settings: Settings, *, as_published: bool) -> None:
     "as_json",
     is_flag=True,
     envvar="TOGETHER_RERANK_MOCK_JSON",
-    help="Print JSON, one object per difference.",
+    help="Print JSON, an array with one object per difference.",
 )
 @click.pass_obj
 def diff(settings: Settings, file: Path, as_json: bool) -> int:
     """Compare with the newer document in FILE; exit 1 when it breaks clients.
 
     What is compared with it is the document as published, or that of --spec; then each action of the overlay is tried
-    on FILE.
+    on FILE. The options --spec, --overlay and --reading stand before `diff`.
     """
     found = _differences(settings, file)
     if as_json:
@@ -93,5 +93,9 @@ def _table(found: list[Difference]) -> str:
 
 
 def _shown(column: str, value: str | None) -> str:
-    text = "-" if value is None else " ".join(value.split())
+    text = "-" if value is None else _printable(" ".join(value.split()))
     return f"{text[:_SHOWN]}..." if column in {"was", "now"} and len(text) > _SHOWN else text
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
