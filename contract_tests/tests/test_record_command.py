@@ -166,6 +166,15 @@ def test_a_folder_that_cannot_be_written_costs_no_request(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dangling", "file", "full"]
 
 
+def test_a_key_that_is_too_short_to_be_masked_is_not_recorded_with(tmp_path):
+    with Watched() as server:
+        ran = record(server, tmp_path / "kept", MINI_KEY="abc")
+
+    assert ran.returncode == 2
+    assert "the key in MINI_KEY has less than 4 characters" in ran.stderr
+    assert server.seen == []
+
+
 class FillsTheFolder(Honest):
     """While it is asked."""
 

@@ -57,6 +57,67 @@ def test_only_what_is_on_the_list_is_kept_and_the_key_nowhere(tmp_path):
         assert exchange.response.body["echo"] == "$KEY"
 
 
+SECRET = "sk+c2VjcmV0LWtleQ=="
+UNICODE = "".join(f"\\u{ord(each):04X}" for each in SECRET)
+
+
+class EchoesTheKey(Honest):
+    """In a writing of its own, once the reference was answered."""
+
+    echo = b""
+    headers = {}
+
+    def authenticate(self, headers):
+        """Lets in whom it repeats."""
+
+    def reply(self, *call):
+        status, headers, content = super().reply(*call)
+        return (status, {**headers, **self.headers}, content if next(self.calls) == 1 else self.echo)
+
+
+ECHOES = {
+    "escaped in part": b'{"a": "sk\\u002Bc2VjcmV0LWtleQ\\u003d\\u003d"}',
+    "escaped throughout": b'{"a": ["%s"]}' % UNICODE.encode(),
+    "escaped in a name": b'{"%s": 1}' % UNICODE.encode(),
+    "as text": b"no " + SECRET.encode(),
+    "as base64": b"\xff" + SECRET.encode(),
+}
+
+
+@pytest.mark.parametrize("echo", ECHOES)
+def test_a_key_is_masked_however_the_body_writes_it(echo, tmp_path):
+    with EchoesTheKey() as server:
+        server.echo = ECHOES[echo]
+        (exchange,) = recorded(server, tmp_path, "success/strings", key=SECRET).values()
+
+    assert b"$KEY" in exchange.response.content
+    assert SECRET.encode() not in exchange.response.content
+
+
+HIDDEN = {
+    "escaped, in what is no JSON": (b'{"a": NaN, "b": "%s"}' % UNICODE.encode(), {}),
+    "escaped twice": (json.dumps({"a": f'{{"b": "{UNICODE}"}}'}).encode(), {}),
+    "escaped for a page": (b"<p>" + SECRET.replace("+", "&#43;").encode(), {}),
+    "escaped for a URL": (b"/?k=" + SECRET.replace("+", "%2b").encode(), {}),
+    "in two bytes a character": (SECRET.encode("utf-16"), {}),
+    "in two bytes a character, without a mark": (SECRET.encode("utf-16-be"), {}),
+    "in a header": (b"{}", {"WWW-Authenticate": f'Bearer realm="{UNICODE}"'}),
+}
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_an_answer_in_which_the_key_can_still_be_read_is_not_kept(hidden):
+    with EchoesTheKey() as server:
+        server.echo, server.headers = HIDDEN[hidden]
+        comparison, files = asked(server, "success/strings", key=SECRET)
+
+    assert files == {}
+    assert comparison.asking.missing == {
+        "success/strings": "cannot be kept: the key is in it, in a form that is not masked"
+    }
+    assert comparison.hindrance.status == 3
+
+
 class Says(Honest):
     """A certain 200, once the reference was answered."""
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
+import re
+from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 # A shorter one cannot be told from a part of a word.
 SHORTEST = 4
+_ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|(.))")
 
 
 class Mask:
@@ -20,13 +24,18 @@ class Mask:
 
     def __init__(self, secret: str | None = None, name: str = "") -> None:
         self._shown = f"${name}"
-        self._forms = sorted(_forms(secret), key=len, reverse=True) if secret and len(secret) >= SHORTEST else []
+        self._forms = sorted(_forms(secret), key=len, reverse=True) if secret and not is_short(secret) else []
 
     def text(self, text: str) -> str:
         """Return *text* without the secret."""
         for form in self._forms:
             text = text.replace(form, self._shown)
         return text
+
+    def is_in(self, text: str) -> bool:
+        """Return whether the secret can be read in *text*, though it be escaped, twice, or with a zero in between."""
+        plain = text.replace(self._shown, " ").replace("\0", "")
+        return any(form in reading for reading in _readings(plain) for form in self._forms)
 
     def content(self, content: bytes) -> bytes:
         """Return *content* without the secret."""
@@ -41,6 +50,26 @@ class Mask:
         if isinstance(value, dict):
             return {self.text(key): self.value(each) for key, each in value.items()}
         return [self.value(each) for each in value] if isinstance(value, list) else value
+
+
+def is_short(secret: str) -> bool:
+    """Return whether *secret* is too short to be masked."""
+    return len(secret) < SHORTEST
+
+
+def _readings(text: str) -> Iterator[str]:
+    """Yield what somebody may read who undoes the escapes of *text*."""
+    yield text
+    yield unquote(text)
+    yield html.unescape(text)
+    for _ in range(2):  # JSON, and JSON as a string of JSON
+        text = _ESCAPED.sub(_character, text)
+        yield text
+
+
+def _character(escape: re.Match[str]) -> str:
+    code = escape[1] or escape[2]
+    return chr(int(code, 16)) if code else escape[3]
 
 
 def _forms(secret: str) -> set[str]:

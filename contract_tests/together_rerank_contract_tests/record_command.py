@@ -13,10 +13,11 @@ from typing import Any, TypeVar
 
 import click
 
-from together_rerank_contract_tests import console, drift_table, options, recording, report_files
+from together_rerank_contract_tests import console, drift_table, masking, options, recording, report_files
 from together_rerank_contract_tests.comparison import Comparison
 from together_rerank_contract_tests.exchange import printable
 from together_rerank_contract_tests.opening import refusal
+from together_rerank_contract_tests.settings import Settings
 from together_rerank_fixtures import FixtureError, folder
 
 _INDENT = 10
@@ -44,7 +45,7 @@ def record(url: str, out: Path, patterns: tuple[str, ...], **told: Any) -> int:
     Exit 0 all of it is kept, 2 not understood or DIR cannot be written, 3 not all was answered, 4 budget spent,
     70 a fault of the kit, 130 interrupted; with 3, 4 and 130 DIR holds what was answered, if anything was.
     """
-    comparison = _opened(url, patterns, told, lambda: folder.check(out))
+    comparison = _opened(url, patterns, told, lambda settings: _check(settings, out))
     comparison.run(lambda: _open(comparison), _print)
     files = recording.files(comparison.asking, dt.datetime.now(dt.UTC).date())
     fault = _write(out, files)
@@ -67,7 +68,7 @@ def drift(url: str, patterns: tuple[str, ...], as_json: Path | None, **told: Any
     Exit 0 no difference, 1 there are some, 2 not understood, 3 could not tell, 4 budget spent, 70 a fault of the
     kit, 130 interrupted.
     """
-    comparison = _opened(url, patterns, told, lambda: report_files.check(as_json) if as_json else None)
+    comparison = _opened(url, patterns, told, lambda _: report_files.check(as_json) if as_json else None)
     comparison.run(lambda: _open(comparison), _print)
     hindrance = comparison.hindrance
     if hindrance and (comparison.asking.interrupted or not comparison.rows):
@@ -85,7 +86,7 @@ def drift(url: str, patterns: tuple[str, ...], as_json: Path | None, **told: Any
     return status
 
 
-def _opened(url: str, patterns: tuple[str, ...], told: dict[str, Any], check: Callable[[], None]) -> Comparison:
+def _opened(url: str, patterns: tuple[str, ...], told: dict[str, Any], check: Callable[[Settings], None]) -> Comparison:
     """Return the comparison that is asked for, once all is well that can be told before anything is sent.
 
     Raises:
@@ -93,13 +94,26 @@ def _opened(url: str, patterns: tuple[str, ...], told: dict[str, Any], check: Ca
     """
     settings = options.settings(url, **told)
     try:
-        check()
+        check(settings)
         comparison = Comparison(settings, patterns)
     except (LookupError, ValueError) as fault:
         raise click.UsageError(str(fault)) from fault
     if refused := refusal(settings, *comparison.estimate):
         raise click.UsageError(refused)
     return comparison
+
+
+def _check(settings: Settings, out: Path) -> None:
+    """Let pass what can be recorded in *out*.
+
+    Raises:
+        FixtureError: the folder is none that can be filled.
+        ValueError: the key could not be kept out of it.
+    """
+    if settings.key and masking.is_short(settings.key):
+        fewest = f"{masking.SHORTEST} characters"
+        raise ValueError(f"the key in {settings.key_name} has less than {fewest}, and could not be kept out of DIR")
+    folder.check(out)
 
 
 def _write(out: Path, files: dict[str, bytes]) -> str:

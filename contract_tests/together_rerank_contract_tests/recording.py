@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -118,7 +120,7 @@ def file(asked: Asked, today: dt.date) -> bytes:
     """Return *asked* as a file that the library reads, without the key.
 
     Raises:
-        FixtureError: it cannot be one.
+        FixtureError: it cannot be one, or the key could be read in it all the same.
     """
     question, mask = asked.question, asked.came.mask
     request = question.request
@@ -134,15 +136,37 @@ def file(asked: Asked, today: dt.date) -> bytes:
         "response": {
             "status": asked.answer.status,
             "headers": _kept(asked.came, mask),
-            **next(bodies.forms(mask.content(asked.came.received))),
+            **_masked(asked.came.received, mask),
         },
     }
+    if mask.is_in(_legible(data["response"])):
+        raise fixtures.FixtureError("the key is in it, in a form that is not masked")
     where = f"{question.name}.json"
     found = conformity.deviations(parse(question.name, text(data).encode(), where))
     data["deviations"] = [_as_data(each.deviation) for each in found]
     content = text({name: value for name, value in data.items() if value != []}).encode()
     conformity.check(parse(question.name, content, where), where)
     return content
+
+
+def _masked(content: bytes, mask: Mask) -> dict[str, Any]:
+    """Return *content* in the form of a file; first read, then masked, for JSON may write the key in many ways."""
+    form = next(bodies.forms(content))
+    if "base64" in form:
+        return next(bodies.forms(mask.content(content)))
+    masked: dict[str, Any] = mask.value(form)
+    return masked
+
+
+def _legible(response: dict[str, Any]) -> str:
+    """Return all that can be read of *response*, as one text."""
+    body = response.get("body")
+    parts = [
+        *response["headers"].values(),
+        response.get("text") or json.dumps(body, ensure_ascii=False),
+        base64.b64decode(response.get("base64", "")).decode("latin-1"),
+    ]
+    return "\n".join(parts)
 
 
 def _as_data(deviation: fixtures.Deviation) -> dict[str, str]:
