@@ -123,14 +123,18 @@ def file(asked: Asked, today: dt.date) -> bytes:
         FixtureError: it cannot be one, or the key could be read in it all the same.
     """
     question, mask = asked.question, asked.came.mask
-    request = question.request
-    citation = f"{urlsplit(question.url).netloc}, by {PROGRAM} record"
-    sent: dict[str, Any] = {"method": request.method, "path": request.path, "headers": request.headers}
+    request, place = question.request, urlsplit(question.url).netloc
+    sent: dict[str, Any] = {"method": request.method, "path": request.path, "headers": _sent(asked)}
     if request.content:
         sent |= next(bodies.forms(request.content, exact=True))
     data: dict[str, Any] = {
-        "shows": question.exchange.shows,
-        "source": {"kind": "observed", "citation": mask.text(citation), "date": today.isoformat()},
+        # Not the library's, which tells of the library's answer.
+        "shows": mask.text(f"What {place} answers to the request of {question.name}."),
+        "source": {
+            "kind": "observed",
+            "citation": mask.text(f"{place}, by {PROGRAM} record"),
+            "date": today.isoformat(),
+        },
         "deviations": [],
         "request": sent,
         "response": {
@@ -147,6 +151,13 @@ def file(asked: Asked, today: dt.date) -> bytes:
     content = text({name: value for name, value in data.items() if value != []}).encode()
     conformity.check(parse(question.name, content, where), where)
     return content
+
+
+def _sent(asked: Asked) -> dict[str, str]:
+    """Return the headers that were sent, as the library has them: without a key there is none."""
+    has_sent = any(name == "Authorization" for name, _ in asked.came.headers)
+    headers = asked.question.request.headers
+    return {name: value for name, value in headers.items() if has_sent or name != "Authorization"}
 
 
 def _masked(content: bytes, mask: Mask) -> dict[str, Any]:
