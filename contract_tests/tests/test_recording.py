@@ -146,6 +146,46 @@ def test_an_answer_that_never_comes_is_missing_and_the_others_are_kept(tmp_path)
     assert comparison.hindrance.status == 3
 
 
+class SaysLater(Watched):
+    """Once the reference was answered, to these queries; without any, to all."""
+
+    status = 429
+    queries = ()
+
+    def reply(self, *call):
+        answer = super().reply(*call)
+        is_busy = not self.queries or json.loads(call[3])["query"] in self.queries
+        return (self.status, {"Retry-After": "0"}, b"") if is_busy and len(self.seen) > 1 else answer
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_endpoint_that_is_busy_for_ever_is_not_asked_for_all(status):
+    with SaysLater() as server:
+        server.status = status
+        comparison, files = asked(server, "success/*")
+
+    assert files == {}
+    assert 1 + 2 * 2 < len(server.seen) <= 1 + 2 * 6
+    first, second, *rest = (each.name for each in comparison.exchanges)
+    assert set(comparison.asking.missing) == {first, second, *rest}
+    for name in (first, second):
+        assert comparison.asking.missing[name].startswith(f"the endpoint answers {status}")
+    assert {comparison.asking.missing[name] for name in rest} == {comparison.stopped}
+    assert comparison.stopped.startswith("the endpoint was busy twice in a row, after all the waiting")
+    assert comparison.hindrance.status == 3
+
+
+def test_one_that_is_busy_now_and_then_is_asked_for_all():
+    busy = {"success/thai", "success/ties", "success/two_subjects"}
+    with SaysLater() as server:
+        server.queries = {fixtures.get(name).request.body["query"] for name in busy}
+        comparison, files = asked(server, "success/t*")
+
+    assert comparison.stopped == ""
+    assert set(comparison.asking.missing) == busy
+    assert len(files) + len(busy) == len(comparison.exchanges)
+
+
 class RefusesAll(Miniature):
     def authenticate(self, headers):
         raise Refused(401, "nobody is let in")

@@ -34,6 +34,10 @@ class Dropped(Inconclusive):
     """The connection ended before an answer was whole."""
 
 
+class Throttled(Inconclusive):
+    """Nothing came but 429, however long it was waited."""
+
+
 class Unsendable(Inconclusive):
     """The request is no HTTP, and was not sent."""
 

@@ -15,10 +15,11 @@ import together_rerank_fixtures as fixtures
 from together_rerank_contract_tests import selection
 from together_rerank_contract_tests.endpoint import BUSY, Endpoint
 from together_rerank_contract_tests.exchange import Exchange
-from together_rerank_contract_tests.findings import BudgetSpent, Inconclusive
+from together_rerank_contract_tests.findings import BudgetSpent, Inconclusive, Throttled
 from together_rerank_contract_tests.masking import Mask
 from together_rerank_contract_tests.options import PROGRAM
 from together_rerank_contract_tests.selection import Question
+from together_rerank_contract_tests.transport import is_too_soon
 from together_rerank_fixtures import bodies, conformity
 from together_rerank_fixtures.exchange import parse, text
 
@@ -27,6 +28,8 @@ KEPT = (
     *("Content-Type", "Allow", "WWW-Authenticate", "Retry-After", "retry-after-ms", "x-should-retry"),
     *("x-ratelimit-*", "x-tokenlimit-*", "x-inference-version"),
 )
+# How many in a row may be busy after all the waiting; who is, is so for the next one too.
+_MOST_BUSY_IN_A_ROW = 2
 _WRITABLE = re.compile(r"[\t -~]*")
 _NO_MASK = Mask()
 
@@ -58,6 +61,7 @@ class Asking:
         skipped: why some were not to be asked, by name.
         missing: what could not be found out, or kept, and why, by name.
         stopped: why the rest was not asked, "" when there is none.
+        busy_in_a_row: so many of the last were told to come again, also after all the waiting.
         interrupted: somebody wanted it to end.
     """
 
@@ -65,6 +69,7 @@ class Asking:
     skipped: dict[str, str] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     stopped: str = ""
+    busy_in_a_row: int = 0
     interrupted: bool = False
 
 
@@ -80,6 +85,11 @@ def asked(
         while left:
             tell(_ask(left[0], endpoint, asking))
             left.pop(0)
+            if asking.busy_in_a_row == _MOST_BUSY_IN_A_ROW and left:
+                asking.stopped = (
+                    "the endpoint was busy twice in a row, after all the waiting, so no more was asked; try --rate"
+                )
+                break
     except BudgetSpent as fault:
         asking.stopped = str(fault)
     except KeyboardInterrupt:
@@ -93,8 +103,10 @@ def _ask(question: Question, endpoint: Endpoint, asking: Asking) -> str:
     try:
         came = selection.ask(question, endpoint)
     except Inconclusive as fault:
+        asking.busy_in_a_row = asking.busy_in_a_row + 1 if isinstance(fault, Throttled) else 0
         asking.missing[question.name] = str(fault)
         return "?"
+    asking.busy_in_a_row = asking.busy_in_a_row + 1 if is_too_soon(came) else 0
     if came.flaw or came.status in BUSY:
         busy = f"the endpoint answers {came.answered}"
         asking.missing[question.name] = f"the body cannot be read: {came.flaw}" if came.flaw else busy

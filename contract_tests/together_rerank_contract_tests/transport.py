@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from together_rerank_contract_tests.budget import Budget
 from together_rerank_contract_tests.exchange import Exchange
-from together_rerank_contract_tests.findings import Dropped, Inconclusive, Unsendable
+from together_rerank_contract_tests.findings import Dropped, Inconclusive, Throttled, Unsendable
 from together_rerank_contract_tests.masking import Mask
 from together_rerank_contract_tests.wire import Wire
 
@@ -90,16 +90,17 @@ class Transport:
         Raises:
             BudgetSpent: nothing was sent, or not again.
             Dropped: the connection ended before the answer.
-            Inconclusive: no answer came in time, or nothing but 429.
+            Throttled: nothing but 429 came.
+            Inconclusive: no answer came in time.
         """
         waits = 0
-        while _is_too_soon(exchange := self._twice(method, url, tuple(headers), content, authorization)):
+        while is_too_soon(exchange := self._twice(method, url, tuple(headers), content, authorization)):
             wait = _retry_after(exchange)
             waits += 1
             if waits > _MOST_WAITS or wait > _LONGEST_WAIT_S or self.closed.wait(wait):
                 break
         if exchange.status == 429:
-            raise Inconclusive(f"the endpoint answers 429, and asks to come again in {wait:.0f} s; try --rate")
+            raise Throttled(f"the endpoint answers 429, and asks to come again in {wait:.0f} s; try --rate")
         return exchange
 
     def _twice(self, *call: Any) -> Exchange:
@@ -154,7 +155,8 @@ class Transport:
         return exchange
 
 
-def _is_too_soon(exchange: Exchange) -> bool:
+def is_too_soon(exchange: Exchange) -> bool:
+    """Return whether the answer is to come again later."""
     return exchange.status == 429 or (exchange.status == 503 and "retry-after" in exchange.received_headers)
 
 
