@@ -1,5 +1,7 @@
 """What a schema allows is read as types, and differences are a table that people can read."""
 
+import pytest
+
 from miniature import KEY
 from together_rerank_contract_tests import drift_table, field_types
 from together_rerank_contract_tests.drift import Row
@@ -29,6 +31,21 @@ def test_a_schema_is_read_as_types():
         "/usage/total_tokens": "integer",
     }
     assert field_types.words(error.at("/error/code")) == "string or null or absent"
+
+
+@pytest.mark.parametrize(
+    ("schema", "shown"),
+    [
+        ({"const": "rerank"}, '"rerank"'),
+        ({"type": "string", "const": "rerank"}, '"rerank"'),
+        ({"const": None}, "null"),
+        ({"enum": ["rerank", None]}, '"rerank" or null'),
+        ({"type": "string"}, "string"),
+        ({}, "anything"),
+    ],
+)
+def test_what_a_schema_lists_is_read_as_values(schema, shown):
+    assert field_types.words(field_types.of_schema(schema).at("")) == shown
 
 
 def test_a_table_is_as_wide_as_it_may_be_and_shows_no_control_character_and_no_key():

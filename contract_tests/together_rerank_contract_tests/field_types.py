@@ -72,7 +72,7 @@ def of_bodies(bodies: Iterable[Any], *, told: Collection[str] = ()) -> Fields:
 
 
 def of_schema(schema: dict[str, Any]) -> Fields:
-    """Return the types that *schema* allows; of an enumeration of strings its values."""
+    """Return the types that *schema* allows; of strings that it lists, or of the only one, the values."""
     found: defaultdict[str, set[str]] = defaultdict(set)
 
     def visit(path: str, node: Any, depth: int) -> None:
@@ -84,7 +84,8 @@ def of_schema(schema: dict[str, Any]) -> Fields:
         for part in parts:
             visit(path, part, depth)
         named = [node["type"]] if isinstance(node.get("type"), str) else node.get("type", [])
-        values = [_shown(each) for each in node.get("enum", ()) if isinstance(each, str)]
+        listed = node.get("enum", [node["const"]] if "const" in node else [])
+        values = [_shown(each) if isinstance(each, str) else type_of(each) for each in listed]
         found[path].update(values or named or ([] if parts else [ANY]))
         for name, child in node.get("properties", {}).items():
             below = f"{path}/{escaped(name)}"
@@ -99,7 +100,9 @@ def of_schema(schema: dict[str, Any]) -> Fields:
 
 
 def type_of(value: Any) -> str:
-    """Return the type of *value* as JSON calls it."""
+    """Return the type of *value* as JSON Schema has it, where 45.0 is an integer."""
+    if isinstance(value, float) and value.is_integer():
+        return "integer"
     return NO_JSON if value is NOT_JSON else _TYPES.get(type(value), "null")
 
 
