@@ -1,6 +1,7 @@
 """Which requests an endpoint is sent, and what becomes of those that are not answered."""
 
 import json
+from fnmatch import fnmatchcase
 
 import pytest
 
@@ -209,6 +210,19 @@ def test_the_name_of_the_model_stands_in_requests_for_the_model_alone():
 def test_a_pattern_that_fits_nothing_says_what_there_is():
     with pytest.raises(LookupError, match="no exchange is called or fits 'sucess/\\*'; there are: bad_request/"):
         selection.chosen(["success/*", "sucess/*"])
+
+
+@pytest.mark.parametrize("pattern", ["rate_limit/*", "broken/tei"])
+def test_what_no_request_brings_about_is_told_apart_from_what_there_is_not(pattern):
+    names = [exchange.name for exchange in fixtures.all() if fnmatchcase(exchange.name, pattern)]
+
+    with pytest.raises(LookupError) as raised:
+        selection.chosen(["success/*", pattern])
+
+    assert str(raised.value) == (
+        f"--only: '{pattern}' fits only what no request brings about, and so no endpoint can be asked for: "
+        + ", ".join(names)
+    )
 
 
 @pytest.mark.parametrize("name", ["success/*", "not_found/path", "broken/tei"])

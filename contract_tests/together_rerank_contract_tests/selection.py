@@ -45,13 +45,17 @@ def chosen(patterns: Sequence[str]) -> list[fixtures.Exchange]:
     """Return the exchanges whose answer their request brings about, and whose name is, or fits, one of *patterns*.
 
     Raises:
-        LookupError: nothing fits one of them; it says which there are.
+        LookupError: nothing fits one of them; it says which there are, or that no request brings them about.
     """
     exchanges = [exchange for exchange in fixtures.all() if not exchange.forced]
     for pattern in patterns:
-        if not any(fnmatchcase(exchange.name, pattern) for exchange in exchanges):
-            names = ", ".join(exchange.name for exchange in exchanges)
-            raise LookupError(f"--only: no exchange is called or fits '{pattern}'; there are: {names}")
+        if any(fnmatchcase(exchange.name, pattern) for exchange in exchanges):
+            continue
+        if forced := [exchange.name for exchange in fixtures.all() if fnmatchcase(exchange.name, pattern)]:
+            why = f"'{pattern}' fits only what no request brings about, and so no endpoint can be asked for"
+            raise LookupError(f"--only: {why}: {', '.join(forced)}")
+        names = ", ".join(exchange.name for exchange in exchanges)
+        raise LookupError(f"--only: no exchange is called or fits '{pattern}'; there are: {names}")
     fitting = [e for e in exchanges if not patterns or any(fnmatchcase(e.name, pattern) for pattern in patterns)]
     # Of two with the same request the mock's answer says more than the document's example.
     once = {_sent(exchange): exchange for exchange in sorted(fitting, key=lambda e: e.source["kind"] == "kit")}
