@@ -76,18 +76,20 @@ def test_the_key_is_nowhere(tmp_path):
     assert "$MINI_KEY" in (tmp_path / "kept/success/strings.json").read_text()
 
 
-@pytest.mark.parametrize("most", [1, 2, 9])
-def test_a_budget_that_is_spent_keeps_what_was_answered(tmp_path, most):
+@pytest.mark.parametrize(("most", "shown"), [(1, "1 request"), (2, "2 requests"), (9, "9 requests")])
+def test_a_budget_that_is_spent_keeps_what_was_answered(tmp_path, most, shown):
     with Watched() as server:
         ran = record(server, tmp_path / "kept", "--max-requests", most)
 
     assert ran.returncode == 4
     assert len(server.seen) == most
-    assert verdict(ran).startswith(f"budget spent before the end: the {most} requests of --max-requests are spent -- ")
+    reason = f"the {shown} of --max-requests {'is' if most == 1 else 'are'} spent"
+    assert verdict(ran).startswith(f"budget spent before the end: {reason} -- ")
+    assert f"; {shown}, " in verdict(ran)
     assert (tmp_path / "kept").exists() is (most > 1)
     if most > 1:
         assert len(fixtures.read(tmp_path / "kept")) == most - 1
-        assert f"missing   the {most} requests of --max-requests are spent: bad_request/" in ran.stdout
+        assert f"missing   {reason}: bad_request/" in ran.stdout
 
 
 def test_tokens_are_a_budget_here_too():

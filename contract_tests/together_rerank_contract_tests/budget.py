@@ -34,6 +34,11 @@ def tokens_of(content: bytes) -> int:
     return -(-len(content) // CHARACTERS_PER_TOKEN)
 
 
+def counted(number: int, what: str) -> str:
+    """Return so many of *what*, in words."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 class Budget:
     """Counts what is spent, and refuses what would be too much. Threads may share it.
 
@@ -56,6 +61,11 @@ class Budget:
         self.spent = False
 
     @property
+    def in_words(self) -> str:
+        """What is spent."""
+        return f"{counted(self.requests, 'request')}, {counted(self.tokens, 'token')}"
+
+    @property
     def requests_left(self) -> int | None:
         """How many more requests may be sent; None for any number."""
         return None if self._max_requests is None else max(0, self._max_requests - self.requests)
@@ -70,10 +80,10 @@ class Budget:
             tokens = tokens_of(content)
             if self._max_requests is not None and self.requests >= self._max_requests:
                 self.spent = True
-                raise BudgetSpent(f"the {self._max_requests} requests of --max-requests are spent")
+                raise BudgetSpent(_all_spent(self._max_requests, "request"))
             if self._max_tokens is not None and self.tokens + tokens > self._max_tokens:
                 self.spent = True
-                raise BudgetSpent(f"the {self._max_tokens} tokens of --max-tokens are spent")
+                raise BudgetSpent(_all_spent(self._max_tokens, "token"))
             self.requests += 1
             self.tokens += tokens
             now = time.monotonic()
@@ -86,3 +96,7 @@ class Budget:
         """Put the tokens that the endpoint *told* in the place of the estimate for *content*."""
         with self._lock:
             self.tokens += told - tokens_of(content)
+
+
+def _all_spent(most: int, what: str) -> str:
+    return f"the {counted(most, what)} of --max-{what}s {'is' if most == 1 else 'are'} spent"

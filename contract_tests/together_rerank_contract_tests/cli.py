@@ -13,8 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
-from together_rerank_contract_tests import options, report_files
-from together_rerank_contract_tests.options import PROGRAM
+from together_rerank_contract_tests import PROGRAM, options, report_files
 
 _NEEDED = ("httpx", "hypothesis", "pytest", "schemathesis")
 _USAGE, _KIT_FAULT = 2, 70

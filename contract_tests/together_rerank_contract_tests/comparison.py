@@ -96,8 +96,7 @@ class Comparison:
     @property
     def spent(self) -> str:
         """Requests, tokens and time, in words."""
-        budget = self.transport.budget
-        return f"{budget.requests} requests, {budget.tokens} tokens, {self.seconds:.1f} s"
+        return f"{self.transport.budget.in_words}, {self.seconds:.1f} s"
 
     def as_json(self, text: str, status: int) -> dict[str, Any]:
         """Return all of it, with the verdict *text* and *status*, as `drift.schema.json` has it."""

@@ -12,7 +12,6 @@ import click
 from together_rerank_contract_tests import budget
 from together_rerank_contract_tests.settings import Settings, key_for
 
-PROGRAM = "together-rerank-contract"
 CONTEXT = {"help_option_names": ["-h", "--help"], "show_default": True}
 FILE = click.Path(dir_okay=False, path_type=Path)
 _Command = TypeVar("_Command", bound=Callable[..., Any])

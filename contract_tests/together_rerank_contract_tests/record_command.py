@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from together_rerank_contract_tests import console, drift_table, masking, options, recording, report_files
+from together_rerank_contract_tests.budget import counted
 from together_rerank_contract_tests.comparison import Comparison
 from together_rerank_contract_tests.exchange import printable
 from together_rerank_contract_tests.opening import refusal
@@ -49,7 +50,7 @@ def record(url: str, out: Path, patterns: tuple[str, ...], **told: Any) -> int:
     comparison.run(lambda: _open(comparison), _print)
     files = recording.files(comparison.asking, dt.datetime.now(dt.UTC).date())
     fault = _write(out, files)
-    kept = f"{_count(len(files), 'exchange')} kept in {out}" if files and not fault else "nothing is kept"
+    kept = f"{counted(len(files), 'exchange')} kept in {out}" if files and not fault else "nothing is kept"
     hindrance = comparison.hindrance
     _close(comparison, str(hindrance or "recorded"), kept)
     if fault:
@@ -78,8 +79,8 @@ def drift(url: str, patterns: tuple[str, ...], as_json: Path | None, **told: Any
     content = json.dumps(comparison.as_json(verdict, status), ensure_ascii=False, indent=2) + "\n"
     fault = report_files.write(as_json, content) if as_json else ""
     answers = comparison.asking.answers
-    compared = f"{_count(len(answers), 'exchange')} compared" if answers else "nothing is compared"
-    found = f"{_count(len(comparison.rows), 'difference')}, " if comparison.rows else ""
+    compared = f"{counted(len(answers), 'exchange')} compared" if answers else "nothing is compared"
+    found = f"{counted(len(comparison.rows), 'difference')}, " if comparison.rows else ""
     _close(comparison, verdict, f"{found}{compared}")
     if fault:
         raise click.UsageError(fault)
@@ -154,10 +155,6 @@ def _notes(label: str, reasons: dict[str, str]) -> list[str]:
 
 def _wrapped(note: str) -> list[str]:
     return textwrap.wrap(printable(note), drift_table.WIDTH, subsequent_indent=" " * _INDENT, break_on_hyphens=False)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _print(text: str) -> None:

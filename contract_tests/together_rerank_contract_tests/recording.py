@@ -12,12 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import together_rerank_fixtures as fixtures
-from together_rerank_contract_tests import selection
+from together_rerank_contract_tests import PROGRAM, selection
 from together_rerank_contract_tests.endpoint import BUSY, Endpoint
 from together_rerank_contract_tests.exchange import Exchange
 from together_rerank_contract_tests.findings import BudgetSpent, Inconclusive, Throttled
 from together_rerank_contract_tests.masking import Mask
-from together_rerank_contract_tests.options import PROGRAM
 from together_rerank_contract_tests.selection import Question
 from together_rerank_contract_tests.transport import is_too_soon
 from together_rerank_fixtures import bodies, conformity

@@ -87,7 +87,7 @@ class Report:
     def spent(self) -> str:
         """Seed, requests, tokens and time, in words."""
         budget, settings = self.examination.transport.budget, self.examination.settings
-        return f"seed {settings.seed}, {budget.requests} requests, {budget.tokens} tokens, {self.seconds:.1f} s"
+        return f"seed {settings.seed}, {budget.in_words}, {self.seconds:.1f} s"
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as `report.schema.json` has it."""

@@ -13,6 +13,7 @@ from enum import Enum
 from importlib.metadata import version
 from typing import Any, Final
 
+from together_rerank_contract_tests import PROGRAM
 from together_rerank_contract_tests.budget import Budget
 from together_rerank_contract_tests.exchange import Exchange
 from together_rerank_contract_tests.findings import Dropped, Inconclusive, Throttled, Unsendable
@@ -28,7 +29,7 @@ _MOST_MISSED_IN_A_ROW, _MOST_MISSED = 3, 10
 _MOST_TOLD = 10**9
 _USUAL = (
     ("Accept-Encoding", "identity"),
-    ("User-Agent", f"together-rerank-contract/{version('together-rerank-kit')}"),
+    ("User-Agent", f"{PROGRAM}/{version('together-rerank-kit')}"),
 )
 
 
