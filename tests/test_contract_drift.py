@@ -7,6 +7,7 @@ import pytest
 import together_rerank_fixtures as fixtures
 from commanding import contract, verdict
 from mock_process import running
+from snippets import ROOT, snippets
 
 KEY = "the-mocks-key"
 STARTED = {
@@ -66,3 +67,10 @@ def test_a_fault_of_the_mock_is_drift():
     rows = [" ".join(line.split()) for line in ran.stdout.splitlines() if line.startswith(("200 ", "error", "status"))]
     assert rows == ["200 /usage object or null or absent object"]
     assert verdict(ran).startswith("drift -- 1 difference, ")
+
+
+def test_the_row_that_the_page_takes_from_a_report_is_there():
+    (row,) = [each.text for each in snippets("docs/drift.md") if each.language == "text"]
+
+    report = (ROOT / "docs/reports/llama-cpp-drift.txt").read_text()
+    assert all(f"{part}\n" in report for part in row.strip("\n").split("\n", 1))
