@@ -14,9 +14,8 @@ from together_rerank_contract_tests import refusals
 from together_rerank_contract_tests.endpoint import Endpoint
 from together_rerank_contract_tests.exchange import Exchange
 from together_rerank_contract_tests.transport import YES
+from together_rerank_fixtures.exchange import ANY_KEY
 
-# Stands for the key of the endpoint in the library.
-LIBRARY_KEY = "Bearer YOUR_KEY"
 # What a mock is told of whom and what it lets in; every endpoint has been told that.
 _OF_EVERY_ENDPOINT = {"api_keys", "models"}
 
@@ -82,7 +81,7 @@ def why_not(exchange: fixtures.Exchange, endpoint: Endpoint, first: Exchange) ->
     """Return why *exchange* says nothing of *endpoint*, whose first answer is *first*; "" when it does."""
     if told := sorted(set(exchange.mock) - _OF_EVERY_ENDPOINT):
         return f"only a server that is told `{told[0]}` answers so"
-    if exchange.request.headers.get("Authorization") != LIBRARY_KEY and not endpoint.transport.has_key:
+    if exchange.request.headers.get("Authorization") != ANY_KEY and not endpoint.transport.has_key:
         return "no key was given by --api-key-env"
     if "api_keys" in exchange.mock and refusals.accepts(first, "any-key"):
         return "the endpoint says that it lets any key in"
@@ -100,7 +99,7 @@ def ask(question: Question, endpoint: Endpoint) -> Exchange:
     request = question.request
     given = request.headers.get("Authorization")
     headers = [(name, value) for name, value in request.headers.items() if name != "Authorization"]
-    authorization = YES if given == LIBRARY_KEY else given
+    authorization = YES if given == ANY_KEY else given
     return endpoint.transport.send(request.method, question.url, headers, request.content, authorization=authorization)
 
 

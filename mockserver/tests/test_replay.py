@@ -94,6 +94,14 @@ def test_a_wrong_key_is_a_part_of_the_request_where_it_is_what_the_exchange_is_a
     assert send(exchange.request.content, LIBRARIAN)[0].headers["x-mock-reply"] == "scored"
 
 
+def test_what_an_endpoint_without_keys_answered_is_replayed_to_any_key(tmp_path):
+    recorded(tmp_path, changed("success/strings", request__headers={"Content-Type": JSON}))
+
+    reply, _ = send(fixtures.get("success/strings").request.content, endpoint(tmp_path))
+
+    assert reply.headers["x-mock-reply"] == "replayed; name=kept/mine"
+
+
 def test_the_media_type_is_a_part_of_the_request():
     exchange = fixtures.get("bad_request/content_type")
     media = exchange.request.headers["Content-Type"]

@@ -48,8 +48,8 @@ class Replay:
         for exchange in _the_kits_last(exchanges):
             if exchange.request.method != "POST" or exchange.request.path not in paths:
                 continue
-            headers = exchange.request.headers
-            key = (_narrow(headers), *_request(header(headers, "Content-Type"), exchange.request.content))
+            content_type = header(exchange.request.headers, "Content-Type")
+            key = (_narrow(exchange), *_request(content_type, exchange.request.content))
             earlier = self._replies.setdefault(key, (exchange, _reply(exchange, added)))[0]
             if earlier is not exchange and (earlier.source["kind"] == "kit") == (exchange.source["kind"] == "kit"):
                 raise FixtureError(f"{source}: {earlier.name} and {exchange.name} have the same request")
@@ -82,10 +82,11 @@ def _the_kits_last(exchanges: Iterable[Exchange]) -> list[Exchange]:
     return sorted(exchanges, key=lambda exchange: exchange.source["kind"] == "kit")
 
 
-def _narrow(headers: dict[str, str]) -> str | None:
-    """Return the key that a request must have, None for any; a missing one the mock refuses by itself."""
-    key = header(headers, "Authorization")
-    return None if key == ANY_KEY else key or ""
+def _narrow(exchange: Exchange) -> str | None:
+    """Return the key that a request must have, None for any; "" is none, which the mock refuses by itself."""
+    key = header(exchange.request.headers, "Authorization") or ""
+    is_open = not key and exchange.response.status not in (401, 403)
+    return None if key == ANY_KEY or is_open else key
 
 
 def _request(content_type: str | None, content: bytes) -> tuple[str, str | bytes]:
