@@ -8,8 +8,9 @@ TOGETHER_SDK := $(VENV)/clients/together-sdk
 TOGETHER_1 := $(VENV)/clients/together-1
 STRANGERS := $(VENV)/strangers
 NODE := $(VENV)/node
-# Tests that wait for processes of their own most of the time, and so run two files at a time.
-JUDGE := contract_tests/tests $(wildcard tests/test_contract_*.py) tests/test_judge_and_mock.py
+# Tests that measure time or load run alone; the others wait for processes of their own, and run two files at a time.
+ALONE := tests/test_faults_served.py tests/test_load_served.py tests/test_plugin_workers.py tests/test_soak.py
+OTHERS := contract_tests/tests fixtures/tests spec/tests tests/plugin $(filter-out $(ALONE),$(wildcard tests/test_*.py))
 
 .PHONY: help serve test check contract contract-real format matrix fixtures clients dist bench lock clean
 
@@ -30,8 +31,8 @@ serve: $(VENV)/base.stamp
 	@$(BIN)/together-rerank-mock serve
 
 test: $(VENV)/dev.stamp $(TOGETHER_SDK)/stamp $(TOGETHER_1)/stamp
-	$(BIN)/python -m pytest $(JUDGE:%=--deselect=%) $(PYTEST_ARGS)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(JUDGE) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest mockserver/tests $(ALONE) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(OTHERS) $(PYTEST_ARGS)
 
 check: $(VENV)/dev.stamp dist
 	$(BIN)/ruff format --check $(SOURCES)
