@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from together_rerank_mockserver import body
+from together_rerank_mockserver.columns import columns
 from together_rerank_mockserver.ranking import Query
 from together_rerank_mockserver.rendering import ranked_text, returned_text
 
@@ -30,12 +31,7 @@ def explain(raw: bytes, request: dict[str, Any]) -> list[dict[str, Any]]:
 def table(rows: list[dict[str, Any]]) -> str:
     """Return *rows* as lines for a terminal."""
     head = ("index", "score", "words", "parts", "pairs", "document")
-    lines = [head, *(_cells(row) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head) - 1)]
-    return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]).rstrip()
-        for line in lines
-    )
+    return columns([head, *map(_cells, rows)])
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from together_rerank_mockserver.columns import columns
 from together_rerank_mockserver.options import COMMAND, CONTEXT, PROGRAM
 
 if TYPE_CHECKING:
@@ -129,8 +130,4 @@ def _described(exchange: Exchange) -> dict[str, Any]:
 
 def _table(rows: list[dict[str, Any]]) -> str:
     head = ("exchange", "status", "source", "what it shows")
-    lines = [head, *((r["name"], str(r["status"]), r["source"]["kind"], r["shows"]) for r in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    return columns([head, *((r["name"], str(r["status"]), r["source"]["kind"], r["shows"]) for r in rows)])

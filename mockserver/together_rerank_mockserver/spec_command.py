@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from together_rerank_mockserver.columns import columns
 from together_rerank_mockserver.options import COMMAND, document_options, settings_from
 from together_rerank_mockserver.settings import Settings
 
@@ -78,18 +79,9 @@ def _table(found: list[Difference]) -> str:
     if not found:
         return "no difference"
     head = ("verdict", "place", "was", "now", "why")
-    lines = [head, *(tuple(_shown(key, value) for key, value in _row(each).items()) for each in found)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head) - 1)]
+    lines = [tuple(_shown(key, value) for key, value in _row(each).items()) for each in found]
     breaking = sum(each.is_breaking for each in found)
-    return "\n".join(
-        [
-            *(
-                "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]).rstrip()
-                for line in lines
-            ),
-            f"{breaking} breaking, {len(found) - breaking} harmless",
-        ]
-    )
+    return f"{columns([head, *lines])}\n{breaking} breaking, {len(found) - breaking} harmless"
 
 
 def _shown(column: str, value: str | None) -> str:

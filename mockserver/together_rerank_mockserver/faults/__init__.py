@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
+from together_rerank_mockserver.columns import columns
 from together_rerank_mockserver.faults import body, status, wire
 from together_rerank_mockserver.faults.fault import EVERYWHERE, BodyFault, Case, Fault, StatusFault, WireFault
 from together_rerank_spec import Document
@@ -30,11 +31,7 @@ OK = Fault(name="ok", family="none", sentence="Nothing is wrong; other doors are
 def table(described: list[dict[str, Any]]) -> str:
     """Return what is told of faults as lines for a terminal."""
     head = ("fault", "family", "what the client meets", "where it applies", "note")
-    lines = [head, *((d["name"], d["family"], d["sentence"], d["applies"], _note(d)) for d in described)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    return columns([head, *((d["name"], d["family"], d["sentence"], d["applies"], _note(d)) for d in described)])
 
 
 def _note(described: dict[str, Any]) -> str:
