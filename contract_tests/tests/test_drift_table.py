@@ -11,7 +11,7 @@ from together_rerank_spec import load
 
 def test_a_schema_is_read_as_types():
     document = load()
-    answer, error = (field_types.of_schema(document.response_schema(status)) for status in (200, 400))
+    answer, error = (field_types.of_schema(document.response_schema(status), document) for status in (200, 400))
 
     shown = {path: field_types.words(answer.at(path)) for path in answer.paths}
     assert shown == {
@@ -45,7 +45,7 @@ def test_a_schema_is_read_as_types():
     ],
 )
 def test_what_a_schema_lists_is_read_as_values(schema, shown):
-    assert field_types.words(field_types.of_schema(schema).at("")) == shown
+    assert field_types.words(field_types.of_schema(schema, load()).at("")) == shown
 
 
 def test_a_table_is_as_wide_as_it_may_be_and_shows_no_control_character_and_no_key():

@@ -48,8 +48,8 @@ class Row:
 def compared(pairs: Sequence[Pair], document: Document) -> list[Row]:
     """Return where the answers differ from *document* or from the library: fields, statuses, then errors."""
     return [
-        *_fields("200", pairs, document.response_schema(200) or {}, lambda status: status == 200),
-        *_fields("error", pairs, _error_schema(document), lambda status: status >= 400),
+        *_fields("200", pairs, _allowed(document, 200), lambda status: status == 200),
+        *_fields("error", pairs, _allowed(document, document.error_statuses[0]), lambda status: status >= 400),
         *_grouped(_statuses(pairs, document)),
         *_grouped(_errors(pairs, document)),
     ]
@@ -68,10 +68,7 @@ def promised(exchange: fixtures.Exchange, document: Document) -> str:
     return "200" if selection.is_for_a_served_model(exchange) else "404"
 
 
-def _fields(
-    kind: str, pairs: Sequence[Pair], schema: dict[str, Any], is_of_kind: Callable[[int], bool]
-) -> Iterator[Row]:
-    said = field_types.of_schema(schema)
+def _fields(kind: str, pairs: Sequence[Pair], said: Fields, is_of_kind: Callable[[int], bool]) -> Iterator[Row]:
     told = {path for path in said.paths if any(each.startswith('"') for each in said.at(path))}
     theirs = _found((pair.answer for pair in pairs), is_of_kind, told)
     ours = _found((pair.exchange.response for pair in pairs), is_of_kind, told)
@@ -113,7 +110,7 @@ def _statuses(pairs: Sequence[Pair], document: Document) -> Iterator[Row]:
 
 
 def _errors(pairs: Sequence[Pair], document: Document) -> Iterator[Row]:
-    said = field_types.of_schema(_error_schema(document))
+    said = _allowed(document, document.error_statuses[0])
     for field in ("type", "code", "message"):
         document_s = field_types.words(said.at(f"/error/{field}"))
         for pair in pairs:
@@ -147,5 +144,5 @@ def _value(response: fixtures.Response) -> Any:
     return NOT_JSON if response.body is None and response.content.strip() != b"null" else response.body
 
 
-def _error_schema(document: Document) -> dict[str, Any]:
-    return document.response_schema(document.error_statuses[0]) or {}
+def _allowed(document: Document, status: int) -> Fields:
+    return field_types.of_schema(document.response_schema(status) or {}, document)

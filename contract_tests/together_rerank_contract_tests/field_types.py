@@ -7,6 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from together_rerank_spec import Document
+from together_rerank_spec.validation import pointer
+
 ABSENT, ANY, NO_JSON = "absent", "anything", "not JSON"
 # Where each is printed in a list of several; a value in quotes comes before all of them.
 _ORDER = ("object", "array", "string", "number", "integer", "boolean", "null", ANY, NO_JSON, ABSENT)
@@ -58,7 +61,7 @@ def of_bodies(bodies: Iterable[Any], *, told: Collection[str] = ()) -> Fields:
         if isinstance(value, dict):
             objects[path] += 1
             for name, each in value.items():
-                visit(f"{path}/{escaped(name)}", each, depth + 1)
+                visit(f"{path}{pointer([name])}", each, depth + 1)
         for each in value if isinstance(value, list) else ():
             visit(f"{path}/*", each, depth + 1)
 
@@ -71,13 +74,15 @@ def of_bodies(bodies: Iterable[Any], *, told: Collection[str] = ()) -> Fields:
     return Fields(found)
 
 
-def of_schema(schema: dict[str, Any]) -> Fields:
-    """Return the types that *schema* allows; of strings that it lists, or of the only one, the values."""
+def of_schema(schema: dict[str, Any], document: Document) -> Fields:
+    """Return the types that *schema* allows; of strings that it lists, or of the only one, the values.
+
+    What it refers to is in *document*.
+    """
     found: defaultdict[str, set[str]] = defaultdict(set)
 
     def visit(path: str, node: Any, depth: int) -> None:
-        while isinstance(node, dict) and "$ref" in node:
-            node = _resolved(schema, node["$ref"])
+        node = document.resolve(node)
         if not isinstance(node, dict) or depth == _DEEPEST:
             return
         parts = [part for name in ("allOf", "anyOf", "oneOf") for part in node.get(name, ())]
@@ -88,7 +93,7 @@ def of_schema(schema: dict[str, Any]) -> Fields:
         values = [_shown(each) if isinstance(each, str) else type_of(each) for each in listed]
         found[path].update(values or named or ([] if parts else [ANY]))
         for name, child in node.get("properties", {}).items():
-            below = f"{path}/{escaped(name)}"
+            below = f"{path}{pointer([name])}"
             visit(below, child, depth + 1)
             if name not in node.get("required", ()):
                 found[below].add(ABSENT)
@@ -119,21 +124,9 @@ def words(types: Types) -> str:
     return " or ".join([*values[:_MOST_VALUES], *more, *(each for each in _ORDER if each in types)]) or "-"
 
 
-def escaped(name: str) -> str:
-    """Return *name* as a step of a JSON Pointer."""
-    return name.replace("~", "~0").replace("/", "~1")
-
-
 def _plain(types: set[str]) -> Types:
     return frozenset(types - {"integer"} if "number" in types else types)
 
 
 def _shown(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def _resolved(schema: dict[str, Any], reference: str) -> Any:
-    node: Any = schema
-    for step in reference.removeprefix("#/").split("/"):
-        node = node[step.replace("~1", "/").replace("~0", "~")]
-    return node

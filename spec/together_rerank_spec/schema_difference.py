@@ -21,6 +21,7 @@ from together_rerank_spec.schema_form import (
     key_of,
     matched,
 )
+from together_rerank_spec.validation import pointer
 
 # What it does to have them, for keywords with one schema that says nothing of its own about each value.
 _INNER = {
@@ -105,21 +106,21 @@ class SchemaComparison:
         was, now = old.get("properties", {}), new.get("properties", {})
         for name in {**was, **now}:
             if name in was and name in now:
-                yield from self._within(_step(name), was[name], now[name], telling)
+                yield from self._within(pointer([name]), was[name], now[name], telling)
             else:
                 yield self._field_come_or_gone(name, old, new, telling)
         for keyword in ("patternProperties", "dependentSchemas"):
             before, after = old.get(keyword, {}), new.get(keyword, {})
             for name in {**before, **after}:
                 if name in before and name in after:
-                    yield from self._within(f"[{keyword}]{_step(name)}", before[name], after[name], telling)
+                    yield from self._within(f"[{keyword}]{pointer([name])}", before[name], after[name], telling)
                 else:
-                    yield change(f"[{keyword}]{_step(name)}", before.get(name), after.get(name), Effect.UNKNOWN)
+                    yield change(f"[{keyword}]{pointer([name])}", before.get(name), after.get(name), Effect.UNKNOWN)
         required, still = old.get("required", []), new.get("required", [])
         for name in (each for each in still if each not in required):
-            yield Change(f"{_step(name)} required", "no", "yes", Effect.NARROWED, "the field must be there")
+            yield Change(f"{pointer([name])} required", "no", "yes", Effect.NARROWED, "the field must be there")
         for name in (each for each in required if each not in still):
-            yield Change(f"{_step(name)} required", "yes", "no", Effect.WIDENED, "the field may be missing")
+            yield Change(f"{pointer([name])} required", "yes", "no", Effect.WIDENED, "the field may be missing")
 
     def _field_come_or_gone(self, name: str, old: Schema, new: Schema, telling: bool) -> Change:
         """Return the change of a field that one side alone names; to the other it is an additional one."""
@@ -131,11 +132,11 @@ class SchemaComparison:
         if name not in new.get("properties", {}):
             closed = self._new.of(now) is None
             what = "a field less, and no room for it" if closed else "a field less; under its name others may come"
-            return Change(_step(name), as_text(was), None, effect, what)
+            return Change(pointer([name]), as_text(was), None, effect, what)
         if known and self._old.of(was) is None and effect is Effect.WIDENED:
             effect = Effect.NEW_FIELD
         what = "a new field" if effect is Effect.NEW_FIELD else "a new field, where anything was allowed"
-        return Change(_step(name), None, as_text(now), effect, what)
+        return Change(pointer([name]), None, as_text(now), effect, what)
 
     def _of_each(self, keyword: str, place: str, old: Schema, new: Schema, telling: bool) -> Iterator[Change]:
         """Compare a keyword whose absence means `true`."""
@@ -218,7 +219,3 @@ class SchemaComparison:
 def _is_beside(default: Change, chosen_before: str | None) -> bool:
     """Return whether a default only stands beside the choice where it stood in the schema without one."""
     return bool(_OF_A_BRANCH.fullmatch(default.place)) and (default.was if chosen_before else default.now) is None
-
-
-def _step(name: str) -> str:
-    return "/" + name.replace("~", "~0").replace("/", "~1")
