@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from together_rerank_mockserver import body, promise, rendering, replay
+from together_rerank_mockserver import body, promise, rendering
 from together_rerank_mockserver.call import Call, Headers, credential
 from together_rerank_mockserver.errors import (
     ApiError,
@@ -23,6 +23,7 @@ from together_rerank_mockserver.faults import OK, BodyFault, Case, Catalogue, Fa
 from together_rerank_mockserver.plan import NOTHING, Met, Plan, is_of_the_mock
 from together_rerank_mockserver.quota import Quota
 from together_rerank_mockserver.ranking import Ranked, rank
+from together_rerank_mockserver.replay import Replay
 from together_rerank_mockserver.reply import Reply
 from together_rerank_mockserver.request import RequestParser
 from together_rerank_mockserver.settings import Settings
@@ -32,6 +33,7 @@ from together_rerank_spec import Document, DocumentError
 # A key that begins so is a name, not a secret: it opens a namespace of its own.
 NAMESPACE_PREFIX = "test-"
 _LONGEST_NAMESPACE = 200
+_JSON = {"Content-Type": "application/json"}
 # The status is what nginx logs for it; nobody gets it.
 _NOBODY_THERE = Reply(499, b"", delivery="empty")
 
@@ -82,14 +84,13 @@ class Endpoint:
         self.document = document
         self._keys = [key.encode() for key in settings.api_keys]
         self._models = frozenset(settings.models)
-        accepts = _accepts(any_key=document.requires_key and not self._keys, any_model=not self._models)
-        self._headers = {"Content-Type": "application/json"} | accepts
+        self._accepts = _accepts(any_key=document.requires_key and not self._keys, any_model=not self._models)
         self._settings = settings
         self._pause = pause
         self.requests = RequestParser(document)
         promise.check(document)
         self.state = state or Memory(settings.journal_max, Quota(settings.rate_limit) if settings.rate_limit else None)
-        self._replay = replay.Replay(settings.replay, document, accepts) if settings.replay else None
+        self._replay = Replay(settings.replay, document) if settings.replay else None
         self.catalogue = Catalogue(document)
         self._plan = Plan(self.catalogue, self.state, fault=settings.fault, chaos=settings.chaos, seed=settings.seed)
 
@@ -200,13 +201,11 @@ class Endpoint:
         is_asked = visit.met.fault is OK or isinstance(visit.met.fault, BodyFault)
         if not self._replay or is_asked or self.state.design(visit.namespace):
             return None
-        found = self._replay.find(call.headers, visit.raw)
-        if found is None:
+        recorded = self._replay.find(call.headers, visit.raw)
+        if recorded is None:
             return None
-        exchange, reply = found
-        visit.origin = replay.origin(exchange)
-        visit.request_id = replay.request_id(exchange)
-        return reply
+        visit.origin, visit.request_id = recorded.origin, recorded.request_id
+        return recorded.reply
 
     def _rerank(self, call: Call, visit: _Visit) -> Reply:
         request = self.requests.parse(call.headers.get("Content-Type"), visit.raw)
@@ -224,7 +223,7 @@ class Endpoint:
         )
         if isinstance(visit.met.fault, BodyFault):
             answer = self._bent(answer, visit, Case(request, documents, texts, ranking))
-        return Reply(200, rendering.to_json(answer), self._headers)
+        return Reply(200, rendering.to_json(answer), _JSON)
 
     def _designed(self, ranking: list[Ranked], texts: list[str], visit: _Visit) -> list[Ranked]:
         design = self.state.design(visit.namespace)
@@ -252,6 +251,7 @@ class Endpoint:
         """Return *reply* as it goes out: with the headers that every answer has, and spoiled if a wire fault is met."""
         headers = {
             **reply.headers,
+            **(self._accepts if reply.status == 200 else {}),
             **visit.headers,
             "x-request-id": visit.request_id or self._refusal_id(reply, visit),
             "x-mock-reply": visit.met.origin(visit.origin),
@@ -290,5 +290,5 @@ def _accepts(*, any_key: bool, any_model: bool) -> dict[str, str]:
 
 
 def _refusal(error: ApiError) -> Reply:
-    headers = {"Content-Type": "application/json", **error.headers}
+    headers = {**_JSON, **error.headers}
     return Reply(error.status, rendering.to_json(error.data), headers, reason=str(error))

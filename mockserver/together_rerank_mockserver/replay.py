@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -31,50 +32,49 @@ _LONGEST_ID = 200
 _Key = tuple[str | None, str, str | bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was answered to a recorded request.
+
+    Attributes:
+        origin: what `x-mock-reply` says of it.
+        request_id: that the answer itself has, "" when it has none that a header can hold.
+    """
+
+    exchange: Exchange
+    reply: Reply
+    origin: str
+    request_id: str
+
+
 class Replay:
     """Exchanges with the operation of *document*, from the folder *source* or, if it is LIBRARY, the kit's own.
-
-    Args:
-        added: headers that every 200 of the mock has.
 
     Raises:
         FixtureError: the folder has none, or a file is not what it should be, or two answer the same request.
     """
 
-    def __init__(self, source: str, document: Document, added: dict[str, str]) -> None:
+    def __init__(self, source: str, document: Document) -> None:
         exchanges = fixtures.all() if source == LIBRARY else fixtures.read(Path(source))
         paths = {*document.routes, *load().routes}  # where it was recorded need not be where it is served
-        self._replies: dict[_Key, tuple[Exchange, Reply]] = {}
+        self._recorded: dict[_Key, Recorded] = {}
         for exchange in _the_kits_last(exchanges):
             if exchange.request.method != "POST" or exchange.request.path not in paths:
                 continue
             content_type = header(exchange.request.headers, "Content-Type")
             key = (_narrow(exchange), *_request(content_type, exchange.request.content))
-            earlier = self._replies.setdefault(key, (exchange, _reply(exchange, added)))[0]
+            earlier = self._recorded.setdefault(key, _recorded(exchange)).exchange
             if earlier is not exchange and (earlier.source["kind"] == "kit") == (exchange.source["kind"] == "kit"):
                 raise FixtureError(f"{source}: {earlier.name} and {exchange.name} have the same request")
 
-    def find(self, headers: Headers, content: bytes) -> tuple[Exchange, Reply] | None:
-        """Return the exchange whose request is this one, and its answer; None when it was not recorded.
+    def find(self, headers: Headers, content: bytes) -> Recorded | None:
+        """Return what was answered to this request; None when it was not recorded.
 
         JSON is equal whatever the order of its keys and the spaces between them; 1 is not 1.0. A key is
         compared where the exchange is about one that is wrong.
         """
         request = _request(headers.get("Content-Type"), content)
-        return self._replies.get((headers.get("Authorization"), *request)) or self._replies.get((None, *request))
-
-
-def origin(exchange: Exchange) -> str:
-    """Return what `x-mock-reply` says of an answer from *exchange*."""
-    return f"replayed; name={quote(exchange.name)}"
-
-
-def request_id(exchange: Exchange) -> str:
-    """Return the id that the answer itself has, "" when it has none that a header can hold."""
-    body = exchange.response.body
-    recorded = body.get("id") if isinstance(body, dict) else None
-    fits = isinstance(recorded, str) and len(recorded) <= _LONGEST_ID and recorded.isascii() and recorded.isprintable()
-    return str(recorded) if fits else ""
+        return self._recorded.get((headers.get("Authorization"), *request)) or self._recorded.get((None, *request))
 
 
 def _the_kits_last(exchanges: Iterable[Exchange]) -> list[Exchange]:
@@ -98,9 +98,20 @@ def _request(content_type: str | None, content: bytes) -> tuple[str, str | bytes
         return f"{media};{charset}", content
 
 
-def _reply(exchange: Exchange, added: dict[str, str]) -> Reply:
+def _recorded(exchange: Exchange) -> Recorded:
+    return Recorded(exchange, _reply(exchange), f"replayed; name={quote(exchange.name)}", _request_id(exchange))
+
+
+def _reply(exchange: Exchange) -> Reply:
     response = exchange.response
     kept = {name: value for name, value in response.headers.items() if name.lower() not in _OF_THE_SERVER}
     headers = {_WRITTEN_HERE.get(name.lower(), name): value for name, value in kept.items()}
     reason = None if response.status < 400 else exchange.shows.rstrip(".")
-    return Reply(response.status, response.content, headers | (added if response.status == 200 else {}), reason=reason)
+    return Reply(response.status, response.content, headers, reason=reason)
+
+
+def _request_id(exchange: Exchange) -> str:
+    body = exchange.response.body
+    recorded = body.get("id") if isinstance(body, dict) else None
+    fits = isinstance(recorded, str) and len(recorded) <= _LONGEST_ID and recorded.isascii() and recorded.isprintable()
+    return str(recorded) if fits else ""
