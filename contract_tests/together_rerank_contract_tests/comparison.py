@@ -8,7 +8,7 @@ from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
-from together_rerank_contract_tests import drift, opening, recording, selection
+from together_rerank_contract_tests import drift, recording, selection
 from together_rerank_contract_tests.budget import tokens_of
 from together_rerank_contract_tests.drift import Pair, Row
 from together_rerank_contract_tests.endpoint import Endpoint
@@ -16,6 +16,7 @@ from together_rerank_contract_tests.exchange import Exchange
 from together_rerank_contract_tests.findings import BudgetSpent, Inconclusive
 from together_rerank_contract_tests.report import Verdict
 from together_rerank_contract_tests.settings import Settings
+from together_rerank_contract_tests.transport import Transport
 
 
 class Comparison:
@@ -34,7 +35,7 @@ class Comparison:
     def __init__(self, settings: Settings, patterns: Sequence[str]) -> None:
         self.settings = settings
         self.exchanges = selection.chosen(patterns)
-        self.transport = opening.transport_for(settings)
+        self.transport = Transport.of(settings)
         self.endpoint = Endpoint(settings, self.transport)
         self.first: Exchange | None = None
         self.asking = recording.Asking()
@@ -56,7 +57,7 @@ class Comparison:
         try:
             self.first = self.endpoint.find()
             if not self.is_open:
-                self.stopped = opening.why_not_200(self.first, self.settings)
+                self.stopped = self.endpoint.why_not_200(self.first)
                 return
             opened()
             self.asking = recording.asked(self.exchanges, self.endpoint, self.first, tell)

@@ -10,7 +10,7 @@ from typing import Any
 
 from together_rerank_contract_tests import samples, tolerance
 from together_rerank_contract_tests.answer import Answer
-from together_rerank_contract_tests.exchange import Exchange
+from together_rerank_contract_tests.exchange import Exchange, excerpt
 from together_rerank_contract_tests.findings import Blocked, Inconclusive, NotApplicable, Unmet
 from together_rerank_contract_tests.settings import Settings
 from together_rerank_contract_tests.tolerance import Tolerance
@@ -20,6 +20,8 @@ from together_rerank_spec import Document
 JSON = (("Content-Type", "application/json"),)
 # Answered by those who are busy or wait for others, as the document has it; a judge comes again another day.
 BUSY = (503, 504)
+# Of what an endpoint says that is no rerank server.
+_LONGEST = 300
 # Which requirement says that a part of a request is taken.
 _TAKES = {
     "documents": "RR-REQUEST-001",  # objects
@@ -88,6 +90,26 @@ class Endpoint:
         results = found.body.get("results") if isinstance(found.body, dict) else None
         self.limits_by_default = isinstance(results, list) and len(results) < len(samples.DOCUMENTS)
         return found
+
+    def why_not_200(self, exchange: Exchange) -> str:
+        """Return what *exchange*, the first, got in the place of a 200, and what may help."""
+        said = f"{exchange.url} answers {excerpt(exchange.answered, _LONGEST)}"
+        match exchange.status:
+            case 401 | 403 if self.settings.key:
+                return f"{said}, with the key that was sent"
+            case 401 | 403:
+                return f"{said}, and no key was sent; --api-key-env NAME sends one"
+            case 404 | 405:
+                tried = ", ".join(self.settings.places)
+                return (
+                    f"{said}; the operation is elsewhere (tried {tried}), or --model must name a model that it serves"
+                )
+            case 400 | 422:
+                return f"{said}; --model names a model that it serves"
+            case _ if 300 <= exchange.status < 400:
+                to = exchange.received_headers.get("location")
+                return f"{said}, and would go to {to}; redirects are not followed"
+        return said
 
     def rerank(self, query: str, documents: Sequence[Any], **options: Any) -> Answer:
         """Return the answer to a valid request, which the endpoint is asked once; all results come unless *options*.

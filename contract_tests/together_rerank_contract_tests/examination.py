@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from together_rerank_contract_tests import opening, requirements
+from together_rerank_contract_tests import requirements
 from together_rerank_contract_tests.catalogue import TOPICS
 from together_rerank_contract_tests.endpoint import Endpoint
 from together_rerank_contract_tests.exchange import Exchange
@@ -18,6 +18,7 @@ from together_rerank_contract_tests.fuzzing import BEFORE_FUZZING, MOST_EXAMPLES
 from together_rerank_contract_tests.outcome import Outcome, State, outcome_of
 from together_rerank_contract_tests.requirements import Level, Requirement
 from together_rerank_contract_tests.settings import Settings
+from together_rerank_contract_tests.transport import Transport
 
 # What a request of the requirements costs, about; and one of Schemathesis's.
 TOKENS_A_REQUEST, _TOKENS_A_CASE = 120, 60
@@ -56,7 +57,7 @@ class Examination:
     def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
         self.settings = settings
         self.progress = progress or Progress()
-        self.transport = opening.transport_for(settings)
+        self.transport = Transport.of(settings)
         self.endpoint = Endpoint(settings, self.transport)
         self.fuzzing = Fuzzing(self.endpoint, self.progress.fuzzed)
         self._items: dict[Requirement, Any] = {}
@@ -136,7 +137,7 @@ class Examination:
         """Find the endpoint before anything is judged, and measure its noise."""
         if not self._items or session.config.option.collectonly:
             return
-        self.refused = opening.refusal(self.settings, *self.estimate)
+        self.refused = self.settings.refusal(*self.estimate)
         if self.refused:
             pytest.exit(self.refused, returncode=pytest.ExitCode.USAGE_ERROR)
         try:
@@ -150,7 +151,7 @@ class Examination:
     def _open(self) -> None:
         self.first = self.endpoint.find()
         if self.first.status != 200:
-            self.stopped = self.transport.mask.text(opening.why_not_200(self.first, self.settings))
+            self.stopped = self.transport.mask.text(self.endpoint.why_not_200(self.first))
         elif not self.settings.quick:
             # What keeps it from being measured is told by the requirements that need it.
             with suppress(Blocked, Inconclusive, Unmet):

@@ -17,7 +17,6 @@ from together_rerank_contract_tests import console, drift_table, masking, option
 from together_rerank_contract_tests.budget import counted
 from together_rerank_contract_tests.comparison import Comparison
 from together_rerank_contract_tests.exchange import printable
-from together_rerank_contract_tests.opening import refusal
 from together_rerank_contract_tests.settings import Settings
 from together_rerank_fixtures import FixtureError, folder
 
@@ -99,7 +98,7 @@ def _opened(url: str, patterns: tuple[str, ...], told: dict[str, Any], check: Ca
         comparison = Comparison(settings, patterns)
     except (LookupError, ValueError) as fault:
         raise click.UsageError(str(fault)) from fault
-    if refused := refusal(settings, *comparison.estimate):
+    if refused := settings.refusal(*comparison.estimate):
         raise click.UsageError(refused)
     return comparison
 

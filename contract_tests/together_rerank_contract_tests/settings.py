@@ -60,6 +60,15 @@ class Settings:
         """Whether the endpoint is Together's own, where requests cost money."""
         return is_together(self.host)
 
+    def refusal(self, requests: int, tokens: int) -> str:
+        """Return why so many *requests* and *tokens* may not be sent, "" when they may."""
+        if not self.is_together or self.live:
+            return ""
+        return (
+            f"{self.host} is the real API: this would send about {requests} requests and {tokens} tokens, "
+            "which somebody pays for; add --live to do so"
+        )
+
     @property
     def places(self) -> tuple[str, ...]:
         """Where the operation may be, the likeliest first: the URL as it is given, or below it."""

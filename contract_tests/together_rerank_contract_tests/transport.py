@@ -18,6 +18,7 @@ from together_rerank_contract_tests.budget import Budget
 from together_rerank_contract_tests.exchange import Exchange
 from together_rerank_contract_tests.findings import Dropped, Inconclusive, Throttled, Unsendable
 from together_rerank_contract_tests.masking import Mask
+from together_rerank_contract_tests.settings import Settings
 from together_rerank_contract_tests.wire import Wire
 
 _MOST_WAITS = 5
@@ -71,6 +72,21 @@ class Transport:
         self._wire = Wire(host, timeout_s)
         self._missed = 0
         self._missed_in_a_row = 0
+
+    @classmethod
+    def of(cls, settings: Settings) -> Transport:
+        """Return the way to the endpoint that *settings* name.
+
+        Raises:
+            ValueError: what the environment says of proxies or certificates cannot be followed.
+        """
+        return cls(
+            Budget(settings.max_requests, settings.max_tokens, settings.seconds_between),
+            key=settings.key,
+            key_name=settings.key_name,
+            timeout_s=settings.timeout_s,
+            host=settings.host,
+        )
 
     def close(self) -> None:
         """Close what is open; who waits stops waiting."""
