@@ -59,7 +59,7 @@ def control_plane(control: Control, settings: Settings, recorder: Recorder) -> B
             raise MethodNotAllowed(method, methods)
         namespace = _namespace(control, _FILTERS if methods[method] == "requests" else ())
         reply = Reply(200, to_json(getattr(views, methods[method])(namespace)), {"Content-Type": "application/json"})
-        recorder.record(reply, request, start)
+        recorder.record(reply, request.environ, request.path, start)
         return Response(reply.body, reply.status, reply.headers)
 
     for rule in ("/", "/<path:_>"):

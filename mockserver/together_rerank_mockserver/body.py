@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -16,9 +17,11 @@ from together_rerank_mockserver.errors import BodyTooLarge, InvalidRequest
 MAX_DEPTH = 100
 _JSON_CHARSETS = ("", "utf-8", "utf8")
 _FITS_64_BITS = 19
+_HUGE = 2**63
 # A double holds no integer of more digits than this, and so the fast parser takes none.
 _FITS_A_DOUBLE = 308
 _LONG_NUMBER = re.compile(rb"(?<![0-9])[1-9][0-9]{308,}")
+_UNREAD = object()
 _NOT_JSON = re.compile(rb"NaN|Infinity")
 
 
@@ -51,7 +54,37 @@ def read(declared: str | None, read: Callable[[int], bytes], limit: int) -> byte
     return body
 
 
-def check_media_type(header: str | None, accepted: Sequence[str]) -> None:
+class Content:
+    """The body of one request, parsed when it is first asked what it holds, and never twice.
+
+    Attributes:
+        raw: its bytes.
+    """
+
+    __slots__ = ("_fault", "_value", "raw")
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self._value: Any = _UNREAD
+        self._fault: InvalidRequest | None = None
+
+    @property
+    def value(self) -> Any:
+        """The JSON value that it is; raises InvalidRequest as `parse` does."""
+        if self._fault:
+            raise self._fault
+        if self._value is _UNREAD:
+            try:
+                self._value = parse(self.raw)
+            except InvalidRequest as fault:
+                self._fault = fault
+                raise
+        return self._value
+
+
+# A client says the same each time; headers are longer than this on purpose only.
+@lru_cache(maxsize=64)
+def check_media_type(header: str | None, accepted: tuple[str, ...]) -> None:
     """Raise InvalidRequest unless *header*, a Content-Type, names one of *accepted*, in UTF-8."""
     media, *parameters = [part.strip().lower() for part in (header or "").split(";")]
     if not any(fnmatchcase(media, each.partition(";")[0].strip().lower()) for each in accepted):
@@ -78,7 +111,8 @@ def parse(body: bytes) -> Any:
             parse(_LONG_NUMBER.sub(b"9", body))
             return json.loads(body, parse_int=_within_a_double, parse_float=_float)
         raise InvalidRequest(_reason(body, fault)) from fault
-    if _depth(value) > MAX_DEPTH:
+    # Fewer brackets than that cannot be nested so deep; most bodies are not walked.
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise InvalidRequest(f"The body is nested deeper than {MAX_DEPTH} levels")
     return value
 
@@ -131,10 +165,10 @@ def _depth(value: Any) -> int:
 
 
 def _has_huge_number(value: Any) -> bool:
-    level = [value]
-    while level:
-        if any(type(item) in (int, float) and abs(item) >= 2**63 for item in level):
-            return True
-        containers = [item for item in level if type(item) in (dict, list)]
-        level = [child for item in containers for child in (item.values() if type(item) is dict else item)]
-    return False
+    kind = type(value)
+    if kind is str:
+        return False
+    if kind is list or kind is dict:
+        children = value.values() if kind is dict else value
+        return any([_has_huge_number(child) for child in children if type(child) is not str])
+    return kind in (int, float) and abs(value) >= _HUGE

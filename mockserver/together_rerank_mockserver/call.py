@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from functools import lru_cache
+from typing import Any, Protocol
 
 
 class Headers(Protocol):
@@ -14,9 +15,9 @@ class Headers(Protocol):
         """Return the header called *name*, in any case; None when it did not come."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
-    """One request to the operation.
+    """One request to the operation; not to be changed, and not frozen only because that trebles the time to make it.
 
     Attributes:
         headers: looked up by name, in any case.
@@ -29,6 +30,26 @@ class Call:
     read: Callable[[int], bytes]
     raw_socket: bool = False
     pause: Callable[[float], object] | None = None
+
+
+class EnvironHeaders:
+    """The headers of a WSGI request; a call looks up five of them."""
+
+    __slots__ = ("_environ",)
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        self._environ = environ
+
+    def get(self, name: str, /) -> str | None:
+        """Return the header called *name*, in any case; None when it did not come."""
+        value: str | None = self._environ.get(_key(name))
+        return value
+
+
+@lru_cache(maxsize=64)
+def _key(name: str) -> str:
+    key = name.upper().replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
 
 
 def credential(headers: Headers) -> str:

@@ -95,13 +95,14 @@ def explain(
 ) -> None:
     """Show how the mock ranks the rerank request in FILE, or on stdin, and why."""
     from together_rerank_mockserver import explanation
+    from together_rerank_mockserver.body import Content
     from together_rerank_mockserver.errors import ApiError
     from together_rerank_mockserver.request import RequestParser
 
     document = settings_from(reading, spec, overlay).document()
     raw = request_file.read()
     try:
-        request = RequestParser(document).parse(document.request_media_types[0], raw)
+        request = RequestParser(document).parse(document.request_media_types[0], Content(raw))
     except ApiError as error:
         raise click.ClickException(str(error)) from error
     rows = explanation.explain(raw, request)

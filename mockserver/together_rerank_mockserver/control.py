@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from together_rerank_mockserver import design, orders
+from together_rerank_mockserver.body import Content
 from together_rerank_mockserver.endpoint import NAMESPACE_PREFIX, Endpoint, check_server
 from together_rerank_mockserver.errors import InvalidRequest
 from together_rerank_mockserver.explanation import explain
@@ -147,7 +148,8 @@ class Control:
         Raises:
             InvalidRequest: it is no rerank request.
         """
-        return explain(raw, self._endpoint.requests.parse(self._endpoint.document.request_media_types[0], raw))
+        media_type = self._endpoint.document.request_media_types[0]
+        return explain(raw, self._endpoint.requests.parse(media_type, Content(raw)))
 
     def _queue(self, namespace: str) -> dict[str, Any]:
         queue = [order.described for order in self._state.queue(namespace)]

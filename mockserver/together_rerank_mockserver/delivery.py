@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import lru_cache
 from typing import Protocol
 
 from flask import Response
+from werkzeug.http import HTTP_STATUS_CODES
 
 from together_rerank_mockserver.errors import TooManyWaiting
 from together_rerank_mockserver.reply import Reply
@@ -36,6 +38,12 @@ class RawSocket(Protocol):
 
     def settle(self) -> None:
         """Return when every call but this is written down, save those kept back for clients that are there."""
+
+
+@lru_cache(maxsize=64)
+def status_line(status: int) -> str:
+    """Return *status* with its reason, as Flask writes it."""
+    return f"{status} {HTTP_STATUS_CODES.get(status, 'UNKNOWN').upper()}"
 
 
 def response(reply: Reply, raw_socket: RawSocket | None, waiting: Waiting) -> Response:

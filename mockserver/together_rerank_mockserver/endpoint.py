@@ -34,6 +34,7 @@ from together_rerank_spec import Document, DocumentError
 NAMESPACE_PREFIX = "test-"
 _LONGEST_NAMESPACE = 200
 _JSON = {"Content-Type": "application/json"}
+_NOTHING_READ = body.Content(b"")
 # The status is what nginx logs for it; nobody gets it.
 _NOBODY_THERE = Reply(499, b"", delivery="empty")
 
@@ -51,7 +52,7 @@ class _Visit:
     namespace: str
     generation: int
     pause: Callable[[float], object]
-    raw: bytes = b""
+    content: body.Content = _NOTHING_READ
     met: Met = NOTHING
     headers: dict[str, str] = field(default_factory=dict)
     origin: str = "refused"
@@ -99,7 +100,8 @@ class Endpoint:
         visit = self._visit(call.headers, call.pause)
         try:
             self._authenticate(call)
-            visit.raw = body.read(call.headers.get("Content-Length"), call.read, self._settings.max_body)
+            raw = body.read(call.headers.get("Content-Length"), call.read, self._settings.max_body)
+            visit.content = body.Content(raw)
             self._take_next(call, visit)
             reply = self._forced(visit) or self._admitted(call, visit)
         except ApiError as error:
@@ -148,7 +150,7 @@ class Endpoint:
         return any([hmac.compare_digest(key.encode(), known) for known in self._keys])
 
     def _take_next(self, call: Call, visit: _Visit) -> None:
-        visit.met = self._plan.take_next(visit.namespace, call.headers.get("Prefer"), visit.raw)
+        visit.met = self._plan.take_next(visit.namespace, call.headers.get("Prefer"), visit.content)
         try:
             check_server(visit.met.fault, raw_socket=call.raw_socket)
         except NotHere:
@@ -201,20 +203,20 @@ class Endpoint:
         is_asked = visit.met.fault is OK or isinstance(visit.met.fault, BodyFault)
         if not self._replay or is_asked or self.state.design(visit.namespace):
             return None
-        recorded = self._replay.find(call.headers, visit.raw)
+        recorded = self._replay.find(call.headers, visit.content.raw)
         if recorded is None:
             return None
         visit.origin, visit.request_id = recorded.origin, recorded.request_id
         return recorded.reply
 
     def _rerank(self, call: Call, visit: _Visit) -> Reply:
-        request = self.requests.parse(call.headers.get("Content-Type"), visit.raw)
+        request = self.requests.parse(call.headers.get("Content-Type"), visit.content)
         self._check_model(request["model"])
-        documents = body.exact(visit.raw, request)["documents"]
+        documents = body.exact(visit.content.raw, request)["documents"]
         texts = [rendering.ranked_text(document, request.get("rank_fields")) for document in documents]
         ranking = self._designed(rank(request["query"], texts), texts, visit)
         returned = documents if request.get("return_documents", True) else None
-        visit.request_id = self.state.request_id(visit.namespace, visit.raw)
+        visit.request_id = self.state.request_id(visit.namespace, visit.content.raw)
         answer = rendering.answer(
             visit.request_id,
             request["model"],
@@ -258,14 +260,21 @@ class Endpoint:
         }
         if visit.met.preferences and visit.met.applied:
             headers["Preference-Applied"] = visit.met.preferences
-        known = replace(
-            reply, headers=headers, received=visit.raw, namespace=visit.namespace, generation=visit.generation
+        known = Reply(
+            reply.status,
+            reply.body,
+            headers,
+            reply.reason,
+            reply.delivery,
+            received=visit.content.raw,
+            namespace=visit.namespace,
+            generation=visit.generation,
         )
         return known if reply is _NOBODY_THERE else visit.met.spoiled(known)
 
     def _refusal_id(self, reply: Reply, visit: _Visit) -> str:
         # Apart from those of successes: the id of an answer does not depend on how often it was refused before.
-        return self.state.request_id(visit.namespace, b"%d %s %s" % (reply.status, reply.body, visit.raw))
+        return self.state.request_id(visit.namespace, b"%d %s %s" % (reply.status, reply.body, visit.content.raw))
 
 
 def top(ranking: list[Ranked], top_n: float | None) -> list[Ranked]:

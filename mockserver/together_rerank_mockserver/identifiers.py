@@ -8,6 +8,8 @@ from collections import OrderedDict
 from threading import Lock
 
 _ALPHABET = string.ascii_letters + string.digits
+# What each byte stands for.
+_LETTERS = bytes(ord(_ALPHABET[byte % len(_ALPHABET)]) for byte in range(256))
 _MOST_REMEMBERED = 2_000
 
 
@@ -32,5 +34,5 @@ class Identifiers:
             if len(self._seen) > self._most:
                 self._seen.popitem(last=False)
         digest = hashlib.sha256(body_hash + times.to_bytes(8, "big")).digest()
-        letters = "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:13])
+        letters = digest[:13].translate(_LETTERS).decode()
         return f"{letters[:7]}-{letters[7:]}-{digest[13:21].hex()}"

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import orjson
-
 from together_rerank_mockserver import orders, preference
+from together_rerank_mockserver.body import Content
 from together_rerank_mockserver.chaos import Chaos, chance
-from together_rerank_mockserver.errors import Misuse
+from together_rerank_mockserver.errors import InvalidRequest, Misuse
 from together_rerank_mockserver.faults import OK, BodyFault, Case, Catalogue, Fault, StatusFault, WireFault, status
 from together_rerank_mockserver.orders import BadOrder, Order
 from together_rerank_mockserver.reply import Reply
 from together_rerank_mockserver.state import State
 
 MODEL_PREFIX = "mock/"
-# As JSON may write it: its letters as escapes are 4x and 6x, its slash is 2f.
-_WRITTEN = re.compile(rb"mock/|Mock/|MOCK/|\\/|\\u00[246]")
+_WRITTEN = (MODEL_PREFIX, MODEL_PREFIX.title(), MODEL_PREFIX.upper())
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +72,7 @@ class Met:
 
 def is_of_the_mock(model: str) -> bool:
     """Return whether *model* asks for a fault; a slip of the shift key is none."""
-    return model[: len(MODEL_PREFIX)] in (MODEL_PREFIX, MODEL_PREFIX.title(), MODEL_PREFIX.upper())
+    return model.startswith(_WRITTEN)
 
 
 NOTHING = Met()
@@ -97,7 +94,7 @@ class Plan:
         self._chaos = Chaos(chaos, catalogue)
         self._seed = seed
 
-    def take_next(self, namespace: str, prefer: str | None, raw: bytes) -> Met:
+    def take_next(self, namespace: str, prefer: str | None, content: Content) -> Met:
         """Return what a call of *namespace* meets, and take it from the queue unless it waits for a 200.
 
         Raises:
@@ -105,7 +102,7 @@ class Plan:
         """
         met = (
             self._by_header(prefer)
-            or self._by_model(raw)
+            or self._by_model(content)
             or self._by_queue(namespace)
             or self._by_server(namespace)
             or NOTHING
@@ -150,13 +147,11 @@ class Plan:
             raise Misuse(f"Prefer: {bad}") from bad
         return Met(order, "header", preferences=preferences) if order else None
 
-    def _by_model(self, raw: bytes) -> Met | None:
-        if not _WRITTEN.search(raw):
-            return None
+    def _by_model(self, content: Content) -> Met | None:
         try:
-            data = orjson.loads(raw)
-        except orjson.JSONDecodeError:
-            return None
+            data = content.value
+        except InvalidRequest:
+            return None  # it is refused in its turn
         model = data.get("model") if isinstance(data, dict) else None
         if not isinstance(model, str) or not is_of_the_mock(model):
             return None

@@ -10,9 +10,9 @@ from typing import Literal
 Delivery = Literal["whole", "drip", "truncate", "hang", "reset", "empty"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
-    """One answer.
+    """One answer; not to be changed, and not frozen only because that trebles the time to make it.
 
     Attributes:
         headers: without those that a server adds, such as Content-Length.

@@ -40,15 +40,15 @@ class RequestParser:
         except SchemaError as fault:
             raise DocumentError(f"{document.name}: {fault}") from fault
 
-    def parse(self, content_type: str | None, raw: bytes) -> dict[str, Any]:
-        """Return the request that *raw* holds, as the document's schema allows it.
+    def parse(self, content_type: str | None, content: body.Content) -> dict[str, Any]:
+        """Return the request that *content* holds, as the document's schema allows it.
 
         Raises:
             InvalidRequest: it is not JSON, or not what the schema allows.
         """
-        if raw:
+        if content.raw:
             body.check_media_type(content_type, self._document.request_media_types)
-        request = body.parse(raw)
+        request = content.value
         if violations := self._schema.violations(request) or _RANKABLE.violations(request):
             sentences = (
                 f"`{each.pointer}` {each.message}" if each.pointer else f"The body {each.message}"

@@ -127,6 +127,9 @@ class Memory(State):
         self._lock = Lock()
 
     def head(self, namespace: str) -> tuple[int, Order] | None:
+        here = self._namespaces.get(namespace)
+        if here is None or not here.queue:
+            return None  # as for most calls, which need no lock to know it
         with self._lock:
             queue = self._seen(namespace).queue
             return (queue[0].number, queue[0].order) if queue else None
@@ -170,9 +173,11 @@ class Memory(State):
         return identifiers.take(content)  # hashes without holding up others
 
     def spend(self, namespace: str) -> Allowance | None:
+        if not self._quota:
+            return None
         with self._lock:
             self._used(namespace)
-            return self._quota.ask(namespace) if self._quota else None
+            return self._quota.ask(namespace)
 
     def enter(self, namespace: str, most: int) -> bool:
         with self._lock:
@@ -186,7 +191,8 @@ class Memory(State):
             self._seen(namespace).in_flight -= 1
 
     def design(self, namespace: str) -> Design | None:
-        return self._seen(namespace).design
+        here = self._namespaces.get(namespace)
+        return here.design if here else None
 
     def set_design(self, namespace: str, design: Design | None) -> None:
         with self._lock:
