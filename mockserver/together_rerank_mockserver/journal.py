@@ -88,7 +88,7 @@ def entry(
     Of *body* as many bytes are kept as *most* says.
     """
     headers = redaction.headers
-    if len(headers) > _MAX_HEADERS or any(len(value) > _MAX_TEXT for value in headers.values()):
+    if len(headers) > _MAX_HEADERS or max(map(len, headers.values()), default=0) > _MAX_TEXT:
         first = list(headers.items())[:_MAX_HEADERS]
         headers = {name[:_MAX_TEXT]: value[:_MAX_TEXT] for name, value in first}
     return Entry(

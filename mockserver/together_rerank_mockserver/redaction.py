@@ -21,7 +21,6 @@ _SECRET_VALUE = re.compile(r"\b(?:bearer|basic)\s+\S|\b(?:(?:sk|pk|key)[-_]|(?:t
 # A shorter key cannot be told from a word.
 _SHORTEST = 8
 _REMOVED = "[key]"
-_PLAIN = re.compile(r"[ !#-\[\]-~]+")
 _BETWEEN = re.compile(r"[\s,;=]+")
 # JSON may write any character as an escape; those of ASCII are undone, save the two that JSON needs.
 _NEEDLESS = re.compile(rb"\\/|\\u00[2-7]")
@@ -45,9 +44,10 @@ class Redaction:
                 self.headers[kept_name] = value
             elif not (named and name.lower() == "authorization"):
                 self._secrets += _secrets(value)
-        together = "\n".join((*self.headers, *self.headers.values()))
-        if any(secret in together for secret in self._secrets):
-            self.headers = {self.text(name): self.text(value) for name, value in self.headers.items()}
+        if self._secrets:
+            together = "\n".join([*self.headers, *self.headers.values()])
+            if any([secret in together for secret in self._secrets]):
+                self.headers = {self.text(name): self.text(value) for name, value in self.headers.items()}
 
     def text(self, text: str) -> str:
         """Return *text* without what is secret."""
@@ -68,7 +68,8 @@ class Redaction:
         # So long is a secret at the most, as JSON may write it; of one that is cut at the end no half is left.
         longest = 6 * max(map(len, self._secrets))
         shown = content[: limit + longest]
-        if not _NEEDLESS.search(shown) and not any(form in shown for each in self._secrets for form in _forms(each)):
+        is_escaped = b"\\" in shown and _NEEDLESS.search(shown)
+        if not is_escaped and not any([form in shown for each in self._secrets for form in _forms(each)]):
             return content[:limit]
         if len(content) <= limit:
             with suppress(InvalidRequest):
@@ -105,14 +106,14 @@ def _secrets(value: str) -> list[str]:
     """Return what of the *value* of a header must be shown nowhere, longest first: all of it, and its words."""
     whole = value.strip()
     found = {whole, whole.partition(" ")[2].strip(), *_BETWEEN.split(whole)}
-    # WSGI has the bytes of a header as Latin-1, whatever they are.
-    found |= {each.encode("latin-1").decode(errors="ignore") for each in found if not each.isascii()}
-    return sorted((each for each in found if len(each) >= _SHORTEST), key=len, reverse=True)
+    if not whole.isascii():  # WSGI has the bytes of a header as Latin-1, whatever they are
+        found |= {each.encode("latin-1").decode(errors="ignore") for each in found if not each.isascii()}
+    return sorted([each for each in found if len(each) >= _SHORTEST], key=len, reverse=True)
 
 
 def _forms(secret: str) -> set[bytes]:
     """Return how a body may write *secret*, once needless escapes are undone."""
-    if _PLAIN.fullmatch(secret):
+    if secret.isascii() and secret.isprintable() and '"' not in secret and "\\" not in secret:
         return {secret.encode()}
     written = (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
     return {form.encode(errors="replace") for form in written}
