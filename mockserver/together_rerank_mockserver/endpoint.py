@@ -44,6 +44,7 @@ class _Visit:
     """What is known of one call on its way.
 
     Attributes:
+        key: that it came with; empty when there is none.
         headers: what goes with the answer, whichever it is.
         origin: what `x-mock-reply` says when no fault shows.
         request_id: of a 200, which says it in its body too.
@@ -52,6 +53,7 @@ class _Visit:
     namespace: str
     generation: int
     pause: Callable[[float], object]
+    key: str = field(repr=False)
     content: body.Content = _NOTHING_READ
     met: Met = NOTHING
     headers: dict[str, str] = field(default_factory=dict)
@@ -99,7 +101,7 @@ class Endpoint:
         """Return the reply to *call*; whatever the API refuses becomes a reply too."""
         visit = self._visit(call.headers, call.pause)
         try:
-            self._authenticate(call)
+            self._authenticate(visit.key)
             raw = body.read(call.headers.get("Content-Length"), call.read, self._settings.max_body)
             visit.content = body.Content(raw)
             self._take_next(call, visit)
@@ -116,13 +118,6 @@ class Endpoint:
         """Return the reply that says *error*, to a request that is none of the operation's."""
         return self._sent(_refusal(error), self._visit(headers))
 
-    def namespace(self, headers: Headers) -> str:
-        """Return the namespace that a request with *headers* is in: a key that is a name has its own."""
-        if self._settings.one_namespace:
-            return DEFAULT
-        key = credential(headers)
-        return key if self.is_namespace(key) else DEFAULT
-
     def is_namespace(self, name: str) -> bool:
         """Return whether there can be a namespace called *name* beside the default one."""
         return (
@@ -133,13 +128,13 @@ class Endpoint:
         )
 
     def _visit(self, headers: Headers, pause: Callable[[float], object] | None = None) -> _Visit:
-        namespace = self.namespace(headers)
-        return _Visit(namespace, self.state.generation(namespace), pause or self._pause)
+        key = credential(headers)
+        namespace = key if self.is_namespace(key) else DEFAULT
+        return _Visit(namespace, self.state.generation(namespace), pause or self._pause, key)
 
-    def _authenticate(self, call: Call) -> None:
+    def _authenticate(self, key: str) -> None:
         if not self.document.requires_key:
             return
-        key = credential(call.headers)
         if not key:
             raise MissingApiKey
         if self._keys and not self._known(key):
