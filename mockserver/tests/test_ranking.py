@@ -1,6 +1,7 @@
 """The order is the contract; the numbers are ours."""
 
 import sys
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -191,42 +192,54 @@ def test_scores_are_the_same_bits_everywhere():
     ]
 
 
-@settings(max_examples=300)
+def every_way(function):
+    """What *function* returns when each text is asked, when an automaton searches, and when it does so in windows."""
+    returned = []
+    for asked, most_hits in ((10**9, 10**6), (0, 10**6), (0, 30)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("together_rerank_mockserver.search._ASKED", asked)
+            patch.setattr("together_rerank_mockserver.search._MOST_HITS", most_hits)
+            returned.append(function())
+    return returned
+
+
+@settings(deadline=None, max_examples=300)
+@given(searches)
+def test_every_way_to_search_ranks_alike(search):
+    asked, automaton, windows = every_way(lambda: rank(*search))
+
+    assert asked == automaton == windows
+
+
+@settings(deadline=None, max_examples=300)
 @given(
     sentences,
     st.lists(st.sampled_from(["llama", "peru", " ", ", ", "llamas", "東京", "大", "\u0301", "x"]), max_size=60),
 )
 @example("llama peru", ["llama", *[" "] * 30, "peru"])
-def test_a_long_text_is_searched_in_windows_to_the_same_end(query, pieces):
-    text = "".join(pieces)
-    whole, windowed = Query(query), Query(query)
-    windowed._window = max(2 * windowed._longest, 5)
+def test_every_way_to_search_finds_the_same_evidence(query, pieces):
+    asked, automaton, windows = every_way(lambda: Query(query).evidence("".join(pieces)))
 
-    assert windowed.evidence(text) == whole.evidence(text)
+    assert asked == automaton == windows
 
 
 @pytest.mark.parametrize("before", range(25))
 def test_neighbours_are_met_wherever_a_window_ends(before):
-    query = Query("llama peru")
-    query._window = 2 * query._longest
-
-    evidence = query.evidence("x" * before + " llama   peru")
-
-    assert evidence.whole == ("llama", "peru")
-    assert evidence.adjacent == (("llama", "peru"),)
+    for evidence in every_way(lambda: Query("llama peru").evidence("x" * before + " llama   peru")):
+        assert evidence.whole == ("llama", "peru")
+        assert evidence.adjacent == (("llama", "peru"),)
 
 
-def test_what_a_search_finds_at_once_is_bounded():
-    found = []
-    query = Query(" ".join("a" * length for length in range(1, 101)))
-    search = query._search
-    query._search = lambda text: found.append(search(text)) or found[-1]
+@settings(deadline=None, max_examples=300)
+@given(sentences, sentences)
+@example("llama peru", "peru llama peru")
+@example("llama llama", "llama")
+@example("llama panda peru", "llama in panda peru")
+def test_a_mark_somewhere_in_a_text_changes_nothing_but_its_length(query, text):
+    plain, marked = Query(query).evidence(f"{text} . ."), Query(query).evidence(f"{text} \u0301 .")
 
-    score = query.scores(["a" * 100_000])[0]
-
-    assert 0 < score < 1
-    assert max(map(len, found)) <= 1_100_000
-    assert len(found) > 2
+    assert replace(marked, score=plain.score) == plain
+    assert marked.score == plain.score
 
 
 SPACES = " " * 8_000

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from together_rerank_mockserver.tokens import KINDS, count, normalise, parts, words
+from together_rerank_mockserver.tokens import (
+    KINDS,
+    count,
+    is_plain,
+    is_whole,
+    next_word,
+    normalise,
+    parts,
+    spread,
+    words,
+)
 
 # Assigned after Unicode 14, which Python 3.11 has; ranges with both ends.
 LATER = """0CF3 0ECE 10EFD-10EFF 1123F-11241 11B00-11B09 11F00-11F10 11F12-11F3A 11F3E-11F59 1342F 13439-13455
@@ -81,3 +91,50 @@ def test_every_python_sees_the_same_words():
             digest.update(f"{code}{KINDS[character]}{normalise(character)}".encode())
 
     assert digest.hexdigest() == "696242506443ab1db232adb5d6079b48c1f35bb1cdd17d89087d6163c3837c97"
+
+
+WORDS = st.lists(st.text(st.sampled_from("aZ1_é東ก\u0301\u200d—, \n\U0001f642") | st.characters(codec="utf-8"))).map(
+    "".join
+)
+
+
+@given(WORDS)
+def test_in_a_plain_text_a_word_is_what_has_a_space_on_either_side(text):
+    searched = spread(text)
+    normal = normalise(text)
+
+    assert len(searched) == len(normal) + 2
+    assert is_plain(searched) is (not {"u", "m"} & set(map(KINDS.get, normal)) and not too_many_gaps(normal))
+    assert words(searched) == words(normal)
+    if is_plain(searched):
+        assert searched.split() == words(normal)
+    else:
+        assert searched[1:-1] == normal
+
+
+def too_many_gaps(normal):
+    return len({character for character in normal if not character.isascii() and KINDS[character] == " "}) > 20
+
+
+def test_the_work_of_spreading_a_text_does_not_grow_with_its_symbols():
+    assert is_plain(spread("".join(map(chr, range(0x2200, 0x2200 + 20)))))
+    assert not is_plain(spread("".join(map(chr, range(0x2200, 0x2200 + 21)))))
+
+
+@given(WORDS)
+def test_words_are_whole_and_follow_one_another(text):
+    searched = spread(text)
+    at = next_word(searched, 0)
+
+    for word in words(searched):
+        assert searched.startswith(word, at)
+        assert is_whole(searched, at, at + len(word))
+        assert KINDS[word[0]] == "u" or len(word) == 1 or not is_whole(searched, at, at + 1)
+        at = next_word(searched, at + len(word))
+    assert at == len(searched)
+
+
+def test_no_normalised_text_has_a_capital():
+    capitals = set(map(chr, range(ord("A"), ord("Z") + 1)))
+
+    assert not any(capitals & set(normalise(chr(code))) for code in range(sys.maxunicode + 1))

@@ -15,31 +15,22 @@ one place, can lose one adjacency each.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import count, pairwise
 from operator import itemgetter
+from typing import NamedTuple
 
-from ahocorasick_rs import AhoCorasick, Implementation
-
-from together_rerank_mockserver.tokens import KINDS, is_unspaced, normalise, parts, words
+from together_rerank_mockserver.search import contents, places
+from together_rerank_mockserver.tokens import is_plain, is_whole, next_word, normalise, parts, spread, words
 
 WHOLE, PART, ADJACENT, IN_ORDER = 8.0, 4.0, 2.0, 1.0
-# A DFA takes five times as long to build and searches in half the time: it pays where a text longer than this is
-# searched for a query shorter than this, of which it makes a table.
-_DFA_PAYS = 30_000
-# What one search may find at the most, where every needle ends at every character; each hit is some 100 bytes.
-_MOST_HITS = 1_000_000
-_BETWEEN = "\n"
 
 Pair = tuple[str, str]
-NumberPair = tuple[int, int]
-Hit = tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
+class Ranked(NamedTuple):
     """One document's place.
 
     Attributes:
@@ -47,7 +38,7 @@ class Ranked:
         score: relevance, 0.0 to 1.0.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # the method of that name, which every tuple has, is of no use here
     score: float
 
 
@@ -70,11 +61,10 @@ class Evidence:
     in_order: tuple[Pair, ...]
 
 
-def rank(query: str, texts: list[str]) -> list[Ranked]:
+def rank(query: str, texts: Sequence[str]) -> list[Ranked]:
     """Return *texts* ranked by relevance to *query*: best first, equals in the order given."""
-    scores = Query(query, sum(map(len, texts))).scores(texts)
-    ranking = [Ranked(index, score) for index, score in enumerate(scores)]
-    return sorted(ranking, key=lambda ranked: -ranked.score)
+    scores = Query(query).scores(texts)
+    return sorted(map(Ranked, count(), scores), key=itemgetter(1), reverse=True)
 
 
 class Query:
@@ -82,182 +72,107 @@ class Query:
 
     Args:
         text: as the request has it.
-        characters: about how much text will be searched; a matter of speed alone.
     """
 
-    def __init__(self, text: str, characters: int = 0) -> None:
+    def __init__(self, text: str) -> None:
         normal = normalise(text)
         order = words(normal)
-        self._words = list(dict.fromkeys(order))
-        self._parts = {word: parts(word) for word in self._words}
         self._length = len(normal)
-        # Words come first among the needles, so a needle's number tells whether it is one.
-        needles = list(dict.fromkeys([*self._words, *(part for each in self._parts.values() for part in each)]))
-        self._numbers = {needle: number for number, needle in enumerate(needles)}
-        self._unspaced = {self._numbers[word] for word in self._words if is_unspaced(word)}
-        pairs = dict.fromkeys(pairwise(self._numbers[word] for word in order))
-        self._pairs = {pair: place for place, pair in enumerate(pairs)}
-        self._after: dict[int, list[int]] = {}
-        for left, right in pairs:
-            self._after.setdefault(left, []).append(right)
-        self._rights = {right for _, right in pairs}
-        self._owners: list[list[int]] = [[] for _ in needles]
-        for word, each in self._parts.items():
-            for part in each:
-                self._owners[self._numbers[part]].append(self._numbers[word])
-        self._points = WHOLE * len(self._words) + ADJACENT * len(pairs) + 0.5
-        self._longest = max(map(len, needles), default=0)
-        self._window = max(_MOST_HITS // max(1, len(needles)), 2 * self._longest)
-        pays = characters > _DFA_PAYS and self._length < _DFA_PAYS
-        kind = Implementation.DFA if pays else Implementation.NoncontiguousNFA
-        self._automaton = AhoCorasick(needles, implementation=kind) if needles else None
+        self._pairs = dict.fromkeys(pairwise(order))
+        # Of each word how many parts it has, and of each part whose it is.
+        self._sizes: dict[str, int] = {}
+        self._owners: dict[str, list[str]] = {}
+        for word in dict.fromkeys(order):
+            pieces = parts(word)
+            self._sizes[word] = len(pieces)
+            for piece in pieces:
+                self._owners.setdefault(piece, []).append(word)
+        self._spaced = {f" {word} ": word for word in self._sizes}
+        self._points = WHOLE * len(self._sizes) + ADJACENT * len(self._pairs) + 0.5
 
-    def scores(self, texts: Iterable[str]) -> list[float]:
+    def scores(self, texts: Sequence[str]) -> list[float]:
         """Return the relevance of each of *texts*, 0.0 to 1.0."""
-        return [self._score(match) for match in self._matches(map(normalise, texts))]
+        return [self._score(text, found) for text, found in self._search(texts)]
 
     def evidence(self, text: str) -> Evidence:
         """Return what *text* shares with the query, and the score of it."""
-        (match,) = self._matches([normalise(text)])
-        whole = tuple(word for number, word in enumerate(self._words) if number in match.first)
-        met = {
-            word: tuple(part for part in self._parts[word] if self._numbers[part] in match.met)
-            for word in self._words
-            if word not in whole
-        }
-        found = {word: parts_met for word, parts_met in met.items() if parts_met}
+        ((searched, found),) = self._search([text])
+        whole, adjacent, in_order = self._match(searched, found)
+        met = {word: tuple(part for part in parts(word) if part in found) for word in self._sizes if word not in whole}
         return Evidence(
-            self._score(match), whole, found, self._named(match.adjacent), self._named(self._in_order(match))
+            self._score(searched, found),
+            tuple(word for word in self._sizes if word in whole),
+            {word: pieces for word, pieces in met.items() if pieces},
+            tuple(pair for pair in self._pairs if pair in adjacent),
+            tuple(pair for pair in self._pairs if pair in in_order),
         )
 
-    def _matches(self, texts: Iterable[str]) -> Iterator[_Match]:
-        """Search *texts* a batch at a time: each search gives up the interpreter's lock, which costs under load."""
-        for batch in _batches(texts, self._window):
-            joined = _BETWEEN.join(batch)
-            matches = [_Match(len(text)) for text in batch]
-            ends = list(accumulate((len(text) + len(_BETWEEN) for text in batch), initial=-len(_BETWEEN)))[1:]
-            if len(batch) == 1:
-                for hits, end in self._search_long(joined):
-                    self._take(matches[0], joined, hits, end)
-            else:
-                hits = self._search(joined)
-                first = 0
-                for match, end in zip(matches, ends, strict=True):
-                    last = bisect_right(hits, end, first, key=itemgetter(2))
-                    self._take(match, joined, hits[first:last], end)
-                    first = last
-            yield from matches
+    def _search(self, texts: Sequence[str]) -> Iterator[tuple[str, set[str]]]:
+        """Yield each of *texts* spread, with the needles that are in it: parts and, if it is plain, spaced words."""
+        plain = [*self._spaced, *self._owners]
+        # What is ASCII is plain.
+        needles = plain if all(map(str.isascii, texts)) else [*self._sizes, *self._owners]
+        return contents(needles, plain, map(spread, texts), sum(map(len, texts)))
 
-    def _search(self, text: str) -> list[Hit]:
-        return self._automaton.find_matches_as_indexes(text, overlapping=True) if self._automaton else []
-
-    def _search_long(self, text: str) -> Iterator[tuple[list[Hit], int]]:
-        """Search a window at a time, that the hits in a long text need not all be held at once."""
-        for begin in range(0, len(text) or 1, self._window):
-            # What began in the window before and ends in this one is met here; what ended there was met there.
-            back = max(0, begin - self._longest)
-            hits = self._search(text[back : begin + self._window])
-            yield (
-                [(number, back + start, back + end) for number, start, end in hits if back + end > begin],
-                begin + self._window,
-            )
-
-    def _take(self, match: _Match, text: str, hits: list[Hit], until: int) -> None:
-        """Add *hits* to *match*: all those in *text* that end after the ones taken before, up to *until*."""
-        match.met.update(map(itemgetter(0), hits))
-        rights = []
-        nexts: dict[int, int] = {}
-        for number, start, end in hits:
-            if number < len(self._words) and (number in self._unspaced or (_ends(text, end) and _begins(text, start))):
-                match.first.setdefault(number, start)
-                match.last[number] = start
-                if number in self._rights:
-                    rights.append((number, start))
-                if number in self._after:
-                    if end not in nexts:
-                        nexts[end] = _next_word(text, end)
-                    match.open.setdefault(nexts[end], set()).add(number)
-        for right, start in rights:
-            match.adjacent.update((left, right) for left in match.open.get(start, ()) if (left, right) in self._pairs)
-        match.open = {at: lefts for at, lefts in match.open.items() if at > until - self._longest}
-
-    def _score(self, match: _Match) -> float:
-        shares: dict[int, int] = {}
-        for needle in match.met:
-            for word in self._owners[needle]:
-                if word not in match.first:
-                    shares[word] = shares.get(word, 0) + 1
-        if not match.first and not shares:
+    def _score(self, text: str, found: set[str]) -> float:
+        if not found:
             return 0.0
-        points = WHOLE * len(match.first) + ADJACENT * len(match.adjacent) + IN_ORDER * len(self._in_order(match))
+        whole, adjacent, in_order = self._match(text, found)
+        shares: dict[str, int] = {}
+        for needle in found:
+            for word in self._owners.get(needle, ()):
+                if word not in whole:
+                    shares[word] = shares.get(word, 0) + 1
+        if not whole and not shares:
+            return 0.0
+        points = WHOLE * len(whole) + ADJACENT * len(adjacent) + IN_ORDER * len(in_order)
         # In the query's order, for a sum of floats depends on it.
-        for word in sorted(shares):
-            points += PART * shares[word] / len(self._parts[self._words[word]])
-        points += self._length / (self._length + match.length)
+        for word, size in self._sizes.items():
+            if word in shares:
+                points += PART * shares[word] / size
+        points += self._length / (self._length + len(text) - 2)
         return min(1.0, points / self._points)
 
-    def _in_order(self, match: _Match) -> list[NumberPair]:
-        """The pairs found in the query's order, though not side by side."""
-        return [
+    def _match(self, text: str, found: set[str]) -> tuple[Collection[str], Collection[Pair], Collection[Pair]]:
+        """Return the words that are whole in *text*, the pairs that are adjacent, and those that are only in order."""
+        if not is_plain(text):
+            met = found.intersection(self._sizes)
+        elif found.isdisjoint(self._spaced):
+            return (), (), ()
+        else:
+            met = {self._spaced[needle] for needle in found.intersection(self._spaced)}
+            if not any([left in met and right in met for left, right in self._pairs]):
+                return met, (), ()
+        first, last, adjacent = self._places(text, met)
+        in_order = [
             (left, right)
-            for left, start in match.first.items()
-            for right in self._after.get(left, ())
-            if start < match.last.get(right, -1) and (left, right) not in match.adjacent
+            for left, right in self._pairs
+            if left in first and right in first and first[left] < last[right] and (left, right) not in adjacent
         ]
+        return first, adjacent, in_order
 
-    def _named(self, pairs: Iterable[NumberPair]) -> tuple[Pair, ...]:
-        """*pairs* by their words, in the query's order."""
-        ordered = sorted(pairs, key=self._pairs.__getitem__)
-        return tuple((self._words[left], self._words[right]) for left, right in ordered)
+    def _places(self, text: str, met: set[str]) -> tuple[dict[str, int], dict[str, int], set[Pair]]:
+        """Return where in *text* each of *met* is whole first and last, and the pairs that are side by side."""
+        first: dict[str, int] = {}
+        last: dict[str, int] = {}
+        adjacent: set[Pair] = set()
+        for word, start in places(met, text):
+            end = start + len(word)
+            if is_whole(text, start, end):
+                first.setdefault(word, start)
+                last[word] = start
+                if word in self._next_lengths:
+                    at = next_word(text, end)
+                    for length in self._next_lengths[word]:
+                        pair = word, text[at : at + length]
+                        if pair in self._pairs and is_whole(text, at, at + length):
+                            adjacent.add(pair)
+        return first, last, adjacent
 
-
-@dataclass(slots=True)
-class _Match:
-    """What of a query was met so far in one text of *length* characters.
-
-    Attributes:
-        met: the numbers of the needles met.
-        first, last: where each whole word begins first and last, by its number.
-        adjacent: the pairs met side by side.
-        open: where the next word begins, for the words met just before; by that place.
-    """
-
-    length: int
-    met: set[int] = field(default_factory=set)
-    first: dict[int, int] = field(default_factory=dict)
-    last: dict[int, int] = field(default_factory=dict)
-    adjacent: set[NumberPair] = field(default_factory=set)
-    open: dict[int, set[int]] = field(default_factory=dict)
-
-
-def _batches(texts: Iterable[str], size: int) -> Iterator[list[str]]:
-    """Group *texts* into batches of about *size* characters; a longer text is a batch of its own."""
-    batch: list[str] = []
-    total = 0
-    for text in texts:
-        if batch and total + len(text) > size:
-            yield batch
-            batch, total = [], 0
-        batch.append(text)
-        total += len(text)
-    if batch:
-        yield batch
-
-
-def _ends(text: str, end: int) -> bool:
-    """Whether a word of a spaced script goes on no further at *end*."""
-    return end == len(text) or KINDS[text[end]] in " u"
-
-
-def _begins(text: str, start: int) -> bool:
-    """Whether a word of a spaced script begins at *start*; marks before it may belong to one that began earlier."""
-    before = start - 1
-    while before >= 0 and KINDS[text[before]] == "m":
-        before -= 1
-    return before < 0 or KINDS[text[before]] != "w"
-
-
-def _next_word(text: str, position: int) -> int:
-    while position < len(text) and KINDS[text[position]] in " m":
-        position += 1
-    return position
+    @cached_property
+    def _next_lengths(self) -> dict[str, set[int]]:
+        """How long those words are that come next in the query; of many that start in one place few can be met."""
+        lengths: dict[str, set[int]] = {}
+        for left, right in self._pairs:
+            lengths.setdefault(left, set()).add(len(right))
+        return lengths

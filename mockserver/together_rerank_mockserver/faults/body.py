@@ -78,7 +78,7 @@ def _distinct(case: Case) -> list[Ranked]:
 
 def _biased(case: Case) -> list[Ranked]:
     count = len(case.documents)
-    biased = (replace(each, score=(each.score + 1 - each.index / count) / 2) for each in case.ranking)
+    biased = (each._replace(score=(each.score + 1 - each.index / count) / 2) for each in case.ranking)
     return sorted(biased, key=lambda ranked: -ranked.score)
 
 
