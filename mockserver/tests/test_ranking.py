@@ -198,6 +198,7 @@ def every_way(function):
     for asked, most_hits in ((10**9, 10**6), (0, 10**6), (0, 30)):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("together_rerank_mockserver.search._ASKED", asked)
+            patch.setattr("together_rerank_mockserver.search._FEW", 0)
             patch.setattr("together_rerank_mockserver.search._MOST_HITS", most_hits)
             returned.append(function())
     return returned

@@ -15,6 +15,7 @@ ways = st.sampled_from([(10**9, 10**6), (0, 10**6), (0, 20)])
 def found(way, function):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search, "_ASKED", way[0])
+        patch.setattr(search, "_FEW", 0)
         patch.setattr(search, "_MOST_HITS", way[1])
         return list(function())
 

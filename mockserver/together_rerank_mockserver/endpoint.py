@@ -208,7 +208,7 @@ class Endpoint:
         request = self.requests.parse(call.headers.get("Content-Type"), visit.content)
         self._check_model(request["model"])
         documents = body.exact(visit.content.raw, request)["documents"]
-        texts = [rendering.ranked_text(document, request.get("rank_fields")) for document in documents]
+        texts = rendering.ranked_texts(documents, request.get("rank_fields"))
         ranking = self._designed(rank(request["query"], texts), texts, visit)
         returned = documents if request.get("return_documents", True) else None
         visit.request_id = self.state.request_id(visit.namespace, visit.content.raw)

@@ -135,37 +135,40 @@ class Query:
 
     def _match(self, text: str, found: set[str]) -> tuple[Collection[str], Collection[Pair], Collection[Pair]]:
         """Return the words that are whole in *text*, the pairs that are adjacent, and those that are only in order."""
-        if not is_plain(text):
-            met = found.intersection(self._sizes)
-        elif found.isdisjoint(self._spaced):
-            return (), (), ()
+        if is_plain(text):
+            if found.isdisjoint(self._spaced):
+                return (), (), ()
+            whole = {self._spaced[needle] for needle in found.intersection(self._spaced)}
+            # The places of words matter for pairs alone.
+            needles = {f" {word} " for pair in self._pairs if whole.issuperset(pair) for word in pair}
+            first, last, adjacent = self._places(text, needles)
         else:
-            met = {self._spaced[needle] for needle in found.intersection(self._spaced)}
-            if not any([left in met and right in met for left, right in self._pairs]):
-                return met, (), ()
-        first, last, adjacent = self._places(text, met)
+            first, last, adjacent = self._places(text, found.intersection(self._sizes))
+            whole = set(first)
         in_order = [
             (left, right)
             for left, right in self._pairs
             if left in first and right in first and first[left] < last[right] and (left, right) not in adjacent
         ]
-        return first, adjacent, in_order
+        return whole, adjacent, in_order
 
-    def _places(self, text: str, met: set[str]) -> tuple[dict[str, int], dict[str, int], set[Pair]]:
-        """Return where in *text* each of *met* is whole first and last, and the pairs that are side by side."""
+    def _places(self, text: str, needles: set[str]) -> tuple[dict[str, int], dict[str, int], set[Pair]]:
+        """Return where in *text* each word of *needles* is whole first and last, and the pairs side by side."""
         first: dict[str, int] = {}
         last: dict[str, int] = {}
         adjacent: set[Pair] = set()
-        for word, start in places(met, text):
+        for needle, at in places(needles, text):
+            word = self._spaced.get(needle, needle)
+            start = at + (needle != word)
             end = start + len(word)
             if is_whole(text, start, end):
                 first.setdefault(word, start)
                 last[word] = start
                 if word in self._next_lengths:
-                    at = next_word(text, end)
+                    right = next_word(text, end)
                     for length in self._next_lengths[word]:
-                        pair = word, text[at : at + length]
-                        if pair in self._pairs and is_whole(text, at, at + length):
+                        pair = word, text[right : right + length]
+                        if pair in self._pairs and is_whole(text, right, right + length):
                             adjacent.add(pair)
         return first, last, adjacent
 

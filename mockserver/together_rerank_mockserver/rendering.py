@@ -28,11 +28,13 @@ def ranked_text(document: Any, fields: Sequence[str] | None) -> str:
     A string is its own text. Of an object it is the values named by *fields*, each once and in that order,
     a lacking one being empty; or all values when *fields* is None. Of nested values it is the leaves.
     """
-    if not isinstance(document, dict) or fields is None:
-        return "\n".join(_leaves(document))
-    place = {field: number for number, field in enumerate(dict.fromkeys(fields))}
-    named = sorted((field for field in document if field in place), key=place.__getitem__)
-    return "\n".join(leaf for field in named for leaf in _leaves(document[field]))
+    return ranked_texts([document], fields)[0]
+
+
+def ranked_texts(documents: Sequence[Any], fields: Sequence[str] | None) -> list[str]:
+    """Return the `ranked_text` of each of *documents*."""
+    places = None if fields is None else {field: place for place, field in enumerate(dict.fromkeys(fields))}
+    return [document if isinstance(document, str) else _ranked_text(document, places) for document in documents]
 
 
 def usage(query: str, texts: Sequence[str]) -> dict[str, int]:
@@ -45,17 +47,28 @@ def results(ranking: Sequence[Ranked], documents: Sequence[Any] | None) -> list[
     """Return `results` for *ranking*; without *documents* each document is an empty object."""
     return [
         {
-            "index": ranked.index,
-            "relevance_score": ranked.score,
-            "document": {} if documents is None else {"text": returned_text(documents[ranked.index])},
+            "index": index,
+            "relevance_score": score,
+            "document": {} if documents is None else {"text": returned_text(documents[index])},
         }
-        for ranked in ranking
+        for index, score in ranking
     ]
 
 
 def answer(request_id: str, model: str, ranked: list[dict[str, Any]], used: dict[str, int]) -> dict[str, Any]:
     """Return the body of a 200, the document's `RerankResponse`, with *ranked* as its `results`."""
     return {"id": request_id, "object": "rerank", "model": model, "results": ranked, "usage": used}
+
+
+def _ranked_text(document: Any, places: dict[str, int] | None) -> str:
+    if not isinstance(document, dict):
+        return "\n".join(_leaves(document))
+    named = document if places is None else sorted(filter(places.__contains__, document), key=places.__getitem__)
+    values = [document[field] for field in named]
+    try:
+        return "\n".join(values)
+    except TypeError:  # it is seldom that not all are strings, and joining finds out
+        return "\n".join(_leaves(values))
 
 
 def _leaves(value: Any) -> Iterator[str]:
