@@ -82,7 +82,8 @@ class Query:
         # Of each word how many parts it has, and of each part whose it is.
         self._sizes: dict[str, int] = {}
         self._owners: dict[str, list[str]] = {}
-        for word in dict.fromkeys(order):
+        self._order = {word: place for place, word in enumerate(dict.fromkeys(order))}
+        for word in self._order:
             pieces = parts(word)
             self._sizes[word] = len(pieces)
             for piece in pieces:
@@ -119,44 +120,47 @@ class Query:
             return 0.0
         whole, adjacent, in_order = self._match(text, found)
         shares: dict[str, int] = {}
+        owners = self._owners
         for needle in found:
-            for word in self._owners.get(needle, ()):
+            for word in owners.get(needle, ()):
                 if word not in whole:
                     shares[word] = shares.get(word, 0) + 1
         if not whole and not shares:
             return 0.0
         points = WHOLE * len(whole) + ADJACENT * len(adjacent) + IN_ORDER * len(in_order)
         # In the query's order, for a sum of floats depends on it.
-        for word, size in self._sizes.items():
-            if word in shares:
-                points += PART * shares[word] / size
+        for word in sorted(shares, key=self._order.__getitem__):
+            points += PART * shares[word] / self._sizes[word]
         points += self._length / (self._length + len(text) - 2)
         return min(1.0, points / self._points)
 
     def _match(self, text: str, found: set[str]) -> tuple[Collection[str], Collection[Pair], Collection[Pair]]:
         """Return the words that are whole in *text*, the pairs that are adjacent, and those that are only in order."""
-        if is_plain(text):
-            if found.isdisjoint(self._spaced):
-                return (), (), ()
-            whole = {self._spaced[needle] for needle in found.intersection(self._spaced)}
-            # The places of words matter for pairs alone.
-            needles = {f" {word} " for pair in self._pairs if whole.issuperset(pair) for word in pair}
-            first, last, adjacent = self._places(text, needles)
-        else:
-            first, last, adjacent = self._places(text, found.intersection(self._sizes))
-            whole = set(first)
-        in_order = [
-            (left, right)
-            for left, right in self._pairs
-            if left in first and right in first and first[left] < last[right] and (left, right) not in adjacent
-        ]
+        if not is_plain(text):
+            needles = self._sizes.keys() & found
+            first, adjacent, in_order = self._match_pairs(text, needles, self._pairs_of(needles))
+            return first, adjacent, in_order
+        needles = self._spaced.keys() & found
+        if not needles:
+            return (), (), ()
+        whole = {self._spaced[needle] for needle in needles}
+        pairs = self._pairs_of(whole)
+        # For places matter in pairs alone.
+        needles = {f" {word} " for pair in pairs for word in pair}
+        _, adjacent, in_order = self._match_pairs(text, needles, pairs)
         return whole, adjacent, in_order
 
-    def _places(self, text: str, needles: set[str]) -> tuple[dict[str, int], dict[str, int], set[Pair]]:
-        """Return where in *text* each word of *needles* is whole first and last, and the pairs side by side."""
+    def _match_pairs(
+        self, text: str, needles: Collection[str], pairs: Collection[Pair]
+    ) -> tuple[Collection[str], set[Pair], list[Pair]]:
+        """Return which words among *needles* are whole in *text*, and which *pairs* are adjacent or only in order."""
         first: dict[str, int] = {}
         last: dict[str, int] = {}
         adjacent: set[Pair] = set()
+        # Of the many words that may come next in a query, few can begin in one place: one of each length.
+        lengths: dict[str, set[int]] = {}
+        for left, right in pairs:
+            lengths.setdefault(left, set()).add(len(right))
         for needle, at in places(needles, text):
             word = self._spaced.get(needle, needle)
             start = at + (needle != word)
@@ -164,18 +168,27 @@ class Query:
             if is_whole(text, start, end):
                 first.setdefault(word, start)
                 last[word] = start
-                if word in self._next_lengths:
-                    right = next_word(text, end)
-                    for length in self._next_lengths[word]:
-                        pair = word, text[right : right + length]
-                        if pair in self._pairs and is_whole(text, right, right + length):
+                if word in lengths:
+                    following = next_word(text, end)
+                    for after in [following + length for length in lengths[word]]:
+                        pair = word, text[following:after]
+                        if pair in pairs and is_whole(text, following, after):
                             adjacent.add(pair)
-        return first, last, adjacent
+        in_order = [
+            (left, right)
+            for left, right in pairs
+            if left in first and right in first and first[left] < last[right] and (left, right) not in adjacent
+        ]
+        return first, adjacent, in_order
+
+    def _pairs_of(self, met: Collection[str]) -> set[Pair]:
+        """Return the pairs both of whose words are among *met*."""
+        return {(left, right) for left in met for right in self._next.get(left, ()) if right in met}
 
     @cached_property
-    def _next_lengths(self) -> dict[str, set[int]]:
-        """How long those words are that come next in the query; of many that start in one place few can be met."""
-        lengths: dict[str, set[int]] = {}
+    def _next(self) -> dict[str, list[str]]:
+        """What comes next after each word in the query."""
+        following: dict[str, list[str]] = {}
         for left, right in self._pairs:
-            lengths.setdefault(left, set()).add(len(right))
-        return lengths
+            following.setdefault(left, []).append(right)
+        return following
