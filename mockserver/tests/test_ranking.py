@@ -279,3 +279,11 @@ def test_evidence_names_what_matched():
     assert evidence.score == score("what animals live near peru", "Peru: an animal, near! live")
     assert Query("a b c").evidence("a b x c").adjacent == (("a", "b"),)
     assert Query("a b c").evidence("a b x c").in_order == (("b", "c"),)
+
+
+@pytest.mark.parametrize("mark", ["", "\u0301"])
+def test_neighbours_are_whole_words(mark):
+    evidence = Query("alpha beta").evidence(f"alpha betas, beta {mark}")
+
+    assert evidence.adjacent == ()
+    assert evidence.in_order == (("alpha", "beta"),)
