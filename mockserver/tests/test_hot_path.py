@@ -1,0 +1,139 @@
+"""What one call may cost, counted in operations: seconds differ between machines, these do not."""
+
+import io
+import json
+import re
+import sys
+
+import pytest
+import yaml
+
+from together_rerank_mockserver import endpoint as endpoint_module
+from together_rerank_mockserver.app import CONTROL, create_app
+from together_rerank_mockserver.settings import Settings
+from together_rerank_spec import Validator, load
+
+EXAMPLE = load().example({"$ref": "#/components/schemas/RerankRequest"})
+# Functions called, of Python and of C, to answer the document's example; to call a view alone takes Flask 300.
+MOST = 520
+# And for each document more, of a dozen words.
+MOST_A_DOCUMENT = 45
+
+
+def environ(request, **headers):
+    body = json.dumps(request).encode()
+    return {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/v1/rerank",
+        "CONTENT_TYPE": "application/json",
+        "CONTENT_LENGTH": str(len(body)),
+        "HTTP_HOST": "127.0.0.1:4010",
+        "HTTP_AUTHORIZATION": "Bearer some-key",
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.input_terminated": True,
+        **headers,
+    }
+
+
+def answer(app, request, **headers):
+    """Return the status, and what the server is handed to send."""
+    statuses = []
+    pieces = app.wsgi_app(environ(request, **headers), lambda status, *_: statuses.append(status))
+    return statuses[0], pieces
+
+
+def operations(app, request, **headers):
+    """Return how many functions, of Python and of C, are called for *request*, once it has been answered before."""
+    answer(app, request, **headers)
+    prepared = environ(request, **headers)
+    counted = []
+
+    def count(frame, event, argument):
+        if event in ("call", "c_call"):
+            counted.append(event)
+
+    sys.setprofile(count)
+    try:
+        app.wsgi_app(prepared, lambda *_: None)
+    finally:
+        sys.setprofile(None)
+    return len(counted)
+
+
+def documents(number):
+    return [f"Document {each} is about llamas and pandas in China and Peru" for each in range(number)]
+
+
+@pytest.fixture
+def app():
+    return create_app()
+
+
+def test_an_answer_takes_so_many_operations_at_the_most(app):
+    assert answer(app, EXAMPLE)[0] == "200 OK"
+
+    assert operations(app, EXAMPLE) <= MOST
+
+
+@pytest.mark.parametrize("query", ["What animals live near Peru?", "llama " * 200])
+def test_operations_grow_with_the_documents_and_no_faster(app, query):
+    counts = [
+        operations(app, {"model": "m", "query": query, "documents": documents(number)}) for number in (10, 100, 1000)
+    ]
+
+    assert counts[1] - counts[0] <= MOST_A_DOCUMENT * 90
+    assert counts[2] - counts[1] <= 11 * (counts[1] - counts[0])
+
+
+@pytest.mark.parametrize("door", ["header", "model", "queue"])
+def test_a_fault_takes_no_more_than_an_answer(app, door):
+    request, headers = EXAMPLE, {}
+    if door == "header":
+        headers = {"HTTP_PREFER": "code=429"}
+    elif door == "model":
+        request = {**EXAMPLE, "model": "mock/429"}
+    else:
+        app.extensions[CONTROL].queue_faults("default", {"fault": "429", "times": 10})
+    assert answer(app, request, **headers)[0] == "429 TOO MANY REQUESTS"
+
+    assert operations(app, request, **headers) <= operations(create_app(), EXAMPLE)
+
+
+def test_nothing_that_a_start_can_do_is_done_for_a_call(app):
+    done = []
+
+    def watch(patch, owner, name):
+        function = getattr(owner, name)
+        patch.setattr(owner, name, lambda *given, **named: (done.append(name), function(*given, **named))[1])
+
+    with pytest.MonkeyPatch.context() as patch:
+        for owner, name in ((yaml, "load"), (re, "compile"), (json, "loads"), (Validator, "__init__")):
+            watch(patch, owner, name)
+        watch(patch, app, "full_dispatch_request")
+        status, _ = answer(app, EXAMPLE)
+
+    assert (status, done) == ("200 OK", [])
+
+
+def test_no_lock_is_held_while_documents_are_scored(monkeypatch):
+    app = create_app(Settings(rate_limit="1000/second", max_in_flight=5))
+    state = app.extensions[CONTROL]._endpoint.state
+    held = []
+    rank = endpoint_module.rank
+
+    def spy(*given):
+        held.append(state._lock.locked())
+        return rank(*given)
+
+    monkeypatch.setattr(endpoint_module, "rank", spy)
+
+    assert answer(app, EXAMPLE)[0] == "200 OK"
+    assert held == [False]
+
+
+def test_the_answer_is_one_piece_that_a_server_can_send_at_once(app):
+    _, pieces = answer(app, EXAMPLE)
+
+    assert type(pieces) is list
+    assert [len(json.loads(piece)["results"]) for piece in pieces] == [2]
