@@ -2,7 +2,8 @@
 
 import copy
 
-from together_rerank_spec import Document, differences, load
+from together_rerank_spec import Document, load
+from together_rerank_spec.difference import differences
 
 SCHEMAS = "components/schemas"
 POST = "paths/~rerank/post"

@@ -14,7 +14,7 @@ from together_rerank_mockserver.options import COMMAND, document_options, settin
 from together_rerank_mockserver.settings import Settings
 
 if TYPE_CHECKING:
-    from together_rerank_spec import Difference
+    from together_rerank_spec.change import Difference
 
 _SHOWN = 36
 
@@ -61,7 +61,8 @@ def diff(settings: Settings, file: Path, as_json: bool) -> int:
 
 
 def _differences(settings: Settings, file: Path) -> list[Difference]:
-    from together_rerank_spec import differences, load, read, read_overlay
+    from together_rerank_spec import load, read, read_overlay
+    from together_rerank_spec.difference import differences
 
     newer = read(file, to_serve=False)
     if settings.spec is not None:

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from revised_document import GONE, POST, REQUEST, RESPONSE, SCHEMAS, revised, verdicts
-from together_rerank_spec import Document, DocumentError, OverlayError, differences, load, read, read_overlay
+from together_rerank_spec import Document, DocumentError, OverlayError, load, read, read_overlay
+from together_rerank_spec.difference import differences
 
 # What is changed, the place it is told of, and whether it breaks clients: there, and when it is taken back.
 CHANGES = [

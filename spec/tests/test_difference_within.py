@@ -6,7 +6,8 @@ import time
 import pytest
 
 from revised_document import POST, REQUEST, SCHEMAS, revised, verdicts
-from together_rerank_spec import DocumentError, differences
+from together_rerank_spec import DocumentError
+from together_rerank_spec.difference import differences
 
 A = "#/components/schemas/A"
 

@@ -1,14 +1,11 @@
 """What the API promises: the vendored document, how the kit reads it, and values held to its schemas."""
 
-from together_rerank_spec.change import Difference
-from together_rerank_spec.difference import differences
 from together_rerank_spec.document import READINGS, Document, DocumentError, load, read, read_overlay
 from together_rerank_spec.overlay import Misfit, OverlayError, apply_overlay, misfits
 from together_rerank_spec.validation import Validator, Violation
 
 __all__ = [
     "READINGS",
-    "Difference",
     "Document",
     "DocumentError",
     "Misfit",
@@ -16,7 +13,6 @@ __all__ = [
     "Validator",
     "Violation",
     "apply_overlay",
-    "differences",
     "load",
     "misfits",
     "read",
