@@ -6,8 +6,8 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from together_rerank_mockserver import body
-from together_rerank_mockserver.control import Control, well
+from together_rerank_mockserver import body, health
+from together_rerank_mockserver.control import Control
 from together_rerank_mockserver.delivery import RAW_SOCKET
 from together_rerank_mockserver.errors import InvalidRequest, MethodNotAllowed, RouteNotFound
 from together_rerank_mockserver.guard import Guard
@@ -75,7 +75,7 @@ class _Views:
         self._max_body = settings.max_body
 
     def health(self, _: str) -> Any:
-        return well()
+        return health.well()
 
     def version(self, _: str) -> Any:
         return self._control.version()

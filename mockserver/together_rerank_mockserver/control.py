@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from together_rerank_mockserver import design, orders
+from together_rerank_mockserver import design, health, orders
 from together_rerank_mockserver.body import Content
 from together_rerank_mockserver.endpoint import NAMESPACE_PREFIX, Endpoint, check_server
 from together_rerank_mockserver.errors import InvalidRequest
 from together_rerank_mockserver.explanation import explain
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state import DEFAULT
-
-DISTRIBUTION = "together-rerank-kit"
-
-
-def well() -> dict[str, str]:
-    """Return what a mock in good health says."""
-    return {"status": "ok", "version": version(DISTRIBUTION)}
 
 
 class Control:
@@ -44,7 +36,7 @@ class Control:
 
     def version(self) -> dict[str, str]:
         """Return which version this is, and of which document."""
-        return {"version": version(DISTRIBUTION), "document": self._endpoint.document.name}
+        return {"version": health.version(), "document": self._endpoint.document.name}
 
     def spec(self) -> Any:
         """Return the document."""

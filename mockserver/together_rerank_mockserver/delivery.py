@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from typing import Protocol
-
-from flask import Response
-from werkzeug.http import HTTP_STATUS_CODES
 
 from together_rerank_mockserver.errors import TooManyWaiting
 from together_rerank_mockserver.reply import Reply
@@ -16,6 +13,8 @@ from together_rerank_mockserver.waiting import Waiting
 
 # Where a server that has the raw socket puts it for each request.
 RAW_SOCKET = "together_rerank_mock.raw_socket"
+# As WSGI has it: the status with its reason, the headers and the pieces of the body.
+Outgoing = tuple[str, list[tuple[str, str]], Iterable[bytes]]
 _PIECES = 10
 _FLUSHED_S = 0.1
 
@@ -40,25 +39,32 @@ class RawSocket(Protocol):
         """Return when every call but this is written down, save those kept back for clients that are there."""
 
 
+def outgoing(reply: Reply, waiting: Waiting, raw_socket: RawSocket | None = None) -> Outgoing:
+    """Return what is to be sent for *reply*."""
+    headers = [*reply.headers.items(), ("Content-Length", str(len(reply.body)))]
+    return _status_line(reply.status), headers, _body(reply, waiting, raw_socket)
+
+
 @lru_cache(maxsize=64)
-def status_line(status: int) -> str:
+def _status_line(status: int) -> str:
     """Return *status* with its reason, as Flask writes it."""
+    if status == 200:
+        return "200 OK"
+    from werkzeug.http import HTTP_STATUS_CODES  # slow to import, and most calls succeed
+
     return f"{status} {HTTP_STATUS_CODES.get(status, 'UNKNOWN').upper()}"
 
 
-def response(reply: Reply, raw_socket: RawSocket | None, waiting: Waiting) -> Response:
-    """Return what Flask is to send for *reply*."""
-    body: bytes | Iterator[bytes]
+def _body(reply: Reply, waiting: Waiting, raw_socket: RawSocket | None) -> Iterable[bytes]:
     match reply.delivery:
         case "whole":
-            return Response(reply.body, reply.status, reply.headers)
+            return [reply.body]
         case "drip":
-            body = _dripping(reply, waiting)
+            return _dripping(reply, waiting)
         case "truncate":
-            body = _truncated(reply, waiting)
+            return _truncated(reply, waiting)
         case _:
-            body = _abandoned(reply.delivery, raw_socket)
-    return Response(body, reply.status, {**reply.headers, "Content-Length": str(len(reply.body))})
+            return _abandoned(reply.delivery, raw_socket)
 
 
 def _dripping(reply: Reply, waiting: Waiting) -> Iterator[bytes]:

@@ -18,7 +18,8 @@ from typing import Any
 
 from together_rerank_mockserver import stopping
 from together_rerank_mockserver.announcement import Announcement, url_of
-from together_rerank_mockserver.app import create_app
+from together_rerank_mockserver.operation import Operation
+from together_rerank_mockserver.served import Served
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.waiting import Waiting
 
@@ -93,9 +94,9 @@ def reserve(host: str, port: int) -> socket.socket:
 
 
 @lru_cache(maxsize=1)
-def _application(settings: Settings) -> tuple[Callable[..., Any], threading.Event]:
+def _application(settings: Settings) -> tuple[Served, threading.Event]:
     told_to_stop = threading.Event()
-    return create_app(settings, Waiting(told_to_stop, THREADS - _KEPT_FREE)), told_to_stop
+    return Served(Operation(settings, Waiting(told_to_stop, THREADS - _KEPT_FREE))), told_to_stop
 
 
 def _load(
@@ -108,10 +109,14 @@ def _load(
     # Granian puts the environment of the process into that of each request, where HTTP_PROXY is a header.
     os.environ.clear()
     application, told_to_stop = _application(settings)
-    publish = partial(announcement.publish_when_healthy, url, os.getppid())
-    threading.Thread(target=publish, daemon=True).start()
+    threading.Thread(target=_announce, args=(announcement, url, os.getppid(), application), daemon=True).start()
     threading.Thread(target=_follow_parent, args=(lifeline, told_to_stop), daemon=True).start()
     return application
+
+
+def _announce(announcement: Announcement, url: str, parent: int, application: Served) -> None:
+    announcement.publish_when_healthy(url, parent)
+    application.flask()  # by now nobody waits for it, and whoever needs it first should not either
 
 
 def _follow_parent(lifeline: Connection, told_to_stop: threading.Event) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from werkzeug.exceptions import BadRequest
+from together_rerank_mockserver.errors import InvalidRequest
 
 _LONGEST_LINE = 65536
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
@@ -43,7 +43,7 @@ class ChunkedBody:
         """Return up to *size* bytes, fewer at its end.
 
         Raises:
-            BadRequest: its chunks cannot be read.
+            InvalidRequest: its chunks cannot be read.
         """
         pieces = []
         while size > 0 and not self.is_read:
@@ -51,7 +51,7 @@ class ChunkedBody:
                 self._next_chunk()
             piece = _read(self._source, min(size, self._left))
             if len(piece) < min(size, self._left):
-                raise BadRequest("The body ended in the midst of a chunk")
+                raise InvalidRequest("The body ended in the midst of a chunk")
             self._left -= len(piece)
             size -= len(piece)
             pieces.append(piece)
@@ -59,11 +59,11 @@ class ChunkedBody:
 
     def _next_chunk(self) -> None:
         if self._has_begun and self._line():
-            raise BadRequest("A chunk of the body is longer than it says")
+            raise InvalidRequest("A chunk of the body is longer than it says")
         self._has_begun = True
         digits = self._line().partition(b";")[0].strip()
         if not _CHUNK_SIZE.fullmatch(digits):
-            raise BadRequest("A chunk of the body has no size that can be read")
+            raise InvalidRequest("A chunk of the body has no size that can be read")
         self._left = int(digits, 16)
         if not self._left:
             while self._line():
@@ -73,7 +73,7 @@ class ChunkedBody:
     def _line(self) -> bytes:
         line: bytes = self._source.readline(_LONGEST_LINE)
         if not line.endswith(b"\n"):
-            raise BadRequest("The body ended before its last chunk")
+            raise InvalidRequest("The body ended before its last chunk")
         return line.rstrip(b"\r\n")
 
 
@@ -81,5 +81,5 @@ def _read(source: Any, size: int) -> bytes:
     try:
         data: bytes = source.read(size)
     except ConnectionError as gone:
-        raise BadRequest("The client went away before its body was there") from gone
+        raise InvalidRequest("The client went away before its body was there") from gone
     return data

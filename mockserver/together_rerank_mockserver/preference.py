@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from werkzeug.http import parse_list_header, unquote_header_value
-
 from together_rerank_mockserver.faults import EVERYWHERE, Catalogue
 from together_rerank_mockserver.orders import BadOrder, Order, from_pairs
 
@@ -22,6 +20,8 @@ def parse(header: str, catalogue: Catalogue) -> tuple[Order | None, str]:
     Raises:
         BadOrder: a preference that the mock knows has a value that it does not.
     """
+    from werkzeug.http import parse_list_header, unquote_header_value  # slow to import, and most calls prefer nothing
+
     asked: dict[str, str] = {}
     for item in parse_list_header(header):
         preference, _, others = item.partition(";")
