@@ -12,6 +12,7 @@ from typing import BinaryIO, NoReturn
 import click
 from click.core import ParameterSource
 
+from together_rerank_mockserver import __version__
 from together_rerank_mockserver.fixtures_command import fixtures
 from together_rerank_mockserver.options import COMMAND, CONTEXT, PROGRAM, document_options, settings_from
 from together_rerank_mockserver.serve_command import serve
@@ -49,7 +50,7 @@ def _fail(message: str) -> NoReturn:
 
 
 @click.group(context_settings=CONTEXT, invoke_without_command=True)
-@click.version_option(package_name="together-rerank-kit", prog_name=PROGRAM, message="%(prog)s %(version)s")
+@click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
 @click.pass_context
 def commands(context: click.Context) -> None:
     """A mock of Together AI's POST /v1/rerank."""

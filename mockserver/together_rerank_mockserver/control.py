@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from together_rerank_mockserver import design, health, orders
+from together_rerank_mockserver import __version__, design, orders
 from together_rerank_mockserver.body import Content
 from together_rerank_mockserver.endpoint import NAMESPACE_PREFIX, Endpoint, check_server
 from together_rerank_mockserver.errors import InvalidRequest
@@ -36,7 +36,7 @@ class Control:
 
     def version(self) -> dict[str, str]:
         """Return which version this is, and of which document."""
-        return {"version": health.version(), "document": self._endpoint.document.name}
+        return {"version": __version__, "document": self._endpoint.document.name}
 
     def spec(self) -> Any:
         """Return the document."""

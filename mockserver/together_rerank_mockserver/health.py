@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
+from together_rerank_mockserver import __version__
 from together_rerank_mockserver.rendering import to_json
 from together_rerank_mockserver.reply import Reply
 
 
-def version() -> str:
-    """Return which version this is."""
-    from importlib import metadata  # slow to import
-
-    return metadata.version("together-rerank-kit")
-
-
 def well() -> dict[str, str]:
     """Return what a mock in good health says."""
-    return {"status": "ok", "version": version()}
+    return {"status": "ok", "version": __version__}
 
 
 def reply() -> Reply:
