@@ -8,6 +8,7 @@ TOGETHER_SDK := $(VENV)/clients/together-sdk
 TOGETHER_1 := $(VENV)/clients/together-1
 STRANGERS := $(VENV)/strangers
 NODE := $(VENV)/node
+PEERS := $(VENV)/peers
 # Tests that measure time or load run alone; the others wait for processes of their own, and run two files at a time.
 ALONE := tests/test_faults_served.py tests/test_load_served.py tests/test_plugin_workers.py tests/test_soak.py
 OTHERS := contract_tests/tests fixtures/tests spec/tests tests/plugin $(filter-out $(ALONE),$(wildcard tests/test_*.py))
@@ -24,7 +25,7 @@ help:
 	@echo 'fixtures  write the answers of the mock into the exchanges'
 	@echo 'clients   write down what real clients do with each fault'
 	@echo 'dist      build the wheel and the source distribution'
-	@echo 'bench     measure the mock, which needs wrk, the plugin and the judge'
+	@echo 'bench     measure the mock beside others, and the judge; FLAGS=... are those of bench.py; needs wrk, npm and java'
 	@echo 'lock      bring the pinned requirements up to date; needs uv and npm'
 
 serve: $(VENV)/base.stamp
@@ -84,9 +85,9 @@ dist: $(VENV)/dev.stamp
 	$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
 	@ls dist
 
-bench: $(VENV)/dev.stamp
-	$(BIN)/python benchmarks/bench.py
-	$(BIN)/python benchmarks/plugin_bench.py
+bench: $(VENV)/bench.stamp $(PEERS)/stamp
+	$(BIN)/python benchmarks/bench.py $(FLAGS)
+	$(BIN)/python benchmarks/plot.py
 	$(BIN)/python benchmarks/contract_bench.py
 
 UV_LOCK = uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
@@ -95,10 +96,11 @@ lock:
 	$(UV_LOCK) pyproject.toml --extra contract --group build --group dev -c requirements/base.txt -o requirements/dev.txt
 	echo 'together==1.5.35' | $(UV_LOCK) - -o requirements/together-1.txt
 	printf '%s\n' xllamacpp gguf 'litellm[proxy]==1.106.2' | $(UV_LOCK) - -o requirements/strangers.txt
+	echo matplotlib | $(UV_LOCK) -c requirements/dev.txt - -o requirements/bench.txt
 	for version in 8.2 8.4 9; do echo "pytest==$$version.*" | $(UV_LOCK) - -o requirements/pytest-$$version.txt || exit 1; done
-	cd requirements/node && npm update --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
+	for tools in node peers; do (cd requirements/$$tools && npm update --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund) || exit 1; done
 	@# Whom npm would have us fund is an address too.
-	$(PYTHON) -c 'import json; path = "requirements/node/package-lock.json"; lock = json.load(open(path)); [p.pop("funding", None) for p in lock["packages"].values()]; open(path, "w").write(json.dumps(lock, indent=2, ensure_ascii=False) + "\n")'
+	for tools in node peers; do $(PYTHON) -c 'import json, sys; path = sys.argv[1]; lock = json.load(open(path)); [p.pop("funding", None) for p in lock["packages"].values()]; open(path, "w").write(json.dumps(lock, indent=2, ensure_ascii=False) + "\n")' requirements/$$tools/package-lock.json || exit 1; done
 
 clean:
 	rm -rf $(VENV) build dist
@@ -135,11 +137,19 @@ $(STRANGERS)/stamp: requirements/strangers.txt | $(VENV)/bin/python
 	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
 	@touch $@
 
-# WireMock and Prism; nothing of theirs is run while they are installed.
+# What a benchmark needs more, beside what it measures.
+$(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
+	@wrk -v 2>/dev/null | grep -q wrk || { echo 'wrk is needed, to put servers under load; on Debian: apt-get install wrk' >&2; exit 1; }
+	$(PIP) install --require-hashes -r requirements/bench.txt
+	@touch $@
+
+# WireMock and Prism for the exports, and for the benchmark more; nothing of theirs is run while they are installed.
 $(NODE)/stamp: requirements/node/package.json requirements/node/package-lock.json | $(VENV)/bin/python
+$(PEERS)/stamp: requirements/peers/package.json requirements/peers/package-lock.json | $(VENV)/bin/python
+$(NODE)/stamp $(PEERS)/stamp:
 	@npm --version >/dev/null 2>&1 || { echo 'npm is needed, of Node.js 18 or newer, to install WireMock and Prism' >&2; exit 1; }
 	@java -version >/dev/null 2>&1 || { echo 'java is needed, 11 or newer, to run WireMock' >&2; exit 1; }
 	rm -rf $(@D) && mkdir -p $(@D)
-	cp requirements/node/package.json requirements/node/package-lock.json $(@D)
+	cp $(filter %.json,$^) $(@D)
 	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel error
 	@touch $@

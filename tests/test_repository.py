@@ -4,6 +4,8 @@ import json
 import re
 import subprocess
 
+import pytest
+
 from snippets import ROOT
 from together_rerank_mockserver import __version__
 
@@ -28,7 +30,7 @@ def test_every_module_says_what_it_is_for():
 def test_requirements_are_pinned_with_hashes_and_name_no_address():
     locks = tracked("requirements/*.txt")
 
-    assert len(locks) == 8
+    assert len(locks) == 9
     for lock in locks:
         text = lock.read_text()
         assert "://" not in text
@@ -36,8 +38,9 @@ def test_requirements_are_pinned_with_hashes_and_name_no_address():
             assert re.match(r"[a-z0-9._-]+==\S+.* --hash=sha256:[0-9a-f]{64}", entry), entry[:80]
 
 
-def test_the_lock_of_npm_is_whole_and_names_no_address():
-    (lock,) = tracked("requirements/node/package-lock.json")
+@pytest.mark.parametrize("tools", ["node", "peers"])
+def test_a_lock_of_npm_is_whole_and_names_no_address(tools):
+    (lock,) = tracked(f"requirements/{tools}/package-lock.json")
     packages = json.loads(lock.read_text())["packages"]
 
     asked = packages.pop("")["dependencies"]
