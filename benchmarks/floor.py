@@ -1,0 +1,59 @@
+"""What the mock's server costs by itself: `floor.py flask|wsgi PORT FILE` answers with the bytes of FILE, always.
+
+Granian is set up as the mock sets it up; what is left out is all that the mock does.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from granian import Granian
+from granian.constants import Interfaces
+
+from together_rerank_mockserver.granian_server import _CONNECTIONS, THREADS
+
+
+def flask(answer: bytes) -> Callable[..., Any]:
+    """Return an application with one bare view."""
+    app = Flask(__name__)
+
+    @app.post("/v1/rerank")
+    def rerank() -> tuple[bytes, dict[str, str]]:
+        return answer, {"Content-Type": "application/json"}
+
+    return app
+
+
+def wsgi(answer: bytes) -> Callable[..., Any]:
+    """Return an application that is one callable."""
+    head = [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))]
+
+    def application(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("200 OK", head)
+        return [answer]
+
+    return application
+
+
+def main(kind: str, port: str, file: str) -> None:
+    """Serve until a signal."""
+    make = {"flask": flask, "wsgi": wsgi}[kind]
+    server = Granian(
+        __name__,
+        port=int(port),
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=THREADS,
+        backpressure=_CONNECTIONS,
+        log_enabled=False,
+    )
+    server.serve(target_loader=partial(make, Path(file).read_bytes()), wrap_loader=False)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
