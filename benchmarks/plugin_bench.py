@@ -1,4 +1,4 @@
-"""Measure what the pytest plugin costs, beside pytest-httpserver and bare pytest: start, first use, each test, stop."""
+"""Measure what the pytest plugin costs, beside pytest-httpserver and bare pytest."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from pathlib import Path
 
 # Plugins that a development environment has, and that are none of this.
@@ -48,33 +49,20 @@ def many(fixture: str) -> str:
     return f"{head}def test_it({arguments}):\n    pass\n"
 
 
-def main() -> None:
-    """Print the medians; the kinds take turns, so that a busy machine is busy for all."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 9
+def measure(rounds: int) -> dict[str, dict[str, list[float]]]:
+    """Return in ms what each kind took in each round; they take turns, so that a busy machine is busy for all."""
     kinds = {"bare pytest": ("", ()), "rerank_mock": ("rerank_mock", (OURS,)), "httpserver": ("httpserver", (PEER,))}
-    starts: dict[str, list[float]] = {kind: [] for kind in kinds}
-    firsts: dict[str, list[float]] = {kind: [] for kind in kinds}
-    each: dict[str, list[float]] = {kind: [] for kind in kinds}
-    stops: dict[str, list[float]] = {kind: [] for kind in kinds}
+    taken: dict[str, dict[str, list[float]]] = {kind: defaultdict(list) for kind in kinds}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "conftest.py").write_text(CONFTEST)
-        for _ in range(rounds + 1):
+        # The first round compiles.
+        for number in range(rounds + 1):
             for kind, (fixture, plugins) in kinds.items():
                 took, _ = run(folder, "def test_it():\n    pass\n", *plugins)
                 _, phases = run(folder, many(fixture), *plugins)
-                starts[kind].append(took)
-                firsts[kind].append(phases[0]["setup"])
-                each[kind].append(statistics.median(phase["setup"] + phase["teardown"] for phase in phases[1:-1]))
-                stops[kind].append(phases[-1]["teardown"])
-    print(f"median of {rounds} rounds of {TESTS} tests, in ms")
-    print("kind | unused: more than bare | first use | each test | stop")
-    for kind in kinds:
-        # The first round compiles.
-        more = statistics.median(a - b for a, b in zip(starts[kind][1:], starts["bare pytest"][1:], strict=True))
-        cells = [more, *(statistics.median(values[kind][1:]) for values in (firsts, each, stops))]
-        print(" | ".join([kind, *(f"{1000 * cell:.2f}" for cell in cells)]))
-
-
-if __name__ == "__main__":
-    main()
+                each = statistics.median(phase["setup"] + phase["teardown"] for phase in phases[1:-1])
+                seconds = {"unused": took, "first": phases[0]["setup"], "each": each, "stop": phases[-1]["teardown"]}
+                for what, value in seconds.items() if number else ():
+                    taken[kind][what].append(round(value * 1000, 3))
+    return taken

@@ -1,0 +1,86 @@
+"""The goals: ratios of one run, each with its limit, and the reason where it is missed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from results import Results
+from rounds import CONNECTIONS, EXAMPLE, FAULTS, LARGE, USUAL
+
+_MOST = CONNECTIONS[-1]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One number that is to stay on one side of a limit.
+
+    Attributes:
+        of: how the number is taken from the results.
+        at_least: whether the limit is the lowest that will do; else it is the highest.
+        because: why it is missed, for those that are.
+    """
+
+    name: str
+    of: Callable[[Results], float]
+    limit: float
+    at_least: bool = False
+    unit: str = "x"
+    because: str = ""
+
+    def met(self, results: Results) -> bool:
+        """Tell whether the results are on the right side of the limit."""
+        return self.of(results) >= self.limit if self.at_least else self.of(results) <= self.limit
+
+    def missed_by(self, results: Results) -> float:
+        """Return by which share of the limit it is missed; 0.0 when it is met."""
+        return 0.0 if self.met(results) else abs(self.of(results) / self.limit - 1)
+
+
+def goals() -> list[Goal]:
+    """Return all, in the order of the table."""
+    return [*_against_others(), *_alone()]
+
+
+def _against_others() -> Iterator[Goal]:
+    cpu = "CPU per request, the example"
+    yield Goal(f"{cpu}, to a bare Flask view", _to("flask", EXAMPLE, "cpu_us"), 0.6)
+    yield Goal(f"{cpu}, to Prism", _to("prism", EXAMPLE, "cpu_us"), 0.2)
+    yield Goal("CPU per request, 98 kB, to Prism", _to("prism", LARGE, "cpu_us"), 0.15)
+    for peer, title, limit in (("prism", "Prism", 4), ("steady", "Steady", 1.5), ("aimock", "aimock", 1)):
+        yield Goal(f"requests/s, the example, to {title}", _to(peer, EXAMPLE, "rate"), limit, at_least=True)
+    yield Goal("requests/s, the example, to a stub of WireMock", _to("wiremock", EXAMPLE, "rate"), 1, at_least=True)
+    yield Goal("start to the first 200, to Prism", lambda of: of.start_ms("mock") / of.start_ms("prism"), 0.2)
+    yield Goal("start to the first 200, to Steady", lambda of: of.start_ms("mock") / of.start_ms("steady"), 1.2)
+    yield Goal("RSS, to Prism", lambda of: of.memory("mock", "rss_mb") / of.memory("prism", "rss_mb"), 0.8)
+
+
+def _alone() -> Iterator[Goal]:
+    yield Goal(
+        "time per MB, a body of 30 MB to one of 1 MB", lambda of: _per_byte(of, "30 MB") / _per_byte(of, "1 MB"), 1.3
+    )
+    yield Goal("memory that a body of 30 MB takes, to its size", Results.peak, 6)
+    for row, title in ((EXAMPLE, "the example"), (LARGE, LARGE)):
+        yield Goal(f"requests/s, {title}, 128 connections to 16", _growth(row, "rate"), 1, at_least=True)
+        yield Goal(f"p99, {title}, 128 connections to 16", _growth(row, "p99_ms"), 16)
+    for fault in FAULTS:
+        yield Goal(f"CPU per request, {fault}, to a scored answer", _to_scored(fault), 1)
+    yield Goal(
+        "plugin that is not used, to bare pytest", lambda of: of.plugin_ms("rerank_mock", "unused"), 20, unit="ms"
+    )
+
+
+def _to(peer: str, row: str, what: str) -> Callable[[Results], float]:
+    return lambda of: of.load("mock", row, USUAL, what) / of.load(peer, row, USUAL, what)
+
+
+def _growth(row: str, what: str) -> Callable[[Results], float]:
+    return lambda of: of.load("mock", row, _MOST, what) / of.load("mock", row, USUAL, what)
+
+
+def _to_scored(fault: str) -> Callable[[Results], float]:
+    return lambda of: of.load("mock", fault, USUAL, "cpu_us") / of.load("mock", EXAMPLE, USUAL, "cpu_us")
+
+
+def _per_byte(of: Results, size: str) -> float:
+    return of.growth(size, "wall_ms") / of.growth(size, "bytes")
