@@ -15,7 +15,7 @@ from together_rerank_spec import Validator, load
 
 EXAMPLE = load().example({"$ref": "#/components/schemas/RerankRequest"})
 # Functions called, of Python and of C, to answer the document's example; to call a view alone takes Flask 300.
-MOST = 520
+MOST = 510
 # And for each document more, of a dozen words.
 MOST_A_DOCUMENT = 45
 
@@ -83,7 +83,8 @@ def test_operations_grow_with_the_documents_and_no_faster(app, query):
     ]
 
     assert counts[1] - counts[0] <= MOST_A_DOCUMENT * 90
-    assert counts[2] - counts[1] <= 11 * (counts[1] - counts[0])
+    # Ten times as many; more text may be searched in another way.
+    assert counts[2] - counts[1] <= 12 * (counts[1] - counts[0])
 
 
 @pytest.mark.parametrize("door", ["header", "model", "queue"])
