@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -23,8 +24,11 @@ from together_rerank_mockserver.served import Served
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.waiting import Waiting
 
-# How many requests can be slow at once; they are started as they are needed, and cost nothing before.
+# How many requests can be kept waiting at once; threads are started as they are needed, and cost nothing before.
+# What fewer would save, and what it would cost, stands in docs/benchmarks.md.
 THREADS = 512
+# A call computes for less than this, and is done sooner if it is not made to let others in.
+_SWITCH_S = 0.05
 # For those that do not wait; granian does not tell when a client that waits has gone.
 _KEPT_FREE = 32
 # Connections may be many more, most of them idle.
@@ -108,6 +112,7 @@ def _load(
     os.setpgid(0, 0)
     # Granian puts the environment of the process into that of each request, where HTTP_PROXY is a header.
     os.environ.clear()
+    sys.setswitchinterval(_SWITCH_S)
     application, told_to_stop = _application(settings)
     threading.Thread(target=_announce, args=(announcement, url, os.getppid(), application), daemon=True).start()
     threading.Thread(target=_follow_parent, args=(lifeline, told_to_stop), daemon=True).start()
