@@ -1,13 +1,17 @@
 """What is read of a body, and what is made of it."""
 
+import gc
 import json
+import weakref
+from contextlib import suppress
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from together_rerank_mockserver.body import MAX_DEPTH, check_media_type, exact, parse, read
+from together_rerank_mockserver import body
+from together_rerank_mockserver.body import MAX_DEPTH, Content, check_media_type, exact, parse, read
 from together_rerank_mockserver.errors import BodyTooLarge, InvalidRequest
 from together_rerank_mockserver.rendering import to_json
 
@@ -143,3 +147,28 @@ def test_a_body_that_does_not_say_is_read_one_byte_beyond_the_limit():
         read(None, source.read, 100)
 
     assert source.asked == 101
+
+
+def test_a_body_is_parsed_once(monkeypatch):
+    parsed = []
+    monkeypatch.setattr(body, "parse", lambda raw: parsed.append(raw) or {"query": "llama"})
+    content = Content(b"{}")
+
+    assert [content.value, content.value] == [{"query": "llama"}] * 2
+    assert parsed == [b"{}"]
+
+
+def test_a_body_that_cannot_be_parsed_is_let_go_at_once():
+    class Watched(Content):  # which, without slots, a weak reference can see
+        pass
+
+    content = Watched(b'{"query": ')
+    watch = weakref.ref(content)
+    gc.disable()
+    try:
+        with suppress(InvalidRequest):
+            _ = content.value
+        del content
+        assert watch() is None
+    finally:
+        gc.enable()

@@ -55,30 +55,24 @@ def read(declared: str | None, read: Callable[[int], bytes], limit: int) -> byte
 
 
 class Content:
-    """The body of one request, parsed when it is first asked what it holds, and never twice.
+    """The body of one request, parsed when it is first asked what it holds; again only if that failed.
 
     Attributes:
         raw: its bytes.
     """
 
-    __slots__ = ("_fault", "_value", "raw")
+    __slots__ = ("_value", "raw")
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self._value: Any = _UNREAD
-        self._fault: InvalidRequest | None = None
 
     @property
     def value(self) -> Any:
         """The JSON value that it is; raises InvalidRequest as `parse` does."""
-        if self._fault:
-            raise self._fault
+        # A fault that is kept would keep itself alive, by the frames of its traceback, and the body with it.
         if self._value is _UNREAD:
-            try:
-                self._value = parse(self.raw)
-            except InvalidRequest as fault:
-                self._fault = fault
-                raise
+            self._value = parse(self.raw)
         return self._value
 
 
