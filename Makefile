@@ -88,6 +88,7 @@ dist: $(VENV)/dev.stamp
 bench: $(VENV)/bench.stamp $(PEERS)/stamp
 	$(BIN)/python benchmarks/bench.py $(FLAGS)
 	$(BIN)/python benchmarks/plot.py
+	$(BIN)/python benchmarks/page.py
 	$(BIN)/python benchmarks/contract_bench.py
 
 UV_LOCK = uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import bodies
+import page
 import plot
 import rounds
 import table
@@ -125,6 +126,27 @@ def test_the_results_are_of_the_versions_that_are_pinned():
 
     assert {PACKAGES[name]: measured[name] for name in PACKAGES} == pinned
     assert measured["mock"] == __version__
+
+
+def test_the_page_shows_the_results_as_they_are():
+    shown = page.FILE.read_text()
+
+    assert table.markdown(RESULTS) in shown
+    assert page.written(shown, RESULTS) == shown
+
+
+def test_a_page_gets_other_results_in_the_place_of_those_it_shows():
+    other = Results(copy.deepcopy(RESULTS.data))
+    other.data["run"]["date"] = "2001-02-03"
+
+    again = page.written(page.FILE.read_text(), other)
+
+    assert "2001-02-03" in again
+    assert page.written(again, RESULTS) == page.FILE.read_text()
+
+
+def test_each_goal_that_is_missed_says_why():
+    assert [goal.name for goal in goals() if not goal.met(RESULTS) and not goal.because] == []
 
 
 def test_the_results_name_no_machine():
