@@ -3,11 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.http import parse_list_header
 
 from endpoint_calls import KEY, body, send
 from together_rerank_mockserver.faults import Catalogue
 from together_rerank_mockserver.orders import BadOrder
-from together_rerank_mockserver.preference import parse
+from together_rerank_mockserver.preference import _items, parse
 from together_rerank_spec import load
 
 CATALOGUE = Catalogue(load())
@@ -91,3 +92,8 @@ def test_any_header_is_read_or_refused(header):
     except BadOrder:
         return
     assert (order is None) is (said == "")
+
+
+@given(st.text('a= ,;"\\\t', max_size=20))
+def test_a_list_is_read_as_werkzeug_reads_it(header):
+    assert _items(header) == parse_list_header(header)

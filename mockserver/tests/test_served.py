@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from functools import partial
 from threading import Barrier, Event, Thread
 
 import pytest
@@ -54,16 +55,22 @@ from together_rerank_mockserver.settings import Settings
 
 application, _ = granian_server._application(Settings())
 
-def ask(method, path, body=b""):
+def ask(method, path, body=b"", **headers):
     statuses = []
     environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "HTTP_AUTHORIZATION": "Bearer key", "wsgi.input":
                io.BytesIO(body), "CONTENT_TYPE": "application/json", "wsgi.input_terminated": True}
     setup_testing_defaults(environ)
-    application(environ, lambda status, *_: statuses.append(status))
+    b"".join(application(environ | headers, lambda status, *_: statuses.append(status[:3])))
     print(method, path, *statuses, *sorted({"flask", "werkzeug"} & sys.modules.keys()))
 
 ask("GET", "/health")
-ask("POST", "/v1/rerank", b'{"model": "m", "query": "llama", "documents": ["panda", "llama"]}')
+call = "POST", "/v1/rerank", b'{"model": "m", "query": "llama", "documents": ["panda", "llama"]}'
+ask(*call)
+ask(*call, HTTP_AUTHORIZATION="")
+ask("POST", "/v1/rerank", b"{}")
+ask(*call, HTTP_PREFER="code=429, retry_after=2")
+ask(*call, HTTP_PREFER="fault=drip, pause=0")
+ask(*call, HTTP_PREFER="fault=unsorted")
 ask("GET", "/nowhere")
 """
 
@@ -75,7 +82,7 @@ def served(settings=None):
 def ask(application, method, path, **request):
     local = {"REMOTE_ADDR": "127.0.0.1"}
     response = Client(application).open(path, method=method, environ_overrides=local, **request)
-    return response.status, [*response.headers], response.data
+    return response.status_code, [*response.headers], response.data
 
 
 def at_once(*doings):
@@ -96,9 +103,14 @@ def test_calls_and_the_health_are_answered_without_flask():
     ran = subprocess.run([sys.executable, "-c", ASK], check=True, capture_output=True, text=True, timeout=60)
 
     assert ran.stdout.splitlines() == [
-        "GET /health 200 OK",
-        "POST /v1/rerank 200 OK",
-        "GET /nowhere 404 NOT FOUND flask werkzeug",
+        "GET /health 200",
+        "POST /v1/rerank 200",
+        "POST /v1/rerank 401",
+        "POST /v1/rerank 400",
+        "POST /v1/rerank 429",
+        "POST /v1/rerank 200",
+        "POST /v1/rerank 200",
+        "GET /nowhere 404 flask werkzeug",
     ]
 
 
@@ -125,26 +137,33 @@ def test_two_that_need_flask_first_at_the_same_moment_get_the_same_one(monkeypat
 
     at_once(queue, queue)
 
-    assert statuses == ["200 OK"] * 2
+    assert statuses == [200, 200]
     assert len(built) == 1
-    assert [ask(application, "POST", "/v1/rerank", json=BODY, headers=KEY)[0][:3] for _ in "123"] == [
-        "429",
-        "429",
-        "200",
-    ]
+    calls = [ask(application, "POST", "/v1/rerank", json=BODY, headers=KEY) for _ in range(3)]
+    assert [status for status, _, _ in calls] == [429, 429, 200]
 
 
 @pytest.mark.usefixtures("connections_are_closed")
-def test_all_that_is_asked_first_and_at_once_is_answered():
+@pytest.mark.parametrize("attempt", range(5))
+def test_all_that_is_asked_first_and_at_once_is_answered(attempt):
+    requests = [
+        ({"method": "GET", "path": "/__admin/faults"}, 200),
+        ({"method": "GET", "path": "/__admin/faults"}, 200),
+        ({"method": "GET", "path": "/nowhere"}, 404),
+        ({}, 200),
+        ({"Authorization": ""}, 401),
+        ({"body": "{}"}, 400),
+        ({"Prefer": "code=429"}, 429),
+    ]
+    statuses = {}
     with running("-q") as mock:
-        paths = [("GET", "/__admin/faults"), ("POST", "/v1/rerank"), ("GET", "/__admin/faults"), ("GET", "/nowhere")]
-        clients = [(ServedClient(mock), method, path) for method, path in paths]
-        start, statuses = Barrier(len(paths)), {}
+        start = Barrier(len(requests))
 
-        def first(client, method, path, number):
+        def first(number, client, request):
             start.wait()
-            statuses[number] = client.ask(method=method, path=path)[0]
+            statuses[number] = client.ask(**request)[0]
 
-        at_once(*(lambda each=each, n=n: first(*each, n) for n, each in enumerate(clients)))
+        clients = [(number, ServedClient(mock), request) for number, (request, _) in enumerate(requests)]
+        at_once(*(partial(first, *each) for each in clients))
 
-    assert [statuses[number] for number in range(len(paths))] == [200, 200, 200, 404]
+    assert [statuses[number] for number in range(len(requests))] == [status for _, status in requests]

@@ -78,11 +78,11 @@ def around(operation: Operation) -> Flask:
     if settings.cors:
         cors.allow(app, settings.cors)
     else:
-        app.wsgi_app = Shortcut(app, operation.document.routes, operation)  # type: ignore[method-assign]
+        app.wsgi_app = Shortcut(app, operation.document.routes, operation.answer)  # type: ignore[method-assign]
     return app
 
 
-def _response(status: str, headers: list[tuple[str, str]], body: Iterable[bytes]) -> Response:
+def _response(status: int, headers: list[tuple[str, str]], body: Iterable[bytes]) -> Response:
     return Response(body, status, headers)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from functools import lru_cache
 from typing import Protocol
 
 from together_rerank_mockserver.errors import TooManyWaiting
@@ -13,8 +12,8 @@ from together_rerank_mockserver.waiting import Waiting
 
 # Where a server that has the raw socket puts it for each request.
 RAW_SOCKET = "together_rerank_mock.raw_socket"
-# As WSGI has it: the status with its reason, the headers and the pieces of the body.
-Outgoing = tuple[str, list[tuple[str, str]], Iterable[bytes]]
+# The status, the headers and the pieces of the body.
+Outgoing = tuple[int, list[tuple[str, str]], Iterable[bytes]]
 _PIECES = 10
 _FLUSHED_S = 0.1
 
@@ -42,17 +41,7 @@ class RawSocket(Protocol):
 def outgoing(reply: Reply, waiting: Waiting, raw_socket: RawSocket | None = None) -> Outgoing:
     """Return what is to be sent for *reply*."""
     headers = [*reply.headers.items(), ("Content-Length", str(len(reply.body)))]
-    return _status_line(reply.status), headers, _body(reply, waiting, raw_socket)
-
-
-@lru_cache(maxsize=64)
-def _status_line(status: int) -> str:
-    """Return *status* with its reason, as Flask writes it."""
-    if status == 200:
-        return "200 OK"
-    from werkzeug.http import HTTP_STATUS_CODES  # slow to import, and most calls succeed
-
-    return f"{status} {HTTP_STATUS_CODES.get(status, 'UNKNOWN').upper()}"
+    return reply.status, headers, _body(reply, waiting, raw_socket)
 
 
 def _body(reply: Reply, waiting: Waiting, raw_socket: RawSocket | None) -> Iterable[bytes]:

@@ -1,9 +1,8 @@
-"""The operation as WSGI has it: from the environ of a call to its answer, without Flask."""
+"""The operation as WSGI has it: from the environ of a call to what is sent, without Flask."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
 from typing import Any
 
 from together_rerank_mockserver.call import Call, EnvironHeaders
@@ -20,7 +19,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Operation:
-    """A WSGI application that answers calls as *settings* say, and keeps them back with *waiting*.
+    """Answers calls as *settings* say, and keeps them back with *waiting*.
 
     Attributes:
         endpoint: what answers.
@@ -38,12 +37,6 @@ class Operation:
         self.document = settings.document()
         self.endpoint = Endpoint(self.document, settings)
         self.recorder = Recorder(self.endpoint, settings)
-
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer the call in *environ*."""
-        status, headers, body = self.answer(environ)
-        start_response(status, headers)
-        return body
 
     def answer(self, environ: dict[str, Any]) -> Outgoing:
         """Return what is to be sent to the call in *environ*."""

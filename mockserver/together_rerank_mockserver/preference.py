@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 
 from together_rerank_mockserver.faults import EVERYWHERE, Catalogue
 from together_rerank_mockserver.orders import BadOrder, Order, from_pairs
 
+_CHARACTER = r'(?:[^",]|"(?:[^"\\]|\\.)*")'
+_ITEM = re.compile(f"{_CHARACTER}+")
+_LIST = re.compile(f"{_CHARACTER}*(?:,{_CHARACTER}*)*")
+_ESCAPED = re.compile(r"\\(.)")
 _SELECTING = ("code", "fault")
 _OF_THE_QUEUE = ("times", "then")
 _KNOWN = (*_SELECTING, *EVERYWHERE, "retry_after", "retry_after_ms", "pause")
@@ -20,14 +25,12 @@ def parse(header: str, catalogue: Catalogue) -> tuple[Order | None, str]:
     Raises:
         BadOrder: a preference that the mock knows has a value that it does not.
     """
-    from werkzeug.http import parse_list_header, unquote_header_value  # slow to import, and most calls prefer nothing
-
     asked: dict[str, str] = {}
-    for item in parse_list_header(header):
+    for item in _items(header):
         preference, _, others = item.partition(";")
         name, _, value = preference.partition("=")
         name = name.strip().lower()
-        asked.setdefault(name, unquote_header_value(value.strip()))
+        asked.setdefault(name, _unquoted(value.strip()))
         if name in _KNOWN and any(each.partition("=")[0].strip().lower() in _KNOWN for each in others.split(";")):
             raise BadOrder("preferences are parted by commas, as in code=429, retry_after=2")
     preferences = {name: value for name, value in asked.items() if name in _KNOWN}
@@ -40,6 +43,19 @@ def parse(header: str, catalogue: Catalogue) -> tuple[Order | None, str]:
         raise BadOrder("`code` and `fault` cannot both be asked for; of faults an answer has one, and perhaps a delay")
     parameters = {name: value for name, value in preferences.items() if name not in _SELECTING}
     return from_pairs(_name(preferences, catalogue), parameters, catalogue), applied
+
+
+def _items(header: str) -> list[str]:
+    """Return the items of *header*, a list (RFC 9110, 5.6.1); none at all when a quotation in it does not end."""
+    # As Werkzeug's parser has it, which no call may import: see `Served`.
+    if not _LIST.fullmatch(header):
+        return []
+    return [_unquoted(item) for item in (found.strip(" \t") for found in _ITEM.findall(header)) if item]
+
+
+def _unquoted(value: str) -> str:
+    is_quoted = len(value) > 1 and value[0] == value[-1] == '"'
+    return _ESCAPED.sub(r"\1", value[1:-1]) if is_quoted else value
 
 
 def _refuse_slip(name: str, catalogue: Catalogue) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from flask import Flask, signals
+from werkzeug.http import HTTP_STATUS_CODES
 
-Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+from together_rerank_mockserver.delivery import Outgoing
+
 _SIGNALS = (
     signals.request_started,
     signals.request_finished,
@@ -25,10 +28,10 @@ class Shortcut:
     Flask's signals) must see these calls too: as soon as there is such a hook, they all go through *app*.
 
     Args:
-        answer: a WSGI application as well, which answers as *app* does.
+        answer: returns what *app* would send.
     """
 
-    def __init__(self, app: Flask, routes: Iterable[str], answer: Application) -> None:
+    def __init__(self, app: Flask, routes: Iterable[str], answer: Callable[[dict[str, Any]], Outgoing]) -> None:
         self._app = app
         self._through_flask = app.wsgi_app
         self._routes = frozenset(routes)
@@ -38,8 +41,11 @@ class Shortcut:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
         is_call = environ.get("PATH_INFO") in self._routes and environ["REQUEST_METHOD"] == "POST"
-        chosen = self._answer if is_call and not self._is_hooked() else self._through_flask
-        return chosen(environ, start_response)
+        if not is_call or self._is_hooked():
+            return self._through_flask(environ, start_response)
+        status, headers, body = self._answer(environ)
+        start_response(_status_line(status), headers)
+        return body
 
     def _is_hooked(self) -> bool:
         app = self._app
@@ -51,3 +57,9 @@ class Shortcut:
             or app.teardown_appcontext_funcs
             or any([signal.receivers for signal in _SIGNALS])
         )
+
+
+@lru_cache(maxsize=64)
+def _status_line(status: int) -> str:
+    """Return *status* with its reason, as Flask writes it."""
+    return f"{status} {HTTP_STATUS_CODES.get(status, 'UNKNOWN').upper()}"
