@@ -39,7 +39,9 @@ def made():
         "memory": {name: {"rss_mb": [1.0], "pss_mb": [1.0]} for name in SERVERS},
         "growth": {size: {"bytes": 1, "wall_ms": [1.0], "cpu_ms": [1.0]} for size in ("1 MB", "30 MB")},
         "peak": {"bytes": 1, "rise_bytes": [1]},
-        "plugin": {kind: {"unused": [1.0]} for kind in ("bare pytest", "rerank_mock")},
+        "plugin": {
+            kind: {what: [1.0] for what in ("unused", "first", "each")} for kind in ("bare pytest", "rerank_mock")
+        },
     }
 
 
@@ -79,6 +81,8 @@ LIMITS = {
     "CPU per request, 429 by model": (loaded("mock", "429 by model", "16", "cpu_us"), 1.0, 1.1),
     "CPU per request, 429 by queue": (loaded("mock", "429 by queue", "16", "cpu_us"), 1.0, 1.1),
     "plugin that is not used": (("plugin", "rerank_mock", "unused"), 21.0, 21.1),
+    "plugin, first use": (("plugin", "rerank_mock", "first"), 300.0, 300.1),
+    "plugin, each test": (("plugin", "rerank_mock", "each"), 2.0, 2.1),
 }
 
 
