@@ -31,10 +31,11 @@ class Announcement:
     ready_file: Path | None = None
     key: str | None = None
 
-    def publish_when_healthy(self, url: str, pid: int) -> None:
-        """Wait until a mock at *url* answers, then tell; *pid* is the process to stop."""
+    def publish_when_healthy(self, url: str, pid: int, settling_s: float = 0.0) -> None:
+        """Wait until a mock at *url* answers, and *settling_s* more, then tell; *pid* is the process to stop."""
         while not is_healthy(url):
             time.sleep(0.001)
+        time.sleep(settling_s)
         try:
             self._publish(url, pid)
         except OSError as fault:  # stdout was closed, or the ready file's folder is gone: nobody can learn of it

@@ -31,6 +31,8 @@ THREADS = 512
 _SWITCH_S = 0.05
 # For those that do not wait; granian does not tell when a client that waits has gone.
 _KEPT_FREE = 32
+# Granian's worker answers before its main thread waits for a signal; one that comes as it begins to wait is lost on it.
+_SETTLING_S = 0.01
 # Connections may be many more, most of them idle.
 _CONNECTIONS = 8192
 
@@ -114,14 +116,10 @@ def _load(
     os.environ.clear()
     sys.setswitchinterval(_SWITCH_S)
     application, told_to_stop = _application(settings)
-    threading.Thread(target=_announce, args=(announcement, url, os.getppid(), application), daemon=True).start()
+    publish = partial(announcement.publish_when_healthy, url, os.getppid(), _SETTLING_S)
+    threading.Thread(target=publish, daemon=True).start()
     threading.Thread(target=_follow_parent, args=(lifeline, told_to_stop), daemon=True).start()
     return application
-
-
-def _announce(announcement: Announcement, url: str, parent: int, application: Served) -> None:
-    announcement.publish_when_healthy(url, parent)
-    application.flask()  # by now nobody waits for it, and whoever needs it first should not either
 
 
 def _follow_parent(lifeline: Connection, told_to_stop: threading.Event) -> None:

@@ -1,4 +1,4 @@
-"""The mock as a server of its own runs it: calls and the health at once, and Flask for the rest, once it is there."""
+"""The mock as a server of its own runs it: calls and the health at once, and Flask for the rest, once it is needed."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 class Served:
     """A WSGI application that answers as the Flask application around *operation* does, without waiting for Flask.
 
-    To import Flask takes a third of a start, and what a client asks first needs none of it. Nothing on the way of
-    a call may import Flask or Werkzeug by itself: two threads that enter a package by different modules wait for
-    each other, and Python ends that with an error.
+    To import Flask takes a third of a start, and what a client asks first needs none of it. It is imported for the
+    first request that needs it, not by a thread of its own: one that a stop finds importing would hold it up. Nothing
+    on the way of a call may import Flask or Werkzeug by itself: two threads that enter a package by different modules
+    wait for each other, and Python ends that with an error.
     """
 
     def __init__(self, operation: Operation) -> None:
