@@ -1,5 +1,6 @@
 """What only granian has: a worker beside the process that was started."""
 
+import multiprocessing
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mock_process import running, start
+from together_rerank_mockserver.granian_server import _follow_parent
 
 
 def listens(port):
@@ -40,6 +42,21 @@ def test_a_worker_that_ends_because_it_was_told_to_is_no_crash(attempt):
 
         assert mock.stop(signal.SIGTERM) == 0
     assert mock.lines == []
+
+
+def test_a_worker_that_did_not_hear_its_parent_is_told_again():
+    context = multiprocessing.get_context("spawn")
+    lifeline, held = context.Pipe(duplex=False)
+    told_to_stop = context.Event()
+    worker = context.Process(target=_follow_parent, args=(lifeline, told_to_stop))
+    worker.start()
+    held.close()
+
+    worker.join(20)
+
+    assert told_to_stop.is_set()
+    assert worker.exitcode == -signal.SIGTERM
+    lifeline.close()
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM] * 4)

@@ -29,6 +29,8 @@ from together_rerank_mockserver.waiting import Waiting
 THREADS = 512
 # A call computes for less than this, and is done sooner if it is not made to let others in.
 _SWITCH_S = 0.05
+# A parent that stops has told its worker long before.
+_TOLD_S = 1
 # For those that do not wait; granian does not tell when a client that waits has gone.
 _KEPT_FREE = 32
 # Granian's worker answers before its main thread waits for a signal; one that comes as it begins to wait is lost on it.
@@ -126,9 +128,10 @@ def _follow_parent(lifeline: Connection, told_to_stop: threading.Event) -> None:
     with suppress(EOFError):
         lifeline.recv()  # nothing is ever sent: it ends when the parent lets go of its end
     told_to_stop.set()
-    # A parent that stops will tell granian's worker itself, and takes one that ends before for a crash.
+    # A parent that stops will tell granian's worker itself, and takes one that ends before for a crash. It is told
+    # again, for Python does not hear a signal that comes just as the main thread lies down to wait.
     if parent := multiprocessing.parent_process():
-        parent.join()
+        parent.join(_TOLD_S)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(stopping.GRACE_S)
     os._exit(0)
