@@ -69,11 +69,6 @@ def parts(word: str) -> list[str]:
     return list(found)
 
 
-def is_unspaced(word: str) -> bool:
-    """Return whether *word* is of a script without spaces, and so stands whole inside any longer run."""
-    return KINDS[word[0]] == "u"
-
-
 def is_whole(text: str, start: int, end: int) -> bool:
     """Return whether the word that a *spread* text has from *start* to *end* is whole there."""
     if KINDS[text[start]] == "u":
