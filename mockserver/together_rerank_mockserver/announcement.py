@@ -5,14 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
-import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from together_rerank_mockserver.paths import HEALTH
 
@@ -31,11 +29,10 @@ class Announcement:
     ready_file: Path | None = None
     key: str | None = None
 
-    def publish_when_healthy(self, url: str, pid: int, settling_s: float = 0.0) -> None:
-        """Wait until a mock at *url* answers, and *settling_s* more, then tell; *pid* is the process to stop."""
+    def publish_when_healthy(self, url: str, pid: int) -> None:
+        """Wait until a mock at *url* answers, then tell; *pid* is the process to stop."""
         while not is_healthy(url):
             time.sleep(0.001)
-        time.sleep(settling_s)
         try:
             self._publish(url, pid)
         except OSError as fault:  # stdout was closed, or the ready file's folder is gone: nobody can learn of it
@@ -80,25 +77,16 @@ def url_of(address: str, port: int) -> str:
 
 def is_healthy(url: str, timeout: float = 1.0) -> bool:
     """Return whether a mock at *url*, scheme and host, answers that it is well."""
-    # By hand, for http.client takes longer to import than the rest of this file.
+    import http.client  # slow to import; what serves does so beside its first answers
+
+    scheme, _, host = url.partition("://")
+    kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
     try:
-        with _connected(url, timeout) as connection, connection.makefile("rb") as answer:
-            host = urlsplit(url).netloc
-            connection.sendall(f"GET {HEALTH} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-            return answer.readline(1000).split()[1:2] == [b"200"]
-    except OSError:
+        with closing(kind(host, timeout=timeout)) as connection:
+            connection.request("GET", HEALTH)
+            return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
         return False
-
-
-def _connected(url: str, timeout: float) -> socket.socket:
-    parts = urlsplit(url)
-    usual_port = {"http": 80, "https": 443}[parts.scheme]
-    connection = socket.create_connection((parts.hostname, usual_port if parts.port is None else parts.port), timeout)
-    if parts.scheme == "http":
-        return connection
-    import ssl
-
-    return ssl.create_default_context().wrap_socket(connection, server_hostname=parts.hostname)
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -33,8 +33,6 @@ _SWITCH_S = 0.05
 _TOLD_S = 1
 # For those that do not wait; granian does not tell when a client that waits has gone.
 _KEPT_FREE = 32
-# Granian's worker answers before its main thread waits for a signal; one that comes as it begins to wait is lost on it.
-_SETTLING_S = 0.01
 # Connections may be many more, most of them idle.
 _CONNECTIONS = 8192
 
@@ -118,7 +116,7 @@ def _load(
     os.environ.clear()
     sys.setswitchinterval(_SWITCH_S)
     application, told_to_stop = _application(settings)
-    publish = partial(announcement.publish_when_healthy, url, os.getppid(), _SETTLING_S)
+    publish = partial(announcement.publish_when_healthy, url, os.getppid())
     threading.Thread(target=publish, daemon=True).start()
     threading.Thread(target=_follow_parent, args=(lifeline, told_to_stop), daemon=True).start()
     return application
