@@ -1,21 +1,18 @@
 """What the mock's server costs by itself: `floor.py flask|wsgi PORT FILE` answers with the bytes of FILE, always.
 
-Granian is set up as the mock sets it up; what is left out is all that the mock does.
+Granian and its worker are set up as the mock sets them up; what is left out is all that the mock does.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from granian import Granian
-from granian.constants import Interfaces
 
-from together_rerank_mockserver.granian_server import _CONNECTIONS, THREADS
+from together_rerank_mockserver.granian_server import bare, set_up_worker
 
 
 def flask(answer: bytes) -> Callable[..., Any]:
@@ -43,16 +40,12 @@ def wsgi(answer: bytes) -> Callable[..., Any]:
 def main(kind: str, port: str, file: str) -> None:
     """Serve until a signal."""
     make = {"flask": flask, "wsgi": wsgi}[kind]
-    server = Granian(
-        __name__,
-        port=int(port),
-        interface=Interfaces.WSGI,
-        workers=1,
-        blocking_threads=THREADS,
-        backpressure=_CONNECTIONS,
-        log_enabled=False,
-    )
-    server.serve(target_loader=partial(make, Path(file).read_bytes()), wrap_loader=False)
+
+    def load() -> Callable[..., Any]:
+        set_up_worker()
+        return make(Path(file).read_bytes())
+
+    bare(__name__, "127.0.0.1", int(port)).serve(target_loader=load, wrap_loader=False)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,9 @@ class Tree:
         self._log = log
         with log.open("wb") as errors:
             # A session of its own, by which all of it is found; and what a terminal sends is for the benchmark alone.
-            self._root = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True)
+            self._root = subprocess.Popen(
+                command, env=_environment(), stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
+            )
 
     def check(self) -> None:
         """Raise unless the process runs.
@@ -89,6 +91,11 @@ def started(command: list[str]) -> Iterator[Tree]:
             yield tree
         finally:
             tree.stop()
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment that users have, in whose installation Python's modules are compiled."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def free_port() -> int:

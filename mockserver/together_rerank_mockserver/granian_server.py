@@ -45,29 +45,16 @@ def serve(settings: Settings, *, port: int, announcement: Announcement) -> None:
         OSError: the address cannot be listened on, or the ready file not be written.
         ServerDied: it ended without being told to.
     """
-    from granian import Granian
-    from granian.constants import Interfaces
-
     with reserve(settings.host, port) as reserved:
         address, port = reserved.getsockname()[:2]
         settings = replace(settings, host=address)
         _application(settings)  # in the parent, where a fault still has a reader; a forked worker inherits it
-        server = Granian(
-            __name__,
-            address=address,
-            port=port,
-            interface=Interfaces.WSGI,
-            workers=1,
-            blocking_threads=THREADS,
-            backpressure=_CONNECTIONS,
-            log_enabled=False,
-            workers_kill_timeout=stopping.GRACE_S,
-        )
+        server = bare(__name__, address, port)
         lifeline, held = Pipe(duplex=False)
 
         def stop() -> None:
             held.close()
-            server.signal_handler_interrupt()  # type: ignore[no-untyped-call]
+            server.signal_handler_interrupt()
 
         server.on_startup(partial(stopping.at_a_signal, stop))
         url = url_of(address, port)
@@ -77,6 +64,31 @@ def serve(settings: Settings, *, port: int, announcement: Announcement) -> None:
                 server.serve(target_loader=loader, wrap_loader=False)
             except SystemExit as fault:
                 raise stopping.ServerDied("the server process died") from fault
+
+
+def bare(name: str, address: str, port: int) -> Any:
+    """Return granian for the module *name*, set up as the mock needs it, and serving nothing yet."""
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    return Granian(
+        name,
+        address=address,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=THREADS,
+        backpressure=_CONNECTIONS,
+        log_enabled=False,
+        workers_kill_timeout=stopping.GRACE_S,
+    )
+
+
+def set_up_worker() -> None:
+    """Change what all of the worker's process has."""
+    # Granian puts the environment of the process into that of each request, where HTTP_PROXY is a header.
+    os.environ.clear()
+    sys.setswitchinterval(_SWITCH_S)
 
 
 def reserve(host: str, port: int) -> socket.socket:
@@ -112,9 +124,7 @@ def _load(
     held.close()  # the worker's own copy, which would keep the lifeline open
     # What a terminal sends to all of its group is for the parent alone, which then ends the worker.
     os.setpgid(0, 0)
-    # Granian puts the environment of the process into that of each request, where HTTP_PROXY is a header.
-    os.environ.clear()
-    sys.setswitchinterval(_SWITCH_S)
+    set_up_worker()
     application, told_to_stop = _application(settings)
     publish = partial(announcement.publish_when_healthy, url, os.getppid())
     threading.Thread(target=publish, daemon=True).start()
