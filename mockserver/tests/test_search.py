@@ -1,5 +1,7 @@
 """Asked or searched by an automaton, whole or in windows: what is found is what there is."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -49,6 +51,20 @@ def test_every_place_is_found_and_the_last_one_last(way, needles, text):
     assert set(places) == expected
     assert dict(places) == dict(sorted(expected, key=lambda place: place[1]))
     assert dict(reversed(places)) == dict(sorted(expected, key=lambda place: -place[1]))
+
+
+def test_what_the_windows_of_a_long_text_hold_is_let_go():
+    text = "a" * 4_000_000
+    tracemalloc.start()
+    try:
+        ((_, contents),) = search.contents(["a"], ["a"], [text], len(text))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert contents == {"a"}
+    # A hit takes 8 bytes, and a window has half a million.
+    assert peak < 3 * len(text)
 
 
 def test_what_a_search_finds_at_once_is_bounded(monkeypatch):

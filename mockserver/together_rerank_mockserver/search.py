@@ -66,7 +66,10 @@ class _Automaton:
     def contents(self, texts: Iterable[str]) -> Iterator[tuple[str, set[str]]]:
         for batch in _batches(texts, self._window):
             if len(batch) == 1:
-                yield batch[0], set().union(*(self._hits(window) for _, window in self._windows(batch[0])))
+                found: set[str] = set()
+                for _, window in self._windows(batch[0]):
+                    found.update(self._hits(window))
+                yield batch[0], found
                 continue
             hits = self._hits(_BETWEEN.join([*batch, ""]))
             first = 0
