@@ -91,7 +91,10 @@ def run(url: str, call: Call, *, connections: int, seconds: int) -> Measured:
         script.write_text(_LUA % (headers, body))
         limits = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", f"{_TIMEOUT_S}s"]
         done = subprocess.run(["wrk", *limits, "-s", script, url], capture_output=True, text=True, check=False)
-    measured = read(done.stdout, call.status)
+    try:
+        measured = read(done.stdout, call.status)
+    except WrongAnswer as fault:
+        raise WrongAnswer(f"{url} at {connections} connections, {len(call.body)} bytes: {fault}") from fault
     # A fault that is planned for a number of calls can come to its end.
     check(url, call)
     return measured
@@ -108,5 +111,5 @@ def read(output: str, status: int = 200) -> Measured:
         raise WrongAnswer(f"wrk said nothing that can be read: {output!r}")
     requests, microseconds, p50, p99, errors, broken = map(int, found.groups())
     if not requests or broken or errors != (requests if status >= 400 else 0):
-        raise WrongAnswer(f"{errors} of {requests} answers were errors and {broken} connections broke: no numbers")
+        raise WrongAnswer(f"{errors} of {requests} answers were errors and {broken} connections broke")
     return Measured(requests, microseconds / 1e6, p50 / 1000, p99 / 1000)

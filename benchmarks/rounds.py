@@ -8,7 +8,7 @@ from typing import Any
 
 import bodies
 import servers
-from load import Call, check, run
+from load import Call, WrongAnswer, check, run
 from servers import Running, Server
 
 CONNECTIONS = (1, 16, 128)
@@ -61,7 +61,10 @@ def loads(measured: Iterable[Server], rounds: int, seconds: int) -> tuple[dict[s
         for server in measured:
             print(f"round {number + 1} of {rounds}: {server.title}", file=sys.stderr)
             with servers.running(server, Call(bodies.example())) as running:
-                _round(server, running, seconds, taken[server.name], memory[server.name])
+                try:
+                    _round(server, running, seconds, taken[server.name], memory[server.name])
+                except WrongAnswer as fault:
+                    raise WrongAnswer(f"{server.title}: {fault}") from fault
     return taken, memory
 
 

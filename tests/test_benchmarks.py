@@ -69,6 +69,14 @@ def test_a_server_that_answers_429_is_refused_before_it_is_loaded(wrk):
     assert not wrk.exists()
 
 
+def test_a_load_that_broke_says_whose_it_was(wrk):
+    program = wrk.with_name("wrk")
+    program.write_text(program.read_text().replace("21001 0 0", "21001 0 26"))
+
+    with running("-q") as mock, pytest.raises(WrongAnswer, match=r"/v1/rerank at 16 connections, .* 26 connections"):
+        load.run(f"{mock.url}/v1/rerank", CALL, connections=16, seconds=1)
+
+
 def test_a_server_that_answers_429_at_the_end_is_refused_all_the_same(wrk):
     with running("-q") as mock:
         load.check(f"{mock.url}/__admin/faults", Call(b'{"fault": "ok", "then": {"fault": "429"}}'))
