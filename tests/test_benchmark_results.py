@@ -139,6 +139,14 @@ def test_the_page_shows_the_results_as_they_are():
     assert page.written(shown, RESULTS) == shown
 
 
+def test_the_readme_shows_the_drawing_with_the_machine_and_the_day():
+    assert "](benchmarks/results.svg)" in (ROOT / "README.md").read_text()
+
+    drawn = " ".join("".join(each.itertext()) for each in ET.parse(plot.FILE).iter() if each.tag.endswith("}text"))
+    for fact in (RESULTS.data["run"]["date"], RESULTS.data["machine"]["processor"]):
+        assert fact in drawn
+
+
 def test_a_page_gets_other_results_in_the_place_of_those_it_shows():
     other = Results(copy.deepcopy(RESULTS.data))
     other.data["run"]["date"] = "2001-02-03"
