@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
-
 from together_rerank_mockserver.granian_server import bare, set_up_worker
 
 
 def flask(answer: bytes) -> Callable[..., Any]:
     """Return an application with one bare view."""
+    from flask import Flask  # which the other one is not to wait for
+
     app = Flask(__name__)
 
     @app.post("/v1/rerank")
