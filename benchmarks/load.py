@@ -67,15 +67,18 @@ def check(url: str, call: Call) -> bytes:
     """Return the body of the answer to *call*.
 
     Raises:
-        WrongAnswer: it has another status than the call asks for.
+        WrongAnswer: it has another status than the call asks for, or there is none.
     """
-    status, body = ask(url, call)
+    try:
+        status, body = ask(url, call)
+    except (OSError, http.client.HTTPException) as fault:
+        raise WrongAnswer(f"{url} did not answer: {fault}") from fault
     if status != call.status:
         raise WrongAnswer(f"{url} answered {status}, not {call.status}: {body[:300]!r}")
     return body
 
 
-def run(url: str, call: Call, *, connections: int, seconds: int) -> Measured:
+def run(url: str, call: Call, connections: int, seconds: int) -> Measured:
     """Load *url* with *call*.
 
     Raises:
@@ -91,10 +94,7 @@ def run(url: str, call: Call, *, connections: int, seconds: int) -> Measured:
         script.write_text(_LUA % (headers, body))
         limits = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", f"{_TIMEOUT_S}s"]
         done = subprocess.run(["wrk", *limits, "-s", script, url], capture_output=True, text=True, check=False)
-    try:
-        measured = read(done.stdout, call.status)
-    except WrongAnswer as fault:
-        raise WrongAnswer(f"{url} at {connections} connections, {len(call.body)} bytes: {fault}") from fault
+    measured = read(done.stdout, call.status)
     # A fault that is planned for a number of calls can come to its end.
     check(url, call)
     return measured

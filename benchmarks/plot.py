@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,11 @@ _STYLE = {"svg.fonttype": "none", "svg.hashsalt": "results", "font.family": "san
 _NOTHING_MORE = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
-def panels(results: Results) -> dict[str, Callable[[str], float | None]]:
-    """Return what is shown, by its heading; a server has no value of what it was not measured by."""
+def panels(results: Results) -> dict[str, Callable[[str], float]]:
+    """Return what is shown, by its heading; NaN is the value of what a server was not measured by."""
 
-    def load(row: str, what: str) -> Callable[[str], float | None]:
-        return lambda server: results.load(server, row, USUAL, what) if results.has(server, row) else None
+    def load(row: str, what: str) -> Callable[[str], float]:
+        return lambda server: results.load(server, row, USUAL, what) if results.has(server, row) else math.nan
 
     return {
         "requests/s\n(more is better)": load(EXAMPLE, "rate"),
@@ -35,8 +36,7 @@ def panels(results: Results) -> dict[str, Callable[[str], float | None]]:
 
 def labels(results: Results) -> list[list[str]]:
     """Return the numbers of each panel, as they stand beside the bars."""
-    shown = [[value(server) for server in results.data["servers"]] for value in panels(results).values()]
-    return [["-" if value is None else number(value) for value in values] for values in shown]
+    return [[number(value(server)) for server in results.data["servers"]] for value in panels(results).values()]
 
 
 def draw(results: Results, file: Path = FILE, **changes: Any) -> None:
@@ -51,7 +51,8 @@ def draw(results: Results, file: Path = FILE, **changes: Any) -> None:
         for axes, (heading, value), beside in zip(
             drawn.subplots(1, len(shown)), shown.items(), labels(results), strict=True
         ):
-            _panel(axes, heading, [value(server) or 0 for server in servers], beside, results)
+            lengths = [0 if math.isnan(value(server)) else value(server) for server in servers]
+            _panel(axes, heading, lengths, beside, results)
         drawn.axes[0].set_yticks(range(len(servers)), [title(results, each) for each in servers])
         drawn.supxlabel(about(results).replace("; ", "\n", 1), x=0.005, ha="left", fontsize=8, linespacing=1.4)
         drawn.savefig(file, metadata=_NOTHING_MORE, **changes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import statistics
 from pathlib import Path
@@ -17,6 +18,7 @@ class Results:
     Attributes:
         data: as it is in the file: `machine`, `run`, `servers`, `starts`, `loads` by server, row and connections,
             `memory` by server, `growth` by size, `peak`, and `plugin` by kind; all numbers in lists, one a round.
+            Of a load that a server did not answer as it should there is only `refused`, which says so.
     """
 
     def __init__(self, data: dict[str, Any]) -> None:
@@ -37,8 +39,19 @@ class Results:
         return row in self.data["loads"][server]
 
     def load(self, server: str, row: str, connections: int, what: str) -> float:
-        """Return the median of `rate` (a second), `cpu_us` (a request), `p50_ms` or `p99_ms`."""
-        return statistics.median(self.data["loads"][server][row][str(connections)][what])
+        """Return the median of `rate` (a second), `cpu_us` (a request), `p50_ms` or `p99_ms`; NaN if refused."""
+        cell = self.data["loads"][server][row][str(connections)]
+        return math.nan if "refused" in cell else statistics.median(cell[what])
+
+    def refused(self) -> list[tuple[str, str, str, str]]:
+        """Return of which server, row and connections there is no number, and why."""
+        return [
+            (server, row, connections, cell["refused"])
+            for server, rows in self.data["loads"].items()
+            for row, cells in rows.items()
+            for connections, cell in cells.items()
+            if "refused" in cell
+        ]
 
     def start_ms(self, server: str) -> float:
         """Return the median from the start of the process to the first 200."""

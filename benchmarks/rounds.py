@@ -52,8 +52,11 @@ def starts(measured: Iterable[Server], times: int) -> dict[str, list[float]]:
 def loads(measured: Iterable[Server], rounds: int, seconds: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return by server what each row took at each number of connections, and the memory after the example.
 
+    Where a peer answered otherwise than with the status of the row, or broke a connection, there is only why it has
+    no number: `refused`.
+
     Raises:
-        WrongAnswer: a server answered otherwise than with the status of the row.
+        WrongAnswer: the mock did, or what its server costs bare.
     """
     taken: dict[str, Any] = {server.name: {} for server in measured}
     memory: dict[str, Any] = {server.name: {"rss_mb": [], "pss_mb": []} for server in measured}
@@ -61,10 +64,7 @@ def loads(measured: Iterable[Server], rounds: int, seconds: int) -> tuple[dict[s
         for server in measured:
             print(f"round {number + 1} of {rounds}: {server.title}", file=sys.stderr)
             with servers.running(server, Call(bodies.example())) as running:
-                try:
-                    _round(server, running, seconds, taken[server.name], memory[server.name])
-                except WrongAnswer as fault:
-                    raise WrongAnswer(f"{server.title}: {fault}") from fault
+                _round(server, running, seconds, taken[server.name], memory[server.name])
     return taken, memory
 
 
@@ -72,21 +72,41 @@ def _round(server: Server, running: Running, seconds: int, taken: dict[str, Any]
     for row, call in calls(server).items():
         if row == "429 by queue":
             check(f"{running.origin}/__admin/faults", Call(_QUEUED))
-        run(running.url, call, connections=USUAL, seconds=_WARM_S)
+        warming = [(USUAL, _WARM_S)]
         for connections in [USUAL] if row in FAULTS else CONNECTIONS:
-            into = taken.setdefault(row, {}).setdefault(str(connections), {})
-            for what, value in measure(running, call, connections, seconds).items():
-                into.setdefault(what, []).append(value)
+            cell = taken.setdefault(row, {}).setdefault(str(connections), {})
+            try:
+                while warming:
+                    run(running.url, call, *warming.pop())
+                _add(measure(running, call, connections, seconds), cell)
+            except WrongAnswer as fault:
+                _refuse(server, f"{row}, {connections} connections", fault, cell)
             if (row, connections) == (EXAMPLE, USUAL):
                 memory["rss_mb"].append(round(running.tree.rss(), 1))
                 memory["pss_mb"].append(round(running.tree.pss(), 1))
+
+
+def _add(numbers: dict[str, float], cell: dict[str, Any]) -> None:
+    """Write *numbers* beside those of other rounds, unless one of them was refused."""
+    if "refused" not in cell:
+        for what, value in numbers.items():
+            cell.setdefault(what, []).append(value)
+
+
+def _refuse(server: Server, where: str, fault: WrongAnswer, cell: dict[str, Any]) -> None:
+    """Leave no number of any round in *cell*, but why; of the mock, and what it is compared with, end the run."""
+    if server.kind != "peer":
+        raise WrongAnswer(f"{server.title}, {where}: {fault}") from fault
+    print(f"no number of {server.title}, {where}: {fault}", file=sys.stderr)
+    cell.clear()
+    cell["refused"] = str(fault)
 
 
 def measure(running: Running, call: Call, connections: int, seconds: int) -> dict[str, float]:
     """Return what one load took."""
     running.tree.settle()
     before = running.tree.cpu()
-    measured = run(running.url, call, connections=connections, seconds=seconds)
+    measured = run(running.url, call, connections, seconds)
     cpu = running.tree.cpu() - before
     return {
         "rate": round(measured.requests / measured.seconds, 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import bodies
@@ -13,6 +14,10 @@ from rounds import CONNECTIONS, EXAMPLE, FAULTS, LARGE, USUAL
 def markdown(results: Results) -> str:
     """Return every table that the results have numbers for."""
     parts = [about(results), _loads(results, EXAMPLE, "The document's example"), _loads(results, LARGE, "98 kB")]
+    parts += [
+        f"No number of {title(results, server)}, {row}, {connections} connections: {why}."
+        for server, row, connections, why in results.refused()
+    ]
     parts.append(_processes(results))
     if "growth" in results.data:
         parts += [_faults(results), _growth(results), _plugin(results), _goals(results)]
@@ -79,9 +84,12 @@ def _plugin(results: Results) -> str:
 def _goals(results: Results) -> str:
     lines = []
     for goal in goals():
-        sign, missed = "≥" if goal.at_least else "≤", goal.missed_by(results)
+        sign, value, missed = "≥" if goal.at_least else "≤", goal.of(results), goal.missed_by(results)
+        measured = f"{value:.2f} {goal.unit}"
         verdict = f"missed by {missed:.0%}: {goal.because or 'why is not known'}" if missed else "met"
-        lines.append([goal.name, f"{sign} {goal.limit} {goal.unit}", f"{goal.of(results):.2f} {goal.unit}", verdict])
+        if math.isnan(value):
+            measured, verdict = "-", "not known: a server that it is about did not answer as it should"
+        lines.append([goal.name, f"{sign} {goal.limit} {goal.unit}", measured, verdict])
     return _table(["Goal", "limit", "measured", ""], lines)
 
 
@@ -92,7 +100,9 @@ def title(results: Results, server: str) -> str:
 
 
 def number(value: float) -> str:
-    """Return *value* as it is shown: three digits, or all of a whole number."""
+    """Return *value* as it is shown: three digits, or all of a whole number, or a dash for none."""
+    if math.isnan(value):
+        return "-"
     if value >= 1000:
         return f"{value:,.0f}".replace(",", " ")
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

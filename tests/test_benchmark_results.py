@@ -115,6 +115,8 @@ def test_the_results_have_every_server_row_and_goal():
             connections = ["16"] if row in rounds.FAULTS else ["1", "16", "128"]
             assert list(cells) == connections
             for cell in cells.values():
+                if server["kind"] == "peer" and "refused" in cell:
+                    continue
                 assert {len(values) for values in cell.values()} == {data["run"]["rounds"]}
                 assert all(value > 0 for values in cell.values() for value in values)
         assert len(data["starts"][name]) >= 9
@@ -193,6 +195,20 @@ def test_the_tables_tell_every_server_goal_and_median():
         assert f"| {fault} | {rate} | {cpu} |" in text
     for goal in goals():
         assert f"| {goal.name} | " in text
+
+
+def test_a_load_that_was_refused_has_no_number_but_the_reason():
+    data = copy.deepcopy(RESULTS.data)
+    data["loads"]["wiremock"]["example"]["16"] = {"refused": "26 connections broke"}
+    refused = Results(data)
+
+    text = table.markdown(refused)
+    fewest, most = (table.number(refused.load("wiremock", "example", n, "rate")) for n in (1, 128))
+
+    assert f"| {fewest} / - / {most} | - |" in text
+    assert "No number of WireMock 3.13.2, example, 16 connections: 26 connections broke." in text
+    assert "to a stub of WireMock | ≥ 1 x | - | not known: a server that it is about" in text
+    assert plot.labels(refused)[0][SERVERS.index("wiremock")] == "-"
 
 
 def test_a_goal_that_is_missed_says_by_how_much_and_why(monkeypatch):

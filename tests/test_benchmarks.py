@@ -10,6 +10,7 @@ import pytest
 
 import load
 import process
+import rounds
 import servers
 from load import Call, WrongAnswer
 from mock_process import running
@@ -69,12 +70,37 @@ def test_a_server_that_answers_429_is_refused_before_it_is_loaded(wrk):
     assert not wrk.exists()
 
 
-def test_a_load_that_broke_says_whose_it_was(wrk):
-    program = wrk.with_name("wrk")
-    program.write_text(program.read_text().replace("21001 0 0", "21001 0 26"))
+@pytest.fixture
+def breaking_wrk(wrk):
+    """A wrk to whom 26 connections broke if there were 128."""
+    broken = 'test "$2" = -c128 && broken=26\necho BENCH 2728 1003441 5283 21001 0 ${broken:-0}\n'
+    wrk.with_name("wrk").write_text(f"#!/bin/sh\n{broken}")
 
-    with running("-q") as mock, pytest.raises(WrongAnswer, match=r"/v1/rerank at 16 connections, .* 26 connections"):
-        load.run(f"{mock.url}/v1/rerank", CALL, connections=16, seconds=1)
+
+def loads_of(kind):
+    mock = servers.mock()
+    return rounds.loads([Server("it", "It", kind, "1", mock.path, mock.command)], 2, 1)
+
+
+def test_a_peer_that_breaks_connections_has_no_number_of_that_load(breaking_wrk):
+    taken, memory = loads_of("peer")
+
+    for row in (rounds.EXAMPLE, rounds.LARGE):
+        assert taken["it"][row]["128"] == {"refused": "0 of 2728 answers were errors and 26 connections broke"}
+        for connections in ("1", "16"):
+            assert {what: len(values) for what, values in taken["it"][row][connections].items()} == {
+                "rate": 2,
+                "cpu_us": 2,
+                "p50_ms": 2,
+                "p99_ms": 2,
+            }
+    assert [len(values) for values in memory["it"].values()] == [2, 2]
+
+
+@pytest.mark.parametrize("kind", ["kit", "floor"])
+def test_the_run_ends_where_the_mock_or_its_server_breaks_connections(breaking_wrk, kind):
+    with pytest.raises(WrongAnswer, match=r"It, example, 128 connections: .* 26 connections broke"):
+        loads_of(kind)
 
 
 def test_a_server_that_answers_429_at_the_end_is_refused_all_the_same(wrk):
