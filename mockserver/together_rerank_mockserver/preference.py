@@ -10,7 +10,7 @@ from together_rerank_mockserver.orders import BadOrder, Order, from_pairs
 
 _CHARACTER = r'(?:[^",]|"(?:[^"\\]|\\.)*")'
 _ITEM = re.compile(f"{_CHARACTER}+")
-_LIST = re.compile(f"{_CHARACTER}*(?:,{_CHARACTER}*)*")
+_LIST = re.compile(f"(?:{_CHARACTER}|,)*")
 _ESCAPED = re.compile(r"\\(.)")
 _SELECTING = ("code", "fault")
 _OF_THE_QUEUE = ("times", "then")
