@@ -1,6 +1,6 @@
 """What the mock's server costs by itself: `floor.py flask|wsgi PORT FILE` answers with the bytes of FILE, always.
 
-Granian and its worker are set up as the mock sets them up; what is left out is all that the mock does.
+Granian and its worker are set up as the mock sets them up; all else of the mock is left out, and not imported.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from together_rerank_mockserver.granian_server import bare, set_up_worker
+from together_rerank_mockserver import worker
 
 
 def flask(answer: bytes) -> Callable[..., Any]:
@@ -42,10 +42,10 @@ def main(kind: str, port: str, file: str) -> None:
     make = {"flask": flask, "wsgi": wsgi}[kind]
 
     def load() -> Callable[..., Any]:
-        set_up_worker()
+        worker.set_up()
         return make(Path(file).read_bytes())
 
-    bare(__name__, "127.0.0.1", int(port)).serve(target_loader=load, wrap_loader=False)
+    worker.granian(__name__, "127.0.0.1", int(port)).serve(target_loader=load, wrap_loader=False)
 
 
 if __name__ == "__main__":
