@@ -72,12 +72,13 @@ def _round(server: Server, running: Running, seconds: int, taken: dict[str, Any]
     for row, call in calls(server).items():
         if row == "429 by queue":
             check(f"{running.origin}/__admin/faults", Call(_QUEUED))
-        warming = [(USUAL, _WARM_S)]
+        is_warm = False
         for connections in [USUAL] if row in FAULTS else CONNECTIONS:
             cell = taken.setdefault(row, {}).setdefault(str(connections), {})
             try:
-                while warming:
-                    run(running.url, call, *warming.pop())
+                if not is_warm:
+                    run(running.url, call, USUAL, _WARM_S)
+                    is_warm = True
                 _add(measure(running, call, connections, seconds), cell)
             except WrongAnswer as fault:
                 _refuse(server, f"{row}, {connections} connections", fault, cell)
