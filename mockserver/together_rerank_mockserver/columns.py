@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 
 def columns(lines: Sequence[Sequence[str]]) -> str:
-    """Return *lines*, of as many cells each, with the cells of a column below one another."""
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
     padded = ([cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines)
     return "\n".join("  ".join(cells).rstrip() for cells in padded)

@@ -47,14 +47,11 @@ class Connections(Protocol):
     def settle(self) -> None:
         """Return when what came before is written down, save what is kept back for clients that are there."""
 
-    def opened(self, connection: Connection) -> None:
-        """Take *connection* into account."""
+    def opened(self, connection: Connection) -> None: ...
 
-    def closed(self, connection: Connection) -> None:
-        """Take *connection* out of account."""
+    def closed(self, connection: Connection) -> None: ...
 
-    def set_phase(self, connection: Connection, phase: Phase) -> None:
-        """Note where *connection* is with its requests."""
+    def set_phase(self, connection: Connection, phase: Phase) -> None: ...
 
 
 def is_readable(listening_or_connected: socket.socket) -> bool:
@@ -80,7 +77,6 @@ class Connection(WSGIRequestHandler):
     recorded = 0
 
     def handle(self) -> None:
-        """Handle requests until either side closes."""
         self.server.opened(self)
         try:
             super().handle()
@@ -93,7 +89,6 @@ class Connection(WSGIRequestHandler):
         return super().parse_request()
 
     def handle_expect_100(self) -> bool:
-        """Tell the client to go on, at once."""
         go_on = super().handle_expect_100()
         self.wfile.flush()
         return go_on
@@ -175,11 +170,7 @@ class Connection(WSGIRequestHandler):
                 left -= len(data)
 
     def wait(self, seconds: float) -> None:
-        """Return after *seconds*, or when the server stops.
-
-        Raises:
-            ClientGone: the client left meanwhile.
-        """
+        """Return after *seconds*, or when the server stops; raise ClientGone when the client left meanwhile."""
         with self._waiting():
             self._wait(seconds)
 
@@ -243,7 +234,6 @@ class Connection(WSGIRequestHandler):
         os.close(self.connection.detach())
 
     def abort(self) -> None:
-        """Close the connection under whoever uses it."""
         with suppress(OSError):
             self.connection.shutdown(socket.SHUT_RDWR)
 

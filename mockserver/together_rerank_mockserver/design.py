@@ -12,16 +12,14 @@ from together_rerank_mockserver.ranking import Ranked
 _MOST = 100_000
 
 
-class BadDesign(ValueError):
-    """A design that cannot be read; the message says what is wrong and what would be accepted."""
+class BadDesign(ValueError): ...
 
 
 class Design(Protocol):
     """A ranking that is asked for; what it leaves open is ranked as usual."""
 
     @property
-    def described(self) -> dict[str, Any]:
-        """The design as the JSON that asks for it."""
+    def described(self) -> dict[str, Any]: ...
 
     def apply(self, ranking: list[Ranked], texts: list[str]) -> list[Ranked] | None:
         """Return *ranking*, of the documents with *texts*, as it is asked for; None when it does not bear on them.
@@ -39,11 +37,9 @@ class InOrder:
 
     @property
     def described(self) -> dict[str, Any]:
-        """The design as the JSON that asks for it."""
         return {"rank": list(self.indexes)}
 
     def apply(self, ranking: list[Ranked], texts: list[str]) -> list[Ranked]:
-        """Return *ranking* as it is asked for."""
         _check_indexes(self.indexes, texts)
         return _in_order(self.indexes, ranking)
 
@@ -56,11 +52,9 @@ class FirstContaining:
 
     @property
     def described(self) -> dict[str, Any]:
-        """The design as the JSON that asks for it."""
         return {"rank_first": self.text}
 
     def apply(self, ranking: list[Ranked], texts: list[str]) -> list[Ranked] | None:
-        """Return *ranking* as it is asked for; None when no text has it."""
         wanted = self.text.casefold()
         having = tuple(ranked.index for ranked in ranking if wanted in texts[ranked.index].casefold())
         return _in_order(having, ranking) if having else None
@@ -74,11 +68,9 @@ class Scored:
 
     @property
     def described(self) -> dict[str, Any]:
-        """The design as the JSON that asks for it."""
         return {"scores": {str(index): score for index, score in self.scores}}
 
     def apply(self, ranking: list[Ranked], texts: list[str]) -> list[Ranked]:
-        """Return *ranking* as it is asked for."""
         scores = dict(self.scores)
         _check_indexes(scores, texts)
         scored = [Ranked(index, scores.get(index, 0.0)) for index in range(len(ranking))]
@@ -86,11 +78,7 @@ class Scored:
 
 
 def from_json(data: Any) -> Design:
-    """Return the design that *data* gives.
-
-    Raises:
-        BadDesign: it cannot be read.
-    """
+    """Return the design that *data* gives; raise BadDesign when it cannot be read."""
     if not isinstance(data, dict) or len(data) != 1 or not data.keys() <= _READ.keys():
         raise BadDesign('it must be {"rank": [2, 0]}, {"rank_first": "llama"} or {"scores": {"0": 0.9, "2": 0.1}}')
     ((name, value),) = data.items()

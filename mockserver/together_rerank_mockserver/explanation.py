@@ -29,7 +29,6 @@ def explain(raw: bytes, request: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Return *rows* as lines for a terminal."""
     head = ("index", "score", "words", "parts", "pairs", "document")
     return columns([head, *map(_cells, rows)])
 

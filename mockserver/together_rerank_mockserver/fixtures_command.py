@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from together_rerank_mockserver.columns import columns
-from together_rerank_mockserver.options import COMMAND, CONTEXT, PROGRAM
+from together_rerank_mockserver.options import COMMAND, CONTEXT
+from together_rerank_mockserver.readiness import PROGRAM
 
 if TYPE_CHECKING:
     from together_rerank_fixtures import Exchange

@@ -1,4 +1,4 @@
-"""Options that commands share: which document they are about, and what they are called in the environment."""
+"""Options that commands share, and what they are called in the environment."""
 
 from __future__ import annotations
 
@@ -8,39 +8,54 @@ from typing import Any
 
 import click
 
-from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.settings import Settings, SettingsError
 from together_rerank_spec import READINGS
 
-PROGRAM = "together-rerank-mock"
+PREFIX = "TOGETHER_RERANK_MOCK"
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 # Every flag is also TOGETHER_RERANK_MOCK_<FLAG>, whichever command it belongs to.
-COMMAND = {**CONTEXT, "auto_envvar_prefix": "TOGETHER_RERANK_MOCK", "show_default": True}
+COMMAND = {**CONTEXT, "auto_envvar_prefix": PREFIX, "show_default": True}
+
+
+def option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
+    """Return the decorator of an option whose variable in the environment is named by its flag, not by its parameter."""
+    flag = next(name for name in names if name.startswith("--"))
+    return click.option(*names, envvar=f"{PREFIX}_{flag[2:].replace('-', '_').upper()}", **attributes)
+
+
+def as_json(what: str) -> Callable[[Any], Any]:
+    """Return the decorator of the flag that has a command print JSON."""
+    return option("--json", "as_json", is_flag=True, help=f"Print JSON, one object per {what}.")
 
 
 def document_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give *command* the options `reading`, `spec` and `overlay`."""
-    file = click.Path(exists=True, dir_okay=False, path_type=Path)
-    for option in (
-        click.option("--overlay", type=file, help="OpenAPI Overlay to apply to --spec."),
-        click.option("--spec", type=file, help="OpenAPI 3.1 document in place of the vendored one."),
-        click.option(
-            "--reading",
-            type=click.Choice(READINGS),
-            help="The vendored document as the kit corrects it (the default), or as it stands.",
+    file = click.Path(dir_okay=False, path_type=Path)
+    reading = click.Choice(READINGS)
+    for each in (
+        option("--overlay", type=file, help="OpenAPI Overlay to apply to --spec."),
+        option("--spec", type=file, help="OpenAPI 3.1 document in place of the vendored one."),
+        option(
+            "--reading", type=reading, default=READINGS[0], help="As the kit corrects the document, or as it stands."
         ),
     ):
-        command = option(command)
+        command = each(command)
     return command
 
 
-def settings_from(reading: str | None, spec: Path | None, overlay: Path | None, **others: Any) -> Settings:
-    """Return the settings for one document, with *others*.
+def settings_of(context: click.Context, **values: Any) -> Settings:
+    """Return the settings that the options of *context* give.
 
     Raises:
-        UsageError: the options contradict each other.
+        BadParameter: one makes no sense; the message names its flag.
     """
-    if reading and spec:
-        raise click.UsageError("--reading is of the vendored document; with --spec the file is read as it stands")
-    if overlay and not spec:
-        raise click.UsageError("--overlay belongs to --spec; the vendored document has an overlay of its own")
-    return Settings(reading=reading or "corrected", spec=spec, overlay=overlay, **others)
+    try:
+        return Settings(**values)
+    except SettingsError as bad:
+        raise refused(context, bad) from bad
+
+
+def refused(context: click.Context, bad: SettingsError) -> click.BadParameter:
+    """Return *bad* as click reports it, with the flag in the place of the field."""
+    (option,) = [each for each in context.command.params if each.name == bad.field]
+    return click.BadParameter(bad.problem, context, option, param_hint=option.opts[-1])

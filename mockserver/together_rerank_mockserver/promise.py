@@ -6,23 +6,17 @@ from typing import Any
 
 from together_rerank_mockserver import rendering
 from together_rerank_mockserver.errors import InvalidRequest
-from together_rerank_mockserver.identifiers import Identifiers
 from together_rerank_mockserver.ranking import Ranked
 from together_rerank_spec import Document, DocumentError, Validator
 from together_rerank_spec.validation import SchemaError
 
 
 def check(document: Document) -> None:
-    """Hold a sample of each kind of answer to *document*.
-
-    Raises:
-        DocumentError: it promises other answers.
-    """
+    """Hold a sample of each kind of answer to *document*; raise DocumentError when it promises other answers."""
     ranking = [Ranked(1, 0.5), Ranked(0, 0.0)]
     used = rendering.usage("query", ["a", "b"])
-    request_id = Identifiers().take(b"")
     samples: list[tuple[int, Any]] = [
-        (200, rendering.answer(request_id, "model", rendering.results(ranking, documents), used))
+        (200, rendering.answer("id", "model", rendering.results(ranking, documents), used))
         for documents in (["a", {"b": 1}], None)
     ]
     samples += [(status, InvalidRequest("message", param="/pointer").data) for status in document.error_statuses]

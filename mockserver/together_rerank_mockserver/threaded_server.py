@@ -6,16 +6,19 @@ import os
 import socket
 import threading
 from dataclasses import replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from werkzeug.serving import ThreadedWSGIServer
 
-from together_rerank_mockserver import stopping
-from together_rerank_mockserver.announcement import Announcement, url_of
-from together_rerank_mockserver.app import create_app
 from together_rerank_mockserver.connection import Connection, Phase, is_readable
+from together_rerank_mockserver.delivery import Waiting
+from together_rerank_mockserver.mock import Mock
+from together_rerank_mockserver.readiness import GRACE_S, Readiness, at_a_signal, url_of
 from together_rerank_mockserver.settings import Settings
-from together_rerank_mockserver.waiting import Waiting
+from together_rerank_mockserver.wsgi import WsgiApp
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 _BACKLOG = 1024
 _POLL_S = 0.01
@@ -30,7 +33,7 @@ class ThreadedServer:
         port: 0 takes a free one.
 
     Attributes:
-        app: the Flask application, a door to the same mock without a socket.
+        mock: what answers.
 
     Raises:
         DocumentError: the document cannot be read, or not be honoured.
@@ -44,12 +47,17 @@ class ThreadedServer:
             host, self.port = listener.getsockname()[:2]
             self.url = url_of(host, self.port)
             self._stopping = threading.Event()
-            self.app = create_app(replace(settings, host=host), Waiting(self._stopping))
-            self._server = _Server(host, self.port, self.app, Connection, fd=listener.fileno())
+            self.mock = Mock(replace(settings, host=host), Waiting(self._stopping))
+            self._wsgi = WsgiApp(self.mock)
+            self._server = _Server(host, self.port, self._wsgi, Connection, fd=listener.fileno())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_S,), daemon=True)
 
+    @property
+    def app(self) -> Flask:
+        """The Flask application of the same mock, which needs no socket."""
+        return self._wsgi.flask
+
     def start(self) -> None:
-        """Listen, in a thread."""
         self._thread.start()
 
     def stop(self, grace_s: float = 0.0) -> None:
@@ -77,8 +85,8 @@ class ThreadedServer:
         self.stop()
 
 
-def serve(settings: Settings, *, port: int, announcement: Announcement) -> None:
-    """Serve until a signal, then finish what is in flight, for `stopping.GRACE_S` seconds at most.
+def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
+    """Serve until a signal, then finish what is in flight, for `GRACE_S` seconds at most.
 
     Raises:
         DocumentError: the document cannot be read, or not be honoured.
@@ -86,12 +94,12 @@ def serve(settings: Settings, *, port: int, announcement: Announcement) -> None:
     """
     server = ThreadedServer(settings, port)
     signalled = threading.Event()
-    with announcement.ready_file_of(server.url):
-        stopping.at_a_signal(signalled.set)
+    with readiness.ready_file_of(server.url):
+        at_a_signal(signalled.set)
         server.start()
-        announcement.publish_when_healthy(server.url, os.getpid())
+        readiness.publish_when_healthy(server.url, os.getpid())
         signalled.wait()
-        server.stop(stopping.GRACE_S)
+        server.stop(GRACE_S)
 
 
 class _Server(ThreadedWSGIServer):
@@ -115,7 +123,6 @@ class _Server(ThreadedWSGIServer):
         """Say nothing of connections that broke; the application tells of its own faults."""
 
     def cut_waits(self) -> None:
-        """End all waits, those that begin later too."""
         self._stop.close()
 
     def settle(self) -> None:
@@ -177,7 +184,6 @@ class _Server(ThreadedWSGIServer):
         self.stopping.close()
 
     def opened(self, connection: Connection) -> None:
-        """Take *connection* into account."""
         with self._changed:
             self._accepted.discard(connection.request)
             self._connections.add(connection)
@@ -186,7 +192,6 @@ class _Server(ThreadedWSGIServer):
                 connection.abort()
 
     def closed(self, connection: Connection) -> None:
-        """Take *connection* out of account."""
         with self._changed:
             self._connections.discard(connection)
             self._changed.notify_all()

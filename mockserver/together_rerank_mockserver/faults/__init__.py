@@ -29,7 +29,6 @@ OK = Fault(name="ok", family="none", sentence="Nothing is wrong; other doors are
 
 
 def table(described: list[dict[str, Any]]) -> str:
-    """Return what is told of faults as lines for a terminal."""
     head = ("fault", "family", "what the client meets", "where it applies", "note")
     return columns([head, *((d["name"], d["family"], d["sentence"], d["applies"], _note(d)) for d in described)])
 
@@ -43,8 +42,7 @@ def _note(described: dict[str, Any]) -> str:
     return ", ".join(note for note in notes if note)
 
 
-class UnknownFault(ValueError):
-    """No fault is called so; the message says which there are."""
+class UnknownFault(ValueError): ...
 
 
 class Catalogue:
@@ -58,11 +56,6 @@ class Catalogue:
         return iter(self._faults.values())
 
     def __getitem__(self, name: str) -> Fault:
-        """Return the fault called *name*.
-
-        Raises:
-            UnknownFault: there is none.
-        """
         if name == "200":
             return OK
         if name in self._faults:
@@ -72,11 +65,6 @@ class Catalogue:
         raise UnknownFault(f"no fault is called `{name[:100]}`{hint}; there are: {', '.join(self._faults)}")
 
     def status(self, code: int) -> StatusFault:
-        """Return the fault that answers with *code*.
-
-        Raises:
-            UnknownFault: there is none.
-        """
         fault = self[str(code)]
         assert isinstance(fault, StatusFault), f"{fault.name} is of another family"
         return fault

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from together_rerank_mockserver import rendering
+from together_rerank_mockserver.call import Reply
 from together_rerank_mockserver.ranking import Ranked
-from together_rerank_mockserver.reply import Reply
 
 STATUS, WIRE, BODY = "status", "wire", "body"
 EVERYWHERE = ("delay", "jitter")
@@ -63,7 +63,6 @@ class StatusFault(Fault):
 
     @property
     def described(self) -> dict[str, Any]:
-        """All that a user is told of it, as JSON."""
         return {**super().described, "documented": self.documented}
 
 
@@ -113,5 +112,4 @@ class BodyFault(Fault):
 
     @property
     def described(self) -> dict[str, Any]:
-        """All that a user is told of it, as JSON."""
         return {**super().described, "breaks": self.breaks}

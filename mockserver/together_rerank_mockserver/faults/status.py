@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import together_rerank_fixtures as fixtures
+from together_rerank_mockserver.call import Reply
 from together_rerank_mockserver.faults.fault import StatusFault
 from together_rerank_mockserver.rendering import to_json
-from together_rerank_mockserver.reply import Reply
 from together_rerank_spec import Document
 
 # Of several exchanges with one status, that in which the API itself speaks.

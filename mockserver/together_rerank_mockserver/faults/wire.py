@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import orjson
 
+from together_rerank_mockserver.call import Delivery, Reply
 from together_rerank_mockserver.faults.fault import WireFault
 from together_rerank_mockserver.rendering import to_json
-from together_rerank_mockserver.reply import Delivery, Reply
 
 DEFAULT_DELAY_MS = 1000
 DEFAULT_PAUSE_MS = 200

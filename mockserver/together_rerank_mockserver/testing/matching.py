@@ -12,8 +12,6 @@ _LONGEST = 200
 
 
 class Expected(TypedDict, total=False):
-    """What can be asserted of a request, by the names of its attributes."""
-
     model: Any
     query: Any
     documents: Any
@@ -25,7 +23,6 @@ class Expected(TypedDict, total=False):
 
 
 def check_names(expected: Mapping[str, Any]) -> None:
-    """Raise TypeError when *expected* has a name that is none of Expected's."""
     known = Expected.__annotations__
     for name in expected:
         if name not in known:
@@ -33,7 +30,6 @@ def check_names(expected: Mapping[str, Any]) -> None:
 
 
 def matching(requests: Sequence[RecordedRequest], expected: Mapping[str, Any]) -> list[RecordedRequest]:
-    """Return those of *requests* that have all that is *expected*, by the names of their attributes."""
     return [request for request in requests if not _differing(request, expected)]
 
 

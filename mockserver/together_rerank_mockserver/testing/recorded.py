@@ -17,7 +17,6 @@ class Headers(dict[str, str]):
         return isinstance(name, str) and super().__contains__(name.lower())
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return the value of the header called *name*, *default* if it did not come."""
         return super().get(name.lower(), default)
 
 
@@ -56,32 +55,26 @@ class RecordedRequest:
 
     @property
     def model(self) -> Any:
-        """The `model` of the request, None when it has none."""
         return self._field("model")
 
     @property
     def query(self) -> Any:
-        """The `query` of the request, None when it has none."""
         return self._field("query")
 
     @property
     def documents(self) -> Any:
-        """The `documents` of the request, None when it has none."""
         return self._field("documents")
 
     @property
     def top_n(self) -> Any:
-        """The `top_n` of the request, None when it has none."""
         return self._field("top_n")
 
     @property
     def return_documents(self) -> Any:
-        """The `return_documents` of the request, None when it has none."""
         return self._field("return_documents")
 
     @property
     def rank_fields(self) -> Any:
-        """The `rank_fields` of the request, None when it has none."""
         return self._field("rank_fields")
 
     @property
@@ -102,7 +95,6 @@ class RecordedRequest:
 
 
 def from_json(number: int, told: dict[str, Any]) -> RecordedRequest:
-    """Return the request that *told*, an entry of the journal, is about."""
     began = datetime.fromisoformat(told["time"]).timestamp()
     return RecordedRequest(
         number=number,

@@ -16,15 +16,15 @@ _SHOWN = 20
 def complaints(mock: RerankMock) -> list[str]:
     """Return why a test that passed is not to be believed: what was not met, and what was refused unasked."""
     found = []
-    queue = [order for order in mock.door.faults()["queue"] if order["fault"] != "ok"]
+    queue = [order for order in mock.admin.call("GET", "faults")["queue"] if order["fault"] != "ok"]
     if queue:
         left = ", ".join(f"{order['fault']} ({order['times']} left)" for order in queue)
         found.append(f"faults that nobody met: {left}")
         found += [f"  which could change nothing about {each}" for each in mock.requests if _is_spared(each, queue[0])]
-    told = mock.door.ranking()
+    told = mock.admin.call("GET", "ranking")
     if told["ranking"] and not told["answers"]:
         found.append(f"a ranking that no answer followed, for want of a request or a document: {told['ranking']}")
-    if mock.expected_refusals or any(mock.door.requests(reply)["total"] for reply in _UNASKED):
+    if mock.expected_refusals or any(mock.admin.call("GET", "requests", reply=reply)["total"] for reply in _UNASKED):
         refused = [
             request
             for request in mock.requests
@@ -45,5 +45,4 @@ def _is_spared(request: RecordedRequest, order: dict[str, Any]) -> bool:
 
 
 def recent(mock: RerankMock) -> str:
-    """Return the last requests to *mock* as lines."""
     return "\n".join(map(str, mock.requests[-_SHOWN:])) or f"no request came to {mock.base_url}"

@@ -12,15 +12,12 @@ from together_rerank_mockserver.testing.rerank_mock import RerankMock
 
 @dataclass(slots=True)
 class Summary:
-    """What is said at the end of the run."""
-
     tests: int = 0
     requests: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     findings: list[str] = field(default_factory=list)
 
     def add(self, test: str, mock: RerankMock) -> None:
-        """Take what *test* did with *mock* into account."""
         requests = mock.requests
         self.tests += 1
         self.requests += len(requests)
@@ -28,7 +25,6 @@ class Summary:
         self.findings += [f"{test}: {finding}" for finding in mock.verdict()]
 
     def merge(self, other: Mapping[str, Any]) -> None:
-        """Take what another process did into account."""
         self.tests += other["tests"]
         self.requests += other["requests"]
         self.faults.update(other["faults"])
@@ -46,6 +42,5 @@ class Summary:
 
     @property
     def lines(self) -> list[str]:
-        """The summary as lines for a terminal."""
         met = ", ".join(f"{name} x{count}" for name, count in sorted(self.faults.items())) or "none"
         return [f"{self.requests} requests in {self.tests} tests; faults met: {met}", *self.findings]
