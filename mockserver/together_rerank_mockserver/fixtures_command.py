@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +13,6 @@ from together_rerank_mockserver.options import COMMAND, CONTEXT, PROGRAM
 
 if TYPE_CHECKING:
     from together_rerank_fixtures import Exchange
-
-_FORMATS = ("json", "wiremock", "openapi")
 
 
 @click.group(context_settings=CONTEXT, invoke_without_command=True)
@@ -60,10 +57,10 @@ def show(name: str) -> None:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(_FORMATS),
+    type=click.Choice(["json", "openapi"]),
     default="json",
     envvar="TOGETHER_RERANK_MOCK_FORMAT",
-    help="The files, stubs of WireMock, or a document.",
+    help="The files, or an OpenAPI document with the exchanges as examples.",
 )
 @click.option(
     "--from",
@@ -75,46 +72,20 @@ def show(name: str) -> None:
 def export(folder: Path, form: str, source: Path | None) -> None:
     """Write the exchanges to DIR, which must be new or empty."""
     from together_rerank_fixtures import all as every
-    from together_rerank_fixtures import read
+    from together_rerank_fixtures import named_examples, read
     from together_rerank_fixtures.folder import write
-
-    exchanges = read(source) if source else every()
-    contents = _EXPORTS[form](exchanges, source)
-    write(folder, contents)
-    many = len(exchanges) if form != "openapi" else f"{_count_of_examples(exchanges)} of {len(exchanges)}"
-    click.echo(f"{PROGRAM}: {many} exchanges written to {folder}", err=True)
-
-
-def _as_json(exchanges: list[Exchange], source: Path | None) -> dict[str, bytes]:
     from together_rerank_fixtures.library import raw
 
-    names = [exchange.name for exchange in exchanges]
-    return {f"{name}.json": (source / f"{name}.json").read_bytes() if source else raw(name) for name in names}
-
-
-def _as_wiremock(exchanges: list[Exchange], _source: Path | None) -> dict[str, bytes]:
-    from together_rerank_fixtures.wiremock import files
-
-    return files(exchanges)
-
-
-def _as_openapi(exchanges: list[Exchange], _source: Path | None) -> dict[str, bytes]:
-    from together_rerank_fixtures.named_examples import files
-
-    return files(exchanges)
-
-
-def _count_of_examples(exchanges: list[Exchange]) -> int:
-    from together_rerank_fixtures.named_examples import is_example
-
-    return sum(map(is_example, exchanges))
-
-
-_EXPORTS: dict[str, Callable[[list[Exchange], Path | None], dict[str, bytes]]] = {
-    "json": _as_json,
-    "wiremock": _as_wiremock,
-    "openapi": _as_openapi,
-}
+    exchanges = read(source) if source else every()
+    if form == "openapi":
+        contents = named_examples.files(exchanges)
+        many = f"{sum(map(named_examples.is_example, exchanges))} of {len(exchanges)}"
+    else:
+        names = [exchange.name for exchange in exchanges]
+        contents = {f"{name}.json": (source / f"{name}.json").read_bytes() if source else raw(name) for name in names}
+        many = str(len(exchanges))
+    write(folder, contents)
+    click.echo(f"{PROGRAM}: {many} exchanges written to {folder}", err=True)
 
 
 def _described(exchange: Exchange) -> dict[str, Any]:
