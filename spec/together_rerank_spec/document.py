@@ -24,11 +24,7 @@ class DocumentError(ValueError):
 
 @lru_cache(maxsize=len(READINGS))
 def load(reading: str = "corrected") -> Document:
-    """Return the vendored document: as it stands, or as the kit's overlay corrects it.
-
-    Raises:
-        DocumentError: *reading* is neither `corrected` nor `vendored`.
-    """
+    """Return the vendored document: as it stands (`vendored`), or as the kit's overlay corrects it (`corrected`)."""
     if reading not in READINGS:
         raise DocumentError(f"no reading '{reading}'; there are: {', '.join(READINGS)}")
     content = parse(vendored_text())
@@ -119,7 +115,7 @@ class Document:
 
     @cached_property
     def doubled_routes(self) -> dict[str, str]:
-        """Where a client knocks that adds the base path to a base URL that ends in it, with that base path."""
+        """The wrong routes of clients that add the base path to a base URL that ends in it, with that base path."""
         doubled = {base + base + self._place[0]: base for base in self.base_paths if base}
         return {route: base for route, base in doubled.items() if route not in self.routes}
 
@@ -130,11 +126,7 @@ class Document:
 
     @cached_property
     def requires_key(self) -> bool:
-        """Whether a bearer key must come with the request.
-
-        Raises:
-            DocumentError: it asks for another kind of credential.
-        """
+        """Whether a bearer key must come with the request."""
         alternatives = self.operation.get("security", self.content.get("security")) or []
         if not alternatives or {} in alternatives:
             return False
@@ -189,11 +181,7 @@ class Document:
         return {**self.content, "allOf": [holder["content"][media].get("schema", True)]}
 
     def resolve(self, node: Any) -> Any:
-        """Return *node*, or what it refers to.
-
-        Raises:
-            DocumentError: the reference leads nowhere, out of the document or in a circle.
-        """
+        """Return *node*, or what it refers to; raise DocumentError if that is nothing in the document, or a circle."""
         for _ in range(16):
             if not isinstance(node, dict) or not isinstance(node.get("$ref"), str):
                 return node
@@ -201,11 +189,7 @@ class Document:
         raise self._error(f"the references around {node['$ref']} lead in a circle")
 
     def at(self, reference: str) -> Any:
-        """Return what stands where *reference* points.
-
-        Raises:
-            DocumentError: it leads nowhere, or out of the document.
-        """
+        """Return what stands where *reference* points; raise DocumentError if that is nothing in the document."""
         node = self.content
         if not reference.startswith("#/"):
             raise self._error(f"the reference {reference} leads out of the document; only #/... is followed")
