@@ -1,10 +1,10 @@
 """Probabilities that can be read, and draws that are the same everywhere."""
 
 import pytest
-from together_rerank_mockserver.plan import Chaos, chance
 
 from together_rerank_mockserver.faults import Catalogue
 from together_rerank_mockserver.orders import BadOrder
+from together_rerank_mockserver.plan import Chaos, chance
 from together_rerank_spec import load
 
 CATALOGUE = Catalogue(load())

@@ -124,7 +124,7 @@ def fails(*arguments, **changes):
         (["--ready-file", "/dev/null"], "cannot write /dev/null: it is there, and no regular file"),
         (["--host", "256.1.1.1"], "cannot listen on 256.1.1.1:"),
         (["--host", "192.0.2.1"], "cannot listen on 192.0.2.1:"),
-        (["--spec", "missing.yaml"], "missing.yaml: No such file or directory"),
+        (["--spec", "missing.yaml"], "'missing.yaml' does not exist"),
         (["--overlay", "pyproject.toml"], "Invalid value for --overlay: belongs to a document given as `spec`"),
         (
             ["--spec", "pyproject.toml", "--reading", "vendored"],

@@ -5,8 +5,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from together_rerank_mockserver.delivery import Waiting
 
+from together_rerank_mockserver.delivery import Waiting
 from together_rerank_mockserver.errors import TooManyWaiting
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sys
@@ -15,11 +14,21 @@ from click.core import ParameterSource
 
 from together_rerank_mockserver import __version__
 from together_rerank_mockserver.fixtures_command import fixtures
-from together_rerank_mockserver.options import COMMAND, CONTEXT, PREFIX, as_json, document_options, option, settings_of
+from together_rerank_mockserver.options import (
+    COMMAND,
+    CONTEXT,
+    PREFIX,
+    as_json,
+    document_options,
+    option,
+    print_rows,
+    settings_of,
+)
 from together_rerank_mockserver.readiness import PROGRAM, is_healthy
 from together_rerank_mockserver.serve_command import serve
-from together_rerank_mockserver.spec_command import spec
 from together_rerank_mockserver.url import base_of
+
+_LONGEST_TEXT = 40
 
 
 def main() -> NoReturn:
@@ -90,7 +99,6 @@ def commands(context: click.Context) -> None:
 
 commands.add_command(serve)
 commands.add_command(fixtures)
-commands.add_command(spec)
 
 
 @commands.command(context_settings=COMMAND)
@@ -120,9 +128,9 @@ def wait(url: str, timeout: float) -> int:
 @click.pass_context
 def explain(context: click.Context, /, request_file: BinaryIO, as_json: bool, **document_options: Any) -> None:
     """Show how the mock ranks the rerank request in FILE, or on stdin, and why."""
-    from together_rerank_mockserver import explanation
     from together_rerank_mockserver.body import Content, RequestParser
     from together_rerank_mockserver.errors import ApiError
+    from together_rerank_mockserver.rendering import explain as explained
 
     document = settings_of(context, **document_options).document()
     raw = request_file.read()
@@ -130,8 +138,8 @@ def explain(context: click.Context, /, request_file: BinaryIO, as_json: bool, **
         request = RequestParser(document).parse(document.request_media_types[0], Content(raw))
     except ApiError as error:
         raise click.ClickException(str(error)) from error
-    rows = explanation.explain(raw, request)
-    click.echo(json.dumps(rows, ensure_ascii=False, indent=2) if as_json else explanation.table(rows))
+    head = ("index", "score", "words", "parts", "pairs", "document")
+    print_rows(explained(raw, request), head, _evidence, as_json=as_json)
 
 
 @commands.command(context_settings=COMMAND)
@@ -140,8 +148,40 @@ def explain(context: click.Context, /, request_file: BinaryIO, as_json: bool, **
 @click.pass_context
 def faults(context: click.Context, /, as_json: bool, **document_options: Any) -> None:
     """List the faults that the mock can be asked for."""
-    from together_rerank_mockserver.faults import Catalogue, table
+    from together_rerank_mockserver.faults import Catalogue
 
     catalogue = Catalogue(settings_of(context, **document_options).document())
-    described = [fault.described for fault in catalogue]
-    click.echo(json.dumps(described, ensure_ascii=False, indent=2) if as_json else table(described))
+    head = ("fault", "family", "what the client meets", "where it applies", "note")
+    print_rows([fault.described for fault in catalogue], head, _fault, as_json=as_json)
+
+
+@commands.command(context_settings=COMMAND)
+@document_options
+@click.pass_context
+def spec(context: click.Context, /, **document_options: Any) -> None:
+    """Print the document that the mock serves, as YAML."""
+    from together_rerank_spec.document import vendored_text
+    from together_rerank_spec.yaml_text import render
+
+    settings = settings_of(context, **document_options)
+    is_published = settings.spec is None and settings.reading == "vendored"
+    click.echo(vendored_text() if is_published else render(settings.document().content), nl=False)
+
+
+def _evidence(row: dict[str, Any]) -> tuple[str, ...]:
+    parts = " ".join(f"{word}({','.join(found)})" for word, found in row["parts"].items())
+    pairs = [f"{left}+{right}" for left, right in row["adjacent"]]
+    pairs += [f"{left}..{right}" for left, right in row["in_order"]]
+    text = " ".join(row["text"].split())
+    shown = text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}..."
+    words = " ".join(row["whole"]), parts, " ".join(pairs)
+    return (str(row["index"]), f"{row['score']:.6f}", *(each or "-" for each in words), shown)
+
+
+def _fault(row: dict[str, Any]) -> tuple[str, ...]:
+    notes = [
+        "" if row.get("documented", True) else "observed, not documented",
+        f"breaks the {row['breaks']}" if "breaks" in row else "",
+        "" if row["server"] == "any" else f"--server {row['server']} only",
+    ]
+    return row["name"], row["family"], row["sentence"], row["applies"], ", ".join(filter(None, notes))

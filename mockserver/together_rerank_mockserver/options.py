@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,11 @@ from together_rerank_spec import READINGS
 
 PREFIX = "TOGETHER_RERANK_MOCK"
 CONTEXT = {"help_option_names": ["-h", "--help"]}
-# Every flag is also TOGETHER_RERANK_MOCK_<FLAG>, whichever command it belongs to.
-COMMAND = {**CONTEXT, "auto_envvar_prefix": PREFIX, "show_default": True}
+COMMAND = {**CONTEXT, "show_default": True}
 
 
 def option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
-    """Return the decorator of an option whose variable in the environment is named by its flag, not by its parameter."""
+    """Return the decorator of an option that is also TOGETHER_RERANK_MOCK_<FLAG> in the environment."""
     flag = next(name for name in names if name.startswith("--"))
     return click.option(*names, envvar=f"{PREFIX}_{flag[2:].replace('-', '_').upper()}", **attributes)
 
@@ -30,7 +30,7 @@ def as_json(what: str) -> Callable[[Any], Any]:
 
 def document_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give *command* the options `reading`, `spec` and `overlay`."""
-    file = click.Path(dir_okay=False, path_type=Path)
+    file = click.Path(exists=True, dir_okay=False, path_type=Path)
     reading = click.Choice(READINGS)
     for each in (
         option("--overlay", type=file, help="OpenAPI Overlay to apply to --spec."),
@@ -59,3 +59,20 @@ def refused(context: click.Context, bad: SettingsError) -> click.BadParameter:
     """Return *bad* as click reports it, with the flag in the place of the field."""
     (option,) = [each for each in context.command.params if each.name == bad.field]
     return click.BadParameter(bad.problem, context, option, param_hint=option.opts[-1])
+
+
+def print_rows(
+    rows: list[dict[str, Any]],
+    head: Sequence[str],
+    cells: Callable[[dict[str, Any]], Sequence[str]],
+    *,
+    as_json: bool,
+) -> None:
+    """Print *rows* as JSON, or as a table with *head*, in which *cells* of each row stand below one another."""
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    lines = [head, *map(cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import orjson
 
-from together_rerank_mockserver.body import HugeInteger
-from together_rerank_mockserver.ranking import Ranked
+from together_rerank_mockserver.body import HugeInteger, exact
+from together_rerank_mockserver.ranking import Query, Ranked
 from together_rerank_mockserver.tokens import count
 
 
@@ -58,6 +59,21 @@ def results(ranking: Sequence[Ranked], documents: Sequence[Any] | None) -> list[
 def answer(request_id: str, model: str, ranked: list[dict[str, Any]], used: dict[str, int]) -> dict[str, Any]:
     """Return the body of a 200, the document's `RerankResponse`, with *ranked* as its `results`."""
     return {"id": request_id, "object": "rerank", "model": model, "results": ranked, "usage": used}
+
+
+def explain(raw: bytes, request: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return, best first, each document's `index`, `score`, `whole`, `parts`, `adjacent`, `in_order`, `text`."""
+    query = Query(request["query"])
+    documents = exact(raw, request)["documents"]
+    rows = [
+        {
+            "index": index,
+            **asdict(query.evidence(ranked_text(document, request.get("rank_fields")))),
+            "text": returned_text(document),
+        }
+        for index, document in enumerate(documents)
+    ]
+    return sorted(rows, key=lambda row: -row["score"])
 
 
 def _ranked_text(document: Any, places: dict[str, int] | None) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Any
 
-from together_rerank_mockserver.columns import columns
 from together_rerank_mockserver.faults import body, status, wire
 from together_rerank_mockserver.faults.fault import EVERYWHERE, BodyFault, Case, Fault, StatusFault, WireFault
 from together_rerank_spec import Document
@@ -22,24 +20,9 @@ __all__ = [
     "UnknownFault",
     "WireFault",
     "status",
-    "table",
 ]
 
 OK = Fault(name="ok", family="none", sentence="Nothing is wrong; other doors are not asked", applies="any call")
-
-
-def table(described: list[dict[str, Any]]) -> str:
-    head = ("fault", "family", "what the client meets", "where it applies", "note")
-    return columns([head, *((d["name"], d["family"], d["sentence"], d["applies"], _note(d)) for d in described)])
-
-
-def _note(described: dict[str, Any]) -> str:
-    notes = [
-        "" if described.get("documented", True) else "observed, not documented",
-        f"breaks the {described['breaks']}" if "breaks" in described else "",
-        "" if described["server"] == "any" else f"--server {described['server']} only",
-    ]
-    return ", ".join(note for note in notes if note)
 
 
 class UnknownFault(ValueError): ...
