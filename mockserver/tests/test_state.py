@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from together_rerank_mockserver import state
-from together_rerank_mockserver.design import InOrder
+from together_rerank_mockserver.design import from_json
 from together_rerank_mockserver.faults import OK, Catalogue
 from together_rerank_mockserver.journal import Entry
 from together_rerank_mockserver.orders import MAX_SEQUENCE, BadOrder, Order
@@ -16,6 +16,7 @@ from together_rerank_spec import load
 
 OBSERVED_ID = "oGs6Zt9-62bZhn-99529372487b1b0a"
 ID = re.compile(r"[A-Za-z0-9]{7}-[A-Za-z0-9]{6}-[0-9a-f]{16}")
+DESIGN = from_json({"rank": [1, 0]})
 UNSORTED = Catalogue(load())["unsorted"]
 
 
@@ -256,11 +257,11 @@ def test_no_more_than_so_many_are_in_flight_and_a_refused_call_does_not_count():
 
 def test_a_design_counts_the_answers_that_followed_it(registry, namespace):
     namespace.count_designed()
-    namespace.set_design(InOrder((1, 0)))
+    namespace.set_design(DESIGN)
     assert namespace.designed == 0
     namespace.count_designed()
 
-    assert (namespace.design, namespace.designed) == (InOrder((1, 0)), 1)
+    assert (namespace.design, namespace.designed) == (DESIGN, 1)
     assert registry.look("test-b").design is None
     registry.reset("default")
     assert (registry.look("default").design, registry.look("default").designed) == (None, 0)

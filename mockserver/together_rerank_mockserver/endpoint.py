@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from together_rerank_mockserver import body, promise, rendering
+from together_rerank_mockserver import body, rendering
 from together_rerank_mockserver.call import JSON, Call, Reply, credential
 from together_rerank_mockserver.errors import (
     ApiError,
@@ -88,7 +88,7 @@ class Endpoint:
         self._settings = settings
         self._pause = pause
         self.requests = body.RequestParser(document)
-        promise.check(document)
+        rendering.check_answers(document)
         self.registry = Registry(settings.journal_max, Quota(settings.rate_limit) if settings.rate_limit else None)
         self.recorder = Recorder(
             self.registry,

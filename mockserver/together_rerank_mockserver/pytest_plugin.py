@@ -13,8 +13,8 @@ import pytest
 if TYPE_CHECKING:
     from together_rerank_fixtures import Exchange
     from together_rerank_mockserver.testing import RerankMock
+    from together_rerank_mockserver.testing.outcome import Summary
     from together_rerank_mockserver.testing.session import Session
-    from together_rerank_mockserver.testing.summary import Summary
 
 _URL = "--rerank-mock-url"
 _MARKER = "rerank_mock"
@@ -86,7 +86,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
     if report.when != "teardown":
         item.stash[_passed] = report.passed and item.stash.get(_passed, True)
     if mock is not None and report.when == "call" and report.failed:
-        from together_rerank_mockserver.testing.strictness import recent
+        from together_rerank_mockserver.testing.outcome import recent
 
         report.sections.append(("rerank mock", recent(mock)))
     return report
@@ -156,7 +156,7 @@ def rerank_mock(
     """A mock of Together's `POST /v1/rerank`, fresh for this test; the environment sends clients there."""
     from contextlib import nullcontext
 
-    from together_rerank_mockserver.testing import RerankMock, session, strictness
+    from together_rerank_mockserver.testing import RerankMock, outcome, session
 
     item = request.node
     mock = RerankMock(_rerank_session.client(rerank_mock_settings, rerank_mock_address))
@@ -177,9 +177,9 @@ def rerank_mock(
     if item.stash[_passed]:
         found = [*tripwire.tripped]
         if request.config.getini("rerank_mock_strict"):
-            found += strictness.complaints(mock)
+            found += outcome.complaints(mock)
         if found:
-            asked = ["what it was asked:", strictness.recent(mock)]
+            asked = ["what it was asked:", outcome.recent(mock)]
             pytest.fail("\n".join(["rerank_mock:", *found, *asked]), pytrace=False)
 
 
@@ -219,6 +219,6 @@ def _selected(item: Any) -> list[Exchange]:
 
 
 def _summary_of(config: pytest.Config) -> Summary:
-    from together_rerank_mockserver.testing.summary import Summary
+    from together_rerank_mockserver.testing.outcome import Summary
 
     return config.stash.setdefault(_summary, Summary())

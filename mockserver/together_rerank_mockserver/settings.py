@@ -138,13 +138,15 @@ class Settings:
             raise SettingsError(name, f"cannot be read: {bad}") from bad
 
 
-def _check(fits: Callable[[Any], bool], wanted: str) -> Callable[[Any], Any]:
+def _check(
+    fits: Callable[[Any], bool], wanted: str, convert: Callable[[Any], Any] = lambda value: value, *, shown: bool = True
+) -> Callable[[Any], Any]:
     """Return a check that raises ValueError, with what would fit, or returns the value as it is kept."""
 
     def check(value: Any) -> Any:
         if not fits(value):
-            raise ValueError(f"must be {wanted}, not {repr(value)[:200]}")
-        return value
+            raise ValueError(f"must be {wanted}" + (f", not {repr(value)[:200]}" if shown else ""))
+        return convert(value)
 
     return check
 
@@ -157,36 +159,16 @@ def _whole(least: int | None = None, most: int | None = None) -> Callable[[Any],
     return _check(fits, f"a whole number{bounds}")
 
 
-def _list(fits: Callable[[Any], bool], wanted: str, *, secret: bool = False) -> Callable[[Any], Any]:
-    def check(values: Any) -> tuple[Any, ...]:
-        if not isinstance(values, list | tuple):
-            raise ValueError(f"must be a list, not {'a text' if secret else repr(values)[:200]}")
-        for value in values:
-            if not fits(value):
-                raise ValueError(f"takes {wanted}" + ("" if secret else f", not {repr(value)[:200]}"))
-        return tuple(values)
-
-    return check
-
-
-def _path(value: Any) -> Path:
-    return Path(_check(_is_path, "a path")(value))
-
-
-def _replay(value: Any) -> str:
-    return str(_check(_is_path, f"a folder, or '{LIBRARY}'")(value))
+def _list(fits: Callable[[Any], bool], wanted: str, *, shown: bool = True) -> Callable[[Any], Any]:
+    check_list = _check(lambda values: isinstance(values, list | tuple), "a list", shown=shown)
+    check_item = _check(fits, wanted, shown=shown)
+    return lambda values: tuple(check_item(value) for value in check_list(values))
 
 
 def _rate(value: Any) -> str:
     from together_rerank_mockserver.quota import parse
 
-    parse(_check(_is_text, "a rate such as 60/minute")(value))
-    return str(value)
-
-
-def _token(value: Any) -> str:
-    if not _is_printable_ascii(value):
-        raise ValueError("must be printable ASCII, and not empty")
+    parse(_is_rate(value))
     return str(value)
 
 
@@ -206,21 +188,18 @@ def _is_printable_ascii(value: Any) -> bool:
     return _is_printable(value) and value.isascii() and bool(value.strip())
 
 
-def _is_origin(value: Any) -> bool:
-    return isinstance(value, str) and bool(_ORIGIN.fullmatch(value))
-
-
+_is_rate = _check(_is_text, "a rate such as 60/minute")
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "reading": _check(READINGS.__contains__, " or ".join(READINGS)),
-    "spec": _path,
-    "overlay": _path,
-    "replay": _replay,
-    "api_keys": _list(_is_printable_ascii, "keys in printable ASCII, and none that is empty", secret=True),
-    "models": _list(_is_printable, "printable names, and none that is empty"),
+    "spec": _check(_is_path, "a path", Path),
+    "overlay": _check(_is_path, "a path", Path),
+    "replay": _check(_is_path, f"a folder, or '{LIBRARY}'", str),
+    "api_keys": _list(_is_printable_ascii, "printable ASCII, and not empty", shown=False),
+    "models": _list(_is_printable, "printable, and not empty"),
     "max_body": _whole(1, 1024**4),
     "log_format": _check(("text", "json").__contains__, "text or json"),
     "fault": _check(_is_text, "the name of a fault"),
-    "chaos": _list(_is_text, "faults with their probabilities, such as 429=0.2"),
+    "chaos": _list(_is_text, "a fault and its probability, such as 429=0.2"),
     "seed": _whole(),
     "latency_ms": _whole(0, 3_600_000),
     "rate_limit": _rate,
@@ -228,7 +207,9 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "journal_max": _whole(0),
     "journal_body": _whole(0),
     "one_namespace": _check(lambda value: isinstance(value, bool), "True or False"),
-    "admin_token": _token,
-    "cors": _list(_is_origin, "origins such as http://localhost:3000"),
+    "admin_token": _check(_is_printable_ascii, "printable ASCII, and not empty", shown=False),
+    "cors": _list(
+        lambda value: _is_text(value) and bool(_ORIGIN.fullmatch(value)), "an origin like http://localhost:3000"
+    ),
     "host": _check(_is_text, "an address"),
 }

@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from together_rerank_mockserver.orders import MOST_MS
 from together_rerank_mockserver.testing.admin_client import AdminClient
-from together_rerank_mockserver.testing.matching import Expected, check_names, failure, matching
-from together_rerank_mockserver.testing.recorded import RecordedRequest, from_json
+from together_rerank_mockserver.testing.recorded import (
+    Expected,
+    RecordedRequest,
+    check_names,
+    failure,
+    from_json,
+    matching,
+)
 from together_rerank_mockserver.testing.verdict import Finding, judge
 
 if TYPE_CHECKING:
