@@ -41,7 +41,6 @@ class AdminRequest:
         return self.parameters.get("namespace", DEFAULT)
 
     def number(self, name: str) -> int | None:
-        """Return the parameter called *name* as a number from 0; None when it is not given."""
         text = self.parameters.get(name)
         if text is None:
             return None
@@ -108,7 +107,6 @@ class Admin:
         return {**shown, "api_keys": len(settings.api_keys), "admin_token": settings.admin_token is not None}
 
     def _requests(self, request: AdminRequest) -> Any:
-        """The journal, oldest first; the status `none` is of connections left without an answer."""
         request.settle()
         path, reply, status = (request.parameters.get(name) for name in ("path", "reply", "status"))
         number = None if status == "none" else request.number("status")

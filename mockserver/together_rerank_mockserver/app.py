@@ -32,7 +32,6 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def flask_app(mock: Mock) -> Flask:
-    """Return *mock* as a Flask application."""
     endpoint = mock.endpoint
     app = Flask(__name__, static_folder=None)
     # Werkzeug would answer /v1//rerank with a redirect, and take //rerank for /rerank.

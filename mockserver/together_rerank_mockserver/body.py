@@ -50,14 +50,8 @@ class HugeInteger(str):
 def read(declared: str | None, read: Callable[[int], bytes], limit: int) -> bytes:
     """Return the body, reading one byte beyond *limit* at the most.
 
-    Args:
-        declared: the Content-Length header; None for a chunked body.
-        read: returns up to so many bytes of what is left.
-        limit: in bytes.
-
-    Raises:
-        BodyTooLarge: it is longer, or says it is; then nothing is read.
-        InvalidRequest: it is shorter than it says, as when the client went away.
+    *declared* is the Content-Length header, None for a chunked body; *read* returns up to so many bytes. A body that
+    is longer, or says it is, raises BodyTooLarge; one that is shorter than it says raises InvalidRequest.
     """
     promised = int(declared[:20]) if declared and declared.isascii() and declared.isdigit() else 0
     if promised > limit:
@@ -71,11 +65,7 @@ def read(declared: str | None, read: Callable[[int], bytes], limit: int) -> byte
 
 
 class Content:
-    """The body of one request, parsed when it is first asked what it holds; again only if that failed.
-
-    Attributes:
-        raw: its bytes.
-    """
+    """The body of one request, parsed when it is first asked what it holds; again only if that failed."""
 
     __slots__ = ("_value", "raw")
 
@@ -93,11 +83,7 @@ class Content:
 
 
 class RequestParser:
-    """Parses what *document* allows.
-
-    Raises:
-        DocumentError: its schema cannot be used, or does not allow what is ranked.
-    """
+    """Parses what *document* allows; raises DocumentError when that is not what is ranked."""
 
     def __init__(self, document: Document) -> None:
         self._document = document

@@ -15,8 +15,7 @@ Delivery = Literal["whole", "drip", "truncate", "hang", "reset", "empty"]
 
 
 class Headers(Protocol):
-    def get(self, name: str, /) -> str | None:
-        """Return the header called *name*, in any case; None when it did not come."""
+    def get(self, name: str, /) -> str | None: ...
 
     def items(self) -> Iterable[tuple[str, str]]: ...
 

@@ -64,7 +64,6 @@ def close_stdout() -> None:
 
 
 def _warn_of_unknown_variables() -> None:
-    """Name each variable of the environment that looks like one of a flag, and is none."""
     groups = [commands, *(each for each in commands.commands.values() if isinstance(each, click.Group))]
     every = [command for group in groups for command in group.commands.values()]
     known = sorted({str(each.envvar) for command in every for each in command.params if each.envvar})

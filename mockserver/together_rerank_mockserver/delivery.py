@@ -23,16 +23,13 @@ _SHORT_S = 5
 class RawSocket(Protocol):
     """The connection to one client, with what HTTP has no word for."""
 
-    def hang(self) -> None:
-        """Return when the client is gone, or the server stops."""
+    def hang(self) -> None: ...
 
     def reset(self) -> None: ...
 
-    def wait(self, seconds: float) -> None:
-        """Return after *seconds*, or when the server stops; raise ClientGone when the client left meanwhile."""
+    def wait(self, seconds: float) -> None: ...
 
-    def settle(self) -> None:
-        """Return when every call but this is written down, save those kept back for clients that are there."""
+    def settle(self) -> None: ...
 
 
 class Waiting:

@@ -118,12 +118,10 @@ class Endpoint:
         return self._finish(call, context, reply)
 
     def refuse(self, call: Call, fault: Exception) -> Reply:
-        """Return the reply that says *fault*, to a call that is none of the operation's."""
         context = self._context(call)
         return self._finish(call, context, self._refusal(fault, context))
 
     def is_namespace(self, name: str) -> bool:
-        """Return whether there can be a namespace called *name* beside the default one."""
         return (
             not self._settings.one_namespace
             and name.startswith(NAMESPACE_PREFIX)

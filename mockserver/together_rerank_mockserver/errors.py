@@ -39,8 +39,6 @@ class ApiError(Exception):
 
 
 class InvalidRequest(ApiError):
-    """The request is not what the document asks for."""
-
     status = 400
 
 
@@ -87,8 +85,6 @@ class ModelNotFound(ApiError):
 
 
 class Unauthorized(ApiError):
-    """The token of the control plane did not come, or is another one."""
-
     status = 401
 
     def __init__(self, message: str) -> None:
@@ -96,8 +92,6 @@ class Unauthorized(ApiError):
 
 
 class Forbidden(ApiError):
-    """Who asks may not, whatever it sends."""
-
     status = 403
 
 
@@ -143,7 +137,5 @@ class ClientGone(Exception):
 
 
 class InternalError(ApiError):
-    """The mock itself is broken."""
-
     status = 500
     type = "server_error"

@@ -30,7 +30,6 @@ class Mock:
         self.admin = Admin(self.endpoint, self.settings)
 
     def rerank(self, environ: dict[str, Any]) -> Outgoing:
-        """Return what is to be sent for the call of the operation in *environ*."""
         raw_socket = environ.get(RAW_SOCKET)
         call = call_of(environ)
         call.raw_socket = raw_socket is not None

@@ -24,12 +24,10 @@ def option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
 
 
 def as_json(what: str) -> Callable[[Any], Any]:
-    """Return the decorator of the flag that has a command print JSON."""
     return option("--json", "as_json", is_flag=True, help=f"Print JSON, one object per {what}.")
 
 
 def document_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give *command* the options `reading`, `spec` and `overlay`."""
     file = click.Path(exists=True, dir_okay=False, path_type=Path)
     reading = click.Choice(READINGS)
     for each in (

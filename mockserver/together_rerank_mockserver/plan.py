@@ -44,14 +44,12 @@ class Met:
         return self.order.fault if self.order else None
 
     def reply(self) -> Reply | None:
-        """Return the reply of a status fault; None when the call goes on."""
         if self.order is None or not isinstance(self.order.fault, StatusFault):
             return None
         reply = self.order.fault.reply
         return replace(reply, headers=status.headers(reply, dict(self.order.parameters)))
 
     def spoiled(self, reply: Reply) -> Reply:
-        """Return *reply* as a wire fault lets it out."""
         if self.order is None or not self.applied or not isinstance(self.order.fault, WireFault):
             return reply
         spoiled = self.order.fault.spoil(reply)
@@ -139,7 +137,6 @@ class Plan:
         return replace(met, applied=False) if isinstance(met.fault, BodyFault) else met
 
     def delay_s(self, namespace: Namespace, order: Order | None) -> float:
-        """Return how long *order* has the answer kept back."""
         if order is None:
             return 0
         milliseconds: float = order.get("delay")

@@ -25,7 +25,6 @@ class Allowance:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What Together's gateway says of it."""
         return {
             "x-ratelimit-limit": str(self.limit),
             "x-ratelimit-remaining": str(self.remaining),
@@ -48,7 +47,6 @@ class Quota:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     def ask(self, namespace: str) -> Allowance:
-        """Count a call, if it is granted."""
         granted = self._limiter.hit(self._rate, namespace)
         reset, remaining = self._limiter.get_window_stats(self._rate, namespace)
         return Allowance(granted, self._rate.amount, max(0, remaining), max(1, math.ceil(reset - time.time())))

@@ -89,7 +89,6 @@ class Query:
         return [self._score(text, found) for text, found in self._search(texts)]
 
     def evidence(self, text: str) -> Evidence:
-        """Return what *text* shares with the query, and the score of it."""
         ((searched, found),) = self._search([text])
         whole, adjacent, in_order = self._match(searched, found)
         met = {word: tuple(part for part in parts(word) if part in found) for word in self._sizes if word not in whole}
@@ -175,7 +174,6 @@ class Query:
         return first, adjacent, in_order
 
     def _pairs_of(self, met: Collection[str]) -> set[Pair]:
-        """Return the pairs both of whose words are among *met*."""
         return {(left, right) for left in met for right in self._next.get(left, ()) if right in met}
 
     @cached_property

@@ -62,7 +62,6 @@ class Recorder:
 
 
 def is_own(path: str) -> bool:
-    """Return whether *path* is the mock's own, and so no business of the journal."""
     return path == HEALTH or is_admin(path)
 
 

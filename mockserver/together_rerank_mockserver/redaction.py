@@ -120,7 +120,6 @@ def _forms(secret: str) -> set[bytes]:
 
 @lru_cache(maxsize=256)
 def _kept_name(name: str) -> str | None:
-    """Return *name* as it is kept, None when it is called like a secret."""
     return None if _SECRET_NAME.search(name) else name.lower()
 
 

@@ -36,7 +36,6 @@ def ranked_text(document: Any, fields: Sequence[str] | None) -> str:
 
 
 def ranked_texts(documents: Sequence[Any], fields: Sequence[str] | None) -> list[str]:
-    """Return the `ranked_text` of each of *documents*."""
     places = None if fields is None else {field: place for place, field in enumerate(dict.fromkeys(fields))}
     return [document if isinstance(document, str) else _ranked_text(document, places) for document in documents]
 

@@ -126,7 +126,6 @@ class Namespace:
             return True, self._quota.ask(self.name) if self._quota else None
 
     def leave(self) -> None:
-        """Count a call that ended."""
         with self._lock:
             self.in_flight.count -= 1
 
@@ -147,7 +146,6 @@ class Namespace:
         return f"{letters[:7]}-{letters[7:]}-{digest[13:21].hex()}"
 
     def set_design(self, design: Design | None) -> None:
-        """Rank as *design* says from now on; None for as usual."""
         with self._lock:
             self.design, self.designed = design, 0
 
@@ -177,7 +175,6 @@ class Registry:
         self._lock = Lock()
 
     def open(self, name: str) -> Namespace:
-        """Return the namespace called *name*, a new one if there is none."""
         with self._lock:
             namespace = self._namespaces.get(name)
             if namespace is None:

@@ -68,7 +68,6 @@ class ThreadedServer:
 
     @property
     def app(self) -> Flask:
-        """The Flask application of the same mock, which needs no socket."""
         return self._wsgi.flask
 
     def start(self) -> None:
@@ -372,7 +371,6 @@ class _Connection(WSGIRequestHandler):
         return not _is_readable(self.connection) or (self.phase is _Phase.WAITING and not self._is_at_its_end())
 
     def _is_at_its_end(self) -> bool:
-        """Return whether a connection that can be read has nothing more to be read."""
         try:
             return not self.connection.recv(1, socket.MSG_PEEK)
         except OSError:

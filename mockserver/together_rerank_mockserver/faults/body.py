@@ -37,8 +37,6 @@ def _usage(**changes: Any) -> Callable[[Any, Case], Any]:
 
 
 def _result(place: int, field: str, value: Any) -> Callable[[Any, Case], Any]:
-    """Set *field* of the result at *place*."""
-
     def bend(answer: Any, _: Case) -> Any:
         results = [*answer["results"]]
         results[place] = {**results[place], field: value}

@@ -65,7 +65,6 @@ class AdminClient:
 
 
 def in_process(server: ThreadedServer, api_key: str) -> AdminClient:
-    """Return the client of *server*, for all of its requests."""
     from together_rerank_mockserver.admin import AdminRequest
     from together_rerank_mockserver.endpoint import refusal
     from together_rerank_mockserver.errors import ApiError

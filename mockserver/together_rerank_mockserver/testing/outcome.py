@@ -73,7 +73,6 @@ class Summary:
 
     @property
     def data(self) -> dict[str, Any]:
-        """The summary as values that pass from process to process."""
         return {
             "tests": self.tests,
             "requests": self.requests,

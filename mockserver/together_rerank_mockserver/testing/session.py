@@ -44,7 +44,6 @@ class Session:
         self.tripwire = Tripwire()
 
     def client(self, settings: Mapping[str, Any], address: tuple[str, int]) -> AdminClient:
-        """Return the client of the mock with *settings* at *address*, started if it is not running yet."""
         if self._url is not None:
             if settings or address != DEFAULT_ADDRESS:
                 pytest.fail(

@@ -87,7 +87,6 @@ def _broke_off(request: RecordedRequest) -> bool:
 
 
 def _stays(request: RecordedRequest) -> bool:
-    """Return whether the same request would be answered with the same error."""
     return request.status is not None and 400 <= request.status < 500 and request.status not in _WORTH_REPEATING
 
 
