@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -16,13 +17,19 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 
-from together_rerank_mockserver import stopping, worker
+from together_rerank_mockserver import stopping
 from together_rerank_mockserver.announcement import Announcement, url_of
 from together_rerank_mockserver.operation import Operation
 from together_rerank_mockserver.served import Served
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.waiting import Waiting
 
+# How many requests can be kept waiting at once; threads are started as they are needed, and cost nothing before.
+THREADS = 512
+# A call computes for less than this, and is done sooner if it is not made to let others in.
+_SWITCH_S = 0.05
+# Connections may be many more, most of them idle.
+_CONNECTIONS = 8192
 # A parent that stops has told its worker long before.
 _TOLD_S = 1
 # For those that do not wait; granian does not tell when a client that waits has gone.
@@ -41,7 +48,7 @@ def serve(settings: Settings, *, port: int, announcement: Announcement) -> None:
         address, port = reserved.getsockname()[:2]
         settings = replace(settings, host=address)
         _application(settings)  # in the parent, where a fault still has a reader; a forked worker inherits it
-        server = worker.granian(__name__, address, port)
+        server = granian(__name__, address, port)
         lifeline, held = Pipe(duplex=False)
 
         def stop() -> None:
@@ -56,6 +63,31 @@ def serve(settings: Settings, *, port: int, announcement: Announcement) -> None:
                 server.serve(target_loader=loader, wrap_loader=False)
             except SystemExit as fault:
                 raise stopping.ServerDied("the server process died") from fault
+
+
+def granian(name: str, address: str, port: int) -> Any:
+    """Return granian for the module *name*, with one worker; it does not serve yet."""
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    return Granian(
+        name,
+        address=address,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=THREADS,
+        backpressure=_CONNECTIONS,
+        log_enabled=False,
+        workers_kill_timeout=stopping.GRACE_S,
+    )
+
+
+def set_up() -> None:
+    """Prepare the process of the worker, in which this is called."""
+    # Granian puts the environment of the process into that of each request, where HTTP_PROXY is a header.
+    os.environ.clear()
+    sys.setswitchinterval(_SWITCH_S)
 
 
 def reserve(host: str, port: int) -> socket.socket:
@@ -81,7 +113,7 @@ def reserve(host: str, port: int) -> socket.socket:
 @lru_cache(maxsize=1)
 def _application(settings: Settings) -> tuple[Served, threading.Event]:
     told_to_stop = threading.Event()
-    return Served(Operation(settings, Waiting(told_to_stop, worker.THREADS - _KEPT_FREE))), told_to_stop
+    return Served(Operation(settings, Waiting(told_to_stop, THREADS - _KEPT_FREE))), told_to_stop
 
 
 def _load(
@@ -91,7 +123,7 @@ def _load(
     held.close()  # the worker's own copy, which would keep the lifeline open
     # What a terminal sends to all of its group is for the parent alone, which then ends the worker.
     os.setpgid(0, 0)
-    worker.set_up()
+    set_up()
     application, told_to_stop = _application(settings)
     publish = partial(announcement.publish_when_healthy, url, os.getppid())
     threading.Thread(target=publish, daemon=True).start()
