@@ -25,7 +25,7 @@ help:
 	@echo 'fixtures  write the answers of the mock into the exchanges'
 	@echo 'clients   write down what real clients do with each fault'
 	@echo 'dist      build the wheel and the source distribution'
-	@echo 'bench     measure the mock beside others, and the judge; FLAGS=... are those of bench.py; needs wrk, npm and java'
+	@echo 'bench     measure the mock beside others; FLAGS=... are those of bench.py; needs wrk and npm'
 	@echo 'lock      bring the pinned requirements up to date; needs uv and npm'
 
 serve: $(VENV)/base.stamp
@@ -85,11 +85,9 @@ dist: $(VENV)/dev.stamp
 	$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
 	@ls dist
 
-bench: $(VENV)/bench.stamp $(PEERS)/stamp
+bench: $(VENV)/base.stamp $(PEERS)/stamp
+	@wrk -v 2>/dev/null | grep -q wrk || { echo 'wrk is needed, to put servers under load; on Debian: apt-get install -y wrk' >&2; exit 1; }
 	$(BIN)/python benchmarks/bench.py $(FLAGS)
-	$(BIN)/python benchmarks/plot.py
-	$(BIN)/python benchmarks/page.py
-	$(BIN)/python benchmarks/contract_bench.py
 
 UV_LOCK = uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 lock:
@@ -97,7 +95,6 @@ lock:
 	$(UV_LOCK) pyproject.toml --extra contract --group build --group dev -c requirements/base.txt -o requirements/dev.txt
 	echo 'together==1.5.35' | $(UV_LOCK) - -o requirements/together-1.txt
 	printf '%s\n' xllamacpp gguf 'litellm[proxy]==1.106.2' | $(UV_LOCK) - -o requirements/strangers.txt
-	echo matplotlib | $(UV_LOCK) -c requirements/dev.txt - -o requirements/bench.txt
 	for version in 8.2 8.4 9; do echo "pytest==$$version.*" | $(UV_LOCK) - -o requirements/pytest-$$version.txt || exit 1; done
 	for tools in node peers; do (cd requirements/$$tools && npm update --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund) || exit 1; done
 	@# Whom npm would have us fund is an address too.
@@ -138,18 +135,12 @@ $(STRANGERS)/stamp: requirements/strangers.txt | $(VENV)/bin/python
 	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
 	@touch $@
 
-# What a benchmark needs more, beside what it measures.
-$(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
-	@wrk -v 2>/dev/null | grep -q wrk || { echo 'wrk is needed, to put servers under load; on Debian: apt-get install wrk' >&2; exit 1; }
-	$(PIP) install --require-hashes -r requirements/bench.txt
-	@touch $@
-
 # WireMock and Prism for the exports, and for the benchmark more; nothing of theirs is run while they are installed.
 $(NODE)/stamp: requirements/node/package.json requirements/node/package-lock.json | $(VENV)/bin/python
 $(PEERS)/stamp: requirements/peers/package.json requirements/peers/package-lock.json | $(VENV)/bin/python
 $(NODE)/stamp $(PEERS)/stamp:
 	@npm --version >/dev/null 2>&1 || { echo 'npm is needed, of Node.js 18 or newer, to install WireMock and Prism' >&2; exit 1; }
-	@java -version >/dev/null 2>&1 || { echo 'java is needed, 11 or newer, to run WireMock' >&2; exit 1; }
+	@test $(@D) = $(PEERS) || java -version >/dev/null 2>&1 || { echo 'java is needed, 11 or newer, to run WireMock' >&2; exit 1; }
 	rm -rf $(@D) && mkdir -p $(@D)
 	cp $(filter %.json,$^) $(@D)
 	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel error
