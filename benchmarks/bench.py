@@ -35,13 +35,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=2, help="seconds of each load (2)")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    run = {**vars(options), "load_before": round(os.getloadavg()[1], 1)}
     with tempfile.TemporaryDirectory() as folder:
         try:
             measured = measure(own(Path(folder)) | peers(Path(folder)), **vars(options))
         except NoNumber as reason:
             sys.exit(f"no numbers: {reason}")
     today = f"{datetime.now(UTC):%Y-%m-%d}"
-    about = {"date": today, "run": vars(options), "machine": _machine(), "programs": _programs()}
+    about = {"date": today, "run": run, "machine": _machine(), "programs": _programs()}
     report.write({**about, "servers": measured})
 
 

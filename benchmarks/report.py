@@ -63,7 +63,8 @@ def about(data: dict[str, Any]) -> str:
     return (
         f"{data['date']}: {', '.join(data['machine'].values())}; "
         f"{', '.join(f'{name} {version}' for name, version in data['programs'].items())}; "
-        f"medians of {run['starts']} cold starts and {run['rounds']} rounds of {run['seconds']} s"
+        f"medians of {run['starts']} cold starts and {run['rounds']} rounds of {run['seconds']} s; "
+        f"load average {run['load_before']} before the run"
     )
 
 
