@@ -7,7 +7,6 @@ SOURCES := contract_tests fixtures mockserver spec tests benchmarks
 TOGETHER_SDK := $(VENV)/clients/together-sdk
 TOGETHER_1 := $(VENV)/clients/together-1
 STRANGERS := $(VENV)/strangers
-NODE := $(VENV)/node
 PEERS := $(VENV)/peers
 # Tests that measure time or load run alone; the others wait for processes of their own, and run two files at a time.
 ALONE := tests/test_faults_served.py tests/test_load_served.py tests/test_plugin_workers.py tests/test_soak.py
@@ -19,7 +18,7 @@ help:
 	@echo 'serve     set everything up and start the mock'
 	@echo 'test      set everything up and run the tests'
 	@echo 'contract  judge the endpoint URL=..., or without one a mock that is started for it; FLAGS=... are those of the command'
-	@echo 'contract-real  judge and record llama.cpp and the LiteLLM proxy, hold docs/reports/ to it, and try the exports with WireMock and Prism; needs npm and java'
+	@echo 'contract-real  judge and record llama.cpp and the LiteLLM proxy, and hold docs/reports/ to it'
 	@echo 'check     format, lint, types, arrows between the rooms, the wheel as others will use it'
 	@echo 'matrix    the tests on every Python from 3.11 to 3.13 that this machine has'
 	@echo 'fixtures  write the answers of the mock into the exchanges'
@@ -55,8 +54,8 @@ else
 	  --api-key-env MOCK_KEY --model rank --level should $(FLAGS)
 endif
 
-# All that is tried with what somebody else wrote: servers that are judged, and mocks that serve our exports.
-contract-real: $(VENV)/dev.stamp $(STRANGERS)/stamp $(NODE)/stamp
+# Judge and record servers that somebody else wrote.
+contract-real: $(VENV)/dev.stamp $(STRANGERS)/stamp
 	$(BIN)/python -m pytest tests/strangers $(PYTEST_ARGS)
 
 format: $(VENV)/dev.stamp
@@ -96,9 +95,9 @@ lock:
 	echo 'together==1.5.35' | $(UV_LOCK) - -o requirements/together-1.txt
 	printf '%s\n' xllamacpp gguf 'litellm[proxy]==1.106.2' | $(UV_LOCK) - -o requirements/strangers.txt
 	for version in 8.2 8.4 9; do echo "pytest==$$version.*" | $(UV_LOCK) - -o requirements/pytest-$$version.txt || exit 1; done
-	for tools in node peers; do (cd requirements/$$tools && npm update --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund) || exit 1; done
+	cd requirements/peers && npm update --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
 	@# Whom npm would have us fund is an address too.
-	for tools in node peers; do $(PYTHON) -c 'import json, sys; path = sys.argv[1]; lock = json.load(open(path)); [p.pop("funding", None) for p in lock["packages"].values()]; open(path, "w").write(json.dumps(lock, indent=2, ensure_ascii=False) + "\n")' requirements/$$tools/package-lock.json || exit 1; done
+	$(PYTHON) -c 'import json, sys; path = sys.argv[1]; lock = json.load(open(path)); [p.pop("funding", None) for p in lock["packages"].values()]; open(path, "w").write(json.dumps(lock, indent=2, ensure_ascii=False) + "\n")' requirements/peers/package-lock.json
 
 clean:
 	rm -rf $(VENV) build dist
@@ -135,12 +134,9 @@ $(STRANGERS)/stamp: requirements/strangers.txt | $(VENV)/bin/python
 	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
 	@touch $@
 
-# WireMock and Prism for the exports, and for the benchmark more; nothing of theirs is run while they are installed.
-$(NODE)/stamp: requirements/node/package.json requirements/node/package-lock.json | $(VENV)/bin/python
+# The mocks of others, for the benchmark; nothing of theirs is run while they are installed.
 $(PEERS)/stamp: requirements/peers/package.json requirements/peers/package-lock.json | $(VENV)/bin/python
-$(NODE)/stamp $(PEERS)/stamp:
-	@npm --version >/dev/null 2>&1 || { echo 'npm is needed, of Node.js 18 or newer, to install WireMock and Prism' >&2; exit 1; }
-	@test $(@D) = $(PEERS) || java -version >/dev/null 2>&1 || { echo 'java is needed, 11 or newer, to run WireMock' >&2; exit 1; }
+	@npm --version >/dev/null 2>&1 || { echo 'npm is needed, of Node.js 18 or newer, to install the mocks of others' >&2; exit 1; }
 	rm -rf $(@D) && mkdir -p $(@D)
 	cp $(filter %.json,$^) $(@D)
 	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel error

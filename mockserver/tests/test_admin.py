@@ -5,7 +5,7 @@ import json
 import pytest
 
 from together_rerank_mockserver.app import create_app
-from together_rerank_mockserver.explanation import explain
+from together_rerank_mockserver.rendering import explain
 from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import Validator, load
 

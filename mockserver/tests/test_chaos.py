@@ -2,9 +2,9 @@
 
 import pytest
 
-from together_rerank_mockserver.chaos import Chaos, chance
 from together_rerank_mockserver.faults import Catalogue
 from together_rerank_mockserver.orders import BadOrder
+from together_rerank_mockserver.plan import Chaos, chance
 from together_rerank_spec import load
 
 CATALOGUE = Catalogue(load())

@@ -10,8 +10,6 @@ import pytest
 import together_rerank_fixtures as fixtures
 from mock_process import COMMAND, environment, running
 from together_rerank_spec import load
-from together_rerank_spec.document import vendored_text
-from together_rerank_spec.yaml_text import parse
 
 
 def run(*arguments, stdin=b"", **changes):
@@ -145,30 +143,6 @@ def test_explain_refuses_what_the_mock_would(stdin, because):
 
 def test_explain_refuses_a_file_that_is_not_there():
     assert run("explain", "missing.json").returncode == 2
-
-
-def test_spec_prints_the_document():
-    assert run("spec", "--reading", "vendored").stdout == vendored_text()
-    assert parse(run("spec").stdout) == load("corrected").content
-
-
-def test_spec_prints_another_document_with_its_overlay(tmp_path):
-    (tmp_path / "spec.yaml").write_bytes(vendored_text())
-    (tmp_path / "overlay.yaml").write_text("overlay: 1.0.0\nactions: [{target: $.info, update: {title: Mine}}]")
-
-    shown = run("spec", "--spec", tmp_path / "spec.yaml", "--overlay", tmp_path / "overlay.yaml")
-
-    assert parse(shown.stdout)["info"]["title"] == "Mine"
-
-
-def test_an_overlay_that_does_not_fit_is_named(tmp_path):
-    (tmp_path / "spec.yaml").write_bytes(vendored_text())
-    (tmp_path / "overlay.yaml").write_text("overlay: 1.0.0\nactions: [{target: $.nowhere, update: {a: b}}]")
-
-    refused = run("spec", "--spec", tmp_path / "spec.yaml", "--overlay", tmp_path / "overlay.yaml")
-
-    assert refused.returncode == 2
-    assert b"overlay.yaml: action 1 of the overlay, $.nowhere" in refused.stderr
 
 
 def test_faults_are_listed_for_people_and_for_programs():

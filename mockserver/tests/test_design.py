@@ -99,16 +99,16 @@ def test_a_design_is_described_as_it_is_asked_for(design):
 
 def test_a_design_holds_for_its_namespace_until_a_reset():
     endpoint = Endpoint(load())
-    endpoint.state.set_design("default", from_json({"rank": [0]}))
+    endpoint.registry.open("default").set_design(from_json({"rank": [0]}))
 
     reply, answer = send(body(), endpoint)
     _, other = send(body(), endpoint, {"Authorization": "Bearer test-a", "Content-Type": "application/json"})
     assert [result["index"] for result in answer["results"]] == [0, 1]
     assert reply.headers["x-mock-reply"] == "designed"
     assert [result["index"] for result in other["results"]] == [1, 0]
-    assert endpoint.state.designed("default") == 1
+    assert endpoint.registry.look("default").designed == 1
 
-    endpoint.state.reset("default")
+    endpoint.registry.reset("default")
     _, answer = send(body(), endpoint)
     assert [result["index"] for result in answer["results"]] == [1, 0]
 
@@ -140,16 +140,16 @@ def test_the_control_plane_refuses_what_is_no_design(sent):
 
 def test_neither_design_nor_fault_is_for_a_call_that_came_before_a_reset():
     def begin_the_next_test(_seconds):
-        endpoint.state.reset("default")
-        endpoint.state.set_design("default", from_json({"rank": [0]}))
-        endpoint.state.enqueue("default", from_json_order({"fault": "unsorted"}, endpoint.catalogue))
+        endpoint.registry.reset("default")
+        endpoint.registry.open("default").set_design(from_json({"rank": [0]}))
+        endpoint.registry.open("default").enqueue(from_json_order({"fault": "unsorted"}, endpoint.catalogue))
 
     endpoint = Endpoint(load(), Settings(latency_ms=1), begin_the_next_test)
-    endpoint.state.enqueue("default", from_json_order({"fault": "model-other"}, endpoint.catalogue))
+    endpoint.registry.open("default").enqueue(from_json_order({"fault": "model-other"}, endpoint.catalogue))
 
     reply, answer = send(body(), endpoint)
 
     assert [result["index"] for result in answer["results"]] == [1, 0]
     assert reply.headers["x-mock-reply"] == "scored"
-    assert endpoint.state.designed("default") == 0
-    assert [order.fault.name for order in endpoint.state.queue("default")] == ["unsorted"]
+    assert endpoint.registry.look("default").designed == 0
+    assert [order.fault.name for order in endpoint.registry.look("default").queued()] == ["unsorted"]

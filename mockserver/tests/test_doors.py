@@ -10,7 +10,6 @@ from endpoint_calls import KEY, body, send
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.orders import from_json
 from together_rerank_mockserver.settings import Settings
-from together_rerank_mockserver.state import Memory
 from together_rerank_spec import load
 
 
@@ -19,7 +18,7 @@ def endpoint(**settings):
 
 
 def queue(mock, data, namespace="default"):
-    mock.state.enqueue(namespace, from_json(data, mock.catalogue))
+    mock.registry.open(namespace).enqueue(from_json(data, mock.catalogue))
 
 
 def ask(mock, sent=None, **headers):
@@ -129,7 +128,7 @@ def test_a_sequence_is_met_in_its_order():
     assert [reply.status for reply in replies] == [503, 503, 429, 200, 500, 200]
     assert replies[2].headers["Retry-After"] == "4"
     assert replies[3].headers["x-mock-reply"] == "forced; fault=unsorted; by=queue"
-    assert mock.state.queue("default") == []
+    assert mock.registry.look("default").queued() == []
 
 
 def test_a_queued_body_fault_waits_for_a_call_that_it_can_bend():
@@ -139,7 +138,7 @@ def test_a_queued_body_fault_waits_for_a_call_that_it_can_bend():
     assert ask(mock, body(documents=[])).status == 400
     assert ask(mock, b"{").status == 400
     assert origin(mock, body(documents=["one"])) == "scored; fault=unsorted; by=queue; not-applied"
-    assert [order.times for order in mock.state.queue("default")] == [1]
+    assert [order.times for order in mock.registry.look("default").queued()] == [1]
     assert origin(mock) == "forced; fault=unsorted; by=queue"
     assert origin(mock) == "scored"
 
@@ -150,18 +149,19 @@ def test_a_queued_body_fault_waits_for_a_call_that_it_can_bend():
 def test_when_another_call_took_a_body_fault_the_next_one_counts_if_it_is_of_the_same_family(next_one, bent):
     mock = endpoint()
     queue(mock, {"fault": "unsorted"} | ({"then": next_one} if next_one else {}))
-    answer = mock._plan.bend
+    answer = mock.plan.bend
 
     def after_another_call(namespace, *others):
-        number, _ = mock.state.head(namespace)
-        assert mock.state.take(namespace, number)
+        assert namespace.take(namespace.first())
         return answer(namespace, *others)
 
-    mock._plan.bend = after_another_call
+    mock.plan.bend = after_another_call
     said = origin(mock)
 
     assert said == (f"forced; fault={next_one}; by=queue" if bent else "scored")
-    assert [order.fault.name for order in mock.state.queue("default")] == ([next_one] if next_one and not bent else [])
+    assert [order.fault.name for order in mock.registry.look("default").queued()] == (
+        [next_one] if next_one and not bent else []
+    )
 
 
 def test_the_delay_of_a_body_fault_is_waited_once_it_shows():
@@ -175,16 +175,6 @@ def test_the_delay_of_a_body_fault_is_waited_once_it_shows():
     assert origin(mock) == "forced; fault=unsorted; by=queue"
     assert ask(mock).status == 200
     assert waited == [0.25]
-
-
-def test_another_state_can_take_the_place_of_the_one_in_memory():
-    shared = Memory(10, None)
-    first, second = (Endpoint(load(), state=shared) for _ in range(2))
-    queue(first, {"fault": "503"})
-
-    assert ask(second).status == 503
-    assert ask(first).status == 200
-    assert shared.journal("default") == ([], 0)
 
 
 def test_a_queued_status_is_taken_by_a_call_that_would_be_refused():
@@ -212,7 +202,7 @@ def test_ten_times_are_ten_times_for_fifty_clients_at_once(fault):
 
     assert origins.count(f"forced; fault={fault}; by=queue") == 10
     assert len([each for each in origins if each.startswith("scored")]) == 190
-    assert mock.state.queue("default") == []
+    assert mock.registry.look("default").queued() == []
 
 
 def test_chaos_is_the_same_for_the_same_seed_and_sequence():
@@ -271,6 +261,7 @@ def test_a_key_that_is_not_listed_opens_no_namespace():
     queue(mock, {"fault": "500"}, "test-other")
 
     refused = ask(mock, Authorization="Bearer test-other")
-    assert (refused.status, refused.namespace) == (401, "default")
+    assert refused.status == 401
+    assert [len(mock.registry.look(name).journal()[0]) for name in ("default", "test-other")] == [1, 0]
     assert ask(mock, Authorization="Bearer test-listed").status == 503
     assert ask(mock, Authorization="Bearer secret").status == 200

@@ -9,8 +9,10 @@ import pytest
 import yaml
 
 from together_rerank_mockserver import endpoint as endpoint_module
-from together_rerank_mockserver.app import CONTROL, create_app
+from together_rerank_mockserver.mock import Mock
+from together_rerank_mockserver.orders import from_json
 from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.wsgi import WsgiApp
 from together_rerank_spec import Validator, load
 
 EXAMPLE = load().example({"$ref": "#/components/schemas/RerankRequest"})
@@ -39,7 +41,7 @@ def environ(request, **headers):
 def answer(app, request, **headers):
     """Return the status, and what the server is handed to send."""
     statuses = []
-    pieces = app.wsgi_app(environ(request, **headers), lambda status, *_: statuses.append(status))
+    pieces = app(environ(request, **headers), lambda status, *_: statuses.append(status))
     return statuses[0], pieces
 
 
@@ -55,7 +57,7 @@ def operations(app, request, **headers):
 
     sys.setprofile(count)
     try:
-        app.wsgi_app(prepared, lambda *_: None)
+        app(prepared, lambda *_: None)
     finally:
         sys.setprofile(None)
     return len(counted)
@@ -67,7 +69,7 @@ def documents(number):
 
 @pytest.fixture
 def app():
-    return create_app()
+    return WsgiApp(Mock())
 
 
 def test_an_answer_takes_so_many_operations_at_the_most(app):
@@ -95,10 +97,11 @@ def test_a_fault_takes_no_more_than_an_answer(app, door):
     elif door == "model":
         request = {**EXAMPLE, "model": "mock/429"}
     else:
-        app.extensions[CONTROL].queue_faults("default", {"fault": "429", "times": 10})
+        endpoint = app.mock.endpoint
+        endpoint.registry.open("default").enqueue(from_json({"fault": "429", "times": 10}, endpoint.catalogue))
     assert answer(app, request, **headers)[0] == "429 TOO MANY REQUESTS"
 
-    assert operations(app, request, **headers) <= operations(create_app(), EXAMPLE)
+    assert operations(app, request, **headers) <= operations(WsgiApp(Mock()), EXAMPLE)
 
 
 def test_nothing_that_a_start_can_do_is_done_for_a_call(app):
@@ -111,20 +114,19 @@ def test_nothing_that_a_start_can_do_is_done_for_a_call(app):
     with pytest.MonkeyPatch.context() as patch:
         for owner, name in ((yaml, "load"), (re, "compile"), (json, "loads"), (Validator, "__init__")):
             watch(patch, owner, name)
-        watch(patch, app, "full_dispatch_request")
         status, _ = answer(app, EXAMPLE)
 
     assert (status, done) == ("200 OK", [])
 
 
 def test_no_lock_is_held_while_documents_are_scored(monkeypatch):
-    app = create_app(Settings(rate_limit="1000/second", max_in_flight=5))
-    state = app.extensions[CONTROL]._endpoint.state
+    app = WsgiApp(Mock(Settings(rate_limit="1000/second", max_in_flight=5)))
+    registry = app.mock.endpoint.registry
     held = []
     rank = endpoint_module.rank
 
     def spy(*given):
-        held.append(state._lock.locked())
+        held.append(registry._lock.locked())
         return rank(*given)
 
     monkeypatch.setattr(endpoint_module, "rank", spy)

@@ -61,7 +61,7 @@ def test_each_namespace_has_its_own_and_a_reset_gives_it_back():
     a, b = ({"Authorization": f"Bearer test-{name}"} for name in "ab")
 
     assert [ask(mock, **key).status for key in (a, a, b, b, {}, {})] == [200, 429, 200, 429, 200, 429]
-    mock.state.reset("test-a")
+    mock.registry.reset("test-a")
     assert [ask(mock, **key).status for key in (a, b)] == [200, 429]
 
 
@@ -70,10 +70,10 @@ def test_a_queued_body_fault_is_not_spent_on_a_call_above_the_rate():
 
     mock = endpoint(rate_limit="1/hour")
     ask(mock)
-    mock.state.enqueue("default", from_json("unsorted", mock.catalogue))
+    mock.registry.open("default").enqueue(from_json("unsorted", mock.catalogue))
 
     assert ask(mock).status == 429
-    assert len(mock.state.queue("default")) == 1
+    assert len(mock.registry.look("default").queued()) == 1
 
 
 @pytest.mark.parametrize("rate", ["60/minute", "60 per minute", "5/second", "10 per 30 seconds", "1000/hour"])
@@ -121,6 +121,6 @@ def test_a_call_that_is_refused_before_is_not_in_flight():
 
 def test_other_namespaces_do_not_count_as_in_flight():
     mock = endpoint(max_in_flight=1)
-    mock.state.enter("test-other", 0)
+    mock.registry.open("test-other").admit(None)
 
     assert ask(mock).status == 200

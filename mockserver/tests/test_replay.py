@@ -11,7 +11,7 @@ from endpoint_calls import KEY, body, send
 from exchange_files import changed, recorded
 from mock_process import COMMAND, environment, running
 from together_rerank_fixtures import FixtureError
-from together_rerank_mockserver.design import InOrder
+from together_rerank_mockserver.design import from_json
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.faults import wire
 from together_rerank_mockserver.replay import LIBRARY
@@ -206,7 +206,7 @@ def test_the_mocks_own_headers_are_said_once(tmp_path):
 
 def test_a_designed_ranking_comes_first():
     designed = endpoint()
-    designed.state.set_design("default", InOrder((2, 1, 0)))
+    designed.registry.open("default").set_design(from_json({"rank": [2, 1, 0]}))
 
     reply, answer = send(json.dumps(RECORDED).encode(), designed)
 
@@ -265,7 +265,7 @@ def test_what_cannot_be_replayed_is_told_before_the_start(tmp_path):
     told = {
         tmp_path: "mine.json: not JSON: ",
         tmp_path / "none": "no such folder, or no exchanges",
-        "": "name a folder",
+        "": "must be a folder, or 'library'",
     }
     for folder, reason in told.items():
         ran = subprocess.run(

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import time
 
 import pytest
 
@@ -32,6 +34,7 @@ def test_a_line_tells_method_path_status_time_and_reason(pipe):
 
     log.record("POST", "/v1/rerank", 200, 1.26, "")
     log.record("POST", "/v1/rerank", 404, 0.5, "no such model")
+    log.flush()
 
     assert text(reader) == "POST /v1/rerank 200 1.3 ms\nPOST /v1/rerank 404 0.5 ms no such model\n"
 
@@ -39,7 +42,10 @@ def test_a_line_tells_method_path_status_time_and_reason(pipe):
 def test_json_lines_hold_the_same(pipe):
     reader, writer = pipe
 
-    RequestLog(writer, as_json=True).record("POST", "/é", 404, 0.5, "no")
+    log = RequestLog(writer, as_json=True)
+
+    log.record("POST", "/é", 404, 0.5, "no")
+    log.flush()
 
     assert json.loads(text(reader)) == {
         "event": "request",
@@ -55,9 +61,10 @@ def test_json_lines_hold_the_same(pipe):
 def test_no_request_can_forge_or_stretch_a_line(pipe, as_json):
     reader, writer = pipe
 
-    RequestLog(writer, as_json=as_json).record(
-        "P\nOST", "/\x1b[31m\nGET / 200" + "é" * 5_000, 404, 1.0, "\r" + "x" * 5_000
-    )
+    log = RequestLog(writer, as_json=as_json)
+
+    log.record("P\nOST", "/\x1b[31m\nGET / 200" + "é" * 5_000, 404, 1.0, "\r" + "x" * 5_000)
+    log.flush()
 
     line = text(reader)
     assert line.count("\n") == 1
@@ -71,22 +78,45 @@ def test_a_pipe_that_nobody_reads_costs_lines_and_not_time(pipe):
 
     for number in range(10_000):
         log.record("POST", f"/{number}", 200, 1.0, "")
-    written = text(reader).splitlines()
+    assert log.dropped
+    written = text(reader)
+    while log.queue.unfinished_tasks:
+        written += text(reader)
+    written += text(reader)
     log.record("POST", "/again", 200, 1.0, "")
+    log.flush()
+    written += text(reader)
 
-    assert 100 < len(written) < 10_000
-    assert text(reader).splitlines() == [
-        f"({10_000 - len(written)} lines dropped: nobody read them)",
-        "POST /again 200 1.0 ms",
+    numbers = [int(number) for number in re.findall("^POST /([0-9]+) 200 1.0 ms$", written, re.MULTILINE)]
+    dropped = [
+        int(number) for number in re.findall(r"^\(([0-9]+) lines dropped: nobody read them\)$", written, re.MULTILINE)
     ]
+    assert 1_000 < len(numbers) < 10_000
+    assert numbers == sorted(set(numbers))
+    assert len(numbers) + sum(dropped) == 10_000
+    assert written.endswith("POST /again 200 1.0 ms\n")
 
 
-def test_a_closed_pipe_is_survived():
+def test_a_closed_pipe_is_survived(capfd):
     reader, writer = os.pipe()
     log = RequestLog(writer)
     os.close(reader)
 
     log.record("POST", "/", 200, 1.0, "")
+    log.flush()
     os.close(writer)
 
-    assert log._dropped == 1
+    assert log.queue.unfinished_tasks == 0
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_end_does_not_wait_for_a_reader_that_does_not_read(pipe):
+    _, writer = pipe
+    log = RequestLog(writer)
+    for number in range(5_000):
+        log.record("POST", f"/{number}", 200, 1.0, "")
+
+    began = time.monotonic()
+    log.flush()
+
+    assert time.monotonic() - began < 10

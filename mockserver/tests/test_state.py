@@ -1,239 +1,295 @@
 """What is remembered is bounded, by namespace, and every step is atomic."""
 
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from together_rerank_mockserver import state
-from together_rerank_mockserver.design import InOrder
-from together_rerank_mockserver.faults import OK
+from together_rerank_mockserver.design import from_json
+from together_rerank_mockserver.faults import OK, Catalogue
 from together_rerank_mockserver.journal import Entry
 from together_rerank_mockserver.orders import MAX_SEQUENCE, BadOrder, Order
+from together_rerank_mockserver.state import Registry
+from together_rerank_spec import load
+
+OBSERVED_ID = "oGs6Zt9-62bZhn-99529372487b1b0a"
+ID = re.compile(r"[A-Za-z0-9]{7}-[A-Za-z0-9]{6}-[0-9a-f]{16}")
+DESIGN = from_json({"rank": [1, 0]})
+UNSORTED = Catalogue(load())["unsorted"]
 
 
 class Forgetting:
     """A quota that notes whom it forgets."""
 
-    def __init__(self, forgotten):
-        self.forget = forgotten.append
+    def __init__(self):
+        self.forgotten = []
+        self.forget = self.forgotten.append
+
+    def ask(self, _):
+        return None
 
 
-def memory(journal_max=1000):
-    forgotten = []
-    return state.Memory(journal_max, Forgetting(forgotten)), forgotten
+@pytest.fixture
+def quota():
+    return Forgetting()
+
+
+@pytest.fixture
+def registry(quota):
+    return Registry(1000, quota)
+
+
+@pytest.fixture
+def namespace(registry):
+    return registry.open("default")
 
 
 def entry(number=0, size=0):
     return Entry(0.0, "POST", f"/{number}", 200, {}, b"x" * size, size, "scored", "id", 1.0)
 
 
-def paths(kept, namespace="default"):
-    return [each.path for each in kept.journal(namespace)[0]]
+def record(registry, name, number=0, size=0):
+    registry.record(registry.open(name), entry(number, size))
 
 
-def test_an_order_is_taken_as_often_as_it_says_and_only_while_it_is_the_next():
-    kept, _ = memory()
-    kept.enqueue("default", [Order(OK, times=2), Order(OK)])
-
-    first, _ = kept.head("default")
-    assert kept.take("default", first)
-    assert kept.take("default", first)
-    assert not kept.take("default", first)
-    assert kept.head("default")[0] != first
-    assert [order.times for order in kept.queue("default")] == [1]
+def paths(registry, name="default"):
+    return [each.path for each in registry.look(name).journal()[0]]
 
 
-def test_an_order_is_taken_exactly_as_often_as_it_says_by_however_many_at_once(monkeypatch):
+def test_a_fault_is_taken_as_often_as_it_says(namespace):
+    namespace.enqueue([Order(OK, times=2), Order(OK)])
+
+    first, second, third = (namespace.take_fault() for _ in range(3))
+
+    assert first is second
+    assert third is not first
+    assert namespace.take_fault() is None
+
+
+def test_a_body_fault_stays_until_it_shows(namespace):
+    namespace.enqueue([Order(UNSORTED, times=2), Order(OK)])
+
+    first = namespace.take_fault()
+    assert first is namespace.take_fault() is namespace.first()
+    assert [namespace.take(first) for _ in range(3)] == [True, True, False]
+    assert namespace.take_fault().order.fault is OK
+
+
+@pytest.mark.parametrize("fault", [OK, UNSORTED])
+def test_a_fault_is_taken_exactly_as_often_as_it_says_by_however_many_at_once(namespace, fault, monkeypatch):
     times = 3_200
-    kept, _ = memory()
-    kept.enqueue("default", [Order(OK, times=times)])
-    slow = state.replace
+    namespace.enqueue([Order(fault, times=times)])
+    take = state.Namespace._take
 
-    def interrupted(*arguments, **changes):
+    def interrupted(self, first):
         time.sleep(0)  # has another thread go on, in the midst
-        return slow(*arguments, **changes)
+        take(self, first)
 
-    monkeypatch.setattr(state, "replace", interrupted)
+    monkeypatch.setattr(state.Namespace, "_take", interrupted)
 
-    def take_its_share(_):
-        number, _ = kept.head("default")
-        return sum(kept.take("default", number) for _ in range(times // 16))
+    def take_one(_):
+        first = namespace.take_fault()
+        return first is not None and (fault is OK or namespace.take(first))
 
     with ThreadPoolExecutor(16) as clients:
-        assert sum(clients.map(take_its_share, range(16))) == times
-    assert kept.head("default") is None
+        assert sum(clients.map(take_one, range(times + 100))) == times
+    assert namespace.queued() == []
 
 
-def test_a_queue_that_is_full_takes_all_or_nothing():
-    kept, _ = memory()
-    kept.enqueue("default", [Order(OK)] * (MAX_SEQUENCE - 1))
+def test_a_queue_that_is_full_takes_all_or_nothing(namespace):
+    namespace.enqueue([Order(OK)] * (MAX_SEQUENCE - 1))
 
     with pytest.raises(BadOrder, match="999 are"):
-        kept.enqueue("default", [Order(OK)] * 2)
-    assert len(kept.queue("default")) == MAX_SEQUENCE - 1
+        namespace.enqueue([Order(OK)] * 2)
+    assert len(namespace.queued()) == MAX_SEQUENCE - 1
 
 
 def test_the_journal_keeps_the_last_and_counts_the_rest():
-    kept, _ = memory(journal_max=3)
+    registry = Registry(3)
     for number in range(5):
-        kept.record("default", entry(number), 0)
+        record(registry, "default", number)
 
-    assert paths(kept) == ["/2", "/3", "/4"]
-    assert kept.journal("default")[1] == 2
+    assert paths(registry) == ["/2", "/3", "/4"]
+    assert registry.look("default").journal()[1] == 2
 
 
 def test_a_journal_of_none_keeps_none():
-    kept, _ = memory(journal_max=0)
-    kept.record("default", entry(), 0)
+    registry = Registry(0)
+    record(registry, "default")
 
-    assert kept.journal("default") == ([], 0)
+    assert registry.look("default").journal() == ([], 0)
 
 
 def test_all_journals_together_are_bounded_and_the_largest_pays():
-    kept, _ = memory(journal_max=10_000)
-    size = 64 * 1024
+    registry, size = Registry(10_000), 64 * 1024
     fitting = state.MAX_JOURNAL_BYTES // entry(0, size).size
     for number in range(10):
-        kept.record("test-small", entry(number, size), 0)
+        record(registry, "test-small", number, size)
     for number in range(fitting):
-        kept.record("test-large", entry(number, size), 0)
-    kept.record("test-small", entry(10, size), 0)
+        record(registry, "test-large", number, size)
+    record(registry, "test-small", 10, size)
 
-    assert len(paths(kept, "test-small")) == 11
-    assert kept.journal("test-large")[1] == 11
-    kept.forget("test-large")
+    assert len(paths(registry, "test-small")) == 11
+    assert registry.look("test-large").journal()[1] == 11
+    registry.forget_journal("test-large")
     for number in range(fitting - 11):
-        kept.record("test-other", entry(number, size), 0)
-    assert kept.journal("test-other")[1] == 0
+        record(registry, "test-other", number, size)
+    assert registry.look("test-other").journal()[1] == 0
 
 
-def test_of_too_many_namespaces_the_oldest_idle_one_is_forgotten():
-    kept, forgotten = memory()
-    kept.enter("test-busy", 0)
-    kept.record("test-idle", entry(), 0)
-    kept.record("default", entry(), 0)
-    for number in range(state.MAX_NAMESPACES - 2):
-        kept.record(f"test-{number}", entry(), 0)
+def test_of_too_many_namespaces_the_oldest_idle_one_is_forgotten(registry, quota):
+    registry.open("test-busy").admit(None)
+    for name in ("test-idle", "default", *(f"test-{number}" for number in range(state.MAX_NAMESPACES - 2))):
+        record(registry, name)
 
-    assert forgotten == ["test-idle"]
-    assert paths(kept, "test-idle") == []
-    assert len(paths(kept)) == 1
-    assert not kept.enter("test-busy", 1)
+    assert quota.forgotten == ["test-idle"]
+    assert paths(registry, "test-idle") == []
+    assert len(paths(registry)) == 1
+    assert registry.open("test-busy").admit(1) == (False, None)
 
 
-def test_a_namespace_with_a_queue_is_forgotten_only_when_all_have_one():
-    kept, forgotten = memory()
-    kept.enqueue("test-queued", [Order(OK)])
+def test_a_namespace_with_a_queue_is_forgotten_only_when_all_have_one(registry, quota):
+    registry.open("test-queued").enqueue([Order(OK)])
     for number in range(state.MAX_NAMESPACES):
-        kept.record(f"test-{number}", entry(), 0)
-    assert forgotten == ["test-0"]
+        registry.open(f"test-{number}")
+    assert quota.forgotten == ["test-0"]
 
     for number in range(state.MAX_NAMESPACES):
-        kept.enqueue(f"test-more-{number}", [Order(OK)])
-    assert "test-queued" in forgotten
-    assert len(forgotten) == state.MAX_NAMESPACES + 1
+        registry.open(f"test-more-{number}").enqueue([Order(OK)])
+    assert "test-queued" in quota.forgotten
+    assert len(quota.forgotten) == state.MAX_NAMESPACES + 1
 
 
-def test_namespaces_that_were_busy_together_are_forgotten_once_they_are_idle():
-    kept, forgotten = memory()
-    names = [f"test-{number}" for number in range(state.MAX_NAMESPACES * 2)]
-    for name in names:
-        kept.enter(name, 0)
-    assert forgotten == []
-    for name in names:
-        kept.leave(name)
-
-    kept.record("test-next", entry(), 0)
-
-    assert len(forgotten) == state.MAX_NAMESPACES + 1
-
-
-def test_looking_opens_no_namespace():
-    kept, forgotten = memory()
+def test_namespaces_that_were_busy_together_are_forgotten_once_they_are_idle(registry, quota):
+    busy = []
     for number in range(state.MAX_NAMESPACES * 2):
-        assert kept.head(f"test-{number}") is None
-        assert kept.journal(f"test-{number}") == ([], 0)
-        assert kept.queue(f"test-{number}") == []
-        kept.clear_queue(f"test-{number}")
-        kept.forget(f"test-{number}")
+        busy.append(registry.open(f"test-{number}"))
+        busy[-1].admit(None)
+    assert quota.forgotten == []
+    for each in busy:
+        each.leave()
 
-    assert forgotten == []
+    registry.open("test-next")
+
+    assert len(quota.forgotten) == state.MAX_NAMESPACES + 1
+
+
+def test_a_namespace_that_was_forgotten_while_a_call_was_under_way_comes_back(registry):
+    early = registry.open("test-early")
+    for number in range(state.MAX_NAMESPACES):
+        registry.open(f"test-{number}")
+    assert registry.look("test-early") is not early
+
+    registry.record(early, entry())
+
+    assert paths(registry, "test-early") == ["/0"]
+
+
+def test_looking_opens_no_namespace(registry, quota):
+    for number in range(state.MAX_NAMESPACES * 2):
+        namespace = registry.look(f"test-{number}")
+        namespace.clear_queue()
+        registry.forget_journal(namespace.name)
+        assert (namespace.take_fault(), namespace.queued(), namespace.journal()) == (None, [], ([], 0))
+
+    assert quota.forgotten == []
 
 
 def test_a_reset_forgets_all_of_one_namespace_but_what_is_in_flight():
-    kept, forgotten = memory()
-    for namespace in ("test-a", "test-b"):
-        kept.enter(namespace, 0)
-        kept.enqueue(namespace, [Order(OK)])
-        kept.record(namespace, entry(), 0)
-        kept.next_draw(namespace)
-    ids = [kept.request_id(namespace, b"same") for namespace in ("test-a", "test-b")]
+    registry = Registry(1000)
+    names = ("test-a", "test-b")
+    for namespace in map(registry.open, names):
+        namespace.admit(None)
+        namespace.enqueue([Order(OK)])
+        registry.record(namespace, entry())
+        namespace.next_draw()
+    ids = [registry.open(name).request_id(b"same") for name in names]
 
-    kept.reset("test-a")
+    registry.reset("test-a")
 
-    assert forgotten == ["test-a"]
-    assert kept.queue("test-a") == []
-    assert kept.journal("test-a") == ([], 0)
-    assert kept.next_draw("test-a") == 0
-    assert kept.request_id("test-a", b"same") == ids[0] == ids[1]
-    assert not kept.enter("test-a", 1)
-    assert (len(kept.queue("test-b")), len(paths(kept, "test-b")), kept.next_draw("test-b")) == (1, 1, 1)
-
-
-def test_an_order_that_was_seen_before_a_reset_is_not_taken_after_it():
-    kept, _ = memory()
-    kept.enqueue("default", [Order(OK)])
-    seen, _ = kept.head("default")
-    kept.reset("default")
-    kept.enqueue("default", [Order(OK)])
-
-    assert not kept.take("default", seen)
+    a, b = map(registry.open, names)
+    assert (a.queued(), a.journal(), a.next_draw()) == ([], ([], 0), 0)
+    assert a.request_id(b"same") == ids[0] == ids[1]
+    assert a.admit(1) == (False, None)
+    assert (len(b.queued()), len(paths(registry, "test-b")), b.next_draw()) == (1, 1, 1)
 
 
-def test_no_more_than_so_many_are_in_flight_and_who_is_refused_does_not_count():
-    kept, _ = memory()
+def test_a_call_that_began_before_a_reset_leaves_no_trace_after_it(registry):
+    before = registry.open("default")
+    before.enqueue([Order(UNSORTED)])
+    seen = before.take_fault()
+    registry.reset("default")
+    after = registry.open("default")
+    after.enqueue([Order(UNSORTED)])
 
-    assert [kept.enter("default", 2) for _ in range(5)] == [True, True, False, False, False]
-    kept.leave("default")
-    assert [kept.enter("default", 2) for _ in range(2)] == [True, False]
-    assert kept.enter("default", 0)
+    registry.record(before, entry())
+    before.count_designed()
 
-
-def test_what_began_before_a_reset_leaves_no_entry():
-    kept, _ = memory()
-    before = kept.generation("test-a")
-    other = kept.generation("test-b")
-
-    kept.reset("test-a")
-    kept.record("test-a", entry(), before)
-    kept.record("test-b", entry(), other)
-    after = kept.generation("test-a")
-    kept.record("test-a", entry(7), after)
-
-    assert before != after
-    assert [each.path for each in kept.journal("test-a")[0]] == ["/7"]
-    assert len(kept.journal("test-b")[0]) == 1
+    assert not before.take(seen)
+    assert before.take_fault() is None
+    assert (len(after.queued()), after.journal(), after.designed) == (1, ([], 0), 0)
+    registry.record(after, entry(7))
+    assert paths(registry) == ["/7"]
 
 
-def test_every_reset_begins_another_generation():
-    kept, _ = memory()
-    seen = set()
-    for name in ("test-a", "test-b") * 3:
-        kept.reset(name)
-        seen.add(kept.generation(name))
+def test_a_call_that_ends_after_a_reset_is_in_flight_no_more():
+    registry = Registry(0)
+    before = registry.open("default")
+    before.admit(1)
+    registry.reset("default")
+    assert registry.open("default").admit(1) == (False, None)
 
-    assert len(seen) == 6
+    before.leave()
+
+    assert registry.open("default").admit(1) == (True, None)
 
 
-def test_a_design_counts_the_answers_that_followed_it():
-    kept, _ = memory()
-    kept.count_designed("test-a")
-    kept.set_design("test-a", InOrder((1, 0)))
-    assert kept.designed("test-a") == 0
-    kept.count_designed("test-a")
+def test_no_more_than_so_many_are_in_flight_and_a_refused_call_does_not_count():
+    namespace = Registry(0).open("default")
 
-    assert (kept.design("test-a"), kept.designed("test-a")) == (InOrder((1, 0)), 1)
-    assert kept.design("test-b") is None
-    kept.reset("test-a")
-    assert (kept.design("test-a"), kept.designed("test-a")) == (None, 0)
+    assert [namespace.admit(2)[0] for _ in range(5)] == [True, True, False, False, False]
+    namespace.leave()
+    assert [namespace.admit(2)[0] for _ in range(2)] == [True, False]
+    assert namespace.admit(None)[0]
+
+
+def test_a_design_counts_the_answers_that_followed_it(registry, namespace):
+    namespace.count_designed()
+    namespace.set_design(DESIGN)
+    assert namespace.designed == 0
+    namespace.count_designed()
+
+    assert (namespace.design, namespace.designed) == (DESIGN, 1)
+    assert registry.look("test-b").design is None
+    registry.reset("default")
+    assert (registry.look("default").design, registry.look("default").designed) == (None, 0)
+
+
+def test_an_id_has_the_observed_shape(namespace):
+    assert ID.fullmatch(OBSERVED_ID)
+    assert ID.fullmatch(namespace.request_id(b"body"))
+
+
+def test_the_same_requests_get_the_same_ids_however_they_interleave(registry):
+    bodies = [b"a", b"b", b"a", b"c", b"a", b"b"]
+    one, other = registry.open("test-1"), registry.open("test-2")
+
+    assert sorted(map(one.request_id, bodies)) == sorted(map(other.request_id, reversed(bodies)))
+    assert len({registry.look("test-3").request_id(body) for body in bodies}) == 3
+
+
+def test_no_two_requests_share_an_id(namespace):
+    with ThreadPoolExecutor(8) as pool:
+        ids = set(pool.map(lambda n: namespace.request_id(b"%d" % (n % 10)), range(2_000)))
+
+    assert len(ids) == 2_000
+
+
+def test_the_oldest_body_is_forgotten_first(namespace, monkeypatch):
+    monkeypatch.setattr(state, "_MOST_BODIES", 2)
+    first = [namespace.request_id(body) for body in (b"a", b"b", b"a", b"c")]
+
+    assert namespace.request_id(b"b") == first[1]
+    assert namespace.request_id(b"c") != first[3]

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from bare_http import HEAD, Answer, ask, connect, request, until
-from together_rerank_mockserver.app import CONTROL
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.threaded_server import ThreadedServer
 
@@ -152,8 +151,8 @@ def test_ipv6_is_served_too():
 LATE = request(Prefer="delay=60000")
 
 
-def control(mock):
-    return mock.app.extensions[CONTROL]
+def journal(mock):
+    return mock.mock.endpoint.registry.look("default").journal()[0]
 
 
 @pytest.mark.parametrize("settings", [Settings(), Settings(latency_ms=60_000)])
@@ -163,24 +162,20 @@ def test_a_wait_ends_with_its_client_and_is_told_at_once(settings, leave):
         for _ in range(20):
             client = connect(mock)
             client.sendall(LATE if not settings.latency_ms else request())
-            while not control(mock).requests("default")["total"] and not in_flight(mock):
+            while not journal(mock) and not in_flight(mock):
                 time.sleep(0.001)
             leave(client)
             mock.settle()
-            (told,) = control(mock).requests("default")["requests"]
+            (told,) = journal(mock)
             client.close()
-            assert told["status"] is None
-            assert told["reply"] == ("client-gone" if settings.latency_ms else "forced; fault=delay; by=header")
-            assert told["ms"] < 10_000
-            control(mock).reset("default")
+            assert told.status is None
+            assert told.reply == ("client-gone" if settings.latency_ms else "forced; fault=delay; by=header")
+            assert told.ms < 10_000
+            mock.mock.endpoint.registry.reset("default")
 
 
 def in_flight(mock):
-    return mock.app.extensions[CONTROL]._state._namespaces["default"].in_flight if namespaces(mock) else 0
-
-
-def namespaces(mock):
-    return mock.app.extensions[CONTROL]._state._namespaces
+    return mock.mock.endpoint.registry.look("default").in_flight.count
 
 
 def test_the_control_plane_tells_of_clients_that_left():
@@ -205,7 +200,7 @@ def test_a_request_is_told_of_though_its_client_closed_at_once(sent):
             with connect(mock) as client:
                 client.sendall(sent)
             mock.settle()
-            total = control(mock).requests("default")["total"]
+            total = len(journal(mock))
             if total != number + 1:
                 break
         stop.set()

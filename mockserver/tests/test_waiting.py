@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from together_rerank_mockserver.delivery import Waiting
 from together_rerank_mockserver.errors import TooManyWaiting
-from together_rerank_mockserver.waiting import Waiting
 
 
 def test_no_more_than_so_many_wait_for_long_and_a_stop_ends_them_all():

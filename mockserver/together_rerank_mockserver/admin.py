@@ -1,167 +1,195 @@
-"""The control plane, `/__admin/`: what was asked, what the next calls meet, and a fresh start."""
+"""The admin API, free of any framework: what was asked, what the next calls meet, and a fresh start, as JSON."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, request
-
-from together_rerank_mockserver import body, health
-from together_rerank_mockserver.control import Control
-from together_rerank_mockserver.delivery import RAW_SOCKET
+from together_rerank_mockserver import __version__, body, design, orders
+from together_rerank_mockserver.endpoint import NAMESPACE_PREFIX, Endpoint, check_server
 from together_rerank_mockserver.errors import InvalidRequest, MethodNotAllowed, RouteNotFound
-from together_rerank_mockserver.guard import Guard
-from together_rerank_mockserver.paths import ADMIN
-from together_rerank_mockserver.recording import Recorder, now
-from together_rerank_mockserver.rendering import to_json
-from together_rerank_mockserver.reply import Reply
+from together_rerank_mockserver.recorder import ADMIN
+from together_rerank_mockserver.rendering import explain, to_json
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state import DEFAULT
 
-# Each route, and the view of _Views that answers it.
-ROUTES = {
-    ("GET", "/health"): "health",
-    ("GET", "/version"): "version",
-    ("GET", "/spec"): "spec",
-    ("GET", "/requests"): "requests",
-    ("DELETE", "/requests"): "forget_requests",
-    ("GET", "/faults"): "faults",
-    ("POST", "/faults"): "queue_faults",
-    ("DELETE", "/faults"): "clear_faults",
-    ("GET", "/ranking"): "ranking",
-    ("PUT", "/ranking"): "set_ranking",
-    ("DELETE", "/ranking"): "clear_ranking",
-    ("POST", "/reset"): "reset",
-    ("GET", "/settings"): "settings",
-    ("POST", "/explain"): "explain",
-}
 _FILTERS = ("status", "path", "reply", "limit", "offset")
-_ANY = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-def control_plane(control: Control, settings: Settings, recorder: Recorder) -> Blueprint:
-    """Return the routes of *control*."""
-    plane = Blueprint("control plane", __name__, url_prefix=ADMIN)
-    guard = Guard(settings)
-    views = _Views(control, settings)
-    plane.before_request(lambda: guard.check(request.headers, request.remote_addr or ""))
+@dataclass(slots=True)
+class AdminRequest:
+    """One request to the admin API.
 
-    def answer(**_: str) -> Response:
-        # One view for all, not Flask's own 404 and 405, so that the guard stands before every answer.
-        start = now()
-        path = request.path.removeprefix(ADMIN)
-        methods = {method: name for (method, rule), name in ROUTES.items() if rule == path}
+    Attributes:
+        path: below `/__admin`.
+        body: returns the body, as far as it may be read.
+        raw_socket: whether the server has what some faults need.
+        settle: returns once every call that came is in the journal.
+    """
+
+    method: str
+    path: str
+    parameters: Mapping[str, str]
+    body: Callable[[], bytes]
+    raw_socket: bool = True
+    settle: Callable[[], object] = lambda: None
+
+    @property
+    def namespace(self) -> str:
+        return self.parameters.get("namespace", DEFAULT)
+
+    def number(self, name: str) -> int | None:
+        """Return the parameter called *name* as a number from 0; None when it is not given."""
+        text = self.parameters.get(name)
+        if text is None:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) < 10):
+            also = ", or none for a connection left without an answer" if name == "status" else ""
+            raise InvalidRequest(f"`{name}` must be a whole number from 0{also}, not {text[:100]}")
+        return int(text)
+
+
+class Admin:
+    """What can be read and changed of *endpoint*; each action is one method."""
+
+    def __init__(self, endpoint: Endpoint, settings: Settings) -> None:
+        self._endpoint = endpoint
+        self._registry = endpoint.registry
+        self._settings = settings
+        self._actions: dict[tuple[str, str], Callable[[AdminRequest], Any]] = {
+            ("GET", "/health"): lambda _: health(),
+            ("GET", "/version"): self._version,
+            ("GET", "/spec"): self._spec,
+            ("GET", "/requests"): self._requests,
+            ("DELETE", "/requests"): self._forget_requests,
+            ("GET", "/faults"): self._faults,
+            ("POST", "/faults"): self._queue_faults,
+            ("DELETE", "/faults"): self._clear_faults,
+            ("GET", "/ranking"): self._ranking,
+            ("PUT", "/ranking"): self._set_ranking,
+            ("DELETE", "/ranking"): self._clear_ranking,
+            ("POST", "/reset"): self._reset,
+            ("GET", "/settings"): self._told_settings,
+            ("POST", "/explain"): self._explain,
+        }
+
+    def answer(self, request: AdminRequest) -> bytes:
+        """Return the JSON that answers *request*; raise ApiError when it is refused."""
+        methods = {method: action for (method, path), action in self._actions.items() if path == request.path}
         if not methods:
-            there = ", ".join(dict.fromkeys(rule.removeprefix("/") for _, rule in ROUTES))
-            raise RouteNotFound(f"There is no {request.path[:200]}; below {ADMIN}/ there are: {there}")
+            there = ", ".join(dict.fromkeys(path.removeprefix("/") for _, path in self._actions))
+            raise RouteNotFound(f"There is no {ADMIN}{request.path[:200]}; below {ADMIN}/ there are: {there}")
         method = "GET" if request.method == "HEAD" else request.method
         if method not in methods:
             raise MethodNotAllowed(method, methods)
-        namespace = _namespace(control, _FILTERS if methods[method] == "requests" else ())
-        reply = Reply(200, to_json(getattr(views, methods[method])(namespace)), {"Content-Type": "application/json"})
-        recorder.record(reply, request.environ, request.path, start)
-        return Response(reply.body, reply.status, reply.headers)
+        self._check(request, ("namespace", *(_FILTERS if (method, request.path) == ("GET", "/requests") else ())))
+        return to_json(methods[method](request))
 
-    for rule in ("/", "/<path:_>"):
-        plane.add_url_rule(rule, view_func=answer, methods=_ANY, provide_automatic_options=False, strict_slashes=False)
-    return plane
+    def _check(self, request: AdminRequest, known: tuple[str, ...]) -> None:
+        for name in request.parameters:
+            if name not in known:
+                raise InvalidRequest(f"`{name[:100]}` is not a parameter; known: {', '.join(known)}")
+        if request.namespace != DEFAULT and not self._endpoint.is_namespace(request.namespace):
+            raise InvalidRequest(
+                f"`namespace` must be {DEFAULT}, or a key that is let in and begins with {NAMESPACE_PREFIX}"
+            )
+
+    def _version(self, _: AdminRequest) -> Any:
+        return {"version": __version__, "document": self._endpoint.document.name}
+
+    def _spec(self, _: AdminRequest) -> Any:
+        return self._endpoint.document.content
+
+    def _told_settings(self, _: AdminRequest) -> Any:
+        settings = self._settings
+        shown = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(settings).items()}
+        return {**shown, "api_keys": len(settings.api_keys), "admin_token": settings.admin_token is not None}
+
+    def _requests(self, request: AdminRequest) -> Any:
+        """The journal, oldest first; the status `none` is of connections left without an answer."""
+        request.settle()
+        path, reply, status = (request.parameters.get(name) for name in ("path", "reply", "status"))
+        number = None if status == "none" else request.number("status")
+        entries, dropped = self._registry.look(request.namespace).journal()
+        found = [
+            entry
+            for entry in entries
+            if (status is None or entry.status == number)
+            and path in (None, entry.path)
+            and reply in (None, entry.reply.partition(";")[0])
+        ]
+        offset, limit = request.number("offset") or 0, request.number("limit")
+        shown = found[offset : None if limit is None else offset + limit]
+        told = {"total": len(found), "dropped": dropped, "requests": [entry.described for entry in shown]}
+        return {"namespace": request.namespace, **told}
+
+    def _forget_requests(self, request: AdminRequest) -> Any:
+        _refuse_body(request)
+        self._registry.forget_journal(request.namespace)
+        return {"namespace": request.namespace, "total": 0, "dropped": 0, "requests": []}
+
+    def _faults(self, request: AdminRequest) -> Any:
+        return {**self._queue(request), "known": [fault.name for fault in self._endpoint.catalogue]}
+
+    def _queue_faults(self, request: AdminRequest) -> Any:
+        try:
+            sequence = orders.from_json(body.parse(request.body()), self._endpoint.catalogue)
+            for order in sequence:
+                check_server(order.fault, raw_socket=request.raw_socket)
+            self._registry.open(request.namespace).enqueue(sequence)
+        except orders.BadOrder as bad:
+            raise InvalidRequest(str(bad)) from bad
+        return self._queue(request)
+
+    def _clear_faults(self, request: AdminRequest) -> Any:
+        _refuse_body(request)
+        self._registry.look(request.namespace).clear_queue()
+        return self._queue(request)
+
+    def _queue(self, request: AdminRequest) -> dict[str, Any]:
+        queue = self._registry.look(request.namespace).queued()
+        return {"namespace": request.namespace, "queue": [order.described for order in queue]}
+
+    def _ranking(self, request: AdminRequest) -> Any:
+        namespace = self._registry.look(request.namespace)
+        chosen = namespace.design
+        return {
+            "namespace": request.namespace,
+            "ranking": chosen and chosen.described,
+            "answers": namespace.designed,
+        }
+
+    def _set_ranking(self, request: AdminRequest) -> Any:
+        try:
+            chosen = design.from_json(body.parse(request.body()))
+        except design.BadDesign as bad:
+            raise InvalidRequest(str(bad)) from bad
+        self._registry.open(request.namespace).set_design(chosen)
+        return self._ranking(request)
+
+    def _clear_ranking(self, request: AdminRequest) -> Any:
+        _refuse_body(request)
+        self._registry.look(request.namespace).set_design(None)
+        return self._ranking(request)
+
+    def _reset(self, request: AdminRequest) -> Any:
+        _refuse_body(request)
+        self._registry.reset(request.namespace)
+        return {"namespace": request.namespace}
+
+    def _explain(self, request: AdminRequest) -> Any:
+        raw = request.body()
+        media_type = self._endpoint.document.request_media_types[0]
+        return explain(raw, self._endpoint.requests.parse(media_type, body.Content(raw)))
 
 
-class _Views:
-    """What each route answers about a namespace, as JSON."""
-
-    def __init__(self, control: Control, settings: Settings) -> None:
-        self._control = control
-        self._max_body = settings.max_body
-
-    def health(self, _: str) -> Any:
-        return health.well()
-
-    def version(self, _: str) -> Any:
-        return self._control.version()
-
-    def spec(self, _: str) -> Any:
-        return self._control.spec()
-
-    def requests(self, namespace: str) -> Any:
-        if raw_socket := request.environ.get(RAW_SOCKET):
-            raw_socket.settle()
-        status = request.args.get("status")
-        return self._control.requests(
-            namespace,
-            status="any" if status is None else None if status == "none" else _number("status"),
-            path=request.args.get("path"),
-            reply=request.args.get("reply"),
-            offset=_number("offset") or 0,
-            limit=_number("limit"),
-        )
-
-    def forget_requests(self, namespace: str) -> Any:
-        self._refuse_body()
-        return self._control.forget_requests(namespace)
-
-    def faults(self, namespace: str) -> Any:
-        return self._control.faults(namespace)
-
-    def queue_faults(self, namespace: str) -> Any:
-        raw_socket = RAW_SOCKET in request.environ
-        return self._control.queue_faults(namespace, body.parse(self._body()), raw_socket=raw_socket)
-
-    def clear_faults(self, namespace: str) -> Any:
-        self._refuse_body()
-        return self._control.clear_faults(namespace)
-
-    def ranking(self, namespace: str) -> Any:
-        return self._control.ranking(namespace)
-
-    def set_ranking(self, namespace: str) -> Any:
-        return self._control.set_ranking(namespace, body.parse(self._body()))
-
-    def clear_ranking(self, namespace: str) -> Any:
-        self._refuse_body()
-        return self._control.clear_ranking(namespace)
-
-    def reset(self, namespace: str) -> Any:
-        self._refuse_body()
-        return self._control.reset(namespace)
-
-    def settings(self, _: str) -> Any:
-        return self._control.settings()
-
-    def explain(self, _: str) -> Any:
-        return self._control.explain(self._body())
-
-    def _refuse_body(self) -> None:
-        if raw := self._body():
-            fields = body.parse(raw)
-            if fields != {}:
-                raise InvalidRequest("This takes no body; what it is about is said by `?namespace=`")
-
-    def _body(self) -> bytes:
-        return body.read(request.headers.get("Content-Length"), request.stream.read, self._max_body)
+def _refuse_body(request: AdminRequest) -> None:
+    if (raw := request.body()) and body.parse(raw) != {}:
+        raise InvalidRequest("This takes no body; what it is about is said by `?namespace=`")
 
 
-def _namespace(control: Control, known: tuple[str, ...]) -> str:
-    """Return the namespace that the request is about, once all its parameters are known ones.
-
-    Raises:
-        InvalidRequest: one is not, or comes twice, or it names what cannot be a namespace.
-    """
-    for name, values in request.args.lists():
-        if name not in ("namespace", *known):
-            raise InvalidRequest(f"`{name[:100]}` is not a parameter; known: {', '.join(('namespace', *known))}")
-        if len(values) > 1:
-            raise InvalidRequest(f"`{name}` is given twice")
-    namespace = request.args.get("namespace", DEFAULT)
-    control.check(namespace)
-    return namespace
-
-
-def _number(name: str) -> int | None:
-    text = request.args.get(name)
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        also = ", or none for a connection left without an answer" if name == "status" else ""
-        raise InvalidRequest(f"`{name}` must be a whole number from 0{also}, not {text[:100]}")
-    return int(text)
+def health() -> dict[str, str]:
+    """Return what a mock says of its health."""
+    return {"status": "ok", "version": __version__}

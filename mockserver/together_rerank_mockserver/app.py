@@ -1,69 +1,60 @@
-"""The Flask application: the door in front of the endpoint."""
+"""The Flask application: the operation, the health and the control plane as views."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from threading import Event
-
-from flask import Flask, Response, request
+from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException, NotFound
 
-from together_rerank_mockserver import admin, cors, health
-from together_rerank_mockserver.control import Control
-from together_rerank_mockserver.delivery import outgoing
-from together_rerank_mockserver.errors import ApiError, InvalidRequest, MethodNotAllowed, RouteNotFound
-from together_rerank_mockserver.operation import Operation, api_error
-from together_rerank_mockserver.paths import HEALTH, is_admin
-from together_rerank_mockserver.recording import now
-from together_rerank_mockserver.rendering import to_json
-from together_rerank_mockserver.reply import Reply
+from together_rerank_mockserver import body, cors
+from together_rerank_mockserver.admin import AdminRequest
+from together_rerank_mockserver.call import JSON, Reply
+from together_rerank_mockserver.delivery import RAW_SOCKET, Outgoing, outgoing
+from together_rerank_mockserver.endpoint import api_error, refusal
+from together_rerank_mockserver.errors import InvalidRequest, MethodNotAllowed, RouteNotFound
+from together_rerank_mockserver.guard import Guard
+from together_rerank_mockserver.mock import Mock, call_of
+from together_rerank_mockserver.recorder import ADMIN, HEALTH, is_admin
 from together_rerank_mockserver.settings import Settings
-from together_rerank_mockserver.shortcut import Shortcut
-from together_rerank_mockserver.waiting import Waiting
 from together_rerank_spec import Document
 
-_JSON = {"Content-Type": "application/json"}
-# Where in `app.extensions` the mock can be asked and changed without HTTP.
-CONTROL = "together_rerank_mock"
+_ANY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-def create_app(settings: Settings | None = None, waiting: Waiting | None = None) -> Flask:
-    """Return the application that answers as *settings* say, and keeps calls back with *waiting*.
-
-    Calls of the operation do not go through Flask, unless something is hooked into every request of it.
+def create_app(settings: Settings | None = None) -> Flask:
+    """Return the mock as a Flask application, to be embedded or called without a socket.
 
     Raises:
-        DocumentError: the document cannot be read, or not be honoured.
-        BadOrder: the settings ask for a fault that there is not.
-        ValueError: the settings' rate cannot be read.
+        DocumentError: the document cannot be read, or does not allow the mock's answers.
+        SettingsError: the settings name a fault that does not exist.
+        FixtureError: what is to be replayed cannot be read.
     """
-    return around(Operation(settings or Settings(), waiting or Waiting(Event())))
+    return flask_app(Mock(settings))
 
 
-def around(operation: Operation) -> Flask:
-    """Return the application in which *operation* answers calls."""
-    settings, recorder = operation.settings, operation.recorder
+def flask_app(mock: Mock) -> Flask:
+    """Return *mock* as a Flask application."""
+    endpoint = mock.endpoint
     app = Flask(__name__, static_folder=None)
     # Werkzeug would answer /v1//rerank with a redirect, and take //rerank for /rerank.
     app.url_map.merge_slashes = False
     app.before_request(_refuse_doubled_slash)
 
     def rerank() -> Response:
-        return _response(*operation.answer(request.environ))
+        return _response(mock.rerank(request.environ))
 
-    def well() -> Response:
-        return _response(*outgoing(health.reply(), operation.waiting))
+    def health() -> Response:
+        return _response(mock.health(request.environ))
 
     def refuse(fault: Exception) -> Response:
-        error = _error(fault, operation.document)
+        call, error = call_of(request.environ), api_error(_translated(fault, endpoint.document))
         if is_admin(request.path):
-            reply = Reply(error.status, to_json(error.data), _JSON | error.headers, reason=str(error))
+            reply = refusal(error)
+            endpoint.recorder.record(call, reply)
         else:
-            reply = operation.endpoint.refuse(error, request.headers)
-        recorder.record(reply, request.environ, request.path, now())
-        return _response(*outgoing(reply, operation.waiting))
+            reply = endpoint.refuse(call, error)
+        return _response(outgoing(reply, mock.waiting))
 
-    for route in operation.document.routes:
+    for route in endpoint.document.routes:
         app.add_url_rule(
             route,
             view_func=rerank,
@@ -71,18 +62,49 @@ def around(operation: Operation) -> Flask:
             provide_automatic_options=False,
             strict_slashes=not route.endswith("/"),  # else a redirect
         )
-    app.add_url_rule(HEALTH, view_func=well, methods=["GET"], provide_automatic_options=False)
-    control = app.extensions[CONTROL] = Control(operation.endpoint, settings)
-    app.register_blueprint(admin.control_plane(control, settings, recorder))
+    app.add_url_rule(HEALTH, view_func=health, methods=["GET"], provide_automatic_options=False)
+    app.register_blueprint(_control_plane(mock))
     app.register_error_handler(Exception, refuse)
-    if settings.cors:
-        cors.allow(app, settings.cors)
-    else:
-        app.wsgi_app = Shortcut(app, operation.document.routes, operation.answer)  # type: ignore[method-assign]
+    app.wsgi_app = cors.allow(app.wsgi_app, mock.settings.cors)  # type: ignore[assignment,method-assign]
     return app
 
 
-def _response(status: int, headers: list[tuple[str, str]], body: Iterable[bytes]) -> Response:
+def _control_plane(mock: Mock) -> Blueprint:
+    plane = Blueprint("control plane", __name__, url_prefix=ADMIN)
+    guard = Guard(mock.settings.admin_token, mock.settings.cors, mock.settings.host)
+    plane.before_request(lambda: guard.check(request.headers, request.remote_addr or ""))
+
+    def content() -> bytes:
+        return body.read(request.headers.get("Content-Length"), request.stream.read, mock.settings.max_body)
+
+    def answer(**_: str) -> Response:
+        # One view for all, not Flask's own 404 and 405, so that the guard stands before every answer.
+        call, raw_socket = call_of(request.environ), request.environ.get(RAW_SOCKET)
+        asked = AdminRequest(request.method, request.path.removeprefix(ADMIN), _parameters(), content)
+        if raw_socket is None:
+            asked.raw_socket = False
+        else:
+            asked.settle = raw_socket.settle
+        reply = Reply(200, mock.admin.answer(asked), JSON)
+        mock.endpoint.recorder.record(call, reply)
+        return Response(reply.body, reply.status, reply.headers)
+
+    for rule in ("/", "/<path:_>"):
+        plane.add_url_rule(
+            rule, view_func=answer, methods=_ANY_METHOD, provide_automatic_options=False, strict_slashes=False
+        )
+    return plane
+
+
+def _parameters() -> dict[str, str]:
+    for name, values in request.args.lists():
+        if len(values) > 1:
+            raise InvalidRequest(f"`{name[:100]}` is given twice")
+    return request.args.to_dict()
+
+
+def _response(answer: Outgoing) -> Response:
+    status, headers, body = answer
     return Response(body, status, headers)
 
 
@@ -91,8 +113,8 @@ def _refuse_doubled_slash() -> None:
         raise NotFound
 
 
-def _error(fault: Exception, document: Document) -> ApiError:
-    """Return what the client is told of *fault*, be it one of Flask's own."""
+def _translated(fault: Exception, document: Document) -> Exception:
+    """Return *fault*, if it is one of Flask's own, as the API has it."""
     match fault:
         case HTTPException(code=404):
             return RouteNotFound(_nothing_there(request.path, document))
@@ -100,7 +122,7 @@ def _error(fault: Exception, document: Document) -> ApiError:
             return MethodNotAllowed(request.method, getattr(fault, "valid_methods", None) or ())
         case HTTPException():
             return InvalidRequest(fault.description or fault.name)
-    return api_error(fault)
+    return fault
 
 
 def _nothing_there(path: str, document: Document) -> str:

@@ -1,4 +1,4 @@
-"""The request's body: read within a limit, parsed strictly, refused with the reason and the place."""
+"""The request's body: read within a limit, parsed strictly, validated, refused with the reason and the place."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import re
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
 from together_rerank_mockserver.errors import BodyTooLarge, InvalidRequest
+from together_rerank_spec import Document, DocumentError, Validator
+from together_rerank_spec.validation import SchemaError
 
 MAX_DEPTH = 100
 _JSON_CHARSETS = ("", "utf-8", "utf8")
@@ -23,6 +25,20 @@ _FITS_A_DOUBLE = 308
 _LONG_NUMBER = re.compile(rb"(?<![0-9])[1-9][0-9]{308,}")
 _UNREAD = object()
 _NOT_JSON = re.compile(rb"NaN|Infinity")
+# What can be ranked at all, whatever a document allows.
+_RANKABLE = Validator(
+    {
+        "type": "object",
+        "required": ["model", "query", "documents"],
+        "properties": {
+            "model": {"type": "string"},
+            "query": {"type": "string"},
+            "documents": {"type": "array"},
+            "top_n": {"type": ["integer", "null"]},
+            "rank_fields": {"type": ["array", "null"], "items": {"type": "string"}},
+        },
+    }
+)
 
 
 class HugeInteger(str):
@@ -74,6 +90,46 @@ class Content:
         if self._value is _UNREAD:
             self._value = parse(self.raw)
         return self._value
+
+
+class RequestParser:
+    """Parses what *document* allows.
+
+    Raises:
+        DocumentError: its schema cannot be used, or does not allow what is ranked.
+    """
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        try:
+            self._schema = Validator(document.request_schema)
+            self._check()
+        except SchemaError as fault:
+            raise DocumentError(f"{document.name}: {fault}") from fault
+
+    def parse(self, content_type: str | None, content: Content) -> dict[str, Any]:
+        """Return the request that *content* holds, as the document's schema allows it.
+
+        Raises:
+            InvalidRequest: it is not JSON, or not what the schema allows.
+        """
+        if content.raw:
+            check_media_type(content_type, self._document.request_media_types)
+        request = content.value
+        if violations := self._schema.violations(request) or _RANKABLE.violations(request):
+            sentences = (
+                f"`{each.pointer}` {each.message}" if each.pointer else f"The body {each.message}"
+                for each in violations
+            )
+            raise InvalidRequest("; ".join(sentences), param=violations[0].pointer)
+        return cast(dict[str, Any], request)
+
+    def _check(self) -> None:
+        for violation in self._schema.violations({"model": "model", "query": "query", "documents": ["a"]}):
+            if violation.pointer.startswith(("/query", "/documents")):
+                raise DocumentError(
+                    f"{self._document.name}: its request schema does not allow what is ranked: {violation}"
+                )
 
 
 # A client says the same each time; headers are longer than this on purpose only.

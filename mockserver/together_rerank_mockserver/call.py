@@ -1,39 +1,81 @@
-"""The call: one request to the operation, as any door hands it over."""
+"""One request to the mock, and what goes back, before any server touches it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+JSON = {"Content-Type": "application/json"}
+# How a reply goes out: as it is, or as the wire fault of that name has it.
+Delivery = Literal["whole", "drip", "truncate", "hang", "reset", "empty"]
 
 
 class Headers(Protocol):
-    """The headers of a request."""
-
     def get(self, name: str, /) -> str | None:
         """Return the header called *name*, in any case; None when it did not come."""
+
+    def items(self) -> Iterable[tuple[str, str]]: ...
 
 
 @dataclass(slots=True)
 class Call:
-    """One request to the operation; not to be changed, and not frozen only because that trebles the time to make it.
+    """One request to the mock. Treat as immutable; not frozen, for speed.
 
     Attributes:
         headers: looked up by name, in any case.
         read: returns up to so many bytes of what is left of the body.
         raw_socket: whether the server can leave the connection without an answer.
         pause: waits for so many seconds, or raises ClientGone; None for the endpoint's own.
+        path: without its query.
+        arrived: when it came, in seconds since 1970.
+        began: the same on a clock that is never set.
     """
 
     headers: Headers
-    read: Callable[[int], bytes]
+    read: Callable[[int], bytes] = lambda _: b""
     raw_socket: bool = False
     pause: Callable[[float], object] | None = None
+    method: str = "POST"
+    path: str = ""
+    arrived: float = field(default_factory=time.time)
+    began: float = field(default_factory=time.perf_counter)
+
+
+@dataclass(slots=True)
+class Reply:
+    """One answer. Treat as immutable; not frozen, for speed.
+
+    Attributes:
+        headers: without those that a server adds, such as Content-Length.
+        reason: why it is an error, for the log; None for a success.
+        pause_ms: between two pieces, when it drips.
+    """
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+    reason: str | None = None
+    delivery: Delivery = "whole"
+    pause_ms: int = 0
+
+    @property
+    def retry_after(self) -> float | None:
+        """In how many seconds the client is told to come again; None when it is not."""
+        milliseconds, seconds = _number(self.headers.get("retry-after-ms")), _number(self.headers.get("Retry-After"))
+        return seconds if milliseconds is None else milliseconds / 1000
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether the client gets any of it."""
+        return self.delivery not in ("hang", "reset", "empty")
 
 
 class EnvironHeaders:
-    """The headers of a WSGI request; a call looks up five of them."""
+    """The headers of a WSGI request, read from its environ when they are asked for."""
 
     __slots__ = ("_environ",)
 
@@ -41,9 +83,18 @@ class EnvironHeaders:
         self._environ = environ
 
     def get(self, name: str, /) -> str | None:
-        """Return the header called *name*, in any case; None when it did not come."""
         value: str | None = self._environ.get(_key(name))
         return value
+
+    def items(self) -> list[tuple[str, str]]:
+        return [(name, value) for key, value in self._environ.items() if (name := _name(key))]
+
+
+def credential(headers: Headers) -> str:
+    """Return the key that a request with *headers* carries; empty when there is none."""
+    # Whatever follows is the key: "My API Key" is what the tests of Together's own SDK send.
+    scheme, _, key = (headers.get("Authorization") or "").strip().partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
 
 
 @lru_cache(maxsize=64)
@@ -52,8 +103,13 @@ def _key(name: str) -> str:
     return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
 
 
-def credential(headers: Headers) -> str:
-    """Return the key that a request with *headers* carries; empty when there is none."""
-    # Whatever follows is the key: "My API Key" is what the tests of Together's own SDK send.
-    scheme, _, key = (headers.get("Authorization") or "").strip().partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else ""
+@lru_cache(maxsize=256)
+def _name(key: str) -> str | None:
+    if key.startswith("HTTP_"):
+        return key.removeprefix("HTTP_").replace("_", "-")
+    return key.replace("_", "-") if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else None
+
+
+def _number(header: str | None) -> float | None:
+    """Return the number from 0 that *header* is; None when it is none, as a recorded date."""
+    return float(header) if header and re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,6})?", header) else None

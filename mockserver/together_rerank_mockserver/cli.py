@@ -2,51 +2,90 @@
 
 from __future__ import annotations
 
-import json
 import math
+import os
 import sys
 import time
-from pathlib import Path
-from typing import BinaryIO, NoReturn
+from difflib import get_close_matches
+from typing import Any, BinaryIO, NoReturn
 
 import click
 from click.core import ParameterSource
 
 from together_rerank_mockserver import __version__
 from together_rerank_mockserver.fixtures_command import fixtures
-from together_rerank_mockserver.options import COMMAND, CONTEXT, PROGRAM, document_options, settings_from
+from together_rerank_mockserver.options import (
+    COMMAND,
+    CONTEXT,
+    PREFIX,
+    as_json,
+    document_options,
+    option,
+    print_rows,
+    settings_of,
+)
+from together_rerank_mockserver.readiness import PROGRAM, is_healthy
 from together_rerank_mockserver.serve_command import serve
-from together_rerank_mockserver.spec_command import spec
 from together_rerank_mockserver.url import base_of
+
+_LONGEST_TEXT = 40
 
 
 def main() -> NoReturn:
     """Run the command; exit 0 done, 1 not in time, 2 not understood or not started: one line says why."""
+    _warn_of_unknown_variables()
     try:
-        sys.exit(commands.main(prog_name=PROGRAM, standalone_mode=False) or 0)
+        status = commands.main(prog_name=PROGRAM, standalone_mode=False) or 0
+        close_stdout()
     except click.ClickException as fault:
-        _fail(fault.format_message() + _origin(fault))
+        status = _failed(fault.format_message() + _origin(fault))
     except (KeyboardInterrupt, click.Abort):
-        sys.exit(130)
+        status = 130
+    except BrokenPipeError:  # whoever reads has seen enough
+        status = 0
     except (OSError, ValueError) as fault:
-        _fail(str(fault))
+        status = _failed(str(fault))
+    sys.exit(status)
+
+
+def close_stdout() -> None:
+    """Write what stdout still holds, and leave nothing to be written, and to fail, when the process ends.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError:
+        # The interpreter flushes once more at its end, where a failure is an ugly message and status 120.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+
+
+def _warn_of_unknown_variables() -> None:
+    """Name each variable of the environment that looks like one of a flag, and is none."""
+    groups = [commands, *(each for each in commands.commands.values() if isinstance(each, click.Group))]
+    every = [command for group in groups for command in group.commands.values()]
+    known = sorted({str(each.envvar) for command in every for each in command.params if each.envvar})
+    for name in sorted(os.environ):
+        if name.startswith(f"{PREFIX}_") and name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+            print(f"{PROGRAM}: the environment variable {name} is not known and has no effect; {hint}", file=sys.stderr)
 
 
 def _origin(fault: click.ClickException) -> str:
     """Name the environment variable that a bad value came from; click says the flag alone."""
     option, context = getattr(fault, "param", None), getattr(fault, "ctx", None)
-    if (
-        option is None
-        or context is None
-        or context.get_parameter_source(option.name) is not ParameterSource.ENVIRONMENT
-    ):
-        return ""
-    return f" (from {option.envvar or f'{context.auto_envvar_prefix}_{option.name.upper()}'})"
+    if option and context and context.get_parameter_source(option.name) is ParameterSource.ENVIRONMENT:
+        return f" (from {option.envvar})"
+    return ""
 
 
-def _fail(message: str) -> NoReturn:
+def _failed(message: str) -> int:
     print(f"{PROGRAM}: {' '.join(message.split())}", file=sys.stderr)
-    sys.exit(2)
+    return 2
 
 
 @click.group(context_settings=CONTEXT, invoke_without_command=True)
@@ -60,16 +99,13 @@ def commands(context: click.Context) -> None:
 
 commands.add_command(serve)
 commands.add_command(fixtures)
-commands.add_command(spec)
 
 
 @commands.command(context_settings=COMMAND)
 @click.argument("url")
-@click.option("--timeout", type=click.FloatRange(min=0), default=10.0, metavar="S", help="Seconds to wait.")
+@option("--timeout", type=click.FloatRange(min=0), default=10.0, metavar="S", help="Seconds to wait.")
 def wait(url: str, timeout: float) -> int:
     """Wait until the mock at URL answers; exit 1 when it does not in time."""
-    from together_rerank_mockserver.announcement import is_healthy
-
     try:
         base = base_of(url)
     except ValueError as fault:
@@ -88,37 +124,64 @@ def wait(url: str, timeout: float) -> int:
 @commands.command(context_settings=COMMAND)
 @click.argument("request_file", metavar="[FILE]", type=click.File("rb"), default="-")
 @document_options
-@click.option(
-    "--json", "as_json", is_flag=True, envvar="TOGETHER_RERANK_MOCK_JSON", help="Print JSON, one object per document."
-)
-def explain(
-    request_file: BinaryIO, reading: str | None, spec: Path | None, overlay: Path | None, as_json: bool
-) -> None:
+@as_json("document")
+@click.pass_context
+def explain(context: click.Context, /, request_file: BinaryIO, as_json: bool, **document_options: Any) -> None:
     """Show how the mock ranks the rerank request in FILE, or on stdin, and why."""
-    from together_rerank_mockserver import explanation
-    from together_rerank_mockserver.body import Content
+    from together_rerank_mockserver.body import Content, RequestParser
     from together_rerank_mockserver.errors import ApiError
-    from together_rerank_mockserver.request import RequestParser
+    from together_rerank_mockserver.rendering import explain as explained
 
-    document = settings_from(reading, spec, overlay).document()
+    document = settings_of(context, **document_options).document()
     raw = request_file.read()
     try:
         request = RequestParser(document).parse(document.request_media_types[0], Content(raw))
     except ApiError as error:
         raise click.ClickException(str(error)) from error
-    rows = explanation.explain(raw, request)
-    click.echo(json.dumps(rows, ensure_ascii=False, indent=2) if as_json else explanation.table(rows))
+    head = ("index", "score", "words", "parts", "pairs", "document")
+    print_rows(explained(raw, request), head, _evidence, as_json=as_json)
 
 
 @commands.command(context_settings=COMMAND)
 @document_options
-@click.option(
-    "--json", "as_json", is_flag=True, envvar="TOGETHER_RERANK_MOCK_JSON", help="Print JSON, one object per fault."
-)
-def faults(reading: str | None, spec: Path | None, overlay: Path | None, as_json: bool) -> None:
+@as_json("fault")
+@click.pass_context
+def faults(context: click.Context, /, as_json: bool, **document_options: Any) -> None:
     """List the faults that the mock can be asked for."""
-    from together_rerank_mockserver.faults import Catalogue, table
+    from together_rerank_mockserver.faults import Catalogue
 
-    catalogue = Catalogue(settings_from(reading, spec, overlay).document())
-    described = [fault.described for fault in catalogue]
-    click.echo(json.dumps(described, ensure_ascii=False, indent=2) if as_json else table(described))
+    catalogue = Catalogue(settings_of(context, **document_options).document())
+    head = ("fault", "family", "what the client meets", "where it applies", "note")
+    print_rows([fault.described for fault in catalogue], head, _fault, as_json=as_json)
+
+
+@commands.command(context_settings=COMMAND)
+@document_options
+@click.pass_context
+def spec(context: click.Context, /, **document_options: Any) -> None:
+    """Print the document that the mock serves, as YAML."""
+    from together_rerank_spec.document import vendored_text
+    from together_rerank_spec.yaml_text import render
+
+    settings = settings_of(context, **document_options)
+    is_published = settings.spec is None and settings.reading == "vendored"
+    click.echo(vendored_text() if is_published else render(settings.document().content), nl=False)
+
+
+def _evidence(row: dict[str, Any]) -> tuple[str, ...]:
+    parts = " ".join(f"{word}({','.join(found)})" for word, found in row["parts"].items())
+    pairs = [f"{left}+{right}" for left, right in row["adjacent"]]
+    pairs += [f"{left}..{right}" for left, right in row["in_order"]]
+    text = " ".join(row["text"].split())
+    shown = text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}..."
+    words = " ".join(row["whole"]), parts, " ".join(pairs)
+    return (str(row["index"]), f"{row['score']:.6f}", *(each or "-" for each in words), shown)
+
+
+def _fault(row: dict[str, Any]) -> tuple[str, ...]:
+    notes = [
+        "" if row.get("documented", True) else "observed, not documented",
+        f"breaks the {row['breaks']}" if "breaks" in row else "",
+        "" if row["server"] == "any" else f"--server {row['server']} only",
+    ]
+    return row["name"], row["family"], row["sentence"], row["applies"], ", ".join(filter(None, notes))

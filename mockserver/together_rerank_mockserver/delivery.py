@@ -1,14 +1,14 @@
-"""The delivery: how a reply leaves through WSGI, whole or as a wire fault spoils it."""
+"""How a reply leaves through WSGI: whole or as a wire fault spoils it, at once or kept back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from threading import BoundedSemaphore, Event
 from typing import Protocol
 
+from together_rerank_mockserver.call import Reply
 from together_rerank_mockserver.errors import TooManyWaiting
-from together_rerank_mockserver.reply import Reply
-from together_rerank_mockserver.waiting import Waiting
 
 # Where a server that has the raw socket puts it for each request.
 RAW_SOCKET = "together_rerank_mock.raw_socket"
@@ -16,6 +16,8 @@ RAW_SOCKET = "together_rerank_mock.raw_socket"
 Outgoing = tuple[int, list[tuple[str, str]], Iterable[bytes]]
 _PIECES = 10
 _FLUSHED_S = 0.1
+# Whoever waits so short has soon made room for others.
+_SHORT_S = 5
 
 
 class RawSocket(Protocol):
@@ -24,22 +26,44 @@ class RawSocket(Protocol):
     def hang(self) -> None:
         """Return when the client is gone, or the server stops."""
 
-    def reset(self) -> None:
-        """Send RST."""
+    def reset(self) -> None: ...
 
     def wait(self, seconds: float) -> None:
-        """Return after *seconds*, or when the server stops.
-
-        Raises:
-            ClientGone: the client left meanwhile.
-        """
+        """Return after *seconds*, or when the server stops; raise ClientGone when the client left meanwhile."""
 
     def settle(self) -> None:
         """Return when every call but this is written down, save those kept back for clients that are there."""
 
 
+class Waiting:
+    """Keeps calls back.
+
+    Args:
+        stopping: ends every wait, once set.
+        most: so many calls can wait for long at once; None for any number.
+    """
+
+    def __init__(self, stopping: Event, most: int | None = None) -> None:
+        self._stopping = stopping
+        self._most = most
+        self._seats = BoundedSemaphore(most) if most else None
+
+    def wait(self, seconds: float) -> None:
+        """Return after *seconds*, or at a stop; raise TooManyWaiting when it is for long, and every seat is taken."""
+        if self._seats is None or seconds <= _SHORT_S:
+            self._stopping.wait(seconds)
+        elif not self._seats.acquire(blocking=False):
+            raise TooManyWaiting(
+                f"{self._most} calls are being kept waiting for long, the most at a time on this server"
+            )
+        else:
+            try:
+                self._stopping.wait(seconds)
+            finally:
+                self._seats.release()
+
+
 def outgoing(reply: Reply, waiting: Waiting, raw_socket: RawSocket | None = None) -> Outgoing:
-    """Return what is to be sent for *reply*."""
     headers = [*reply.headers.items(), ("Content-Length", str(len(reply.body)))]
     return reply.status, headers, _body(reply, waiting, raw_socket)
 

@@ -1,10 +1,10 @@
-"""Designs: rankings that a test asks for, in the place of the mock's own."""
+"""Rankings that a test asks for, in the place of the mock's own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from together_rerank_mockserver.errors import Misuse
 from together_rerank_mockserver.ranking import Ranked
@@ -13,105 +13,57 @@ _MOST = 100_000
 
 
 class BadDesign(ValueError):
-    """A design that cannot be read; the message says what is wrong and what would be accepted."""
-
-
-class Design(Protocol):
-    """A ranking that is asked for; what it leaves open is ranked as usual."""
-
-    @property
-    def described(self) -> dict[str, Any]:
-        """The design as the JSON that asks for it."""
-
-    def apply(self, ranking: list[Ranked], texts: list[str]) -> list[Ranked] | None:
-        """Return *ranking*, of the documents with *texts*, as it is asked for; None when it does not bear on them.
-
-        Raises:
-            Misuse: it names a document that the request does not have.
-        """
+    """A ranking that cannot be read; the message says what would be accepted."""
 
 
 @dataclass(frozen=True, slots=True)
-class InOrder:
-    """Documents by their indexes, the first one best; the others follow."""
+class Design:
+    """A ranking that is asked for; what it leaves open is ranked as usual.
 
-    indexes: tuple[int, ...]
+    Attributes:
+        described: the JSON that asks for it.
+        apply: takes the usual ranking and the texts of its documents, and returns the ranking that is asked for; None
+            when it does not bear on them. It raises Misuse when the request lacks a document that is named.
+    """
 
-    @property
-    def described(self) -> dict[str, Any]:
-        """The design as the JSON that asks for it."""
-        return {"rank": list(self.indexes)}
-
-    def apply(self, ranking: list[Ranked], texts: list[str]) -> list[Ranked]:
-        """Return *ranking* as it is asked for."""
-        _check_indexes(self.indexes, texts)
-        return _in_order(self.indexes, ranking)
-
-
-@dataclass(frozen=True, slots=True)
-class FirstContaining:
-    """Documents first whose text has this in it, in any case."""
-
-    text: str
-
-    @property
-    def described(self) -> dict[str, Any]:
-        """The design as the JSON that asks for it."""
-        return {"rank_first": self.text}
-
-    def apply(self, ranking: list[Ranked], texts: list[str]) -> list[Ranked] | None:
-        """Return *ranking* as it is asked for; None when no text has it."""
-        wanted = self.text.casefold()
-        having = tuple(ranked.index for ranked in ranking if wanted in texts[ranked.index].casefold())
-        return _in_order(having, ranking) if having else None
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """Documents by their scores, those that have none at 0."""
-
-    scores: tuple[tuple[int, float], ...]
-
-    @property
-    def described(self) -> dict[str, Any]:
-        """The design as the JSON that asks for it."""
-        return {"scores": {str(index): score for index, score in self.scores}}
-
-    def apply(self, ranking: list[Ranked], texts: list[str]) -> list[Ranked]:
-        """Return *ranking* as it is asked for."""
-        scores = dict(self.scores)
-        _check_indexes(scores, texts)
-        scored = [Ranked(index, scores.get(index, 0.0)) for index in range(len(ranking))]
-        return sorted(scored, key=lambda ranked: -ranked.score)
+    described: dict[str, Any]
+    apply: Callable[[list[Ranked], list[str]], list[Ranked] | None]
 
 
 def from_json(data: Any) -> Design:
-    """Return the design that *data* gives.
-
-    Raises:
-        BadDesign: it cannot be read.
-    """
+    """Return the design that *data* gives; raise BadDesign when it cannot be read."""
     if not isinstance(data, dict) or len(data) != 1 or not data.keys() <= _READ.keys():
         raise BadDesign('it must be {"rank": [2, 0]}, {"rank_first": "llama"} or {"scores": {"0": 0.9, "2": 0.1}}')
     ((name, value),) = data.items()
-    return _READ[name](value)
+    return Design(data, _READ[name](value))
 
 
-def _order(value: Any) -> Design:
+def _order(value: Any) -> Any:
     if not isinstance(value, list) or not 0 < len(value) <= _MOST or not all(map(_is_index, value)):
         raise BadDesign("`rank` must list indexes of documents, whole numbers from 0, the best first")
     if len(set(value)) < len(value):
         raise BadDesign("`rank` must name each document once")
-    return InOrder(tuple(value))
+
+    def apply(ranking: list[Ranked], _: list[str]) -> list[Ranked]:
+        _check_indexes(value, ranking)
+        return _in_order(value, ranking)
+
+    return apply
 
 
-def _first(value: Any) -> Design:
+def _first(value: Any) -> Any:
     if not isinstance(value, str) or not value or any("\ud800" <= character <= "\udfff" for character in value):
         raise BadDesign("`rank_first` must be a text that documents can have in them, and not empty")
-    return FirstContaining(value)
+    wanted = value.casefold()
+
+    def apply(ranking: list[Ranked], texts: list[str]) -> list[Ranked] | None:
+        having = [ranked.index for ranked in ranking if wanted in texts[ranked.index].casefold()]
+        return _in_order(having, ranking) if having else None
+
+    return apply
 
 
-def _scores(value: Any) -> Design:
+def _scores(value: Any) -> Any:
     if not isinstance(value, dict) or not 0 < len(value) <= _MOST:
         raise BadDesign("`scores` must be an object with a score for each index")
     for index, score in value.items():
@@ -125,24 +77,30 @@ def _scores(value: Any) -> Design:
     scores = {int(index): float(score) for index, score in value.items()}
     if len(scores) < len(value):
         raise BadDesign("`scores` must name each document once")
-    return Scored(tuple(scores.items()))
+
+    def apply(ranking: list[Ranked], _: list[str]) -> list[Ranked]:
+        _check_indexes(scores, ranking)
+        scored = [Ranked(index, scores.get(index, 0.0)) for index in range(len(ranking))]
+        return sorted(scored, key=lambda ranked: -ranked.score)
+
+    return apply
 
 
-_READ: dict[str, Callable[[Any], Design]] = {"rank": _order, "rank_first": _first, "scores": _scores}
+_READ: dict[str, Callable[[Any], Any]] = {"rank": _order, "rank_first": _first, "scores": _scores}
 
 
 def _is_index(value: Any) -> bool:
     return type(value) is int and 0 <= value < 1_000_000_000
 
 
-def _check_indexes(indexes: Any, texts: list[str]) -> None:
-    if max(indexes) >= len(texts):
+def _check_indexes(indexes: Iterable[int], ranking: list[Ranked]) -> None:
+    if max(indexes) >= len(ranking):
         raise Misuse(
-            f"The ranking asked for names document {max(indexes)}, and the request has {len(texts)}, counted from 0"
+            f"The ranking asked for names document {max(indexes)}, and the request has {len(ranking)}, counted from 0"
         )
 
 
-def _in_order(first: tuple[int, ...], ranking: list[Ranked]) -> list[Ranked]:
+def _in_order(first: list[int], ranking: list[Ranked]) -> list[Ranked]:
     """Return *ranking* with *first* before the others, and scores that fall evenly from 1 to above 0."""
     taken = set(first)
     indexes = [*first, *(ranked.index for ranked in ranking if ranked.index not in taken)]

@@ -1,18 +1,20 @@
-"""The endpoint, free of any framework: one call in, one reply out. The path of a request is `Endpoint.answer`."""
+"""The endpoint, free of any framework: one call in, one reply out. The path of a call is `Endpoint.answer`."""
 
 from __future__ import annotations
 
 import hmac
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from together_rerank_mockserver import body, promise, rendering
-from together_rerank_mockserver.call import Call, Headers, credential
+from together_rerank_mockserver import body, rendering
+from together_rerank_mockserver.call import JSON, Call, Reply, credential
 from together_rerank_mockserver.errors import (
     ApiError,
     ClientGone,
+    InternalError,
     InvalidApiKey,
     MissingApiKey,
     ModelNotFound,
@@ -21,37 +23,37 @@ from together_rerank_mockserver.errors import (
 )
 from together_rerank_mockserver.faults import OK, BodyFault, Case, Catalogue, Fault
 from together_rerank_mockserver.plan import NOTHING, Met, Plan, is_of_the_mock
-from together_rerank_mockserver.quota import Quota
+from together_rerank_mockserver.quota import Allowance, Quota
 from together_rerank_mockserver.ranking import Ranked, rank
+from together_rerank_mockserver.recorder import Recorder
 from together_rerank_mockserver.replay import Replay
-from together_rerank_mockserver.reply import Reply
-from together_rerank_mockserver.request import RequestParser
 from together_rerank_mockserver.settings import Settings
-from together_rerank_mockserver.state import DEFAULT, Memory, State
+from together_rerank_mockserver.state import DEFAULT, Namespace, Registry
 from together_rerank_spec import Document, DocumentError
 
 # A key that begins so is a name, not a secret: it opens a namespace of its own.
 NAMESPACE_PREFIX = "test-"
 _LONGEST_NAMESPACE = 200
-_JSON = {"Content-Type": "application/json"}
 _NOTHING_READ = body.Content(b"")
 # The status is what nginx logs for it; nobody gets it.
 _NOBODY_THERE = Reply(499, b"", delivery="empty")
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class _Visit:
+class RequestContext:
     """What is known of one call on its way.
 
     Attributes:
-        key: that it came with; empty when there is none.
+        namespace: of the key; the call keeps it even when a reset puts another one in its place.
+        pause: waits for so many seconds.
+        key: that came with the call; empty when there is none.
         headers: what goes with the answer, whichever it is.
         origin: what `x-mock-reply` says when no fault shows.
         request_id: of a 200, which says it in its body too.
     """
 
-    namespace: str
-    generation: int
+    namespace: Namespace
     pause: Callable[[float], object]
     key: str = field(repr=False)
     content: body.Content = _NOTHING_READ
@@ -66,20 +68,15 @@ class Endpoint:
 
     Args:
         pause: waits for so many seconds.
-        state: what is remembered between calls; None keeps it in the memory of this process.
 
     Raises:
-        DocumentError: the document promises answers that this endpoint does not give.
-        BadOrder: the settings ask for a fault that there is not.
-        ValueError: the settings' rate cannot be read, or what is to be replayed.
+        DocumentError: the document does not allow the answers that this endpoint gives.
+        SettingsError: the settings name a fault that does not exist.
+        FixtureError: what is to be replayed cannot be read.
     """
 
     def __init__(
-        self,
-        document: Document,
-        settings: Settings | None = None,
-        pause: Callable[[float], object] = time.sleep,
-        state: State | None = None,
+        self, document: Document, settings: Settings | None = None, pause: Callable[[float], object] = time.sleep
     ) -> None:
         settings = settings or Settings()
         if settings.api_keys and not document.requires_key:
@@ -90,33 +87,40 @@ class Endpoint:
         self._accepts = _accepts(any_key=document.requires_key and not self._keys, any_model=not self._models)
         self._settings = settings
         self._pause = pause
-        self.requests = RequestParser(document)
-        promise.check(document)
-        self.state = state or Memory(settings.journal_max, Quota(settings.rate_limit) if settings.rate_limit else None)
+        self.requests = body.RequestParser(document)
+        rendering.check_answers(document)
+        self.registry = Registry(settings.journal_max, Quota(settings.rate_limit) if settings.rate_limit else None)
+        self.recorder = Recorder(
+            self.registry,
+            log_format=settings.log_format,
+            has_journal=settings.journal_max > 0,
+            most=settings.journal_body,
+        )
         self._replay = Replay(settings.replay, document) if settings.replay else None
         self.catalogue = Catalogue(document)
-        self._plan = Plan(self.catalogue, self.state, fault=settings.fault, chaos=settings.chaos, seed=settings.seed)
+        fault, chaos = settings.chosen_faults(self.catalogue)
+        self.plan = Plan(self.catalogue, fault, chaos, settings.seed)
 
     def answer(self, call: Call) -> Reply:
         """Return the reply to *call*; whatever the API refuses becomes a reply too."""
-        visit = self._visit(call.headers, call.pause)
+        context = self._context(call)
         try:
-            self._authenticate(visit.key)
+            self._authenticate(context.key)
             raw = body.read(call.headers.get("Content-Length"), call.read, self._settings.max_body)
-            visit.content = body.Content(raw)
-            self._take_next(call, visit)
-            reply = self._forced(visit) or self._admitted(call, visit)
-        except ApiError as error:
-            visit.origin = error.origin
-            reply = _refusal(error)
+            context.content = body.Content(raw)
+            self._select_fault(call, context)
+            reply = self._forced(context) or self._admitted(call, context)
         except ClientGone:
-            visit.origin = "client-gone"
+            context.origin = "client-gone"
             reply = _NOBODY_THERE
-        return self._sent(reply, visit)
+        except Exception as fault:  # noqa: BLE001  # whatever it is, it becomes an answer
+            reply = self._refusal(fault, context)
+        return self._finish(call, context, reply)
 
-    def refuse(self, error: ApiError, headers: Headers) -> Reply:
-        """Return the reply that says *error*, to a request that is none of the operation's."""
-        return self._sent(_refusal(error), self._visit(headers))
+    def refuse(self, call: Call, fault: Exception) -> Reply:
+        """Return the reply that says *fault*, to a call that is none of the operation's."""
+        context = self._context(call)
+        return self._finish(call, context, self._refusal(fault, context))
 
     def is_namespace(self, name: str) -> bool:
         """Return whether there can be a namespace called *name* beside the default one."""
@@ -127,10 +131,10 @@ class Endpoint:
             and (not self._keys or self._known(name))
         )
 
-    def _visit(self, headers: Headers, pause: Callable[[float], object] | None = None) -> _Visit:
-        key = credential(headers)
-        namespace = key if self.is_namespace(key) else DEFAULT
-        return _Visit(namespace, self.state.generation(namespace), pause or self._pause, key)
+    def _context(self, call: Call) -> RequestContext:
+        key = credential(call.headers)
+        namespace = self.registry.open(key if self.is_namespace(key) else DEFAULT)
+        return RequestContext(namespace, call.pause or self._pause, key)
 
     def _authenticate(self, key: str) -> None:
         if not self.document.requires_key:
@@ -144,132 +148,127 @@ class Endpoint:
         # A list, so that every key is compared: the time must not tell which one was near.
         return any([hmac.compare_digest(key.encode(), known) for known in self._keys])
 
-    def _take_next(self, call: Call, visit: _Visit) -> None:
-        visit.met = self._plan.take_next(visit.namespace, call.headers.get("Prefer"), visit.content)
+    def _select_fault(self, call: Call, context: RequestContext) -> None:
+        context.met = self.plan.take_next(context.namespace, call.headers.get("Prefer"), context.content)
         try:
-            check_server(visit.met.fault, raw_socket=call.raw_socket)
+            check_server(context.met.fault, raw_socket=call.raw_socket)
         except NotHere:
-            visit.met = replace(visit.met, applied=False)
+            context.met = replace(context.met, applied=False)
             raise
 
-    def _forced(self, visit: _Visit) -> Reply | None:
-        reply = visit.met.reply()
+    def _forced(self, context: RequestContext) -> Reply | None:
+        reply = context.met.reply()
         if reply is not None:
-            self._wait(visit)
+            self._wait(context)
         return reply
 
-    def _admitted(self, call: Call, visit: _Visit) -> Reply:
-        if not self.state.enter(visit.namespace, self._settings.max_in_flight):
-            visit.origin = "in-flight"
+    def _admitted(self, call: Call, context: RequestContext) -> Reply:
+        admitted, allowance = context.namespace.admit(self._settings.max_in_flight)
+        if not admitted:
+            context.origin = "in-flight"
             return self.catalogue.status(503).reply
         try:
-            self._wait(visit)
-            return self._over_quota(visit) or self._recorded(call, visit) or self._rerank(call, visit)
+            self._wait(context)
+            return self._over_quota(allowance, context) or self._recorded(call, context) or self._rerank(call, context)
         finally:
-            self.state.leave(visit.namespace)
+            context.namespace.leave()
 
-    def _wait(self, visit: _Visit) -> None:
-        order = visit.met.order if visit.met.applied else None
-        self._wait_for(self._settings.latency_ms / 1000 + self._plan.delay_s(visit.namespace, order), visit)
+    def _wait(self, context: RequestContext) -> None:
+        order = context.met.order if context.met.applied else None
+        self._wait_for(self._settings.latency_ms / 1000 + self.plan.delay_s(context.namespace, order), context)
 
-    def _wait_for(self, seconds: float, visit: _Visit) -> None:
+    def _wait_for(self, seconds: float, context: RequestContext) -> None:
         if not seconds:
             return
         try:
-            visit.pause(seconds)
+            context.pause(seconds)
         except TooManyWaiting:
-            visit.met = replace(visit.met, applied=False)
+            context.met = replace(context.met, applied=False)
             raise
 
-    def _over_quota(self, visit: _Visit) -> Reply | None:
-        allowance = self.state.spend(visit.namespace)
+    def _over_quota(self, allowance: Allowance | None, context: RequestContext) -> Reply | None:
         if allowance is None:
             return None
-        visit.headers |= allowance.headers
+        context.headers |= allowance.headers
         if allowance.granted:
             return None
-        visit.origin = "quota"
+        context.origin = "quota"
         reply = self.catalogue.status(429).reply
         headers = {"Content-Type": reply.headers["Content-Type"], "Retry-After": str(allowance.reset_s)}
         return replace(reply, headers=headers)
 
-    def _recorded(self, call: Call, visit: _Visit) -> Reply | None:
+    def _recorded(self, call: Call, context: RequestContext) -> Reply | None:
         # What is asked for on purpose needs an answer that is computed, be it that nothing is wrong.
-        is_asked = visit.met.fault is OK or isinstance(visit.met.fault, BodyFault)
-        if not self._replay or is_asked or self.state.design(visit.namespace):
+        is_asked = context.met.fault is OK or isinstance(context.met.fault, BodyFault)
+        if not self._replay or is_asked or context.namespace.design:
             return None
-        recorded = self._replay.find(call.headers, visit.content.raw)
+        recorded = self._replay.find(call.headers, context.content.raw)
         if recorded is None:
             return None
-        visit.origin, visit.request_id = recorded.origin, recorded.request_id
+        context.origin, context.request_id = recorded.origin, recorded.request_id
         return recorded.reply
 
-    def _rerank(self, call: Call, visit: _Visit) -> Reply:
-        request = self.requests.parse(call.headers.get("Content-Type"), visit.content)
+    def _rerank(self, call: Call, context: RequestContext) -> Reply:
+        request = self.requests.parse(call.headers.get("Content-Type"), context.content)
         self._check_model(request["model"])
-        documents = body.exact(visit.content.raw, request)["documents"]
+        documents = body.exact(context.content.raw, request)["documents"]
         texts = rendering.ranked_texts(documents, request.get("rank_fields"))
-        ranking = self._designed(rank(request["query"], texts), texts, visit)
+        ranking = self._designed(rank(request["query"], texts), texts, context)
         returned = documents if request.get("return_documents", True) else None
-        visit.request_id = self.state.request_id(visit.namespace, visit.content.raw)
+        context.request_id = context.namespace.request_id(context.content.raw)
         answer = rendering.answer(
-            visit.request_id,
+            context.request_id,
             request["model"],
             rendering.results(top(ranking, request.get("top_n")), returned),
             rendering.usage(request["query"], texts),
         )
-        if isinstance(visit.met.fault, BodyFault):
-            answer = self._bent(answer, visit, Case(request, documents, texts, ranking))
-        return Reply(200, rendering.to_json(answer), _JSON)
+        if isinstance(context.met.fault, BodyFault):
+            answer = self._bent(answer, context, Case(request, documents, texts, ranking))
+        return Reply(200, rendering.to_json(answer), JSON)
 
-    def _designed(self, ranking: list[Ranked], texts: list[str], visit: _Visit) -> list[Ranked]:
-        design = self.state.design(visit.namespace)
-        if self.state.generation(visit.namespace) != visit.generation:
-            design = None  # it is not for a call that came before a reset
+    def _designed(self, ranking: list[Ranked], texts: list[str], context: RequestContext) -> list[Ranked]:
+        design = context.namespace.design
         designed = design.apply(ranking, texts) if design else None
         if designed is None:
-            visit.origin = "scored"
+            context.origin = "scored"
             return ranking
-        visit.origin = "designed"
-        self.state.count_designed(visit.namespace)
+        context.origin = "designed"
+        context.namespace.count_designed()
         return designed
 
     def _check_model(self, model: str) -> None:
         if not model or (self._models and model not in self._models and not is_of_the_mock(model)):
             raise ModelNotFound(model)
 
-    def _bent(self, answer: Any, visit: _Visit, case: Case) -> Any:
-        visit.met, bent = self._plan.bend(visit.namespace, visit.generation, visit.met, answer, case)
-        if visit.met.applied:
-            self._wait_for(self._plan.delay_s(visit.namespace, visit.met.order), visit)
+    def _bent(self, answer: Any, context: RequestContext, case: Case) -> Any:
+        context.met, bent = self.plan.bend(context.namespace, context.met, answer, case)
+        if context.met.applied:
+            self._wait_for(self.plan.delay_s(context.namespace, context.met.order), context)
         return bent
 
-    def _sent(self, reply: Reply, visit: _Visit) -> Reply:
-        """Return *reply* as it goes out: with the headers that every answer has, and spoiled if a wire fault is met."""
+    def _refusal(self, fault: Exception, context: RequestContext) -> Reply:
+        error = api_error(fault)
+        if isinstance(error, InternalError):
+            context.met = NOTHING
+        context.origin = error.origin
+        return refusal(error)
+
+    def _finish(self, call: Call, context: RequestContext, reply: Reply) -> Reply:
+        """Return *reply* with the headers that every answer has, spoiled if a wire fault is met, and record it."""
         headers = {
             **reply.headers,
             **(self._accepts if reply.status == 200 else {}),
-            **visit.headers,
-            "x-request-id": visit.request_id or self._refusal_id(reply, visit),
-            "x-mock-reply": visit.met.origin(visit.origin),
+            **context.headers,
+            "x-request-id": context.request_id or _refusal_id(reply, context),
+            "x-mock-reply": context.met.origin(context.origin),
         }
-        if visit.met.preferences and visit.met.applied:
-            headers["Preference-Applied"] = visit.met.preferences
-        known = Reply(
-            reply.status,
-            reply.body,
-            headers,
-            reply.reason,
-            reply.delivery,
-            received=visit.content.raw,
-            namespace=visit.namespace,
-            generation=visit.generation,
-        )
-        return known if reply is _NOBODY_THERE else visit.met.spoiled(known)
-
-    def _refusal_id(self, reply: Reply, visit: _Visit) -> str:
-        # Apart from those of successes: the id of an answer does not depend on how often it was refused before.
-        return self.state.request_id(visit.namespace, b"%d %s %s" % (reply.status, reply.body, visit.content.raw))
+        if context.met.preferences and context.met.applied:
+            headers["Preference-Applied"] = context.met.preferences
+        sent = Reply(reply.status, reply.body, headers, reply.reason, reply.delivery)
+        if reply is not _NOBODY_THERE:
+            sent = context.met.spoiled(sent)
+        self.recorder.record(call, sent, context.namespace, context.content.raw)
+        return sent
 
 
 def top(ranking: list[Ranked], top_n: float | None) -> list[Ranked]:
@@ -278,13 +277,21 @@ def top(ranking: list[Ranked], top_n: float | None) -> list[Ranked]:
 
 
 def check_server(fault: Fault | None, *, raw_socket: bool) -> None:
-    """Let *fault* pass if the server can produce it.
-
-    Raises:
-        NotHere: it needs the raw socket, and there is none.
-    """
+    """Let *fault* pass if the server can produce it; raise NotHere when it needs the raw socket, and there is none."""
     if fault and fault.server and not raw_socket:
         raise NotHere(f"`{fault.name}` needs the raw socket, which only `serve --server {fault.server}` has")
+
+
+def api_error(fault: Exception) -> ApiError:
+    """Return what the client is told of *fault*, which came up on the way to an answer."""
+    if isinstance(fault, ApiError):
+        return fault
+    _logger.error("a bug in the mock", exc_info=fault)
+    return InternalError(f"The mock itself failed: {type(fault).__name__}; the traceback is in its log")
+
+
+def refusal(error: ApiError) -> Reply:
+    return Reply(error.status, rendering.to_json(error.data), {**JSON, **error.headers}, reason=str(error))
 
 
 def _accepts(*, any_key: bool, any_model: bool) -> dict[str, str]:
@@ -293,6 +300,6 @@ def _accepts(*, any_key: bool, any_model: bool) -> dict[str, str]:
     return {"x-mock-accepts": ", ".join(accepts)} if accepts else {}
 
 
-def _refusal(error: ApiError) -> Reply:
-    headers = {**_JSON, **error.headers}
-    return Reply(error.status, rendering.to_json(error.data), headers, reason=str(error))
+def _refusal_id(reply: Reply, context: RequestContext) -> str:
+    # Apart from those of successes: the id of an answer does not depend on how often it was refused before.
+    return context.namespace.request_id(b"%d %s %s" % (reply.status, reply.body, context.content.raw))

@@ -51,8 +51,6 @@ class Misuse(InvalidRequest):
 
 
 class MissingApiKey(ApiError):
-    """No `Authorization: Bearer KEY` came with the request."""
-
     status = 401
     code = "missing_api_key"
 
@@ -65,8 +63,6 @@ class MissingApiKey(ApiError):
 
 
 class InvalidApiKey(ApiError):
-    """A key came with the request, and is not one of those let in."""
-
     status = 401
     code = "invalid_api_key"
 
@@ -78,8 +74,6 @@ class InvalidApiKey(ApiError):
 
 
 class ModelNotFound(ApiError):
-    """The model is not served here."""
-
     status = 404
     code = "model_not_found"
 
@@ -108,14 +102,10 @@ class Forbidden(ApiError):
 
 
 class RouteNotFound(ApiError):
-    """Nothing is served at the path."""
-
     status = 404
 
 
 class MethodNotAllowed(ApiError):
-    """The path is served, the method is not."""
-
     status = 405
 
     def __init__(self, method: str, allowed: Iterable[str]) -> None:
@@ -124,8 +114,6 @@ class MethodNotAllowed(ApiError):
 
 
 class BodyTooLarge(ApiError):
-    """The body is longer than the server reads."""
-
     status = 413
 
     def __init__(self, limit: int) -> None:

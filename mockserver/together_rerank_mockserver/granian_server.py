@@ -17,15 +17,14 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 
-from together_rerank_mockserver import stopping
-from together_rerank_mockserver.announcement import Announcement, url_of
-from together_rerank_mockserver.operation import Operation
-from together_rerank_mockserver.served import Served
+from together_rerank_mockserver.delivery import Waiting
+from together_rerank_mockserver.mock import Mock
+from together_rerank_mockserver.readiness import GRACE_S, PROGRAM, Readiness, ServerDied, at_a_signal, url_of
 from together_rerank_mockserver.settings import Settings
-from together_rerank_mockserver.waiting import Waiting
+from together_rerank_mockserver.wsgi import WsgiApp
 
 # How many requests can be kept waiting at once; threads are started as they are needed, and cost nothing before.
-THREADS = 512
+_THREADS = 512
 # A call computes for less than this, and is done sooner if it is not made to let others in.
 _SWITCH_S = 0.05
 # Connections may be many more, most of them idle.
@@ -36,8 +35,8 @@ _TOLD_S = 1
 _KEPT_FREE = 32
 
 
-def serve(settings: Settings, *, port: int, announcement: Announcement) -> None:
-    """Serve until a signal, then finish what is in flight, for `stopping.GRACE_S` seconds at most.
+def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
+    """Serve until a signal, then finish what is in flight, for `GRACE_S` seconds at most.
 
     Raises:
         DocumentError: the document cannot be read, or not be honoured.
@@ -47,7 +46,14 @@ def serve(settings: Settings, *, port: int, announcement: Announcement) -> None:
     with reserve(settings.host, port) as reserved:
         address, port = reserved.getsockname()[:2]
         settings = replace(settings, host=address)
-        _application(settings)  # in the parent, where a fault still has a reader; a forked worker inherits it
+        # In the parent, where a fault still has a reader; a forked worker inherits it.
+        application, _ = _application(settings)
+        for order in application.mock.endpoint.plan.configured:
+            if needed := order.fault.server:
+                print(
+                    f"{PROGRAM}: `{order.fault.name}` will be answered with 501: it needs --server {needed}",
+                    file=sys.stderr,
+                )
         server = granian(__name__, address, port)
         lifeline, held = Pipe(duplex=False)
 
@@ -55,18 +61,18 @@ def serve(settings: Settings, *, port: int, announcement: Announcement) -> None:
             held.close()
             server.signal_handler_interrupt()
 
-        server.on_startup(partial(stopping.at_a_signal, stop))
+        server.on_startup(partial(at_a_signal, stop))
         url = url_of(address, port)
-        with announcement.ready_file_of(url):
+        with readiness.ready_file_of(url):
             try:
-                loader = partial(_load, settings, url, announcement, lifeline, held)
+                loader = partial(_load, settings, url, readiness, lifeline, held)
                 server.serve(target_loader=loader, wrap_loader=False)
             except SystemExit as fault:
-                raise stopping.ServerDied("the server process died") from fault
+                raise ServerDied("the server process died") from fault
 
 
 def granian(name: str, address: str, port: int) -> Any:
-    """Return granian for the module *name*, with one worker; it does not serve yet."""
+    """Return granian for the module *name*, with one worker, and serving nothing yet."""
     from granian import Granian
     from granian.constants import Interfaces
 
@@ -76,15 +82,15 @@ def granian(name: str, address: str, port: int) -> Any:
         port=port,
         interface=Interfaces.WSGI,
         workers=1,
-        blocking_threads=THREADS,
+        blocking_threads=_THREADS,
         backpressure=_CONNECTIONS,
         log_enabled=False,
-        workers_kill_timeout=stopping.GRACE_S,
+        workers_kill_timeout=GRACE_S,
     )
 
 
 def set_up() -> None:
-    """Prepare the process of the worker, in which this is called."""
+    """Change what all that runs in the process of the worker has; to be called there."""
     # Granian puts the environment of the process into that of each request, where HTTP_PROXY is a header.
     os.environ.clear()
     sys.setswitchinterval(_SWITCH_S)
@@ -111,13 +117,13 @@ def reserve(host: str, port: int) -> socket.socket:
 
 
 @lru_cache(maxsize=1)
-def _application(settings: Settings) -> tuple[Served, threading.Event]:
+def _application(settings: Settings) -> tuple[WsgiApp, threading.Event]:
     told_to_stop = threading.Event()
-    return Served(Operation(settings, Waiting(told_to_stop, THREADS - _KEPT_FREE))), told_to_stop
+    return WsgiApp(Mock(settings, Waiting(told_to_stop, _THREADS - _KEPT_FREE))), told_to_stop
 
 
 def _load(
-    settings: Settings, url: str, announcement: Announcement, lifeline: Connection, held: Connection
+    settings: Settings, url: str, readiness: Readiness, lifeline: Connection, held: Connection
 ) -> Callable[..., Any]:
     """Return the application, in the worker; tell when it answers, and stop when the parent does, or is gone."""
     held.close()  # the worker's own copy, which would keep the lifeline open
@@ -125,7 +131,7 @@ def _load(
     os.setpgid(0, 0)
     set_up()
     application, told_to_stop = _application(settings)
-    publish = partial(announcement.publish_when_healthy, url, os.getppid())
+    publish = partial(readiness.publish_when_healthy, url, os.getppid())
     threading.Thread(target=publish, daemon=True).start()
     threading.Thread(target=_follow_parent, args=(lifeline, told_to_stop), daemon=True).start()
     return application
@@ -140,5 +146,5 @@ def _follow_parent(lifeline: Connection, told_to_stop: threading.Event) -> None:
     if parent := multiprocessing.parent_process():
         parent.join(_TOLD_S)
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(stopping.GRACE_S)
+    time.sleep(GRACE_S)
     os._exit(0)

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Sequence
 from ipaddress import ip_address
 
 from together_rerank_mockserver.call import Headers, credential
 from together_rerank_mockserver.errors import Forbidden, Unauthorized
-from together_rerank_mockserver.settings import Settings
 
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+))(?::[0-9]{1,5})?")
 
 
 class Guard:
-    """Lets in whoever may use the control plane, as *settings* say."""
+    """Lets in whoever may use the control plane.
 
-    def __init__(self, settings: Settings) -> None:
-        self._token = settings.admin_token
-        self._origins = frozenset(settings.cors)
-        self._listens_here = is_loopback(settings.host)
+    Args:
+        token: opens it, and is needed to; None opens it to this machine.
+        origins: whose pages may use it.
+        host: the address that the mock listens on.
+    """
+
+    def __init__(self, token: str | None, origins: Sequence[str], host: str) -> None:
+        self._token = token
+        self._origins = frozenset(origins)
+        self._listens_here = is_loopback(host)
 
     def check(self, headers: Headers, remote: str) -> None:
         """Let a request with *headers* from the address *remote* pass.

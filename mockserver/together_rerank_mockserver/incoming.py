@@ -12,8 +12,6 @@ _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
 
 class SizedBody:
-    """A body of a known length."""
-
     def __init__(self, source: Any, left: int) -> None:
         self._source = source
         self._left = left
@@ -40,11 +38,7 @@ class ChunkedBody:
         self.is_read = False
 
     def read(self, size: int) -> bytes:
-        """Return up to *size* bytes, fewer at its end.
-
-        Raises:
-            InvalidRequest: its chunks cannot be read.
-        """
+        """Return up to *size* bytes, fewer at its end; raise InvalidRequest when its chunks cannot be read."""
         pieces = []
         while size > 0 and not self.is_read:
             if not self._left:

@@ -1,46 +1,78 @@
-"""Options that commands share: which document they are about, and what they are called in the environment."""
+"""Options that commands share, and what they are called in the environment."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.settings import Settings, SettingsError
 from together_rerank_spec import READINGS
 
-PROGRAM = "together-rerank-mock"
+PREFIX = "TOGETHER_RERANK_MOCK"
 CONTEXT = {"help_option_names": ["-h", "--help"]}
-# Every flag is also TOGETHER_RERANK_MOCK_<FLAG>, whichever command it belongs to.
-COMMAND = {**CONTEXT, "auto_envvar_prefix": "TOGETHER_RERANK_MOCK", "show_default": True}
+COMMAND = {**CONTEXT, "show_default": True}
+
+
+def option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
+    """Return the decorator of an option that is also TOGETHER_RERANK_MOCK_<FLAG> in the environment."""
+    flag = next(name for name in names if name.startswith("--"))
+    return click.option(*names, envvar=f"{PREFIX}_{flag[2:].replace('-', '_').upper()}", **attributes)
+
+
+def as_json(what: str) -> Callable[[Any], Any]:
+    """Return the decorator of the flag that has a command print JSON."""
+    return option("--json", "as_json", is_flag=True, help=f"Print JSON, one object per {what}.")
 
 
 def document_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give *command* the options `reading`, `spec` and `overlay`."""
     file = click.Path(exists=True, dir_okay=False, path_type=Path)
-    for option in (
-        click.option("--overlay", type=file, help="OpenAPI Overlay to apply to --spec."),
-        click.option("--spec", type=file, help="OpenAPI 3.1 document in place of the vendored one."),
-        click.option(
-            "--reading",
-            type=click.Choice(READINGS),
-            help="The vendored document as the kit corrects it (the default), or as it stands.",
+    reading = click.Choice(READINGS)
+    for each in (
+        option("--overlay", type=file, help="OpenAPI Overlay to apply to --spec."),
+        option("--spec", type=file, help="OpenAPI 3.1 document in place of the vendored one."),
+        option(
+            "--reading", type=reading, default=READINGS[0], help="As the kit corrects the document, or as it stands."
         ),
     ):
-        command = option(command)
+        command = each(command)
     return command
 
 
-def settings_from(reading: str | None, spec: Path | None, overlay: Path | None, **others: Any) -> Settings:
-    """Return the settings for one document, with *others*.
+def settings_of(context: click.Context, **values: Any) -> Settings:
+    """Return the settings that the options of *context* give.
 
     Raises:
-        UsageError: the options contradict each other.
+        BadParameter: one makes no sense; the message names its flag.
     """
-    if reading and spec:
-        raise click.UsageError("--reading is of the vendored document; with --spec the file is read as it stands")
-    if overlay and not spec:
-        raise click.UsageError("--overlay belongs to --spec; the vendored document has an overlay of its own")
-    return Settings(reading=reading or "corrected", spec=spec, overlay=overlay, **others)
+    try:
+        return Settings(**values)
+    except SettingsError as bad:
+        raise refused(context, bad) from bad
+
+
+def refused(context: click.Context, bad: SettingsError) -> click.BadParameter:
+    """Return *bad* as click reports it, with the flag in the place of the field."""
+    (option,) = [each for each in context.command.params if each.name == bad.field]
+    return click.BadParameter(bad.problem, context, option, param_hint=option.opts[-1])
+
+
+def print_rows(
+    rows: list[dict[str, Any]],
+    head: Sequence[str],
+    cells: Callable[[dict[str, Any]], Sequence[str]],
+    *,
+    as_json: bool,
+) -> None:
+    """Print *rows* as JSON, or as a table with *head*, in which *cells* of each row stand below one another."""
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    lines = [head, *map(cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

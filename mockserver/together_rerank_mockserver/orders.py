@@ -11,10 +11,17 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from together_rerank_mockserver.durations import MOST_MS
-from together_rerank_mockserver.faults import EVERYWHERE, Catalogue, Fault, UnknownFault
+from together_rerank_mockserver.faults import EVERYWHERE, BodyFault, Catalogue, Fault, UnknownFault
 from together_rerank_mockserver.faults.wire import DEFAULT_DELAY_MS
 
+# The longest of each duration that can be asked for.
+MOST_MS = {
+    "delay": 3_600_000,
+    "jitter": 3_600_000,
+    "pause": 60_000,
+    "retry_after": 86_400_000,
+    "retry_after_ms": 86_400_000,
+}
 # What a parameter can be in its unit; `retry_after` can also be left out of the answer with `none`.
 _MOST = {**MOST_MS, "retry_after": MOST_MS["retry_after"] // 1000}
 _UNITS = {"retry_after": "seconds"}
@@ -41,22 +48,21 @@ class Order:
     times: int = 1
 
     def get(self, name: str, default: int = 0) -> int:
-        """Return the parameter called *name* as a number."""
         value = dict(self.parameters).get(name)
         return default if value is None else value
 
     @property
+    def waits_for_a_200(self) -> bool:
+        """Whether it is taken from a queue only once it shows, because it changes a 200."""
+        return isinstance(self.fault, BodyFault)
+
+    @property
     def described(self) -> dict[str, Any]:
-        """The order as the JSON that asks for it."""
         return {"fault": self.fault.name, "times": self.times, **dict(self.parameters)}
 
 
 def from_text(text: str, catalogue: Catalogue) -> Order:
-    """Return the order that *text* gives.
-
-    Raises:
-        BadOrder: it cannot be read.
-    """
+    """Return the order that *text* gives; raise BadOrder when it cannot be read."""
     if len(text) > _LONGEST:
         raise BadOrder(
             f"it is {len(text)} characters long, and a fault with all its parameters has fewer than {_LONGEST}"
@@ -81,11 +87,7 @@ def from_pairs(name: str | None, values: Mapping[str, str], catalogue: Catalogue
 
 
 def from_json(data: Any, catalogue: Catalogue) -> list[Order]:
-    """Return the sequence of orders that *data* gives.
-
-    Raises:
-        BadOrder: it cannot be read.
-    """
+    """Return the sequence of orders that *data* gives; raise BadOrder when it cannot be read."""
     orders = []
     for each in _chain(data):
         fields = {key: value for key, value in each.items() if key != "then"}

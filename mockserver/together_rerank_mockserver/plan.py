@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 from together_rerank_mockserver import orders, preference
 from together_rerank_mockserver.body import Content
-from together_rerank_mockserver.chaos import Chaos, chance
+from together_rerank_mockserver.call import Reply
 from together_rerank_mockserver.errors import InvalidRequest, Misuse
 from together_rerank_mockserver.faults import OK, BodyFault, Case, Catalogue, Fault, StatusFault, WireFault, status
 from together_rerank_mockserver.orders import BadOrder, Order
-from together_rerank_mockserver.reply import Reply
-from together_rerank_mockserver.state import State
+from together_rerank_mockserver.state import Namespace, Queued
 
 MODEL_PREFIX = "mock/"
 _WRITTEN = (MODEL_PREFIX, MODEL_PREFIX.title(), MODEL_PREFIX.upper())
@@ -25,7 +26,7 @@ class Met:
 
     Attributes:
         door: by which the order came: `header`, `model`, `queue`, `server` or `chaos`.
-        number: of a queued order that is taken only once it bends a 200; None when nothing is left to take.
+        queued: the order in the queue that is taken once it bends a 200; None when nothing is left to take.
         preferences: what of the Prefer header is heeded.
         draw: what chance drew, if it was asked.
         applied: whether the fault shows; a body fault does not before it has bent a 200.
@@ -33,14 +34,13 @@ class Met:
 
     order: Order | None = None
     door: str = ""
-    number: int | None = None
+    queued: Queued | None = None
     preferences: str = ""
     draw: float | None = None
     applied: bool = True
 
     @property
     def fault(self) -> Fault | None:
-        """The fault that is ordered."""
         return self.order.fault if self.order else None
 
     def reply(self) -> Reply | None:
@@ -78,23 +78,52 @@ def is_of_the_mock(model: str) -> bool:
 NOTHING = Met()
 
 
-class Plan:
-    """The four doors, in their order: the Prefer header, the model's name, the queue, the server's own settings.
+class Chaos:
+    """Which order a draw leads to.
+
+    Args:
+        probabilities: such as `429=0.2`, a fault and how often it is met.
 
     Raises:
-        BadOrder: *fault* or *chaos* cannot be read.
+        BadOrder: one cannot be read, or together they are above 1.
     """
 
-    def __init__(
-        self, catalogue: Catalogue, state: State, *, fault: str | None, chaos: Sequence[str], seed: int
-    ) -> None:
+    def __init__(self, probabilities: Sequence[str], catalogue: Catalogue) -> None:
+        parsed = [_parsed(each, catalogue) for each in probabilities]
+        self._orders = [order for order, _ in parsed]
+        self._limits = list(accumulate(probability for _, probability in parsed))
+        if self._limits and self._limits[-1] > 1 + 1e-9:
+            raise BadOrder(f"the probabilities add up to {self._limits[-1]:g}, more than 1")
+
+    def __bool__(self) -> bool:
+        return bool(self._orders)
+
+    def order_for(self, draw: float) -> Order | None:
+        return next((order for order, limit in zip(self._orders, self._limits, strict=True) if draw < limit), None)
+
+    @property
+    def orders(self) -> list[Order]:
+        return self._orders
+
+
+class Plan:
+    """Selects the fault of a call: by the Prefer header, the model's name, the queue or the server's settings.
+
+    Args:
+        fault: what every call meets that nothing else is asked for.
+    """
+
+    def __init__(self, catalogue: Catalogue, fault: Order | None, chaos: Chaos, seed: int) -> None:
         self._catalogue = catalogue
-        self._state = state
-        self._fault = None if fault is None else orders.from_text(fault, catalogue)
-        self._chaos = Chaos(chaos, catalogue)
+        self._fault = fault
+        self._chaos = chaos
         self._seed = seed
 
-    def take_next(self, namespace: str, prefer: str | None, content: Content) -> Met:
+    @property
+    def configured(self) -> list[Order]:
+        return [*([self._fault] if self._fault else []), *self._chaos.orders]
+
+    def take_next(self, namespace: Namespace, prefer: str | None, content: Content) -> Met:
         """Return what a call of *namespace* meets, and take it from the queue unless it waits for a 200.
 
         Raises:
@@ -103,13 +132,13 @@ class Plan:
         met = (
             self._by_header(prefer)
             or self._by_model(content)
-            or self._by_queue(namespace)
+            or _by_queue(namespace)
             or self._by_server(namespace)
             or NOTHING
         )
         return replace(met, applied=False) if isinstance(met.fault, BodyFault) else met
 
-    def delay_s(self, namespace: str, order: Order | None) -> float:
+    def delay_s(self, namespace: Namespace, order: Order | None) -> float:
         """Return how long *order* has the answer kept back."""
         if order is None:
             return 0
@@ -118,7 +147,7 @@ class Plan:
             milliseconds += jitter * self._chance(namespace)
         return milliseconds / 1000
 
-    def bend(self, namespace: str, generation: int, met: Met, answer: Any, case: Case) -> tuple[Met, Any]:
+    def bend(self, namespace: Namespace, met: Met, answer: Any, case: Case) -> tuple[Met, Any]:
         """Return *answer* as the body fault of *met* bends it, and takes it from the queue; the same if it does not.
 
         Before it comes what the call has met in the end: nothing, when another call has taken it.
@@ -127,16 +156,15 @@ class Plan:
             bent = met.fault.bend(answer, case) if len(answer["results"]) >= met.fault.least else answer
             if bent == answer:
                 return met, answer
-            if met.number is None or self._state.take(namespace, met.number):
+            if met.queued is None or namespace.take(met.queued):
                 return replace(met, applied=True), bent
-            # What is queued after a reset is not for a call that came before it.
-            head = self._state.head(namespace) if self._state.generation(namespace) == generation else None
-            is_body = head is not None and isinstance(head[1].fault, BodyFault)
-            met = Met(head[1], "queue", head[0], applied=False) if head and is_body else NOTHING
+            first = namespace.first()
+            waits = first is not None and first.order.waits_for_a_200
+            met = Met(first.order, "queue", first, applied=False) if first and waits else NOTHING
         return met, answer
 
-    def _chance(self, namespace: str) -> float:
-        return chance(self._seed, namespace, self._state.next_draw(namespace))
+    def _chance(self, namespace: Namespace) -> float:
+        return chance(self._seed, namespace.name, namespace.next_draw())
 
     def _by_header(self, prefer: str | None) -> Met | None:
         if not prefer:
@@ -160,19 +188,34 @@ class Plan:
         except BadOrder as bad:
             raise Misuse(f"`/model` {bad}", param="/model") from bad
 
-    def _by_queue(self, namespace: str) -> Met | None:
-        while head := self._state.head(namespace):
-            number, order = head
-            if isinstance(order.fault, BodyFault):
-                return Met(order, "queue", number)
-            if self._state.take(namespace, number):
-                return Met(order, "queue")
-        return None
-
-    def _by_server(self, namespace: str) -> Met | None:
+    def _by_server(self, namespace: Namespace) -> Met | None:
         if self._fault:
             return Met(self._fault, "server")
         if not self._chaos:
             return None
         draw = self._chance(namespace)
         return Met(self._chaos.order_for(draw), "chaos", draw=draw)
+
+
+def _by_queue(namespace: Namespace) -> Met | None:
+    first = namespace.take_fault()
+    if first is None:
+        return None
+    return Met(first.order, "queue", first if first.order.waits_for_a_200 else None)
+
+
+def chance(seed: int, namespace: str, number: int) -> float:
+    """Return the draw with *number* in *namespace*: at least 0, below 1, the same everywhere for the same *seed*."""
+    digest = hashlib.blake2b(f"{seed}:{namespace}:{number}".encode(), digest_size=6).digest()
+    return int.from_bytes(digest, "big") / 2**48
+
+
+def _parsed(text: str, catalogue: Catalogue) -> tuple[Order, float]:
+    order, _, number = text.rpartition("=")
+    try:
+        probability = float(number)
+    except ValueError:
+        probability = -1.0
+    if not order or not 0 <= probability <= 1:
+        raise BadOrder(f"'{text}' is not a fault and its probability from 0 to 1, such as 429=0.2")
+    return orders.from_text(order, catalogue), probability

@@ -13,8 +13,8 @@ import pytest
 if TYPE_CHECKING:
     from together_rerank_fixtures import Exchange
     from together_rerank_mockserver.testing import RerankMock
+    from together_rerank_mockserver.testing.outcome import Summary
     from together_rerank_mockserver.testing.session import Session
-    from together_rerank_mockserver.testing.summary import Summary
 
 _URL = "--rerank-mock-url"
 _MARKER = "rerank_mock"
@@ -39,7 +39,6 @@ class MockServer(NamedTuple):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what can be chosen."""
     group = parser.getgroup("rerank mock")
     group.addoption(_URL, metavar="URL", help="use the mock that runs at URL instead of starting one")
     parser.addini(
@@ -54,7 +53,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the markers, and refuse a URL that is none."""
     for line in _MARKERS:
         config.addinivalue_line("markers", line)
     if config.getoption(_URL) is not None:
@@ -88,14 +86,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
     if report.when != "teardown":
         item.stash[_passed] = report.passed and item.stash.get(_passed, True)
     if mock is not None and report.when == "call" and report.failed:
-        from together_rerank_mockserver.testing.strictness import recent
+        from together_rerank_mockserver.testing.outcome import recent
 
         report.sections.append(("rerank mock", recent(mock)))
     return report
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hand what is to be said to the process that says it, as a worker of pytest-xdist."""
     summary = session.config.stash.get(_summary, None)
     if summary is not None and hasattr(session.config, "workeroutput"):
         session.config.workeroutput["rerank_mock"] = summary.data
@@ -103,13 +100,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take what a worker of pytest-xdist did into account."""
     if data := getattr(node, "workeroutput", {}).get("rerank_mock"):
         _summary_of(node.config).merge(data)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say what was asked of the mock, if much is to be said."""
     summary = config.stash.get(_summary, None)
     if summary is not None:
         terminalreporter.section("rerank mock")
@@ -146,8 +141,8 @@ def rerank_mock_server(
     _rerank_session: Session, rerank_mock_settings: Mapping[str, Any], rerank_mock_address: tuple[str, int]
 ) -> MockServer:
     """Where the mock is: `base_url` and `api_key`, for clients that are made once for many tests."""
-    door = _rerank_session.door(rerank_mock_settings, rerank_mock_address)
-    return MockServer(door.url, door.api_key)
+    admin = _rerank_session.client(rerank_mock_settings, rerank_mock_address)
+    return MockServer(admin.url, admin.api_key)
 
 
 @pytest.fixture
@@ -161,16 +156,16 @@ def rerank_mock(
     """A mock of Together's `POST /v1/rerank`, fresh for this test; the environment sends clients there."""
     from contextlib import nullcontext
 
-    from together_rerank_mockserver.testing import RerankMock, session, strictness
+    from together_rerank_mockserver.testing import RerankMock, outcome, session
 
     item = request.node
-    mock = RerankMock(_rerank_session.door(rerank_mock_settings, rerank_mock_address))
+    mock = RerankMock(_rerank_session.client(rerank_mock_settings, rerank_mock_address))
     mock.reset()
     session.apply_markers(mock, item)
     tripwire = _rerank_session.tripwire
     may_reach = request.config.getini("rerank_mock_allow_live")
     # Of the test's own monkeypatch, so that all changes are undone in the right order.
-    session.patch_environment(monkeypatch, mock.door)
+    session.patch_environment(monkeypatch, mock.admin)
     with nullcontext() if may_reach else tripwire.armed():
         item.stash[_mock] = mock
         item.stash[_passed] = True
@@ -182,9 +177,9 @@ def rerank_mock(
     if item.stash[_passed]:
         found = [*tripwire.tripped]
         if request.config.getini("rerank_mock_strict"):
-            found += strictness.complaints(mock)
+            found += outcome.complaints(mock)
         if found:
-            asked = ["what it was asked:", strictness.recent(mock)]
+            asked = ["what it was asked:", outcome.recent(mock)]
             pytest.fail("\n".join(["rerank_mock:", *found, *asked]), pytrace=False)
 
 
@@ -224,6 +219,6 @@ def _selected(item: Any) -> list[Exchange]:
 
 
 def _summary_of(config: pytest.Config) -> Summary:
-    from together_rerank_mockserver.testing.summary import Summary
+    from together_rerank_mockserver.testing.outcome import Summary
 
     return config.stash.setdefault(_summary, Summary())

@@ -54,7 +54,6 @@ class Quota:
         return Allowance(granted, self._rate.amount, max(0, remaining), max(1, math.ceil(reset - time.time())))
 
     def forget(self, namespace: str) -> None:
-        """Grant *namespace* everything again."""
         self._limiter.clear(self._rate, namespace)
 
 

@@ -68,12 +68,6 @@ def rank(query: str, texts: Sequence[str]) -> list[Ranked]:
 
 
 class Query:
-    """A query, ready to be compared with any number of texts.
-
-    Args:
-        text: as the request has it.
-    """
-
     def __init__(self, text: str) -> None:
         normal = normalise(text)
         order = words(normal)
@@ -92,7 +86,6 @@ class Query:
         self._points = WHOLE * len(self._sizes) + ADJACENT * len(self._pairs) + 0.5
 
     def scores(self, texts: Sequence[str]) -> list[float]:
-        """Return the relevance of each of *texts*, 0.0 to 1.0."""
         return [self._score(text, found) for text, found in self._search(texts)]
 
     def evidence(self, text: str) -> Evidence:
@@ -187,7 +180,6 @@ class Query:
 
     @cached_property
     def _next(self) -> dict[str, list[str]]:
-        """What comes next after each word in the query."""
         following: dict[str, list[str]] = {}
         for left, right in self._pairs:
             following.setdefault(left, []).append(right)

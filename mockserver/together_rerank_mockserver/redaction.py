@@ -50,7 +50,6 @@ class Redaction:
                 self.headers = {self.text(name): self.text(value) for name, value in self.headers.items()}
 
     def text(self, text: str) -> str:
-        """Return *text* without what is secret."""
         for secret in self._secrets:
             text = text.replace(secret, _REMOVED)
         return text

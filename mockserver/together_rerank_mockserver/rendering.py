@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import orjson
 
-from together_rerank_mockserver.body import HugeInteger
-from together_rerank_mockserver.ranking import Ranked
+from together_rerank_mockserver.body import HugeInteger, exact
+from together_rerank_mockserver.errors import InvalidRequest
+from together_rerank_mockserver.ranking import Query, Ranked
 from together_rerank_mockserver.tokens import count
+from together_rerank_spec import Document, DocumentError, Validator
+from together_rerank_spec.validation import SchemaError
 
 
 def to_json(value: Any) -> bytes:
@@ -58,6 +62,49 @@ def results(ranking: Sequence[Ranked], documents: Sequence[Any] | None) -> list[
 def answer(request_id: str, model: str, ranked: list[dict[str, Any]], used: dict[str, int]) -> dict[str, Any]:
     """Return the body of a 200, the document's `RerankResponse`, with *ranked* as its `results`."""
     return {"id": request_id, "object": "rerank", "model": model, "results": ranked, "usage": used}
+
+
+def explain(raw: bytes, request: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return, best first, each document's `index`, `score`, `whole`, `parts`, `adjacent`, `in_order`, `text`."""
+    query = Query(request["query"])
+    documents = exact(raw, request)["documents"]
+    rows = [
+        {
+            "index": index,
+            **asdict(query.evidence(ranked_text(document, request.get("rank_fields")))),
+            "text": returned_text(document),
+        }
+        for index, document in enumerate(documents)
+    ]
+    return sorted(rows, key=lambda row: -row["score"])
+
+
+def check_answers(document: Document) -> None:
+    """Hold a sample of each kind of answer to *document*; raise DocumentError when it promises other answers."""
+    ranking = [Ranked(1, 0.5), Ranked(0, 0.0)]
+    used = usage("query", ["a", "b"])
+    samples: list[tuple[int, Any]] = [
+        (200, answer("id", "model", results(ranking, documents), used)) for documents in (["a", {"b": 1}], None)
+    ]
+    samples += [(status, InvalidRequest("message", param="/pointer").data) for status in document.error_statuses]
+    for status, sample in samples:
+        _hold(document, status, sample)
+
+
+def _hold(document: Document, status: int, sample: Any) -> None:
+    if status not in document.statuses:
+        raise DocumentError(f"{document.name}: the operation has no answer with status {status}")
+    schema = document.response_schema(status)
+    if schema is None:
+        raise DocumentError(f"{document.name}: the answer with status {status} is not JSON")
+    try:
+        violations = Validator(schema).violations(sample)
+    except SchemaError as fault:
+        raise DocumentError(f"{document.name}: {fault}") from fault
+    if violations:
+        raise DocumentError(
+            f"{document.name}: its schema for status {status} does not allow the mock's answer: {violations[0]}"
+        )
 
 
 def _ranked_text(document: Any, places: dict[str, int] | None) -> str:

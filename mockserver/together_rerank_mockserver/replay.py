@@ -10,10 +10,8 @@ from urllib.parse import quote
 
 import together_rerank_fixtures as fixtures
 from together_rerank_fixtures import Exchange, FixtureError, bodies
-from together_rerank_fixtures.exchange import ANY_KEY
-from together_rerank_fixtures.headers import header
-from together_rerank_mockserver.call import Headers
-from together_rerank_mockserver.reply import Reply
+from together_rerank_fixtures.exchange import ANY_KEY, header
+from together_rerank_mockserver.call import Headers, Reply
 from together_rerank_mockserver.settings import LIBRARY
 from together_rerank_spec import Document, load
 

@@ -1,73 +1,97 @@
-"""One line per request on stderr, that never holds the server up: when nobody reads, lines are dropped."""
+"""One line per request on stderr, that never holds a request up: when nobody reads, lines are dropped and counted."""
 
 from __future__ import annotations
 
+import logging
 import os
-import select
-from threading import Lock
+import time
+from contextlib import suppress
+from logging.handlers import QueueHandler, QueueListener
+from multiprocessing.util import Finalize
+from queue import Full, Queue
 from typing import Any
 
 import orjson
 
+_MOST_LINES = 1_000
 # Two such texts in UTF-8 keep a line below 4096 bytes, which a pipe takes at once or not at all.
 _MOST_CHARACTERS = 300
-_PATIENCE_MS = 100
+# So long the end of the process waits for what is not written yet.
+_CLOSING_S = 1.0
 
 
-class RequestLog:
-    """Writes lines to a file descriptor while it has room for them.
+class RequestLog(QueueHandler):
+    """Has a thread write lines to a file descriptor.
 
     Args:
         descriptor: where to; 2 is stderr.
         as_json: one JSON object a line, instead of words.
+
+    Attributes:
+        dropped: so many lines since the last one that there was room for.
     """
 
+    queue: Queue[Any]
+
     def __init__(self, descriptor: int = 2, *, as_json: bool = False) -> None:
-        self._descriptor = descriptor
+        super().__init__(Queue(_MOST_LINES))
+        self.dropped = 0
         self._as_json = as_json
-        self._dropped = 0
-        self._lock = Lock()
-        self._poll = select.poll() if hasattr(select, "poll") else None
-        if self._poll:
-            self._poll.register(descriptor, select.POLLOUT)
+        self._listener = QueueListener(self.queue, _Writer(descriptor))
+        self._has_started = False
 
     def record(self, method: str, path: str, status: int | None, ms: float, reason: str) -> None:
         """Write what happened to one request; None is no answer at all, *reason* says why it is not a usual one."""
         entry: dict[str, Any] = {"method": _short(method), "path": _short(path), "status": status, "ms": round(ms, 1)}
         if reason:
             entry["reason"] = _short(reason)
-        with self._lock:
-            self._write(entry)
+        self.handle(logging.makeLogRecord({"msg": self._line(entry)}))
 
-    def _write(self, entry: dict[str, Any]) -> None:
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        return record  # a line already
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Put *record* into the queue, or count it where there is no room; `handle` holds the lock."""
+        if not self._has_started:  # not before, for a thread does not survive a fork
+            self._has_started = True
+            self._listener.start()
+            Finalize(None, self.flush, exitpriority=0)
         try:
-            if self._dropped and self._has_room():
-                dropped, self._dropped = self._dropped, 0
-                os.write(self._descriptor, self._line({"dropped": dropped}))
-            if self._has_room():
-                os.write(self._descriptor, self._line(entry))
-                return
-        except OSError:  # nobody will ever read it; the server goes on
-            pass
-        self._dropped += 1
+            if self.dropped:
+                self.queue.put_nowait(logging.makeLogRecord({"msg": self._line({"dropped": self.dropped})}))
+                self.dropped = 0
+            self.queue.put_nowait(record)
+        except Full:
+            self.dropped += 1
 
-    def _has_room(self) -> bool:
-        # A slow reader is waited for once; one that does not read at all must not cost every request.
-        return self._poll is None or bool(self._poll.poll(0 if self._dropped else _PATIENCE_MS))
+    def flush(self) -> None:
+        """Return when all lines are written, or after a second."""
+        deadline = time.monotonic() + _CLOSING_S
+        while self.queue.unfinished_tasks and time.monotonic() < deadline:
+            time.sleep(0.001)
 
     def _line(self, entry: dict[str, Any]) -> bytes:
         if self._as_json:
             return orjson.dumps({"event": "request"} | entry, option=orjson.OPT_APPEND_NEWLINE)
         if "dropped" in entry:
             return f"({entry['dropped']} lines dropped: nobody read them)\n".encode()
-        words = [
-            entry["method"],
-            entry["path"],
-            str(entry["status"] or "unanswered"),
-            f"{entry['ms']} ms",
-            entry.get("reason", ""),
-        ]
-        return (" ".join(words).rstrip() + "\n").encode()
+        words = [entry["method"], entry["path"], str(entry["status"] or "unanswered"), f"{entry['ms']} ms"]
+        return (" ".join([*words, entry.get("reason", "")]).rstrip() + "\n").encode()
+
+
+class _Writer(logging.Handler):
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+
+    def createLock(self) -> None:  # noqa: N802  # as the base class has it
+        """Have none: one thread writes, and the end of the process must not wait for one that nobody reads."""
+        self.lock = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # Not through sys.stderr, whose lock the end of the process needs; a closed descriptor has no reader to tell.
+        with suppress(OSError):
+            os.write(self._descriptor, record.msg)  # type: ignore[arg-type]  # bytes
 
 
 def _short(text: str) -> str:

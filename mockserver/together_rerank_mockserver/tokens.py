@@ -53,7 +53,6 @@ def is_plain(text: str) -> bool:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a normalised *text*, in order."""
     if text.isascii():
         return _ASCII_WORD.findall(text)
     kinds = "".join(map(KINDS.__getitem__, text))

@@ -6,11 +6,7 @@ from urllib.parse import urlsplit
 
 
 def base_of(url: str) -> str:
-    """Return scheme, host and port of *url*.
-
-    Raises:
-        ValueError: it is no such URL.
-    """
+    """Return scheme, host and port of *url*; raise ValueError when it is no such URL."""
     try:
         parts = urlsplit(url)
         if parts.scheme in ("http", "https") and parts.hostname and url.isprintable() and " " not in url:

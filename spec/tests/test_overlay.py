@@ -1,11 +1,13 @@
 """An overlay does what it says, once, or says why not."""
 
-import copy
+from importlib.resources import files
 
 import pytest
 
-from together_rerank_spec import Misfit, OverlayError, apply_overlay, load, misfits, read_overlay
+from together_rerank_spec import OverlayError, apply_overlay, load
+from together_rerank_spec.yaml_text import parse
 
+CORRECTIONS = parse(files("together_rerank_spec").joinpath("corrections.overlay.yaml").read_bytes())["actions"]
 DOCUMENT = {"paths": {"/rerank": {"post": {"tags": ["a", "b"], "body": {"required": False}}}}}
 
 
@@ -65,46 +67,35 @@ def test_an_action_that_cannot_be_applied_is_named(action, because):
 
 
 @pytest.mark.parametrize(
-    "broken", [None, [], {}, {"overlay": "2.0.0", "actions": [1]}, {"overlay": "1.0.0", "actions": []}]
+    ("broken", "because"),
+    [
+        (None, "it has no version"),
+        ([], "it has no version"),
+        ({}, "it has no version"),
+        ({"overlay": "2.0.0", "actions": [1]}, "it says overlay: 2.0.0"),
+        ({"overlay": "1.0.0"}, "has no actions"),
+        ({"overlay": "1.0.0", "actions": []}, "has no actions"),
+        ({"overlay": "1.0.0", "actions": [1]}, "action 1 of the overlay has no target"),
+    ],
 )
-def test_what_is_no_overlay_is_refused(broken):
-    with pytest.raises(OverlayError):
+def test_what_is_no_overlay_is_refused(broken, because):
+    with pytest.raises(OverlayError, match=because):
         apply_overlay(DOCUMENT, broken)
 
 
-def test_each_action_that_does_not_apply_is_named_and_the_others_are_applied():
-    found = misfits(
-        DOCUMENT,
-        overlay(
-            {"target": "$.nowhere", "update": {"a": 1}},
-            {"target": "$.paths['/rerank'].post", "update": {"deprecated": True}},
-            {"target": "$.paths['/rerank'].post.deprecated", "remove": True},
-            {"target": "$.paths['/rerank'].post.deprecated", "remove": True},
-        ),
-    )
-
-    assert found == [
-        Misfit(1, "$.nowhere", {"a": 1}, "the document has no such place ('nowhere' is missing)"),
-        Misfit(
-            4, "$.paths['/rerank'].post.deprecated", None, "the document has no such place ('deprecated' is missing)"
-        ),
-    ]
-    assert "deprecated" not in DOCUMENT["paths"]["/rerank"]["post"]
-
-
-def test_every_correction_applies_to_the_document_that_it_is_for():
-    assert misfits(load("vendored").content, read_overlay()) == []
-
-
-def test_every_correction_gives_its_reason():
-    assert all(len(action["description"]) > 20 for action in read_overlay()["actions"])
-
-
-def test_every_correction_is_needed():
+def test_every_correction_gives_its_reason_and_is_needed():
     vendored = load("vendored").content
-    actions = read_overlay()["actions"]
 
-    for left_out in range(len(actions)):
-        some = copy.deepcopy(actions)
-        del some[left_out]
+    assert all(len(action["description"]) > 20 for action in CORRECTIONS)
+    for left_out in range(len(CORRECTIONS)):
+        some = CORRECTIONS[:left_out] + CORRECTIONS[left_out + 1 :]
         assert apply_overlay(vendored, overlay(*some)) != load("corrected").content
+
+
+def test_a_correction_that_a_newer_document_makes_needless_or_impossible_is_an_error():
+    corrected = load("corrected").content
+    without_schemas = {**load("vendored").content, "components": {}}
+
+    for document, because in ((corrected, "it changes nothing"), (without_schemas, "has no such place")):
+        with pytest.raises(OverlayError, match=because):
+            apply_overlay(document, overlay(*CORRECTIONS))

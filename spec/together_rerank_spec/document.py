@@ -1,4 +1,4 @@
-"""The document, parsed once: routes, schemas, security and examples of its one operation."""
+"""The OpenAPI document, parsed once: routes, schemas, security and examples of its rerank operation."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from together_rerank_spec.overlay import OverlayError, actions_of, apply_overlay
+from together_rerank_spec.overlay import OverlayError, apply_overlay
 from together_rerank_spec.yaml_text import YamlError, parse
 
 OPERATION_ID = "rerank"
 READINGS = ("corrected", "vendored")
-_CORRECTIONS = "corrections.overlay.yaml"
 
 
 class DocumentError(ValueError):
@@ -25,49 +24,29 @@ class DocumentError(ValueError):
 
 @lru_cache(maxsize=len(READINGS))
 def load(reading: str = "corrected") -> Document:
-    """Return the vendored document: as it stands, or as the kit's overlay corrects it.
-
-    Raises:
-        DocumentError: *reading* is neither `corrected` nor `vendored`.
-    """
+    """Return the vendored document: as it stands (`vendored`), or as the kit's overlay corrects it (`corrected`)."""
     if reading not in READINGS:
         raise DocumentError(f"no reading '{reading}'; there are: {', '.join(READINGS)}")
     content = parse(vendored_text())
     if reading == "corrected":
-        content = apply_overlay(content, read_overlay())
+        content = apply_overlay(content, parse(_resource("corrections.overlay.yaml")))
     return Document(f"the {reading} document", content)
 
 
-def read(path: Path, overlay: Path | None = None, *, to_serve: bool = True) -> Document:
-    """Return the document in *path* as it stands, or with *overlay* applied; *to_serve* as in `Document`.
+def read(path: Path, overlay: Path | None = None) -> Document:
+    """Return the document in *path* as it stands, or with *overlay* applied.
 
     Raises:
-        DocumentError: a file cannot be read, or is not an OpenAPI 3.1 document with a rerank operation.
+        DocumentError: a file cannot be read, *path* is not an OpenAPI 3.1 document with a rerank operation
+            that the kit can serve, or *overlay* does not fit it.
     """
     content = _parse_file(path)
     if overlay is not None:
-        corrections = read_overlay(overlay)
         try:
-            content = apply_overlay(content if isinstance(content, dict) else {}, corrections)
+            content = apply_overlay(content if isinstance(content, dict) else {}, _parse_file(overlay))
         except OverlayError as fault:
             raise DocumentError(f"{overlay}: {fault}") from fault
-    return Document(str(path), content, to_serve=to_serve)
-
-
-def read_overlay(path: Path | None = None) -> Any:
-    """Return the overlay in *path*, or the one that the kit has for the vendored document.
-
-    Raises:
-        DocumentError: the file cannot be read, or holds no overlay.
-    """
-    if path is None:
-        return parse(_resource(_CORRECTIONS))
-    overlay = _parse_file(path)
-    try:
-        actions_of(overlay)
-    except OverlayError as fault:
-        raise DocumentError(f"{path}: {fault}") from fault
-    return overlay
+    return Document(str(path), content)
 
 
 def vendored_text() -> bytes:
@@ -82,7 +61,6 @@ class Document:
     Attributes:
         name: what messages call it.
         content: the whole of it, every key a string; never to be changed.
-        to_serve: whether it must be one that the kit can serve, with its path and its kind of key.
 
     Raises:
         DocumentError: it is not OpenAPI 3.1, or has no such operation, or one that cannot be served.
@@ -90,7 +68,6 @@ class Document:
 
     name: str
     content: Any
-    to_serve: bool = True
 
     def __post_init__(self) -> None:
         version = self.content.get("openapi") if isinstance(self.content, dict) else None
@@ -99,9 +76,7 @@ class Document:
         if not str(version).startswith("3.1."):
             raise self._error(f"the kit reads OpenAPI 3.1, this says openapi: {version}")
         try:
-            _ = self.base_paths, self.request_schema, self.statuses
-            if self.to_serve:
-                _ = self.routes, self.requires_key
+            _ = self.request_schema, self.statuses, self.routes, self.requires_key
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:
             if isinstance(fault, DocumentError):
                 raise
@@ -121,29 +96,12 @@ class Document:
         """The operation as the document has it."""
         return self._place[2]
 
-    @property
-    def path(self) -> str:
-        """The operation's path, as it stands below each server."""
-        return self._place[0]
-
-    @cached_property
-    def parameters(self) -> tuple[dict[str, Any], ...]:
-        """The parameters of the path and of the operation; one of the operation stands in for its namesake."""
-        _, item, operation = self._place
-        listed = map(self.resolve, (item.get("parameters") or []) + (operation.get("parameters") or []))
-        return tuple({(each["in"], each["name"]): each for each in listed}.values())
-
-    @cached_property
-    def servers(self) -> tuple[str, ...]:
-        """Every server's URL, with its variables' defaults, without the slash at its end."""
-        _, item, operation = self._place
-        servers = operation.get("servers") or item.get("servers") or self.content.get("servers") or [{"url": "/"}]
-        return tuple(dict.fromkeys(_url(server) for server in servers))
-
     @cached_property
     def base_paths(self) -> tuple[str, ...]:
         """The path of every server's URL, without the slash at its end; "" for a server at the root."""
-        return tuple(dict.fromkeys(map(base_path, self.servers)))
+        _, item, operation = self._place
+        servers = operation.get("servers") or item.get("servers") or self.content.get("servers") or [{"url": "/"}]
+        return tuple(dict.fromkeys(urlsplit(_url(server)).path.rstrip("/") for server in servers))
 
     @cached_property
     def routes(self) -> tuple[str, ...]:
@@ -157,7 +115,7 @@ class Document:
 
     @cached_property
     def doubled_routes(self) -> dict[str, str]:
-        """Where a client knocks that adds the base path to a base URL that ends in it, with that base path."""
+        """The wrong routes of clients that add the base path to a base URL that ends in it, with that base path."""
         doubled = {base + base + self._place[0]: base for base in self.base_paths if base}
         return {route: base for route, base in doubled.items() if route not in self.routes}
 
@@ -168,11 +126,7 @@ class Document:
 
     @cached_property
     def requires_key(self) -> bool:
-        """Whether a bearer key must come with the request.
-
-        Raises:
-            DocumentError: it asks for another kind of credential.
-        """
+        """Whether a bearer key must come with the request."""
         alternatives = self.operation.get("security", self.content.get("security")) or []
         if not alternatives or {} in alternatives:
             return False
@@ -227,11 +181,7 @@ class Document:
         return {**self.content, "allOf": [holder["content"][media].get("schema", True)]}
 
     def resolve(self, node: Any) -> Any:
-        """Return *node*, or what it refers to.
-
-        Raises:
-            DocumentError: the reference leads nowhere, out of the document or in a circle.
-        """
+        """Return *node*, or what it refers to; raise DocumentError if that is nothing in the document, or a circle."""
         for _ in range(16):
             if not isinstance(node, dict) or not isinstance(node.get("$ref"), str):
                 return node
@@ -239,11 +189,7 @@ class Document:
         raise self._error(f"the references around {node['$ref']} lead in a circle")
 
     def at(self, reference: str) -> Any:
-        """Return what stands where *reference* points.
-
-        Raises:
-            DocumentError: it leads nowhere, or out of the document.
-        """
+        """Return what stands where *reference* points; raise DocumentError if that is nothing in the document."""
         node = self.content
         if not reference.startswith("#/"):
             raise self._error(f"the reference {reference} leads out of the document; only #/... is followed")
@@ -267,16 +213,11 @@ class Document:
         return DocumentError(f"{self.name}: {message}")
 
 
-def base_path(server: str) -> str:
-    """Return the path of a server's URL."""
-    return urlsplit(server).path.rstrip("/")
-
-
 def _url(server: dict[str, Any]) -> str:
     url: str = server["url"]
     for name, variable in (server.get("variables") or {}).items():
         url = url.replace(f"{{{name}}}", variable["default"])
-    return url.rstrip("/")
+    return url
 
 
 def _resource(name: str) -> bytes:

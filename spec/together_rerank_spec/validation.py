@@ -1,4 +1,4 @@
-"""A value against a schema: a fast yes or no for machines, sentences with JSON Pointers for people."""
+"""Validate a value against a JSON Schema: a fast yes or no, and sentences with JSON Pointers for people."""
 
 from __future__ import annotations
 
@@ -52,13 +52,14 @@ class Validator:
         """Return what is wrong with *value*, *most* of it at the most; nothing when it is valid."""
         if self.is_valid(value):
             return []
-        errors = self._explainer.iter_errors(value)
-        found = (Violation(pointer(error.absolute_path), _message(error)) for error in errors)
+        found = (
+            Violation(pointer(error.absolute_path), _message(error)) for error in self._explainer.iter_errors(value)
+        )
         return list(dict.fromkeys(islice(found, most))) or [Violation("", "does not match the schema")]
 
     @cached_property
     def _explainer(self) -> Any:
-        # Pure Python, and slow to import: only who gets something wrong pays for it.
+        # jsonschema is slow to import, and needed only for invalid values.
         from together_rerank_spec.violations import explainer
 
         return explainer(self._schema)
@@ -70,10 +71,9 @@ def _message(error: Any) -> str:
 
 
 def _complaint(fault: jsonschema_rs.ValidationError) -> str:
-    if "not present in a registry" in fault.message:
-        return (
-            f"a reference leads out of the document, which is not followed: {fault.message.split(' is not present')[0]}"
-        )
+    resource, absent, _ = fault.message.partition(" is not present in a registry")
+    if absent:
+        return f"a reference leads out of the document, which is not followed: {resource}"
     place = pointer(fault.instance_path)
     return f"the schema at {place} is malformed: {fault.message}" if place else fault.message
 

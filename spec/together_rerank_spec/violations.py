@@ -1,8 +1,8 @@
-"""jsonschema's verdicts in words for people: which place, what was met, what would be accepted.
+"""jsonschema's errors in words for people: which place, what is there, what would be accepted.
 
 Messages never quote the value: it may be long, or secret. A branch of `oneOf` or `anyOf` is
 followed to its first fault only, and a list to its first bad item, found by bisection with the
-fast validator: the cost stays small however long the value and however much of it is wrong.
+fast validator, so that a long value with many faults costs no more than a short one.
 """
 
 from __future__ import annotations
@@ -24,15 +24,7 @@ _UNWORDED = (
     *("contains", "dependentRequired", "exclusiveMaximum", "exclusiveMinimum", "format", "maxProperties"),
     *("minProperties", "multipleOf", "not", "unevaluatedItems", "unevaluatedProperties", "uniqueItems"),
 )
-_KINDS = {
-    dict: "object",
-    list: "array",
-    str: "string",
-    bool: "boolean",
-    int: "integer",
-    float: "number",
-    type(None): "null",
-}
+_KINDS = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
 
 
 def explainer(schema: dict[str, Any]) -> Any:
@@ -122,16 +114,16 @@ def _first_faults(validator: Any, branches: Any, instance: Any) -> list[Validati
 
 def _furthest(faults: list[ValidationError | None]) -> Errors:
     """The branch that goes wrong last is the one that was meant: ["a", {}] is a list of strings with a fault."""
-    known = [fault for fault in faults if fault is not None]
-    if not known:
+    places = [(list(map(_order, fault.relative_path)), fault) for fault in faults if fault is not None]
+    last = max((place for place, _ in places), default=None)
+    here = [fault for place, fault in places if place == last]
+    if not here:
         return
-    last = max((list(map(_order, fault.relative_path)) for fault in known), default=[])
-    here = [fault for fault in known if list(map(_order, fault.relative_path)) == last]
     if all(fault.validator == "type" for fault in here):
         message = _unfit([kind for fault in here for kind in _listed(fault.validator_value)], here[0].instance)
     else:
         message = "; or ".join(dict.fromkeys(fault.message for fault in here))
-    if len(here) < len(known):
+    if len(here) < len(places):
         message += ", as the ones before it are"
     yield ValidationError(message, path=here[0].relative_path)
 
@@ -156,7 +148,7 @@ def _listed(types: Any) -> list[str]:
 
 def _unfit(wanted: list[str], instance: Any) -> str:
     kinds = " or ".join(dict.fromkeys(_a(kind) for kind in wanted))
-    return f"must be {kinds}, not {_a(_KINDS.get(type(instance), 'value'))}"
+    return f"must be {kinds}, not {_a('null' if instance is None else _KINDS.get(type(instance), 'value'))}"
 
 
 def _unmet(keyword: str, limit: Any) -> str:

@@ -58,12 +58,12 @@ def parse(text: str | bytes) -> Any:
     try:
         _check_depth(text)
         return _as_json(yaml.load(text, _Loader), [_MOST_VALUES])  # noqa: S506  # a subclass of SafeLoader
+    except YamlError:
+        raise
     except yaml.MarkedYAMLError as fault:
         mark = fault.problem_mark or fault.context_mark
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise YamlError(f"not YAML: {fault.problem or fault.context}{where}") from fault
-    except YamlError:
-        raise
     except (yaml.YAMLError, UnicodeDecodeError) as fault:
         raise YamlError(f"not YAML: {' '.join(str(fault).split())}") from fault
     except RecursionError as fault:

@@ -65,7 +65,7 @@ WRONG = {
     "rank.. takes indexes of documents, such as .2, 0., not None": lambda mock: mock.rank(None),
     "rank.. takes indexes of documents, such as .2, 0., not {1: 2}": lambda mock: mock.rank({1: 2}),
     "scores.. takes a score for each index": lambda mock: mock.scores([0.5]),
-    "`rank_first` must be a text that documents can have": lambda mock: mock.rank_first(containing="\\ud800"),
+    "a lone surrogate in a string": lambda mock: mock.rank_first(containing="\\ud800"),
     "explain.. takes the body of a rerank request, an object, not": lambda mock: mock.explain(b"x"),
     "explain.. takes what JSON can hold": lambda mock: mock.explain({"model": b"m"}),
     "expect_refusal.. takes how many, a whole number from 1, not -1": lambda mock: mock.expect_refusal(-1),

@@ -32,7 +32,7 @@ def test_requests_are_in_the_order_in_which_they_came(rerank_mock):
     rerank_mock.delay(0.5)
     slow = threading.Thread(target=post, args=({**BODY, "query": "first"},))
     slow.start()
-    while rerank_mock.door.faults()["queue"]:
+    while rerank_mock.admin.call("GET", "faults")["queue"]:
         pass
     post({**BODY, "query": "second"})
     assert [request.query for request in rerank_mock.requests] == ["second"]
@@ -100,7 +100,7 @@ def test_first(rerank_mock):
     # As a client does that was left running: its answer comes when the test is over.
     late.append(threading.Thread(target=lambda url=os.environ["TOGETHER_BASE_URL"]: slowly(url)))
     late[0].start()
-    while rerank_mock.door.faults()["queue"]:
+    while rerank_mock.admin.call("GET", "faults")["queue"]:
         time.sleep(0.01)
 
 def slowly(url):

@@ -66,7 +66,7 @@ def test_it(rerank_mock):
         "forced; fault=503; by=queue",
         "forced; fault=delay; by=queue",
     ]
-    assert rerank_mock.door.ranking()["answers"] == 1
+    assert rerank_mock.admin.call("GET", "ranking")["answers"] == 1
     assert rerank_mock.requests[0].retry_after == 0.25
     assert rerank_mock.explain(rerank_mock.last_request)[0]["index"] == 1
     rerank_mock.assert_called(times=2, query="llama")

@@ -89,15 +89,17 @@ class TestKeys:
 
 
 WRONG = {
-    "{'model': ['m']}": "rerank_mock_settings has 'model'; known: reading, spec*api_keys, models*",
+    "{'model': ['m']}": "rerank_mock_settings: `model` is not a setting; did you mean `models`?",
     "['m']": "rerank_mock_settings must be a mapping*",
     "{'fault': 'unsotred'}": "rerank_mock_settings: *no fault is called `unsotred`*",
     "{'rate_limit': 'often'}": "rerank_mock_settings: *",
     "{'spec': 'none.yaml'}": "rerank_mock_settings: *none.yaml*",
-    "{'latency_ms': 'long'}": "rerank_mock_settings: `latency_ms` must be a whole number*, not 'long'",
-    "{'models': 'm'}": "rerank_mock_settings: `models` must be a list of printable texts, not 'm'",
-    "{'api_keys': ['']}": "rerank_mock_settings: `api_keys` must be a list of printable texts, not *",
-    "{'journal_max': 0}": "rerank_mock_settings: `journal_max` must be a whole number, and large enough, not 0",
+    "{'latency_ms': 'long'}": "rerank_mock_settings: `latency_ms` must be a whole number from 0 to 3600000, not 'long'",
+    "{'models': 'm'}": "rerank_mock_settings: `models` must be a list, not 'm'",
+    "{'api_keys': ['']}": "rerank_mock_settings: `api_keys` must be printable ASCII, and not empty",
+    "{'latency': 5}": "rerank_mock_settings: `latency` is not a setting; did you mean `latency_ms`?",
+    "{'host': '::1'}": "rerank_mock_settings does not take `host`, which the fixture sets",
+    "{'journal_max': 0}": "rerank_mock_settings: `journal_max` must be a whole number from 1 on, not 0",
 }
 
 

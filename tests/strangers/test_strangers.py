@@ -3,8 +3,13 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,9 +17,8 @@ import yaml
 
 import together_rerank_fixtures as fixtures
 from commanding import contract
-from mock_process import running
+from mock_process import environment, running
 from snippets import ROOT
-from stranger_process import free_port, started
 
 PYTHON = Path(sys.prefix) / "strangers/bin/python"
 KEY = "sk-a-key-of-the-strangers-4711"
@@ -26,6 +30,42 @@ _VOLATILE = (
     (re.compile(r"-?\d+\.\d{4,}(e-?\d+)?"), lambda score: f"{float(score[0]):.1f}"),
     (re.compile(r"\d+ requests, \d+ tokens, [\d.]+ s"), "about 60 requests"),
 )
+
+
+@contextmanager
+def started(command, port, log, **changes):
+    """Run a server until the test is over; it answers when the test begins."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, env=environment(**changes), stdout=output, stderr=output)
+    try:
+        deadline = time.monotonic() + 120
+        while not answers(port):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def answers(port):
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=5).close()
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

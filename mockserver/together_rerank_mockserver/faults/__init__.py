@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Any
 
-from together_rerank_mockserver.columns import columns
 from together_rerank_mockserver.faults import body, status, wire
 from together_rerank_mockserver.faults.fault import EVERYWHERE, BodyFault, Case, Fault, StatusFault, WireFault
 from together_rerank_spec import Document
@@ -22,29 +20,12 @@ __all__ = [
     "UnknownFault",
     "WireFault",
     "status",
-    "table",
 ]
 
 OK = Fault(name="ok", family="none", sentence="Nothing is wrong; other doors are not asked", applies="any call")
 
 
-def table(described: list[dict[str, Any]]) -> str:
-    """Return what is told of faults as lines for a terminal."""
-    head = ("fault", "family", "what the client meets", "where it applies", "note")
-    return columns([head, *((d["name"], d["family"], d["sentence"], d["applies"], _note(d)) for d in described)])
-
-
-def _note(described: dict[str, Any]) -> str:
-    notes = [
-        "" if described.get("documented", True) else "observed, not documented",
-        f"breaks the {described['breaks']}" if "breaks" in described else "",
-        "" if described["server"] == "any" else f"--server {described['server']} only",
-    ]
-    return ", ".join(note for note in notes if note)
-
-
-class UnknownFault(ValueError):
-    """No fault is called so; the message says which there are."""
+class UnknownFault(ValueError): ...
 
 
 class Catalogue:
@@ -58,11 +39,6 @@ class Catalogue:
         return iter(self._faults.values())
 
     def __getitem__(self, name: str) -> Fault:
-        """Return the fault called *name*.
-
-        Raises:
-            UnknownFault: there is none.
-        """
         if name == "200":
             return OK
         if name in self._faults:
@@ -72,11 +48,6 @@ class Catalogue:
         raise UnknownFault(f"no fault is called `{name[:100]}`{hint}; there are: {', '.join(self._faults)}")
 
     def status(self, code: int) -> StatusFault:
-        """Return the fault that answers with *code*.
-
-        Raises:
-            UnknownFault: there is none.
-        """
         fault = self[str(code)]
         assert isinstance(fault, StatusFault), f"{fault.name} is of another family"
         return fault

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from together_rerank_mockserver import rendering
+from together_rerank_mockserver.call import Reply
 from together_rerank_mockserver.ranking import Ranked
-from together_rerank_mockserver.reply import Reply
 
-STATUS, WIRE, BODY = "status", "wire", "body"
 EVERYWHERE = ("delay", "jitter")
 
 
@@ -19,7 +18,7 @@ class Fault:
     """One way to break.
 
     Attributes:
-        family: `status`, `wire` or `body`.
+        family: `status`, `wire`, `body` or `none`.
         sentence: what the client meets.
         applies: to which calls.
         parameters: what can be set beside EVERYWHERE.
@@ -36,15 +35,9 @@ class Fault:
     @property
     def described(self) -> dict[str, Any]:
         """All that a user is told of it, as JSON."""
-        parameters = [*self.parameters, *EVERYWHERE]
-        return {
-            "name": self.name,
-            "family": self.family,
-            "sentence": self.sentence,
-            "applies": self.applies,
-            "parameters": parameters,
-            "server": self.server or "any",
-        }
+        told = {name: getattr(self, name) for name in ("name", "family", "sentence", "applies")}
+        more = {name: getattr(self, name) for name in ("documented", "breaks") if hasattr(self, name)}
+        return {**told, "parameters": [*self.parameters, *EVERYWHERE], "server": self.server or "any", **more}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,13 +51,8 @@ class StatusFault(Fault):
 
     reply: Reply
     documented: bool
-    family: str = STATUS
+    family: str = "status"
     applies: str = "any call with a key"
-
-    @property
-    def described(self) -> dict[str, Any]:
-        """All that a user is told of it, as JSON."""
-        return {**super().described, "documented": self.documented}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +60,7 @@ class WireFault(Fault):
     """Spoils how the reply that was earned goes out."""
 
     spoil: Callable[[Reply], Reply]
-    family: str = WIRE
+    family: str = "wire"
     applies: str = "any call with a key"
 
 
@@ -109,9 +97,4 @@ class BodyFault(Fault):
     breaks: str
     least: int
     bend: Callable[[Any, Case], Any]
-    family: str = BODY
-
-    @property
-    def described(self) -> dict[str, Any]:
-        """All that a user is told of it, as JSON."""
-        return {**super().described, "breaks": self.breaks}
+    family: str = "body"

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import together_rerank_fixtures as fixtures
+from together_rerank_mockserver.call import JSON, Reply
 from together_rerank_mockserver.faults.fault import StatusFault
 from together_rerank_mockserver.rendering import to_json
-from together_rerank_mockserver.reply import Reply
 from together_rerank_spec import Document
 
 # Of several exchanges with one status, that in which the API itself speaks.
@@ -72,6 +72,6 @@ def _reply(status: int, document: Document) -> Reply:
     if status not in _EXCHANGES:
         message = document.statuses[status] or f"Status {status}, as it was asked for"
         body = to_json({"error": {"message": message, "type": "server_error" if status >= 500 else "request_error"}})
-        return Reply(status, body, {"Content-Type": "application/json"}, reason=message)
+        return Reply(status, body, JSON, reason=message)
     exchange = fixtures.get(_EXCHANGES[status])
     return Reply(status, exchange.response.content, dict(exchange.response.headers), reason=exchange.shows.rstrip("."))

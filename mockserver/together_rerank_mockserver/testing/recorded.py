@@ -1,10 +1,27 @@
-"""A recorded request: an entry of the journal as an object, for tests to look at."""
+"""Recorded requests: entries of the journal as objects, and which of them a test asserts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
+
+_NEAREST = 3
+_LONGEST = 200
+# What an entry of the journal and a request have by the same name.
+_AS_TOLD = (
+    "method",
+    "path",
+    "status",
+    "reply",
+    "reason",
+    "retry_after",
+    "retry_count",
+    "request_id",
+    "body",
+    "body_bytes",
+)
 
 
 class Headers(dict[str, str]):
@@ -17,8 +34,11 @@ class Headers(dict[str, str]):
         return isinstance(name, str) and super().__contains__(name.lower())
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return the value of the header called *name*, *default* if it did not come."""
         return super().get(name.lower(), default)
+
+
+def _field(name: str) -> Any:
+    return property(lambda request: request.body.get(name) if isinstance(request.body, dict) else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,35 +74,13 @@ class RecordedRequest:
     text: str | None
     body_bytes: int
 
-    @property
-    def model(self) -> Any:
-        """The `model` of the request, None when it has none."""
-        return self._field("model")
-
-    @property
-    def query(self) -> Any:
-        """The `query` of the request, None when it has none."""
-        return self._field("query")
-
-    @property
-    def documents(self) -> Any:
-        """The `documents` of the request, None when it has none."""
-        return self._field("documents")
-
-    @property
-    def top_n(self) -> Any:
-        """The `top_n` of the request, None when it has none."""
-        return self._field("top_n")
-
-    @property
-    def return_documents(self) -> Any:
-        """The `return_documents` of the request, None when it has none."""
-        return self._field("return_documents")
-
-    @property
-    def rank_fields(self) -> Any:
-        """The `rank_fields` of the request, None when it has none."""
-        return self._field("rank_fields")
+    # The fields of the request; None when it has none.
+    model = _field("model")
+    query = _field("query")
+    documents = _field("documents")
+    top_n = _field("top_n")
+    return_documents = _field("return_documents")
+    rank_fields = _field("rank_fields")
 
     @property
     def fault(self) -> str | None:
@@ -97,12 +95,8 @@ class RecordedRequest:
         why = f": {self.reason}" if self.reason else ""
         return f"#{self.number} {self.method} {self.path} -> {answer} ({self.reply}){why}"
 
-    def _field(self, name: str) -> Any:
-        return self.body.get(name) if isinstance(self.body, dict) else None
-
 
 def from_json(number: int, told: dict[str, Any]) -> RecordedRequest:
-    """Return the request that *told*, an entry of the journal, is about."""
     began = datetime.fromisoformat(told["time"]).timestamp()
     return RecordedRequest(
         number=number,
@@ -110,19 +104,70 @@ def from_json(number: int, told: dict[str, Any]) -> RecordedRequest:
         ended=began + told["ms"] / 1000,
         headers=Headers(told["headers"]),
         text=told.get("text"),
-        **{
-            name: told[name]
-            for name in (
-                "method",
-                "path",
-                "status",
-                "reply",
-                "reason",
-                "retry_after",
-                "retry_count",
-                "request_id",
-                "body",
-                "body_bytes",
-            )
-        },
+        **{name: told[name] for name in _AS_TOLD},
     )
+
+
+class Expected(TypedDict, total=False):
+    model: Any
+    query: Any
+    documents: Any
+    top_n: Any
+    return_documents: Any
+    rank_fields: Any
+    status: int | None
+    path: str
+
+
+def check_names(expected: Mapping[str, Any]) -> None:
+    known = Expected.__annotations__
+    for name in expected:
+        if name not in known:
+            raise TypeError(f"assert_called() does not know `{name}`; known: times, {', '.join(known)}")
+
+
+def matching(requests: Sequence[RecordedRequest], expected: Mapping[str, Any]) -> list[RecordedRequest]:
+    return [request for request in requests if not _differing(request, expected)]
+
+
+def failure(requests: Sequence[RecordedRequest], expected: Mapping[str, Any], wanted: str) -> str:
+    """Return what to say when not as many of *requests* as *wanted* are as *expected*, the nearest ones first."""
+    described = " with " + ", ".join(f"{name}={_shown(value)}" for name, value in expected.items()) if expected else ""
+    found = len(matching(requests, expected))
+    lines = [f"expected {wanted}{described}; {found} of {len(requests)} {'is' if found == 1 else 'are'} such"]
+    others = [request for request in requests if _differing(request, expected)]
+    if others:
+        lines.append("the nearest of the others:")
+    for request in sorted(others, key=lambda request: len(_differing(request, expected)))[:_NEAREST]:
+        lines.append(f"  {request}")
+        lines += [
+            f"    {name}: {_difference(expected[name], getattr(request, name))}"
+            for name in _differing(request, expected)
+        ]
+    if found and not others:
+        lines += [f"  {request}" for request in requests[-_NEAREST:]]
+    return "\n".join(lines)
+
+
+def _differing(request: RecordedRequest, expected: Mapping[str, Any]) -> list[str]:
+    return [name for name, value in expected.items() if _as_json(value) != getattr(request, name)]
+
+
+def _as_json(value: Any) -> Any:
+    """Return *value* as it comes out of JSON, where there are no tuples."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _difference(expected: Any, got: Any) -> str:
+    if isinstance(expected, list | tuple) and isinstance(got, list):
+        if len(expected) != len(got):
+            return f"expected {len(expected)} items, got {len(got)}: {_shown(got)}"
+        place = next((place for place, pair in enumerate(zip(expected, got, strict=True)) if pair[0] != pair[1]), None)
+        if place is not None:
+            return f"item {place}: expected {_shown(expected[place])}, got {_shown(got[place])}"
+    return f"expected {_shown(expected)}, got {_shown(got)}"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from together_rerank_mockserver.testing import asked
-from together_rerank_mockserver.testing.doors import Door
-from together_rerank_mockserver.testing.matching import Expected, check_names, failure, matching
-from together_rerank_mockserver.testing.recorded import RecordedRequest, from_json
+from together_rerank_mockserver.orders import MOST_MS
+from together_rerank_mockserver.testing.admin_client import AdminClient
+from together_rerank_mockserver.testing.recorded import (
+    Expected,
+    RecordedRequest,
+    check_names,
+    failure,
+    from_json,
+    matching,
+)
 from together_rerank_mockserver.testing.verdict import Finding, judge
 
 if TYPE_CHECKING:
@@ -38,10 +46,10 @@ class RerankMock:
         api_key: the key to call it with; another one does as well, but for a mock that is shared.
     """
 
-    def __init__(self, door: Door) -> None:
-        self.door = door
-        self.base_url = door.url
-        self.api_key = door.api_key
+    def __init__(self, admin: AdminClient) -> None:
+        self.admin = admin
+        self.base_url = admin.url
+        self.api_key = admin.api_key
         self.expected_refusals = 0
         self._clients: list[httpx.Client] = []
 
@@ -52,15 +60,11 @@ class RerankMock:
 
     @property
     def last_request(self) -> RecordedRequest:
-        """The request that came last.
-
-        Raises:
-            AssertionError: none came.
-        """
+        """The request that came last; raise AssertionError when none came."""
         __tracebackhide__ = True
         requests = self.requests
         if not requests:
-            raise AssertionError(f"no request came to {self.base_url}{self.door.unseen}")
+            raise AssertionError(f"no request came to {self.base_url}{self.admin.unseen}")
         return requests[-1]
 
     def fail(
@@ -109,8 +113,8 @@ class RerankMock:
         Raises:
             ValueError: there is no such fault, or it takes no such argument; the message says which there are.
         """
-        durations = asked.durations(retry_after=retry_after, delay=delay, jitter=jitter, pause=pause)
-        self.door.queue_fault({"fault": name, "times": times, **durations})
+        durations = _durations(retry_after=retry_after, delay=delay, jitter=jitter, pause=pause)
+        self.admin.call("POST", "faults", {"fault": name, "times": times, **durations})
         return Queued(self)
 
     def delay(self, seconds: float, times: int = 1) -> Queued:
@@ -127,7 +131,7 @@ class RerankMock:
         Raises:
             ValueError: they are no indexes.
         """
-        self.door.set_ranking({"rank": asked.indexes(indexes)})
+        self.admin.call("PUT", "ranking", {"rank": _indexes(indexes)})
 
     def rank_first(self, *, containing: str) -> None:
         """Rank the documents first whose text has *containing* in it, in any case, from now on.
@@ -135,7 +139,7 @@ class RerankMock:
         Raises:
             ValueError: it is empty.
         """
-        self.door.set_ranking({"rank_first": containing})
+        self.admin.call("PUT", "ranking", {"rank_first": containing})
 
     def scores(self, scores: Mapping[int, float]) -> None:
         """Give the documents *scores*, by their indexes, from now on; 0 to those that are not named.
@@ -143,7 +147,7 @@ class RerankMock:
         Raises:
             ValueError: a score is not from 0 to 1.
         """
-        self.door.set_ranking({"scores": asked.scores(scores)})
+        self.admin.call("PUT", "ranking", {"scores": _scores(scores)})
 
     def explain(self, request: RecordedRequest | Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return why the mock ranks the documents of *request* as it does, best first, before any design.
@@ -153,11 +157,18 @@ class RerankMock:
         Raises:
             ValueError: it is no valid rerank request.
         """
-        return self.door.explain(asked.body(request.body if isinstance(request, RecordedRequest) else request))
+        body = request.body if isinstance(request, RecordedRequest) else request
+        if not isinstance(body, Mapping):
+            raise ValueError(f"explain() takes the body of a rerank request, an object, not {str(body)[:200]}")
+        try:
+            rows: list[dict[str, Any]] = self.admin.call("POST", "explain", dict(body))
+        except TypeError as fault:
+            raise ValueError(f"explain() takes what JSON can hold: {fault}") from None
+        return rows
 
     def reset(self) -> None:
         """Begin afresh: nothing is queued, designed, or recorded, and requests under way leave no trace."""
-        self.door.reset()
+        self.admin.call("POST", "reset")
         self.expected_refusals = 0
 
     def expect_refusal(self, times: int = 1) -> None:
@@ -185,18 +196,14 @@ class RerankMock:
         found = len(matching(requests, expected))
         if found != times if times is not None else not found:
             wanted = "a request" if times is None else "1 request" if times == 1 else f"{times} requests"
-            raise AssertionError(failure(requests, expected, wanted) + ("" if requests else self.door.unseen))
+            raise AssertionError(failure(requests, expected, wanted) + ("" if requests else self.admin.unseen))
 
     def verdict(self) -> list[Finding]:
         """Return what the code under test did wrong as a client, judged by all requests of this test."""
         return judge(self.requests)
 
     def assert_resilient(self) -> None:
-        """Assert that the verdict finds nothing.
-
-        Raises:
-            AssertionError: it does, or there is nothing to judge.
-        """
+        """Assert that the verdict finds nothing; raise AssertionError when it does, or there is nothing to judge."""
         __tracebackhide__ = True
         requests = self._requests(whole=True)
         if not requests:
@@ -238,15 +245,19 @@ class RerankMock:
         Raises:
             RuntimeError: the mock runs in another process.
         """
-        return self.door.app
+        if self.admin.server is None:
+            raise RuntimeError(
+                f"the mock at {self.base_url} runs in another process; without --rerank-mock-url it has `app` and "
+                "`transport()`"
+            )
+        return self.admin.server.app
 
     def close(self) -> None:
-        """Close the clients that were made."""
         while self._clients:
             self._clients.pop().close()
 
     def _requests(self, *, whole: bool = False) -> list[RecordedRequest]:
-        told = self.door.requests()
+        told = self.admin.call("GET", "requests")
         if whole and told["dropped"]:
             raise AssertionError(
                 f"{told['dropped']} requests are no longer in the journal, which keeps the last ones; "
@@ -264,3 +275,39 @@ def _require_httpx(asker: str) -> None:
         raise ImportError(
             f'rerank_mock.{asker} needs httpx: pip install "together-rerank-kit[client]", or httpx alone'
         ) from missing
+
+
+def _durations(*, retry_after: Any, **others: Any) -> dict[str, int | None]:
+    """Return the durations of an order, given in seconds; None for those that are not asked for."""
+    told = {name: _milliseconds(name, seconds) for name, seconds in others.items() if seconds is not None}
+    if retry_after is None:
+        return {**told}
+    if retry_after == "none":
+        return {**told, "retry_after": None}
+    milliseconds = _milliseconds("retry_after", retry_after)
+    in_seconds = {"retry_after_ms": milliseconds} if milliseconds % 1000 else {"retry_after": milliseconds // 1000}
+    return {**told, **in_seconds}
+
+
+def _indexes(given: Any) -> list[int]:
+    with suppress(TypeError):
+        if not isinstance(given, bytes | Mapping):
+            return [operator.index(index) for index in given]
+    raise ValueError(f"rank() takes indexes of documents, such as [2, 0], not {given!r}")
+
+
+def _scores(given: Any) -> dict[str, float]:
+    with suppress(TypeError, ValueError, OverflowError, AttributeError):
+        return {str(operator.index(index)): float(score) for index, score in given.items()}
+    raise ValueError(f"scores() takes a score for each index, such as {{0: 0.9}}, not {given!r}")
+
+
+def _milliseconds(name: str, seconds: Any) -> int:
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool):
+        with suppress(OverflowError, ValueError):
+            milliseconds = round(seconds * 1000)
+            if 0 <= milliseconds <= MOST_MS[name]:
+                return milliseconds
+    raise ValueError(
+        f"`{name}` must be a number of seconds from 0 to {MOST_MS[name] // 1000}, not {str(seconds)[:100]!r}"
+    )

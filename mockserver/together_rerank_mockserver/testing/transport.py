@@ -14,7 +14,6 @@ class Transport(httpx.WSGITransport, httpx.AsyncBaseTransport):
         super().__init__(app)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer *request* in a thread, so that a delay holds up nothing else."""
         whole = httpx.Request(request.method, request.url, headers=request.headers, content=await request.aread())
         return await anyio.to_thread.run_sync(self._answer, whole)
 

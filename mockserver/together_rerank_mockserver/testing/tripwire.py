@@ -36,7 +36,6 @@ class Tripwire:
 
     @contextlib.contextmanager
     def armed(self) -> Iterator[None]:
-        """Be armed while the block runs."""
         if not self._laid:
             # A hook cannot be taken away, so there is but one, that does nothing when it is not armed.
             sys.addaudithook(self._hear)

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 from functools import partial
-from threading import Barrier, Event, Thread
+from threading import Barrier, Thread
 
 import pytest
 from werkzeug.test import Client
@@ -14,10 +14,9 @@ from served_client import Client as ServedClient
 from served_client import connections_are_closed  # noqa: F401  # a fixture
 from together_rerank_mockserver import app as flask_application
 from together_rerank_mockserver.app import create_app
-from together_rerank_mockserver.operation import Operation
-from together_rerank_mockserver.served import Served
+from together_rerank_mockserver.mock import Mock
 from together_rerank_mockserver.settings import Settings
-from together_rerank_mockserver.waiting import Waiting
+from together_rerank_mockserver.wsgi import WsgiApp
 
 BODY = {"model": "m", "query": "llama", "documents": ["panda", "llama"]}
 KEY = {"Authorization": "Bearer key"}
@@ -76,7 +75,7 @@ ask("GET", "/nowhere")
 
 
 def served(settings=None):
-    return Served(Operation(settings or Settings(), Waiting(Event())))
+    return WsgiApp(Mock(settings))
 
 
 def ask(application, method, path, **request):
@@ -121,14 +120,14 @@ def test_pages_of_other_origins_may_read_the_health():
 
 
 def test_two_that_need_flask_first_at_the_same_moment_get_the_same_one(monkeypatch):
-    built, around = [], flask_application.around
+    built, flask_app = [], flask_application.flask_app
 
-    def slowly(operation):
+    def slowly(mock):
         time.sleep(0.1)
-        built.append(around(operation))
+        built.append(flask_app(mock))
         return built[-1]
 
-    monkeypatch.setattr(flask_application, "around", slowly)
+    monkeypatch.setattr(flask_application, "flask_app", slowly)
     application = served()
     statuses = []
 

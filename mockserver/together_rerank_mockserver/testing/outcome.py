@@ -1,7 +1,10 @@
-"""Strictness: why a test that passed is not to be believed."""
+"""What is told after a test: why one that passed is not to be believed, and a summary of all."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from together_rerank_mockserver.testing.recorded import RecordedRequest
@@ -16,15 +19,15 @@ _SHOWN = 20
 def complaints(mock: RerankMock) -> list[str]:
     """Return why a test that passed is not to be believed: what was not met, and what was refused unasked."""
     found = []
-    queue = [order for order in mock.door.faults()["queue"] if order["fault"] != "ok"]
+    queue = [order for order in mock.admin.call("GET", "faults")["queue"] if order["fault"] != "ok"]
     if queue:
         left = ", ".join(f"{order['fault']} ({order['times']} left)" for order in queue)
         found.append(f"faults that nobody met: {left}")
         found += [f"  which could change nothing about {each}" for each in mock.requests if _is_spared(each, queue[0])]
-    told = mock.door.ranking()
+    told = mock.admin.call("GET", "ranking")
     if told["ranking"] and not told["answers"]:
         found.append(f"a ranking that no answer followed, for want of a request or a document: {told['ranking']}")
-    if mock.expected_refusals or any(mock.door.requests(reply)["total"] for reply in _UNASKED):
+    if mock.expected_refusals or any(mock.admin.call("GET", "requests", reply=reply)["total"] for reply in _UNASKED):
         refused = [
             request
             for request in mock.requests
@@ -45,5 +48,40 @@ def _is_spared(request: RecordedRequest, order: dict[str, Any]) -> bool:
 
 
 def recent(mock: RerankMock) -> str:
-    """Return the last requests to *mock* as lines."""
     return "\n".join(map(str, mock.requests[-_SHOWN:])) or f"no request came to {mock.base_url}"
+
+
+@dataclass(slots=True)
+class Summary:
+    tests: int = 0
+    requests: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    findings: list[str] = field(default_factory=list)
+
+    def add(self, test: str, mock: RerankMock) -> None:
+        requests = mock.requests
+        self.tests += 1
+        self.requests += len(requests)
+        self.faults.update(request.fault for request in requests if request.fault)
+        self.findings += [f"{test}: {finding}" for finding in mock.verdict()]
+
+    def merge(self, other: Mapping[str, Any]) -> None:
+        self.tests += other["tests"]
+        self.requests += other["requests"]
+        self.faults.update(other["faults"])
+        self.findings += other["findings"]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The summary as values that pass from process to process."""
+        return {
+            "tests": self.tests,
+            "requests": self.requests,
+            "faults": dict(self.faults),
+            "findings": self.findings,
+        }
+
+    @property
+    def lines(self) -> list[str]:
+        met = ", ".join(f"{name} x{count}" for name, count in sorted(self.faults.items())) or "none"
+        return [f"{self.requests} requests in {self.tests} tests; faults met: {met}", *self.findings]

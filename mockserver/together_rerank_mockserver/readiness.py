@@ -1,22 +1,30 @@
-"""The announcement: how a script learns that the mock answers, and where."""
+"""How a server process tells that it answers, and which signals end it."""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
+import signal
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from together_rerank_mockserver.paths import HEALTH
+from together_rerank_mockserver.recorder import HEALTH
+
+PROGRAM = "together-rerank-mock"
+# What is in flight may take so long to end.
+GRACE_S = 5
+# Granian would start over at a hangup.
+_SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
 
 @dataclass(frozen=True, slots=True)
-class Announcement:
+class Readiness:
     """What is told once the mock answers, and where.
 
     Attributes:
@@ -36,13 +44,13 @@ class Announcement:
         try:
             self._publish(url, pid)
         except OSError as fault:  # stdout was closed, or the ready file's folder is gone: nobody can learn of it
-            print(f"together-rerank-mock: cannot announce {url}: {fault}", file=sys.stderr)
+            print(f"{PROGRAM}: cannot announce {url}: {fault}", file=sys.stderr)
 
     def _publish(self, url: str, pid: int) -> None:
         if self.ready_file:
             _write_whole(self.ready_file, f"{url}\n")
         ready = json.dumps({"event": "ready", "url": url, "port": int(url.rpartition(":")[2]), "pid": pid})
-        print(ready if self.as_json else f"together-rerank-mock listening on {url}", flush=True)
+        print(ready if self.as_json else f"{PROGRAM} listening on {url}", flush=True)
         if self.key and sys.stderr:
             print(
                 f"  Together's SDKs  TOGETHER_BASE_URL={url}  TOGETHER_API_KEY={self.key}\n"
@@ -71,12 +79,10 @@ class Announcement:
 
 
 def url_of(address: str, port: int) -> str:
-    """Return the URL of a server that listens on *address*."""
     return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
 
 def is_healthy(url: str, timeout: float = 1.0) -> bool:
-    """Return whether a mock at *url*, scheme and host, answers that it is well."""
     import http.client  # slow to import; what serves does so beside its first answers
 
     scheme, _, host = url.partition("://")
@@ -100,3 +106,22 @@ def _write_whole(path: Path, text: str) -> None:
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
+
+
+class ServerDied(Exception): ...
+
+
+def at_a_signal(stop: Callable[[], object]) -> None:
+    """Have the first of the stopping signals call *stop*, and let those after it pass.
+
+    Granian's own handler takes a lock that the interrupted thread may hold: of two signals in a row (make passes
+    on what the terminal has sent already) the second would block for ever. A thread of its own only waits.
+    """
+
+    def handle(_signal: int, _frame: object) -> None:
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        threading.Thread(target=stop).start()
+
+    for each in _SIGNALS:
+        signal.signal(each, handle)

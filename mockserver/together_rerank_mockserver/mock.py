@@ -1,0 +1,50 @@
+"""One mock without a server around it: its endpoint and its admin API, as WSGI has requests and answers."""
+
+from __future__ import annotations
+
+from threading import Event
+from typing import Any
+
+from together_rerank_mockserver.admin import Admin, health
+from together_rerank_mockserver.call import JSON, Call, EnvironHeaders, Reply
+from together_rerank_mockserver.delivery import RAW_SOCKET, Outgoing, Waiting, outgoing
+from together_rerank_mockserver.endpoint import Endpoint
+from together_rerank_mockserver.incoming import SizedBody
+from together_rerank_mockserver.rendering import to_json
+from together_rerank_mockserver.settings import Settings
+
+
+class Mock:
+    """The mock that *settings* describe; it keeps calls back with *waiting*.
+
+    Raises:
+        DocumentError: the document cannot be read, or does not allow the mock's answers.
+        SettingsError: the settings name a fault that does not exist.
+        FixtureError: what is to be replayed cannot be read.
+    """
+
+    def __init__(self, settings: Settings | None = None, waiting: Waiting | None = None) -> None:
+        self.settings = settings or Settings()
+        self.waiting = waiting or Waiting(Event())
+        self.endpoint = Endpoint(self.settings.document(), self.settings, self.waiting.wait)
+        self.admin = Admin(self.endpoint, self.settings)
+
+    def rerank(self, environ: dict[str, Any]) -> Outgoing:
+        """Return what is to be sent for the call of the operation in *environ*."""
+        raw_socket = environ.get(RAW_SOCKET)
+        call = call_of(environ)
+        call.raw_socket = raw_socket is not None
+        call.pause = raw_socket.wait if raw_socket else self.waiting.wait
+        return outgoing(self.endpoint.answer(call), self.waiting, raw_socket)
+
+    def health(self, _: dict[str, Any]) -> Outgoing:
+        return outgoing(Reply(200, to_json(health()), JSON), self.waiting)
+
+
+def call_of(environ: dict[str, Any]) -> Call:
+    body = environ["wsgi.input"]
+    if "wsgi.input_terminated" not in environ:  # a server that leaves the body open at its end
+        length = environ.get("CONTENT_LENGTH") or ""
+        body = SizedBody(body, int(length) if length.isascii() and length.isdigit() else 0)
+    headers = EnvironHeaders(environ)
+    return Call(headers, body.read, method=environ["REQUEST_METHOD"], path=environ.get("PATH_INFO", ""))

@@ -1,0 +1,109 @@
+"""The client of the admin API that tests use: in this process, or by URL."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+from together_rerank_mockserver.url import base_of
+
+if TYPE_CHECKING:
+    from together_rerank_mockserver.threaded_server import ThreadedServer
+
+# Of a mock in this process, where every key is as good as another unless the settings list keys.
+API_KEY = "rerank-mock-key"
+ADMIN_TOKEN = "TOGETHER_RERANK_MOCK_ADMIN_TOKEN"  # noqa: S105  # the name of a variable
+_TIMEOUT_S = 10
+# Method, path below /__admin, parameters and body; returns the status and the JSON.
+_Send = Callable[[str, str, dict[str, str], bytes], tuple[int, bytes]]
+
+
+class Unreachable(RuntimeError):
+    """The mock of the URL given does not answer, or not as a mock does."""
+
+
+class AdminClient:
+    """One namespace of a mock, by its admin API.
+
+    Attributes:
+        server: that runs in this process; None when it runs elsewhere.
+        unseen: which requests the journal does not show, as the end of a sentence.
+    """
+
+    def __init__(
+        self, url: str, api_key: str, send: _Send, *, server: ThreadedServer | None = None, unseen: str = ""
+    ) -> None:
+        self.url = url
+        self.api_key = api_key
+        self.server = server
+        self.unseen = unseen
+        self._send = send
+
+    def call(self, method: str, path: str, data: Any = None, **parameters: str) -> Any:
+        """Return the JSON that answers a request to `/__admin/` *path*.
+
+        Raises:
+            ValueError: the mock refuses it.
+            Unreachable: no mock answers.
+        """
+        if self.server is None:
+            parameters["namespace"] = self.api_key
+        body = b"" if data is None else json.dumps(data).encode()
+        try:
+            status, content = self._send(method, f"/{path}", parameters, body)
+            told = json.loads(content)
+            if status == 200:
+                return told
+            message = told["error"]["message"]
+        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as fault:
+            raise Unreachable(f"no mock answers at {self.url}: {fault or type(fault).__name__}") from fault
+        raise ValueError(message)
+
+
+def in_process(server: ThreadedServer, api_key: str) -> AdminClient:
+    """Return the client of *server*, for all of its requests."""
+    from together_rerank_mockserver.admin import AdminRequest
+    from together_rerank_mockserver.endpoint import refusal
+    from together_rerank_mockserver.errors import ApiError
+
+    def send(method: str, path: str, parameters: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        request = AdminRequest(method, path, parameters, lambda: body, settle=server.settle)
+        try:
+            return 200, server.mock.admin.answer(request)
+        except ApiError as refused:
+            return refused.status, refusal(refused).body
+
+    return AdminClient(server.url, api_key, send, server=server)
+
+
+def by_url(url: str, api_key: str) -> AdminClient:
+    """Return the client of the namespace of *api_key* in the mock at *url*, fresh.
+
+    Raises:
+        Unreachable: nothing answers there, or no mock of this kind, or it does not open its admin API.
+    """
+    base, token = base_of(url), os.environ.get(ADMIN_TOKEN)
+    parts = urlsplit(base)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def send(method: str, path: str, parameters: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)
+        try:
+            connection.request(method, f"/__admin{path}?{urlencode(parameters)}", body or None, headers)
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+    unseen = "; requests with another key than that of rerank_mock.api_key are not seen"
+    client = AdminClient(base, api_key, send, unseen=unseen)
+    try:
+        client.call("POST", "reset")
+    except ValueError as refused:
+        raise Unreachable(f"the mock at {base} cannot be used: {refused}") from refused
+    return client
