@@ -24,7 +24,7 @@ help:
 	@echo 'fixtures  write the answers of the mock into the exchanges'
 	@echo 'clients   write down what real clients do with each fault'
 	@echo 'dist      build the wheel and the source distribution'
-	@echo 'bench     measure the mock beside others, and the judge; FLAGS=... are those of bench.py; needs wrk and npm'
+	@echo 'bench     measure the mock beside others; FLAGS=... are those of bench.py; needs wrk and npm'
 	@echo 'lock      bring the pinned requirements up to date; needs uv and npm'
 
 serve: $(VENV)/base.stamp
@@ -84,11 +84,9 @@ dist: $(VENV)/dev.stamp
 	$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
 	@ls dist
 
-bench: $(VENV)/bench.stamp $(PEERS)/stamp
+bench: $(VENV)/base.stamp $(PEERS)/stamp
+	@wrk -v 2>/dev/null | grep -q wrk || { echo 'wrk is needed, to put servers under load; on Debian: apt-get install -y wrk' >&2; exit 1; }
 	$(BIN)/python benchmarks/bench.py $(FLAGS)
-	$(BIN)/python benchmarks/plot.py
-	$(BIN)/python benchmarks/page.py
-	$(BIN)/python benchmarks/contract_bench.py
 
 UV_LOCK = uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 lock:
@@ -96,7 +94,6 @@ lock:
 	$(UV_LOCK) pyproject.toml --extra contract --group build --group dev -c requirements/base.txt -o requirements/dev.txt
 	echo 'together==1.5.35' | $(UV_LOCK) - -o requirements/together-1.txt
 	printf '%s\n' xllamacpp gguf 'litellm[proxy]==1.106.2' | $(UV_LOCK) - -o requirements/strangers.txt
-	echo matplotlib | $(UV_LOCK) -c requirements/dev.txt - -o requirements/bench.txt
 	for version in 8.2 8.4 9; do echo "pytest==$$version.*" | $(UV_LOCK) - -o requirements/pytest-$$version.txt || exit 1; done
 	cd requirements/peers && npm update --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
 	@# Whom npm would have us fund is an address too.
@@ -135,12 +132,6 @@ $(TOGETHER_1)/stamp: requirements/together-1.txt | $(VENV)/bin/python
 $(STRANGERS)/stamp: requirements/strangers.txt | $(VENV)/bin/python
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
-	@touch $@
-
-# What a benchmark needs more, beside what it measures.
-$(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
-	@wrk -v 2>/dev/null | grep -q wrk || { echo 'wrk is needed, to put servers under load; on Debian: apt-get install wrk' >&2; exit 1; }
-	$(PIP) install --require-hashes -r requirements/bench.txt
 	@touch $@
 
 # The mocks of others, for the benchmark; nothing of theirs is run while they are installed.

@@ -1,80 +1,119 @@
-"""Measure the mock beside others and beside what its server costs bare, in one run. `make bench`."""
+"""Measure the mock beside other mocks and a bare Flask view: cold, warm and memory, in one run. `make bench`."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import platform
+import random
+import re
 import signal
+import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import bodies
-import growth
-import machine
-import plugin_bench
-import rounds
-import servers
-import table
-from load import Call, WrongAnswer, check
-from process import Died
-from results import Results
-from servers import NotStarted, Server
+import load
+import report
+from servers import NoNumber, Running, Server, own, peers
+from together_rerank_spec import load as load_document
 
-_PEAKS = 3
+# With the seconds of a load that goes before, which the compilers of Node.js need.
+_CONNECTIONS = {16: 3, 128: 0}
 
 
 def main() -> None:
-    """Measure, print the tables, and write the results; a chosen few servers are only compared."""
-    options = _parser().parse_args()
+    """Measure, and write the results, the picture and the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--starts", type=int, default=5, help="cold starts of each server, in turn (5)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of each load, in turn (3)")
+    parser.add_argument("--seconds", type=int, default=2, help="seconds of each load (2)")
+    options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    run = {**vars(options), "load_before": round(os.getloadavg()[1], 1)}
     with tempfile.TemporaryDirectory() as folder:
         try:
-            about = machine.facts()
-            all_servers = contestants(Path(folder))
-            chosen = [each for each in all_servers if each.name in (options.servers or [each.name])]
-            if len(chosen) < len(options.servers or chosen):
-                sys.exit(f"no such server; there are: {', '.join(each.name for each in all_servers)}")
-            results = Results(_measured(about, chosen, options))
-        except (machine.Missing, Died, NotStarted, WrongAnswer) as fault:
-            sys.exit(f"no numbers: {fault}")
-    print(table.markdown(results))
-    if not options.servers:
-        results.write()
+            measured = measure(own(Path(folder)) | peers(Path(folder)), **vars(options))
+        except NoNumber as reason:
+            sys.exit(f"no numbers: {reason}")
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    about = {"date": today, "run": run, "machine": _machine(), "programs": _programs()}
+    report.write({**about, "servers": measured})
 
 
-def contestants(folder: Path) -> list[Server]:
-    """Return all servers; what they answer with, or read, is written to *folder*."""
-    call, answer = Call(bodies.example()), folder / "answer.json"
-    with servers.running(servers.mock(), call) as mock:
-        answer.write_bytes(check(mock.url, call))
-    return [servers.mock(), *servers.peers(answer), *servers.floors(answer)]
-
-
-def _measured(about: dict[str, str], chosen: list[Server], options: argparse.Namespace) -> dict[str, Any]:
-    data: dict[str, Any] = {
-        "machine": about,
-        "run": {"date": f"{datetime.now(UTC):%Y-%m-%d}", "rounds": options.rounds, "seconds": options.seconds},
-        "servers": {each.name: {"title": each.title, "kind": each.kind, "version": each.version} for each in chosen},
+def measure(servers: dict[str, Server], starts: int, rounds: int, seconds: int, answers: int = 1000) -> dict[str, Any]:
+    """Return the names of the servers and what was measured, each number in a list with one value a round."""
+    sent = bodies()
+    results: dict[str, Any] = {
+        name: {
+            "title": f"{server.title} {server.version}",
+            "version": server.version,
+            "measured": {"cold": {}, "memory": {}},
+        }
+        for name, server in servers.items()
     }
-    if not options.servers:
-        # Before the loads, which leave a machine warm.
-        data["plugin"] = plugin_bench.measure(options.starts)
-        data["growth"] = growth.time_of_each(options.rounds)
-        data["peak"] = growth.peak_of_the_largest(min(options.rounds, _PEAKS))
-    data["starts"] = rounds.starts(chosen, options.starts)
-    data["loads"], data["memory"] = rounds.loads(chosen, options.rounds, options.seconds)
-    return data
+    for number in range(starts + 1):
+        print(f"start {number} of {starts}", file=sys.stderr)
+        for name, server in servers.items():
+            with Running(server) as process:
+                # The start before the first fills the caches of compiled files.
+                into = results[name]["measured"]["cold"] if number else {}
+                _record(name, into, load.cold, process, sent["example"], answers)
+    for number in range(rounds):
+        print(f"round {number + 1} of {rounds}", file=sys.stderr)
+        for name, server in servers.items():
+            measured = results[name]["measured"]
+            with Running(server) as process:
+                for body, content in sent.items():
+                    for connections, warm_up_s in _CONNECTIONS.items():
+                        into = measured.setdefault(f"{body}, {connections} connections", {})
+                        _record(name, into, load.warm, process, content, connections, seconds, warm_up_s)
+                    if body == "example":
+                        _record(name, measured["memory"], process.memory)
+    return results
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="of each load, in turn")
-    parser.add_argument("--seconds", type=int, default=3, help="of each load")
-    parser.add_argument("--starts", type=int, default=9, help="of each server, in turn")
-    parser.add_argument("--servers", nargs="+", metavar="NAME", help="only these, and no results are written")
-    return parser
+def _record(name: str, into: dict[str, Any], function: Callable[..., dict[str, float]], *arguments: Any) -> None:
+    """Add the numbers of *function* to those of other rounds, or replace them by the reason why there is none."""
+    if "refused" in into:
+        return
+    try:
+        for what, value in function(*arguments).items():
+            into.setdefault(what, []).append(value)
+    except NoNumber as reason:
+        if name == "mock":
+            raise
+        into.clear()
+        into["refused"] = str(reason)
+
+
+def bodies() -> dict[str, bytes]:
+    """Return the document's example request, and 100 documents of 150 words, which are always the same."""
+    chance = random.Random(7)
+    words = ["".join(chance.choices("etaoinshrdlu", k=chance.randint(2, 9))) for _ in range(5_000)]
+    query, *documents = (" ".join(chance.choices(words, k=150)) for _ in range(101))
+    large = {"model": "m", "query": query[:50], "documents": documents}
+    example = load_document().example({"$ref": "#/components/schemas/RerankRequest"})
+    return {"example": json.dumps(example).encode(), "98 kB": json.dumps(large).encode()}
+
+
+def _machine() -> dict[str, str]:
+    """Return the hardware and the system; nothing of it names the machine."""
+    processor = re.findall(r"^model name\s*: (.*)", Path("/proc/cpuinfo").read_text(), re.MULTILINE) or ["unknown"]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    system = platform.freedesktop_os_release()["PRETTY_NAME"]
+    return {"processor": f"{processor[0]}, {os.cpu_count()} cores", "memory": f"{memory:.0f} GB", "system": system}
+
+
+def _programs() -> dict[str, str]:
+    told = {name: subprocess.run([name, "-v"], capture_output=True, text=True, check=False) for name in ("node", "wrk")}
+    versions = {name: re.findall(r"\d+(?:\.\d+)+", of.stdout)[0] for name, of in told.items()}
+    return {"Python": platform.python_version(), "granian": version("granian"), **versions}
 
 
 if __name__ == "__main__":

@@ -1,115 +1,98 @@
-"""Load by wrk, and the refusal to tell numbers of a server that did not answer as it should."""
+"""Requests to a server: the first ones one after another, then as many as wrk can send.
+
+Both raise NoNumber if an answer is not 200 or a connection breaks.
+"""
 
 from __future__ import annotations
 
 import http.client
-import json
 import re
 import subprocess
 import tempfile
-from dataclasses import dataclass, field
+import time
+from contextlib import closing
 from pathlib import Path
 
-KEY = {"Authorization": "Bearer bench", "Content-Type": "application/json"}
-# A slow server at 128 connections takes seconds, which is slow and no error.
+from servers import NoNumber, Running
+
+HEADERS = {"Authorization": "Bearer bench", "Content-Type": "application/json"}
+# A slow server at 128 connections needs seconds for an answer.
 _TIMEOUT_S = 60
+_POLL_S = 0.003
+# wrk counts statuses above 399 as errors.
 _LUA = """
 wrk.method = "POST"
-wrk.headers = {%s}
-local file = io.open("%s", "rb")
-wrk.body = file:read("*a")
-file:close()
-done = function(summary, latency, requests)
+wrk.body = io.open("%s", "rb"):read("*a")
+done = function(summary, latency)
   local errors = summary.errors
-  print(string.format("BENCH %%d %%d %%d %%d %%d %%d", summary.requests, summary.duration,
-    latency:percentile(50), latency:percentile(99), errors.status,
-    errors.connect + errors.read + errors.write + errors.timeout))
+  print("BENCH", summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), errors.status,
+    errors.connect + errors.read + errors.write + errors.timeout)
 end
 """
 
 
-class WrongAnswer(Exception):
-    """A server did not answer as the load asks; what it did in the time is no measurement."""
+def cold(server: Running, body: bytes, answers: int) -> dict[str, float]:
+    """Send *body* until there are so many *answers*, one after another over one connection; count from the start."""
+    host, _, path = server.url.removeprefix("http://").partition("/")
+    with closing(http.client.HTTPConnection(host, timeout=_TIMEOUT_S)) as connection:
+        _connect(server, connection)
+        for number in range(answers):
+            try:
+                connection.request("POST", f"/{path}", body, HEADERS)
+                response = connection.getresponse()
+                text = response.read()
+            except (OSError, http.client.HTTPException) as fault:
+                server.check()
+                raise NoNumber(f"no answer after {number} answers: {fault!r}") from fault
+            if response.status != 200:
+                raise NoNumber(f"answered {response.status}, not 200: {text[:300]!r}")
+        return {"seconds": round(time.perf_counter() - server.began, 4), "cpu_s": round(server.cpu_s(), 2)}
 
 
-@dataclass(frozen=True)
-class Call:
-    """What is sent again and again, and the status that each must get."""
-
-    body: bytes
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What wrk counted: answers, seconds, and milliseconds of the median and of the slowest hundredth."""
-
-    requests: int
-    seconds: float
-    p50_ms: float
-    p99_ms: float
+def _connect(server: Running, connection: http.client.HTTPConnection) -> None:
+    while True:
+        try:
+            return connection.connect()
+        except ConnectionRefusedError as fault:
+            server.check()
+            if time.perf_counter() - server.began > _TIMEOUT_S:
+                raise NoNumber(f"does not listen after {_TIMEOUT_S} s") from fault
+            time.sleep(_POLL_S)
 
 
-def ask(url: str, call: Call) -> tuple[int, bytes]:
-    """Send *call* once; return status and body."""
-    host, _, path = url.removeprefix("http://").partition("/")
-    connection = http.client.HTTPConnection(host, timeout=_TIMEOUT_S)
-    try:
-        connection.request("POST", f"/{path}", call.body, {**KEY, **call.headers})
-        response = connection.getresponse()
-        return response.status, response.read()
-    finally:
-        connection.close()
+def warm(server: Running, body: bytes, connections: int, seconds: int, warm_up_s: int) -> dict[str, float]:
+    """Load the server with *body*; the load that warms it up is not measured."""
+    cold(server, body, answers=1)
+    if warm_up_s:
+        _wrk(server.url, body, connections, warm_up_s)
+    server.settle()
+    before = server.cpu_s()
+    requests, took_s, p50_ms, p99_ms = _wrk(server.url, body, connections, seconds)
+    return {
+        "rate": round(requests / took_s, 1),
+        "cpu_us": round((server.cpu_s() - before) / requests * 1e6, 1),
+        "p50_ms": p50_ms,
+        "p99_ms": p99_ms,
+    }
 
 
-def check(url: str, call: Call) -> bytes:
-    """Return the body of the answer to *call*.
-
-    Raises:
-        WrongAnswer: it has another status than the call asks for, or there is none.
-    """
-    try:
-        status, body = ask(url, call)
-    except (OSError, http.client.HTTPException) as fault:
-        raise WrongAnswer(f"{url} did not answer: {fault}") from fault
-    if status != call.status:
-        raise WrongAnswer(f"{url} answered {status}, not {call.status}: {body[:300]!r}")
-    return body
-
-
-def run(url: str, call: Call, connections: int, seconds: int) -> Measured:
-    """Load *url* with *call*.
-
-    Raises:
-        WrongAnswer: not every answer had the status that the call asks for, or a connection broke.
-    """
-    check(url, call)
+def _wrk(url: str, body: bytes, connections: int, seconds: int) -> tuple[int, float, float, float]:
     with tempfile.TemporaryDirectory() as folder:
-        body, script = Path(folder) / "body", Path(folder) / "post.lua"
-        body.write_bytes(call.body)
-        headers = ", ".join(
-            f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in (KEY | call.headers).items()
-        )
-        script.write_text(_LUA % (headers, body))
-        limits = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", f"{_TIMEOUT_S}s"]
-        done = subprocess.run(["wrk", *limits, "-s", script, url], capture_output=True, text=True, check=False)
-    measured = read(done.stdout, call.status)
-    # A fault that is planned for a number of calls can come to its end.
-    check(url, call)
-    return measured
+        sent, script = Path(folder) / "body", Path(folder) / "post.lua"
+        sent.write_bytes(body)
+        script.write_text(_LUA % sent)
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", f"{_TIMEOUT_S}s", "-s", str(script)]
+        command += [f"-H{name}: {value}" for name, value in HEADERS.items()]
+        done = subprocess.run([*command, url], capture_output=True, text=True, check=False)
+    return read(done.stdout)
 
 
-def read(output: str, status: int = 200) -> Measured:
-    """Return what the script made wrk print, all of whose answers had *status*.
-
-    Raises:
-        WrongAnswer: they had not, or a connection broke, or there was no answer.
-    """
-    found = re.search(r"^BENCH (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)$", output, re.MULTILINE)
+def read(output: str) -> tuple[int, float, float, float]:
+    """Return what wrk counted: answers, seconds, and the median and the 99th percentile of the latency in ms."""
+    found = re.search(r"^BENCH" + 6 * r"\s(\d+)" + "$", output, re.MULTILINE)
     if found is None:
-        raise WrongAnswer(f"wrk said nothing that can be read: {output!r}")
+        raise NoNumber(f"wrk printed no result: {output.strip()!r}")
     requests, microseconds, p50, p99, errors, broken = map(int, found.groups())
-    if not requests or broken or errors != (requests if status >= 400 else 0):
-        raise WrongAnswer(f"{errors} of {requests} answers were errors and {broken} connections broke")
-    return Measured(requests, microseconds / 1e6, p50 / 1000, p99 / 1000)
+    if not requests or errors or broken:
+        raise NoNumber(f"{errors} of {requests} answers were errors and {broken} connections broke")
+    return requests, microseconds / 1e6, p50 / 1000, p99 / 1000

@@ -1,147 +1,137 @@
-"""The servers that are measured: the mock, what its own server costs bare, and mocks that somebody else wrote."""
+"""The servers that are measured, and the processes that each of them consists of."""
 
 from __future__ import annotations
 
-import http.client
 import json
+import os
+import signal
+import socket
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from load import Call, ask
-from process import Tree, free_port, started
+from together_rerank_spec import load
 
-MODULES = Path(sys.prefix) / "peers/node_modules"
-DOCUMENT = Path(__file__).parent.parent / "spec/together_rerank_spec/openapi.yaml"
 _HERE = Path(__file__).parent
-# Short beside the start of the fastest, and not so short that the asking slows it.
-_POLL_S = 0.003
+_PEERS = Path(sys.prefix) / "peers/node_modules"
+_DOCUMENT = str(_HERE.parent / "spec/together_rerank_spec/openapi.yaml")
+_GRACE_S = 5
+# Fields of /proc/PID/stat after the name; CPU is user and system, of the process and of its children that ended.
+_STATE, _SESSION, _CPU = 0, 3, slice(11, 15)
 
 
-class NotStarted(Exception):
-    """A server gave no 200 in time."""
+class NoNumber(Exception):
+    """A server ended, broke a connection, or answered with another status than 200, so there is nothing to report."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """One that is measured.
+    """What is started by a command, to which `--port` and a port are appended, and answers reranks at a path."""
 
-    Attributes:
-        name: what it is called in results and on the command line.
-        title: what it is called in a table.
-        kind: `kit`, `floor` or `peer`; a floor reads no body, and a large one that is not read breaks the connection.
-        path: where it answers a rerank.
-        command: what starts it on a port.
-    """
-
-    name: str
     title: str
-    kind: str
     version: str
     path: str
-    command: Callable[[str], list[str]]
+    command: list[str]
 
 
-@dataclass(frozen=True)
-class Running:
-    """A server that answers: its processes, its address, and the milliseconds from start to the first 200."""
-
-    tree: Tree
-    origin: str
-    path: str
-    start_ms: float
-
-    @property
-    def url(self) -> str:
-        """Where it answers a rerank."""
-        return self.origin + self.path
-
-
-def mock() -> Server:
-    """Return the mock, as a user starts it; it keeps its journal."""
-    command = str(Path(sys.executable).with_name("together-rerank-mock"))
-    kit = version("together-rerank-kit")
-    return Server("mock", "this mock", "kit", kit, "/v1/rerank", lambda port: [command, "serve", "-q", "-p", port])
-
-
-def floors(answer: Path) -> list[Server]:
-    """Return servers that do nothing but answer with what *answer* holds."""
-
-    def floor(kind: str) -> Callable[[str], list[str]]:
-        return lambda port: [sys.executable, str(_HERE / "floor.py"), kind, port, str(answer)]
-
-    granian = version("granian")
-    return [
-        Server("flask", "bare Flask on granian", "floor", granian, "/v1/rerank", floor("flask")),
-        Server("wsgi", "bare WSGI on granian", "floor", granian, "/v1/rerank", floor("wsgi")),
-    ]
-
-
-def peers(answer: Path) -> list[Server]:
-    """Return the mocks of others, each as quiet as it can be; what they read is written beside *answer*."""
-    document, mapping = str(DOCUMENT), answer.parent / "wiremock"
-    config = answer.with_name("aimock.json")
-    config.write_text(json.dumps({"services": {"rerank": True}}))
-    (mapping / "mappings").mkdir(parents=True, exist_ok=True)
-    (mapping / "mappings/rerank.json").write_text(json.dumps(_stub(answer.read_text())))
-    prism = ["mock", "-h", "127.0.0.1", "-v", "silent", document]
-    steady = ["--host", "127.0.0.1", "-q", document]
-    mockoon = ["start", "-X", "--data", document, "--hostname", "127.0.0.1"]
-    # Its journal is as long as the mock's; without a bound it is a leak.
-    wiremock = ["--bind-address", "127.0.0.1", "--disable-banner", "--disable-request-logging"]
-    wiremock += ["--max-request-journal-entries", "1000", "--root-dir", str(mapping)]
-    return [
-        _peer("prism", "Prism", "@stoplight/prism-cli", "/rerank", "prism", *prism),
-        _peer("steady", "Steady", "@stdy/cli", "/rerank", "steady", *steady),
-        _peer("aimock", "aimock", "@copilotkit/aimock", "/v2/rerank", "aimock", "--config", str(config)),
-        _peer("mockoon", "Mockoon", "@mockoon/cli", "/v1/rerank", "mockoon-cli", *mockoon),
-        _peer("wiremock", "WireMock", "wiremock", "/v1/rerank", None, *wiremock),
-    ]
-
-
-def _peer(name: str, title: str, package: str, path: str, program: str | None, *options: str) -> Server:
-    if program:
-        begin = [str(MODULES / ".bin" / program)]
-    else:
-        # Its own program only looks for the jar, with a process more.
-        begin = ["java", "-jar", *map(str, (MODULES / package / "build").glob("wiremock-standalone-*.jar"))]
-    installed = json.loads((MODULES / package / "package.json").read_text())["version"]
-    return Server(name, title, "peer", installed, path, lambda port: [*begin, *options, "--port", port])
-
-
-def _stub(answer: str) -> dict[str, object]:
+def own(folder: Path) -> dict[str, Server]:
+    """Return the mock, and a bare Flask view that answers the document's example, which is written to *folder*."""
+    answer = folder / "answer.json"
+    answer.write_text(json.dumps(load().example({"$ref": "#/components/schemas/RerankResponse"})))
+    mock = [str(Path(sys.executable).with_name("together-rerank-mock")), "serve", "-q"]
+    flask = [sys.executable, str(_HERE / "flask_view.py"), str(answer)]
     return {
-        "request": {"method": "POST", "urlPath": "/v1/rerank"},
-        "response": {"status": 200, "headers": {"Content-Type": "application/json"}, "body": answer},
+        "mock": Server("this mock", version("together-rerank-kit"), "/v1/rerank", mock),
+        "flask": Server("bare Flask view", version("flask"), "/v1/rerank", flask),
     }
 
 
-@contextmanager
-def running(server: Server, call: Call, *, within_s: float = 60) -> Iterator[Running]:
-    """Run *server* until the block ends; it has answered *call* when the block begins.
-
-    Raises:
-        Died: the server ended.
-        NotStarted: it did not answer as it should in time.
-    """
-    port = str(free_port())
-    origin = f"http://127.0.0.1:{port}"
-    began = time.perf_counter()
-    with started(server.command(port)) as tree:
-        while (answered := _answered(origin + server.path, call)) != call.status:
-            tree.check()
-            if time.perf_counter() - began > within_s:
-                raise NotStarted(f"{server.title} answered {answered}, not {call.status}, after {within_s} s")
-            time.sleep(_POLL_S)
-        yield Running(tree, origin, server.path, (time.perf_counter() - began) * 1000)
+def peers(folder: Path) -> dict[str, Server]:
+    """Return the mocks of others, each as quiet as its options allow; a configuration is written to *folder*."""
+    config = folder / "aimock.json"
+    config.write_text(json.dumps({"services": {"rerank": True}}))
+    prism = ("mock", "--host", "127.0.0.1", "--verboseLevel", "silent", _DOCUMENT)
+    return {
+        "prism": _peer("Prism", "@stoplight/prism-cli", "/rerank", "prism", *prism),
+        "steady": _peer("Steady", "@stdy/cli", "/rerank", "steady", "--host", "127.0.0.1", "-q", _DOCUMENT),
+        "aimock": _peer("aimock", "@copilotkit/aimock", "/v2/rerank", "aimock", "--config", str(config)),
+    }
 
 
-def _answered(url: str, call: Call) -> object:
-    try:
-        return ask(url, call)[0]
-    except (OSError, http.client.HTTPException) as fault:
-        return fault
+def _peer(title: str, package: str, path: str, program: str, *options: str) -> Server:
+    installed = json.loads((_PEERS / package / "package.json").read_text())["version"]
+    return Server(title, installed, path, [str(_PEERS / ".bin" / program), *options])
+
+
+class Running(AbstractContextManager["Running"]):
+    """A server that runs until the `with` block ends, and the processes that it consists of."""
+
+    def __init__(self, server: Server) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}{server.path}"
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
+        # Python compiles its modules once, as it does for users.
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        command = [*server.command, "--port", str(port)]
+        self.began = time.perf_counter()
+        self._process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=self._errors, start_new_session=True
+        )
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_GRACE_S)
+        while processes := self.processes():
+            for pid in processes:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.01)
+        self._process.wait()
+        self._errors.close()
+
+    def check(self) -> None:
+        """Raise NoNumber if the server has ended."""
+        if (status := self._process.poll()) is not None:
+            self._errors.seek(0)
+            raise NoNumber(f"ended with status {status}: {self._errors.read().decode()[-2000:].strip()}")
+
+    def processes(self) -> dict[int, list[str]]:
+        """Return the server's processes, found by their session: the fields of /proc/PID/stat from the third on."""
+        found = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                # The name of the program can contain anything; it ends at the last bracket.
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                if fields[_SESSION] == str(self._process.pid) and fields[_STATE] != "Z":
+                    found[int(folder.name)] = fields
+        return found
+
+    def cpu_s(self) -> float:
+        """Return the seconds of CPU, user and system, that the server has used."""
+        ticks = sum(int(value) for fields in self.processes().values() for value in fields[_CPU])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def memory(self) -> dict[str, float]:
+        """Return the resident MB: `rss_mb` counts shared pages once for each process, `pss_mb` once in all."""
+        self.check()
+        rollups = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in self.processes()]
+
+        def total(field: str) -> float:
+            return round(sum(int(rollup.partition(f"\n{field}:")[2].split()[0]) for rollup in rollups) / 1000, 1)
+
+        return {"rss_mb": total("Rss"), "pss_mb": total("Pss")}
+
+    def settle(self) -> None:
+        """Wait for 10 s at most until the server is idle: work left over from a load is not to count in the next."""
+        for _ in range(100):
+            before = self.cpu_s()
+            time.sleep(0.1)
+            if self.cpu_s() == before:
+                return

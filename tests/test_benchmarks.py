@@ -1,147 +1,117 @@
-"""How the benchmark measures: no number of a server that answered errors, and nothing left running."""
+"""The benchmark: no numbers of a server that answers errors, nothing left running, and files that agree."""
 
 import contextlib
+import json
 import os
+import shutil
 import sys
 import time
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
+from granian import Granian
 
+import bench
+import flask_view
 import load
-import process
-import rounds
-import servers
-from load import Call, WrongAnswer
-from mock_process import running
-from servers import Server
+import report
+from servers import NoNumber, Running, Server, own
+from snippets import ROOT
+from together_rerank_mockserver import __version__, granian_server
 
-CALL = Call(b'{"model": "m", "query": "llama", "documents": ["panda", "llama"]}')
-OUTPUT = """Running 1s test @ http://127.0.0.1:4010/v1/rerank
-  1 threads and 16 connections
-  Thread Stats   Avg      Stdev     Max   +/- Stdev
-    Latency     5.88ms    3.36ms  36.42ms   89.61%
-  2728 requests in 1.00s, 2.66MB read
-BENCH 2728 1003441 5283 21001 {errors} {broken}
-"""
+RESULTS = json.loads(report.JSON.read_text())
+OUTPUT = "Running 1s test @ http://127.0.0.1:4010/v1/rerank\nBENCH\t2728\t1003441\t5283\t21001\t{errors}\t{broken}\n"
 
 
-def test_what_wrk_counted_is_read():
-    measured = load.read(OUTPUT.format(errors=0, broken=0))
-
-    assert measured == load.Measured(requests=2728, seconds=1.003441, p50_ms=5.283, p99_ms=21.001)
+def test_the_output_of_wrk_is_read():
+    assert load.read(OUTPUT.format(errors=0, broken=0)) == (2728, 1.003441, 5.283, 21.001)
 
 
 @pytest.mark.parametrize(
-    ("status", "output"),
+    "output",
     {
-        "an answer was an error": (200, OUTPUT.format(errors=1, broken=0)),
-        "every answer was an error": (200, OUTPUT.format(errors=2728, broken=0)),
-        "a connection broke": (200, OUTPUT.format(errors=0, broken=1)),
-        "nothing was answered": (200, "BENCH 0 1003441 0 0 0 0\n"),
-        "wrk did not come to its end": (200, "unable to connect to 127.0.0.1:4010 Connection refused\n"),
-        "an answer was no error where all are to be": (429, OUTPUT.format(errors=2727, broken=0)),
-        "no answer was an error where all are to be": (429, OUTPUT.format(errors=0, broken=0)),
+        "one answer is an error": OUTPUT.format(errors=1, broken=0),
+        "every answer is an error": OUTPUT.format(errors=2728, broken=0),
+        "a connection breaks": OUTPUT.format(errors=0, broken=1),
+        "nothing is answered": "BENCH\t0\t1003441\t0\t0\t0\t0\n",
+        "wrk fails": "unable to connect to 127.0.0.1:4010 Connection refused\n",
     }.values(),
 )
-def test_no_number_is_read_when(status, output):
-    with pytest.raises(WrongAnswer):
-        load.read(output, status)
-
-
-def test_errors_are_read_where_each_answer_is_to_be_one():
-    assert load.read(OUTPUT.format(errors=2728, broken=0), 429).requests == 2728
+def test_no_number_is_read_if(output):
+    with pytest.raises(NoNumber):
+        load.read(output)
 
 
 @pytest.fixture
 def wrk(tmp_path, monkeypatch):
-    """A wrk that only says that it counted no error, and leaves a file where it was run."""
+    """A wrk that prints numbers: 26 broken connections of 128, and no error. It makes the file that is returned."""
     program, ran = tmp_path / "wrk", tmp_path / "ran"
-    program.write_text(f"#!/bin/sh\ntouch {ran}\necho BENCH 2728 1003441 5283 21001 0 0\n")
+    count = "broken=0; test $2 = -c128 && broken=26; echo BENCH 2728 1003441 5283 21001 0 $broken"
+    program.write_text(f"#!/bin/sh\ntouch {ran}\n{count}\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     return ran
 
 
-def test_a_server_that_answers_429_is_refused_before_it_is_loaded(wrk):
-    with running("-q", "--fault", "429") as mock, pytest.raises(WrongAnswer, match="answered 429, not 200"):
-        load.run(f"{mock.url}/v1/rerank", CALL, connections=1, seconds=1)
+STATUSES = """
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(int(statuses.pop(0)))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        self.close_connection = not statuses
+
+_, *statuses, _, port = sys.argv
+HTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()
+"""
+
+
+def answering(*statuses):
+    """A server that answers with these, and then closes the connection."""
+    return Server("It", "1", "/", [sys.executable, "-c", STATUSES, *map(str, statuses)])
+
+
+def test_a_server_that_answers_429_is_not_loaded(wrk):
+    with Running(answering(429, 429)) as server, pytest.raises(NoNumber, match="answered 429, not 200"):
+        load.warm(server, b"{}", connections=16, seconds=1, warm_up_s=1)
 
     assert not wrk.exists()
 
 
-@pytest.fixture
-def breaking_wrk(wrk):
-    """A wrk to whom 26 connections broke if there were 128."""
-    broken = 'test "$2" = -c128 && broken=26\necho BENCH 2728 1003441 5283 21001 0 ${broken:-0}\n'
-    wrk.with_name("wrk").write_text(f"#!/bin/sh\n{broken}")
-
-
-def loads_of(kind):
-    mock = servers.mock()
-    return rounds.loads([Server("it", "It", kind, "1", mock.path, mock.command)], 2, 1)
-
-
-def test_a_peer_that_breaks_connections_has_no_number_of_that_load(breaking_wrk):
-    taken, memory = loads_of("peer")
-
-    for row in (rounds.EXAMPLE, rounds.LARGE):
-        assert taken["it"][row]["128"] == {"refused": "0 of 2728 answers were errors and 26 connections broke"}
-        for connections in ("1", "16"):
-            assert {what: len(values) for what, values in taken["it"][row][connections].items()} == {
-                "rate": 2,
-                "cpu_us": 2,
-                "p50_ms": 2,
-                "p99_ms": 2,
-            }
-    assert [len(values) for values in memory["it"].values()] == [2, 2]
-
-
-@pytest.mark.parametrize("kind", ["kit", "floor"])
-def test_the_run_ends_where_the_mock_or_its_server_breaks_connections(breaking_wrk, kind):
-    with pytest.raises(WrongAnswer, match=r"It, example, 128 connections: .* 26 connections broke"):
-        loads_of(kind)
-
-
-def test_a_server_that_answers_429_at_the_end_is_refused_all_the_same(wrk):
-    with running("-q") as mock:
-        load.check(f"{mock.url}/__admin/faults", Call(b'{"fault": "ok", "then": {"fault": "429"}}'))
-
-        with pytest.raises(WrongAnswer, match="answered 429, not 200"):
-            load.run(f"{mock.url}/v1/rerank", CALL, connections=1, seconds=1)
-
-    assert wrk.exists()
-
-
-def test_a_server_that_gives_no_200_has_not_started():
-    mock = servers.mock()
-    refuses = Server("mock", "mock", "kit", "1", mock.path, lambda port: [*mock.command(port), "--fault", "429"])
-
-    with pytest.raises(servers.NotStarted, match="answered 429, not 200"), servers.running(refuses, CALL, within_s=2):
-        pytest.fail("it is said to run")
-
-
-def test_a_start_is_measured_to_the_first_200():
+def test_a_cold_start_is_measured_to_the_last_of_its_answers():
     began = time.perf_counter()
-    with servers.running(servers.mock(), CALL) as mock:
-        most = (time.perf_counter() - began) * 1000
+    with Running(answering(200, 200)) as server:
+        measured = load.cold(server, b"{}", answers=2)
 
-        assert load.check(mock.url, CALL)
-        assert 5 < mock.start_ms <= most
-
-
-def test_a_server_that_ends_says_why():
-    ends = Server("ends", "ends", "peer", "1", "/", lambda _port: [sys.executable, "-c", "raise SystemExit('no jar')"])
-
-    with pytest.raises(process.Died, match="ended with 1: no jar"), servers.running(ends, CALL):
-        pytest.fail("it is said to run")
+        assert 0.01 < measured["seconds"] <= time.perf_counter() - began
+        assert measured["cpu_s"] >= 0.01
 
 
-# Neither it nor its child, which is busy, ends when it is asked to; both do by themselves.
+@pytest.mark.parametrize(("last", "reason"), [((503,), "answered 503, not 200"), ((), "no answer after 2 answers")])
+def test_a_cold_start_with_an_error_has_no_number(last, reason):
+    with Running(answering(200, 200, *last)) as server, pytest.raises(NoNumber, match=reason):
+        load.cold(server, b"{}", answers=3)
+
+
+def test_a_server_that_ends_is_reported_with_its_message():
+    ends = Server("ends", "1", "/", [sys.executable, "-c", "raise SystemExit('no such file')"])
+
+    with Running(ends) as server, pytest.raises(NoNumber, match="ended with status 1: no such file"):
+        load.cold(server, b"{}", answers=1)
+
+
+# Neither it nor its child, which is busy, ends when it is terminated; both end after 20 s.
 STUBBORN = """
 import signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-if sys.argv[1:]:
+if "child" in sys.argv:
     end = time.monotonic() + 20
     while time.monotonic() < end:
         pass
@@ -151,26 +121,103 @@ else:
 """
 
 
-@pytest.mark.parametrize("fault", [None, WrongAnswer])
-def test_a_whole_tree_is_measured_and_ended(fault, monkeypatch):
-    monkeypatch.setattr(process, "_GRACE_S", 0.2)
-    expected = pytest.raises(fault) if fault else contextlib.nullcontext()
-    with expected, process.started([sys.executable, "-c", STUBBORN]) as tree:
-        while tree.cpu() < 0.5:
-            tree.check()
-        pids = tree.pids()
-        assert len(pids) == 2
-        assert 5 < tree.pss() < tree.rss()
-        stopping = time.monotonic()
-        if fault:
-            raise fault
+def test_all_processes_of_a_server_are_measured_and_ended(monkeypatch):
+    monkeypatch.setattr("servers._GRACE_S", 0.2)
+    with Running(Server("It", "1", "/", [sys.executable, "-c", STUBBORN])) as server:
+        while server.cpu_s() < 0.5:
+            server.check()
+        processes = server.processes()
+        assert len(processes) == 2
+        assert 5 < server.memory()["pss_mb"] < server.memory()["rss_mb"]
 
-    assert time.monotonic() - stopping < 5
-    assert [pid for pid in pids if runs(pid)] == []
+    assert [pid for pid in processes if runs(pid)] == []
 
 
 def runs(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        # It is empty as soon as a process has ended.
+        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+
+
+def test_the_bare_flask_view_is_on_the_server_of_the_mock(monkeypatch):
+    intervals = []
+    monkeypatch.setattr(sys, "setswitchinterval", intervals.append)
+    for prepare in (granian_server.set_up, lambda: flask_view.application(b"")):
+        monkeypatch.setattr(os, "environ", {"HTTP_PROXY": "a header, to WSGI"})
+        prepare()
+        assert os.environ == {}
+    assert len(set(intervals)) == 1
+
+    mocks, views = (
+        {name: str(value) for name, value in vars(server).items() if " at 0x" not in str(value)}
+        for server in (granian_server.granian("app", "127.0.0.1", 1), Granian("app", port=1, **flask_view.OPTIONS))
+    )
+    assert mocks == views | {"workers_kill_timeout": mocks["workers_kill_timeout"]}
+
+
+def test_a_refused_load_has_a_reason_in_place_of_its_numbers(tmp_path, wrk):
+    flask = {"flask": own(tmp_path)["flask"]}
+
+    measured = bench.measure(flask, starts=2, rounds=2, seconds=1, answers=3)["flask"]["measured"]
+
+    for body in bench.bodies():
+        assert {len(values) for values in measured[f"{body}, 16 connections"].values()} == {2}
+        assert "26 connections broke" in measured[f"{body}, 128 connections"]["refused"]
+    assert [len(values) for values in (measured["cold"] | measured["memory"]).values()] == [2, 2, 2, 2]
+
+
+def test_the_run_ends_if_the_mock_breaks_connections(tmp_path, wrk):
+    with pytest.raises(NoNumber, match="26 connections broke"):
+        bench.measure({"mock": own(tmp_path)["mock"]}, starts=0, rounds=1, seconds=1, answers=1)
+
+
+def test_the_results_are_whole_and_of_the_pinned_versions():
+    locked = json.loads((ROOT / "requirements/peers/package-lock.json").read_text())["packages"]
+    packages = {"prism": "@stoplight/prism-cli", "steady": "@stdy/cli", "aimock": "@copilotkit/aimock"}
+    versions = {name: server["version"] for name, server in RESULTS["servers"].items()}
+
+    assert list(versions) == ["mock", "flask", *packages]
+    assert versions["mock"] == __version__
+    assert {packages[name]: versions[name] for name in packages} == locked[""]["dependencies"]
+    assert set(RESULTS["machine"]) == {"processor", "memory", "system"}
+    assert "refused" not in str(RESULTS["servers"]["mock"])
+    for server in RESULTS["servers"].values():
+        for where, numbers in server["measured"].items():
+            times = RESULTS["run"]["starts" if where == "cold" else "rounds"]
+            assert "refused" in numbers or {len(values) for values in numbers.values()} == {times}
+
+
+FILES = ("JSON", "PICTURE", "PAGE")
+
+
+@pytest.fixture
+def texts(tmp_path, monkeypatch):
+    """Returns the texts of the three files when it is called; they are copies, which can be written again."""
+    for name in FILES:
+        copied = shutil.copy(getattr(report, name), tmp_path)
+        monkeypatch.setattr(report, name, Path(copied))
+    return lambda: [getattr(report, name).read_text() for name in FILES]
+
+
+def test_the_picture_and_the_page_show_the_results(texts):
+    before = texts()
+
+    report.write(RESULTS)
+
+    assert texts() == before
+    assert "](benchmarks/results.svg)" in (ROOT / "README.md").read_text()
+
+
+def test_other_results_replace_those_that_are_shown(texts):
+    before, other = texts(), deepcopy(RESULTS) | {"date": "2001-02-03"}
+    other["servers"]["prism"]["measured"]["98 kB, 16 connections"] = {"refused": "26 connections broke"}
+
+    report.write(other)
+
+    _, picture, page = texts()
+    assert "2001-02-03" in picture
+    assert ">-</text>" in picture
+    assert "2001-02-03" in page
+    assert "has no number for *98 kB, 16 connections*: 26 connections broke." in page
+    report.write(RESULTS)
+    assert texts() == before

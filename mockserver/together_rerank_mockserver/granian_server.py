@@ -24,7 +24,6 @@ from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.wsgi import WsgiApp
 
 # How many requests can be kept waiting at once; threads are started as they are needed, and cost nothing before.
-# What fewer would save, and what it would cost, stands in docs/benchmarks.md.
 _THREADS = 512
 # A call computes for less than this, and is done sooner if it is not made to let others in.
 _SWITCH_S = 0.05
