@@ -4,19 +4,27 @@ BIN := $(VENV)/bin
 # What is locked is installed as locked; a build would otherwise fetch its backend unlocked.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := contract_tests fixtures mockserver spec tests benchmarks
-TOGETHER_SDK := $(VENV)/clients/together-sdk
-TOGETHER_1 := $(VENV)/clients/together-1
-STRANGERS := $(VENV)/strangers
-PEERS := $(VENV)/peers
-# Tests that measure time or load run alone; the others wait for processes of their own, and run two files at a time.
-ALONE := tests/test_faults_served.py tests/test_load_served.py tests/test_plugin_workers.py tests/test_soak.py
-OTHERS := contract_tests/tests fixtures/tests spec/tests tests/plugin $(filter-out $(ALONE),$(wildcard tests/test_*.py))
+SUITES := contract_tests/tests fixtures/tests mockserver/tests spec/tests tests/plugin $(wildcard tests/test_*.py)
+# Environments of what others wrote, outside the clone: each is made once for a lock file and a Python.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/together-rerank-kit
+HASH = import hashlib, pathlib, sys; print(hashlib.sha256(b"".join([sys.version.encode(), *(pathlib.Path(each).read_bytes() for each in sys.argv[1:])])).hexdigest()[:16])
+cached = $(CACHE)/$(1)-$(shell $(PYTHON) -c '$(HASH)' $(2))
+TOGETHER_SDK := $(call cached,together-sdk,requirements/together-sdk.txt)
+TOGETHER_1 := $(call cached,together-1,requirements/together-1.txt)
+STRANGERS := $(call cached,strangers,requirements/strangers.txt)
+PEERS := $(call cached,peers,requirements/peers/package.json requirements/peers/package-lock.json)
+CLIENTS = RERANK_KIT_TOGETHER_SDK=$(TOGETHER_SDK) RERANK_KIT_TOGETHER_1=$(TOGETHER_1)
+# Two files at a time; the tests of one file share their servers.
+PYTEST := -m pytest -n 2 --dist loadfile
+WHEEL := build/wheel
 
-.PHONY: help serve test check contract contract-real format matrix fixtures clients dist bench lock clean
+.PHONY: help serve quick test test-wheel check contract contract-real format matrix fixtures clients dist bench lock clean
 
 help:
 	@echo 'serve     set everything up and start the mock'
+	@echo 'quick     the tests that need no server and no long run, in less than a minute'
 	@echo 'test      set everything up and run the tests'
+	@echo 'test-wheel  the same tests against the built wheel, with their coverage'
 	@echo 'contract  judge the endpoint URL=..., or without one a mock that is started for it; FLAGS=... are those of the command'
 	@echo 'contract-real  judge and record llama.cpp and the LiteLLM proxy, and hold docs/reports/ to it'
 	@echo 'check     format, lint, types, arrows between the rooms, the wheel as others will use it'
@@ -30,9 +38,22 @@ help:
 serve: $(VENV)/base.stamp
 	@$(BIN)/together-rerank-mock serve
 
+quick: $(VENV)/dev.stamp
+	$(BIN)/python $(PYTEST) -m 'not served and not fuzz and not slow' $(SUITES) $(PYTEST_ARGS)
+
 test: $(VENV)/dev.stamp $(TOGETHER_SDK)/stamp $(TOGETHER_1)/stamp
-	$(BIN)/python -m pytest mockserver/tests $(ALONE) $(PYTEST_ARGS)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(OTHERS) $(PYTEST_ARGS)
+	$(CLIENTS) HYPOTHESIS_PROFILE=ci $(BIN)/python $(PYTEST) $(SUITES) $(PYTEST_ARGS)
+
+# The tools are those of the environment; its editable installation of the kit is not seen from there.
+test-wheel: dist $(TOGETHER_SDK)/stamp $(TOGETHER_1)/stamp
+	rm -rf $(WHEEL)
+	$(BIN)/python -m venv --without-pip $(WHEEL)
+	$(PIP) --python $(WHEEL)/bin/python install --no-deps dist/*.whl
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(echo $(WHEEL)/lib/python*/site-packages)/tools.pth"
+	$(WHEEL)/bin/python -m coverage erase
+	$(CLIENTS) HYPOTHESIS_PROFILE=ci $(WHEEL)/bin/python -m coverage run $(PYTEST) $(SUITES) $(PYTEST_ARGS)
+	$(WHEEL)/bin/python -m coverage combine --quiet
+	$(WHEEL)/bin/python -m coverage report
 
 check: $(VENV)/dev.stamp dist
 	$(BIN)/ruff format --check $(SOURCES)
@@ -56,7 +77,7 @@ endif
 
 # Judge and record servers that somebody else wrote.
 contract-real: $(VENV)/dev.stamp $(STRANGERS)/stamp
-	$(BIN)/python -m pytest tests/strangers $(PYTEST_ARGS)
+	RERANK_KIT_STRANGERS=$(STRANGERS) $(BIN)/python -m pytest tests/strangers $(PYTEST_ARGS)
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff format $(SOURCES)
@@ -86,7 +107,7 @@ dist: $(VENV)/dev.stamp
 
 bench: $(VENV)/base.stamp $(PEERS)/stamp
 	@wrk -v 2>/dev/null | grep -q wrk || { echo 'wrk is needed, to put servers under load; on Debian: apt-get install -y wrk' >&2; exit 1; }
-	$(BIN)/python benchmarks/bench.py $(FLAGS)
+	RERANK_KIT_PEERS=$(PEERS) $(BIN)/python benchmarks/bench.py $(FLAGS)
 
 UV_LOCK = uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 lock:
@@ -116,28 +137,24 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/base.stamp
 	@touch $@
 
 # Together's SDK as source, for the rerank tests that it ships.
-$(TOGETHER_SDK)/stamp: requirements/together-sdk.txt $(VENV)/dev.stamp
+$(TOGETHER_SDK)/stamp: | $(VENV)/dev.stamp
 	rm -rf $(@D) && mkdir -p $(@D)
-	$(PIP) download --no-deps --no-binary :all: --require-hashes -r $< -d $(@D)
+	$(PIP) download --no-deps --no-binary :all: --require-hashes -r requirements/together-sdk.txt -d $(@D)
 	tar -xzf $(@D)/together-*.tar.gz -C $(@D) --strip-components 1
 	@touch $@
 
-# The SDK's old major version cannot share an environment with the new one.
-$(TOGETHER_1)/stamp: requirements/together-1.txt | $(VENV)/bin/python
-	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
-	@touch $@
-
-# Servers that somebody else wrote, apart from all that is ours.
-$(STRANGERS)/stamp: requirements/strangers.txt | $(VENV)/bin/python
-	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
+# What cannot share an environment with ours: the SDK's old major version, and servers that somebody else wrote.
+$(TOGETHER_1)/stamp: LOCK := requirements/together-1.txt
+$(STRANGERS)/stamp: LOCK := requirements/strangers.txt
+$(TOGETHER_1)/stamp $(STRANGERS)/stamp: | $(VENV)/bin/python
+	rm -rf $(@D) && $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $(LOCK)
 	@touch $@
 
 # The mocks of others, for the benchmark; nothing of theirs is run while they are installed.
-$(PEERS)/stamp: requirements/peers/package.json requirements/peers/package-lock.json | $(VENV)/bin/python
+$(PEERS)/stamp:
 	@npm --version >/dev/null 2>&1 || { echo 'npm is needed, of Node.js 18 or newer, to install the mocks of others' >&2; exit 1; }
 	rm -rf $(@D) && mkdir -p $(@D)
-	cp $(filter %.json,$^) $(@D)
+	cp requirements/peers/*.json $(@D)
 	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel error
 	@touch $@

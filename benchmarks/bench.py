@@ -33,7 +33,11 @@ def main() -> None:
     parser.add_argument("--starts", type=int, default=5, help="cold starts of each server, in turn (5)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each load, in turn (3)")
     parser.add_argument("--seconds", type=int, default=2, help="seconds of each load (2)")
+    parser.add_argument("--check", action="store_true", help="measure briefly, to see that it works, and write nothing")
     options = parser.parse_args()
+    is_check = vars(options).pop("check")
+    if is_check:
+        options = argparse.Namespace(starts=1, rounds=1, seconds=1)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     run = {**vars(options), "load_before": round(os.getloadavg()[1], 1)}
     with tempfile.TemporaryDirectory() as folder:
@@ -43,7 +47,10 @@ def main() -> None:
             sys.exit(f"no numbers: {reason}")
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     about = {"date": today, "run": run, "machine": _machine(), "programs": _programs()}
-    report.write({**about, "servers": measured})
+    if is_check:
+        print(json.dumps(measured))
+    else:
+        report.write({**about, "servers": measured})
 
 
 def measure(servers: dict[str, Server], starts: int, rounds: int, seconds: int, answers: int = 1000) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from pathlib import Path
 from together_rerank_spec import load
 
 _HERE = Path(__file__).parent
-_PEERS = Path(sys.prefix) / "peers/node_modules"
+# Set by `make bench`.
+_PEERS = Path(os.environ.get("RERANK_KIT_PEERS", ""), "node_modules")
 _DOCUMENT = str(_HERE.parent / "spec/together_rerank_spec/openapi.yaml")
 _GRACE_S = 5
 # Fields of /proc/PID/stat after the name; CPU is user and system, of the process and of its children that ended.

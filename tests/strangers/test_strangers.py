@@ -5,7 +5,6 @@ import os
 import re
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -20,7 +19,8 @@ from commanding import contract
 from mock_process import environment, running
 from snippets import ROOT
 
-PYTHON = Path(sys.prefix) / "strangers/bin/python"
+# Set by `make contract-real`.
+PYTHON = Path(os.environ["RERANK_KIT_STRANGERS"], "bin/python")
 KEY = "sk-a-key-of-the-strangers-4711"
 REPORTS = ROOT / "docs/reports"
 DRAFTS = ROOT / "build/reports"
