@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
 from itertools import takewhile
-from typing import Any
 
+from together_rerank_fixtures.redaction import Redactor
 from together_rerank_mockserver import body
 from together_rerank_mockserver.errors import InvalidRequest
 from together_rerank_mockserver.rendering import to_json
@@ -44,15 +43,10 @@ class Redaction:
                 self.headers[kept_name] = value
             elif not (named and name.lower() == "authorization"):
                 self._secrets += _secrets(value)
-        if self._secrets:
-            together = "\n".join([*self.headers, *self.headers.values()])
-            if any([secret in together for secret in self._secrets]):
-                self.headers = {self.text(name): self.text(value) for name, value in self.headers.items()}
-
-    def text(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, _REMOVED)
-        return text
+        self._redactor = Redactor(self._secrets, _REMOVED)
+        self.text = self._redactor.text
+        if self._secrets and self.text("\n".join([*self.headers, *self.headers.values()])).count(_REMOVED):
+            self.headers = {self.text(name): self.text(value) for name, value in self.headers.items()}
 
     def message(self, message: str) -> str:
         """Return *message* without what is secret, be it cut short, or in another case."""
@@ -66,27 +60,15 @@ class Redaction:
             return content[:limit]
         # So long is a secret at the most, as JSON may write it; of one that is cut at the end no half is left.
         longest = 6 * max(map(len, self._secrets))
-        shown = content[: limit + longest]
+        shown = content[: limit + 2 * longest]
         is_escaped = b"\\" in shown and _NEEDLESS.search(shown)
-        if not is_escaped and not any([form in shown for each in self._secrets for form in _forms(each)]):
+        if not is_escaped and not self._redactor.is_in_content(shown):
             return content[:limit]
         if len(content) <= limit:
             with suppress(InvalidRequest):
-                return to_json(self._value(body.exact(content, body.parse(content))))[:limit]
-        shown = _ESCAPE.sub(_unescaped, shown)
-        for secret in self._secrets:
-            for form in _forms(secret):
-                shown = shown.replace(form, _REMOVED.encode())
-        return shown[:limit] if len(content) <= limit + longest else shown[: min(limit, len(shown) - longest)]
-
-    def _value(self, value: Any) -> Any:
-        if type(value) is str:
-            return self.text(value)
-        if isinstance(value, list):
-            return [self._value(each) for each in value]
-        if isinstance(value, dict):
-            return {self.text(key): self._value(each) for key, each in value.items()}
-        return value
+                return to_json(self._redactor.value(body.exact(content, body.parse(content))))[:limit]
+        shown = self._redactor.content(_ESCAPE.sub(_unescaped, shown))
+        return shown[:limit] if len(content) <= limit + 2 * longest else shown[: min(limit, len(shown) - longest)]
 
 
 def _without(secret: str, message: str) -> str:
@@ -104,18 +86,11 @@ def _without(secret: str, message: str) -> str:
 def _secrets(value: str) -> list[str]:
     """Return what of the *value* of a header must be shown nowhere, longest first: all of it, and its words."""
     whole = value.strip()
-    found = {whole, whole.partition(" ")[2].strip(), *_BETWEEN.split(whole)}
+    rest = whole.partition(" ")[2].strip()  # without the scheme
+    found = {rest if len(rest) >= _SHORTEST else whole, *_BETWEEN.split(whole)}
     if not whole.isascii():  # WSGI has the bytes of a header as Latin-1, whatever they are
         found |= {each.encode("latin-1").decode(errors="ignore") for each in found if not each.isascii()}
     return sorted([each for each in found if len(each) >= _SHORTEST], key=len, reverse=True)
-
-
-def _forms(secret: str) -> set[bytes]:
-    """Return how a body may write *secret*, once needless escapes are undone."""
-    if secret.isascii() and secret.isprintable() and '"' not in secret and "\\" not in secret:
-        return {secret.encode()}
-    written = (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
-    return {form.encode(errors="replace") for form in written}
 
 
 @lru_cache(maxsize=256)
