@@ -3,8 +3,8 @@
 import pytest
 
 from together_rerank_mockserver.app import create_app
-from together_rerank_mockserver.guard import is_loopback
 from together_rerank_mockserver.settings import Settings
+from together_rerank_spec.urls import is_loopback
 
 
 def ask(headers, path="/__admin/health", **settings):

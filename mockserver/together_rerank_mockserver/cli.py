@@ -26,7 +26,7 @@ from together_rerank_mockserver.options import (
 )
 from together_rerank_mockserver.readiness import PROGRAM, is_healthy
 from together_rerank_mockserver.serve_command import serve
-from together_rerank_mockserver.url import base_of
+from together_rerank_spec.urls import base_of
 
 _LONGEST_TEXT = 40
 

@@ -19,9 +19,10 @@ from typing import Any
 
 from together_rerank_mockserver.delivery import Waiting
 from together_rerank_mockserver.mock import Mock
-from together_rerank_mockserver.readiness import GRACE_S, PROGRAM, Readiness, ServerDied, at_a_signal, url_of
+from together_rerank_mockserver.readiness import GRACE_S, PROGRAM, Readiness, ServerDied, at_a_signal
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.wsgi import WsgiApp
+from together_rerank_spec.urls import url_of
 
 # How many requests can be kept waiting at once; threads are started as they are needed, and cost nothing before.
 _THREADS = 512

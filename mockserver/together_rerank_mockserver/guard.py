@@ -5,10 +5,10 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Sequence
-from ipaddress import ip_address
 
 from together_rerank_mockserver.call import Headers, credential
 from together_rerank_mockserver.errors import Forbidden, Unauthorized
+from together_rerank_spec.urls import is_loopback
 
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+))(?::[0-9]{1,5})?")
 
@@ -48,17 +48,6 @@ class Guard:
         # A page can have its own name resolve to 127.0.0.1 (DNS rebinding); what it cannot do is send another Host.
         if not is_loopback(_hostname(host)):
             raise Forbidden(f"The control plane answers to localhost, not to {(host or 'no Host')[:100]}")
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether *host*, a name or an address, is this machine and no other can reach it."""
-    if host.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def _is_own(origin: str, host: str | None) -> bool:

@@ -78,10 +78,6 @@ class Readiness:
                     path.unlink()
 
 
-def url_of(address: str, port: int) -> str:
-    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
-
-
 def is_healthy(url: str, timeout: float = 1.0) -> bool:
     import http.client  # slow to import; what serves does so beside its first answers
 

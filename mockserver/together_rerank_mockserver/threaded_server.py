@@ -22,10 +22,11 @@ from together_rerank_mockserver.delivery import RAW_SOCKET, Waiting
 from together_rerank_mockserver.errors import ClientGone, InvalidRequest
 from together_rerank_mockserver.incoming import ChunkedBody, SizedBody
 from together_rerank_mockserver.mock import Mock
-from together_rerank_mockserver.readiness import GRACE_S, Readiness, at_a_signal, url_of
+from together_rerank_mockserver.readiness import GRACE_S, Readiness, at_a_signal
 from together_rerank_mockserver.rendering import to_json
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.wsgi import WsgiApp
+from together_rerank_spec.urls import url_of
 
 if TYPE_CHECKING:
     from flask import Flask
