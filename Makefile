@@ -49,7 +49,9 @@ test-wheel: dist $(TOGETHER_SDK)/stamp $(TOGETHER_1)/stamp
 	rm -rf $(WHEEL)
 	$(BIN)/python -m venv --without-pip $(WHEEL)
 	$(PIP) --python $(WHEEL)/bin/python install --no-deps dist/*.whl
-	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(echo $(WHEEL)/lib/python*/site-packages)/tools.pth"
+	@# The second file has coverage start in every process; it comes after the one that leads to it.
+	site=$$(echo $(WHEEL)/lib/python*/site-packages); echo "$(CURDIR)"/$(VENV)/lib/python*/site-packages > $$site/tools.pth; \
+	  cp $(VENV)/lib/python*/site-packages/a1_coverage.pth $$site/tools_coverage.pth
 	$(WHEEL)/bin/python -m coverage erase
 	$(CLIENTS) HYPOTHESIS_PROFILE=ci $(WHEEL)/bin/python -m coverage run $(PYTEST) $(SUITES) $(PYTEST_ARGS)
 	$(WHEEL)/bin/python -m coverage combine --quiet
