@@ -26,6 +26,7 @@ from together_rerank_mockserver.options import (
 )
 from together_rerank_mockserver.readiness import PROGRAM, is_healthy
 from together_rerank_mockserver.serve_command import serve
+from together_rerank_spec.output import close_output
 from together_rerank_spec.urls import base_of
 
 _LONGEST_TEXT = 40
@@ -35,32 +36,31 @@ def main() -> NoReturn:
     """Run the command; exit 0 done, 1 not in time, 2 not understood or not started: one line says why."""
     _warn_of_unknown_variables()
     try:
-        status = commands.main(prog_name=PROGRAM, standalone_mode=False) or 0
-        close_stdout()
+        status = _run(sys.argv[1:])
     except click.ClickException as fault:
         status = _failed(fault.format_message() + _origin(fault))
     except (KeyboardInterrupt, click.Abort):
         status = 130
     except BrokenPipeError:  # whoever reads has seen enough
         status = 0
-    except (OSError, ValueError) as fault:
+    except OSError as fault:
+        status = _failed(str(fault) if fault.filename else f"cannot write to stdout: {fault.strerror}")
+    except ValueError as fault:
         status = _failed(str(fault))
+    close_output()
     sys.exit(status)
 
 
-def close_stdout() -> None:
-    """Write what stdout still holds, and leave nothing to be written, and to fail, when the process ends.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+def _run(arguments: list[str]) -> int:
+    # Not by click's own main, which exits with 1 when a reader leaves.
     try:
-        if sys.stdout:
-            sys.stdout.flush()
-    except OSError:
-        # The interpreter flushes once more at its end, where a failure is an ugly message and status 120.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise
+        with commands.make_context(PROGRAM, arguments) as context:
+            status = int(commands.invoke(context) or 0)
+    except click.exceptions.Exit as end:
+        status = end.exit_code
+    if sys.stdout:
+        sys.stdout.flush()
+    return status
 
 
 def _warn_of_unknown_variables() -> None:
