@@ -5,9 +5,9 @@ import itertools
 import pytest
 
 import together_rerank_fixtures as fixtures
-from differences import of, rows
 from legitimate import LEGITIMATE, Honest
 from miniature import Refused
+from recordings import rows
 from together_rerank_contract_tests import drift
 from together_rerank_spec import load
 
@@ -35,6 +35,23 @@ FIELDS = {
     ),
     "a name that would be a path": ({"a/b~": 1}, [("200 /a~1b~0", "absent", "integer", "absent")]),
 }
+
+
+def of(kind, **changes):
+    """A miniature whose answers have these fields changed; None takes one away."""
+
+    class Changed(kind):
+        def answer(self, request):
+            body = super().answer(request)
+            for place, value in changes.items():
+                for node in body["results"] if place in ("document", "index", "text", "relevance_score") else [body]:
+                    if value is None:
+                        node.pop(place, None)
+                    else:
+                        node[place] = value
+            return body
+
+    return Changed
 
 
 def whole_numbers(body):

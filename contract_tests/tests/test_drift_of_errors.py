@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 import together_rerank_fixtures as fixtures
-from differences import rows
 from legitimate import Honest
+from recordings import rows
 from together_rerank_contract_tests import drift
 from together_rerank_spec import load
 

@@ -3,7 +3,7 @@
 import pytest
 
 from miniature import KEY
-from together_rerank_contract_tests import drift_table, field_types
+from together_rerank_contract_tests import drift, field_types
 from together_rerank_contract_tests.drift import Row
 from together_rerank_contract_tests.masking import Mask
 from together_rerank_spec import load
@@ -13,7 +13,7 @@ def test_a_schema_is_read_as_types():
     document = load()
     answer, error = (field_types.of_schema(document.response_schema(status), document) for status in (200, 400))
 
-    shown = {path: field_types.words(answer.at(path)) for path in answer.paths}
+    shown = {path: field_types.words(answer.at(path)) for path in answer}
     assert shown == {
         "": "object",
         "/id": "string or absent",
@@ -50,7 +50,7 @@ def test_what_a_schema_lists_is_read_as_values(schema, shown):
 
 def test_a_table_is_as_wide_as_it_may_be_and_shows_no_control_character_and_no_key():
     long = "x" * 500
-    table = drift_table.text(
+    table = drift.table(
         [Row("200 /a\x1b[0m", "absent", f'"{long}"', KEY, ("success/strings",) * 20)] * 150, Mask(KEY, "KEY")
     )
 

@@ -19,7 +19,7 @@ class Echo(Miniature):
 
 
 def exchange(url="http://127.0.0.1:1/v1/rerank", content=b"{}", method="POST", headers=(), **fields):
-    return Exchange(method, url, headers, content, 200, {}, fields.pop("received", b"{}"), 0.0, **fields)
+    return Exchange(method, url, headers, content, 200, {}, fields.pop("received", b"{}"), **fields)
 
 
 @pytest.mark.parametrize(

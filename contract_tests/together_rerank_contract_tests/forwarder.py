@@ -1,7 +1,5 @@
 """A door on loopback for senders that are not our own: what knocks there goes the one way to the endpoint."""
 
-from __future__ import annotations
-
 import json
 import secrets
 import sys
@@ -10,9 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
+from together_rerank_contract_tests.client import YES, BudgetSpent, Dropped, Inconclusive, Key, Transport, Unsendable
 from together_rerank_contract_tests.exchange import Exchange
-from together_rerank_contract_tests.findings import BudgetSpent, Dropped, Inconclusive, Unsendable
-from together_rerank_contract_tests.transport import YES, Key, Transport
 
 # Of one hop, or told anew.
 _NOT_FORWARDED = {"host", "connection", "content-length", "transfer-encoding", "authorization", "accept-encoding"}
@@ -24,11 +21,7 @@ UNSENT, DROPPED = "unsent", "dropped"
 
 
 class Forwarder:
-    """Forwards from loopback to one operation.
-
-    Args:
-        path: under which the operation is asked here.
-        url: of the operation.
+    """Forwards from loopback, where the operation is asked under *path*, to its *url*.
 
     Attributes:
         token: stands for the key; it is put in its place on the way.
@@ -47,7 +40,6 @@ class Forwarder:
 
     @property
     def url(self) -> str:
-        """Where to knock."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
@@ -59,14 +51,7 @@ class Forwarder:
         self._server.server_close()
 
     def forward(self, method: str, path: str, headers: list[tuple[str, str]], content: bytes) -> Exchange:
-        """Return the exchange with the endpoint.
-
-        Raises:
-            Unsendable: it is no HTTP.
-            Dropped: the endpoint ends the connection.
-            BudgetSpent: nothing may be sent any more.
-            Inconclusive: no answer comes.
-        """
+        """Return the exchange with the endpoint; raise what the transport raises."""
         url = self._operation if path == self._path else self._operation.removesuffix(self._path) + path
         kept = tuple((name, value) for name, value in headers if name.lower() not in _NOT_FORWARDED)
         given = next((value for name, value in headers if name.lower() == "authorization"), None)

@@ -1,7 +1,5 @@
 """Secrets by value: wherever a key stands in what is kept or shown, its name stands instead."""
 
-from __future__ import annotations
-
 import base64
 import html
 import json
