@@ -72,14 +72,14 @@ def _fail(message: str, status: int = _USAGE) -> int:
 
 
 @click.command(context_settings=options.CONTEXT, epilog=_OTHERS)
-@options.endpoint
+@options.given(options.ENDPOINT)
 @click.option("--quick", is_flag=True, help="Judge what breaks most clients, with about ten requests.")
 @click.option("--fuzz", is_flag=True, help="Have Schemathesis try the document's requests too, valid and invalid.")
 @click.option("--level", type=click.Choice(["must", "should", "info"]), default="must", help="The lowest that counts.")
 @click.option("-k", "expression", metavar="EXPR", help="Judge what matches, as in 'RR-RESULT and not 003'.")
 @click.option("--list", "list_only", is_flag=True, help="Show what would be judged, and send nothing.")
 @click.option("--reading", type=click.Choice(["corrected", "vendored"]), default="corrected", help="Of the document.")
-@options.spending
+@options.given(options.SPENDING)
 @click.option("--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Of the requests that --fuzz makes.")
 @click.option("--known", type=options.FILE, metavar="FILE", help="Deviations that count as passed, in TOML.")
 @click.option("--junit", type=options.FILE, metavar="F", help="Write the report as JUnit's XML.")
@@ -97,7 +97,7 @@ def command(
     **told: Any,
 ) -> int:
     """Tell whether the rerank endpoint at URL keeps the contract of Together's API."""
-    from together_rerank_contract_tests import console, examination, report
+    from together_rerank_contract_tests import examination, report
     from together_rerank_contract_tests import known as known_deviations
 
     if expression is not None and len(expression) > _LONGEST_EXPRESSION:
@@ -110,17 +110,17 @@ def command(
     try:
         ids = [each.id for each in examination.tests()] if known else []
         deviations = known_deviations.read(known, ids) if known else []
-        judged = examination.Examination(given, console.Counting())
+        judged = examination.Examination(given, output.show)
     except ValueError as fault:
         raise click.UsageError(str(fault)) from fault
     _judge(judged, expression, collect_only=list_only)
     if list_only:
-        output.show(console.listing(judged) + "\n")
+        output.show(judged.listing)
         return 0
     came = report.of(judged, deviations, dt.datetime.now(dt.UTC).date())
     forms = ((junit, came.as_junit), (as_json, came.as_json), (markdown, came.as_markdown))
     faults = [output.write_file(path, form()) for path, form in forms if path is not None]
-    output.show(f"\n\n{console.text(came)}\n")
+    output.show(f"\n\n{came.as_text()}\n")
     if any(faults):
         raise click.UsageError(next(filter(None, faults)))
     return came.verdict.status
@@ -137,7 +137,7 @@ def _judge(judged: Any, expression: str | None, *, collect_only: bool) -> None:
         raise RuntimeError(judged.crashed)
     if status == pytest.ExitCode.USAGE_ERROR:  # which pytest has told
         raise click.exceptions.Exit(_USAGE)
-    if not judged.selected and judged.interrupted:  # before anything was found out
+    if judged.is_empty and judged.interrupted:  # before anything was found out
         raise KeyboardInterrupt
-    if not judged.selected:
+    if judged.is_empty:
         raise click.UsageError("nothing is selected; --list shows what there is, all of it with --fuzz --level info")

@@ -1,7 +1,6 @@
 """One endpoint that is asked for what the library has: which requests, what came of each, and what that was worth."""
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
@@ -70,7 +69,6 @@ class Comparison:
         self.stopped = ""
         self.interrupted = False
         self._busy_in_a_row = 0
-        self._began = time.monotonic()
 
     @property
     def estimate(self) -> tuple[int, int]:
@@ -177,13 +175,8 @@ class Comparison:
         """Why it did not come to the end, in words; "" where the exchanges themselves tell."""
         return "" if self.interrupted else self.stopped
 
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self._began
-
     def as_json(self, text: str, status: int) -> str:
         """Return all of it, with the verdict *text* and *status*, as `drift.schema.json` has it."""
-        budget = self.transport.budget
         report = {
             "kit": version("together-rerank-kit"),
             "endpoint": self.endpoint.url,
@@ -193,7 +186,7 @@ class Comparison:
             "answered": [each.name for each in self.answers],
             "skipped": self.skipped,
             "missing": self.missing,
-            "spent": {"requests": budget.requests, "tokens": budget.tokens, "seconds": round(self.seconds, 3)},
+            "spent": self.transport.budget.data,
         }
         return json.dumps(self.transport.mask.value(report), ensure_ascii=False, indent=2) + "\n"
 

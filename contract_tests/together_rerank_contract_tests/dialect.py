@@ -5,7 +5,8 @@ from contextlib import suppress
 from typing import Any
 
 from together_rerank_contract_tests.answer import is_number
-from together_rerank_contract_tests.exchange import Exchange
+from together_rerank_contract_tests.endpoint import Endpoint
+from together_rerank_contract_tests.exchange import Exchange, printable
 
 # Of deviations that are told.
 _MOST = 12
@@ -40,6 +41,15 @@ _DIALECTS: tuple[tuple[str, _Fits], ...] = (
     ),
     ("Together", lambda body, _: body.get("object") == "rerank"),
 )
+
+
+def introduction(endpoint: Endpoint) -> str:
+    """Return the lines that name *endpoint*, which answers, and its dialect."""
+    lines = [f"endpoint  {endpoint.url}", f"model     {endpoint.model}"]
+    if endpoint.first is not None:
+        found = deviations(endpoint.first)
+        lines.append(f"dialect   {named(endpoint.first)}" + (f": {', '.join(found)}" if found else ""))
+    return "".join(f"{endpoint.transport.mask.text(printable(line))}\n" for line in lines)
 
 
 def named(exchange: Exchange) -> str:

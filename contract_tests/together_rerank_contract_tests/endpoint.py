@@ -147,11 +147,6 @@ class Endpoint:
         return self.rerank(samples.QUERY, samples.DOCUMENTS)
 
     @property
-    def plain(self) -> Answer:
-        """The answer to the smallest request in which one document is better."""
-        return self.rerank(samples.QUERY, samples.PAIR)
-
-    @property
     def samples(self) -> list[Answer]:
         """Answers to requests of every kind, the smallest first; what holds for one answer is held to all of these."""
         answers = []

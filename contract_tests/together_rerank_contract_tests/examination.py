@@ -1,7 +1,7 @@
 """The pytest plugin that judges one endpoint: opens it, runs the requirements' tests, and keeps what came of them."""
 
 import os
-import time
+import sys
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from importlib import import_module
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from together_rerank_contract_tests import requirements
+from together_rerank_contract_tests import dialect, requirements
 from together_rerank_contract_tests.client import BudgetSpent, Inconclusive, Transport
 from together_rerank_contract_tests.endpoint import Endpoint
 from together_rerank_contract_tests.fuzzing import BEFORE_FUZZING, MOST_EXAMPLES, Fuzzing
@@ -43,16 +43,6 @@ def tests() -> dict[Requirement, Callable[..., None]]:
     return {requirement: test for requirement, test in found.items() if requirement is not None}
 
 
-class Progress:
-    """Is told how an examination goes on; this one says nothing."""
-
-    def opened(self, examination: "Examination") -> None: ...
-
-    def ended(self, outcome: Outcome) -> None: ...
-
-    def fuzzed(self, requests: int) -> None: ...
-
-
 class Examination:
     """One endpoint under judgement.
 
@@ -63,15 +53,14 @@ class Examination:
         interrupted: somebody wanted it to end.
     """
 
-    def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
+    def __init__(self, settings: Settings, show: Callable[[str], None] = lambda _: None) -> None:
         self.settings = settings
-        self.progress = progress or Progress()
+        self._show = show
         self.transport = Transport(settings)
         self.endpoint = Endpoint(settings, self.transport)
-        self.fuzzing = Fuzzing(self.endpoint, self.progress.fuzzed)
+        self.fuzzing = Fuzzing(self.endpoint, self._fuzzed)
         self._items: dict[Requirement, Any] = {}
         self._outcomes: dict[str, Outcome] = {}
-        self._began = time.monotonic()
         self.stopped = ""
         self.refused = ""
         self.crashed = ""
@@ -92,16 +81,13 @@ class Examination:
         return int(status)
 
     @property
-    def selected(self) -> list[Requirement]:
-        return list(self._items)
+    def is_empty(self) -> bool:
+        """Whether nothing was selected."""
+        return not self._items
 
     @property
     def outcomes(self) -> list[Outcome]:
         return [self._outcomes.get(each.id) or Outcome(each, State.NOT_RUN, self.stopped) for each in self._items]
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self._began
 
     @property
     def estimate(self) -> tuple[int, int]:
@@ -109,6 +95,18 @@ class Examination:
         cases = MOST_EXAMPLES + BEFORE_FUZZING if any(each.fuzz for each in self._items) else 0
         requests = sum(each.requests for each in self._items) + (1 if self.settings.quick else CALIBRATION)
         return requests + cases, requests * TOKENS_A_REQUEST + cases * _TOKENS_A_CASE
+
+    @property
+    def listing(self) -> str:
+        """The selected requirements, and what judging them would cost, without a request."""
+        rows = [f"{each.id:<17} {each.level:<7} {each.sentence}" for each in self._items]
+        requests, tokens = self.estimate
+        return "\n".join([*rows, "", f"{len(rows)} requirements, about {requests} requests and {tokens} tokens\n"])
+
+    def _fuzzed(self, requests: int) -> None:
+        # Elsewhere than on a terminal lines would pile up.
+        if sys.stdout is not None and sys.stdout.isatty():
+            self._show(f"\r{requests} requests by Schemathesis ")
 
     # What the requirements' tests ask for. There are such fixtures only where an endpoint is judged.
 
@@ -168,7 +166,8 @@ class Examination:
         except (BudgetSpent, Inconclusive) as fault:
             self.stopped = str(fault)
             pytest.exit(f"could not tell: {self.stopped}", returncode=3)
-        self.progress.opened(self)
+        judged = f"reading   {self.settings.reading}, at the level {self.settings.level}"
+        self._show(f"{dialect.introduction(self.endpoint)}{judged}\n\n")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
@@ -179,7 +178,7 @@ class Examination:
             return report
         outcome = outcome_of(requirement, call.excinfo.value if call.excinfo else None)
         self._outcomes[requirement.id] = outcome
-        self.progress.ended(outcome)
+        self._show(outcome.sign)
         self._translate(outcome, report)
         if self.transport.budget.spent:
             self.stopped = outcome.reason or "the budget is spent"

@@ -15,13 +15,13 @@ _COUNT = click.IntRange(min=1)
 _SECONDS = click.FloatRange(min=0, min_open=True, max=3600)
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-_ENDPOINT = (
+ENDPOINT = (
     click.argument("url"),
     click.option("--model", metavar="M", help="The model that every request names.  [default: the document's example]"),
     click.option("--api-key-env", metavar="NAME", help="The environment variable that holds the key."),
     click.option("--live", is_flag=True, help="Send requests to Together's own hosts, which cost money."),
 )
-_BUDGET = (
+SPENDING = (
     click.option("--max-requests", type=_COUNT, metavar="N", help="Send no more than so many."),
     click.option("--max-tokens", type=_COUNT, metavar="N", help="Spend no more than so many."),
     click.option("--rate", metavar="RATE", help="Send no faster, as in 5/s or 60/minute."),
@@ -29,12 +29,15 @@ _BUDGET = (
 )
 
 
-def endpoint(command: _Command) -> _Command:
-    return _given(command, _ENDPOINT)
+def given(options: tuple[Any, ...]) -> Callable[[_Command], _Command]:
+    """Give a command *options*, which the help lists in their order."""
 
+    def add(command: _Command) -> _Command:
+        for each in reversed(options):
+            command = each(command)
+        return command
 
-def spending(command: _Command) -> _Command:
-    return _given(command, _BUDGET)
+    return add
 
 
 def settings(
@@ -53,9 +56,3 @@ def settings(
         return Settings(url, key=key, key_name=key_name, seconds_between=between, timeout_s=timeout, **options)
     except ValueError as fault:
         raise click.UsageError(str(fault)) from fault
-
-
-def _given(command: _Command, decorators: tuple[Any, ...]) -> _Command:
-    for each in reversed(decorators):
-        command = each(command)
-    return command

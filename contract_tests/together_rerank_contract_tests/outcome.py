@@ -24,6 +24,16 @@ class State(StrEnum):
     ERROR = "error"
 
 
+_SIGNS = {
+    State.PASSED: ".",
+    State.FAILED: "F",
+    State.INCONCLUSIVE: "?",
+    State.SKIPPED: "s",
+    State.NOT_RUN: "-",
+    State.ERROR: "E",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a requirement ended.
@@ -39,6 +49,11 @@ class Outcome:
     reason: str = ""
     unmet: Unmet | None = None
     blocked_by: tuple[str, ...] = ()
+
+    @property
+    def sign(self) -> str:
+        # What waits for another requirement is told there, once that has failed.
+        return "s" if self.blocked_by else _SIGNS[self.state]
 
     @property
     def leaves_open(self) -> bool:

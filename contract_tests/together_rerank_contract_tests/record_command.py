@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from together_rerank_contract_tests import console, drift, masking, options, output, recording
+from together_rerank_contract_tests import dialect, drift, masking, options, output, recording
 from together_rerank_contract_tests.client import counted
 from together_rerank_contract_tests.comparison import Comparison
 from together_rerank_contract_tests.exchange import printable, wrapped
@@ -25,10 +25,10 @@ _only = click.option(
 
 
 @click.command(context_settings=options.CONTEXT)
-@options.endpoint
+@options.given(options.ENDPOINT)
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="A folder, new or empty.")
 @_only
-@options.spending
+@options.given(options.SPENDING)
 def record(url: str, out: Path, patterns: tuple[str, ...], **told: Any) -> int:
     """Keep what the endpoint at URL answers to the library's requests, as exchanges in DIR.
 
@@ -52,9 +52,9 @@ def record(url: str, out: Path, patterns: tuple[str, ...], **told: Any) -> int:
 
 
 @click.command(context_settings=options.CONTEXT)
-@options.endpoint
+@options.given(options.ENDPOINT)
 @_only
-@options.spending
+@options.given(options.SPENDING)
 @click.option("--json", "as_json", type=options.FILE, metavar="F", help="Write the comparison as JSON.")
 def compare(url: str, patterns: tuple[str, ...], as_json: Path | None, **told: Any) -> int:
     """Compare what the endpoint at URL answers to the library's requests with the document and the library.
@@ -87,7 +87,7 @@ def _run(url: str, patterns: tuple[str, ...], told: dict[str, Any], check: Calla
         raise click.UsageError(str(fault)) from fault
     if refused := settings.refusal(*comparison.estimate):
         raise click.UsageError(refused)
-    comparison.run(lambda: output.show("\n".join(console.answering(comparison.endpoint)) + "\n\n"), output.show)
+    comparison.run(lambda: output.show(f"{dialect.introduction(comparison.endpoint)}\n"), output.show)
     return comparison
 
 
@@ -116,7 +116,7 @@ def _show(comparison: Comparison, verdict: str, found: str) -> None:
     parts += [*notes, ""] if notes else []
     counts = [found, *(f"{len(names)} {what}" for what, names in left.items() if names)]
     reason = f": {comparison.reason}" if comparison.reason else ""
-    spent = f"{comparison.transport.budget.in_words}, {comparison.seconds:.1f} s"
+    spent = comparison.transport.budget.in_words
     parts.append(printable(mask.text(f"{verdict}{reason} -- {', '.join(counts)}; {spent}")))
     output.show("\n".join(parts) + "\n")
 

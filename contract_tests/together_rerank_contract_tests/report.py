@@ -54,7 +54,6 @@ class Report:
     verdict: Verdict
     reason: str
     remarks: list[str]
-    seconds: float
 
     @property
     def mask(self) -> Mask:
@@ -75,7 +74,7 @@ class Report:
     def spent(self) -> str:
         """Seed, requests, tokens and time, in words."""
         budget, settings = self.examination.transport.budget, self.examination.settings
-        return f"seed {settings.seed}, {budget.in_words}, {self.seconds:.1f} s"
+        return f"seed {settings.seed}, {budget.in_words}"
 
     @property
     def data(self) -> dict[str, Any]:
@@ -96,7 +95,7 @@ class Report:
                 "deviations": dialect.deviations(first) if first and first.status == 200 else [],
             },
             "counts": {str(state): counts[state] for state in State},
-            "spent": {"requests": budget.requests, "tokens": budget.tokens, "seconds": round(self.seconds, 3)},
+            "spent": budget.data,
             "fuzz": {"requests": fuzz.requests, "seconds": round(fuzz.seconds, 3)} if fuzz.has_begun else None,
             "remarks": self.remarks,
             "requirements": [_row(each, settings.level) for each in self.outcomes],
@@ -104,13 +103,25 @@ class Report:
         masked: dict[str, Any] = self.mask.value(report)
         return masked
 
+    def as_text(self) -> str:
+        """Return the rows of what was not passed, and the verdict, for a terminal."""
+        shown = [each for each in self.outcomes if each.state not in (State.PASSED, State.NOT_RUN)]
+        rows = [each.row(self.mask) for each in shown]
+        fuzz = self.examination.fuzzing
+        if fuzz.has_begun and fuzz.seconds:
+            speed = f"{fuzz.requests / fuzz.seconds:.0f} a second"
+            rows.append(f"fuzz      {fuzz.requests} requests in {fuzz.seconds:.1f} s, {speed}")
+        rows += [f"note      {remark}" for remark in self.remarks]
+        return "\n\n".join([*rows, self.mask.text(self.line)])
+
     def as_json(self) -> str:
         return json.dumps(self.data, ensure_ascii=False, indent=2) + "\n"
 
     def as_junit(self) -> str:
         """Return it as JUnit's XML: one testcase a requirement, red where the exit status is."""
         suites = ET.Element("testsuites")
-        suite = ET.SubElement(suites, "testsuite", name=PROGRAM, time=f"{self.seconds:.3f}")
+        seconds = self.examination.transport.budget.seconds
+        suite = ET.SubElement(suites, "testsuite", name=PROGRAM, time=f"{seconds:.3f}")
         kinds = []
         for outcome in self.outcomes:
             requirement = outcome.requirement
@@ -164,7 +175,7 @@ def of(examination: Examination, deviations: Sequence[Known], today: dt.date) ->
     verdict = _verdict(outcomes, examination)
     remarks = known.remarks(outcomes, deviations, today)
     reason = examination.stopped if verdict in (Verdict.COULD_NOT_TELL, Verdict.BUDGET_SPENT) else ""
-    return Report(examination, outcomes, verdict, reason, remarks, examination.seconds)
+    return Report(examination, outcomes, verdict, reason, remarks)
 
 
 def _verdict(outcomes: list[Outcome], examination: Examination) -> Verdict:

@@ -5,8 +5,9 @@ from typing import Any
 from together_rerank_contract_tests.answer import Answer, is_integer
 from together_rerank_contract_tests.assertions import USAGE, hold_shape
 from together_rerank_contract_tests.endpoint import Endpoint
+from together_rerank_contract_tests.exchange import Exchange
 from together_rerank_contract_tests.requirements import Blocked, NotApplicable, Unmet, document, kit, must, should
-from together_rerank_contract_tests.samples import DOCUMENTS, IRRELEVANT, ORDERS, QUERY
+from together_rerank_contract_tests.samples import DOCUMENTS, IRRELEVANT, ORDERS, PAIR, QUERY
 
 _USAGE = "/components/schemas/UsageData"
 _SHAPE = "RR-USAGE-001"
@@ -29,14 +30,15 @@ def test_usage_adds_up(endpoint: Endpoint) -> None:
 
     Bills and budgets do not add up.
     """
-    counts = [_usage(endpoint).get(name) for name in _COUNTS]
+    usage, exchange = _usage(endpoint)
+    counts = [usage.get(name) for name in _COUNTS]
     numbers = [each for each in counts if is_integer(each)]
     if len(numbers) < len(_COUNTS):
         raise Blocked("the counts cannot be read", _SHAPE)
     prompt, completion, total = numbers
     if min(numbers) < 0 or total != prompt + completion:
         expected = "counts from 0, and `total_tokens` the sum of the others"
-        raise Unmet(expected, f"{prompt}, {completion} and {total}", endpoint.plain.exchange)
+        raise Unmet(expected, f"{prompt}, {completion} and {total}", exchange)
 
 
 @should("RR-USAGE-003", kit("every document is read, whichever come back"))
@@ -68,11 +70,11 @@ def test_usage_grows_with_the_documents(endpoint: Endpoint) -> None:
         raise Unmet(f"{before} prompt tokens, as in another order", f"{_tokens(turned)}", turned.exchange)
 
 
-def _usage(endpoint: Endpoint) -> dict[str, Any]:
-    usage = endpoint.plain.usage
-    if usage is None:
+def _usage(endpoint: Endpoint) -> tuple[dict[str, Any], Exchange]:
+    answer = endpoint.rerank(QUERY, PAIR)
+    if answer.usage is None:
         raise NotApplicable("there is no `usage`, which the document allows")
-    return usage
+    return answer.usage, answer.exchange
 
 
 def _tokens(answer: Answer) -> int:
