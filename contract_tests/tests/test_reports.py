@@ -90,15 +90,6 @@ def test_a_run_that_could_not_tell_is_red(tmp_path):
     assert [case.get("name") for case in suite.iter("testcase")][-1] == "verdict"
 
 
-@pytest.mark.fuzz
-def test_what_schemathesis_did_is_told(reported):
-    ran, _, report, _ = reported(Honest, "--fuzz", "-k", "RR-FUZZ-001", "--max-requests", 200)
-
-    assert report["fuzz"]["requests"] > 100
-    assert report["spent"]["requests"] == report["fuzz"]["requests"] + 5
-    assert " a second" in ran.stdout
-
-
 def test_a_report_that_cannot_be_written_is_said_and_loses_no_other(tmp_path):
     (tmp_path / "folder").mkdir()
     with Honest() as server:

@@ -9,22 +9,34 @@ import pytest
 
 from broken import CutsBeforeItRanks
 from commanding import COMMAND, OPEN, contract, environment, process, shell
+from judging import PLAIN
 from legitimate import Honest, Slow
+from together_rerank_contract_tests.examination import CALIBRATION
+from together_rerank_contract_tests.requirements import Level
+
+REQUESTS_OF_MUST_AND_SHOULD = CALIBRATION + sum(each.requests for each in PLAIN if each.level is not Level.INFO)
 
 
 @pytest.mark.fuzz
-def test_nothing_of_the_users_has_a_say_and_nothing_is_left_behind(tmp_path):
+def test_nothing_of_the_users_has_a_say_and_nothing_is_left_behind_but_what_was_done(tmp_path):
+    project, report = tmp_path / "project", tmp_path / "report.json"
+    project.mkdir()
     for name in ("conftest.py", "sitecustomize.py", "pytest.py", "hooks.py"):
-        (tmp_path / name).write_text("raise RuntimeError('a file of the project was imported')\n")
-    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
-    (tmp_path / "schemathesis.toml").write_text("no-such-setting = 1\n")
-    before = sorted(tmp_path.iterdir())
+        (project / name).write_text("raise RuntimeError('a file of the project was imported')\n")
+    (project / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
+    (project / "schemathesis.toml").write_text("no-such-setting = 1\n")
+    before = sorted(project.iterdir())
     with Honest() as server:
-        options = ("--fuzz", "--max-requests", 250)
-        ran = process(server.url, *OPEN, *options, cwd=tmp_path, PYTEST_ADDOPTS="--nope", SCHEMATHESIS_HOOKS="hooks")
+        options = ("--fuzz", "--max-requests", 250, "--json", report)
+        theirs = {"PYTEST_ADDOPTS": "--nope", "SCHEMATHESIS_HOOKS": "hooks"}
+        ran = process(server.url, *OPEN, *options, cwd=project, **theirs)
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert sorted(tmp_path.iterdir()) == before
+    assert sorted(project.iterdir()) == before
+    told = json.loads(report.read_text())
+    assert told["fuzz"]["requests"] > 100
+    assert told["spent"]["requests"] - told["fuzz"]["requests"] == REQUESTS_OF_MUST_AND_SHOULD
+    assert " a second" in ran.stdout
 
 
 BREAKAGES = {

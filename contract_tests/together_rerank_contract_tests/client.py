@@ -210,11 +210,7 @@ class Transport:
     ) -> Exchange:
         if self._missed_in_a_row >= _MOST_MISSED_IN_A_ROW or self._missed >= _MOST_MISSED:
             raise Inconclusive(f"{self._missed} answers did not come in time, so no more were asked for")
-        sent: Headers = (("Authorization", authorization),) if isinstance(authorization, str) else ()
-        shown = sent
-        if authorization is YES and self.has_key:
-            sent = (("Authorization", f"Bearer {self._settings.key}"),)
-            shown = (("Authorization", f"Bearer ${self._settings.key_name}"),)
+        sent, shown = self.authorized(authorization)
         given = {name.lower() for name, _ in headers}
         usual = tuple((name, text) for name, text in _USUAL if name.lower() not in given)
         self.budget.spend(content)
@@ -236,6 +232,14 @@ class Transport:
         if told is not None:
             self.budget.settle(content, told)
         return exchange
+
+    def authorized(self, authorization: str | Key | None) -> tuple[Headers, Headers]:
+        """Return the header that is sent for *authorization*, and that which is shown."""
+        if authorization is YES and self.has_key:
+            sent, shown = f"Bearer {self._settings.key}", f"Bearer ${self._settings.key_name}"
+            return (("Authorization", sent),), (("Authorization", shown),)
+        given = (("Authorization", authorization),) if isinstance(authorization, str) else ()
+        return given, given
 
     def _answer(self, method: str, url: str, headers: Headers, content: bytes) -> tuple[httpx.Response, bytes]:
         """Return what came, and its body as it came."""

@@ -1,6 +1,5 @@
 """Schemathesis, run against the endpoint through the forwarder, and what its checks found."""
 
-import base64
 import copy
 import json
 import os
@@ -13,7 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from together_rerank_contract_tests.client import BudgetSpent, Inconclusive
 from together_rerank_contract_tests.endpoint import Endpoint
@@ -49,14 +47,14 @@ class Failure:
     Attributes:
         title: what kind of failure; of one check there are several.
         about: what was done to the case, where Schemathesis says so.
-        headers: all that were sent; in the exchange stand those that matter.
+        name: of the exchange; several checks may fail in one.
     """
 
     check: str
     title: str
     message: str
     about: str
-    headers: tuple[tuple[str, str], ...]
+    name: str
     exchange: Exchange
 
 
@@ -168,23 +166,10 @@ class Fuzzing:
         for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []:
             if line.endswith("\n"):
                 fields = json.loads(line)
-                headers = tuple((name, value) for name, value in fields["headers"])
-                told = {name: fields[name] for name in ("check", "title", "message", "about")}
-                yield Failure(**told, headers=headers, exchange=self._exchange(fields, headers))
-
-    def _exchange(self, fields: dict[str, Any], headers: tuple[tuple[str, str], ...]) -> Exchange:
-        shown = f"${self._endpoint.settings.key_name}"
-        kept = [each for each in headers if each[0] in ("Content-Type", "Authorization")]
-        return Exchange(
-            method=fields["method"],
-            url=self._endpoint.url.removesuffix(self._path) + fields["path"],
-            headers=tuple((name, value.replace(self._forwarder.token, shown)) for name, value in kept),
-            content=base64.b64decode(fields["content"]),
-            status=fields["status"],
-            received_headers=fields["received_headers"],
-            received=base64.b64decode(fields["received"]),
-            mask=self._endpoint.transport.mask,
-        )
+                exchange = self._forwarder.exchanges[fields["name"]]
+                # The others are of Schemathesis and its library.
+                headers = tuple(each for each in exchange.headers if each[0] in ("Content-Type", "Authorization"))
+                yield Failure(**fields, exchange=replace(exchange, headers=headers))
 
     def _write_input(self, folder: Path) -> None:
         document = replace(self._endpoint.document, content=copy.deepcopy(self._endpoint.document.content))
@@ -222,7 +207,8 @@ class Fuzzing:
         key_name = self._endpoint.settings.key_name
         kept = {name: value for name, value in os.environ.items() if name != key_name and "proxy" not in name.lower()}
         hooks = f"{__package__}.schemathesis_hooks"
-        return {**kept, "SCHEMATHESIS_HOOKS": hooks, "NETRC": os.devnull, "PYTHONSAFEPATH": "1"}
+        alone = {"HYPOTHESIS_NO_PLUGINS": "1", "NETRC": os.devnull, "PYTHONSAFEPATH": "1"}
+        return {**kept, **alone, "SCHEMATHESIS_HOOKS": hooks}
 
     def _is_sound(self, found: Failure) -> bool:
         """Whether *found* holds when it is looked at again with another validator."""
@@ -235,6 +221,6 @@ class Fuzzing:
             body = json.loads(exchange.content)
         except ValueError:
             return found.check == "negative_data_rejection"
-        kind = dict(reversed(found.headers)).get("Content-Type")
+        kind = dict(reversed(exchange.headers)).get("Content-Type")
         valid = kind == "application/json" and self._requests.is_valid(body)
         return valid is (found.check == "positive_data_acceptance")

@@ -106,7 +106,7 @@ def _hold(fuzzing: Fuzzing, check: str, expected: str) -> None:
     failures = fuzzing.failures(check)
     if failures:
         exchange = failures[0].exchange
-        cases = {(each.exchange.method, each.headers, each.exchange.content) for each in failures}
+        cases = {each.name for each in failures}
         raise Unmet(expected, f"{exchange.answered}; {_told(failures)}", exchange, times=len(cases))
 
 
