@@ -10,6 +10,7 @@ from mock_process import running
 from snippets import ROOT, snippets
 
 KEY = "the-mocks-key"
+pytestmark = pytest.mark.served
 STARTED = {
     "with a key and a model": (("--api-key", KEY, "--model", "rank"), ("--model", "rank")),
     "as a newcomer does": ((), ()),

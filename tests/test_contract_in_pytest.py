@@ -12,6 +12,7 @@ from mock_process import environment, running
 
 KEY, MODEL = "the-mocks-key", "rank"
 PACKAGE = "together_rerank_contract_tests"
+pytestmark = pytest.mark.served
 # What a developer's environment has beside it, save what others may ask for.
 OTHERS = os.environ.get("RERANK_PLUGIN_OPTIONS", "-p no:schemathesis -p no:asyncio -p no:anyio").split()
 
@@ -40,20 +41,16 @@ def judged(folder, mock, *arguments, model=MODEL):
     return pytest_run(folder, *about, *arguments)
 
 
-def test_a_good_endpoint_passes(mock, tmp_path):
-    ran = judged(tmp_path, mock, "--pyargs", PACKAGE, "--rerank-level", "should", "-k", "not RR-FUZZ")
+@pytest.mark.fuzz
+def test_a_good_endpoint_passes_and_schemathesis_runs_as_a_test(mock, tmp_path):
+    options = ("--rerank-level", "should", "--rerank-max-requests", "300")
+    ran = judged(tmp_path, mock, "--pyargs", PACKAGE, *options)
 
     assert ran.returncode == 0, ran.stdout
-    assert "47 passed" in ran.stdout.splitlines()[-1]
+    assert "56 passed" in ran.stdout.splitlines()[-1]
 
 
-def test_schemathesis_runs_as_a_test(mock, tmp_path):
-    ran = judged(tmp_path, mock, "--pyargs", f"{PACKAGE}.test_fuzz", "--rerank-max-requests", "250")
-
-    assert ran.returncode == 0, ran.stdout
-    assert "9 passed" in ran.stdout.splitlines()[-1]
-
-
+@pytest.mark.fuzz
 def test_schemathesis_finds_a_fault_as_a_test(mock, tmp_path):
     options = ("--rerank-max-requests", "250")
     ran = judged(tmp_path, mock, "--pyargs", f"{PACKAGE}.test_fuzz", *options, model="mock/object-wrong")

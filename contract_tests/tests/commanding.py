@@ -1,11 +1,16 @@
-"""The real command as a process."""
+"""The command, as a process and in this one."""
 
+import io
 import os
 import subprocess
 import sys
+from contextlib import chdir, nullcontext, redirect_stderr, redirect_stdout
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import patch
 
 from miniature import KEY, MODEL
+from together_rerank_contract_tests import cli
 
 COMMAND = Path(sys.executable).with_name("together-rerank-contract")
 # What opens a miniature.
@@ -13,14 +18,27 @@ OPEN = ("--model", MODEL, "--api-key-env", "MINI_KEY")
 
 
 def environment(**changes):
-    """The environment without anything that speaks to the kit or to pytest, and with the key of the miniatures."""
-    foreign = ("TOGETHER", "PYTEST", "HYPOTHESIS", "SCHEMATHESIS", "COV")
+    """The environment without anything that speaks to Python, to the kit or to pytest; with the miniatures' key."""
+    foreign = ("TOGETHER", "PYTEST", "HYPOTHESIS", "SCHEMATHESIS", "COV", "PYTHONUNBUFFERED")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return {**kept, "MINI_KEY": KEY, **changes}
 
 
 def contract(*arguments, cwd=None, **changes):
-    """Run the command to its end."""
+    """Run the command in this process, with the environment changed, to its end."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        patch.dict(os.environ, environment(**changes), clear=True),
+        chdir(cwd) if cwd else nullcontext(),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        status = cli.run([*map(str, arguments)])
+    return SimpleNamespace(returncode=status, stdout=out.getvalue(), stderr=err.getvalue())
+
+
+def process(*arguments, cwd=None, **changes):
+    """Run the command as a process to its end: for what the shell, signals, streams and other programs do to it."""
     return subprocess.run(
         [COMMAND, *map(str, arguments)],
         cwd=cwd,
@@ -29,6 +47,20 @@ def contract(*arguments, cwd=None, **changes):
         capture_output=True,
         text=True,
         timeout=180,
+    )
+
+
+def shell(line, cwd=None, **changes):
+    """Run *line*, in which `contract` is the command."""
+    line = f'contract() {{ "{COMMAND}" "$@"; }}; {line}'
+    return subprocess.run(
+        ["bash", "-c", line],
+        cwd=cwd,
+        env=environment(**changes),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
 
 

@@ -1,41 +1,49 @@
-"""The judge without its command: every requirement of the first layer against one URL, and what came of each."""
+"""The judge without its command: every requirement against one URL, and what came of each."""
 
+from collections import Counter, defaultdict
 from contextlib import closing
 
-from together_rerank_contract_tests import catalogue, outcome
-from together_rerank_contract_tests.budget import Budget
+from miniature import KEY, MODEL
+from together_rerank_contract_tests import examination, outcome
+from together_rerank_contract_tests.client import YES, Transport
 from together_rerank_contract_tests.endpoint import Endpoint
 from together_rerank_contract_tests.fuzzing import Fuzzing
 from together_rerank_contract_tests.outcome import State
 from together_rerank_contract_tests.requirements import Level
 from together_rerank_contract_tests.settings import Settings
-from together_rerank_contract_tests.transport import Transport
 
-TESTS = catalogue.tests()
+TESTS = examination.tests()
 PLAIN = [requirement for requirement in TESTS if not requirement.fuzz]
 FUZZ = [requirement for requirement in TESTS if requirement.fuzz]
 
 
-def transport_to(url, key):
-    host = Settings(url).host
-    return Transport(Budget(), key=key, key_name="KEY", host=host, timeout_s=20)
+def endpoint_at(url, model=MODEL, key=KEY, *, transport=None):
+    settings = Settings(url, model=model, key=key, key_name="KEY", timeout_s=20)
+    return Endpoint(settings, transport or Transport(settings))
 
 
-def judged(url, model, key, *, transport=None, without=()):
+def judged(url, model=MODEL, key=KEY, *, transport=None, without=()):
     """The outcome of every plain requirement but those *without*."""
-    with closing(transport or transport_to(url, key)) as opened:
-        endpoint = Endpoint(Settings(url, model=model, key=key, key_name="KEY"), opened)
+    endpoint = endpoint_at(url, model, key, transport=transport)
+    with closing(endpoint.transport):
         endpoint.find()
-        return outcome.settled(_outcome(each, endpoint) for each in PLAIN if each.id not in without)
+        wanted = [each for each in PLAIN if each.id not in without]
+        return outcome.settled(examination.judged(each, TESTS[each], endpoint) for each in wanted)
 
 
-def fuzzed(url, model, key, *, without=()):
-    """The outcome of every requirement that Schemathesis judges but those *without*."""
-    with closing(transport_to(url, key)) as transport:
-        endpoint = Endpoint(Settings(url, model=model, key=key, key_name="KEY"), transport)
+def fuzzed(url):
+    """What Schemathesis finds wrong with a miniature."""
+    endpoint = endpoint_at(url)
+    with closing(endpoint.transport):
         endpoint.find()
         fuzzing = Fuzzing(endpoint, lambda requests: None)
-        return [_outcome(each, fuzzing) for each in FUZZ if each.id not in without]
+        fuzzing.failures("")
+        return fuzzing
+
+
+def outcomes_of(fuzzing):
+    """The outcome of every requirement that Schemathesis judges."""
+    return [examination.judged(each, TESTS[each], fuzzing) for each in FUZZ]
 
 
 def failed(outcomes):
@@ -54,9 +62,34 @@ def unclear(outcomes):
     return {each.requirement.id: each.reason for each in outcomes if each.state in states}
 
 
-def _outcome(requirement, subject):
-    try:
-        TESTS[requirement](subject)
-    except Exception as fault:
-        return outcome.outcome_of(requirement, fault)
-    return outcome.outcome_of(requirement, None)
+class Recording:
+    """A transport that remembers, and when it is played again answers from memory."""
+
+    def __init__(self, transport):
+        self._transport = transport
+        self._heard = defaultdict(list)
+        self.replay()
+
+    def __getattr__(self, name):
+        return getattr(self._transport, name)
+
+    def replay(self):
+        self._told = Counter()
+
+    def send(self, method, url, headers=(), content=b"", *, authorization=YES):
+        call = method, url, tuple(headers), content, authorization
+        self._told[call] += 1
+        if len(self._heard[call]) < self._told[call]:
+            self._heard[call].append(self._transport.send(method, url, headers, content, authorization=authorization))
+        return self._heard[call][self._told[call] - 1]
+
+
+def outcomes_that_each_check_decides(url, model, breaks):
+    """What is judged of a server that *breaks* something; each check is seen to find its part of that alone."""
+    recording = Recording(endpoint_at(url, model).transport)
+    outcomes = judged(url, model, transport=recording)
+    assert failed(outcomes) == breaks
+    for each in breaks:
+        recording.replay()
+        assert failed(judged(url, model, transport=recording, without={each})) == breaks - {each}
+    return outcomes

@@ -1,6 +1,7 @@
 """Servers that keep the contract, each in a way of its own: whoever accuses one of them is wrong."""
 
 import hashlib
+import json
 import math
 import random
 import struct
@@ -37,6 +38,8 @@ class Watched(Honest):
 
 
 class NoiseBetweenRuns(Miniature):
+    times = 3
+
     def scores(self, query, texts, request):
         return [score + random.gauss(0, _NOISE) for score in super().scores(query, texts, request)]
 
@@ -84,6 +87,7 @@ class CoarseFloats(Miniature):
     """Clustered scores with noise, kept in sixteen bits: once in a while one jumps by a step."""
 
     noisy = True
+    times = 3
 
     def scores(self, query, texts, request):
         scores = super().scores(query, texts, request)
@@ -92,6 +96,8 @@ class CoarseFloats(Miniature):
 
 class TwoReplicas(Miniature):
     """Each request goes to one of two, which differ by less than a hundredth."""
+
+    times = 3
 
     def scores(self, query, texts, request):
         replica = random.choice("ab")
@@ -102,6 +108,8 @@ class TwoReplicas(Miniature):
 
 
 class NoiseThatComesLate(Miniature):
+    times = 3
+
     def scores(self, query, texts, request):
         noise = 0.0075 if next(self.calls) > 8 else 0.0
         return [score + random.uniform(-noise, noise) for score in super().scores(query, texts, request)]
@@ -111,6 +119,7 @@ class MinMaxWithNoise(MinMax):
     """Of equal documents it makes a best and a worst."""
 
     noisy = True
+    times = 3
 
     def score(self, query, text):
         return super().score(query, text) + random.uniform(-1e-7, 1e-7)
@@ -145,6 +154,8 @@ class WantsAUserAgent(Miniature):
 
 
 class TiesInRandomOrder(CoarseRounding):
+    times = 3
+
     def order(self, scores):
         return sorted(range(len(scores)), key=lambda index: (-scores[index], random.random()))
 
@@ -199,8 +210,6 @@ class NullText(Miniature):
 
 class SpacedJson(Miniature):
     def rendered(self, document):
-        import json
-
         return json.dumps(document, indent=1, sort_keys=True)
 
 
@@ -223,8 +232,6 @@ class ErrorsWithNulls(Miniature):
     """As observed: `param` and `code` null, and an `id` beside the error."""
 
     def refusal(self, refused):
-        import json
-
         status, headers, content = super().refusal(refused)
         body = json.loads(content)
         body["error"].update(param=None, code=None)

@@ -28,6 +28,11 @@ def words(text):
 class Miniature:
     """Its methods are the steps of an answer, each to be overridden."""
 
+    breaks = breaks_fuzz = frozenset()
+    noisy = False
+    # How often it is judged; what is noise differs.
+    times = 1
+
     def __init__(self):
         self.counter = itertools.count(1)
         self.calls = itertools.count(1)

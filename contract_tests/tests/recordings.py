@@ -1,4 +1,4 @@
-"""A miniature, asked for what the library has."""
+"""A miniature, asked for what the library has: what is kept of it, and what is told of how it differs."""
 
 import datetime as dt
 
@@ -12,12 +12,12 @@ from together_rerank_fixtures import folder
 DAY = dt.date(2026, 11, 25)
 
 
-def asked(server, *patterns, url="", key=KEY, model=MODEL):
+def asked(server, *patterns, url="", key=KEY):
     """What was asked, and the files of it by their path."""
-    settings = Settings(f"{server.url}{url}", model=model, key=key, key_name="KEY", timeout_s=20)
+    settings = Settings(f"{server.url}{url}", model=MODEL, key=key, key_name="KEY", timeout_s=20)
     comparison = Comparison(settings, patterns)
     comparison.run(lambda: None, lambda sign: None)
-    return comparison, recording.files(comparison.asking, DAY)
+    return comparison, recording.files(comparison, DAY)
 
 
 def read(tmp_path, files):
@@ -30,6 +30,10 @@ def recorded(server, tmp_path, *patterns, **settings):
     return read(tmp_path, asked(server, *patterns, **settings)[1])
 
 
-def is_told(exchange):
-    """Whether a server must be told something to answer so, beside whom and what it lets in."""
-    return bool(set(exchange.mock) - {"api_keys", "models"})
+def rows(kind, *patterns, key=KEY):
+    """What differs at a miniature, each row as a tuple."""
+    with kind() as server:
+        comparison, _ = asked(server, *patterns, key=key)
+        assert comparison.answers
+        assert not comparison.stopped
+        return [(row.what, row.document, row.endpoint, row.library, *row.exchanges) for row in comparison.rows]

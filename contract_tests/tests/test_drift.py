@@ -1,14 +1,18 @@
 """What differs is told, each kind in a table that is exact, and nothing else is."""
 
 import itertools
+import json
+from dataclasses import replace
 
 import pytest
 
 import together_rerank_fixtures as fixtures
-from differences import of, rows
 from legitimate import LEGITIMATE, Honest
-from miniature import Refused
-from together_rerank_contract_tests import drift
+from miniature import KEY, Refused
+from recordings import rows
+from together_rerank_contract_tests import drift, field_types
+from together_rerank_contract_tests.client import masking
+from together_rerank_contract_tests.drift import Row
 from together_rerank_spec import load
 
 FIELDS = {
@@ -35,6 +39,23 @@ FIELDS = {
     ),
     "a name that would be a path": ({"a/b~": 1}, [("200 /a~1b~0", "absent", "integer", "absent")]),
 }
+
+
+def of(kind, **changes):
+    """A miniature whose answers have these fields changed; None takes one away."""
+
+    class Changed(kind):
+        def answer(self, request):
+            body = super().answer(request)
+            for place, value in changes.items():
+                for node in body["results"] if place in ("document", "index", "text", "relevance_score") else [body]:
+                    if value is None:
+                        node.pop(place, None)
+                    else:
+                        node[place] = value
+            return body
+
+    return Changed
 
 
 def whole_numbers(body):
@@ -213,3 +234,136 @@ def test_an_endpoint_that_says_whom_it_lets_in_is_not_asked_for_the_refusal():
             return status, {**headers, "x-mock-accepts": "any-key, any-model"}, content
 
     assert rows(LetsAllIn, "unauthorized/invalid_key", "not_found/model", "success/strings") == []
+
+
+class Errors(Honest):
+    """In the words, types and codes of another server."""
+
+    def refusal(self, refused):
+        status, headers, _ = super().refusal(refused)
+        body = {"id": "a", "error": {"message": str(refused), "type": "invalid", "code": status, "param": None}}
+        return status, headers, json.dumps(body).encode()
+
+
+def test_what_differs_in_errors_is_told_and_the_kit_s_own_sentences_are_no_standard():
+    found = rows(Errors, "unauthorized/*", "bad_request/no_body", "success/strings")
+
+    codes = "string or null or absent"
+    unauthorized = [f"unauthorized/{each}_key" for each in ("invalid", "malformed", "missing")]
+    worded = {name: json.dumps(fixtures.get(name).response.body["error"]["message"]) for name in unauthorized}
+    assert found == [
+        ("error /error/code", codes, "integer", "string or absent"),
+        ("error /id", "absent", "string", "absent"),
+        ("error.type", "string", '"invalid"', '"invalid_request_error"', unauthorized[0], unauthorized[2]),
+        ("error.code", codes, "401", '"invalid_api_key"', unauthorized[0]),
+        ("error.code", codes, "401", '"missing_api_key"', unauthorized[2]),
+        ("error.message", "string", '"the key is missing or wrong"', worded[unauthorized[0]], unauthorized[0]),
+        ("error.message", "string", '"the key is missing or wrong"', worded[unauthorized[2]], unauthorized[2]),
+    ]
+
+
+class PlainErrors(Honest):
+    def refusal(self, refused):
+        return refused.status, {"Content-Type": "text/plain"}, b"no"
+
+
+def test_an_error_without_the_form_of_one_is_told_once():
+    assert rows(PlainErrors, "not_found/path", "success/strings") == [
+        ("error (the body)", "object", "not JSON", "object"),
+    ]
+
+
+class RealErrors(Honest):
+    """In the form of the API's own."""
+
+    type, param, code = "validation", None, None
+
+    def refusal(self, refused):
+        status, headers, _ = super().refusal(refused)
+        error = {"message": str(refused), "type": self.type, "param": self.param, "code": self.code}
+        return status, headers, json.dumps({"error": error}).encode()
+
+
+@pytest.mark.parametrize("code", [None, "no_body"])
+@pytest.mark.parametrize("patterns", [["bad_request/no_body"], ["bad_request/*", "not_found/path"]])
+def test_an_error_as_the_document_allows_it_is_no_drift_where_the_library_s_is_the_kit_s_own(code, patterns):
+    kind = type("Coded", (RealErrors,), {"code": code})
+
+    assert [row for row in rows(kind, *patterns) if row[0] != "status"] == []
+
+
+def test_null_is_as_good_as_absent_where_the_document_takes_both():
+    exchange = fixtures.get("bad_request/no_body")
+    bare = {"error": {"message": "no", "type": "t"}}
+    null = {"error": {**bare["error"], "param": None}}
+    pairs = [
+        drift.Pair(
+            replace(exchange, response=replace(exchange.response, body=ours)), replace(exchange.response, body=theirs)
+        )
+        for ours, theirs in [(bare, null), (null, bare)]
+    ]
+
+    assert [drift.compared([pair], load()) for pair in pairs] == [[], []]
+
+
+def test_a_type_and_a_code_that_the_document_does_not_allow_are_told_for_every_error():
+    kind = type("Numbers", (RealErrors,), {"code": 400, "type": None})
+
+    assert rows(kind, "bad_request/no_body") == [
+        ("error /error/code", "string or null or absent", "integer", "absent"),
+        ("error /error/type", "string", "null", "string"),
+    ]
+
+
+def test_a_schema_is_read_as_types():
+    document = load()
+    answer, error = (field_types.of_schema(document.response_schema(status), document) for status in (200, 400))
+
+    shown = {path: field_types.words(answer.at(path)) for path in answer}
+    assert shown == {
+        "": "object",
+        "/id": "string or absent",
+        "/model": "string",
+        "/object": '"rerank"',
+        "/results": "array",
+        "/results/*": "object",
+        "/results/*/document": "object",
+        "/results/*/document/text": "string or null or absent",
+        "/results/*/index": "integer",
+        "/results/*/relevance_score": "number",
+        "/usage": "object or null or absent",
+        "/usage/completion_tokens": "integer",
+        "/usage/prompt_tokens": "integer",
+        "/usage/total_tokens": "integer",
+    }
+    assert field_types.words(error.at("/error/code")) == "string or null or absent"
+
+
+@pytest.mark.parametrize(
+    ("schema", "shown"),
+    [
+        ({"const": "rerank"}, '"rerank"'),
+        ({"type": "string", "const": "rerank"}, '"rerank"'),
+        ({"const": None}, "null"),
+        ({"enum": ["rerank", None]}, '"rerank" or null'),
+        ({"type": "string"}, "string"),
+        ({}, "anything"),
+    ],
+)
+def test_what_a_schema_lists_is_read_as_values(schema, shown):
+    assert field_types.words(field_types.of_schema(schema, load()).at("")) == shown
+
+
+def test_a_table_is_as_wide_as_it_may_be_and_shows_no_control_character_and_no_key():
+    long = "x" * 500
+    table = drift.table(
+        [Row("200 /a\x1b[0m", "absent", f'"{long}"', KEY, ("success/strings",) * 20)] * 150, masking(KEY, "KEY")
+    )
+
+    lines = table.splitlines()
+    assert max(map(len, lines)) <= 110
+    assert "\x1b" not in table
+    assert KEY not in table
+    assert "$KEY" in table
+    assert "x" * 500 not in "".join(lines).replace(" ", "")
+    assert lines[-1] == "and 50 more differences"

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 import together_rerank_fixtures as fixtures
-from commanding import COMMAND, OPEN, contract, environment, verdict
+from commanding import COMMAND, OPEN, contract, environment, process, verdict
 from legitimate import Honest, Slow, Watched
 from miniature import KEY, MODEL
 
@@ -50,9 +50,10 @@ error.message
   not_found/model"""
 
 
+@pytest.mark.served
 def test_a_recording_says_what_it_kept_and_how_that_differs(tmp_path):
     with Listing() as server:
-        ran = record(server, tmp_path / "kept", *FEW)
+        ran = process("record", server.url, *OPEN, "--out", tmp_path / "kept", *FEW)
 
     assert (ran.returncode, ran.stderr) == (0, "")
     lines = ran.stdout.splitlines()
@@ -109,6 +110,7 @@ def test_requests_keep_their_distance_here_too():
     assert time.monotonic() - began >= (len(server.seen) - 1) / 4 > 1
 
 
+@pytest.mark.served
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_keeps_what_was_answered(tmp_path, number):
     with Slow() as server:

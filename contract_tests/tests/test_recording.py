@@ -8,8 +8,8 @@ import pytest
 import together_rerank_fixtures as fixtures
 from legitimate import Honest, Watched
 from miniature import KEY, MODEL, Miniature, Refused
-from recordings import asked, is_told, read, recorded
-from together_rerank_contract_tests import selection
+from recordings import asked, read, recorded
+from together_rerank_contract_tests.comparison import chosen
 
 
 def test_what_is_kept_is_the_library_s_request_and_the_endpoint_s_answer(tmp_path):
@@ -17,8 +17,8 @@ def test_what_is_kept_is_the_library_s_request_and_the_endpoint_s_answer(tmp_pat
         kept = recorded(server, tmp_path)
         port = server.server.server_port
 
-    library = {each.name: each for each in selection.chosen(())}
-    assert set(kept) == {name for name, exchange in library.items() if not is_told(exchange)}
+    library = {each.name: each for each in chosen(())}
+    assert set(kept) == {name for name, exchange in library.items() if not set(exchange.mock) - {"api_keys", "models"}}
     for name, exchange in kept.items():
         assert exchange.shows == f"What 127.0.0.1:{port} answers to the request of {name}."
         assert exchange.source == {
@@ -52,7 +52,7 @@ def test_each_request_is_sent_once():
     with Watched() as server:
         comparison, _ = asked(server)
 
-    assert len(server.seen) == len(comparison.asking.answers) + 1
+    assert len(server.seen) == len(comparison.answers) + 1
     assert "success/document_example" not in [each.name for each in comparison.exchanges]
 
 
@@ -82,8 +82,8 @@ def test_without_a_key_none_is_sent_and_what_is_about_keys_is_skipped(tmp_path):
         comparison, files = asked(server, "unauthorized/*", "success/strings", key=None)
 
     assert server.keys == {None}
-    assert set(comparison.asking.skipped) == {name for name in KEYS if name.startswith("unauthorized")}
-    assert set(comparison.asking.skipped.values()) == {"no key was given by --api-key-env"}
+    assert set(comparison.skipped) == {name for name in KEYS if name.startswith("unauthorized")}
+    assert set(comparison.skipped.values()) == {"no key was given by --api-key-env"}
     assert json.loads(files["success/strings.json"])["request"]["headers"] == {"Content-Type": "application/json"}
     assert read(tmp_path, files)["success/strings"].deviations == ()
 
@@ -141,8 +141,8 @@ def test_an_answer_that_never_comes_is_missing_and_the_others_are_kept(tmp_path)
     with Drops() as server:
         comparison, files = asked(server, "success/t*")
 
-    assert set(comparison.asking.missing) == {"success/thai"}
-    assert "no whole answer from" in comparison.asking.missing["success/thai"]
+    assert set(comparison.missing) == {"success/thai"}
+    assert "no whole answer from" in comparison.missing["success/thai"]
     assert set(read(tmp_path, files)) == {each.name for each in comparison.exchanges if each.name != "success/thai"}
     assert comparison.hindrance.status == 3
 
@@ -168,10 +168,10 @@ def test_an_endpoint_that_is_busy_for_ever_is_not_asked_for_all(status):
     assert files == {}
     assert 1 + 2 * 2 < len(server.seen) <= 1 + 2 * 6
     first, second, *rest = (each.name for each in comparison.exchanges)
-    assert set(comparison.asking.missing) == {first, second, *rest}
+    assert set(comparison.missing) == {first, second, *rest}
     for name in (first, second):
-        assert comparison.asking.missing[name].startswith(f"the endpoint answers {status}")
-    assert {comparison.asking.missing[name] for name in rest} == {comparison.stopped}
+        assert comparison.missing[name].startswith(f"the endpoint answers {status}")
+    assert {comparison.missing[name] for name in rest} == {comparison.stopped}
     assert comparison.stopped.startswith("the endpoint was busy twice in a row, after all the waiting")
     assert comparison.hindrance.status == 3
 
@@ -183,7 +183,7 @@ def test_one_that_is_busy_now_and_then_is_asked_for_all():
         comparison, files = asked(server, "success/t*")
 
     assert comparison.stopped == ""
-    assert set(comparison.asking.missing) == busy
+    assert set(comparison.missing) == busy
     assert len(files) + len(busy) == len(comparison.exchanges)
 
 
@@ -209,7 +209,7 @@ def test_the_name_of_the_model_stands_in_requests_for_the_model_alone():
 
 def test_a_pattern_that_fits_nothing_says_what_there_is():
     with pytest.raises(LookupError, match="no exchange is called or fits 'sucess/\\*'; there are: bad_request/"):
-        selection.chosen(["success/*", "sucess/*"])
+        chosen(["success/*", "sucess/*"])
 
 
 @pytest.mark.parametrize("pattern", ["rate_limit/*", "broken/tei"])
@@ -217,7 +217,7 @@ def test_what_no_request_brings_about_is_told_apart_from_what_there_is_not(patte
     names = [exchange.name for exchange in fixtures.all() if fnmatchcase(exchange.name, pattern)]
 
     with pytest.raises(LookupError) as raised:
-        selection.chosen(["success/*", pattern])
+        chosen(["success/*", pattern])
 
     assert str(raised.value) == (
         f"--only: '{pattern}' fits only what no request brings about, and so no endpoint can be asked for: "
@@ -229,6 +229,6 @@ def test_what_no_request_brings_about_is_told_apart_from_what_there_is_not(patte
 def test_only_what_is_asked_for_and_not_forced_is_chosen(name):
     if name.startswith("broken"):
         with pytest.raises(LookupError):
-            selection.chosen([name])
+            chosen([name])
     else:
-        assert {each.name.partition("/")[0] for each in selection.chosen([name])} == {name.partition("/")[0]}
+        assert {each.name.partition("/")[0] for each in chosen([name])} == {name.partition("/")[0]}

@@ -6,28 +6,25 @@ import statistics
 
 import pytest
 
-from judging import PLAIN, TESTS, transport_to
+from judging import PLAIN, TESTS, endpoint_at
 from legitimate import Honest
-from miniature import KEY, MODEL
-from together_rerank_contract_tests import catalogue, fuzzing
-from together_rerank_contract_tests.budget import tokens_of
-from together_rerank_contract_tests.endpoint import Endpoint
-from together_rerank_contract_tests.examination import CALIBRATION, TOKENS_A_REQUEST
+from together_rerank_contract_tests import fuzzing
+from together_rerank_contract_tests.client import tokens_of
+from together_rerank_contract_tests.examination import CALIBRATION, FOLDER, TOKENS_A_REQUEST, TOPICS
 from together_rerank_contract_tests.requirements import Level
-from together_rerank_contract_tests.settings import Settings
 from together_rerank_spec import load
 
 ALL = list(TESTS)
 
 
 def test_every_file_of_tests_is_a_topic():
-    assert {path.name for path in catalogue.paths()} == {path.name for path in catalogue.FOLDER.glob("test_*.py")}
+    assert {f"test_{topic}.py" for topic in TOPICS} == {path.name for path in FOLDER.glob("test_*.py")}
 
 
 def test_every_test_is_a_requirement_and_every_id_is_one():
     functions = [
         node.name
-        for path in catalogue.paths()
+        for path in FOLDER.glob("test_*.py")
         for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
     ]
@@ -50,37 +47,27 @@ def test_a_requirement_is_one_sentence_with_a_reason_and_a_source(requirement):
 
 
 def test_every_check_of_schemathesis_that_is_run_has_a_requirement():
-    asked = re.findall(r'_hold\(\s*fuzzing,\s*"(\w+)"', (catalogue.FOLDER / "test_fuzz.py").read_text())
+    asked = re.findall(r'_hold\(\s*fuzzing,\s*"(\w+)"', (FOLDER / "test_fuzz.py").read_text())
 
     assert sorted(asked) == sorted(fuzzing.CHECKS)
 
 
-def test_each_requirement_sends_as_many_requests_as_it_says():
+def test_each_requirement_sends_as_many_requests_as_it_says_and_about_as_many_tokens():
     with Honest() as server:
-        transport = transport_to(server.url, KEY)
-        endpoint = Endpoint(Settings(server.url, model=MODEL, key=KEY, key_name="KEY"), transport)
+        endpoint = endpoint_at(server.url)
         endpoint.find()
         _ = endpoint.measured
-        assert transport.budget.requests == CALIBRATION
+        budget = endpoint.transport.budget
+        assert budget.requests == CALIBRATION
         sent = {}
         for requirement in PLAIN:
-            before = transport.budget.requests
+            before = budget.requests
             TESTS[requirement](endpoint)
-            sent[requirement.id] = transport.budget.requests - before
-        transport.close()
-
-    assert sent == {requirement.id: requirement.requests for requirement in PLAIN}
-
-
-def test_the_estimate_of_tokens_is_about_right():
-    with Honest() as server:
-        transport = transport_to(server.url, KEY)
-        endpoint = Endpoint(Settings(server.url, model=MODEL, key=KEY, key_name="KEY"), transport)
-        for requirement in PLAIN:
-            TESTS[requirement](endpoint)
-        transport.close()
+            sent[requirement.id] = budget.requests - before
+        endpoint.transport.close()
     costs = [tokens_of(exchange.content) for exchange in endpoint.exchanges.values()]
 
+    assert sent == {requirement.id: requirement.requests for requirement in PLAIN}
     assert 0.7 < TOKENS_A_REQUEST / statistics.mean(costs) < 1.5
 
 

@@ -12,9 +12,8 @@ import pytest
 
 from legitimate import Honest
 from miniature import KEY, Miniature
-from together_rerank_contract_tests.budget import Budget, seconds_between
-from together_rerank_contract_tests.findings import BudgetSpent, Dropped, Inconclusive, Unsendable
-from together_rerank_contract_tests.transport import Transport
+from together_rerank_contract_tests.client import BudgetSpent, Dropped, Inconclusive, Transport, Unsendable
+from together_rerank_contract_tests.settings import Settings, seconds_between
 
 
 class Script(Miniature):
@@ -38,8 +37,7 @@ GOOD = 200, {"Content-Type": "application/json"}, b"{}"
 
 
 def transport(**options):
-    options = {"timeout_s": 2, "host": "127.0.0.1"} | options
-    return closing(Transport(options.pop("budget", Budget()), **options))
+    return closing(Transport(Settings("http://127.0.0.1", **({"timeout_s": 20} | options))))
 
 
 @pytest.mark.parametrize("wait", ["0", "0.01", "Wed, 21 Oct 2015 07:28:00 GMT"])
@@ -60,16 +58,14 @@ def test_a_429_for_ever_is_no_verdict():
 
 def test_a_429_that_asks_for_too_much_is_not_waited_for():
     later = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
-    began = time.monotonic()
     with Script(too_many(later)) as server, transport() as sender, pytest.raises(Inconclusive, match="come again in 3"):
         sender.send("POST", f"{server.url}/v1/rerank")
 
-    assert time.monotonic() - began < 5
+    assert len(server.seen) == 1
 
 
 def test_a_429_costs_what_any_request_costs():
-    budget = Budget(max_requests=2)
-    with Script(too_many("0")) as server, transport(budget=budget) as sender, pytest.raises(BudgetSpent):
+    with Script(too_many("0")) as server, transport(max_requests=2) as sender, pytest.raises(BudgetSpent):
         sender.send("POST", f"{server.url}/v1/rerank")
 
     assert len(server.seen) == 2
@@ -161,12 +157,13 @@ def test_an_answer_that_breaks_off_is_told(said):
 
 
 def test_an_answer_that_drips_is_given_up_in_time():
-    began = time.monotonic()
-    with raw(HEAD.replace(b"10", b"99999"), *[b"x"] * 40, pause=0.1) as url, transport(timeout_s=0.5) as sender:
+    began, dripping_s = time.monotonic(), 120
+    drops = [b"x"] * (dripping_s * 10)
+    with raw(HEAD.replace(b"10", b"99999"), *drops, pause=0.1) as url, transport(timeout_s=0.5) as sender:
         with pytest.raises(Inconclusive, match=r"within 0\.5 s"):
             sender.send("POST", url)
 
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < dripping_s / 2
 
 
 def test_an_old_server_is_understood():

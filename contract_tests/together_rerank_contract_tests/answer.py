@@ -1,15 +1,13 @@
 """A 200, read as far as it can be, so that each requirement judges one thing and lets others pass."""
 
-from __future__ import annotations
-
 import math
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeGuard
 
 from together_rerank_contract_tests.exchange import Exchange
-from together_rerank_contract_tests.findings import Blocked
+from together_rerank_contract_tests.requirements import Blocked
 
 # Which requirement is unmet when a part cannot be read.
 BODY, INDEX, SCORE = "RR-RESPONSE-001", "RR-RESULT-004", "RR-SCORE-001"
@@ -24,28 +22,23 @@ class Answer:
 
     @property
     def documents(self) -> list[Any]:
-        """The documents that were sent."""
         documents: list[Any] = self.exchange.request["documents"]
         return documents
 
     @property
     def expected_count(self) -> int:
-        """How many results there should be."""
         top_n = self.exchange.request.get("top_n")
         return len(self.documents) if top_n is None else min(int(top_n), len(self.documents))
 
     @cached_property
     def results(self) -> list[dict[str, Any]]:
-        """The results, each an object."""
-        body = self.exchange.body
-        results = body.get("results") if isinstance(body, dict) else None
+        results = self.exchange.members.get("results")
         if self.exchange.flaw or not isinstance(results, list) or not all(isinstance(each, dict) for each in results):
             raise Blocked("the results cannot be read", BODY)
         return results
 
     @cached_property
     def listed_scores(self) -> list[float]:
-        """The scores in the order of the answer."""
         scores = [result.get("relevance_score") for result in self.results]
         if not all(is_number(score) for score in scores):
             raise Blocked("the scores cannot be read", SCORE)
@@ -73,7 +66,6 @@ class Answer:
 
     @property
     def best(self) -> int:
-        """The index of the document with the highest score."""
         return max(self.scores, key=lambda index: self.scores[index])
 
     @cached_property
@@ -83,16 +75,8 @@ class Answer:
 
     @property
     def usage(self) -> dict[str, Any] | None:
-        """The object `usage`; None when there is none."""
-        body = self.exchange.body
-        usage = body.get("usage") if isinstance(body, dict) else None
+        usage = self.exchange.members.get("usage")
         return usage if isinstance(usage, dict) else None
-
-    @property
-    def prompt_tokens(self) -> int | None:
-        """The count of `usage.prompt_tokens`; None when it is not told."""
-        told = (self.usage or {}).get("prompt_tokens")
-        return told if isinstance(told, int) and not isinstance(told, bool) else None
 
 
 def is_number(value: Any) -> bool:
@@ -103,11 +87,16 @@ def is_number(value: Any) -> bool:
         return False
 
 
+def is_integer(value: Any) -> TypeGuard[int]:
+    """Return whether *value* is an integer, and not a Boolean, which Python counts among them."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def misplaced(indices: list[Any], count: int) -> int | None:
     """Return the place of the first of *indices* that is none of *count* documents, or comes again; else None."""
     seen: set[int] = set()
     for place, index in enumerate(indices):
-        if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < count or index in seen:
+        if not is_integer(index) or not 0 <= index < count or index in seen:
             return place
         seen.add(index)
     return None
@@ -115,7 +104,7 @@ def misplaced(indices: list[Any], count: int) -> int | None:
 
 def same_text(one: str, other: str) -> bool:
     """Return whether two texts are equal but for their Unicode normalisation."""
-    return one == other or unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
+    return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
 
 
 def _text(document: Any) -> str | None:

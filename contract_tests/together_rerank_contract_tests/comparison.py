@@ -1,127 +1,216 @@
-"""One endpoint that is asked for what the library has: opened, asked, compared, and what that was worth."""
+"""One endpoint that is asked for what the library has: which requests, what came of each, and what that was worth."""
 
-from __future__ import annotations
-
-import time
+import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib.metadata import version
-from typing import Any
+from urllib.parse import urlsplit
 
-from together_rerank_contract_tests import drift, recording, selection
-from together_rerank_contract_tests.budget import tokens_of
-from together_rerank_contract_tests.drift import Pair, Row
-from together_rerank_contract_tests.endpoint import Endpoint
+import together_rerank_fixtures as fixtures
+from together_rerank_contract_tests import drift
+from together_rerank_contract_tests.client import (
+    YES,
+    BudgetSpent,
+    Inconclusive,
+    Throttled,
+    Transport,
+    is_too_soon,
+    tokens_of,
+)
+from together_rerank_contract_tests.endpoint import BUSY, Endpoint
 from together_rerank_contract_tests.exchange import Exchange
-from together_rerank_contract_tests.findings import BudgetSpent, Inconclusive
 from together_rerank_contract_tests.report import Verdict
 from together_rerank_contract_tests.settings import Settings
-from together_rerank_contract_tests.transport import Transport
+from together_rerank_fixtures import bodies
+from together_rerank_fixtures.exchange import ANY_KEY
+
+# What a mock is told of whom and what it lets in; every endpoint has been told that.
+_OF_EVERY_ENDPOINT = {"api_keys", "models"}
+# How many in a row may be busy after all the waiting; who is, is so for the next one too.
+_MOST_BUSY_IN_A_ROW = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came of a request of the library, which was sent with the endpoint's model, and below its base."""
+
+    library: fixtures.Exchange
+    request: fixtures.Request
+    came: Exchange
+
+    @property
+    def name(self) -> str:
+        return self.library.name
+
+    @property
+    def answer(self) -> fixtures.Response:
+        body = next(bodies.forms(self.came.received)).get("body")
+        return fixtures.Response(self.came.status, self.came.received_headers, body, self.came.received)
 
 
 class Comparison:
-    """An endpoint, and what of the library it is asked.
-
-    Raises:
-        LookupError: nothing fits one of *patterns*.
-        ValueError: what the environment says of proxies or certificates cannot be followed.
+    """An endpoint, and what of the library it is asked: what fits *patterns*, as `chosen` has it.
 
     Attributes:
-        first: the first exchange with the endpoint, once there is one.
-        asking: how far the asking came.
-        stopped: why not all was asked, "" when it was.
+        skipped: why some were not to be asked, by name.
+        missing: what could not be found out, or kept, and why, by name.
+        stopped: why the rest was not asked, "" when there is none.
     """
 
     def __init__(self, settings: Settings, patterns: Sequence[str]) -> None:
-        self.settings = settings
-        self.exchanges = selection.chosen(patterns)
-        self.transport = Transport.of(settings)
+        self.exchanges = chosen(patterns)
+        self.transport = Transport(settings)
         self.endpoint = Endpoint(settings, self.transport)
-        self.first: Exchange | None = None
-        self.asking = recording.Asking()
+        self.answers: list[Asked] = []
+        self.skipped: dict[str, str] = {}
+        self.missing: dict[str, str] = {}
         self.stopped = ""
-        self._began = time.monotonic()
+        self.interrupted = False
+        self._busy_in_a_row = 0
 
     @property
     def estimate(self) -> tuple[int, int]:
-        """About how many requests and tokens it takes."""
         return len(self.exchanges) + 1, sum(tokens_of(each.request.content) for each in self.exchanges)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the endpoint answers as one that reranks."""
-        return self.first is not None and self.first.status == 200
 
     def run(self, opened: Callable[[], None], tell: Callable[[str], None]) -> None:
         """Ask; *opened* is called when the endpoint answers, and *tell* gets a sign for each exchange."""
         try:
-            self.first = self.endpoint.find()
-            if not self.is_open:
-                self.stopped = self.endpoint.why_not_200(self.first)
-                return
+            self.endpoint.find()
             opened()
-            self.asking = recording.asked(self.exchanges, self.endpoint, self.first, tell)
-            self.stopped = self.asking.stopped
+            self._ask_all(tell)
         except (BudgetSpent, Inconclusive) as fault:
             self.stopped = str(fault)
         finally:
             self.transport.close()
 
+    def _ask_all(self, tell: Callable[[str], None]) -> None:
+        reasons = {exchange.name: self._why_not(exchange) for exchange in self.exchanges}
+        self.skipped = {name: reason for name, reason in reasons.items() if reason}
+        left = [exchange for exchange in self.exchanges if not reasons[exchange.name]]
+        try:
+            while left:
+                tell(self._ask(left[0]))
+                left.pop(0)
+                if self._busy_in_a_row == _MOST_BUSY_IN_A_ROW and left:
+                    busy = "the endpoint was busy twice in a row, after all the waiting"
+                    self.stopped = f"{busy}, so no more was asked; try --rate"
+                    break
+        except BudgetSpent as fault:
+            self.stopped = str(fault)
+        except KeyboardInterrupt:
+            self.stopped, self.interrupted = "interrupted", True
+        answered = {each.name for each in self.answers}
+        self.missing |= {each.name: self.stopped for each in left if each.name not in answered}
+
+    def _why_not(self, exchange: fixtures.Exchange) -> str:
+        """Return why *exchange* says nothing of the endpoint, "" when it does."""
+        if told := sorted(set(exchange.mock) - _OF_EVERY_ENDPOINT):
+            return f"only a server that is told `{told[0]}` answers so"
+        if exchange.request.headers.get("Authorization") != ANY_KEY and not self.transport.has_key:
+            return "no key was given by --api-key-env"
+        accepts = self.endpoint.first.accepts if self.endpoint.first else lambda _: False
+        if "api_keys" in exchange.mock and accepts("any-key"):
+            return "the endpoint says that it lets any key in"
+        if "models" in exchange.mock and accepts("any-model"):
+            return "the endpoint says that it serves any model"
+        return ""
+
+    def _ask(self, exchange: fixtures.Exchange) -> str:
+        """Send the request of *exchange*, and keep what came; return a sign for it."""
+        request, url = self._request(exchange)
+        given = request.headers.get("Authorization")
+        headers = [(name, value) for name, value in request.headers.items() if name != "Authorization"]
+        authorization = YES if given == ANY_KEY else given
+        try:
+            came = self.transport.send(request.method, url, headers, request.content, authorization=authorization)
+        except Inconclusive as fault:
+            self._busy_in_a_row = self._busy_in_a_row + 1 if isinstance(fault, Throttled) else 0
+            self.missing[exchange.name] = str(fault)
+            return "?"
+        self._busy_in_a_row = self._busy_in_a_row + 1 if is_too_soon(came) else 0
+        if came.flaw or came.status in BUSY:
+            busy = f"the endpoint answers {came.answered}"
+            self.missing[exchange.name] = f"the body cannot be read: {came.flaw}" if came.flaw else busy
+            return "?"
+        self.answers.append(Asked(exchange, request, came))
+        return "."
+
+    def _request(self, exchange: fixtures.Exchange) -> tuple[fixtures.Request, str]:
+        """Return the request of *exchange* as the endpoint is asked it, and its URL.
+
+        What names the library's usual model names the endpoint's; what is not for the operation goes to the same base.
+        """
+        request, routes = exchange.request, self.endpoint.document.routes
+        url = self.endpoint.url
+        path = next(route for route in sorted(routes, key=len, reverse=True) if urlsplit(url).path.endswith(route))
+        base = url.removesuffix(path)
+        if request.path not in routes:
+            path = request.path
+        content, model = request.content, json.dumps(self.endpoint.model, ensure_ascii=False).encode()
+        for usual in drift.usual_models():
+            content = content.replace(json.dumps(usual).encode(), model)
+        body = None if request.body is None else json.loads(content)
+        return replace(request, path=path, content=content, body=body), f"{base}{path}"
+
     @cached_property
-    def rows(self) -> list[Row]:
-        """Where the endpoint differs."""
-        pairs = [Pair(each.question.exchange, each.answer) for each in self.asking.answers]
+    def rows(self) -> list[drift.Row]:
+        pairs = [drift.Pair(each.library, each.answer) for each in self.answers]
         return drift.compared(pairs, self.endpoint.document)
 
     @property
     def hindrance(self) -> Verdict | None:
         """What kept it from the end, None when nothing did."""
-        if self.asking.interrupted:
+        if self.interrupted:
             return Verdict.INTERRUPTED
         if self.transport.budget.spent:
             return Verdict.BUDGET_SPENT
-        if self.stopped or self.asking.missing or not self.asking.answers:
+        if self.stopped or self.missing or not self.answers:
             return Verdict.COULD_NOT_TELL
         return None
 
     @property
     def reason(self) -> str:
         """Why it did not come to the end, in words; "" where the exchanges themselves tell."""
-        return "" if self.asking.interrupted else self.stopped
+        return "" if self.interrupted else self.stopped
 
-    @property
-    def seconds(self) -> float:
-        """How long it takes until now."""
-        return time.monotonic() - self._began
-
-    @property
-    def spent(self) -> str:
-        """Requests, tokens and time, in words."""
-        return f"{self.transport.budget.in_words}, {self.seconds:.1f} s"
-
-    def as_json(self, text: str, status: int) -> dict[str, Any]:
+    def as_json(self, text: str, status: int) -> str:
         """Return all of it, with the verdict *text* and *status*, as `drift.schema.json` has it."""
-        budget, asking = self.transport.budget, self.asking
         report = {
             "kit": version("together-rerank-kit"),
             "endpoint": self.endpoint.url,
             "model": self.endpoint.model,
             "verdict": {"text": text, "status": status, "reason": self.reason},
-            "drift": [_as_json(row) for row in self.rows],
-            "answered": [each.name for each in asking.answers],
-            "skipped": asking.skipped,
-            "missing": asking.missing,
-            "spent": {"requests": budget.requests, "tokens": budget.tokens, "seconds": round(self.seconds, 3)},
+            "drift": [asdict(row) | {"exchanges": list(row.exchanges)} for row in self.rows],
+            "answered": [each.name for each in self.answers],
+            "skipped": self.skipped,
+            "missing": self.missing,
+            "spent": self.transport.budget.data,
         }
-        masked: dict[str, Any] = self.transport.mask.value(report)
-        return masked
+        return json.dumps(self.transport.mask.value(report), ensure_ascii=False, indent=2) + "\n"
 
 
-def _as_json(row: Row) -> dict[str, Any]:
-    return {
-        "what": row.what,
-        "document": row.document,
-        "endpoint": row.endpoint,
-        "library": row.library,
-        "exchanges": list(row.exchanges),
-    }
+def chosen(patterns: Sequence[str]) -> list[fixtures.Exchange]:
+    """Return the exchanges whose answer their request brings about, and whose name is, or fits, one of *patterns*.
+
+    Raises LookupError if nothing fits one of them.
+    """
+    exchanges = [exchange for exchange in fixtures.all() if not exchange.forced]
+    for pattern in patterns:
+        if any(fnmatchcase(exchange.name, pattern) for exchange in exchanges):
+            continue
+        if forced := [exchange.name for exchange in fixtures.all() if fnmatchcase(exchange.name, pattern)]:
+            why = f"'{pattern}' fits only what no request brings about, and so no endpoint can be asked for"
+            raise LookupError(f"--only: {why}: {', '.join(forced)}")
+        names = ", ".join(exchange.name for exchange in exchanges)
+        raise LookupError(f"--only: no exchange is called or fits '{pattern}'; there are: {names}")
+    fitting = [e for e in exchanges if not patterns or any(fnmatchcase(e.name, pattern) for pattern in patterns)]
+    # Of two with the same request the mock's answer says more than the document's example.
+    once = {_sent(exchange): exchange for exchange in sorted(fitting, key=lambda e: e.source["kind"] == "kit")}
+    return sorted(once.values(), key=lambda exchange: exchange.name)
+
+
+def _sent(exchange: fixtures.Exchange) -> tuple[object, ...]:
+    request = exchange.request
+    return request.method, request.path, tuple(request.headers.items()), request.content

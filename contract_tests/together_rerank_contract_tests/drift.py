@@ -1,17 +1,21 @@
 """Where an endpoint's answers differ from what the document says and from the library's: a pure comparison."""
 
-from __future__ import annotations
-
 import json
+import textwrap
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import zip_longest
 from typing import Any
 
 import together_rerank_fixtures as fixtures
-from together_rerank_contract_tests import field_types, selection
+from together_rerank_contract_tests import field_types
+from together_rerank_contract_tests.exchange import excerpt, wrapped
 from together_rerank_contract_tests.field_types import ABSENT, NONE, NOT_JSON, Fields, Types
 from together_rerank_fixtures import conformity
 from together_rerank_fixtures.exchange import ANY_KEY
+from together_rerank_fixtures.redaction import Redactor
 from together_rerank_spec import Document
 
 # What the document leaves open.
@@ -19,23 +23,24 @@ OPEN = "-"
 # Of these the library's are the kit's own where the API was not seen to say them.
 _KIT_S_OWN = {"error /error/type", "error /error/code"}
 _NOTHING: Types = frozenset([ABSENT, "null"])
+# Of the table; what is longer than a cell stands below the others, not beside them.
+_HEAD = ("", "document", "endpoint", "library")
+_WIDTHS = (32, 23, 24, 25)
+_LONGEST_CELL = 60
+_LONGEST, _MOST_ROWS = 200, 100
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """An exchange of the library, and what the endpoint answers to its request."""
-
     exchange: fixtures.Exchange
     answer: fixtures.Response
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One difference.
+    """One difference, in a field of a kind of answer, in the `status`, or in the `error.type`, `.code` or `.message`.
 
-    Attributes:
-        what: a field of a kind of answer, or `status`, `error.type`, `error.code`, `error.message`.
-        exchanges: the names of those in which it was found; none where it is of the whole kind.
+    It names the exchanges in which it was found; none where it is of the whole kind.
     """
 
     what: str
@@ -65,14 +70,21 @@ def promised(exchange: fixtures.Exchange, document: Document) -> str:
     wrong = [found.deviation for found in conformity.deviations(exchange)]
     if any(not each.is_of_response and each.reading != "vendored" for each in wrong):
         return "400"
-    return "200" if selection.is_for_a_served_model(exchange) else "404"
+    model = request.body.get("model") if isinstance(request.body, dict) else None
+    return "200" if model in (None, *usual_models()) else "404"
+
+
+@cache
+def usual_models() -> tuple[str, ...]:
+    answered = [exchange for exchange in fixtures.all(status=200) if not exchange.forced]
+    return tuple(sorted({exchange.request.body["model"] for exchange in answered}))
 
 
 def _fields(kind: str, pairs: Sequence[Pair], said: Fields, is_of_kind: Callable[[int], bool]) -> Iterator[Row]:
-    told = {path for path in said.paths if any(each.startswith('"') for each in said.at(path))}
+    told = {path for path, types in said.items() if any(each.startswith('"') for each in types)}
     theirs = _found((pair.answer for pair in pairs), is_of_kind, told)
     ours = _found((pair.exchange.response for pair in pairs), is_of_kind, told)
-    for path in sorted({*theirs.paths, *ours.paths}):
+    for path in sorted({*theirs, *ours}):
         at, allowed, usual = theirs.at(path), said.at(path) or frozenset([ABSENT]), ours.at(path)
         what = f"{kind} {path or '(the body)'}"
         standard = NONE if what in _KIT_S_OWN else usual
@@ -133,11 +145,10 @@ def _of_error(response: fixtures.Response, field: str) -> str:
 
 def _grouped(rows: Iterator[Row]) -> list[Row]:
     """Return one row for all that differ alike."""
-    names: dict[tuple[str, str, str, str], tuple[str, ...]] = {}
+    names = defaultdict[Row, list[str]](list)
     for row in rows:
-        alike = row.what, row.document, row.endpoint, row.library
-        names[alike] = (*names.get(alike, ()), *row.exchanges)
-    return [Row(*alike, exchanges) for alike, exchanges in names.items()]
+        names[replace(row, exchanges=())] += row.exchanges
+    return [replace(row, exchanges=tuple(each)) for row, each in names.items()]
 
 
 def _value(response: fixtures.Response) -> Any:
@@ -146,3 +157,30 @@ def _value(response: fixtures.Response) -> Any:
 
 def _allowed(document: Document, status: int) -> Fields:
     return field_types.of_schema(document.response_schema(status) or {}, document)
+
+
+def table(rows: Sequence[Row], mask: Redactor) -> str:
+    """Return *rows* as a table for people, in a terminal's width and always the same, without the key."""
+    lines = [line for row in rows[:_MOST_ROWS] for line in _lines(row, mask)]
+    more = [f"and {len(rows) - _MOST_ROWS} more differences"] if len(rows) > _MOST_ROWS else []
+    return "\n".join([*_cells(_HEAD), *lines, *more])
+
+
+def _lines(row: Row, mask: Redactor) -> Iterator[str]:
+    # Masked before it is cut or broken: of half a key nothing would be found.
+    what, *said = (excerpt(mask.text(each), _LONGEST) for each in (row.what, row.document, row.endpoint, row.library))
+    if max(map(len, said)) > _LONGEST_CELL:
+        yield what
+        for name, each in zip(_HEAD[1:], said, strict=True):
+            yield from wrapped(f"  {name:<10}", each)
+    else:
+        yield from _cells([what, *said])
+    if row.exchanges:
+        yield from wrapped("  ", ", ".join(row.exchanges))
+
+
+def _cells(cells: Sequence[str]) -> Iterator[str]:
+    columns = [textwrap.wrap(cell, width, break_on_hyphens=False) for cell, width in zip(cells, _WIDTHS, strict=True)]
+    for parts in zip_longest(*columns, fillvalue=""):
+        padded = (f"{part:<{width}}" for part, width in zip(parts, _WIDTHS, strict=True))
+        yield "  ".join(padded).rstrip()

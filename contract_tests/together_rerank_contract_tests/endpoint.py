@@ -1,20 +1,19 @@
 """The endpoint under judgement: asked once for each request, however many requirements look at the answer."""
 
-from __future__ import annotations
-
+import copy
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from together_rerank_contract_tests import samples, tolerance
 from together_rerank_contract_tests.answer import Answer
+from together_rerank_contract_tests.client import YES, Inconclusive, Key, Transport
 from together_rerank_contract_tests.exchange import Exchange, excerpt
-from together_rerank_contract_tests.findings import Blocked, Inconclusive, NotApplicable, Unmet
+from together_rerank_contract_tests.requirements import Blocked, NotApplicable, Unmet
 from together_rerank_contract_tests.settings import Settings
 from together_rerank_contract_tests.tolerance import Tolerance
-from together_rerank_contract_tests.transport import YES, Key, Transport
 from together_rerank_spec import Document
 
 JSON = (("Content-Type", "application/json"),)
@@ -22,19 +21,12 @@ JSON = (("Content-Type", "application/json"),)
 BUSY = (503, 504)
 # Of what an endpoint says that is no rerank server.
 _LONGEST = 300
-# Which requirement says that a part of a request is taken.
-_TAKES = {
-    "documents": "RR-REQUEST-001",  # objects
-    "return_documents": "RR-REQUEST-002",
-    "top_n": "RR-REQUEST-003",
-    "rank_fields": "RR-REQUEST-004",
-}
-# The plainest request that has it.
-_TRIED: dict[str, dict[str, Any]] = {
-    "documents": {"documents": samples.OBJECTS},
-    "return_documents": {"documents": samples.PAIR, "return_documents": False},
-    "top_n": {"documents": samples.PAIR, "top_n": 1},
-    "rank_fields": {"documents": samples.OBJECTS, "rank_fields": ["text"]},
+# A part of a request: the requirement that says that it is taken, and the plainest request that has it.
+_PARTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "documents": ("RR-REQUEST-001", {"documents": samples.OBJECTS}),
+    "return_documents": ("RR-REQUEST-002", {"documents": samples.PAIR, "return_documents": False}),
+    "top_n": ("RR-REQUEST-003", {"documents": samples.PAIR, "top_n": 1}),
+    "rank_fields": ("RR-REQUEST-004", {"documents": samples.OBJECTS, "rank_fields": ["text"]}),
 }
 
 
@@ -43,6 +35,7 @@ class Endpoint:
 
     Attributes:
         url: of the operation, once it is found.
+        first: the first exchange with it, once there is one.
         exchanges: what was sent for the requirements so far, each once.
         limits_by_default: it returns fewer than all results unless `top_n` asks for them.
     """
@@ -51,65 +44,56 @@ class Endpoint:
         self.settings = settings
         self.transport = transport
         self.url = settings.places[0]
+        self.first: Exchange | None = None
         self.exchanges: dict[tuple[Any, ...], Exchange] = {}
         self.limits_by_default = False
         self._repeats: list[Exchange] = []
 
     @property
     def document(self) -> Document:
-        """The document that it is held to."""
         return self.settings.document
 
     @cached_property
     def model(self) -> str:
-        """The model that every request names."""
-        return self.settings.model or str(self.document.example(self._request_node)["model"])
+        request = self.document.request_schema["allOf"][0]
+        return self.settings.model or str(self.document.example(request)["model"])
 
-    @property
-    def _request_node(self) -> dict[str, Any]:
-        node: dict[str, Any] = self.document.request_schema["allOf"][0]
-        return node
+    def find(self) -> None:
+        """Send the reference to the places where the operation may be, up to the first that has it.
 
-    def find(self) -> Exchange:
-        """Return the reference exchange, from the first place that has the operation.
-
-        Raises:
-            Inconclusive: nobody answers there.
+        Raises Inconclusive if nobody answers there, or not with 200.
         """
         content = self._content({"query": samples.QUERY, "documents": samples.DOCUMENTS})
         exchanges = []
         for place in self.settings.places:
-            self.url = place
             exchanges.append(self.transport.send("POST", place, JSON, content))
             if exchanges[-1].status not in (404, 405):
                 break
-        else:
-            self.url = self.settings.places[0]
-        found = next((each for each in exchanges if each.url == self.url), exchanges[0])
+        # Where it is nowhere, the likeliest place tells.
+        found = exchanges[0] if exchanges[-1].status in (404, 405) else exchanges[-1]
+        self.first, self.url = found, found.url
+        if found.status != 200:
+            raise Inconclusive(self._why_not_200(found))
         self.exchanges[content, (), YES] = found
-        results = found.body.get("results") if isinstance(found.body, dict) else None
+        results = found.members.get("results")
         self.limits_by_default = isinstance(results, list) and len(results) < len(samples.DOCUMENTS)
-        return found
 
-    def why_not_200(self, exchange: Exchange) -> str:
+    def _why_not_200(self, exchange: Exchange) -> str:
         """Return what *exchange*, the first, got in the place of a 200, and what may help."""
         said = f"{exchange.url} answers {excerpt(exchange.answered, _LONGEST)}"
         match exchange.status:
             case 401 | 403 if self.settings.key:
-                return f"{said}, with the key that was sent"
+                said += ", with the key that was sent"
             case 401 | 403:
-                return f"{said}, and no key was sent; --api-key-env NAME sends one"
+                said += ", and no key was sent; --api-key-env NAME sends one"
             case 404 | 405:
                 tried = ", ".join(self.settings.places)
-                return (
-                    f"{said}; the operation is elsewhere (tried {tried}), or --model must name a model that it serves"
-                )
+                said += f"; the operation is elsewhere (tried {tried}), or --model must name a model that it serves"
             case 400 | 422:
-                return f"{said}; --model names a model that it serves"
+                said += "; --model names a model that it serves"
             case _ if 300 <= exchange.status < 400:
-                to = exchange.received_headers.get("location")
-                return f"{said}, and would go to {to}; redirects are not followed"
-        return said
+                said += f", and would go to {exchange.received_headers.get('location')}; redirects are not followed"
+        return self.transport.mask.text(said)
 
     def rerank(self, query: str, documents: Sequence[Any], **options: Any) -> Answer:
         """Return the answer to a valid request, which the endpoint is asked once; all results come unless *options*.
@@ -122,36 +106,30 @@ class Endpoint:
         whole = {"top_n": len(documents)} if self.limits_by_default else {}
         exchange = self.asked({"query": query, "documents": documents, **whole, **options})
         if exchange.status >= 400 and exchange.status not in BUSY:
-            self._find_cause(documents, options)
+            has = {*options, "documents"} if isinstance(documents[0], dict) else {*options}
+            for name, (by, _) in _PARTS.items():
+                if name in has and self.tried(name).status not in (200, *BUSY):
+                    raise Blocked(f"a request with `{name}` is refused", by)
         return self.accepted(exchange)
-
-    def _find_cause(self, documents: Sequence[Any], options: dict[str, Any]) -> None:
-        """Raise Blocked when the endpoint never takes something that this request has."""
-        has = {"documents"} if isinstance(documents[0], dict) else set()
-        for name, by in _TAKES.items():
-            if name in has | set(options) and self.tried(name).status not in (200, *BUSY):
-                raise Blocked(f"a request with `{name}` is refused", by)
 
     def tried(self, name: str) -> Exchange:
         """Return the exchange for the plainest request that has *name*."""
-        return self.asked({"query": samples.QUERY, **_TRIED[name]})
+        return self.asked({"query": samples.QUERY, **_PARTS[name][1]})
 
     def accepted(self, exchange: Exchange) -> Answer:
         """Return the answer to a valid request that *exchange* holds, as `rerank` does."""
-        if exchange.status == 200:
-            return Answer(exchange)
-        if exchange.status in BUSY:
-            raise Inconclusive(f"the endpoint answers {exchange.answered}")
-        raise Unmet("200, for the request is valid", exchange.answered, exchange)
+        if heard(exchange).status != 200:
+            raise Unmet("200, for the request is valid", exchange.answered, exchange)
+        return Answer(exchange)
 
-    def asked(self, request: dict[str, Any], *, headers: Iterable[tuple[str, str]] = ()) -> Exchange:
-        """Return the exchange for *request*, with the model added, and with *headers* beside the usual ones."""
-        return self.posted(self._content(request), headers=headers)
+    def asked(self, request: dict[str, Any]) -> Exchange:
+        """Return the exchange for *request*, with the model added."""
+        return self.posted(self._content(request))
 
     def posted(
         self, content: bytes, *, headers: Iterable[tuple[str, str]] = (), authorization: str | Key | None = YES
     ) -> Exchange:
-        """Return the exchange for *content*, as it is."""
+        """Return the exchange for *content*, as it is, and with *headers* beside the usual ones."""
         memory = content, tuple(headers), authorization
         if memory not in self.exchanges:
             self.exchanges[memory] = self.again(content, headers=headers, authorization=authorization)
@@ -169,36 +147,13 @@ class Endpoint:
         return self.rerank(samples.QUERY, samples.DOCUMENTS)
 
     @property
-    def plain(self) -> Answer:
-        """The answer to the smallest request in which one document is better."""
-        return self.rerank(samples.QUERY, samples.PAIR)
-
-    @property
     def samples(self) -> list[Answer]:
         """Answers to requests of every kind, the smallest first; what holds for one answer is held to all of these."""
-        few, all_of_them = samples.DOCUMENTS, samples.LONG
-        asked: list[tuple[Sequence[str], dict[str, Any]]] = [
-            (samples.PAIR, {}),
-            (samples.PAIR, {"return_documents": True}),
-            (samples.PAIR, {"return_documents": False}),
-            (few, {}),
-            (few, {"top_n": 2, "return_documents": False}),
-            (few, {"top_n": 3, "return_documents": True}),
-            (few, {"top_n": 4}),
-            (all_of_them, {"return_documents": True}),
-            (all_of_them, {"top_n": 36, "return_documents": True}),
-            (all_of_them, {"top_n": 35, "return_documents": False}),
-        ]
         answers = []
-        for documents, options in asked if not self.settings.quick else asked[:5]:
+        for documents, options in samples.KINDS[:5] if self.settings.quick else samples.KINDS:
             with suppress(Blocked):  # an option that is not taken has a requirement of its own
                 answers.append(self.rerank(samples.QUERY, documents, **options))
         return answers
-
-    @property
-    def subset(self) -> Answer:
-        """The answer to the reference's first documents alone."""
-        return self.rerank(samples.QUERY, samples.DOCUMENTS[: samples.SUBSET])
 
     @property
     def repeats(self) -> list[Answer]:
@@ -208,50 +163,47 @@ class Endpoint:
             self._repeats.append(self.again(first.exchange.content))
         return [first, *map(self.accepted, self._repeats)]
 
-    def reordered(self, order: Sequence[int]) -> dict[int, float]:
+    def reordered(self, order: Sequence[int]) -> tuple[dict[int, float], Exchange]:
         """Return the scores of the reference's documents, sent in *order*, by their index in the reference."""
         answer = self.rerank(samples.QUERY, [samples.DOCUMENTS[index] for index in order])
-        return {order[place]: score for place, score in answer.scores.items()}
+        return {order[place]: score for place, score in answer.scores.items()}, answer.exchange
 
     @cached_property
     def measured(self) -> Tolerance:
-        """The endpoint's own noise."""
         repeats = [answer.scores for answer in self.repeats]
-        return tolerance.measured(repeats, self.reordered(samples.ORDERS[0]), self.subset.scores)
+        reordered, _ = self.reordered(samples.ORDERS[0])
+        subset = self.rerank(samples.QUERY, samples.DOCUMENTS[: samples.SUBSET])
+        return tolerance.measured(repeats, reordered, subset.scores)
 
     @property
     def tolerance(self) -> Tolerance:
-        """The endpoint's own noise, where it leaves something to compare.
-
-        Raises:
-            Inconclusive: it does not.
-        """
-        if self.measured.is_noisy:
-            raise Inconclusive(
-                f"the endpoint is nondeterministic: scores differ by {self.measured.noise:.3g} between repeats, "
-                f"of {self.measured.span:.3g} between best and worst"
-            )
-        return self.measured
+        """The endpoint's own noise; raises Inconclusive where it leaves nothing to compare."""
+        measured = self.measured
+        if measured.is_noisy:
+            differ = f"scores differ by {measured.noise:.3g} between repeats"
+            reason = f"{differ}, of {measured.span:.3g} between best and worst"
+            raise Inconclusive(f"the endpoint is nondeterministic: {reason}")
+        return measured
 
     @property
     def pointwise(self) -> Tolerance:
-        """The endpoint's own noise, where a score is of one document alone.
-
-        Raises:
-            Inconclusive: it is too noisy.
-            NotApplicable: scores depend on the other documents.
-        """
+        """The endpoint's own noise; raises NotApplicable too, where a score is not of one document alone."""
         if self.tolerance.is_listwise:
             raise NotApplicable("scores depend on the other documents of the request")
         return self.tolerance
 
-    def afresh(self) -> Endpoint:
+    def afresh(self) -> Self:
         """Return the same endpoint without a memory of its answers, but of its noise."""
-        other = Endpoint(self.settings, self.transport)
-        other.url = self.url
-        other.limits_by_default = self.limits_by_default
-        vars(other).update({"measured": self.measured} if "measured" in vars(self) else {})
+        other = copy.copy(self)
+        other.exchanges, other._repeats = {}, []  # noqa: SLF001  # of the same class
         return other
 
     def _content(self, request: dict[str, Any]) -> bytes:
         return json.dumps({"model": self.model, **request}, ensure_ascii=False).encode()
+
+
+def heard(exchange: Exchange) -> Exchange:
+    """Return *exchange*; raise Inconclusive if the endpoint had no time to judge the request."""
+    if exchange.status in BUSY:
+        raise Inconclusive(f"the endpoint answers {exchange.answered}")
+    return exchange

@@ -1,112 +1,130 @@
 """The pytest plugin that judges one endpoint: opens it, runs the requirements' tests, and keeps what came of them."""
 
-from __future__ import annotations
-
-import time
-from collections.abc import Generator
+import os
+import sys
+from collections.abc import Callable, Generator
 from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from together_rerank_contract_tests import requirements
-from together_rerank_contract_tests.catalogue import TOPICS
+from together_rerank_contract_tests import dialect, requirements
+from together_rerank_contract_tests.client import BudgetSpent, Inconclusive, Transport
 from together_rerank_contract_tests.endpoint import Endpoint
-from together_rerank_contract_tests.exchange import Exchange
-from together_rerank_contract_tests.findings import Blocked, BudgetSpent, Inconclusive, Unmet
 from together_rerank_contract_tests.fuzzing import BEFORE_FUZZING, MOST_EXAMPLES, Fuzzing
 from together_rerank_contract_tests.outcome import Outcome, State, outcome_of
-from together_rerank_contract_tests.requirements import Level, Requirement
+from together_rerank_contract_tests.requirements import Blocked, Level, Requirement, Unmet
 from together_rerank_contract_tests.settings import Settings
-from together_rerank_contract_tests.transport import Transport
 
+# What an answer is made of comes before what it means.
+TOPICS = (
+    *("response", "request", "results", "scores", "documents", "fields"),
+    *("relations", "usage", "errors", "authentication", "fuzz"),
+)
+FOLDER = Path(__file__).parent
 # What a request of the requirements costs, about; and one of Schemathesis's.
 TOKENS_A_REQUEST, _TOKENS_A_CASE = 120, 60
 # The reference, twice more, in another order, and in part.
 CALIBRATION = 5
-KEY = pytest.StashKey["Examination"]()
+# By pytest alone: no file and no plugin of the user's has a say.
+_PYTEST = (
+    *("-c", os.devnull, "--rootdir", str(FOLDER), "--noconftest", "--import-mode=importlib"),
+    *("--assert=plain", "--capture=no"),
+    *("-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:warnings"),
+)
 
 
-class Progress:
-    """Is told how an examination goes on; this one says nothing."""
-
-    def opened(self, examination: Examination) -> None:
-        """The endpoint answers."""
-
-    def ended(self, outcome: Outcome) -> None:
-        """A requirement was judged."""
-
-    def fuzzed(self, requests: int) -> None:
-        """So many requests were sent by Schemathesis until now."""
+def tests() -> dict[Requirement, Callable[..., None]]:
+    """Return every requirement with the test that judges it, in the order in which they are judged."""
+    modules = [import_module(f"{__package__}.test_{topic}") for topic in TOPICS]
+    found = {requirements.of(test): test for module in modules for test in vars(module).values()}
+    return {requirement: test for requirement, test in found.items() if requirement is not None}
 
 
 class Examination:
     """One endpoint under judgement.
 
     Attributes:
-        endpoint: what is judged.
-        fuzzing: the run of Schemathesis, begun or not.
-        selected: the requirements that are to be judged.
-        first: the first exchange with the endpoint, once there is one.
         stopped: why not all could be judged, "" when it could.
         refused: why nothing may be sent, "" when it may.
         crashed: why pytest itself failed, "" when it did not.
         interrupted: somebody wanted it to end.
     """
 
-    def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
+    def __init__(self, settings: Settings, show: Callable[[str], None] = lambda _: None) -> None:
         self.settings = settings
-        self.progress = progress or Progress()
-        self.transport = Transport.of(settings)
+        self._show = show
+        self.transport = Transport(settings)
         self.endpoint = Endpoint(settings, self.transport)
-        self.fuzzing = Fuzzing(self.endpoint, self.progress.fuzzed)
+        self.fuzzing = Fuzzing(self.endpoint, self._fuzzed)
         self._items: dict[Requirement, Any] = {}
         self._outcomes: dict[str, Outcome] = {}
-        self._began = time.monotonic()
-        self.first: Exchange | None = None
         self.stopped = ""
         self.refused = ""
         self.crashed = ""
         self.interrupted = False
 
+    def run(self, expression: str | None = None, *, collect_only: bool = False) -> int:
+        """Judge in this process what is selected, by *expression* as pytest's `-k` has it; return pytest's status."""
+        for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+            os.environ.pop(name, None)
+        # Half of the time of a start would go into plugins that happen to be installed.
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+        # In brackets, so that what begins with a dash is no option.
+        chosen = ["-k", f"({expression})"] if expression else []
+        listed = ["--collect-only"] if collect_only else []
+        files = [str(FOLDER / f"test_{topic}.py") for topic in TOPICS]
+        status = pytest.main([*_PYTEST, *chosen, *listed, *files], plugins=[self])
+        self.finish()
+        return int(status)
+
     @property
-    def selected(self) -> list[Requirement]:
-        """The requirements that are to be judged."""
-        return list(self._items)
+    def is_empty(self) -> bool:
+        """Whether nothing was selected."""
+        return not self._items
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """What came of each that was selected."""
         return [self._outcomes.get(each.id) or Outcome(each, State.NOT_RUN, self.stopped) for each in self._items]
-
-    @property
-    def seconds(self) -> float:
-        """How long it takes until now."""
-        return time.monotonic() - self._began
 
     @property
     def estimate(self) -> tuple[int, int]:
         """About how many requests and tokens it takes."""
         cases = MOST_EXAMPLES + BEFORE_FUZZING if any(each.fuzz for each in self._items) else 0
-        first = 1 if self.settings.quick else CALIBRATION
-        requests = sum(each.requests for each in self._items) + first
+        requests = sum(each.requests for each in self._items) + (1 if self.settings.quick else CALIBRATION)
         return requests + cases, requests * TOKENS_A_REQUEST + cases * _TOKENS_A_CASE
 
+    @property
+    def listing(self) -> str:
+        """The selected requirements, and what judging them would cost, without a request."""
+        rows = [f"{each.id:<17} {each.level:<7} {each.sentence}" for each in self._items]
+        requests, tokens = self.estimate
+        return "\n".join([*rows, "", f"{len(rows)} requirements, about {requests} requests and {tokens} tokens\n"])
+
+    def _fuzzed(self, requests: int) -> None:
+        # Elsewhere than on a terminal lines would pile up.
+        if sys.stdout is not None and sys.stdout.isatty():
+            self._show(f"\r{requests} requests by Schemathesis ")
+
+    # What the requirements' tests ask for. There are such fixtures only where an endpoint is judged.
+
+    @pytest.fixture(name="endpoint")
+    def _endpoint(self) -> Endpoint:
+        return self.endpoint
+
+    @pytest.fixture(name="fuzzing")
+    def _fuzzing(self) -> Fuzzing:
+        return self.fuzzing
+
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Remember what pytest itself failed of."""
         self.crashed = excinfo.exconly()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Remember that a file of requirements cannot be read: that is no fault of the endpoint."""
         if report.failed:
             self.crashed = " ".join(str(report.longrepr).split())[-300:]
-
-    def pytest_configure(self, config: pytest.Config) -> None:
-        """Let the fixtures find it, which are there only where something is judged."""
-        from together_rerank_contract_tests import subjects
-
-        config.stash[KEY] = self
-        config.pluginmanager.register(subjects)
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Let a requirement be selected by its id too."""
@@ -116,10 +134,9 @@ class Examination:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Leave out what was not asked for."""
+        """Leave out what was not asked for, and put the rest in order; the project's own tests stay where they are."""
         left_out = [item for item in items if not self._is_wanted(_requirement(item))]
         items[:] = [item for item in items if item not in left_out]
-        # What an answer is made of comes before what it means; the project's own tests stay where they are.
         ordered = iter(sorted((item for item in items if _requirement(item)), key=_topic))
         items[:] = [next(ordered) if _requirement(item) else item for item in items]
         config.hook.pytest_deselected(items=left_out)
@@ -141,21 +158,16 @@ class Examination:
         if self.refused:
             pytest.exit(self.refused, returncode=pytest.ExitCode.USAGE_ERROR)
         try:
-            self._open()
+            self.endpoint.find()
+            if not self.settings.quick:
+                # What keeps it from being measured is told by the requirements that need it.
+                with suppress(Blocked, Inconclusive, Unmet):
+                    _ = self.endpoint.measured
         except (BudgetSpent, Inconclusive) as fault:
             self.stopped = str(fault)
-        if self.stopped:
             pytest.exit(f"could not tell: {self.stopped}", returncode=3)
-        self.progress.opened(self)
-
-    def _open(self) -> None:
-        self.first = self.endpoint.find()
-        if self.first.status != 200:
-            self.stopped = self.transport.mask.text(self.endpoint.why_not_200(self.first))
-        elif not self.settings.quick:
-            # What keeps it from being measured is told by the requirements that need it.
-            with suppress(Blocked, Inconclusive, Unmet):
-                _ = self.endpoint.measured
+        judged = f"reading   {self.settings.reading}, at the level {self.settings.level}"
+        self._show(f"{dialect.introduction(self.endpoint)}{judged}\n\n")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
@@ -166,7 +178,7 @@ class Examination:
             return report
         outcome = outcome_of(requirement, call.excinfo.value if call.excinfo else None)
         self._outcomes[requirement.id] = outcome
-        self.progress.ended(outcome)
+        self._show(outcome.sign)
         self._translate(outcome, report)
         if self.transport.budget.spent:
             self.stopped = outcome.reason or "the budget is spent"
@@ -174,25 +186,18 @@ class Examination:
         return report
 
     def _translate(self, outcome: Outcome, report: Any) -> None:
+        mask = self.transport.mask
+        unmet = {each.requirement.id for each in self._outcomes.values() if each.state is State.FAILED}
         if outcome.state is State.FAILED:
-            from together_rerank_contract_tests.console import row
-
-            report.longrepr = row(outcome, self.transport.mask)
-            if not counts(outcome.requirement, self.settings.level):
-                report.outcome, report.wasxfail = (
-                    "skipped",
-                    self.transport.mask.text(f"{outcome.requirement.level}: {outcome.unmet}"),
-                )
-        elif outcome.state in (State.INCONCLUSIVE, State.NOT_RUN) and self._is_open(outcome):
-            report.longrepr = self.transport.mask.text(f"{outcome.requirement.id}: could not tell: {outcome.reason}")
+            report.longrepr = outcome.row(mask)
+            if not outcome.fails(self.settings.level):
+                report.outcome = "skipped"
+                report.wasxfail = mask.text(f"{outcome.requirement.level}: {outcome.unmet}")
+        elif outcome.leaves_open and not unmet & {*outcome.blocked_by}:  # and nothing else tells why
+            report.longrepr = mask.text(f"{outcome.requirement.id}: could not tell: {outcome.reason}")
         elif outcome.state in (State.INCONCLUSIVE, State.SKIPPED, State.NOT_RUN):
             report.outcome = "skipped"
-            report.longrepr = (str(report.fspath), 0, self.transport.mask.text(f"{outcome.state}: {outcome.reason}"))
-
-    def _is_open(self, outcome: Outcome) -> bool:
-        """Whether *outcome* leaves a MUST without a verdict, and nothing else tells why."""
-        unmet = {each.requirement.id for each in self._outcomes.values() if each.state is State.FAILED}
-        return outcome.requirement.level is Level.MUST and not unmet & {*outcome.blocked_by}
+            report.longrepr = (str(report.fspath), 0, mask.text(f"{outcome.state}: {outcome.reason}"))
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Remember that it was somebody, and not the examination itself."""
@@ -203,16 +208,11 @@ class Examination:
         if self.fuzzing.has_begun:
             for requirement, item in self._items.items():
                 if requirement.fuzz and requirement.id not in self._outcomes:
-                    self._outcomes[requirement.id] = _judged(requirement, item.function, self.fuzzing)
+                    self._outcomes[requirement.id] = judged(requirement, item.function, self.fuzzing)
         self.transport.close()
 
 
-def counts(requirement: Requirement, level: str) -> bool:
-    """Return whether a run at *level* fails when *requirement* is unmet."""
-    return requirement.level is Level.MUST or (requirement.level is Level.SHOULD and level != "must")
-
-
-def _judged(requirement: Requirement, test: Any, subject: Any) -> Outcome:
+def judged(requirement: Requirement, test: Callable[..., None], subject: Any) -> Outcome:
     try:
         test(subject)
     except Exception as fault:  # noqa: BLE001  # whatever it is, it is what came of it

@@ -1,17 +1,18 @@
 """One request and all that came back, and the request as a line that can be run again."""
 
-from __future__ import annotations
-
 import json
 import shlex
+import textwrap
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from together_rerank_contract_tests.masking import Mask
+from together_rerank_fixtures.redaction import Redactor
 
 # Of a text that is shown.
 _LONGEST = 600
+# How an endpoint says that it lets any key in, or serves any model, on purpose.
+_ACCEPTS = "x-mock-accepts"
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,6 @@ class Exchange:
         received: the bytes that came, without their encoding.
         flaw: why the body could not be read as HTTP has it, "" when it could.
         mask: takes the key, which an endpoint may echo, out of what is shown.
-        seconds: until the last byte.
     """
 
     method: str
@@ -34,9 +34,8 @@ class Exchange:
     status: int
     received_headers: dict[str, str]
     received: bytes
-    seconds: float
     flaw: str = ""
-    mask: Mask = field(default_factory=Mask)
+    mask: Redactor = field(default_factory=Redactor)
 
     @cached_property
     def body(self) -> Any:
@@ -48,6 +47,11 @@ class Exchange:
             return None
         return body
 
+    @property
+    def members(self) -> dict[str, Any]:
+        """The body's members; none when it is no object."""
+        return self.body if isinstance(self.body, dict) else {}
+
     @cached_property
     def request(self) -> Any:
         """What was sent, read as JSON; None when it is none."""
@@ -58,30 +62,26 @@ class Exchange:
 
     @property
     def sent(self) -> str:
-        """What was sent, for people."""
         return f"{self.method} {self.url} {excerpt(self.content)}".strip()
 
     @property
     def answered(self) -> str:
-        """What came, for people."""
         return f"{self.status} {excerpt(self.mask.content(self.received))}".strip()
+
+    def accepts(self, what: str) -> bool:
+        """Return whether the endpoint says of itself that it takes *what*, `any-key` or `any-model`."""
+        return what in self.received_headers.get(_ACCEPTS, "").replace(",", " ").split()
 
     @property
     def curl(self) -> str:
         """The request as a command for a shell; the key is a variable of the environment."""
-        parts = [
-            "curl",
-            "-sS",
-            "-i",
-            *(["-X", shlex.quote(self.method)] if self.method != "POST" or not self.content else []),
-        ]
+        method = ["-X", shlex.quote(self.method)] if self.method != "POST" or not self.content else []
         headers = self.headers
         if self.content and not any(name.lower() == "content-type" for name, _ in headers):
             headers = (*headers, ("Content-Type", ""))
-        for name, value in headers:
-            parts += ["-H", _quoted(name, value)]
+        given = [part for name, value in headers for part in ("-H", _quoted(name, value))]
         data, piped = _data(self.content)
-        return piped + " ".join([*parts, *data, shlex.quote(self.url)])
+        return piped + " ".join(["curl", "-sS", "-i", *method, *given, *data, shlex.quote(self.url)])
 
 
 def excerpt(content: bytes | str, longest: int = _LONGEST) -> str:
@@ -94,6 +94,14 @@ def excerpt(content: bytes | str, longest: int = _LONGEST) -> str:
 def printable(text: str) -> str:
     """Return *text* with an escape for each character that a terminal or a log would act on."""
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
+def wrapped(label: str, text: str, width: int = 110) -> list[str]:
+    """Return *text* as lines of *width*: *label* before the first, and as many spaces before the others."""
+    lines = textwrap.wrap(
+        printable(text), width, initial_indent=label, subsequent_indent=" " * len(label), break_on_hyphens=False
+    )
+    return lines or [label]
 
 
 def _quoted(name: str, value: str) -> str:

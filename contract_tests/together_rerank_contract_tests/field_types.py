@@ -1,7 +1,5 @@
 """Which types of JSON stand where: in bodies, and in what a schema allows."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
@@ -24,28 +22,14 @@ Types = frozenset[str]
 NONE: Types = frozenset()
 
 
-class Fields:
-    """The types at each path, such as `/results/*/index`.
-
-    Attributes:
-        paths: where anything was found.
-    """
-
-    def __init__(self, found: dict[str, set[str]]) -> None:
-        self._found = {path: _plain(types) for path, types in found.items()}
-
-    @property
-    def paths(self) -> Collection[str]:
-        """Where there are any."""
-        return self._found.keys()
+class Fields(dict[str, Types]):
+    """The types at each path, such as `/results/*/index`."""
 
     def at(self, path: str) -> Types:
         """Return the types at *path*: absent where the object that would have it lacks it, none where nothing is."""
-        if path in self._found:
-            return self._found[path]
         parent, _, name = path.rpartition("/")
-        is_of_object = name != "*" and "object" in self._found.get(parent, NONE)
-        return frozenset([ABSENT]) if is_of_object else NONE
+        is_of_object = name != "*" and "object" in self.get(parent, NONE)
+        return self.get(path, frozenset([ABSENT]) if is_of_object else NONE)
 
 
 def of_bodies(bodies: Iterable[Any], *, told: Collection[str] = ()) -> Fields:
@@ -71,14 +55,11 @@ def of_bodies(bodies: Iterable[Any], *, told: Collection[str] = ()) -> Fields:
         parent, _, name = path.rpartition("/")
         if path and name != "*" and seen[path] < objects[parent]:
             found[path].add(ABSENT)
-    return Fields(found)
+    return _plain(found)
 
 
 def of_schema(schema: dict[str, Any], document: Document) -> Fields:
-    """Return the types that *schema* allows; of strings that it lists, or of the only one, the values.
-
-    What it refers to is in *document*.
-    """
+    """Return the types that *schema*, of *document*, allows; of strings that it lists, the values."""
     found: defaultdict[str, set[str]] = defaultdict(set)
 
     def visit(path: str, node: Any, depth: int) -> None:
@@ -101,7 +82,7 @@ def of_schema(schema: dict[str, Any], document: Document) -> Fields:
             visit(f"{path}/*", node["items"], depth + 1)
 
     visit("", schema, 0)
-    return Fields(found)
+    return _plain(found)
 
 
 def type_of(value: Any) -> str:
@@ -124,8 +105,9 @@ def words(types: Types) -> str:
     return " or ".join([*values[:_MOST_VALUES], *more, *(each for each in _ORDER if each in types)]) or "-"
 
 
-def _plain(types: set[str]) -> Types:
-    return frozenset(types - {"integer"} if "number" in types else types)
+def _plain(found: dict[str, set[str]]) -> Fields:
+    """Return what was *found*; where there is any number, none is an integer."""
+    return Fields({p: frozenset(types - {"integer"} if "number" in types else types) for p, types in found.items()})
 
 
 def _shown(value: str) -> str:

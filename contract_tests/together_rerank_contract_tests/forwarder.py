@@ -1,18 +1,16 @@
 """A door on loopback for senders that are not our own: what knocks there goes the one way to the endpoint."""
 
-from __future__ import annotations
-
 import json
 import secrets
 import sys
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
+from together_rerank_contract_tests.client import YES, BudgetSpent, Dropped, Inconclusive, Key, Transport, Unsendable
 from together_rerank_contract_tests.exchange import Exchange
-from together_rerank_contract_tests.findings import BudgetSpent, Dropped, Inconclusive, Unsendable
-from together_rerank_contract_tests.transport import YES, Key, Transport
 
 # Of one hop, or told anew.
 _NOT_FORWARDED = {"host", "connection", "content-length", "transfer-encoding", "authorization", "accept-encoding"}
@@ -21,23 +19,25 @@ _NOT_RETURNED = {"connection", "content-length", "transfer-encoding", "content-e
 # Marks what the endpoint did not say.
 NO_ANSWER = "x-contract-no-answer"
 UNSENT, DROPPED = "unsent", "dropped"
+# Names an exchange to its sender; the hooks read it.
+_NAME = "x-contract-exchange"
+# Of an answer that is kept; there may be thousands.
+_LONGEST = 4_000
 
 
 class Forwarder:
-    """Forwards from loopback to one operation.
-
-    Args:
-        path: under which the operation is asked here.
-        url: of the operation.
+    """Forwards from loopback, where the operation is asked under *path*, to its *url*.
 
     Attributes:
         token: stands for the key; it is put in its place on the way.
         unanswered: why a request got no answer, if one did not.
+        exchanges: what came of each request, by the name in its answer.
     """
 
     def __init__(self, transport: Transport, path: str, url: str) -> None:
         self.token = secrets.token_hex(16)
         self.unanswered = ""
+        self.exchanges: dict[str, Exchange] = {}
         self._transport = transport
         self._path = path
         self._operation = url
@@ -47,7 +47,6 @@ class Forwarder:
 
     @property
     def url(self) -> str:
-        """Where to knock."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
@@ -59,19 +58,29 @@ class Forwarder:
         self._server.server_close()
 
     def forward(self, method: str, path: str, headers: list[tuple[str, str]], content: bytes) -> Exchange:
-        """Return the exchange with the endpoint.
-
-        Raises:
-            Unsendable: it is no HTTP.
-            Dropped: the endpoint ends the connection.
-            BudgetSpent: nothing may be sent any more.
-            Inconclusive: no answer comes.
-        """
+        """Return the exchange with the endpoint, or one that says why there was none."""
         url = self._operation if path == self._path else self._operation.removesuffix(self._path) + path
         kept = tuple((name, value) for name, value in headers if name.lower() not in _NOT_FORWARDED)
         given = next((value for name, value in headers if name.lower() == "authorization"), None)
         authorization: str | Key | None = YES if given == f"Bearer {self.token}" else given
-        return self._transport.send(method, url, kept, content, authorization=authorization)
+        try:
+            return self._transport.send(method, url, kept, content, authorization=authorization)
+        except (BudgetSpent, Inconclusive) as fault:
+            if not isinstance(fault, Dropped | Unsendable):
+                self.unanswered = str(fault)
+            kind = DROPPED if isinstance(fault, Dropped) else UNSENT
+            body = json.dumps({"error": {"message": str(fault), "type": "no_answer"}}).encode()
+            status = 400 if isinstance(fault, Unsendable) else 502
+        _, shown = self._transport.authorized(authorization)
+        received_headers = {"content-type": "application/json", NO_ANSWER: kind}
+        mask = self._transport.mask
+        return Exchange(method, url, (*shown, *kept), content, status, received_headers, body, mask=mask)
+
+    def keep(self, exchange: Exchange) -> str:
+        """Keep *exchange*; return its name."""
+        name = secrets.token_hex(8)
+        self.exchanges[name] = replace(exchange, received=exchange.received[:_LONGEST])
+        return name
 
 
 class _Server(ThreadingHTTPServer):
@@ -99,32 +108,17 @@ class _Handler(BaseHTTPRequestHandler):
     def _forward(self) -> None:
         content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         forwarder = self.server.forwarder
-        try:
-            exchange = forwarder.forward(self.command, self.path, list(self.headers.items()), content)
-        except Unsendable as fault:
-            self._refuse(400, str(fault), UNSENT)
-        except Dropped as fault:
-            self._refuse(502, str(fault), DROPPED)
-        except (BudgetSpent, Inconclusive) as fault:
-            forwarder.unanswered = str(fault)
-            self._refuse(502, str(fault), UNSENT)
-        else:
-            self._answer(exchange.status, exchange.received_headers, exchange.received)
-
-    def _refuse(self, status: int, reason: str, kind: str) -> None:
-        body = json.dumps({"error": {"message": reason, "type": "no_answer"}}).encode()
-        self._answer(status, {"content-type": "application/json", NO_ANSWER: kind}, body)
-
-    def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        self.send_response_only(status)
-        for name, value in headers.items():
+        exchange = forwarder.forward(self.command, self.path, list(self.headers.items()), content)
+        self.send_response_only(exchange.status)
+        for name, value in exchange.received_headers.items():
             if name.lower() not in _NOT_RETURNED:
                 # Others than Latin-1 came as UTF-8, which no header should have.
                 self.send_header(name, value.encode("latin-1", "replace").decode("latin-1"))
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header(_NAME, forwarder.keep(exchange))
+        self.send_header("Content-Length", str(len(exchange.received)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            self.wfile.write(exchange.received)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # as the base class has it
         """Say nothing."""

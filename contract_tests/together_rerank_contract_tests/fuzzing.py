@@ -1,7 +1,5 @@
 """Schemathesis, run against the endpoint through the forwarder, and what its checks found."""
 
-from __future__ import annotations
-
 import copy
 import json
 import os
@@ -11,15 +9,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from together_rerank_contract_tests import failure, refusals
+from together_rerank_contract_tests.client import BudgetSpent, Inconclusive
 from together_rerank_contract_tests.endpoint import Endpoint
 from together_rerank_contract_tests.exchange import Exchange
-from together_rerank_contract_tests.failure import Failure
-from together_rerank_contract_tests.findings import BudgetSpent, Inconclusive
 from together_rerank_contract_tests.forwarder import DROPPED, NO_ANSWER, Forwarder
 from together_rerank_spec import Validator
 
@@ -44,17 +40,29 @@ CHECKS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One case that failed one check.
+
+    Attributes:
+        title: what kind of failure; of one check there are several.
+        about: what was done to the case, where Schemathesis says so.
+        name: of the exchange; several checks may fail in one.
+    """
+
+    check: str
+    title: str
+    message: str
+    about: str
+    name: str
+    exchange: Exchange
+
+
 class Fuzzing:
     """One run of Schemathesis; it begins when the first check asks what was found.
 
-    Args:
-        progress: is told now and then how many requests were sent.
-
-    Attributes:
-        has_begun: it was asked for.
-        incomplete: why it says nothing of what it did not find, "" when it is whole.
-        requests: so many were sent.
-        seconds: so long it took.
+    *progress* is told now and then how many requests were sent; `incomplete`, why it says nothing of what it did
+    not find.
     """
 
     def __init__(self, endpoint: Endpoint, progress: Callable[[int], None]) -> None:
@@ -69,9 +77,7 @@ class Fuzzing:
     def failures(self, check: str) -> list[Failure]:
         """Return what *check* found, the smallest request first.
 
-        Raises:
-            BudgetSpent: it found nothing, and not all was sent.
-            Inconclusive: it found nothing, and was not able to look.
+        Raises BudgetSpent or Inconclusive if it found nothing, and did not see all.
         """
         if not self.has_begun:
             self.has_begun = True
@@ -79,27 +85,13 @@ class Fuzzing:
         found = [each for each in self._failures if each.check == check and self._is_sound(each)]
         if not found and self.incomplete:
             raise (BudgetSpent if self._endpoint.transport.budget.spent else Inconclusive)(self.incomplete)
-        return sorted(found, key=lambda each: len(each.content))
-
-    def exchange(self, found: Failure) -> Exchange:
-        """Return the exchange in which *found* was."""
-        headers = tuple((name, value) for name, value in found.headers if name in ("Content-Type", "Authorization"))
-        return Exchange(
-            method=found.method,
-            url=self._endpoint.url.removesuffix(self._path) + found.path,
-            headers=tuple((name, value.replace(self._forwarder.token, self._key_shown)) for name, value in headers),
-            content=found.content,
-            status=found.status,
-            received_headers=found.received_headers,
-            received=found.received,
-            seconds=0.0,
-            mask=self._endpoint.transport.mask,
-        )
+        return sorted(found, key=lambda each: len(each.exchange.content))
 
     @property
     def asks_for_a_key(self) -> bool:
         """Whether the endpoint is to be asked without its key, and with another."""
-        return self._endpoint.transport.has_key and not refusals.lets_any_key_in(self._endpoint)
+        lets_any_in = self._endpoint.reference.exchange.accepts("any-key")
+        return self._endpoint.transport.has_key and not lets_any_in
 
     @property
     def tries_other_methods(self) -> bool:
@@ -119,10 +111,6 @@ class Fuzzing:
         return self._endpoint.document.routes[-1]
 
     @property
-    def _key_shown(self) -> str:
-        return f"${self._endpoint.settings.key_name}"
-
-    @property
     def _examples(self) -> int:
         left = self._endpoint.transport.budget.requests_left
         return MOST_EXAMPLES if left is None else max(_LEAST_EXAMPLES, min(MOST_EXAMPLES, left - BEFORE_FUZZING))
@@ -136,14 +124,14 @@ class Fuzzing:
             try:
                 status = self._wait(folder)
             finally:
-                self._failures = list(failure.read(folder / "failures"))
+                self._failures = list(self._read(folder / "failures"))
                 self.requests = transport.budget.requests - before
                 self.seconds = time.monotonic() - began
             said = (folder / "output").read_text(encoding="utf-8", errors="replace")
-        self.incomplete = ""
-        if self._forwarder.unanswered:
-            self.incomplete = self._forwarder.unanswered
-        elif status not in (0, 1):
+        self.incomplete = self._forwarder.unanswered
+        if self.incomplete:
+            return
+        if status not in (0, 1):
             self.incomplete = f"Schemathesis ended with status {status}: {' '.join(said.split())[-300:]}"
         elif transport.statuses[200] == answered:
             self.incomplete = f"none of {self.requests} requests was answered with 200"
@@ -157,7 +145,7 @@ class Fuzzing:
             process = subprocess.Popen(  # noqa: S603  # our own interpreter
                 self._command,
                 cwd=folder,
-                env=self._environment(folder),
+                env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -173,12 +161,23 @@ class Fuzzing:
                 process.kill()
                 process.wait()
 
+    def _read(self, path: Path) -> Iterator[Failure]:
+        """Yield what the hooks have written to *path*; a line that was not finished is left out."""
+        for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []:
+            if line.endswith("\n"):
+                fields = json.loads(line)
+                exchange = self._forwarder.exchanges[fields["name"]]
+                # The others are of Schemathesis and its library.
+                headers = tuple(each for each in exchange.headers if each[0] in ("Content-Type", "Authorization"))
+                yield Failure(**fields, exchange=replace(exchange, headers=headers))
+
     def _write_input(self, folder: Path) -> None:
         document = replace(self._endpoint.document, content=copy.deepcopy(self._endpoint.document.content))
         # The document as it stands lets a body be left out; there is nothing to rank then, in any reading.
         document.operation["requestBody"]["required"] = True
         (folder / "document.json").write_text(json.dumps(document.content), encoding="utf-8")
         (folder / "config.toml").write_text("\n".join(self._config()), encoding="utf-8")
+        (folder / "model").write_text(self._endpoint.model, encoding="utf-8")
 
     def _config(self) -> Iterator[str]:
         # All that is needed, so that no file of the user's and no memory of an earlier run has a say.
@@ -194,40 +193,34 @@ class Fuzzing:
             yield "[phases.coverage]\nunexpected-methods = []"
 
     @property
-    def _checks(self) -> list[str]:
-        return [check for check in CHECKS if check != _AUTH or self.asks_for_a_key]
-
-    @property
     def _command(self) -> list[str]:
         run = ["run", "document.json", "--url", self._forwarder.url, "--max-examples", str(self._examples)]
         # All deviations are wanted, not the first of each phase; of many failing cases the smallest is shown.
         whole = ["--continue-on-failure", "--no-shrink", "--suppress-health-check", "all"]
+        checks = [check for check in CHECKS if check != _AUTH or self.asks_for_a_key]
         command = [sys.executable, "-m", "schemathesis.cli", "--config-file", "config.toml", *run, *whole]
-        return [*command, "--checks", ",".join(self._checks)]
+        return [*command, "--checks", ",".join(checks)]
 
-    def _environment(self, folder: Path) -> dict[str, str]:
+    @property
+    def _environment(self) -> dict[str, str]:
         # Neither the key nor a proxy: it speaks to the forwarder alone.
         key_name = self._endpoint.settings.key_name
         kept = {name: value for name, value in os.environ.items() if name != key_name and "proxy" not in name.lower()}
-        ours = {
-            "SCHEMATHESIS_HOOKS": "together_rerank_contract_tests.schemathesis_hooks",
-            failure.MODEL: self._endpoint.model,
-            failure.FILE: str(folder / "failures"),
-            "NETRC": os.devnull,
-            "PYTHONSAFEPATH": "1",
-        }
-        return {**kept, **ours}
+        hooks = f"{__package__}.schemathesis_hooks"
+        alone = {"HYPOTHESIS_NO_PLUGINS": "1", "NETRC": os.devnull, "PYTHONSAFEPATH": "1"}
+        return {**kept, **alone, "SCHEMATHESIS_HOOKS": hooks}
 
     def _is_sound(self, found: Failure) -> bool:
         """Whether *found* holds when it is looked at again with another validator."""
-        if NO_ANSWER in found.received_headers:
-            return found.check == _CRASH and found.received_headers[NO_ANSWER] == DROPPED
+        exchange = found.exchange
+        if NO_ANSWER in exchange.received_headers:
+            return found.check == _CRASH and exchange.received_headers[NO_ANSWER] == DROPPED
         if found.check not in ("negative_data_rejection", "positive_data_acceptance"):
             return True
-        kind = next((value for name, value in found.headers if name == "Content-Type"), "")
         try:
-            body = json.loads(found.content)
+            body = json.loads(exchange.content)
         except ValueError:
             return found.check == "negative_data_rejection"
+        kind = dict(reversed(exchange.headers)).get("Content-Type")
         valid = kind == "application/json" and self._requests.is_valid(body)
         return valid is (found.check == "positive_data_acceptance")

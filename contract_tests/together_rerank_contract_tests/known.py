@@ -1,7 +1,5 @@
 """Deviations that somebody knows of and lives with, from a TOML file: by id, with a reason and a day to look again."""
 
-from __future__ import annotations
-
 import datetime as dt
 import difflib
 import tomllib
@@ -31,8 +29,7 @@ class Known:
 def read(path: Path, ids: Collection[str]) -> list[Known]:
     """Return the deviations in *path*: a table for each id, with `reason` and `expires`.
 
-    Raises:
-        ValueError: the file cannot be read, or says what is not understood; one line that names the place.
+    Raises ValueError, one line that names the place, if the file cannot be read or says what is not understood.
     """
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -49,7 +46,6 @@ def read(path: Path, ids: Collection[str]) -> list[Known]:
 
 
 def apply(outcomes: Iterable[Outcome], known: Iterable[Known], today: dt.date) -> list[Outcome]:
-    """Return *outcomes* with the failures that are *known* *today* marked so."""
     current = {each.id: each for each in known if each.expires >= today}
     return [
         replace(each, state=State.KNOWN, reason=current[each.requirement.id].reason)
@@ -60,7 +56,6 @@ def apply(outcomes: Iterable[Outcome], known: Iterable[Known], today: dt.date) -
 
 
 def remarks(outcomes: Iterable[Outcome], known: Iterable[Known], today: dt.date) -> list[str]:
-    """Return what is to be said of *known*: what is gone, and what has expired."""
     states = {each.requirement.id: each.state for each in outcomes}
     said = []
     for each in known:

@@ -1,7 +1,5 @@
 """What every command that asks an endpoint is told: whom to ask, and what it may spend."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -9,72 +7,52 @@ from typing import Any, TypeVar
 
 import click
 
-from together_rerank_contract_tests import budget
-from together_rerank_contract_tests.settings import Settings, key_for
+from together_rerank_contract_tests.settings import Settings, key_for, seconds_between
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "show_default": True}
 FILE = click.Path(dir_okay=False, path_type=Path)
+_COUNT = click.IntRange(min=1)
+_SECONDS = click.FloatRange(min=0, min_open=True, max=3600)
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-_ENDPOINT = (
+ENDPOINT = (
     click.argument("url"),
     click.option("--model", metavar="M", help="The model that every request names.  [default: the document's example]"),
     click.option("--api-key-env", metavar="NAME", help="The environment variable that holds the key."),
     click.option("--live", is_flag=True, help="Send requests to Together's own hosts, which cost money."),
 )
-_BUDGET = (
-    click.option("--max-requests", type=click.IntRange(min=1), metavar="N", help="Send no more than so many."),
-    click.option("--max-tokens", type=click.IntRange(min=1), metavar="N", help="Spend no more than so many."),
+SPENDING = (
+    click.option("--max-requests", type=_COUNT, metavar="N", help="Send no more than so many."),
+    click.option("--max-tokens", type=_COUNT, metavar="N", help="Spend no more than so many."),
     click.option("--rate", metavar="RATE", help="Send no faster, as in 5/s or 60/minute."),
-    click.option(
-        "--timeout",
-        type=click.FloatRange(min=0, min_open=True, max=3600),
-        default=30.0,
-        metavar="S",
-        help="Seconds for one answer.",
-    ),
+    click.option("--timeout", type=_SECONDS, default=30.0, metavar="S", help="Seconds for one answer."),
 )
 
 
-def endpoint(command: _Command) -> _Command:
-    """Give *command* the URL, and the options of whom to ask."""
-    return _given(command, _ENDPOINT)
+def given(options: tuple[Any, ...]) -> Callable[[_Command], _Command]:
+    """Give a command *options*, which the help lists in their order."""
 
+    def add(command: _Command) -> _Command:
+        for each in reversed(options):
+            command = each(command)
+        return command
 
-def spending(command: _Command) -> _Command:
-    """Give *command* the options of what it may spend."""
-    return _given(command, _BUDGET)
+    return add
 
 
 def settings(
     url: str, *, api_key_env: str | None, rate: str | None, timeout: float, sends: bool = True, **options: Any
 ) -> Settings:
-    """Return what the options say; without the key unless something *sends*.
-
-    Raises:
-        UsageError: they make no sense.
-    """
-    if not has_folder():
-        raise click.UsageError("the current folder is gone")
+    """Return what the options say, without the key unless something *sends*; raise UsageError if they make no sense."""
+    try:
+        Path.cwd()
+    except OSError as fault:
+        raise click.UsageError("the current folder is gone") from fault
     if not math.isfinite(timeout):
         raise click.BadParameter("nan is not a number of seconds", param_hint="--timeout")
     try:
         key, key_name = key_for(url, api_key_env) if sends else (None, "")
-        between = budget.seconds_between(rate) if rate else 0.0
+        between = seconds_between(rate) if rate else 0.0
         return Settings(url, key=key, key_name=key_name, seconds_between=between, timeout_s=timeout, **options)
     except ValueError as fault:
         raise click.UsageError(str(fault)) from fault
-
-
-def has_folder() -> bool:
-    """Return whether the current folder is there."""
-    try:
-        return bool(Path.cwd())
-    except OSError:
-        return False
-
-
-def _given(command: _Command, decorators: tuple[Any, ...]) -> _Command:
-    for each in reversed(decorators):
-        command = each(command)
-    return command

@@ -1,6 +1,4 @@
-"""What came of one requirement."""
-
-from __future__ import annotations
+"""What came of one requirement, and all that is to be said of it."""
 
 import traceback
 from collections.abc import Iterable
@@ -8,13 +6,15 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from together_rerank_contract_tests.findings import Blocked, BudgetSpent, Inconclusive, NotApplicable, Unmet
-from together_rerank_contract_tests.requirements import Requirement
+from together_rerank_contract_tests.client import BudgetSpent, Inconclusive
+from together_rerank_contract_tests.exchange import printable, wrapped
+from together_rerank_contract_tests.requirements import Blocked, Level, NotApplicable, Requirement, Unmet
+from together_rerank_fixtures.redaction import Redactor
+
+_WIDTH = 112
 
 
 class State(StrEnum):
-    """How a requirement ended."""
-
     PASSED = "passed"
     FAILED = "failed"
     KNOWN = "known"
@@ -22,6 +22,16 @@ class State(StrEnum):
     SKIPPED = "skipped"
     NOT_RUN = "not run"
     ERROR = "error"
+
+
+_SIGNS = {
+    State.PASSED: ".",
+    State.FAILED: "F",
+    State.INCONCLUSIVE: "?",
+    State.SKIPPED: "s",
+    State.NOT_RUN: "-",
+    State.ERROR: "E",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +50,41 @@ class Outcome:
     unmet: Unmet | None = None
     blocked_by: tuple[str, ...] = ()
 
+    @property
+    def sign(self) -> str:
+        # What waits for another requirement is told there, once that has failed.
+        return "s" if self.blocked_by else _SIGNS[self.state]
+
+    @property
+    def leaves_open(self) -> bool:
+        """Whether a MUST has no verdict."""
+        return self.requirement.level is Level.MUST and self.state in (State.INCONCLUSIVE, State.NOT_RUN)
+
+    def fails(self, level: str) -> bool:
+        return self.state is State.FAILED and self.requirement.counts(level)
+
+    def row(self, mask: Redactor) -> str:
+        requirement, unmet = self.requirement, self.unmet
+        state = "FAILED" if self.state is State.FAILED else str(self.state)
+        fields = {"because": self.reason} if self.reason else {}
+        if unmet is not None:
+            times = f" ({unmet.times} times)" if unmet.times > 1 else ""
+            fields |= {
+                "sent": unmet.exchange.sent,
+                "expected": unmet.expected,
+                "received": unmet.received + times,
+                "source": str(requirement.source),
+                "why": requirement.why,
+            }
+        lines = [f"{state:<13} {requirement.id}  {requirement.level}  {requirement.sentence}"]
+        # Masked before it is broken into lines: of half a key nothing would be found.
+        lines += [line for name, value in fields.items() for line in wrapped(f"  {name:<10}", mask.text(value), _WIDTH)]
+        if unmet is not None:
+            lines.append(f"  {mask.text(printable(unmet.exchange.curl))}")
+        return "\n".join(lines)
+
 
 def outcome_of(requirement: Requirement, raised: BaseException | None) -> Outcome:  # noqa: PLR0911  # one a kind
-    """Return the outcome of a test that ended with *raised*."""
     match raised:
         case None:
             return Outcome(requirement, State.PASSED)
@@ -57,7 +99,7 @@ def outcome_of(requirement: Requirement, raised: BaseException | None) -> Outcom
         case BudgetSpent() | KeyboardInterrupt():
             return Outcome(requirement, State.NOT_RUN, str(raised) or "interrupted")
         case _:
-            return Outcome(requirement, State.ERROR, _place(raised))
+            return Outcome(requirement, State.ERROR, place_of(raised))
 
 
 def settled(outcomes: Iterable[Outcome]) -> list[Outcome]:
@@ -67,7 +109,8 @@ def settled(outcomes: Iterable[Outcome]) -> list[Outcome]:
     return [replace(each, state=State.SKIPPED) if unmet & {*each.blocked_by} else each for each in outcomes]
 
 
-def _place(raised: BaseException) -> str:
+def place_of(raised: BaseException) -> str:
+    """Return what *raised* says, and where it was raised, in a line."""
     frames = traceback.extract_tb(raised.__traceback__)
     where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return f"{type(raised).__name__}: {raised}{where}"

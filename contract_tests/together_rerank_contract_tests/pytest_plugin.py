@@ -3,36 +3,26 @@
 Whoever has the kit installed loads this at every start of pytest: what is heavy is imported by who uses it.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
 
 _PACKAGE = "together_rerank_contract_tests"
-_OPTIONS = (
-    ("--rerank-base-url", "URL", "judge the rerank endpoint at URL"),
-    ("--rerank-model", "M", "the model that every request names"),
-    ("--rerank-api-key-env", "NAME", "the environment variable that holds the endpoint's key"),
-    ("--rerank-max-requests", "N", "send no more requests than so many"),
-)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what can be chosen."""
     group = parser.getgroup("rerank contract", f"the contract of a rerank endpoint: pytest --pyargs {_PACKAGE}")
-    for name, shown, words in _OPTIONS:
-        group.addoption(name, metavar=shown, help=words, type=int if name.endswith("-requests") else str)
-    group.addoption(
-        "--rerank-level", choices=("must", "should", "info"), default="must", help="the lowest level that fails"
-    )
-    group.addoption(
-        "--rerank-live", action="store_true", help="send requests to Together's own hosts, which cost money"
-    )
+    add = group.addoption
+    add("--rerank-base-url", metavar="URL", help="judge the rerank endpoint at URL")
+    add("--rerank-model", metavar="M", help="the model that every request names")
+    add("--rerank-api-key-env", metavar="NAME", help="the environment variable that holds the endpoint's key")
+    add("--rerank-max-requests", type=int, metavar="N", help="send no more requests than so many")
+    levels = ("must", "should", "info")
+    add("--rerank-level", choices=levels, default="must", help="the lowest level that fails")
+    add("--rerank-live", action="store_true", help="send requests to Together's own hosts, which cost money")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Judge, where an endpoint is given."""
     url = config.getoption("--rerank-base-url")
     if url is None:
         return
@@ -41,21 +31,14 @@ def pytest_configure(config: pytest.Config) -> None:
         from together_rerank_contract_tests.examination import Examination
 
         key, key_name = settings.key_for(url, config.getoption("--rerank-api-key-env"))
-        given = settings.Settings(
-            url,
-            model=config.getoption("--rerank-model"),
-            key=key,
-            key_name=key_name,
-            level=config.getoption("--rerank-level"),
-            max_requests=config.getoption("--rerank-max-requests"),
-            live=config.getoption("--rerank-live"),
-            fuzz=True,
-        )
+        told = {name: config.getoption(f"--rerank-{name}") for name in ("model", "level", "live")}
+        most = config.getoption("--rerank-max-requests")
+        given = settings.Settings(url, key=key, key_name=key_name, max_requests=most, fuzz=True, **told)
+        examination = Examination(given)
     except ModuleNotFoundError as fault:
         raise pytest.UsageError(f"{fault.name} is missing; install together-rerank-kit[contract]") from fault
     except ValueError as fault:
         raise pytest.UsageError(str(fault)) from fault
-    examination = Examination(given)
     config.pluginmanager.register(examination, "rerank examination")
     config.add_cleanup(examination.finish)
 

@@ -1,177 +1,67 @@
-"""What an endpoint answers to the library's requests, one by one, and each answer as a file of an exchange."""
-
-from __future__ import annotations
+"""What an endpoint answered, each answer as a file of an exchange: whole, impersonal, and without the key."""
 
 import base64
 import datetime as dt
 import json
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 import together_rerank_fixtures as fixtures
-from together_rerank_contract_tests import PROGRAM, selection
-from together_rerank_contract_tests.endpoint import BUSY, Endpoint
-from together_rerank_contract_tests.exchange import Exchange
-from together_rerank_contract_tests.findings import BudgetSpent, Inconclusive, Throttled
-from together_rerank_contract_tests.masking import Mask
-from together_rerank_contract_tests.selection import Question
-from together_rerank_contract_tests.transport import is_too_soon
+from together_rerank_contract_tests import PROGRAM
+from together_rerank_contract_tests.comparison import Asked, Comparison
 from together_rerank_fixtures import bodies, conformity
 from together_rerank_fixtures.exchange import parse, text
+from together_rerank_fixtures.redaction import Redactor
 
 # What of an answer's headers is of use and says nothing of anybody; whatever else comes is left out.
-KEPT = (
-    *("Content-Type", "Allow", "WWW-Authenticate", "Retry-After", "retry-after-ms", "x-should-retry"),
-    *("x-ratelimit-*", "x-tokenlimit-*", "x-inference-version"),
-)
-# How many in a row may be busy after all the waiting; who is, is so for the next one too.
-_MOST_BUSY_IN_A_ROW = 2
+_KEPT = ("Content-Type", "Allow", "WWW-Authenticate", "Retry-After", "retry-after-ms", "x-should-retry")
+_KEPT_AS_LOWER = re.compile(r"x-ratelimit-.*|x-tokenlimit-.*|x-inference-version", re.IGNORECASE)
 _WRITABLE = re.compile(r"[\t -~]*")
-_NO_MASK = Mask()
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question, and what came of it.
-
-    Attributes:
-        answer: as the library has answers, with whatever the endpoint may have echoed.
-    """
-
-    question: Question
-    came: Exchange
-    answer: fixtures.Response
-
-    @property
-    def name(self) -> str:
-        """The name of the exchange."""
-        return self.question.name
-
-
-@dataclass
-class Asking:
-    """How far the asking came.
-
-    Attributes:
-        answers: what was answered.
-        skipped: why some were not to be asked, by name.
-        missing: what could not be found out, or kept, and why, by name.
-        stopped: why the rest was not asked, "" when there is none.
-        busy_in_a_row: so many of the last were told to come again, also after all the waiting.
-        interrupted: somebody wanted it to end.
-    """
-
-    answers: list[Asked] = field(default_factory=list)
-    skipped: dict[str, str] = field(default_factory=dict)
-    missing: dict[str, str] = field(default_factory=dict)
-    stopped: str = ""
-    busy_in_a_row: int = 0
-    interrupted: bool = False
-
-
-def asked(
-    exchanges: Sequence[fixtures.Exchange], endpoint: Endpoint, first: Exchange, tell: Callable[[str], None]
-) -> Asking:
-    """Ask *endpoint*, whose first answer is *first*, for *exchanges*; *tell* gets a sign for each."""
-    asking = Asking()
-    reasons = {exchange.name: selection.why_not(exchange, endpoint, first) for exchange in exchanges}
-    asking.skipped = {name: reason for name, reason in reasons.items() if reason}
-    left = [selection.question(exchange, endpoint) for exchange in exchanges if not reasons[exchange.name]]
-    try:
-        while left:
-            tell(_ask(left[0], endpoint, asking))
-            left.pop(0)
-            if asking.busy_in_a_row == _MOST_BUSY_IN_A_ROW and left:
-                asking.stopped = (
-                    "the endpoint was busy twice in a row, after all the waiting, so no more was asked; try --rate"
-                )
-                break
-    except BudgetSpent as fault:
-        asking.stopped = str(fault)
-    except KeyboardInterrupt:
-        asking.stopped, asking.interrupted = "interrupted", True
-    answered = {each.name for each in asking.answers}
-    asking.missing |= {each.name: asking.stopped for each in left if each.name not in answered}
-    return asking
-
-
-def _ask(question: Question, endpoint: Endpoint, asking: Asking) -> str:
-    try:
-        came = selection.ask(question, endpoint)
-    except Inconclusive as fault:
-        asking.busy_in_a_row = asking.busy_in_a_row + 1 if isinstance(fault, Throttled) else 0
-        asking.missing[question.name] = str(fault)
-        return "?"
-    asking.busy_in_a_row = asking.busy_in_a_row + 1 if is_too_soon(came) else 0
-    if came.flaw or came.status in BUSY:
-        busy = f"the endpoint answers {came.answered}"
-        asking.missing[question.name] = f"the body cannot be read: {came.flaw}" if came.flaw else busy
-        return "?"
-    body = next(bodies.forms(came.received)).get("body")
-    answer = fixtures.Response(came.status, _kept(came, _NO_MASK), body, came.received)
-    asking.answers.append(Asked(question, came, answer))
-    return "."
-
-
-def files(asking: Asking, today: dt.date) -> dict[str, bytes]:
+def files(comparison: Comparison, today: dt.date) -> dict[str, bytes]:
     """Return the answers as files, by their path; what cannot be kept becomes missing."""
     found = {}
-    for each in asking.answers:
+    for each in comparison.answers:
         try:
-            found[f"{each.name}.json"] = file(each, today)
+            found[f"{each.name}.json"] = _file(each, today)
         except fixtures.FixtureError as fault:
-            asking.missing[each.name] = f"cannot be kept: {fault}"
+            comparison.missing[each.name] = f"cannot be kept: {fault}"
     return found
 
 
-def file(asked: Asked, today: dt.date) -> bytes:
-    """Return *asked* as a file that the library reads, without the key.
-
-    Raises:
-        FixtureError: it cannot be one, or the key could be read in it all the same.
-    """
-    question, mask = asked.question, asked.came.mask
-    request, place = question.request, urlsplit(question.url).netloc
-    sent: dict[str, Any] = {"method": request.method, "path": request.path, "headers": _sent(asked)}
-    if request.content:
-        sent |= next(bodies.forms(request.content, exact=True))
+def _file(asked: Asked, today: dt.date) -> bytes:
+    """Return *asked* as a file that the library reads, without the key; raise FixtureError if it cannot be one."""
+    request, came, mask = asked.request, asked.came, asked.came.mask
+    # Without a key none was sent, also where the library has one.
+    sends_key = any(name == "Authorization" for name, _ in came.headers)
+    sent = {name: value for name, value in request.headers.items() if sends_key or name != "Authorization"}
+    place = urlsplit(came.url).netloc
+    body = next(bodies.forms(request.content, exact=True)) if request.content else {}
     data: dict[str, Any] = {
         # Not the library's, which tells of the library's answer.
-        "shows": mask.text(f"What {place} answers to the request of {question.name}."),
+        "shows": mask.text(f"What {place} answers to the request of {asked.name}."),
         "source": {
             "kind": "observed",
             "citation": mask.text(f"{place}, by {PROGRAM} record"),
             "date": today.isoformat(),
         },
         "deviations": [],
-        "request": sent,
-        "response": {
-            "status": asked.answer.status,
-            "headers": _kept(asked.came, mask),
-            **_masked(asked.came.received, mask),
-        },
+        "request": {"method": request.method, "path": request.path, "headers": sent, **body},
+        "response": {"status": came.status, "headers": _headers(asked), **_masked(came.received, mask)},
     }
-    if mask.is_in(_legible(data["response"])):
+    if mask.is_legible(_legible(data["response"])):
         raise fixtures.FixtureError("the key is in it, in a form that is not masked")
-    where = f"{question.name}.json"
-    found = conformity.deviations(parse(question.name, text(data).encode(), where))
+    where = f"{asked.name}.json"
+    found = conformity.deviations(parse(asked.name, text(data).encode(), where))
     data["deviations"] = [_as_data(each.deviation) for each in found]
     content = text({name: value for name, value in data.items() if value != []}).encode()
-    conformity.check(parse(question.name, content, where), where)
+    conformity.check(parse(asked.name, content, where), where)
     return content
 
 
-def _sent(asked: Asked) -> dict[str, str]:
-    """Return the headers that were sent, as the library has them: without a key there is none."""
-    has_sent = any(name == "Authorization" for name, _ in asked.came.headers)
-    headers = asked.question.request.headers
-    return {name: value for name, value in headers.items() if has_sent or name != "Authorization"}
-
-
-def _masked(content: bytes, mask: Mask) -> dict[str, Any]:
+def _masked(content: bytes, mask: Redactor) -> dict[str, Any]:
     """Return *content* in the form of a file; first read, then masked, for JSON may write the key in many ways."""
     form = next(bodies.forms(content))
     if "base64" in form:
@@ -182,10 +72,9 @@ def _masked(content: bytes, mask: Mask) -> dict[str, Any]:
 
 def _legible(response: dict[str, Any]) -> str:
     """Return all that can be read of *response*, as one text."""
-    body = response.get("body")
     parts = [
         *response["headers"].values(),
-        response.get("text") or json.dumps(body, ensure_ascii=False),
+        response.get("text") or json.dumps(response.get("body"), ensure_ascii=False),
         base64.b64decode(response.get("base64", "")).decode("latin-1"),
     ]
     return "\n".join(parts)
@@ -196,16 +85,12 @@ def _as_data(deviation: fixtures.Deviation) -> dict[str, str]:
     return {name: value for name, value in parts.items() if value is not None}
 
 
-def _kept(came: Exchange, mask: Mask) -> dict[str, str]:
-    found = {_kept_name(name): mask.text(value) for name, value in came.received_headers.items()}
-    return {name: value for name, value in sorted(found.items()) if name and _WRITABLE.fullmatch(value)}
-
-
-def _kept_name(name: str) -> str:
-    """Return *name* as the library writes it, "" when it is not kept."""
-    for kept in KEPT:
-        if name.lower() == kept.lower():
-            return kept
-        if kept.endswith("*") and name.lower().startswith(kept[:-1]):
-            return name.lower()
-    return ""
+def _headers(asked: Asked) -> dict[str, str]:
+    usual = {name.lower(): name for name in _KEPT}
+    found = {}
+    for name, value in asked.came.received_headers.items():
+        kept = usual.get(name.lower()) or (name.lower() if _KEPT_AS_LOWER.fullmatch(name) else None)
+        shown = asked.came.mask.text(value)
+        if kept and _WRITABLE.fullmatch(shown):
+            found[kept] = shown
+    return dict(sorted(found.items()))

@@ -1,20 +1,25 @@
-"""What came of an examination: the verdict, its exit status, and all that the printed forms are made from."""
-
-from __future__ import annotations
+"""What came of an examination: the verdict and its exit status, and the report as JSON, JUnit's XML and Markdown."""
 
 import datetime as dt
+import json
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from importlib.metadata import version
 from typing import Any
+from xml.etree import ElementTree as ET
 
-from together_rerank_contract_tests import dialect, known
-from together_rerank_contract_tests.examination import Examination, counts
+from together_rerank_contract_tests import PROGRAM, dialect, known
+from together_rerank_contract_tests.examination import Examination
 from together_rerank_contract_tests.known import Known
 from together_rerank_contract_tests.outcome import Outcome, State, settled
 from together_rerank_contract_tests.requirements import Level
+from together_rerank_fixtures.redaction import Redactor
+
+# What XML 1.0 cannot hold.
+_FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Verdict(Enum):
@@ -29,7 +34,6 @@ class Verdict(Enum):
 
     @property
     def status(self) -> int:
-        """The exit status."""
         return int(self.value[1])
 
     def __str__(self) -> str:
@@ -41,7 +45,6 @@ class Report:
     """An examination that is over; who prints it masks what the endpoint may have echoed.
 
     Attributes:
-        outcomes: in the order in which they were judged.
         reason: why it ended before its end, "" when it did not.
         remarks: what is to be said of known deviations.
     """
@@ -51,33 +54,17 @@ class Report:
     verdict: Verdict
     reason: str
     remarks: list[str]
-    seconds: float
 
     @property
-    def dialect(self) -> str:
-        """The family of servers that it answers like."""
-        first = self.examination.first
-        return dialect.named(first) if first else "unknown"
-
-    @property
-    def deviations(self) -> list[str]:
-        """In what its form differs from Together's."""
-        first = self.examination.first
-        return dialect.deviations(first) if first and first.status == 200 else []
-
-    @property
-    def counts(self) -> Counter[State]:
-        """How many ended how."""
-        return Counter(outcome.state for outcome in self.outcomes)
+    def mask(self) -> Redactor:
+        return self.examination.transport.mask
 
     @property
     def line(self) -> str:
-        """The verdict in one line."""
+        counts = Counter(each.state for each in self.outcomes)
         failed = Counter(each.requirement.level for each in self.outcomes if each.state is State.FAILED)
         parts = [f"{failed[level]} {level} failed" for level in Level if failed[level]]
-        parts += [
-            f"{self.counts[state]} {state}" for state in State if state is not State.FAILED and self.counts[state]
-        ]
+        parts += [f"{counts[state]} {state}" for state in State if state is not State.FAILED and counts[state]]
         skipped = [each.requirement.id for each in self.outcomes if each.state is State.SKIPPED]
         named = f" (skipped: {', '.join(skipped)})" if skipped else ""
         reason = f": {self.reason}" if self.reason else ""
@@ -87,12 +74,14 @@ class Report:
     def spent(self) -> str:
         """Seed, requests, tokens and time, in words."""
         budget, settings = self.examination.transport.budget, self.examination.settings
-        return f"seed {settings.seed}, {budget.in_words}, {self.seconds:.1f} s"
+        return f"seed {settings.seed}, {budget.in_words}"
 
-    def as_json(self) -> dict[str, Any]:
-        """Return all of it as `report.schema.json` has it."""
+    @property
+    def data(self) -> dict[str, Any]:
+        """All of it as `report.schema.json` has it, without the key."""
         examination = self.examination
         settings, budget, fuzz = examination.settings, examination.transport.budget, examination.fuzzing
+        first, counts = examination.endpoint.first, Counter(each.state for each in self.outcomes)
         report = {
             "kit": version("together-rerank-kit"),
             "endpoint": examination.endpoint.url,
@@ -101,66 +90,161 @@ class Report:
             "level": settings.level,
             "seed": settings.seed,
             "verdict": {"text": str(self.verdict), "status": self.verdict.status, "reason": self.reason},
-            "dialect": {"name": self.dialect, "deviations": self.deviations},
-            "counts": {str(state): self.counts[state] for state in State},
-            "spent": {"requests": budget.requests, "tokens": budget.tokens, "seconds": round(self.seconds, 3)},
+            "dialect": {
+                "name": dialect.named(first) if first else "unknown",
+                "deviations": dialect.deviations(first) if first and first.status == 200 else [],
+            },
+            "counts": {str(state): counts[state] for state in State},
+            "spent": budget.data,
             "fuzz": {"requests": fuzz.requests, "seconds": round(fuzz.seconds, 3)} if fuzz.has_begun else None,
             "remarks": self.remarks,
             "requirements": [_row(each, settings.level) for each in self.outcomes],
         }
-        masked: dict[str, Any] = examination.transport.mask.value(report)
+        masked: dict[str, Any] = self.mask.value(report)
         return masked
+
+    def as_text(self) -> str:
+        """Return the rows of what was not passed, and the verdict, for a terminal."""
+        shown = [each for each in self.outcomes if each.state not in (State.PASSED, State.NOT_RUN)]
+        rows = [each.row(self.mask) for each in shown]
+        fuzz = self.examination.fuzzing
+        if fuzz.has_begun and fuzz.seconds:
+            speed = f"{fuzz.requests / fuzz.seconds:.0f} a second"
+            rows.append(f"fuzz      {fuzz.requests} requests in {fuzz.seconds:.1f} s, {speed}")
+        rows += [f"note      {remark}" for remark in self.remarks]
+        return "\n\n".join([*rows, self.mask.text(self.line)])
+
+    def as_json(self) -> str:
+        return json.dumps(self.data, ensure_ascii=False, indent=2) + "\n"
+
+    def as_junit(self) -> str:
+        """Return it as JUnit's XML: one testcase a requirement, red where the exit status is."""
+        suites = ET.Element("testsuites")
+        seconds = self.examination.transport.budget.seconds
+        suite = ET.SubElement(suites, "testsuite", name=PROGRAM, time=f"{seconds:.3f}")
+        kinds = []
+        for outcome in self.outcomes:
+            requirement = outcome.requirement
+            name = f"{requirement.id} {requirement.level} {requirement.sentence}"
+            case = ET.SubElement(suite, "testcase", classname=f"rerank.{requirement.topic}", name=name)
+            kind = _kind(outcome, self.examination.settings.level)
+            kinds.append(kind)
+            if kind:
+                element = ET.SubElement(case, kind, message=self._clean(outcome.reason or str(outcome.unmet)))
+                element.text = self._clean(outcome.row(self.mask))
+        if self.verdict.status and not {"failure", "error"} & set(kinds):
+            # Nothing of it is at fault, and yet it is no success.
+            case = ET.SubElement(suite, "testcase", classname="rerank", name="verdict")
+            ET.SubElement(case, "error", message=self._clean(self.line))
+            kinds.append("error")
+        suite.set("tests", str(len(kinds)))
+        for attribute, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+            suite.set(attribute, str(kinds.count(kind)))
+        properties = ET.SubElement(suite, "properties")
+        for name, value in (("endpoint", self.examination.endpoint.url), ("verdict", self.line)):
+            ET.SubElement(properties, "property", name=name, value=self._clean(value))
+        ET.indent(suites)
+        return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+
+    def as_markdown(self) -> str:
+        # From what is masked already: a key in which something is escaped would not be found any more.
+        data = self.data
+        lines = [
+            f"## {data['verdict']['text']}",
+            "",
+            f"- endpoint: `{data['endpoint']}`, model `{data['model']}`",
+            f"- dialect: {data['dialect']['name']}",
+            *(f"  - {_inline(each)}" for each in data["dialect"]["deviations"]),
+            f"- {self.spent}",
+            *([f"- {_inline(data['verdict']['reason'])}"] if data["verdict"]["reason"] else []),
+            *(f"- {_inline(remark)}" for remark in data["remarks"]),
+            "",
+            "| requirement | level | | |",
+            "|---|---|---|---|",
+            *(_cells(row) for row in data["requirements"]),
+            *(line for row in data["requirements"] if row["finding"] for line in _details(row)),
+        ]
+        return "\n".join(lines) + "\n"
+
+    def _clean(self, text: str) -> str:
+        return _FORBIDDEN.sub("\ufffd", self.mask.text(text))
 
 
 def of(examination: Examination, deviations: Sequence[Known], today: dt.date) -> Report:
-    """Return the report of *examination*, with *deviations* counted as passed."""
     outcomes = settled(known.apply(examination.outcomes, deviations, today))
     verdict = _verdict(outcomes, examination)
     remarks = known.remarks(outcomes, deviations, today)
     reason = examination.stopped if verdict in (Verdict.COULD_NOT_TELL, Verdict.BUDGET_SPENT) else ""
-    return Report(examination, outcomes, verdict, reason, remarks, examination.seconds)
+    return Report(examination, outcomes, verdict, reason, remarks)
 
 
 def _verdict(outcomes: list[Outcome], examination: Examination) -> Verdict:
     states = {each.state for each in outcomes}
-    level = examination.settings.level
-    open_must = any(
-        each.requirement.level is Level.MUST and each.state in (State.INCONCLUSIVE, State.NOT_RUN) for each in outcomes
-    )
     if examination.interrupted:
         return Verdict.INTERRUPTED
-    if any(each.state is State.FAILED and counts(each.requirement, level) for each in outcomes):
+    if any(each.fails(examination.settings.level) for each in outcomes):
         return Verdict.BREAKS
     if State.ERROR in states:
         return Verdict.KIT_FAULT
     if examination.transport.budget.spent:
         return Verdict.BUDGET_SPENT
-    if open_must or examination.stopped or not states & {State.PASSED, State.FAILED, State.KNOWN}:
+    is_open = any(each.leaves_open for each in outcomes)
+    if is_open or examination.stopped or not states & {State.PASSED, State.FAILED, State.KNOWN}:
         return Verdict.COULD_NOT_TELL
     return Verdict.KEEPS
 
 
 def _row(outcome: Outcome, level: str) -> dict[str, Any]:
     requirement, unmet = outcome.requirement, outcome.unmet
-    row: dict[str, Any] = {
+    finding = unmet and {
+        "sent": unmet.exchange.sent,
+        "expected": unmet.expected,
+        "received": unmet.received,
+        "status": unmet.exchange.status,
+        "times": unmet.times,
+        "curl": unmet.exchange.curl,
+    }
+    return {
         "id": requirement.id,
         "level": str(requirement.level),
         "sentence": requirement.sentence,
         "source": {"kind": requirement.source.kind, "text": requirement.source.text},
         "why": requirement.why,
         "state": str(outcome.state),
-        "counts": counts(requirement, level),
+        "counts": requirement.counts(level),
         "reason": outcome.reason,
-        "finding": None,
+        "finding": finding,
     }
-    if unmet is not None:
-        exchange = unmet.exchange
-        row["finding"] = {
-            "sent": exchange.sent,
-            "expected": unmet.expected,
-            "received": unmet.received,
-            "status": exchange.status,
-            "times": unmet.times,
-            "curl": exchange.curl,
-        }
-    return row
+
+
+def _kind(outcome: Outcome, level: str) -> str:
+    """Return the element of JUnit's that says how it ended, "" when it passed."""
+    if outcome.fails(level):
+        return "failure"
+    if outcome.state is State.ERROR or outcome.leaves_open:
+        return "error"
+    return "" if outcome.state in (State.PASSED, State.KNOWN) else "skipped"
+
+
+def _cells(row: dict[str, Any]) -> str:
+    state = f"**{row['state']}**" if row["state"] in ("failed", "error") else row["state"]
+    said = f"{row['sentence']} {row['reason']}".strip()
+    return f"| {row['id']} | {row['level']} | {state} | {_inline(said)} |"
+
+
+def _details(row: dict[str, Any]) -> Iterator[str]:
+    finding, source = row["finding"], row["source"]
+    kind = "" if source["kind"] == "document" else f"{source['kind']}: "
+    yield from ("", f"### {row['id']}: {row['sentence']}", "")
+    yield f"- expected: {_inline(finding['expected'])}"
+    yield f"- received: {_inline(finding['received'])}"
+    yield f"- source: {_inline(kind + source['text'])}"
+    yield f"- why: {row['why']}"
+    fence = "```"
+    while fence in finding["curl"]:
+        fence += "`"
+    yield from ("", f"{fence}sh", finding["curl"], fence)
+
+
+def _inline(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

@@ -1,17 +1,18 @@
 """A requirement: an id, one sentence, a level, where it comes from, and what breaks where it is not kept."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, TypeVar, cast
 
-from together_rerank_contract_tests.findings import Inconclusive, Unmet
+from together_rerank_contract_tests.client import Inconclusive
+from together_rerank_contract_tests.exchange import Exchange, excerpt
 
 # How often a difference of scores must be seen.
 _TIMES = 3
+# Of what an endpoint said.
+_LONGEST = 1_200
 Test = TypeVar("Test", bound=Callable[..., None])
 
 
@@ -25,12 +26,6 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a requirement rests on.
-
-    Attributes:
-        kind: `document` (a JSON Pointer into it), `observed` (a citation), or `kit` (a reason).
-    """
-
     kind: str
     text: str
 
@@ -38,19 +33,8 @@ class Source:
         return self.text if self.kind == "document" else f"{self.kind}: {self.text}"
 
 
-def document(pointer: str) -> Source:
-    """Return the source that is a place in the document."""
-    return Source("document", pointer)
-
-
-def observed(citation: str) -> Source:
-    """Return the source that is traffic somebody saw."""
-    return Source("observed", citation)
-
-
-def kit(reason: str) -> Source:
-    """Return the source that is this kit's reading of the document's words."""
-    return Source("kit", reason)
+# A JSON Pointer into the document; a citation of traffic; and a reason, for this kit's reading of the document.
+document, observed, kit = (partial(Source, kind) for kind in ("document", "observed", "kit"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +42,9 @@ class Requirement:
     """One thing that is asked of an endpoint.
 
     Attributes:
-        sentence: what is required, as a whole sentence.
         why: which clients break where it is not kept.
         requests: how many requests it adds to a run that has sent those of the requirements before it.
         quick: it is one of the few of `--quick`.
-        fuzz: it is judged by Schemathesis.
     """
 
     id: str
@@ -70,31 +52,74 @@ class Requirement:
     level: Level
     source: Source
     why: str
-    requests: int = 0
-    quick: bool = False
-    fuzz: bool = False
+    requests: int
+    quick: bool
+
+    @property
+    def topic(self) -> str:
+        return self.id.split("-")[1].lower()
+
+    @property
+    def fuzz(self) -> bool:
+        return self.topic == "fuzz"
+
+    def counts(self, level: str) -> bool:
+        """Return whether a run at *level* fails when it is unmet."""
+        return self.level is Level.MUST or (self.level is Level.SHOULD and level != "must")
 
 
-def requirement(
-    id: str,  # noqa: A002
-    sentence: str,
+class Unmet(AssertionError):
+    """The endpoint does not do what is required; `exchange` is the smallest that shows it, of so many *times*."""
+
+    def __init__(self, expected: str, received: str, exchange: Exchange, *, times: int = 1) -> None:
+        self.expected = excerpt(expected, _LONGEST)
+        self.received = excerpt(received, _LONGEST)
+        self.exchange = exchange
+        self.times = times
+        super().__init__(f"expected {self.expected}; received {self.received}")
+
+
+class Blocked(Exception):
+    """It cannot be judged while another requirement is unmet; `by` are the ids of those that may be the one."""
+
+    def __init__(self, reason: str, *by: str) -> None:
+        super().__init__(f"{reason} ({', '.join(by)})")
+        self.by = by
+
+
+class NotApplicable(Exception):
+    """There is nothing to judge: the endpoint has no such thing, or was not meant to be asked for it."""
+
+
+def _requirement(
     level: Level,
+    id: str,  # noqa: A002
     source: Source,
     *,
-    why: str,
     requests: int = 0,
     quick: bool = False,
-    fuzz: bool = False,
     confirmed: bool = False,
 ) -> Callable[[Test], Test]:
-    """Make a test the judge of one requirement; where it is *confirmed*, what is seen once is looked at again."""
+    """Make a test the judge of the requirement of its docstring: one sentence, and then why.
+
+    Where it is *confirmed*, what is seen once is looked at again.
+    """
 
     def attach(test: Test) -> Test:
         judge = _confirming(test) if confirmed else test
-        vars(judge)["requirement"] = Requirement(id, sentence, level, source, why, requests, quick, fuzz)
+        sentence, why = (" ".join(part.split()) for part in (test.__doc__ or "").split("\n\n"))
+        vars(judge)["requirement"] = Requirement(id, sentence, level, source, why, requests, quick)
         return judge
 
     return attach
+
+
+must, should, info = (partial(_requirement, level) for level in Level)
+
+
+def of(test: Any) -> Requirement | None:
+    found = getattr(test, "requirement", None)
+    return found if isinstance(found, Requirement) else None
 
 
 def _confirming(test: Test) -> Test:
@@ -123,9 +148,3 @@ def _is_met(test: Callable[..., None], endpoint: Any) -> bool:
     except Unmet:
         return False
     return True
-
-
-def of(test: Any) -> Requirement | None:
-    """Return the requirement that *test* judges, if it judges one."""
-    found = getattr(test, "requirement", None)
-    return found if isinstance(found, Requirement) else None

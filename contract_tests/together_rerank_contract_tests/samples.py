@@ -1,7 +1,5 @@
 """The requests that an endpoint is judged by, from the library: short, with documents that any reranker tells apart."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import together_rerank_fixtures as fixtures
@@ -27,6 +25,20 @@ DUPLICATES = (DOCUMENTS[0], DOCUMENTS[1], DOCUMENTS[3], DOCUMENTS[1])
 
 # More than a batch holds; one text is longer than the others, and has spaces that must not be folded.
 LONG: tuple[str, ...] = tuple(_request("forty_documents")["documents"])
+
+# Of every kind, the smallest first: what holds for one answer is held to all of these.
+KINDS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (PAIR, {}),
+    (PAIR, {"return_documents": True}),
+    (PAIR, {"return_documents": False}),
+    (DOCUMENTS, {}),
+    (DOCUMENTS, {"top_n": 2, "return_documents": False}),
+    (DOCUMENTS, {"top_n": 3, "return_documents": True}),
+    (DOCUMENTS, {"top_n": 4}),
+    (LONG, {"return_documents": True}),
+    (LONG, {"top_n": 36, "return_documents": True}),
+    (LONG, {"top_n": 35, "return_documents": False}),
+)
 
 OTHER_QUERY: str = _request("two_subjects")["query"]
 TWO_SUBJECTS: tuple[str, ...] = tuple(_request("two_subjects")["documents"])

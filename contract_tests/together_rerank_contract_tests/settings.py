@@ -1,8 +1,7 @@
 """What a run is told: which endpoint, how far to go, and what it may spend; refused where it makes no sense."""
 
-from __future__ import annotations
-
 import os
+import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
@@ -10,6 +9,9 @@ from together_rerank_spec import Document, load
 
 TOGETHER_KEY = "TOGETHER_API_KEY"
 _TOGETHER_DOMAINS = ("together.ai", "together.xyz")
+_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(?:(s|second|sec)|(m|min|minute)|(h|hour))", re.IGNORECASE)
+# One request an hour; slower is no run.
+_LONGEST_DISTANCE_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +23,8 @@ class Settings:
         model: None for the one of the document's example.
         key_name: of the environment variable that holds the key; "" when none is sent.
         level: the lowest that fails the run: `must`, `should`; `info` is `should`, and runs INFO too.
-        seconds_between: from one request to the next.
-        live: the endpoint may be Together's own.
+        timeout_s: for the whole of one answer, from the first byte of the request on.
+        live: the endpoint may be Together's own, where requests cost money.
     """
 
     url: str
@@ -47,27 +49,22 @@ class Settings:
 
     @property
     def document(self) -> Document:
-        """The document that the endpoint is held to."""
         return load(self.reading)
 
     @property
     def host(self) -> str:
-        """The host, without its port."""
         return _split(self.url).hostname or ""
 
     @property
     def is_together(self) -> bool:
-        """Whether the endpoint is Together's own, where requests cost money."""
-        return is_together(self.host)
+        return _is_together(self.host)
 
     def refusal(self, requests: int, tokens: int) -> str:
         """Return why so many *requests* and *tokens* may not be sent, "" when they may."""
         if not self.is_together or self.live:
             return ""
-        return (
-            f"{self.host} is the real API: this would send about {requests} requests and {tokens} tokens, "
-            "which somebody pays for; add --live to do so"
-        )
+        costs = f"this would send about {requests} requests and {tokens} tokens, which somebody pays for"
+        return f"{self.host} is the real API: {costs}; add --live to do so"
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -82,20 +79,13 @@ class Settings:
         return tuple(dict.fromkeys([*(url + base + path for base in bases), url + path]))
 
 
-def is_together(host: str) -> bool:
-    """Return whether *host* is one of Together's."""
-    host = host.rstrip(".")
-    return host in _TOGETHER_DOMAINS or host.endswith(tuple(f".{domain}" for domain in _TOGETHER_DOMAINS))
-
-
 def key_for(url: str, name: str | None) -> tuple[str | None, str]:
     """Return the key for *url* and the name of its variable: *name*, or for a host of Together the usual one.
 
-    Raises:
-        ValueError: the variable is not set, or holds what no header can.
+    Raises ValueError if the variable is not set, or holds what no header can.
     """
     if name is None:
-        if not is_together(_split(url).hostname or ""):
+        if not _is_together(_split(url).hostname or ""):
             return None, ""
         name = TOGETHER_KEY
     if not name.isidentifier():
@@ -110,27 +100,31 @@ def key_for(url: str, name: str | None) -> tuple[str | None, str]:
     return key, name
 
 
+def seconds_between(rate: str) -> float:
+    """Return the seconds from one request to the next at *rate*, such as `5/s`; raise ValueError if it is none."""
+    match = _RATE.fullmatch(rate.strip())
+    number = float(match[1]) if match else 0.0
+    seconds = (1 if match[2] else 60 if match[3] else 3600) / number if match and number else 0.0
+    if not 0 < seconds <= _LONGEST_DISTANCE_S:
+        raise ValueError(f"'{rate[:40]}' is not a rate like 5/s, 60/minute, 100/hour")
+    return seconds
+
+
+def _is_together(host: str) -> bool:
+    return f".{host.rstrip('.')}".endswith(tuple(f".{domain}" for domain in _TOGETHER_DOMAINS))
+
+
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        fits = parts.scheme in ("http", "https") and bool((parts.hostname or "").encode("idna")) and parts.port != 0
+    except ValueError:  # UnicodeError too, of a name that is none
         fits = False
-    if not fits or not url.isprintable() or " " in url or not url.isascii() or not _is_host(parts.hostname):
-        raise ValueError(f"'{_without_secret(url)}' is not a URL like http://127.0.0.1:8000")
+    if not fits or not url.isprintable() or " " in url or not url.isascii():
+        shown = url.partition("@")[2] or url  # without a password
+        raise ValueError(f"'{shown}' is not a URL like http://127.0.0.1:8000")
     if parts.username or parts.password:
         raise ValueError("a URL must hold no user or password; give a key by --api-key-env")
     if "?" in url or "#" in url:
         raise ValueError("a URL must hold no query and no fragment; they would not be sent")
     return parts
-
-
-def _is_host(name: str | None) -> bool:
-    try:
-        return bool((name or "").encode("idna"))
-    except UnicodeError:
-        return False
-
-
-def _without_secret(url: str) -> str:
-    return url.partition("@")[2] or url

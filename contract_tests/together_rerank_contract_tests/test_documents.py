@@ -1,46 +1,38 @@
 """What comes back of the documents, and that asking for it changes nothing else."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from typing import Any
 
-from together_rerank_contract_tests import tolerance
 from together_rerank_contract_tests.answer import Answer, same_text
+from together_rerank_contract_tests.assertions import hold_scores
 from together_rerank_contract_tests.endpoint import Endpoint
-from together_rerank_contract_tests.findings import Blocked, Unmet
-from together_rerank_contract_tests.requirements import Level, document, kit, requirement
+from together_rerank_contract_tests.requirements import Blocked, Unmet, document, kit, must, should
 from together_rerank_contract_tests.samples import DOCUMENTS, OBJECTS, PAIR, QUERY, UNICODE
 
 _RETURN_DOCUMENTS = "/components/schemas/RerankRequest/properties/return_documents/description"
 _TEXT = "RR-DOCUMENT-001"
 
 
-@requirement(
-    "RR-DOCUMENT-001",
-    "With `return_documents` true, `document.text` is the text of the document that `index` names.",
-    Level.MUST,
-    document(_RETURN_DOCUMENTS),
-    why="The text goes into the prompt: another one answers another question, a lacking one is a KeyError "
-    "(BerriAI/litellm#38006, #38239).",
-    quick=True,
-)
+@must("RR-DOCUMENT-001", document(_RETURN_DOCUMENTS), quick=True)
 def test_the_text_is_that_of_the_index(endpoint: Endpoint) -> None:
+    """With `return_documents` true, `document.text` is the text of the document that `index` names.
+
+    The text goes into the prompt: another one answers another question, a lacking one is a KeyError
+    (BerriAI/litellm#38006, #38239).
+    """
     for answer in endpoint.samples:
         # What comes without being asked for must be true as well.
         if answer.exchange.request.get("return_documents") or any(answer.texts):
             _hold_texts(answer, lambda sent, came: same_text(str(sent), came))
 
 
-@requirement(
-    "RR-DOCUMENT-002",
-    "An object comes back in `document.text` as JSON.",
-    Level.SHOULD,
-    document("/components/schemas/RerankResponse/properties/results/example"),
-    why="Clients parse it to get title and id back; text in a form of the server's own cannot be parsed.",
-)
+@should("RR-DOCUMENT-002", document("/components/schemas/RerankResponse/properties/results/example"))
 def test_an_object_comes_back_as_json(endpoint: Endpoint) -> None:
+    """An object comes back in `document.text` as JSON.
+
+    Clients parse it to get title and id back; text in a form of the server's own cannot be parsed.
+    """
     answer = endpoint.rerank(QUERY, OBJECTS)
     if not any(answer.texts):
         answer = endpoint.rerank(QUERY, OBJECTS, return_documents=True)
@@ -48,61 +40,47 @@ def test_an_object_comes_back_as_json(endpoint: Endpoint) -> None:
     _hold_texts(answer, lambda sent, came: _parsed(came) == sent)
 
 
-@requirement(
-    "RR-DOCUMENT-003",
-    "`return_documents` changes neither scores nor order.",
-    Level.MUST,
-    document(_RETURN_DOCUMENTS),
-    why="Who turns it on to debug looks at another ranking than production has.",
-    requests=2,
-    confirmed=True,
-)
+@must("RR-DOCUMENT-003", document(_RETURN_DOCUMENTS), requests=2, confirmed=True)
 def test_returning_documents_changes_nothing_else(endpoint: Endpoint) -> None:
+    """`return_documents` changes neither scores nor order.
+
+    Who turns it on to debug looks at another ranking than production has.
+    """
     within = endpoint.tolerance.equal
     without = endpoint.rerank(QUERY, DOCUMENTS, return_documents=False)
     with_texts = endpoint.rerank(QUERY, DOCUMENTS, return_documents=True)
-    index = tolerance.unequal(without.scores, with_texts.scores, within)
-    if index is not None:
-        expected = f"{without.scores[index]:g} for document {index}, as with `return_documents` false"
-        raise Unmet(expected, f"{with_texts.scores[index]:g}", with_texts.exchange)
+    wanted = "as with `return_documents` false"
+    hold_scores(without.scores, with_texts.scores, within, wanted, with_texts.exchange)
 
 
-@requirement(
-    "RR-DOCUMENT-004",
-    "With `return_documents` false no text comes back.",
-    Level.MUST,
-    document(_RETURN_DOCUMENTS),
-    why="Texts that were not asked for cost traffic, and stand in logs where they must not.",
-    quick=True,
-)
+@must("RR-DOCUMENT-004", document(_RETURN_DOCUMENTS), quick=True)
 def test_no_text_comes_unasked(endpoint: Endpoint) -> None:
+    """With `return_documents` false no text comes back.
+
+    Texts that were not asked for cost traffic, and stand in logs where they must not.
+    """
     for answer in endpoint.samples:
         shown = next((place for place, text in enumerate(answer.texts) if text), None)
         if shown is not None and answer.exchange.request.get("return_documents") is False:
             raise Unmet("no text in any `document`", f"a text in results[{shown}]", answer.exchange)
 
 
-@requirement(
-    "RR-DOCUMENT-005",
-    "Every script, emoji and sign comes back, as it is or in another normal form.",
-    Level.MUST,
-    document(_RETURN_DOCUMENTS),
-    why="A text in the wrong encoding is shown as noise, and is found in no store.",
-    requests=1,
-)
+@must("RR-DOCUMENT-005", document(_RETURN_DOCUMENTS), requests=1)
 def test_unicode_comes_back(endpoint: Endpoint) -> None:
+    """Every script, emoji and sign comes back, as it is or in another normal form.
+
+    A text in the wrong encoding is shown as noise, and is found in no store.
+    """
     _need_texts(endpoint)
     _hold_texts(_unicode(endpoint), lambda sent, came: same_text(str(sent), came))
 
 
-@requirement(
-    "RR-DOCUMENT-006",
-    "A text comes back to the last code point, not normalised.",
-    Level.SHOULD,
-    kit("who looks the text up again compares bytes"),
-    why="A passage that is looked up by its text is not found when accents were put together.",
-)
+@should("RR-DOCUMENT-006", kit("who looks the text up again compares bytes"))
 def test_texts_are_not_normalised(endpoint: Endpoint) -> None:
+    """A text comes back to the last code point, not normalised.
+
+    A passage that is looked up by its text is not found when accents were put together.
+    """
     _need_texts(endpoint)
     answer = _unicode(endpoint)
     # Where it is not even the same text, that is told already.

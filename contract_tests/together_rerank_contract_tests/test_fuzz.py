@@ -1,13 +1,9 @@
 """What Schemathesis finds with requests made from the document, valid and invalid."""
 
-from __future__ import annotations
-
 import re
 
-from together_rerank_contract_tests.failure import Failure
-from together_rerank_contract_tests.findings import NotApplicable, Unmet
-from together_rerank_contract_tests.fuzzing import Fuzzing
-from together_rerank_contract_tests.requirements import Level, document, kit, requirement
+from together_rerank_contract_tests.fuzzing import Failure, Fuzzing
+from together_rerank_contract_tests.requirements import NotApplicable, Unmet, document, kit, must, should
 
 _MOST_OTHERS = 8
 # What a case was before it was made invalid.
@@ -15,115 +11,87 @@ _VALUE = re.compile(r" \(was .*\)$", re.DOTALL)
 _POST = "/paths/~1rerank/post"
 
 
-@requirement(
-    "RR-FUZZ-001",
-    "No request breaks the server.",
-    Level.MUST,
-    kit("an error of the server is not the client's, and 500 stands nowhere in the document"),
-    why="Clients try again what can never succeed (500 three times in most SDKs), and attackers know what to send.",
-    fuzz=True,
-)
+@must("RR-FUZZ-001", kit("an error of the server is not the client's, and 500 stands nowhere in the document"))
 def test_no_request_breaks_the_server(fuzzing: Fuzzing) -> None:
+    """No request breaks the server.
+
+    Clients try again what can never succeed (500 three times in most SDKs), and attackers know what to send.
+    """
     _hold(fuzzing, "not_a_server_error", "no status from 500 on but those of the document, and an answer")
 
 
-@requirement(
-    "RR-FUZZ-002",
-    "Every answer to a POST has a status that the document lists.",
-    Level.MUST,
-    document(f"{_POST}/responses"),
-    why="Clients branch on documented statuses; FastAPI's 422 instead of 400 is taken for something else.",
-    fuzz=True,
-)
+@must("RR-FUZZ-002", document(f"{_POST}/responses"))
 def test_statuses_are_documented(fuzzing: Fuzzing) -> None:
+    """Every answer to a POST has a status that the document lists.
+
+    Clients branch on documented statuses; FastAPI's 422 instead of 400 is taken for something else.
+    """
     _hold(fuzzing, "status_code_conformance", "a status that the document lists")
 
 
-@requirement(
-    "RR-FUZZ-003",
-    "Every answer, errors too, is JSON and says so.",
-    Level.MUST,
-    document(f"{_POST}/responses"),
-    why="Clients parse the body of an error: together 1.x raises an AssertionError on a page of HTML.",
-    fuzz=True,
-)
+@must("RR-FUZZ-003", document(f"{_POST}/responses"))
 def test_content_types_are_documented(fuzzing: Fuzzing) -> None:
+    """Every answer, errors too, is JSON and says so.
+
+    Clients parse the body of an error: together 1.x raises an AssertionError on a page of HTML.
+    """
     _hold(fuzzing, "content_type_conformance", "Content-Type: application/json")
 
 
-@requirement(
-    "RR-FUZZ-004",
-    "Every answer keeps the document's schema, whatever was asked.",
-    Level.MUST,
-    document("/components/schemas"),
-    why="The form of an answer must not depend on the request, for clients have one class for it.",
-    fuzz=True,
-)
+@must("RR-FUZZ-004", document("/components/schemas"))
 def test_answers_keep_the_schema(fuzzing: Fuzzing) -> None:
+    """Every answer keeps the document's schema, whatever was asked.
+
+    The form of an answer must not depend on the request, for clients have one class for it.
+    """
     _hold(fuzzing, "response_schema_conformance", "a body that the document's schema allows")
 
 
-@requirement(
-    "RR-FUZZ-005",
-    "A request that the schema forbids is refused.",
-    Level.MUST,
-    document("/components/schemas/RerankRequest"),
-    why="A misspelt `top_k` is ignored, and nobody learns why all documents come (HKUDS/LightRAG#1813).",
-    fuzz=True,
-)
+@must("RR-FUZZ-005", document("/components/schemas/RerankRequest"))
 def test_invalid_requests_are_refused(fuzzing: Fuzzing) -> None:
+    """A request that the schema forbids is refused.
+
+    A misspelt `top_k` is ignored, and nobody learns why all documents come (HKUDS/LightRAG#1813).
+    """
     _hold(fuzzing, "negative_data_rejection", "a 4xx, for the request breaks the schema")
 
 
-@requirement(
-    "RR-FUZZ-006",
-    "A request that the schema allows is not refused as invalid.",
-    Level.SHOULD,
-    document("/components/schemas/RerankRequest"),
-    why="What works against one endpoint fails against another; where a limit is meant, the document can say so.",
-    fuzz=True,
-)
+@should("RR-FUZZ-006", document("/components/schemas/RerankRequest"))
 def test_valid_requests_are_accepted(fuzzing: Fuzzing) -> None:
-    _hold(
-        fuzzing, "positive_data_acceptance", "200, or what has nothing to do with the request, for it keeps the schema"
-    )
+    """A request that the schema allows is not refused as invalid.
+
+    What works against one endpoint fails against another; where a limit is meant, the document can say so.
+    """
+    expected = "200, or what has nothing to do with the request, for it keeps the schema"
+    _hold(fuzzing, "positive_data_acceptance", expected)
 
 
-@requirement(
-    "RR-FUZZ-007",
-    "A method that the document does not have is answered with 405 and `Allow`.",
-    Level.SHOULD,
-    kit("RFC 9110, section 15.5.6"),
-    why="A GET that ranks nothing and says 200 hides a client's mistake.",
-    fuzz=True,
-)
+@should("RR-FUZZ-007", kit("RFC 9110, section 15.5.6"))
 def test_other_methods_are_refused(fuzzing: Fuzzing) -> None:
+    """A method that the document does not have is answered with 405 and `Allow`.
+
+    A GET that ranks nothing and says 200 hides a client's mistake.
+    """
     _need_other_methods(fuzzing)
     _hold(fuzzing, "unsupported_method", "405, with `Allow`")
 
 
-@requirement(
-    "RR-FUZZ-008",
-    "`Allow` on OPTIONS names the methods that there are.",
-    Level.SHOULD,
-    kit("RFC 9110, section 10.2.1"),
-    why="Gateways and browsers decide by it what may be sent.",
-    fuzz=True,
-)
+@should("RR-FUZZ-008", kit("RFC 9110, section 10.2.1"))
 def test_allow_names_the_methods(fuzzing: Fuzzing) -> None:
+    """`Allow` on OPTIONS names the methods that there are.
+
+    Gateways and browsers decide by it what may be sent.
+    """
     _need_other_methods(fuzzing)
     _hold(fuzzing, "allow_header_conformance", "the document's methods in `Allow`")
 
 
-@requirement(
-    "RR-FUZZ-009",
-    "No request without the key, or with another, gets a 200.",
-    Level.MUST,
-    document("/security"),
-    why="Whoever finds the port uses the model.",
-    fuzz=True,
-)
+@must("RR-FUZZ-009", document("/security"))
 def test_the_key_is_always_asked_for(fuzzing: Fuzzing) -> None:
+    """No request without the key, or with another, gets a 200.
+
+    Whoever finds the port uses the model.
+    """
     if not fuzzing.asks_for_a_key:
         raise NotApplicable("no key was given by --api-key-env, or the endpoint says that any will do")
     _hold(fuzzing, "ignored_auth", "401, for the key is missing or wrong")
@@ -137,9 +105,8 @@ def _need_other_methods(fuzzing: Fuzzing) -> None:
 def _hold(fuzzing: Fuzzing, check: str, expected: str) -> None:
     failures = fuzzing.failures(check)
     if failures:
-        first = failures[0]
-        exchange = fuzzing.exchange(first)
-        cases = {(each.method, each.headers, each.content) for each in failures}
+        exchange = failures[0].exchange
+        cases = {each.name for each in failures}
         raise Unmet(expected, f"{exchange.answered}; {_told(failures)}", exchange, times=len(cases))
 
 
@@ -150,5 +117,4 @@ def _told(failures: list[Failure]) -> str:
     said = f"{first.title}: {words}".strip(": ") + (f" [{first.about}]" if first.about else "")
     kinds = dict.fromkeys(_VALUE.sub("", each.about) for each in failures)
     others = [kind for kind in kinds if kind not in ("", _VALUE.sub("", first.about))]
-    also = f"; also [{'], ['.join(others[:_MOST_OTHERS])}]" if others else ""
-    return said + also
+    return said + (f"; also [{'], ['.join(others[:_MOST_OTHERS])}]" if others else "")

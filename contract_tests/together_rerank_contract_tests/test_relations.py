@@ -1,17 +1,12 @@
 """What must stay the same when a request changes in a way that does not matter, and what must not."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from together_rerank_contract_tests import tolerance
 from together_rerank_contract_tests.answer import Answer
+from together_rerank_contract_tests.assertions import hold_order, hold_scores
 from together_rerank_contract_tests.endpoint import Endpoint
-from together_rerank_contract_tests.exchange import Exchange
-from together_rerank_contract_tests.findings import Unmet
-from together_rerank_contract_tests.requirements import Level, document, kit, observed, requirement
+from together_rerank_contract_tests.requirements import Unmet, document, info, kit, observed, should
 from together_rerank_contract_tests.samples import (
     DOCUMENTS,
     IRRELEVANT,
@@ -28,108 +23,79 @@ _POINTWISE = kit("relevance is of a document to a query, as the document's `rele
 _AT_ONCE_OF_SPAN = 0.1
 
 
-def _hold_order(before: Mapping[int, float], after: Mapping[int, float], margin: float, exchange: Exchange) -> None:
-    pair = tolerance.inverted(before, after, margin)
-    if pair is not None:
-        high, low = pair
-        expected = f"document {high} above document {low}, as in the reference ({before[high]:g}, {before[low]:g})"
-        raise Unmet(expected, f"{after[high]:g} and {after[low]:g}", exchange)
-
-
-@requirement(
-    "RR-RELATION-001",
-    "The same request gets the same order.",
-    Level.SHOULD,
-    kit("nothing has changed; small noise of hardware is allowed"),
-    why="Answers that change from call to call cannot be tested, cached or explained.",
-)
+@should("RR-RELATION-001", kit("nothing has changed; small noise of hardware is allowed"))
 def test_a_repeat_gets_the_same_order(endpoint: Endpoint) -> None:
+    """The same request gets the same order.
+
+    Answers that change from call to call cannot be tested, cached or explained.
+    """
     first, *others = endpoint.repeats
     for other in others:
-        _hold_order(first.scores, other.scores, endpoint.measured.chance, other.exchange)
+        hold_order(first.scores, other.scores, endpoint.measured.chance, other.exchange)
     _ = endpoint.tolerance
 
 
-@requirement(
-    "RR-RELATION-002",
-    "The order of the documents in the request changes neither scores nor ranking.",
-    Level.SHOULD,
-    _POINTWISE,
-    why="The order of retrieval leaks into the ranking, and a better retriever looks worse.",
-    requests=2,
-    confirmed=True,
-)
+@should("RR-RELATION-002", _POINTWISE, requests=2, confirmed=True)
 def test_a_permutation_changes_nothing(endpoint: Endpoint) -> None:
+    """The order of the documents in the request changes neither scores nor ranking.
+
+    The order of retrieval leaks into the ranking, and a better retriever looks worse.
+    """
     within = endpoint.pointwise.equal_across_batches
     expected = endpoint.reference.scores
     for order in ORDERS:
-        scores = endpoint.reordered(order)
-        answer = endpoint.rerank(QUERY, [DOCUMENTS[index] for index in order])
-        _hold_order(expected, scores, within, answer.exchange)
-        index = tolerance.unequal(expected, scores, within)
-        if index is not None:
-            wanted = f"{expected[index]:g} for {DOCUMENTS[index]!r}, as in another place"
-            raise Unmet(wanted, f"{scores[index]:g}", answer.exchange)
+        scores, exchange = endpoint.reordered(order)
+        hold_order(expected, scores, within, exchange)
+        hold_scores(expected, scores, within, "as in the order of the reference", exchange)
 
 
-@requirement(
-    "RR-RELATION-003",
-    "The order of the others stays when documents are left out.",
-    Level.SHOULD,
-    _POINTWISE,
-    why="Paging and caching by document go wrong.",
-    requests=1,
-    confirmed=True,
-)
+@should("RR-RELATION-003", _POINTWISE, requests=1, confirmed=True)
 def test_leaving_documents_out_keeps_the_order(endpoint: Endpoint) -> None:
+    """The order of the others stays when documents are left out.
+
+    Paging and caching by document go wrong.
+    """
     within = endpoint.pointwise.equal_across_batches
     kept = range(len(DOCUMENTS) - SUBSET, len(DOCUMENTS))
     fewer = endpoint.rerank(QUERY, [DOCUMENTS[index] for index in kept])
     scores = {kept[place]: score for place, score in fewer.scores.items()}
-    _hold_order(endpoint.reference.scores, scores, within, fewer.exchange)
+    hold_order(endpoint.reference.scores, scores, within, fewer.exchange)
 
 
-@requirement(
-    "RR-RELATION-004",
-    "Documents sent one by one have the order that they have together.",
-    Level.SHOULD,
-    _POINTWISE,
-    why="Large lists are sent in parts, and the parts are merged by score.",
-    requests=len(DOCUMENTS) - 1,
-    confirmed=True,
-)
+@should("RR-RELATION-004", _POINTWISE, requests=len(DOCUMENTS) - 1, confirmed=True)
 def test_one_by_one_gives_the_same_order(endpoint: Endpoint) -> None:
+    """Documents sent one by one have the order that they have together.
+
+    Large lists are sent in parts, and the parts are merged by score.
+    """
     within = endpoint.pointwise.equal_across_batches
     answers = [endpoint.rerank(QUERY, [each]) for each in DOCUMENTS]
     alone = {index: answer.scores[0] for index, answer in enumerate(answers)}
-    _hold_order(endpoint.reference.scores, alone, within, answers[endpoint.reference.best].exchange)
+    hold_order(endpoint.reference.scores, alone, within, answers[endpoint.reference.best].exchange)
 
 
-@requirement(
-    "RR-RELATION-005",
-    "A document that has nothing to do with it does not change the order of the others.",
-    Level.SHOULD,
-    _POINTWISE,
-    why="One stray passage of the retriever turns the ranking over.",
-    requests=1,
-    confirmed=True,
-)
+@should("RR-RELATION-005", _POINTWISE, requests=1, confirmed=True)
 def test_an_irrelevant_document_changes_nothing(endpoint: Endpoint) -> None:
+    """A document that has nothing to do with it does not change the order of the others.
+
+    One stray passage of the retriever turns the ranking over.
+    """
     within = endpoint.pointwise.equal_across_batches
     more = endpoint.rerank(QUERY, [*DOCUMENTS, IRRELEVANT])
-    _hold_order(endpoint.reference.scores, more.scores, within, more.exchange)
+    hold_order(endpoint.reference.scores, more.scores, within, more.exchange)
 
 
-@requirement(
+@should(
     "RR-RELATION-006",
-    "The query decides which document is best.",
-    Level.SHOULD,
     document("/components/schemas/RerankRequest/properties/query/description"),
-    why="A ranking that does not look at the query is an order of documents, and every search returns the same.",
     requests=2,
     confirmed=True,
 )
 def test_the_query_decides(endpoint: Endpoint) -> None:
+    """The query decides which document is best.
+
+    A ranking that does not look at the query is an order of documents, and every search returns the same.
+    """
     for query, best in ((OTHER_QUERY, 0), (QUERY, 1)):
         answer = endpoint.rerank(query, TWO_SUBJECTS)
         if answer.scores[best] <= answer.scores[1 - best]:
@@ -138,30 +104,30 @@ def test_the_query_decides(endpoint: Endpoint) -> None:
             raise Unmet(expected, received, answer.exchange)
 
 
-@requirement(
+@info(
     "RR-RELATION-007",
-    "A document that is the query comes first among others that have nothing to do with it.",
-    Level.INFO,
     kit("models made for questions may prefer an answer to the question itself"),
-    why="Searches for a title do not find the title.",
     requests=1,
     confirmed=True,
 )
 def test_the_query_itself_comes_first(endpoint: Endpoint) -> None:
+    """A document that is the query comes first among others that have nothing to do with it.
+
+    Searches for a title do not find the title.
+    """
     answer = endpoint.rerank(QUERY, [DOCUMENTS[0], QUERY, IRRELEVANT])
     if answer.best != 1:
         raise Unmet("document 1 first, for it is the query", f"document {answer.best} first", answer.exchange)
 
 
-@requirement(
-    "RR-RELATION-008",
-    "Requests at the same time get the answers that they get one by one.",
-    Level.SHOULD,
-    observed("mixed-up batches, xorbitsai/inference PR#5269"),
-    why="Under load one user gets the ranking of another's documents.",
-    requests=2 * len(requests_at_once()),
+@should(
+    "RR-RELATION-008", observed("mixed-up batches, xorbitsai/inference PR#5269"), requests=2 * len(requests_at_once())
 )
 def test_requests_at_once_are_not_mixed_up(endpoint: Endpoint) -> None:
+    """Requests at the same time get the answers that they get one by one.
+
+    Under load one user gets the ranking of another's documents.
+    """
     serial = [endpoint.rerank(**request) for request in requests_at_once()]
     _ = endpoint.tolerance, [answer.scores for answer in serial]
     with ThreadPoolExecutor(len(serial)) as threads:
@@ -180,10 +146,7 @@ def _hold_same(endpoint: Endpoint, alone: Answer, together: Answer) -> None:
         raise Unmet(expected, f"the indices {', '.join(_indices(together))}", together.exchange)
     span = max(alone.scores.values()) - min(alone.scores.values())
     within = max(endpoint.measured.equal, _AT_ONCE_OF_SPAN * span)
-    index = tolerance.unequal(alone.scores, together.scores, within)
-    if index is not None:
-        expected = f"{alone.scores[index]:g} for document {index}, as when it was asked alone"
-        raise Unmet(expected, f"{together.scores[index]:g}", together.exchange)
+    hold_scores(alone.scores, together.scores, within, "as when it was asked alone", together.exchange)
     if _by_index(alone) != _by_index(together):
         expected = f"the texts that came when it was asked alone: {_by_index(alone)}"
         raise Unmet(expected, f"{_by_index(together)}", together.exchange)

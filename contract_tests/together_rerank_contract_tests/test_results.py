@@ -1,14 +1,11 @@
 """Which results come, and in which order: what *top*, *rank* and *index* cannot mean otherwise."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
-from together_rerank_contract_tests import tolerance
 from together_rerank_contract_tests.answer import Answer, misplaced
+from together_rerank_contract_tests.assertions import hold_scores
 from together_rerank_contract_tests.endpoint import Endpoint
-from together_rerank_contract_tests.findings import Unmet
-from together_rerank_contract_tests.requirements import Level, document, kit, observed, requirement
+from together_rerank_contract_tests.requirements import Unmet, document, kit, must, observed, should
 from together_rerank_contract_tests.samples import DOCUMENTS, LONG, PAIR, QUERY
 
 _COUNT = len(DOCUMENTS)
@@ -20,15 +17,12 @@ def _top(endpoint: Endpoint, top_n: int) -> Answer:
     return endpoint.rerank(QUERY, DOCUMENTS, top_n=top_n)
 
 
-@requirement(
-    "RR-RESULT-001",
-    "Results come in the order of their scores, highest first.",
-    Level.MUST,
-    kit("the document speaks of top results, and top means first"),
-    why="Clients take the first as the best; none sorts again, so the worst passage goes to the model.",
-    quick=True,
-)
+@must("RR-RESULT-001", kit("the document speaks of top results, and top means first"), quick=True)
 def test_results_are_sorted(endpoint: Endpoint) -> None:
+    """Results come in the order of their scores, highest first.
+
+    Clients take the first as the best; none sorts again, so the worst passage goes to the model.
+    """
     for answer in endpoint.samples:
         scores = answer.listed_scores
         for place, (one, following) in enumerate(pairwise(scores)):
@@ -37,16 +31,12 @@ def test_results_are_sorted(endpoint: Endpoint) -> None:
                 raise Unmet("scores that never rise", received, answer.exchange)
 
 
-@requirement(
-    "RR-RESULT-002",
-    "With `top_n` there are as many results as it says.",
-    Level.MUST,
-    document(_TOP_N),
-    why="Prompts grow past their limit where it is ignored; who counts on k passages breaks where fewer come.",
-    requests=3,
-    quick=True,
-)
+@must("RR-RESULT-002", document(_TOP_N), requests=3, quick=True)
 def test_top_n_is_the_number_of_results(endpoint: Endpoint) -> None:
+    """With `top_n` there are as many results as it says.
+
+    Prompts grow past their limit where it is ignored; who counts on k passages breaks where fewer come.
+    """
     answers = [_top(endpoint, top_n) for top_n in (1, _COUNT - 1, _COUNT)]
     asked = [answer for answer in endpoint.samples if "top_n" in answer.exchange.request]
     for answer in (*answers, *asked):
@@ -55,32 +45,24 @@ def test_top_n_is_the_number_of_results(endpoint: Endpoint) -> None:
             raise Unmet(expected, f"{len(answer.results)} results", answer.exchange)
 
 
-@requirement(
-    "RR-RESULT-003",
-    "Without `top_n` every document is ranked.",
-    Level.SHOULD,
-    kit("the document names no number that `top_n` would have if it is left out"),
-    why="Clients that leave it out (LangChain, LlamaIndex) expect all, and lose passages in silence.",
-    requests=1,
-)
+@should("RR-RESULT-003", kit("the document names no number that `top_n` would have if it is left out"), requests=1)
 def test_without_top_n_all_are_ranked(endpoint: Endpoint) -> None:
-    for answer in (
-        endpoint.accepted(endpoint.asked({"query": QUERY, "documents": each})) for each in (PAIR, DOCUMENTS, LONG)
-    ):
-        count = len(answer.documents)
-        if len(answer.results) != count:
-            raise Unmet(f"{count} results", f"{len(answer.results)} results", answer.exchange)
+    """Without `top_n` every document is ranked.
+
+    Clients that leave it out (LangChain, LlamaIndex) expect all, and lose passages in silence.
+    """
+    for documents in (PAIR, DOCUMENTS, LONG):
+        answer = endpoint.accepted(endpoint.asked({"query": QUERY, "documents": documents}))
+        if len(answer.results) != len(documents):
+            raise Unmet(f"{len(documents)} results", f"{len(answer.results)} results", answer.exchange)
 
 
-@requirement(
-    "RR-RESULT-004",
-    "`index` is the place of a document in the request, counted from 0; none comes twice.",
-    Level.MUST,
-    kit("an index into the request's list can mean nothing else"),
-    why="Clients look the passage up by it: another document is shown, or the lookup fails (vercel/ai#20421).",
-    quick=True,
-)
+@must("RR-RESULT-004", kit("an index into the request's list can mean nothing else"), quick=True)
 def test_indices_are_of_documents(endpoint: Endpoint) -> None:
+    """`index` is the place of a document in the request, counted from 0; none comes twice.
+
+    Clients look the passage up by it: another document is shown, or the lookup fails (vercel/ai#20421).
+    """
     for answer in endpoint.samples:
         indices = [result.get("index") for result in answer.results]
         place = misplaced(indices, len(answer.documents))
@@ -89,55 +71,45 @@ def test_indices_are_of_documents(endpoint: Endpoint) -> None:
             raise Unmet(expected, f"results[{place}].index is {indices[place]!r}", answer.exchange)
 
 
-@requirement(
-    "RR-RESULT-005",
-    "With `top_n` the results are the best of all.",
-    Level.MUST,
-    kit("the top results are those that come first when all are ranked"),
-    why="A server that cuts before it ranks gives up the best passage.",
-    confirmed=True,
-)
+@must("RR-RESULT-005", kit("the top results are those that come first when all are ranked"), confirmed=True)
 def test_top_n_keeps_the_best(endpoint: Endpoint) -> None:
+    """With `top_n` the results are the best of all.
+
+    A server that cuts before it ranks gives up the best passage.
+    """
     within = endpoint.tolerance.equal
     everything = endpoint.reference.scores
     for top_n in _PREFIX_OF:
         answer = _top(endpoint, top_n)
-        expected = f"the best {top_n} of the ranking without `top_n`, with the scores that they have there"
         lowest = min(answer.scores, key=lambda index: everything[index])
         for index, score in everything.items():
             if index not in answer.scores and score > everything[lowest] + within:
                 received = f"document {lowest} ({everything[lowest]:g}), and not document {index} ({score:g})"
-                raise Unmet(expected, received, answer.exchange)
-        other = tolerance.unequal(everything, answer.scores, within)
-        if other is not None:
-            received = f"document {other} with {answer.scores[other]:g}; without `top_n` it has {everything[other]:g}"
-            raise Unmet(expected, received, answer.exchange)
+                raise Unmet(f"the best {top_n} of the ranking without `top_n`", received, answer.exchange)
+        hold_scores(everything, answer.scores, within, "as without `top_n`", answer.exchange)
 
 
-@requirement(
+@should(
     "RR-RESULT-006",
-    "A `top_n` above the number of documents returns all of them.",
-    Level.SHOULD,
     observed("langgenius/dify-official-plugins PR#931, elastic/elasticsearch PR#111446: clients met a 400"),
-    why="Clients send a fixed `top_n`, however few passages were found.",
     requests=1,
 )
 def test_top_n_above_the_number_of_documents(endpoint: Endpoint) -> None:
+    """A `top_n` above the number of documents returns all of them.
+
+    Clients send a fixed `top_n`, however few passages were found.
+    """
     answer = _top(endpoint, _COUNT + 4)
     if len(answer.results) != _COUNT:
         raise Unmet(f"all {_COUNT} results", f"{len(answer.results)} results", answer.exchange)
 
 
-@requirement(
-    "RR-RESULT-007",
-    "What is among the top k is among the top k + 1.",
-    Level.SHOULD,
-    kit("more of the best includes the best"),
-    why="Whoever raises `top_n` to see more loses what was seen before.",
-    requests=1,
-    confirmed=True,
-)
+@should("RR-RESULT-007", kit("more of the best includes the best"), requests=1, confirmed=True)
 def test_a_higher_top_n_only_adds(endpoint: Endpoint) -> None:
+    """What is among the top k is among the top k + 1.
+
+    Whoever raises `top_n` to see more loses what was seen before.
+    """
     within = endpoint.tolerance.equal
     for top_n in (1, _COUNT - 1):
         fewer, more = _top(endpoint, top_n), _top(endpoint, top_n + 1)

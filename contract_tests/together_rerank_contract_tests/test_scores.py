@@ -1,13 +1,10 @@
 """What a score is, and that it is the document's and not the place's."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 from together_rerank_contract_tests.answer import COUNT_ALL, Answer, is_number
 from together_rerank_contract_tests.endpoint import Endpoint
-from together_rerank_contract_tests.findings import Blocked, Unmet
-from together_rerank_contract_tests.requirements import Level, document, kit, observed, requirement
+from together_rerank_contract_tests.requirements import Blocked, Unmet, document, info, kit, must, observed, should
 from together_rerank_contract_tests.samples import DOCUMENTS, DUPLICATES, IDENTICAL, QUERY
 
 _SCORE = "/components/schemas/RerankResponse/properties/results/items/properties/relevance_score"
@@ -24,15 +21,12 @@ def _copies(endpoint: Endpoint, count: int) -> Answer:
     return answer
 
 
-@requirement(
-    "RR-SCORE-001",
-    "`relevance_score` is a finite number.",
-    Level.MUST,
-    document(_SCORE),
-    why="A string stays one in together 2 and 3 and sorts as text; NaN is no JSON, and breaks JavaScript's parser.",
-    quick=True,
-)
+@must("RR-SCORE-001", document(_SCORE), quick=True)
 def test_scores_are_numbers(endpoint: Endpoint) -> None:
+    """`relevance_score` is a finite number.
+
+    A string stays one in together 2 and 3 and sorts as text; NaN is no JSON, and breaks JavaScript's parser.
+    """
     for answer in endpoint.samples:
         for place, result in enumerate(answer.results):
             score = result.get("relevance_score")
@@ -41,29 +35,24 @@ def test_scores_are_numbers(endpoint: Endpoint) -> None:
                 raise Unmet("a finite number in each result", received, answer.exchange)
 
 
-@requirement(
-    "RR-SCORE-002",
-    "Scores lie between 0 and 1.",
-    Level.INFO,
-    observed("every sample of Together's answers; the document names no range"),
-    why="Thresholds set on probabilities mean nothing on logits (open-webui PR#20228, llama.cpp#8555).",
-)
+@info("RR-SCORE-002", observed("every sample of Together's answers; the document names no range"))
 def test_scores_lie_between_zero_and_one(endpoint: Endpoint) -> None:
+    """Scores lie between 0 and 1.
+
+    Thresholds set on probabilities mean nothing on logits (open-webui PR#20228, llama.cpp#8555).
+    """
     answer = endpoint.reference
     for score in answer.listed_scores:
         if not -_UNIT_SLACK <= score <= 1 + _UNIT_SLACK:
             raise Unmet("scores from 0 to 1", f"a score of {score:g}", answer.exchange)
 
 
-@requirement(
-    "RR-SCORE-003",
-    "A document that comes twice is ranked twice.",
-    Level.SHOULD,
-    kit("each result stands for a place of the request, not for a text"),
-    why="Passages that overlap are sent twice all the time; where one is dropped, counts and lookups go wrong.",
-    requests=1,
-)
+@should("RR-SCORE-003", kit("each result stands for a place of the request, not for a text"), requests=1)
 def test_duplicates_are_ranked_twice(endpoint: Endpoint) -> None:
+    """A document that comes twice is ranked twice.
+
+    Passages that overlap are sent twice all the time; where one is dropped, counts and lookups go wrong.
+    """
     answer = endpoint.rerank(QUERY, DUPLICATES)
     missing = [index for index in range(len(DUPLICATES)) if index not in answer.indices]
     twice = [index for index in missing if DUPLICATES.count(DUPLICATES[index]) > 1]
@@ -73,16 +62,12 @@ def test_duplicates_are_ranked_twice(endpoint: Endpoint) -> None:
         raise Unmet("a result for each of two equal documents", f"none for document {twice[0]}", answer.exchange)
 
 
-@requirement(
-    "RR-SCORE-004",
-    "Equal documents have equal scores.",
-    Level.SHOULD,
-    kit("a score is of the query and the document"),
-    why="Where the place in the request counts, the order of retrieval decides instead of relevance.",
-    requests=2,
-    confirmed=True,
-)
+@should("RR-SCORE-004", kit("a score is of the query and the document"), requests=2, confirmed=True)
 def test_equal_documents_have_equal_scores(endpoint: Endpoint) -> None:
+    """Equal documents have equal scores.
+
+    Where the place in the request counts, the order of retrieval decides instead of relevance.
+    """
     within = endpoint.tolerance.equal
     pair = endpoint.rerank(QUERY, DUPLICATES)
     equal = [score for index, score in pair.scores.items() if DUPLICATES.count(DUPLICATES[index]) > 1]
@@ -100,15 +85,12 @@ def test_equal_documents_have_equal_scores(endpoint: Endpoint) -> None:
             raise Unmet(f"one score for {len(scores)} equal documents", f"scores {spread:.3g} apart", answer.exchange)
 
 
-@requirement(
-    "RR-SCORE-005",
-    "The place in the request does not decide among equal documents.",
-    Level.SHOULD,
-    kit("a bias too small to see in one score shows in the order of many"),
-    why="Listwise rerankers favour early passages (Tang et al. 2024); metrics then measure the retriever.",
-    requests=1,
-)
+@should("RR-SCORE-005", kit("a bias too small to see in one score shows in the order of many"), requests=1)
 def test_the_place_does_not_decide(endpoint: Endpoint) -> None:
+    """The place in the request does not decide among equal documents.
+
+    Listwise rerankers favour early passages (Tang et al. 2024); metrics then measure the retriever.
+    """
     answers = [_copies(endpoint, count) for count in (_COPIES, _COPIES + 1)]
     for sign in (1, -1):
         if all(_is_monotone(answer, sign) for answer in answers):

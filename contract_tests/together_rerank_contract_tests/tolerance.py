@@ -4,15 +4,12 @@ Scores are compared by document, never by place, and order only between document
 ties may fall either way, floats may differ in their last digits, and batches in a little more.
 """
 
-from __future__ import annotations
-
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from typing import TypeVar
 
-Document = TypeVar("Document", bound=Hashable)
-Scores = Mapping[Document, float]
+# By the index of the document.
+Scores = Mapping[int, float]
 
 _LEAST = 1e-6
 _OF_SPAN = 0.0125
@@ -42,7 +39,6 @@ class Tolerance:
 
     @property
     def is_listwise(self) -> bool:
-        """Whether a score depends on the other documents of its request."""
         return self.batch > self.listwise
 
     @property
@@ -67,7 +63,7 @@ class Tolerance:
         return max(_CHANCE_OF_SPAN * self.span, _LEAST)
 
 
-def measured(repeats: Sequence[Scores[int]], reordered: Scores[int], subset: Scores[int]) -> Tolerance:
+def measured(repeats: Sequence[Scores], reordered: Scores, subset: Scores) -> Tolerance:
     """Return the tolerance from the scores of *repeats* of one request, in another order, and of its first alone."""
     first = repeats[0]
     span = max(first.values()) - min(first.values())
@@ -79,14 +75,14 @@ def measured(repeats: Sequence[Scores[int]], reordered: Scores[int], subset: Sco
     return Tolerance(span, noise, batch)
 
 
-def unequal(one: Scores[Document], other: Scores[Document], within: float) -> Document | None:
+def unequal(one: Scores, other: Scores, within: float) -> int | None:
     """Return the document whose scores differ most, if by more than *within*; of those that both have."""
     differences = {key: abs(one[key] - other[key]) for key in one if key in other}
     worst = max(differences, key=differences.__getitem__, default=None)
     return worst if worst is not None and differences[worst] > within else None
 
 
-def inverted(one: Scores[Document], other: Scores[Document], margin: float) -> tuple[Document, Document] | None:
+def inverted(one: Scores, other: Scores, margin: float) -> tuple[int, int] | None:
     """Return two documents that stand apart by more than *margin* in both, and the other way round; None if none do."""
     shared = [key for key in one if key in other]
     for high, low in permutations(shared, 2):

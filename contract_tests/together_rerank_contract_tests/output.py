@@ -1,23 +1,30 @@
-"""A report as a file: written whole or not at all, and refused before anything is sent where it cannot be."""
+"""What the commands write: to the terminal, whoever reads it, and to files, whole or not at all."""
 
-from __future__ import annotations
-
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 
-def check(path: Path) -> None:
-    """Let *path* pass if a report may be written there.
+def show(text: str, *, to_stderr: bool = False) -> None:
+    """Write *text*; whoever reads may have left, or know fewer characters."""
+    out = sys.stderr if to_stderr else sys.stdout
+    if out is None:  # closed before the start
+        return
+    encoding = getattr(out, "encoding", None) or "utf-8"
+    with suppress(OSError, ValueError):
+        out.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        out.flush()
 
-    Raises:
-        UsageError: it may not.
-    """
+
+def check_file(path: Path) -> None:
+    """Raise UsageError if no report may be written to *path*."""
     if not path.name or not path.parent.is_dir():
         raise click.UsageError(f"'{path}': there is no such folder, or it names no file")
 
 
-def write(path: Path, text: str) -> str:
+def write_file(path: Path, text: str) -> str:
     """Write *text* to *path*, all of it or nothing; return what kept it from that, if anything did."""
     try:
         path = path.resolve()

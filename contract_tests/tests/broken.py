@@ -1,0 +1,703 @@
+"""Servers that break one thing each, of what the mock's faults cannot express.
+
+`breaks` are the requirements of the first layer that must fail, `breaks_fuzz` those that Schemathesis judges.
+"""
+
+import json
+import math
+import threading
+import time
+import unicodedata
+
+from miniature import KEY, MODEL, PATHS, Miniature, Refused
+
+# Whom and what they refuse, and how.
+
+
+class IgnoresTheKey(Miniature):
+    breaks = {"RR-AUTH-001", "RR-AUTH-002"}
+    breaks_fuzz = {"RR-FUZZ-009"}
+
+    def authenticate(self, headers):
+        """Everybody is welcome."""
+
+
+class TakesAnyKey(Miniature):
+    breaks = {"RR-AUTH-002"}
+    breaks_fuzz = {"RR-FUZZ-009"}
+
+    def authenticate(self, headers):
+        if not headers.get("Authorization", "").startswith("Bearer "):
+            raise Refused(401, "the key is missing")
+
+
+class ForbidsInsteadOf401(Miniature):
+    breaks = {"RR-AUTH-001", "RR-AUTH-002", "RR-AUTH-003"}
+
+    def authenticate(self, headers):
+        if headers.get("Authorization") != f"Bearer {KEY}":
+            raise Refused(403, "the key is missing or wrong")
+
+
+class NamesNoKeyAs400(Miniature):
+    """A wrong key is told as it should be."""
+
+    breaks = {"RR-AUTH-001"}
+
+    def authenticate(self, headers):
+        if "Authorization" not in headers:
+            raise Refused(400, "the key is missing")
+        super().authenticate(headers)
+
+
+class AcceptsInvalidRequests(Miniature):
+    breaks = {"RR-ERROR-002"}
+    breaks_fuzz = {"RR-FUZZ-005"}
+
+    def validate(self, request):
+        if not isinstance(request, dict):
+            raise Refused(400, "must be an object")
+        request["query"] = str(request.get("query"))
+        documents = request.get("documents")
+        documents = documents if isinstance(documents, list) else []
+        request["documents"] = [each if isinstance(each, str | dict) else str(each) for each in documents]
+        request["model"] = request["model"] if isinstance(request.get("model"), str) else MODEL
+        if not isinstance(request.get("top_n"), int):
+            request.pop("top_n", None)
+        if not isinstance(request.get("rank_fields"), list):
+            request.pop("rank_fields", None)
+
+
+class IgnoresUnknownFields(Miniature):
+    """A misspelt `top_k` is ignored."""
+
+    breaks_fuzz = {"RR-FUZZ-005"}
+
+    def validate(self, request):
+        known = ("model", "query", "documents", "top_n", "return_documents", "rank_fields")
+        kept = {key: request[key] for key in known if key in request} if isinstance(request, dict) else request
+        super().validate(kept)
+
+
+class SaysUnprocessable(Miniature):
+    breaks_fuzz = {"RR-FUZZ-002"}
+
+    def validate(self, request):
+        try:
+            super().validate(request)
+        except Refused as refused:
+            raise Refused(422, str(refused)) from None
+
+
+class ErrorsAsHtml(Miniature):
+    breaks = {"RR-ERROR-001"}
+    breaks_fuzz = {"RR-FUZZ-003"}
+
+    def refusal(self, refused):
+        status, headers, _ = super().refusal(refused)
+        return status, {**headers, "Content-Type": "text/html"}, f"<html><h1>{refused.status}</h1></html>".encode()
+
+
+class ErrorsOfAnotherForm(Miniature):
+    """As FastAPI has them."""
+
+    breaks = {"RR-ERROR-001"}
+    breaks_fuzz = {"RR-FUZZ-004"}
+
+    def refusal(self, refused):
+        status, headers, _ = super().refusal(refused)
+        return status, headers, json.dumps({"detail": str(refused)}).encode()
+
+
+class ErrorsWithResults(Miniature):
+    breaks = {"RR-RESPONSE-006"}
+
+    def refusal(self, refused):
+        status, headers, content = super().refusal(refused)
+        return status, headers, json.dumps({**json.loads(content), "results": [{"index": 0}]}).encode()
+
+
+class ErrorsThatChange(Miniature):
+    breaks = {"RR-ERROR-004"}
+
+    def refusal(self, refused):
+        if next(self.calls) % 2 and refused.status == 400:
+            refused.status = 404
+        return super().refusal(refused)
+
+
+class ServesAnyModel(Miniature):
+    breaks = {"RR-ERROR-003"}
+
+    def check_model(self, model):
+        """Whatever it is called, it is the one."""
+
+
+class AcceptsGet(Miniature):
+    breaks_fuzz = {"RR-FUZZ-007"}
+
+    def reply(self, method, path, headers, content):
+        if method == "GET" and path in PATHS and headers.get("Authorization") == f"Bearer {KEY}":
+            return 200, {"Content-Type": "text/plain"}, b"rerank is POST"
+        return super().reply(method, path, headers, content)
+
+
+class OptionsThatLie(Miniature):
+    breaks_fuzz = {"RR-FUZZ-008"}
+
+    def reply(self, method, path, headers, content):
+        if method == "OPTIONS" and path in PATHS:
+            return 200, {"Allow": "GET, DELETE", "Content-Type": "application/json"}, b"{}"
+        return super().reply(method, path, headers, content)
+
+
+class CrashesOnAnEmptyQuery(Miniature):
+    breaks_fuzz = {"RR-FUZZ-001", "RR-FUZZ-002"}
+
+    def scores(self, query, texts, request):
+        if not query:
+            raise Refused(500, "division by zero")
+        return super().scores(query, texts, request)
+
+
+class LeavesOnAnEmptyQuery(Miniature):
+    """No answer at all."""
+
+    breaks_fuzz = {"RR-FUZZ-001"}
+
+    def reply(self, method, path, headers, content):
+        if b'"query": ""' in content:
+            return None
+        return super().reply(method, path, headers, content)
+
+
+class RefusesAnEmptyQuery(Miniature):
+    """Which the schema allows."""
+
+    breaks_fuzz = {"RR-FUZZ-006"}
+
+    def scores(self, query, texts, request):
+        if not query.strip():
+            raise Refused(400, "the query is empty")
+        return super().scores(query, texts, request)
+
+
+class AnotherFormForOneDocument(Miniature):
+    """Found only by who sends more than is usual."""
+
+    breaks_fuzz = {"RR-FUZZ-004"}
+
+    def answer(self, request):
+        body = super().answer(request)
+        return {**body, "object": "list"} if request["documents"] == [""] else body
+
+
+class LooksAtTheBodyFirst(Miniature):
+    breaks = {"RR-AUTH-003"}
+
+    def reply(self, method, path, headers, content):
+        try:
+            json.loads(content)
+        except ValueError:
+            return self.refusal(Refused(400, "the body is not JSON"))
+        return super().reply(method, path, headers, content)
+
+
+# What an answer holds.
+
+
+class MixesUpRequests(Miniature):
+    """Answers one of two that come at once with the ranking of the other."""
+
+    breaks = {"RR-RELATION-008"}
+
+    def __init__(self):
+        super().__init__()
+        self.waiting = []
+        self.lock = threading.Lock()
+
+    def answer(self, request):
+        with self.lock:
+            self.waiting.append(request)
+        time.sleep(0.02)
+        with self.lock:
+            taken = self.waiting.pop(0 if len(self.waiting) < 2 else -1)
+        return super().answer(taken)
+
+
+class CutsBeforeItRanks(Miniature):
+    breaks = {"RR-RESULT-005", "RR-USAGE-003"}
+
+    def answer(self, request):
+        top_n = request.get("top_n")
+        return super().answer({**request, "documents": request["documents"][: int(top_n)]} if top_n else request)
+
+
+class PicksByTopN(Miniature):
+    """An even `top_n` gets the worst."""
+
+    breaks = {"RR-RESULT-005", "RR-RESULT-007"}
+
+    def cut(self, ranking, request):
+        top_n = request.get("top_n", len(ranking))
+        if (top_n < len(ranking) and top_n % 2 == 0) or top_n == 5:
+            return ranking[len(ranking) - int(top_n) :]
+        return super().cut(ranking, request)
+
+
+class LosesOneBetween(Miniature):
+    """`top_n` 2 lacks the best; 1, 5 and 6 are as they should be."""
+
+    breaks = {"RR-RESULT-007"}
+
+    def cut(self, ranking, request):
+        return ranking[1:3] if request.get("top_n") == 2 and len(ranking) > 2 else super().cut(ranking, request)
+
+
+class RefusesHighTopN(Miniature):
+    breaks = {"RR-RESULT-006"}
+
+    def cut(self, ranking, request):
+        if request.get("top_n", 0) > len(ranking):
+            raise Refused(400, "top_n is above the number of documents")
+        return super().cut(ranking, request)
+
+
+class OneByDefault(Miniature):
+    breaks = {"RR-RESULT-003"}
+
+    def cut(self, ranking, request):
+        return super().cut(ranking, {"top_n": 1, **request})
+
+
+class RanksByWhatIsReturned(Miniature):
+    breaks = {"RR-DOCUMENT-003"}
+
+    def scores(self, query, texts, request):
+        scores = super().scores(query, texts, request)
+        return [score / 2 for score in scores] if request.get("return_documents") is False else scores
+
+
+class WritesObjectsAsLines(Miniature):
+    breaks = {"RR-DOCUMENT-002"}
+
+    def rendered(self, document):
+        return "\n".join(f"{key}: {value}" for key, value in document.items())
+
+
+class Normalises(Miniature):
+    breaks = {"RR-DOCUMENT-006"}
+
+    def serialise(self, body):
+        return unicodedata.normalize("NFC", super().serialise(body).decode()).encode()
+
+
+class StripsTheUnusual(Miniature):
+    breaks = {"RR-DOCUMENT-005"}
+
+    def document(self, index, request):
+        document = super().document(index, request)
+        return {name: text.encode("ascii", "ignore").decode() for name, text in document.items()}
+
+
+class RefusesObjects(Miniature):
+    breaks = {"RR-REQUEST-001"}
+
+    def text(self, document, request):
+        if not isinstance(document, str):
+            raise Refused(400, "documents must be strings")
+        return document
+
+
+class MindsHeaders(Miniature):
+    breaks = {"RR-REQUEST-005"}
+
+    def authenticate(self, headers):
+        if "Mozilla" in headers.get("User-Agent", ""):
+            raise Refused(404, "not for browsers")
+        super().authenticate(headers)
+
+
+class MindsTheOrderOfKeys(Miniature):
+    breaks = {"RR-REQUEST-006"}
+
+    def scores(self, query, texts, request):
+        scores = super().scores(query, texts, request)
+        return scores if next(iter(request)) == "model" else [score / 2 for score in scores]
+
+
+class MixesUpRequestsWithoutTexts(MixesUpRequests):
+    """And returns no text by which it could be told."""
+
+    breaks = {"RR-RELATION-008", "RR-DOCUMENT-001"}
+
+    def document(self, index, request):
+        return {}
+
+
+class RefusesReturnDocuments(Miniature):
+    breaks = {"RR-REQUEST-002"}
+
+    def validate(self, request):
+        super().validate(request)
+        if "return_documents" in request:
+            raise Refused(400, "return_documents is not a field")
+
+
+class RefusesTopN(Miniature):
+    breaks = {"RR-REQUEST-003"}
+
+    def validate(self, request):
+        super().validate(request)
+        if "top_n" in request:
+            raise Refused(400, "top_n is not a field")
+
+
+class RefusesRankFields(Miniature):
+    breaks = {"RR-REQUEST-004"}
+
+    def validate(self, request):
+        super().validate(request)
+        if "rank_fields" in request:
+            raise Refused(400, "rank_fields is not a field")
+
+
+class CrashesOnObjects(Miniature):
+    breaks = {"RR-REQUEST-001"}
+
+    def text(self, document, request):
+        if not isinstance(document, str):
+            raise Refused(500, "'dict' object has no attribute 'split'")
+        return document
+
+
+# What stays the same, and what does not.
+
+
+class LeaksOtherFields(Miniature):
+    breaks = {"RR-FIELDS-001"}
+
+    def scores(self, query, texts, request):
+        scores = super().scores(query, texts, request)
+        everything = [self.text(each, {}) for each in request["documents"]]
+        return [0.7 * score + 0.3 * self.score(query, text) for score, text in zip(scores, everything, strict=True)]
+
+
+class RanksByTextAlone(Miniature):
+    breaks = {"RR-FIELDS-002"}
+
+    def text(self, document, request):
+        return super().text(document, {**request, "rank_fields": ["text"]} if "rank_fields" in request else request)
+
+
+class TurnsEveryOtherTime(Miniature):
+    """More than any noise."""
+
+    breaks = {"RR-RELATION-001"}
+    noisy = True
+
+    def scores(self, query, texts, request):
+        scores = super().scores(query, texts, request)
+        return [1 - score for score in scores] if next(self.calls) % 2 and len(texts) == 6 else scores
+
+
+class FavoursEarlyPlaces(Miniature):
+    breaks = {"RR-SCORE-004", "RR-SCORE-002", "RR-SCORE-005", "RR-RELATION-002", "RR-RELATION-004"}
+
+    def scores(self, query, texts, request):
+        return [score - 0.3 * index for index, score in enumerate(super().scores(query, texts, request))]
+
+
+class FavoursEarlyPlacesALittle(Miniature):
+    breaks = {"RR-SCORE-005"}
+
+    def scores(self, query, texts, request):
+        return [score - 1e-9 * index for index, score in enumerate(super().scores(query, texts, request))]
+
+
+class DemotesTheSecondCopy(Miniature):
+    """In mixed lists, and with scores that depend on the list."""
+
+    breaks = {"RR-SCORE-004"}
+
+    def scores(self, query, texts, request):
+        powers = [math.exp(3 * score) for score in super().scores(query, texts, request)]
+        seen = [text in texts[:index] for index, text in enumerate(texts)]
+        return [power / sum(powers) / (60 if again else 1) for power, again in zip(powers, seen, strict=True)]
+
+
+class ScoresEqualsApart(Miniature):
+    breaks = {"RR-SCORE-004"}
+
+    def scores(self, query, texts, request):
+        scores = super().scores(query, texts, request)
+        return [score - 0.1 * (index % 2) if len(set(texts)) == 1 else score for index, score in enumerate(scores)]
+
+
+class MindsTheFirstPlace(Miniature):
+    """What stands first gets a bonus, in long lists."""
+
+    breaks = {"RR-RELATION-002"}
+
+    def scores(self, query, texts, request):
+        scores = super().scores(query, texts, request)
+        if len(texts) == 6 and len(set(texts)) > 1 and not texts[0].startswith("The stock"):
+            scores[0] += 0.4
+        return scores
+
+
+class TurnsWithoutTheBest(Miniature):
+    """When the best is left out the others turn around; one alone is as it was."""
+
+    breaks = {"RR-RELATION-003"}
+
+    def scores(self, query, texts, request):
+        scores = super().scores(query, texts, request)
+        return [1 - score for score in scores] if len(texts) == 4 and max(scores) < 0.6 else scores
+
+
+class TurnsAlone(Miniature):
+    breaks = {"RR-RELATION-004"}
+
+    def scores(self, query, texts, request):
+        scores = super().scores(query, texts, request)
+        return [1 - score for score in scores] if len(texts) == 1 else scores
+
+
+class TurnsWithAStray(Miniature):
+    breaks = {"RR-RELATION-005"}
+
+    def scores(self, query, texts, request):
+        scores = super().scores(query, texts, request)
+        return [1 - score for score in scores] if len(texts) == 7 else scores
+
+
+class ForgetsTheQuery(Miniature):
+    """Of two documents the longer wins."""
+
+    breaks = {"RR-RELATION-006"}
+
+    def scores(self, query, texts, request):
+        lengths = [len(text) / 1000 for text in texts]
+        return lengths if len(texts) == 2 and "bread" in texts[0] else super().scores(query, texts, request)
+
+
+class CountsWhatIsReturned(Miniature):
+    breaks = {"RR-USAGE-003"}
+
+    def usage(self, request, texts):
+        return super().usage(request, texts[: int(min(request.get("top_n", len(texts)), len(texts)))])
+
+
+class CountsLessForMore(Miniature):
+    breaks = {"RR-USAGE-004"}
+
+    def usage(self, request, texts):
+        prompt = 1000 - len(texts)
+        return {"prompt_tokens": prompt, "completion_tokens": 0, "total_tokens": prompt}
+
+
+class NamesNoModel(Miniature):
+    breaks = {"RR-RESPONSE-004"}
+
+    def answer(self, request):
+        return {**super().answer(request), "model": ""}
+
+
+class ScoresWithoutBounds(Miniature):
+    breaks = {"RR-SCORE-002"}
+
+    def score(self, query, text):
+        return 10 * super().score(query, text)
+
+
+class FollowsTheOrderOfFields(Miniature):
+    """The first of them counts."""
+
+    breaks = {"RR-FIELDS-003"}
+
+    def text(self, document, request):
+        fields = request.get("rank_fields", [])
+        return super().text(document, {**request, "rank_fields": fields[:1]} if len(fields) > 1 else request)
+
+
+class FollowsTheOrderOfKeys(Miniature):
+    breaks = {"RR-FIELDS-004"}
+
+    def text(self, document, request):
+        if isinstance(document, dict) and "rank_fields" not in request and len(document) > 1:
+            return str(next(iter(document.values())))
+        return super().text(document, request)
+
+
+class RanksStringsAndObjectsDifferently(Miniature):
+    breaks = {"RR-FIELDS-005"}
+
+    def scores(self, query, texts, request):
+        scores = super().scores(query, texts, request)
+        turns = isinstance(request["documents"][0], dict) and len(texts) == 6
+        return [1 - score for score in scores] if turns else scores
+
+
+class DislikesTheQueryItself(Miniature):
+    """As models made for questions do."""
+
+    breaks = {"RR-RELATION-007"}
+
+    def scores(self, query, texts, request):
+        scores = super().scores(query, texts, request)
+        return [0.0 if text == query and len(texts) == 3 else s for s, text in zip(scores, texts, strict=True)]
+
+
+# They are right in the plainest case, and break one thing when a request has something more to it.
+
+
+class UnsortedWithTopN(Miniature):
+    """As a partition by the k-th best leaves them."""
+
+    breaks = {"RR-RESULT-001"}
+
+    def cut(self, ranking, request):
+        kept = super().cut(ranking, request)
+        return sorted(kept) if "top_n" in request else kept
+
+
+class UnsortedWithTexts(Miniature):
+    breaks = {"RR-RESULT-001"}
+
+    def cut(self, ranking, request):
+        kept = super().cut(ranking, request)
+        return sorted(kept) if request.get("return_documents") and len(kept) > 2 else kept
+
+
+class SortsInBatches(Miniature):
+    breaks = {"RR-RESULT-001"}
+
+    def order(self, scores):
+        batches = [range(start, min(start + 8, len(scores))) for start in range(0, len(scores), 8)]
+        return [index for batch in batches for index in sorted(batch, key=lambda index: -scores[index])]
+
+
+class CountsIndicesInBatches(Miniature):
+    breaks = {"RR-RESULT-004"}
+
+    def result(self, index, score, request):
+        return {**super().result(index, score, request), "index": index % 8}
+
+
+class RepeatsAnIndexWithTexts(Miniature):
+    breaks = {"RR-RESULT-004"}
+
+    def answer(self, request):
+        body = super().answer(request)
+        if request.get("return_documents"):
+            body["results"][-1]["index"] = body["results"][0]["index"]
+        return body
+
+
+class TextsInTheOrderOfTheRequest(Miniature):
+    """Where `top_n` is given."""
+
+    breaks = {"RR-DOCUMENT-001"}
+
+    def answer(self, request):
+        body = super().answer(request)
+        if "top_n" in request and request.get("return_documents"):
+            for place, result in enumerate(body["results"]):
+                result["document"] = self.document(place, request)
+        return body
+
+
+class TextsOfOthersInLongLists(Miniature):
+    breaks = {"RR-DOCUMENT-001"}
+
+    def document(self, index, request):
+        count = len(request["documents"])
+        return super().document((index + 1) % count if count > 8 else index, request)
+
+
+class TextsOfOthersWhenNotAsked(Miniature):
+    """For or against."""
+
+    breaks = {"RR-DOCUMENT-001"}
+
+    def document(self, index, request):
+        asked = "return_documents" in request or not isinstance(request["documents"][0], str)
+        return super().document(index if asked else (index + 1) % len(request["documents"]), request)
+
+
+class CutsLongTexts(Miniature):
+    breaks = {"RR-DOCUMENT-001"}
+
+    def document(self, index, request):
+        return {name: text[:512] for name, text in super().document(index, request).items()}
+
+
+class FoldsSpaces(Miniature):
+    breaks = {"RR-DOCUMENT-001"}
+
+    def document(self, index, request):
+        return {name: text.replace("  ", " ") for name, text in super().document(index, request).items()}
+
+
+class LeaksTextsWithTopN(Miniature):
+    breaks = {"RR-DOCUMENT-004"}
+
+    def document(self, index, request):
+        return super().document(index, {**request, "return_documents": True} if "top_n" in request else request)
+
+
+class ReturnsNoMoreThan32(Miniature):
+    """Of what `top_n` asks for."""
+
+    breaks = {"RR-RESULT-002"}
+
+    def cut(self, ranking, request):
+        kept = super().cut(ranking, request)
+        return kept[:32] if "top_n" in request else kept
+
+
+class IgnoresSomeTopN(Miniature):
+    breaks = {"RR-RESULT-002"}
+
+    def cut(self, ranking, request):
+        return ranking if request.get("top_n") in (3, 4) else super().cut(ranking, request)
+
+
+class IgnoresTopN2(Miniature):
+    breaks = {"RR-RESULT-002"}
+
+    def cut(self, ranking, request):
+        return ranking if request.get("top_n") == 2 else super().cut(ranking, request)
+
+
+class NoScoresWithTopN(Miniature):
+    breaks = {"RR-SCORE-001"}
+
+    def result(self, index, score, request):
+        return super().result(index, None if "top_n" in request else score, request)
+
+
+class NoDocumentWithTopN(Miniature):
+    breaks = {"RR-RESPONSE-003"}
+
+    def answer(self, request):
+        body = super().answer(request)
+        if request.get("top_n", 9) < 5 and not request.get("return_documents"):
+            body["results"] = [{key: each[key] for key in each if key != "document"} for each in body["results"]]
+        return body
+
+
+class ErrorsIn200WithTopN(Miniature):
+    breaks = {"RR-RESPONSE-006"}
+
+    def answer(self, request):
+        body = super().answer(request)
+        return {**body, "error": {"message": "partial", "type": "server_error"}} if "top_n" in request else body
+
+
+BROKEN = tuple(
+    kind
+    for kind in globals().values()
+    if isinstance(kind, type) and issubclass(kind, Miniature) and kind is not Miniature
+)

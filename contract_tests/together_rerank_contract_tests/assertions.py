@@ -1,0 +1,69 @@
+"""What several requirements hold an endpoint to, and requests that no endpoint should take."""
+
+import json
+import re
+
+from together_rerank_contract_tests import samples, tolerance
+from together_rerank_contract_tests.answer import BODY
+from together_rerank_contract_tests.endpoint import BUSY, Endpoint
+from together_rerank_contract_tests.exchange import Exchange
+from together_rerank_contract_tests.requirements import Blocked, Unmet
+from together_rerank_contract_tests.tolerance import Scores
+from together_rerank_spec import Validator, Violation
+
+WRONG_KEY = "Bearer not-a-key-of-this-endpoint"
+NOT_JSON = b'{"model": '
+_UNKNOWN_MODEL = {"model": "no-such-company/no-such-model", "query": "a", "documents": ["a", "b"]}
+# Parts of a 200 that have a requirement of their own, as patterns of a JSON Pointer.
+OBJECT, DOCUMENT, USAGE = r"/object", r"/results/\d+/document(/.*)?", r"/usage(/.*)?"
+_PARTS = (OBJECT, DOCUMENT, USAGE, r"/results/\d+/index", r"/results/\d+/relevance_score")
+# More than the parts that one result can have wrong.
+_MOST = 20
+
+
+def hold_shape(endpoint: Endpoint, part: str | None, expected: str) -> None:
+    """Let the answers pass if the schema finds nothing wrong in *part* of them; None is what is no part."""
+    validator = Validator(endpoint.document.response_schema(200) or {})
+    for answer in endpoint.samples:
+        exchange = answer.exchange
+        if part is not None and not isinstance(exchange.members.get("results"), list):
+            raise Blocked("the body is no rerank response", BODY)
+        wrong = [each for each in validator.violations(exchange.body, _MOST) if _is_of(each, part)]
+        if wrong:
+            raise Unmet(expected, f"{exchange.status}, and {wrong[0]}", exchange)
+
+
+def _is_of(violation: Violation, part: str | None) -> bool:
+    if part is not None:
+        return re.fullmatch(part, violation.pointer) is not None
+    return not any(re.fullmatch(each, violation.pointer) for each in _PARTS)
+
+
+def hold_scores(before: Scores, after: Scores, within: float, wanted: str, exchange: Exchange) -> None:
+    """Let *after*, the scores of *exchange*, pass if they are those of *before*; of documents that both have."""
+    index = tolerance.unequal(before, after, within)
+    if index is not None:
+        raise Unmet(f"{before[index]:g} for document {index}, {wanted}", f"{after[index]:g}", exchange)
+
+
+def hold_order(before: Scores, after: Scores, margin: float, exchange: Exchange) -> None:
+    """Let *after*, the scores of *exchange*, pass if they rank as *before*, those of the reference."""
+    pair = tolerance.inverted(before, after, margin)
+    if pair is not None:
+        high, low = pair
+        expected = f"document {high} above document {low}, as in the reference ({before[high]:g}, {before[low]:g})"
+        raise Unmet(expected, f"{after[high]:g} and {after[low]:g}", exchange)
+
+
+def empty_documents(endpoint: Endpoint) -> Exchange:
+    return endpoint.asked({"query": samples.QUERY, "documents": []})
+
+
+def unknown_model(endpoint: Endpoint) -> Exchange:
+    return endpoint.posted(json.dumps(_UNKNOWN_MODEL).encode())
+
+
+def refusals(endpoint: Endpoint) -> list[Exchange]:
+    """Return what came of invalid requests, and was an error; a busy endpoint has not come to that."""
+    exchanges = [empty_documents(endpoint), endpoint.posted(NOT_JSON), unknown_model(endpoint)]
+    return [each for each in exchanges if each.status >= 400 and each.status not in BUSY]
