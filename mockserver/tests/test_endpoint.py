@@ -25,7 +25,7 @@ def texts(answer):
     return [result["document"].get("text") for result in answer["results"]]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(REQUESTS)
 def test_every_valid_request_is_answered_as_the_document_promises(request):
     reply, answer = send(request)
@@ -47,7 +47,6 @@ def test_every_valid_request_is_answered_as_the_document_promises(request):
             assert result["document"] == {}
 
 
-@settings(deadline=None)
 @given(REQUESTS, st.integers(1, 5))
 def test_top_n_takes_the_first_of_the_whole_ranking(request, top_n):
     _, whole = send({**request, "top_n": len(request["documents"])})
@@ -57,7 +56,6 @@ def test_top_n_takes_the_first_of_the_whole_ranking(request, top_n):
     assert some["usage"] == whole["usage"]
 
 
-@settings(deadline=None)
 @given(REQUESTS)
 def test_whether_documents_are_returned_changes_nothing_else(request):
     _, given_back = send({**request, "return_documents": True})

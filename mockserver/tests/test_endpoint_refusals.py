@@ -137,7 +137,7 @@ def test_every_refusal_is_error_data_without_nulls(sent):
 
 
 @pytest.mark.parametrize("rule", rules(), ids=str)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_what_breaks_a_rule_of_the_document_is_refused_at_its_place(rule, data):
     invalid = data.draw(invalid_requests(rule))
