@@ -39,6 +39,7 @@ def is_session(page):
     return any(not is_file(each) for each in snippets(f"docs/{page}"))
 
 
+@pytest.mark.served
 @pytest.mark.parametrize("page", [page for page in PAGES if is_session(page)])
 def test_the_snippets_of_a_page_print_what_is_printed_below_them_one_after_the_other(page, tmp_path):
     with running("-q") as mock:
@@ -51,6 +52,7 @@ def test_the_snippets_of_a_page_print_what_is_printed_below_them_one_after_the_o
             assert shown(ran.stdout, mock.port) == shown(snippet.output, mock.port)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "files", "tests"), [("pytest.md", 6, 20), ("strategies.md", 5, 120)])
 def test_the_tests_of_a_page_pass_as_they_are_printed(page, files, tests, tmp_path):
     names = write_project(f"docs/{page}", tmp_path)
@@ -79,6 +81,7 @@ def run_tests(folder):
     return ran.stdout
 
 
+@pytest.mark.slow
 def test_the_tests_of_the_readme_pass_as_they_are_printed(tmp_path):
     assert write_project("README.md", tmp_path) == ["test_search.py"]
 
@@ -107,6 +110,7 @@ def verdict_rules():
     return re.findall(r'_finding\(\s*"([a-z-]+)"', inspect.getsource(verdict))
 
 
+@pytest.mark.slow
 def test_what_real_clients_do_is_what_was_written_down():
     ran = subprocess.run(
         [sys.executable, ROOT / "tests/client_table.py"],
