@@ -11,7 +11,7 @@ import pytest
 from mock_process import COMMAND, environment, running
 from snippets import PORT, ROOT, is_file, shown, snippets, write_project
 from together_rerank_fixtures import strategies
-from together_rerank_mockserver import admin
+from together_rerank_mockserver.mock import Mock
 from together_rerank_mockserver.testing import RerankMock, verdict
 
 # What an earlier snippet of a page exports.
@@ -125,7 +125,7 @@ def test_what_real_clients_do_is_what_was_written_down():
     assert ran.stdout == (ROOT / "docs/clients.md").read_text(), "run: make clients"
 
 
-@pytest.mark.parametrize(("method", "rule"), admin.ROUTES)
+@pytest.mark.parametrize(("method", "rule"), Mock().admin._actions)
 def test_every_route_of_the_control_plane_is_described(method, rule):
     assert f"`{method} /__admin{rule}`" in (ROOT / "docs/control-plane.md").read_text()
 

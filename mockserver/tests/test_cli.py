@@ -177,4 +177,4 @@ def test_a_reader_that_has_seen_enough_and_a_full_disk_are_no_surprise(line, sta
     )
 
     assert ran.returncode == status
-    assert ran.stderr == ("together-rerank-mock: [Errno 28] No space left on device\n" if status else "")
+    assert ran.stderr == ("together-rerank-mock: cannot write to stdout: No space left on device\n" if status else "")
