@@ -18,16 +18,20 @@ import together
 
 from together_rerank_mockserver.threaded_server import ThreadedServer
 
-TIMEOUT_S = 2
+# Far above what load adds, save for the fault that only a time-out ends.
+TIMEOUT_S = 60
+HANG_TIMEOUT_S = 2
 # A client that waits for longer waits for ever, or for the ten minutes that are its default.
-PATIENCE_S = 15
-TOLD_S = 3
+PATIENCE_S = 30
+# Far above a client's own backoff, of about a second.
+TOLD_S = 5
 CONSTANT_ID = "ooooooo-oooooo-0000000000000000"
 DOCUMENTS = ["Pandas live in China.", "A llama, seen in Peru.", "Llamas in Peru", "Pandas live in China.", "The sun"]
 FIELDS = [{"title": text, "text": "Llamas"} for text in DOCUMENTS]
 INTRODUCTION = """# What clients do with each fault
 
-Each fault was met by every attempt of one call; both clients have their defaults, save a time-out of {timeout} s.
+Each fault was met by every attempt of one call; both clients have their defaults, save a time-out of {timeout} s for
+`hang`.
 *Waited* is between attempts: *as told* is the `Retry-After` of {told} s, *backoff* the client's own idea.
 `make clients` writes this page anew.
 
@@ -43,13 +47,17 @@ def request(fault):
     return asked | ({"rank_fields": ["title"]} if documents is FIELDS else {})
 
 
+def timeout(fault):
+    return HANG_TIMEOUT_S if fault == "hang" else TIMEOUT_S
+
+
 def ask_together(url, key, fault):
-    with together.Together(base_url=url, api_key=key, timeout=TIMEOUT_S) as client:
+    with together.Together(base_url=url, api_key=key, timeout=timeout(fault)) as client:
         return client.rerank.create(model="m", **request(fault))
 
 
 def ask_litellm(url, key, fault):
-    return litellm.rerank(model="together_ai/m", api_base=url, api_key=key, timeout=TIMEOUT_S, **request(fault))
+    return litellm.rerank(model="together_ai/m", api_base=url, api_key=key, timeout=timeout(fault), **request(fault))
 
 
 def admin(url, path, data=None):
@@ -122,7 +130,7 @@ def attempts(requests):
     waits = [start - end for start, end in zip(began[1:], ended, strict=False)]
     if not waits:
         return "1 attempt"
-    told = all(abs(wait - TOLD_S) < 0.5 for wait in waits)
+    told = all(wait > TOLD_S - 0.1 for wait in waits)
     return f"{len(requests)} attempts, waited {'as told' if told else 'backoff'}"
 
 
@@ -135,7 +143,7 @@ def table():
             [pool.submit(met, server.url, client, fault) for client in (ask_together, ask_litellm)] for fault in faults
         ]
         head = INTRODUCTION.format(
-            timeout=TIMEOUT_S, told=TOLD_S, together=version("together"), litellm=version("litellm")
+            timeout=HANG_TIMEOUT_S, told=TOLD_S, together=version("together"), litellm=version("litellm")
         )
         lines = [
             f"| `{fault}` | {' | '.join(cell.result() for cell in cells)} |"

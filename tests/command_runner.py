@@ -1,6 +1,7 @@
 """The command `together-rerank-mock` in this process: quicker than a process where a test needs none."""
 
 import os
+import signal
 import sys
 from unittest import mock
 
@@ -19,10 +20,15 @@ class _Command:
             cli.main()
 
 
-def run(*arguments, **changes):
+def run(*arguments, stdin=None, **changes):
     """The result of the command; its environment is ours without what speaks to the mock, and with *changes*."""
     without = dict.fromkeys((name for name in os.environ if name.startswith("TOGETHER")), None)
-    return CliRunner(env={**without, **changes}).invoke(_Command(), [str(each) for each in arguments])
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return CliRunner(env={**without, **changes}).invoke(_Command(), [str(each) for each in arguments], input=stdin)
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
 
 
 def assert_refused(result, because=""):

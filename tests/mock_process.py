@@ -31,8 +31,8 @@ def server(request):
 
 
 def environment(**changes):
-    """The environment without anything that speaks to the mock or to Together's clients."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TOGETHER")}
+    """The environment without anything that speaks to the mock, to Together's clients, or hides what is not flushed."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TOGETHER", "PYTHONUNBUFFERED"))}
     return {**kept, **changes}
 
 

@@ -2,17 +2,16 @@
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import httpx
 import pytest
 
+from foreign_clients import TOGETHER_1, TOGETHER_SDK, folder
 from mock_process import environment, running, server  # noqa: F401  # a fixture
 
-CLIENTS = Path(sys.prefix, "clients")
+pytestmark = pytest.mark.served
 QUERY = "What animals can I find near Peru?"
 DOCUMENTS = ["The giant panda is a bear of China.", "The llama is an animal that lives near Peru.", "The sun."]
 MODEL = "Salesforce/Llama-Rank-v1"
@@ -48,16 +47,8 @@ def test_together_3_by_environment_alone(mock):
         f"answer = Together().rerank.create(model={MODEL!r}, query={QUERY!r}, documents={DOCUMENTS!r}, top_n=2)\n"
         "print([result.index for result in answer.results])"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", program],
-        env=environment(TOGETHER_BASE_URL=mock.url, TOGETHER_API_KEY="test-key"),
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
 
-    assert ran.stdout.strip() == "[1, 0]", ran.stderr
+    assert output_of(sys.executable, program, TOGETHER_BASE_URL=mock.url, TOGETHER_API_KEY="test-key") == ["[1, 0]"]
 
 
 def test_together_3_async(mock):
@@ -100,12 +91,10 @@ def test_together_3_with_v1_in_its_base_url_is_told_what_is_wrong(mock):
 
 
 def test_the_rerank_tests_that_together_ships(server):
-    source = CLIENTS / "together-sdk"
-    assert (source / "tests/api_resources/test_rerank.py").is_file(), "not set up: run make test"
     with running() as any_key:
         ran = subprocess.run(
             [sys.executable, "-m", "pytest", "-n", "0", "-q", "tests/api_resources/test_rerank.py"],
-            cwd=source,
+            cwd=folder(TOGETHER_SDK),
             env=environment(TEST_API_BASE_URL=any_key.url),
             check=False,
             capture_output=True,
@@ -117,54 +106,47 @@ def test_the_rerank_tests_that_together_ships(server):
     assert "20 passed" in ran.stdout.splitlines()[-1], ran.stdout + ran.stderr
 
 
-@pytest.mark.parametrize("suffix", ["", "/v1"])
-def test_together_1(mock, suffix):
-    python = CLIENTS / "together-1/bin/python"
-    assert os.access(python, os.X_OK), "not set up: run make test"
+ANSWER = [[1, {"text": DOCUMENTS[1]}], [0, {"text": DOCUMENTS[0]}]]
+
+
+def test_together_1(mock):
     program = (
         "import json, together\nfrom importlib.metadata import version\n"
-        f"client = together.Together(base_url={mock.url + suffix!r}, api_key='test-key')\n"
-        f"answer = client.rerank.create(model={MODEL!r}, query={QUERY!r}, documents={DOCUMENTS!r}, top_n=2, "
+        "print(version('together'))\n"
+        f"for url in ({mock.url!r}, {mock.url + '/v1'!r}):\n"
+        "    client = together.Together(base_url=url, api_key='test-key')\n"
+        f"    answer = client.rerank.create(model={MODEL!r}, query={QUERY!r}, documents={DOCUMENTS!r}, top_n=2, "
         "return_documents=True)\n"
-        "print(version('together'), json.dumps([[r.index, r.relevance_score, r.document] for r in answer.results]))"
-    )
-    ran = subprocess.run(
-        [python, "-c", program], env=environment(), check=False, capture_output=True, text=True, timeout=60
+        "    print(json.dumps([[result.index, result.document] for result in answer.results]))"
     )
 
-    assert ran.returncode == 0, ran.stderr
-    version, results = ran.stdout.split(" ", 1)
+    version, *answers = output_of(folder(TOGETHER_1) / "bin/python", program)
+
     assert version == "1.5.35"
-    assert [(index, document) for index, _, document in json.loads(results)] == [
-        (1, {"text": DOCUMENTS[1]}),
-        (0, {"text": DOCUMENTS[0]}),
-    ]
+    assert [json.loads(answer) for answer in answers] == [ANSWER, ANSWER]
 
 
-@pytest.mark.filterwarnings("default")  # litellm's own
-@pytest.mark.parametrize("suffix", ["", "/v1"])
-def test_litellm(mock, suffix):
+def test_litellm(mock):
     program = (
         "import json, litellm\n"
-        f"answer = litellm.rerank(model='together_ai/{MODEL}', query={QUERY!r}, documents={DOCUMENTS!r}, top_n=2, "
-        f"api_key='test-key', api_base={mock.url + suffix!r})\n"
-        "print(json.dumps(answer.results))"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", program],
-        env=environment(LITELLM_LOCAL_MODEL_COST_MAP="True"),
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
+        f"for url in ({mock.url!r}, {mock.url + '/v1'!r}):\n"
+        f"    answer = litellm.rerank(model='together_ai/{MODEL}', query={QUERY!r}, documents={DOCUMENTS!r}, top_n=2, "
+        "api_key='test-key', api_base=url)\n"
+        "    print(json.dumps([[result['index'], result['document']] for result in answer.results]))"
     )
 
+    answers = output_of(sys.executable, program, LITELLM_LOCAL_MODEL_COST_MAP="True")[-2:]
+
+    assert [json.loads(answer) for answer in answers] == [ANSWER, ANSWER]
+
+
+def output_of(python, program, **changes):
+    """Run *program*; return the lines that it printed."""
+    ran = subprocess.run(
+        [python, "-c", program], env=environment(**changes), check=False, capture_output=True, text=True, timeout=120
+    )
     assert ran.returncode == 0, ran.stderr
-    results = json.loads(ran.stdout.splitlines()[-1])
-    assert [(result["index"], result["document"]["text"]) for result in results] == [
-        (1, DOCUMENTS[1]),
-        (0, DOCUMENTS[0]),
-    ]
+    return ran.stdout.splitlines()
 
 
 def test_httpx(mock):

@@ -11,7 +11,7 @@ import pytest
 from mock_process import COMMAND, environment, running
 from snippets import PORT, ROOT, is_file, shown, snippets, write_project
 from together_rerank_fixtures import strategies
-from together_rerank_mockserver import admin
+from together_rerank_mockserver.mock import Mock
 from together_rerank_mockserver.testing import RerankMock, verdict
 
 # What an earlier snippet of a page exports.
@@ -39,6 +39,7 @@ def is_session(page):
     return any(not is_file(each) for each in snippets(f"docs/{page}"))
 
 
+@pytest.mark.served
 @pytest.mark.parametrize("page", [page for page in PAGES if is_session(page)])
 def test_the_snippets_of_a_page_print_what_is_printed_below_them_one_after_the_other(page, tmp_path):
     with running("-q") as mock:
@@ -51,6 +52,7 @@ def test_the_snippets_of_a_page_print_what_is_printed_below_them_one_after_the_o
             assert shown(ran.stdout, mock.port) == shown(snippet.output, mock.port)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "files", "tests"), [("pytest.md", 6, 20), ("strategies.md", 5, 120)])
 def test_the_tests_of_a_page_pass_as_they_are_printed(page, files, tests, tmp_path):
     names = write_project(f"docs/{page}", tmp_path)
@@ -79,6 +81,7 @@ def run_tests(folder):
     return ran.stdout
 
 
+@pytest.mark.slow
 def test_the_tests_of_the_readme_pass_as_they_are_printed(tmp_path):
     assert write_project("README.md", tmp_path) == ["test_search.py"]
 
@@ -107,6 +110,7 @@ def verdict_rules():
     return re.findall(r'_finding\(\s*"([a-z-]+)"', inspect.getsource(verdict))
 
 
+@pytest.mark.slow
 def test_what_real_clients_do_is_what_was_written_down():
     ran = subprocess.run(
         [sys.executable, ROOT / "tests/client_table.py"],
@@ -121,7 +125,7 @@ def test_what_real_clients_do_is_what_was_written_down():
     assert ran.stdout == (ROOT / "docs/clients.md").read_text(), "run: make clients"
 
 
-@pytest.mark.parametrize(("method", "rule"), admin.ROUTES)
+@pytest.mark.parametrize(("method", "rule"), Mock().admin._actions)
 def test_every_route_of_the_control_plane_is_described(method, rule):
     assert f"`{method} /__admin{rule}`" in (ROOT / "docs/control-plane.md").read_text()
 

@@ -46,6 +46,7 @@ def origin(exchange):
     return "scored" if exchange.response.status == 200 else "refused"
 
 
+@pytest.mark.served
 # Whose body is the same as another's would get a second id, so each body is sent once only.
 @pytest.mark.parametrize("exchange", KIT, ids=lambda exchange: exchange.name)
 def test_the_mock_answers_as_the_library_says(mocks, exchange):
@@ -62,6 +63,7 @@ def test_the_mock_answers_as_the_library_says(mocks, exchange):
 NOT_FORCED = [exchange for exchange in fixtures.all() if not exchange.forced]
 
 
+@pytest.mark.served
 @pytest.mark.parametrize("exchange", NOT_FORCED, ids=lambda exchange: exchange.name)
 def test_what_is_not_forced_is_brought_about_by_the_request(mocks, exchange):
     response, _ = send(mocks[tuple(flags(exchange))], exchange.request)
@@ -69,6 +71,7 @@ def test_what_is_not_forced_is_brought_about_by_the_request(mocks, exchange):
     assert response.status == exchange.response.status
 
 
+@pytest.mark.served
 def test_what_is_forced_is_answered_on_another_day(mocks):
     forced = [exchange for exchange in fixtures.all() if exchange.forced]
 
@@ -91,6 +94,7 @@ def test_every_rule_is_one_of_the_judges():
     assert rules <= {each.id for each in examination.tests()}
 
 
+@pytest.mark.slow
 def test_make_fixtures_would_change_nothing():
     command = [sys.executable, ROOT / "fixtures/refresh.py", "--check"]
     ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)

@@ -13,7 +13,7 @@ from served_client import Client, connections_are_closed  # noqa: F401  # a fixt
 from together_rerank_mockserver.faults import Catalogue
 from together_rerank_spec import load
 
-pytestmark = pytest.mark.usefixtures("server", "connections_are_closed")
+pytestmark = [pytest.mark.served, pytest.mark.usefixtures("server", "connections_are_closed")]
 FAULTS = [fault for fault in Catalogue(load()) if fault.name not in ("hang", "delay", "drip")]
 
 

@@ -2,9 +2,9 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
-from pathlib import Path
 
 import aiohttp
 import httpx
@@ -12,10 +12,10 @@ import pytest
 import requests
 import together
 
+from foreign_clients import TOGETHER_1, folder
 from mock_process import environment
 
 BODY = {"model": "m", "query": "llama", "documents": ["panda", "llama"]}
-CLIENTS = Path(sys.prefix, "clients")
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -128,24 +128,7 @@ async def test_async_together_without_a_socket(rerank_mock):
     assert [request.fault for request in rerank_mock.requests] == ["503", "delay"]
 
 
-@pytest.mark.anyio
-async def test_an_async_client_that_reaches_for_the_real_api(pytester, anyio_backend):
-    pytester.makepyfile(f"""
-        import anyio, together
-
-        async def search():
-            async with together.AsyncTogether(base_url="https://api.together.xyz", max_retries=0) as client:
-                await client.rerank.create(model="m", query="q", documents=["d"])
-
-        def test_it(rerank_mock):
-            anyio.run(search, backend="{anyio_backend}")
-    """)
-    ran = pytester.runpytest_subprocess("-p", "no:asyncio", "-p", "no:schemathesis")
-
-    assert ran.parseoutcomes() == {"failed": 1}
-    ran.stdout.fnmatch_lines(["*test_an_async_client*.py:*: `*` reached for api.together.xyz while rerank_mock*"])
-
-
+@pytest.mark.slow
 @pytest.mark.asyncio
 async def test_equal_calls_at_the_same_time_are_no_storm(rerank_mock):
     rerank_mock.delay(0.2, times=8)
@@ -209,20 +192,16 @@ def test_httpx(rerank_mock):
     assert not client.is_closed
 
 
-def test_clients_are_closed_after_the_test(pytester):
-    pytester.makepyfile("""
-        clients = []
+CLIENTS = []
 
-        def test_it(rerank_mock):
-            clients.append(rerank_mock.client())
-            clients[0].post("/v1/rerank", json={"model": "m", "query": "q", "documents": ["d"]})
 
-        def test_after():
-            assert clients[0].is_closed
-    """)
-    ran = pytester.runpytest_subprocess("-p", "no:asyncio", "-p", "no:schemathesis", "-W", "error")
+def test_a_client_is_made(rerank_mock):
+    CLIENTS.append(rerank_mock.client())
+    CLIENTS[0].post("/v1/rerank", json=BODY)
 
-    assert ran.parseoutcomes() == {"passed": 2}
+
+def test_it_is_closed_after_the_test():
+    assert CLIENTS[0].is_closed
 
 
 LITELLM = """
@@ -242,7 +221,7 @@ def test_it_does_not_try_again(rerank_mock):
         assert "503" in str(error) or "Service" in type(error).__name__
     assert [finding.rule for finding in rerank_mock.verdict()] == ["gave-up"]
 """
-TOGETHER_1 = """
+TOGETHER_1_TESTS = """
 from importlib.metadata import version
 
 import together
@@ -264,23 +243,58 @@ def test_it_overhears_retry_after(rerank_mock):
 """
 
 
-@pytest.mark.parametrize(
-    ("tests", "path"), [(LITELLM, ""), (TOGETHER_1, "together-1/lib/python*/site-packages")], ids=["litellm", "1.5.35"]
-)
-def test_clients_that_need_a_process_of_their_own(tmp_path, tests, path):
-    (folder,) = CLIENTS.glob(path) if path else [""]
-    (tmp_path / "test_it.py").write_text(tests)
-    options = [
-        option for name in ("asyncio", "schemathesis", "cacheprovider", "anyio") for option in ("-p", f"no:{name}")
-    ]
+ASYNC = """
+import anyio
+import pytest
+import together
+
+async def search():
+    async with together.AsyncTogether(base_url="https://api.together.xyz", max_retries=0) as client:
+        await client.rerank.create(model="m", query="q", documents=["d"])
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_it_reaches_for_the_real_api(rerank_mock, backend):
+    anyio.run(search, backend=backend)
+"""
+
+
+@pytest.mark.served
+def test_together_1_5_35_in_a_process_of_its_own(tmp_path):
+    (packages,) = folder(TOGETHER_1).glob("lib/python*/site-packages")
+
+    assert "2 passed" in run_pytest(tmp_path, TOGETHER_1_TESTS, PYTHONPATH=str(packages))
+
+
+@pytest.mark.slow
+def test_litellm_in_a_process_of_its_own(tmp_path):
+    assert "2 passed" in run_pytest(tmp_path, LITELLM, LITELLM_LOCAL_MODEL_COST_MAP="True")
+
+
+@pytest.mark.slow
+def test_an_async_client_that_reaches_for_the_real_api(tmp_path):
+    output = run_pytest(tmp_path, ASYNC)
+
+    assert "2 failed in" in output
+    for backend in ("asyncio", "trio"):
+        # Each failure is headed by its test, and summed up with its line.
+        assert f"__ test_it_reaches_for_the_real_api[{backend}] __" in output
+    lines = re.findall(
+        "^.*test_it.py:[0-9]+: `.*` reached for api.together.xyz while rerank_mock", output, re.MULTILINE
+    )
+    assert len(lines) >= 2
+
+
+def run_pytest(folder, tests, **changes):
+    """Return the output of pytest, with no plugin but those that are needed."""
+    (folder / "test_it.py").write_text(tests)
+    others = [f"-pno:{name}" for name in ("asyncio", "schemathesis", "cacheprovider", "anyio")]
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *options, tmp_path],
-        cwd=tmp_path,
-        env=environment(PYTHONPATH=str(folder), LITELLM_LOCAL_MODEL_COST_MAP="True", TOGETHER_NO_BANNER="1"),
+        [sys.executable, "-m", "pytest", "-q", *others, folder],
+        cwd=folder,
+        env=environment(TOGETHER_NO_BANNER="1", **changes),
         check=False,
         capture_output=True,
         text=True,
         timeout=120,
     )
-
-    assert "2 passed" in ran.stdout, ran.stdout
+    return ran.stdout

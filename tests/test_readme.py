@@ -50,6 +50,7 @@ def test_every_snippet_is_run_by_a_test():
         assert [start for start in RUN if each.text.startswith(start)], f"nothing runs: {each.first_line}"
 
 
+@pytest.mark.served
 @pytest.mark.parametrize("beginning", [start for start, test in RUN.items() if test == "test_a_shell_snippet"])
 def test_a_shell_snippet_prints_what_is_printed_below_it(beginning):
     shown = snippet(beginning)
@@ -61,6 +62,7 @@ def test_a_shell_snippet_prints_what_is_printed_below_it(beginning):
     assert ran.stdout.strip() == shown.output.strip()
 
 
+@pytest.mark.served
 def test_a_judgement_is_the_one_shown():
     good, bad = (snippet(start) for start, test in RUN.items() if test == "test_a_judgement")
     port = free_port()
@@ -72,6 +74,7 @@ def test_a_judgement_is_the_one_shown():
     assert (shown(first, port), shown(second, port)) == (shown(good.output, port), shown(bad.output, port))
 
 
+@pytest.mark.served
 def test_make_contract_judges_a_mock_or_the_endpoint_that_is_named():
     make = ["make", "--no-print-directory", f"VENV={sys.prefix}", "contract", "FLAGS=--quick"]
     settings = {"cwd": ROOT, "env": environment(), "capture_output": True, "text": True, "timeout": 120}
@@ -90,6 +93,7 @@ def free_port():
         return server.getsockname()[1]
 
 
+@pytest.mark.served
 @pytest.mark.parametrize("beginning", [start for start, test in RUN.items() if test == "test_a_python_snippet"])
 def test_a_python_snippet_prints_what_is_printed_below_it(beginning):
     shown = snippet(beginning)
@@ -103,6 +107,7 @@ def test_a_python_snippet_prints_what_is_printed_below_it(beginning):
     assert ran.stdout == shown.output
 
 
+@pytest.mark.served
 def test_make_serve_serves(tmp_path):
     text = snippet("make serve").text.replace("make serve", f"exec make VENV={sys.prefix} serve")
     settings = environment(TOGETHER_RERANK_MOCK_PORT="0", TOGETHER_RERANK_MOCK_READY_FILE=str(tmp_path / "ready"))
@@ -133,6 +138,7 @@ def test_make_test_runs_these_tests():
     assert "-m pytest" in planned
 
 
+@pytest.mark.served
 def test_the_ready_line_is_the_one_shown():
     shown = snippet("together-rerank-mock listening")
 
@@ -166,6 +172,7 @@ def test_every_flag_is_listed_with_its_default():
             assert row.rstrip(" |").endswith(f"`{option.default}`") or str(option.default) in row
 
 
+@pytest.mark.served
 def test_the_json_log_is_json_on_both_streams():
     with start("--log-format", "json") as process:
         ready = json.loads(process.stdout.readline())

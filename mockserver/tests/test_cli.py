@@ -3,51 +3,42 @@
 import json
 import socket
 import subprocess
-import time
 
 import pytest
 
 import together_rerank_fixtures as fixtures
+from command_runner import assert_refused, run
 from mock_process import COMMAND, environment, running
 from together_rerank_spec import load
-
-
-def run(*arguments, stdin=b"", **changes):
-    return subprocess.run(
-        [COMMAND, *arguments], input=stdin, check=False, capture_output=True, env=environment(**changes), timeout=60
-    )
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_lists_the_commands(flag):
     shown = run(flag)
 
-    assert shown.returncode == 0
+    assert shown.exit_code == 0
     for command in ("serve", "wait", "explain", "faults", "fixtures", "spec"):
-        assert f"  {command} " in shown.stdout.decode()
+        assert f"  {command} " in shown.stdout
 
 
 def test_no_command_shows_them_too():
-    assert run().returncode == 0
+    assert run().exit_code == 0
     assert run().stdout == run("--help").stdout
 
 
 def test_the_version():
-    assert run("--version").stdout.decode().startswith("together-rerank-mock 0.")
+    assert run("--version").stdout.startswith("together-rerank-mock 0.")
 
 
 def test_an_unknown_command_is_refused_in_one_line():
-    refused = run("sevre")
-
-    assert refused.returncode == 2
-    assert refused.stderr.startswith(b"together-rerank-mock: No such command 'sevre'.")
-    assert refused.stderr.count(b"\n") == 1
+    assert_refused(run("sevre"), "together-rerank-mock: No such command 'sevre'.")
 
 
+@pytest.mark.served
 def test_wait_ends_when_the_mock_answers():
     with running("-q") as mock:
-        assert run("wait", mock.url).returncode == 0
-        assert run("wait", f"{mock.url}/v1/").returncode == 0
+        assert run("wait", mock.url).exit_code == 0
+        assert run("wait", f"{mock.url}/v1/").exit_code == 0
 
 
 def test_wait_gives_up():
@@ -56,8 +47,8 @@ def test_wait_gives_up():
 
         waited = run("wait", url, "--timeout", "0.2")
 
-    assert waited.returncode == 1
-    assert waited.stderr.decode() == f"together-rerank-mock: nothing healthy at {url} within 0.2 s\n"
+    assert waited.exit_code == 1
+    assert waited.stderr == f"together-rerank-mock: nothing healthy at {url} within 0.2 s\n"
 
 
 NO_URLS = ["localhost:1", "ftp://localhost", "http://", "http://localhost:abc", "4010", "http://a b", "http://[::1"]
@@ -65,27 +56,24 @@ NO_URLS = ["localhost:1", "ftp://localhost", "http://", "http://localhost:abc", 
 
 @pytest.mark.parametrize("url", NO_URLS)
 def test_wait_refuses_what_is_no_url(url):
-    refused = run("wait", url)
-
-    assert refused.returncode == 2
-    assert b"is not a URL like http://127.0.0.1:4010" in refused.stderr
-    assert refused.stderr.count(b"\n") == 1
+    assert_refused(run("wait", url), "is not a URL like http://127.0.0.1:4010")
 
 
+@pytest.mark.slow
 def test_wait_that_is_stopped_does_not_say_that_the_mock_answers():
-    with subprocess.Popen([COMMAND, "wait", "http://127.0.0.1:9", "--timeout", "20"], env=environment()) as process:
-        time.sleep(0.5)
-        process.terminate()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        command = [COMMAND, "wait", f"http://127.0.0.1:{silent.getsockname()[1]}", "--timeout", "60"]
+        with subprocess.Popen(command, env=environment()) as process:
+            connection, _ = silent.accept()
+            process.terminate()
 
-        assert process.wait(10) != 0
+            assert process.wait(30) != 0
+            connection.close()
 
 
 @pytest.mark.parametrize("timeout", ["nan", "inf", "-1", "30s"])
 def test_wait_refuses_what_is_no_time(timeout):
-    refused = run("wait", "http://127.0.0.1:9", "--timeout", timeout)
-
-    assert refused.returncode == 2
-    assert b"--timeout" in refused.stderr
+    assert_refused(run("wait", "http://127.0.0.1:9", "--timeout", timeout), "--timeout")
 
 
 REQUEST = {
@@ -96,7 +84,7 @@ REQUEST = {
 
 
 def test_explain_shows_a_table_best_first():
-    shown = run("explain", stdin=json.dumps(REQUEST).encode()).stdout.decode().splitlines()
+    shown = run("explain", stdin=json.dumps(REQUEST).encode()).stdout.splitlines()
 
     assert shown[0].split() == ["index", "score", "words", "parts", "pairs", "document"]
     assert [line.split()[0] for line in shown[1:]] == ["2", "1", "0"]
@@ -134,19 +122,15 @@ def test_explain_knows_rank_fields_and_huge_integers():
     [(b"", "no body"), (b"{", "not JSON"), (b'{"model":"m","query":"q"}', "`/documents` is missing")],
 )
 def test_explain_refuses_what_the_mock_would(stdin, because):
-    refused = run("explain", stdin=stdin)
-
-    assert refused.returncode == 2
-    assert because in refused.stderr.decode()
-    assert refused.stderr.count(b"\n") == 1
+    assert_refused(run("explain", stdin=stdin), because)
 
 
 def test_explain_refuses_a_file_that_is_not_there():
-    assert run("explain", "missing.json").returncode == 2
+    assert_refused(run("explain", "missing.json"))
 
 
 def test_faults_are_listed_for_people_and_for_programs():
-    table = run("faults").stdout.decode().splitlines()
+    table = run("faults").stdout.splitlines()
     listed = json.loads(run("faults", "--json").stdout)
 
     assert [line.split()[0] for line in table[1:]] == [fault["name"] for fault in listed]
@@ -167,3 +151,30 @@ def test_the_faults_follow_the_document(tmp_path):
     (fault,) = [each for each in json.loads(run("faults", "--spec", path, "--json").stdout) if each["name"] == "503"]
 
     assert fault["documented"] is False
+
+
+def test_an_unknown_variable_is_a_warning_with_the_nearest_name():
+    warned = run("faults", "--json", TOGETHER_RERANK_MOCK_REDING="vendored", TOGETHER_RERANK_MOCK_READING="vendored")
+
+    assert warned.exit_code == 0
+    assert json.loads(warned.stdout)
+    assert warned.stderr == (
+        "together-rerank-mock: the environment variable TOGETHER_RERANK_MOCK_REDING is not known and has no effect; "
+        "did you mean TOGETHER_RERANK_MOCK_READING?\n"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [("faults | head -1", 0), ("--help | true", 0), ("fixtures list >&-", 0), ("spec > /dev/full", 2)],
+)
+def test_a_reader_that_has_seen_enough_and_a_full_disk_are_no_surprise(line, status):
+    script = f'"$0" {line}; exit ${{PIPESTATUS[0]}}'
+
+    ran = subprocess.run(
+        ["bash", "-c", script, COMMAND], env=environment(), check=False, capture_output=True, text=True
+    )
+
+    assert ran.returncode == status
+    assert ran.stderr == ("together-rerank-mock: cannot write to stdout: No space left on device\n" if status else "")

@@ -1,9 +1,14 @@
 """Pages of other origins read answers only when their origin was let in."""
 
+from functools import partial
+
 import pytest
+from werkzeug.test import Client
 
 from together_rerank_mockserver.app import create_app
+from together_rerank_mockserver.mock import Mock
 from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.wsgi import WsgiApp
 
 ORIGIN = "http://app.example"
 BODY = {"model": "m", "query": "llama", "documents": ["panda", "llama"]}
@@ -14,13 +19,21 @@ PREFLIGHT = {
 }
 
 
-def client(*origins):
-    return create_app(Settings(cors=origins)).test_client()
+@pytest.fixture(params=["create_app", "serve"])
+def client(request):
+    """Return what makes a client of the application as Flask has it, or as `serve` puts it behind its own."""
+
+    def make(*origins):
+        settings = Settings(cors=origins)
+        application = create_app(settings) if request.param == "create_app" else WsgiApp(Mock(settings))
+        return partial(Client(application).open, environ_overrides={"REMOTE_ADDR": "127.0.0.1"})
+
+    return make
 
 
 @pytest.mark.parametrize("path", ["/v1/rerank", "/__admin/faults"])
-def test_a_preflight_of_an_origin_that_is_let_in_is_answered(path):
-    answer = client(ORIGIN).options(path, headers=PREFLIGHT)
+def test_a_preflight_of_an_origin_that_is_let_in_is_answered(client, path):
+    answer = client(ORIGIN)(path, method="OPTIONS", headers=PREFLIGHT)
 
     assert answer.status_code == 204
     assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
@@ -29,9 +42,11 @@ def test_a_preflight_of_an_origin_that_is_let_in_is_answered(path):
 
 
 @pytest.mark.parametrize("origins", [(), ("http://other.example",), (f"{ORIGIN}:81",)])
-def test_others_learn_nothing(origins):
-    preflight = client(*origins).options("/v1/rerank", headers=PREFLIGHT)
-    answer = client(*origins).post("/v1/rerank", json=BODY, headers={"Origin": ORIGIN, "Authorization": "Bearer k"})
+def test_others_learn_nothing(client, origins):
+    preflight = client(*origins)("/v1/rerank", method="OPTIONS", headers=PREFLIGHT)
+    answer = client(*origins)(
+        "/v1/rerank", method="POST", json=BODY, headers={"Origin": ORIGIN, "Authorization": "Bearer k"}
+    )
 
     assert preflight.status_code == 405
     assert answer.status_code == 200
@@ -40,13 +55,16 @@ def test_others_learn_nothing(origins):
 
 
 @pytest.mark.parametrize("key", [{}, {"Authorization": "Bearer k"}])
-def test_answers_and_refusals_can_be_read_with_the_headers_that_clients_act_on(key):
-    answer = client(ORIGIN).post("/v1/rerank", json=BODY, headers={"Origin": ORIGIN} | key)
+def test_answers_and_refusals_can_be_read_with_the_headers_that_clients_act_on(client, key):
+    answer = client(ORIGIN)("/v1/rerank", method="POST", json=BODY, headers={"Origin": ORIGIN} | key)
 
     assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
     exposed = set(answer.headers["Access-Control-Expose-Headers"].split(", "))
-    forced = client().post(
-        "/v1/rerank", json=BODY, headers={"Authorization": "Bearer k", "Prefer": "code=429, retry_after_ms=9"}
+    forced = client()(
+        "/v1/rerank",
+        method="POST",
+        json=BODY,
+        headers={"Authorization": "Bearer k", "Prefer": "code=429, retry_after_ms=9"},
     )
     assert set(dict(forced.headers)) - {"Content-Type", "Content-Length"} <= exposed
     assert "Origin" in answer.headers["Vary"]

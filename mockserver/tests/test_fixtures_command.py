@@ -9,8 +9,10 @@ import pytest
 import together_rerank_fixtures as fixtures
 from command_runner import assert_refused, run
 from exchange_files import changed, recorded
-from mock_process import COMMAND, environment, post, running
+from mock_process import environment
 from together_rerank_fixtures.library import raw
+from together_rerank_mockserver.app import create_app
+from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import read
 
 NAMES = fixtures.names()
@@ -93,11 +95,11 @@ def test_what_is_not_understood_is_refused(tmp_path, arguments, because):
 
 
 def test_the_files_are_exported_as_they_are(tmp_path):
-    command = [COMMAND, "fixtures", "export", tmp_path / "new"]
-    exported = subprocess.run(command, check=True, capture_output=True, env=environment(), timeout=60)
+    exported = run("fixtures", "export", tmp_path / "new")
 
-    assert exported.stdout == b""
-    assert exported.stderr.decode() == f"together-rerank-mock: {len(NAMES)} exchanges written to {tmp_path / 'new'}\n"
+    assert exported.exit_code == 0
+    assert exported.stdout == ""
+    assert exported.stderr == f"together-rerank-mock: {len(NAMES)} exchanges written to {tmp_path / 'new'}\n"
     assert files(tmp_path / "new") == {f"{name}.json": raw(name) for name in NAMES}
     assert fixtures.read(tmp_path / "new") == fixtures.all()
 
@@ -115,9 +117,10 @@ def test_a_document_is_exported_that_the_mock_serves(tmp_path):
     path = tmp_path / "new/openapi.yaml"
     assert list(files(tmp_path / "new")) == ["openapi.yaml"]
     assert 529 in read(path).statuses
-    with running("-q", "--spec", path) as mock:
-        status, answer = post(mock)
-        assert (status, json.loads(answer)["results"][0]["index"]) == (200, 1)
+    client = create_app(Settings(spec=path)).test_client()
+    body = {"model": "m", "query": "llama", "documents": ["panda", "llama"]}
+    answer = client.post("/v1/rerank", json=body, headers={"Authorization": "Bearer key"})
+    assert (answer.status_code, answer.json["results"][0]["index"]) == (200, 1)
 
 
 @pytest.mark.parametrize(
@@ -168,6 +171,7 @@ def test_a_folder_that_cannot_be_written_is_refused_and_left_alone(tmp_path, for
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "full", "link"]
 
 
+@pytest.mark.slow
 def test_a_list_needs_no_server():
     program = f"import sys; sys.argv[1:] = ['fixtures', 'list']; from {CLI} import main; main()"
     ran = subprocess.run(

@@ -30,7 +30,6 @@ def score(query, text):
     return Query(query).scores([text])[0]
 
 
-@settings(deadline=None)
 @given(searches)
 def test_every_document_is_ranked_once_best_first(search):
     query, documents = search
@@ -75,7 +74,6 @@ def test_equals_keep_the_order_of_the_request(documents):
         assert doubled.index(index) < doubled.index(index + len(documents))
 
 
-@settings(deadline=None)
 @given(texts() | letters | sentences)
 @example("\u0301abc")
 @example("ß\u0301")
@@ -88,7 +86,6 @@ def test_the_query_itself_scores_one(query):
     assert score(query, normalise(query)) == expected
 
 
-@settings(deadline=None)
 @given(pairs)
 @example(("animals", "the wanderings of an animal"))
 @example(("cat", "concatenate"))
@@ -204,7 +201,7 @@ def every_way(function):
     return returned
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(searches)
 def test_every_way_to_search_ranks_alike(search):
     asked, automaton, windows = every_way(lambda: rank(*search))
@@ -212,7 +209,7 @@ def test_every_way_to_search_ranks_alike(search):
     assert asked == automaton == windows
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     sentences,
     st.lists(st.sampled_from(["llama", "peru", " ", ", ", "llamas", "東京", "大", "\u0301", "x"]), max_size=60),
@@ -231,7 +228,7 @@ def test_neighbours_are_met_wherever_a_window_ends(before):
         assert evidence.adjacent == (("llama", "peru"),)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(sentences, sentences)
 @example("llama peru", "peru llama peru")
 @example("llama llama", "llama")

@@ -2,14 +2,14 @@
 
 import http.client
 import json
-import subprocess
 
 import pytest
 
 import together_rerank_fixtures as fixtures
+from command_runner import assert_refused, run
 from endpoint_calls import KEY, body, send
 from exchange_files import changed, recorded
-from mock_process import COMMAND, environment, running
+from mock_process import running
 from together_rerank_fixtures import FixtureError
 from together_rerank_mockserver.design import from_json
 from together_rerank_mockserver.endpoint import Endpoint
@@ -247,6 +247,7 @@ def ask(mock, request):
     return response.headers["x-mock-reply"], answer["id"]
 
 
+@pytest.mark.served
 def test_a_process_replays_the_library_or_a_folder(tmp_path):
     recorded(tmp_path, changed("success/strings", response__body__id="mine"))
     exchange = fixtures.get("success/strings")
@@ -268,15 +269,4 @@ def test_what_cannot_be_replayed_is_told_before_the_start(tmp_path):
         "": "must be a folder, or 'library'",
     }
     for folder, reason in told.items():
-        ran = subprocess.run(
-            [COMMAND, "serve", "-p", "0", "--replay", folder],
-            check=False,
-            capture_output=True,
-            text=True,
-            env=environment(),
-            timeout=60,
-        )
-
-        assert ran.returncode == 2
-        assert reason in ran.stderr
-        assert ran.stderr.count("\n") == 1
+        assert_refused(run("serve", "-p", "0", "--replay", folder), reason)

@@ -3,7 +3,7 @@
 import tracemalloc
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from together_rerank_mockserver import search
@@ -22,7 +22,6 @@ def found(way, function):
         return list(function())
 
 
-@settings(deadline=None)
 @given(ways, needles, st.lists(texts))
 @example((0, 20), {"ab"}, [" ab ", " a ", " b ", "  ", " " + "b" * 50 + "ab" + "a" * 50 + " "])
 def test_each_text_comes_with_the_needles_in_it(way, needles, texts):
@@ -41,7 +40,6 @@ def test_a_plain_text_is_searched_for_needles_of_its_own(monkeypatch, asked):
     assert other == {"ab"}
 
 
-@settings(deadline=None)
 @given(ways, needles, texts)
 @example((0, 20), {"aa"}, " " + "a" * 50 + " ")
 def test_every_place_is_found_and_the_last_one_last(way, needles, text):

@@ -1,11 +1,8 @@
 """`spec` prints the document that the mock serves."""
 
-import subprocess
-
 import pytest
 
 from command_runner import assert_refused, run
-from mock_process import COMMAND, environment
 from together_rerank_spec import load
 from together_rerank_spec.document import vendored_text
 from together_rerank_spec.yaml_text import parse
@@ -33,10 +30,10 @@ def overlay(tmp_path):
 
 
 def test_the_document_is_printed():
-    printed = subprocess.run([COMMAND, "spec"], check=True, capture_output=True, env=environment(), timeout=60)
+    printed = run("spec")
 
-    assert parse(printed.stdout) == load("corrected").content
-    assert printed.stderr == b""
+    assert parse(printed.stdout_bytes) == load("corrected").content
+    assert printed.stderr == ""
 
 
 @pytest.mark.parametrize(("flags", "variables"), [(["--reading", "vendored"], {}), ([], {"READING": "vendored"})])

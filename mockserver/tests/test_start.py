@@ -7,9 +7,11 @@ import signal
 
 import pytest
 
+from command_runner import assert_refused, run
 from mock_process import BODY, COMMAND, KEY, READY, environment, post, running, server, start  # noqa: F401  # a fixture
 
 
+@pytest.mark.served
 def test_flags_can_be_set_by_the_environment():
     changes = {
         "API_KEY": "one two",
@@ -73,6 +75,7 @@ def get(mock, path, token):
     return content
 
 
+@pytest.mark.served
 @pytest.mark.parametrize("flag", [["--fault", "reset"], ["--chaos", "reset=0.05"]])
 def test_a_fault_that_the_server_cannot_produce_is_told_at_the_start(flag):
     with running("-q", *flag) as mock:
@@ -84,6 +87,7 @@ def test_a_fault_that_the_server_cannot_produce_is_told_at_the_start(flag):
     assert able.lines == []
 
 
+@pytest.mark.served
 def test_a_token_and_the_environment_of_the_process_are_shown_nowhere():
     with running("--admin-token", "sesame-token", HTTP_PROXY="http://user:sesame@proxy", SESAME="sesame") as mock:
         assert post(mock)[0] == 200
@@ -92,15 +96,6 @@ def test_a_token_and_the_environment_of_the_process_are_shown_nowhere():
 
     assert b"sesame" not in shown
     assert "sesame" not in "".join(mock.lines)
-
-
-def fails(*arguments, **changes):
-    with start(*arguments, **changes) as process:
-        try:
-            output, errors = process.communicate(timeout=20)
-        finally:
-            process.kill()
-    return process.returncode, output, errors
 
 
 @pytest.mark.parametrize(
@@ -156,33 +151,24 @@ def fails(*arguments, **changes):
     ],
 )
 def test_a_start_that_fails_says_why_in_one_line(arguments, because):
-    status, output, errors = fails(*arguments)
-
-    assert status == 2
-    assert output == ""
-    assert because in errors
-    assert errors.count("\n") == 1
+    assert_refused(run("serve", "--port", "0", *arguments), because)
 
 
 def test_a_bad_environment_variable_is_named():
-    status, _, errors = fails("--host", "127.0.0.1", TOGETHER_RERANK_MOCK_MAX_BODY="many")
-
-    assert status == 2
-    assert "TOGETHER_RERANK_MOCK_MAX_BODY" in errors
+    assert_refused(run("serve", TOGETHER_RERANK_MOCK_MAX_BODY="many"), "TOGETHER_RERANK_MOCK_MAX_BODY")
 
 
-@pytest.mark.usefixtures("server")
-def test_a_taken_port_is_said_and_not_shared():
+@pytest.mark.served
+def test_a_taken_port_is_said_and_not_shared(server):
     with running() as mock:
-        status, _, errors = fails("--port", mock.port)
+        refused = run("serve", "--server", server, "--port", mock.port)
 
-        assert status == 2
-        assert f"cannot listen on 127.0.0.1:{mock.port}" in errors
-        assert "--port 0" in errors
-        assert errors.count("\n") == 1
+        assert_refused(refused, f"cannot listen on 127.0.0.1:{mock.port}")
+        assert "--port 0" in refused.stderr
         assert post(mock)[0] == 200
 
 
+@pytest.mark.served
 @pytest.mark.usefixtures("server")
 def test_ipv6_is_served_too():
     process = start("--host", "::1")

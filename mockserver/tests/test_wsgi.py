@@ -98,6 +98,7 @@ def test_the_answer_is_that_of_the_flask_application_byte_for_byte(method, path,
     assert ask(served(settings), method, path, **request_) == ask(create_app(settings), method, path, **request_)
 
 
+@pytest.mark.slow
 def test_calls_and_the_health_are_answered_without_flask():
     ran = subprocess.run([sys.executable, "-c", ASK], check=True, capture_output=True, text=True, timeout=60)
 
@@ -142,8 +143,9 @@ def test_two_that_need_flask_first_at_the_same_moment_get_the_same_one(monkeypat
     assert [status for status, _, _ in calls] == [429, 429, 200]
 
 
+@pytest.mark.served
 @pytest.mark.usefixtures("connections_are_closed")
-@pytest.mark.parametrize("attempt", range(5))
+@pytest.mark.parametrize("attempt", range(2))
 def test_all_that_is_asked_first_and_at_once_is_answered(attempt):
     requests = [
         ({"method": "GET", "path": "/__admin/faults"}, 200),

@@ -1,79 +1,120 @@
-"""A project of somebody else, in which the plugin is at work."""
+"""Tests of what passes use the plugin of this run; those of what fails run pytest on a project of somebody else."""
 
 import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+import plugin_client
+
 HOSTILE = ("spec", "fixtures", "mockserver", "contract_tests")
-# What the tests of the project use: a client of the standard library, so that they need nothing but pytest.
-CLIENT = '''
+# What else may be installed takes a second to import.
+ALONE = " ".join(
+    f"-p no:{name}"
+    for name in (
+        "anyio",
+        "asyncio",
+        "hypothesispytest",
+        "pytest_httpserver",
+        "respx",
+        "schemathesis",
+        "time_machine",
+        "xdist",
+    )
+)
+# What the plugin sets is not set around it.
+for name in ("TOGETHER_API_KEY", "TOGETHER_BASE_URL", "TOGETHER_AI_API_BASE"):
+    os.environ.pop(name, None)
+HEAD = "import os\nimport pytest\nfrom plugin_client import BODY, order, post\n\n"
+# Loaded by the run: writes what came of each test, by its id, and of each file that could not be collected.
+REPORTS = """
 import json
-import os
-import urllib.error
-import urllib.request
 
-BODY = {"model": "m", "query": "llama", "documents": ["panda", "llama"]}
+reports = {}
 
 
-def post(body=None, *, timeout=20, path="/v1/rerank", **headers):
-    """Return status and body."""
-    content = body if isinstance(body, bytes) else json.dumps(BODY if body is None else body).encode()
-    key = {"Authorization": "Bearer " + os.environ["TOGETHER_API_KEY"], "Content-Type": "application/json"}
-    url = os.environ["TOGETHER_BASE_URL"] + path
-    asked = urllib.request.Request(url, content, {**key, **headers}, method="POST")
-    try:
-        with urllib.request.urlopen(asked, timeout=timeout) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.load(error)
+def add(node, outcome, *text):
+    entry = reports.setdefault(node, {"outcomes": [], "text": ""})
+    entry["outcomes"] += [outcome] if outcome else []
+    entry["text"] += "\\n".join(["", *text])
 
 
-def order(body=None):
-    """Return the indexes of the answer."""
-    status, answer = post(body)
-    assert status == 200, answer
-    return [result["index"] for result in answer["results"]]
-'''
+def pytest_configure(config):
+    class Recorder:
+        def pytest_collectreport(self, report):
+            if report.failed:
+                add(report.nodeid, "error", report.longreprtext)
+
+        def pytest_runtest_logreport(self, report):
+            outcome = config.hook.pytest_report_teststatus(report=report, config=config)[0]
+            sections = [f"-- {title} --\\n{content}" for title, content in report.sections]
+            add(report.nodeid, outcome, report.longreprtext, *sections)
+
+    config.pluginmanager.register(Recorder())
 
 
-class Project:
-    """Files, and pytest run on them as another process."""
-
-    def __init__(self, pytester):
-        self.pytester = pytester
-        for name in HOSTILE:
-            folder = pytester.mkpydir(name)
-            folder.joinpath("__init__.py").write_text("raise RuntimeError('a folder of the project was imported')\n")
-        pytester.makepyfile(client=CLIENT)
-
-    def run(self, tests, *options, conftest="", ini="", **files):
-        """Run the test functions in *tests*."""
-        others = os.environ.get("RERANK_PLUGIN_OPTIONS", "-p no:schemathesis -p no:asyncio")
-        self.pytester.makeini(f"[pytest]\nfilterwarnings = error\npythonpath = .\naddopts = {others}\n{ini}")
-        if conftest:
-            self.pytester.makeconftest(f"import pytest\n\n{conftest}")
-        head = "import os\nimport pytest\nfrom client import BODY, order, post\n\n"
-        self.pytester.makepyfile(test_it=head + tests, **files)
-        return self.pytester.runpytest_subprocess("-p", "no:cacheprovider", *options, timeout=120)
+def pytest_sessionfinish():
+    with open("reports.json", "w") as file:
+        json.dump(reports, file)
+"""
 
 
-@pytest.fixture
-def project(pytester, monkeypatch):
-    for name in ("TOGETHER_API_KEY", "TOGETHER_BASE_URL", "TOGETHER_AI_API_BASE"):
-        monkeypatch.delenv(name, raising=False)
-    return Project(pytester)
+class Run:
+    """What came of a run of pytest: of all of it, and of each test by its id."""
+
+    def __init__(self, process, reports):
+        self.status = process.returncode
+        self.output = process.stdout + process.stderr
+        self.lines = pytest.LineMatcher(self.output.splitlines())
+        self._reports = reports
+
+    def outcomes(self, node):
+        return self._report(node)["outcomes"]
+
+    def text(self, node):
+        return pytest.LineMatcher(self._report(node)["text"].splitlines())
+
+    def all_outcomes(self):
+        return [outcome for report in self._reports.values() for outcome in report["outcomes"]]
+
+    def _report(self, node):
+        assert node in self._reports, f"{node} did not run:\n{self.output}"
+        return self._reports[node]
 
 
-@pytest.fixture
-def passes(project):
-    """Run tests of which every one must pass."""
+@pytest.fixture(scope="session")
+def run_pytest(tmp_path_factory):
+    """Return a function that runs pytest on *tests*, and on *files* by their path, in a project of their own."""
 
-    def run(tests, *options, **others):
-        ran = project.run(tests, *options, **others)
-        outcomes = ran.parseoutcomes()
-        assert list(outcomes) == ["passed"], json.dumps(outcomes)
-        return ran
+    def run(tests, *options, plugins=ALONE, ini="", files=None, **variables):
+        folder = tmp_path_factory.mktemp("project")
+        written = {
+            **{
+                f"{name}/__init__.py": "raise RuntimeError('a folder of the project was imported')\n"
+                for name in HOSTILE
+            },
+            "plugin_client.py": Path(plugin_client.__file__).read_text(),
+            "reporting.py": REPORTS,
+            "pytest.ini": f"[pytest]\nfilterwarnings = error\naddopts = {plugins} -p reporting\n{ini}",
+            "test_it.py": HEAD + tests,
+            **(files or {}),
+        }
+        for name, content in written.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(content)
+        process = subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options],
+            cwd=folder,
+            env={**os.environ, **variables},
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        reports = folder / "reports.json"
+        return Run(process, json.loads(reports.read_text()) if reports.exists() else {})
 
     return run

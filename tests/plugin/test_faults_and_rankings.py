@@ -1,45 +1,52 @@
 """What a test has the next calls meet, and how it has documents ranked."""
 
-
-def test_faults_come_in_the_order_of_their_chain(passes):
-    passes(
-        """
 import time
+
+import pytest
+
+from plugin_client import BODY, order, post
+
 
 def statuses(count):
     return [post()[0] for _ in range(count)]
 
-def test_chain(rerank_mock):
+
+def test_faults_come_in_the_order_of_their_chain(rerank_mock):
     rerank_mock.fail(503).then.fail(429, times=2, retry_after=1.5).then.ok(2).then.fail(500)
     assert statuses(7) == [503, 429, 429, 200, 200, 500, 200]
     assert [request.retry_after for request in rerank_mock.requests[1:3]] == [1.5, 1.5]
     assert [request.fault for request in rerank_mock.requests] == ["503", "429", "429", None, None, "500", None]
 
-def test_retry_after(rerank_mock):
+
+def test_retry_after_is_what_was_asked_for(rerank_mock):
     rerank_mock.fail(429, retry_after=3).then.fail(429, retry_after=0).then.fail(429, retry_after="none")
     statuses(3)
     assert [request.retry_after for request in rerank_mock.requests] == [3, 0, None]
 
-def test_body_fault(rerank_mock):
+
+def test_a_body_fault_is_met_so_often(rerank_mock):
     rerank_mock.fault("unsorted", times=2)
     assert [order(), order(), order()] == [[0, 1], [0, 1], [1, 0]]
 
-def test_delay(rerank_mock):
+
+def test_a_delay_takes_its_time(rerank_mock):
     rerank_mock.delay(0.2)
     began = time.monotonic()
     assert order() == [1, 0]
-    assert 0.2 <= time.monotonic() - began < 5
+    assert 0.2 <= time.monotonic() - began < 30
     assert rerank_mock.last_request.ended - rerank_mock.last_request.began >= 0.19
+
 
 def test_the_connection_breaks(rerank_mock):
     rerank_mock.fault("reset").then.fault("empty").then.fault("drip", pause=0.01).then.fail(504, delay=0.01)
     for _ in range(2):
-        with pytest.raises(OSError):
+        with pytest.raises(ConnectionError):
             post()
     assert statuses(2) == [200, 504]
     assert [request.status for request in rerank_mock.requests] == [None, None, 200, 504]
 
-def test_reset(rerank_mock):
+
+def test_a_reset_forgets_all_of_it(rerank_mock):
     rerank_mock.fail(503)
     rerank_mock.rank([0])
     rerank_mock.expect_refusal()
@@ -48,13 +55,8 @@ def test_reset(rerank_mock):
     rerank_mock.reset()
     assert rerank_mock.requests == []
     assert order() == [1, 0]
-"""
-    )
 
 
-def test_what_there_is_not_is_said_with_what_there_is(passes):
-    passes(
-        """
 WRONG = {
     "no fault is called `unsotred`; did you mean `unsorted`?": lambda mock: mock.fault("unsotred"),
     "`delay` must be a number of seconds from 0 to [0-9]*, not '1'": lambda mock: mock.delay("1"),
@@ -65,7 +67,7 @@ WRONG = {
     "rank.. takes indexes of documents, such as .2, 0., not None": lambda mock: mock.rank(None),
     "rank.. takes indexes of documents, such as .2, 0., not {1: 2}": lambda mock: mock.rank({1: 2}),
     "scores.. takes a score for each index": lambda mock: mock.scores([0.5]),
-    "a lone surrogate in a string": lambda mock: mock.rank_first(containing="\\ud800"),
+    "a lone surrogate in a string": lambda mock: mock.rank_first(containing="\ud800"),
     "explain.. takes the body of a rerank request, an object, not": lambda mock: mock.explain(b"x"),
     "explain.. takes what JSON can hold": lambda mock: mock.explain({"model": b"m"}),
     "expect_refusal.. takes how many, a whole number from 1, not -1": lambda mock: mock.expect_refusal(-1),
@@ -89,34 +91,33 @@ WRONG = {
     "`/documents` is missing": lambda mock: mock.explain({"model": "m", "query": "q"}),
 }
 
+
 @pytest.mark.parametrize("message", WRONG)
-def test_wrong(rerank_mock, message):
+def test_what_there_is_not_is_said_with_what_there_is(rerank_mock, message):
     with pytest.raises(ValueError, match=message):
         WRONG[message](rerank_mock)
     assert order() == [1, 0]
-"""
-    )
 
 
-def test_rankings_are_designed_and_pass_through_everything_else(passes):
-    passes(
-        """
 THREE = {**BODY, "documents": ["panda", "llama", "a llama in Peru"]}
 
-def test_rank(rerank_mock):
+
+def test_a_designed_ranking_passes_through_everything_else(rerank_mock):
     rerank_mock.rank([2, 0, 1])
     assert order(THREE) == [2, 0, 1]
     assert order({**THREE, "top_n": 2}) == [2, 0]
-    status, answer = post({**THREE, "return_documents": False})
+    _, answer = post({**THREE, "return_documents": False})
     assert [each["relevance_score"] for each in answer["results"]] == [1, 2 / 3, 1 / 3]
     assert [each["document"] for each in answer["results"]] == [{}, {}, {}]
     assert {request.reply for request in rerank_mock.requests} == {"designed"}
+
 
 def test_what_is_not_named_follows_as_usual(rerank_mock):
     rerank_mock.rank([0])
     assert order(THREE) == [0, 1, 2]
 
-def test_rank_first(rerank_mock):
+
+def test_documents_that_contain_a_text_come_first(rerank_mock):
     rerank_mock.rank_first(containing="PANDA")
     assert order(THREE) == [0, 1, 2]
     objects = [{"title": "llama", "body": "bear"}, {"title": "panda", "body": "llama"}]
@@ -125,15 +126,18 @@ def test_rank_first(rerank_mock):
     assert order({**BODY, "documents": objects, "rank_fields": ["title"]}) == [0, 1]
     assert rerank_mock.last_request.reply == "scored"
 
-def test_scores(rerank_mock):
+
+def test_scores_are_as_asked_for(rerank_mock):
     rerank_mock.scores({0: 0.25, 2: 1})
-    status, answer = post(THREE)
+    _, answer = post(THREE)
     assert [(each["index"], each["relevance_score"]) for each in answer["results"]] == [(2, 1), (0, 0.25), (1, 0)]
 
-def test_the_last_one_counts(rerank_mock):
+
+def test_the_last_ranking_counts(rerank_mock):
     rerank_mock.rank([0])
     rerank_mock.rank([2])
     assert order(THREE) == [2, 1, 0]
+
 
 def test_validation_and_faults_come_first(rerank_mock):
     rerank_mock.rank([0])
@@ -153,11 +157,10 @@ def test_validation_and_faults_come_first(rerank_mock):
     assert rerank_mock.last_request.reply == "misuse"
     rerank_mock.reset()
 
-def test_explain(rerank_mock):
+
+def test_a_request_is_explained(rerank_mock):
     rerank_mock.rank([0])
     order(THREE)
     best = rerank_mock.explain(rerank_mock.last_request)[0]
     assert (best["index"], best["whole"]) == (1, ["llama"])
     assert rerank_mock.explain(THREE)[0]["score"] == best["score"]
-"""
-    )

@@ -1,5 +1,6 @@
 """Options, and what is said at the end."""
 
+import socket
 import subprocess
 import sys
 import threading
@@ -7,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-# Of those that may be installed beside it, which import something heavy themselves.
-OTHER_PLUGINS = ("hypothesispytest", "anyio", "respx", "time_machine", "pytest_httpserver")
 SERVE = [Path(sys.executable).with_name("together-rerank-mock"), "serve", "-p", "0", "-q"]
 
 
@@ -28,7 +27,8 @@ def served():
         process.communicate(timeout=20)
 
 
-def test_what_is_said_at_the_end(project):
+@pytest.mark.slow
+def test_what_is_said_at_the_end(run_pytest):
     tests = """
 @pytest.mark.rerank_mock(fault=429, times=2, retry_after=1)
 def test_hasty():
@@ -39,11 +39,11 @@ def test_hasty():
 def test_good(rerank_mock):
     post()
 """
-    quiet = project.run(tests)
-    verbose = project.run(tests, "-v")
+    quiet = run_pytest(tests)
+    verbose = run_pytest(tests, "-v")
 
-    quiet.stdout.no_fnmatch_line("*rerank mock*")
-    verbose.stdout.fnmatch_lines([
+    quiet.lines.no_fnmatch_line("*rerank mock*")
+    verbose.lines.fnmatch_lines([
         "*== rerank mock ==*",
         "4 requests in 2 tests; faults met: 429 x2",
         "test_it.py::test_hasty: Tried again 0.* s after 429, which said to wait 1 s: #1 at +0.00 s -> 429, #2*",
@@ -51,10 +51,11 @@ def test_good(rerank_mock):
     ])  # fmt: skip
 
 
-def test_a_mock_that_runs_is_used_and_left_as_it_was(passes, served):
+@pytest.mark.served
+def test_a_mock_that_runs_is_used_and_left_as_it_was(run_pytest, served):
     url = served()
 
-    passes(
+    run = run_pytest(
         f"""
 def test_it(rerank_mock):
     assert rerank_mock.base_url == os.environ["TOGETHER_BASE_URL"] == "{url}"
@@ -81,19 +82,31 @@ def test_it_is_fresh(rerank_mock):
     assert post({{**BODY, "model": "mock/429"}})[0] == 429
 """,
         f"--rerank-mock-url={url}/",
+        files={
+            "settings/conftest.py": (
+                "import pytest\n\n@pytest.fixture(scope='session')\n"
+                "def rerank_mock_settings():\n    return {'models': ['m']}\n"
+            ),
+            "settings/test_settings.py": "def test_it(rerank_mock):\n    pass\n",
+        },
+    )
+
+    assert sorted(run.all_outcomes()) == ["error", "passed", "passed"]
+    run.text("settings/test_settings.py::test_it").fnmatch_lines(
+        ["rerank_mock_settings and rerank_mock_address are of a mock that is started here*"]
     )
 
 
-def test_a_mock_with_a_token_is_opened_with_it(project, served, monkeypatch):
+@pytest.mark.served
+def test_a_mock_with_a_token_is_opened_with_it(run_pytest, served):
     url = served("--admin-token", "open-sesame")
     test = "def test_it(rerank_mock):\n    assert order() == [1, 0]\n"
 
-    closed = project.run(test, "--rerank-mock-url", url)
-    monkeypatch.setenv("TOGETHER_RERANK_MOCK_ADMIN_TOKEN", "open-sesame")
-    opened = project.run(test, "--rerank-mock-url", url)
+    closed = run_pytest(test, "--rerank-mock-url", url)
+    opened = run_pytest(test, "--rerank-mock-url", url, TOGETHER_RERANK_MOCK_ADMIN_TOKEN="open-sesame")
 
-    closed.stdout.fnmatch_lines([f"the mock at {url} cannot be used: The control plane needs the token*"])
-    assert opened.parseoutcomes() == {"passed": 1}
+    closed.lines.fnmatch_lines([f"the mock at {url} cannot be used: The control plane needs the token*"])
+    assert opened.all_outcomes() == ["passed"]
 
 
 def hang_up(server):
@@ -101,42 +114,38 @@ def hang_up(server):
     connection.close()
 
 
-def test_a_url_where_no_mock_is(project):
-    import socket
-
+@pytest.mark.slow
+def test_a_url_where_no_mock_is(run_pytest):
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        port = silent.getsockname()[1]
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         threading.Thread(target=hang_up, args=(silent,), daemon=True).start()
-        ran = project.run("def test_it(rerank_mock):\n    pass\n", f"--rerank-mock-url=http://127.0.0.1:{port}")
-    no_url = project.run("", "--rerank-mock-url=localhost")
+        unanswered = run_pytest("def test_it(rerank_mock):\n    pass\n", f"--rerank-mock-url={url}")
+    no_url = run_pytest("", "--rerank-mock-url=localhost")
 
-    ran.stdout.fnmatch_lines([f"no mock answers at http://127.0.0.1:{port}: *"])
-    assert no_url.ret == 4
-    no_url.stderr.fnmatch_lines(["ERROR: --rerank-mock-url: 'localhost' is not a URL like http://127.0.0.1:4010"])
-
-
-def test_settings_of_a_mock_that_runs_already_are_refused(project, served):
-    ran = project.run(
-        "def test_it(rerank_mock):\n    pass\n",
-        f"--rerank-mock-url={served()}",
-        conftest="@pytest.fixture(scope='session')\ndef rerank_mock_settings():\n    return {'models': ['m']}\n",
-    )
-
-    ran.stdout.fnmatch_lines(["rerank_mock_settings and rerank_mock_address are of a mock that is started here*"])
+    unanswered.lines.fnmatch_lines([f"no mock answers at {url}: *"])
+    assert no_url.status == 4
+    no_url.lines.fnmatch_lines(["ERROR: --rerank-mock-url: 'localhost' is not a URL like http://127.0.0.1:4010"])
 
 
-def test_without_the_plugin_nothing_of_it_is_there(project):
+@pytest.mark.slow
+def test_without_the_plugin_nothing_of_it_is_there(run_pytest):
     options = ("-p", "no:together_rerank", "-p", "no:together_rerank_contract")
 
-    ran = project.run("def test_it(rerank_mock):\n    pass\n", *options)
-    listed = project.run("", "--fixtures", "--markers", "--help", *options)
+    run = run_pytest("def test_it(rerank_mock):\n    pass\n", *options)
+    listed = [run_pytest("", option, *options) for option in ("--fixtures", "--markers", "--help")]
 
-    ran.stdout.fnmatch_lines(["E*fixture 'rerank_mock' not found"])
-    assert "rerank" not in listed.stdout.str().replace(str(project.pytester.path), "")
+    run.lines.fnmatch_lines(["E*fixture 'rerank_mock' not found"])
+    assert [
+        word
+        for word, each in zip(("tmp_path", "parametrize", "usage: "), listed, strict=True)
+        if word not in each.output
+    ] == []
+    assert "rerank" not in "".join(each.output for each in listed)
 
 
-def test_a_run_that_does_not_use_it_imports_nothing_heavy(passes):
-    passes(
+@pytest.mark.slow
+def test_a_run_that_does_not_use_it_imports_nothing_heavy(run_pytest):
+    run = run_pytest(
         """
 import sys
 
@@ -149,5 +158,6 @@ def test_it():
     rooms = ("together_rerank_contract_tests", "together_rerank_mockserver")
     assert ours == {module for room in rooms for module in (room, f"{room}.pytest_plugin")}
 """,
-        *(option for name in OTHER_PLUGINS for option in ("-p", f"no:{name}")),
     )
+
+    assert run.all_outcomes() == ["passed"]

@@ -1,74 +1,57 @@
 """Markers, settings and exchanges: what is chosen beside the test."""
 
+import os
+import socket
+
 import pytest
 
+from plugin_client import BODY, order, post
 
-def test_markers_queue_faults_the_outer_ones_first(passes):
-    passes(
-        """
-@pytest.mark.rerank_mock(fault="429", times=2, retry_after=0.5)
-def test_without_the_fixture():
+
+@pytest.mark.rerank_mock(fault="429", times=2, retry_after=0.01)
+def test_a_marker_needs_no_fixture():
     assert [post()[0] for _ in range(3)] == [429, 429, 200]
 
+
 @pytest.mark.rerank_mock(delay=0.01)
-def test_delay(rerank_mock):
+def test_a_marker_delays(rerank_mock):
     post()
     assert rerank_mock.last_request.fault == "delay"
 
+
 @pytest.mark.rerank_mock(fault=503)
-class TestClass:
+class TestMarkersQueueFaults:
     @pytest.mark.rerank_mock(fault="unsorted")
     @pytest.mark.rerank_mock(fault=500)
-    def test_method(self, rerank_mock):
+    def test_the_outer_ones_first(self, rerank_mock):
         assert [post()[0] for _ in range(3)] == [503, 200, 500]
         assert [request.fault for request in rerank_mock.requests] == ["503", "unsorted", "500"]
 
+
 @pytest.mark.rerank_mock
-def test_nothing():
+def test_a_marker_may_ask_for_nothing():
     assert order() == [1, 0]
 
+
 @pytest.mark.parametrize("marked", [False, pytest.param(True, marks=pytest.mark.rerank_mock(fault="503"))])
-def test_one_of_two(request, marked):
+def test_a_parameter_may_be_marked(request, marked):
     assert ("rerank_mock" in request.fixturenames) is marked
     assert ("TOGETHER_BASE_URL" in os.environ) is marked
     if marked:
         assert post()[0] == 503
-""",
-        "--strict-markers",
-    )
 
 
-@pytest.mark.parametrize(
-    ("marker", "message"),
-    [
-        ("fualt='429'", "does not know fualt; known: fault, times, retry_after, delay, jitter, pause"),
-        ("'429'", "does not know '429'; known: fault, times*"),
-        ("times=2", "names no fault, as in rerank_mock(fault=429)"),
-        ("fault='unsotred'", "no fault is called `unsotred`; did you mean `unsorted`?*"),
-        ("fault='429', times=0", "`times` must be an integer from 1*"),
-    ],
-)
-def test_a_marker_that_is_wrong_is_told_what_is_known(project, marker, message):
-    ran = project.run(f"@pytest.mark.rerank_mock({marker})\ndef test_it():\n    pass\n")
+class TestTheAddressCanBeOverridden:
+    @pytest.fixture
+    def rerank_mock_address(self):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            return free.getsockname()
 
-    assert ran.parseoutcomes() == {"errors": 1}
-    ran.stdout.fnmatch_lines([f"*the marker rerank_mock*{message}"])
+    def test_address(self, rerank_mock, rerank_mock_address):
+        assert rerank_mock.base_url.endswith(f":{rerank_mock_address[1]}")
 
 
-def test_settings_and_address_can_be_overridden_where_they_are_to_hold(passes):
-    passes(
-        """
-import socket
-
-@pytest.fixture(scope="session")
-def rerank_mock_address():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()
-
-def test_address(rerank_mock, rerank_mock_address):
-    assert rerank_mock.base_url.endswith(f":{rerank_mock_address[1]}")
-
-class TestKeys:
+class TestSettingsCanBeOverriddenWhereTheyAreToHold:
     @pytest.fixture
     def rerank_mock_settings(self):
         return {"api_keys": ["sesame"], "models": ["m"], "latency_ms": 10}
@@ -77,15 +60,74 @@ class TestKeys:
     def rerank_mock_address(self):
         return "localhost", 0
 
-    def test_settings(self, rerank_mock):
+    def test_keys(self, rerank_mock):
         assert rerank_mock.api_key == "sesame"
         assert order() == [1, 0]
         assert post(Authorization="Bearer other")[0] == 401
         rerank_mock.expect_refusal()
         assert post({**BODY, "model": "x"})[0] == 404
         assert [finding.rule for finding in rerank_mock.verdict()] == ["no-key"]
+
+
+@pytest.mark.rerank_exchanges("success/rank_fields", "bad_request/unknown_field")
+def test_exchanges_are_chosen_by_name(rerank_example, request):
+    assert rerank_example.response.status in (200, 400)
+    assert request.node.name == f"test_exchanges_are_chosen_by_name[{rerank_example.name}]"
+
+
+@pytest.mark.rerank_exchanges(status=401)
+def test_exchanges_are_chosen_by_status(rerank_example):
+    assert rerank_example.response.status == 401
+
+
+@pytest.mark.rerank_exchanges(status=401)
+def test_exchanges_are_chosen_together(rerank_exchanges):
+    assert [exchange.response.status for exchange in rerank_exchanges] == [401] * 5
+
+
+@pytest.mark.rerank_exchanges(status=401, broken=True)
+def test_exchanges_are_chosen_because_they_are_broken(rerank_exchanges):
+    assert all(exchange.is_broken for exchange in rerank_exchanges)
+    assert len(rerank_exchanges) == 2
+
+
+def test_without_a_marker_all_exchanges_are_chosen(rerank_exchanges):
+    assert len(rerank_exchanges) > 100
+
+
+@pytest.fixture(scope="module")
+def fails(run_pytest):
+    """All that is wrong, in one run: each in a file, and settings in the conftest.py of a folder."""
+    taken = """
+import socket
+
+@pytest.fixture
+def rerank_mock_address():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        yield taken.getsockname()
+
+def test_it(rerank_mock):
+    pass
 """
-    )
+    files = {}
+    for number, settings in enumerate(WRONG):
+        fixture = f"@pytest.fixture(scope='session')\ndef rerank_mock_settings():\n    return {settings}\n"
+        files[f"settings_{number}/conftest.py"] = f"import pytest\n\n{fixture}"
+        files[f"settings_{number}/test_settings.py"] = "def test_it(rerank_mock):\n    pass\n"
+    for number, marker in enumerate(WRONG_MARKERS):
+        test = f"@pytest.mark.rerank_mock({marker})\ndef test_it():\n    pass\n"
+        files[f"test_marker_{number}.py"] = f"import pytest\n\n{test}"
+    for number, marker in enumerate(WRONG_EXCHANGES):
+        for fixture in ("rerank_example", "rerank_exchanges"):
+            test = f"@pytest.mark.rerank_exchanges({marker})\ndef test_it({fixture}):\n    pass\n"
+            files[f"test_{fixture}_{number}.py"] = f"import pytest\n\n{test}"
+    return run_pytest(taken, "--continue-on-collection-errors", "--import-mode=importlib", files=files)
+
+
+def assert_fails(run, node, message):
+    assert run.outcomes(node) == ["error"]
+    run.text(node).fnmatch_lines([message])
+    run.text(node).no_fnmatch_line("*Traceback*")
 
 
 WRONG = {
@@ -103,79 +145,51 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", WRONG)
-def test_settings_that_are_wrong_are_told_what_is_known(project, settings):
-    ran = project.run(
-        "def test_it(rerank_mock):\n    pass\n",
-        conftest=f"@pytest.fixture(scope='session')\ndef rerank_mock_settings():\n    return {settings}\n",
-    )
-
-    assert ran.parseoutcomes() == {"errors": 1}
-    ran.stdout.fnmatch_lines([WRONG[settings]])
-    ran.stdout.no_fnmatch_line("*Traceback*")
+def test_settings_that_are_wrong_are_told_what_is_known(fails, settings):
+    assert_fails(fails, f"settings_{list(WRONG).index(settings)}/test_settings.py::test_it", WRONG[settings])
 
 
-def test_an_address_that_is_taken_is_said(project):
-    ran = project.run("""
-import socket
-
-@pytest.fixture
-def rerank_mock_address():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        yield taken.getsockname()
-
-def test_it(rerank_mock):
-    pass
-""")
-
-    ran.stdout.fnmatch_lines(["rerank_mock cannot listen on 127.0.0.1:*, where rerank_mock_address says: *in use*"])
+WRONG_MARKERS = {
+    "fualt='429'": "does not know fualt; known: fault, times, retry_after, delay, jitter, pause",
+    "'429'": "does not know '429'; known: fault, times*",
+    "times=2": "names no fault, as in rerank_mock(fault=429)",
+    "fault='unsotred'": "no fault is called `unsotred`; did you mean `unsorted`?*",
+    "fault='429', times=0": "`times` must be an integer from 1*",
+}
 
 
-def test_exchanges_are_chosen_by_name_or_status(passes):
-    ran = passes(
-        """
-@pytest.mark.rerank_exchanges("success/rank_fields", "bad_request/unknown_field")
-def test_by_name(rerank_example):
-    assert rerank_example.response.status in (200, 400)
+@pytest.mark.slow
+@pytest.mark.parametrize("marker", WRONG_MARKERS)
+def test_a_marker_that_is_wrong_is_told_what_is_known(fails, marker):
+    node = f"test_marker_{list(WRONG_MARKERS).index(marker)}.py::test_it"
 
-@pytest.mark.rerank_exchanges(status=401)
-def test_by_status(rerank_example):
-    assert rerank_example.response.status == 401
-
-@pytest.mark.rerank_exchanges(status=401)
-def test_together(rerank_exchanges):
-    assert [exchange.response.status for exchange in rerank_exchanges] == [401] * 5
-
-@pytest.mark.rerank_exchanges(status=401, broken=True)
-def test_broken(rerank_exchanges):
-    assert all(exchange.is_broken for exchange in rerank_exchanges)
-    assert len(rerank_exchanges) == 2
-
-def test_all(rerank_exchanges):
-    assert len(rerank_exchanges) > 100
-""",
-        "-v",
-    )
-
-    assert ran.parseoutcomes()["passed"] == 10
-    ran.stdout.fnmatch_lines(["test_it.py::test_by_name[[]success/rank_fields[]] PASSED*"])
+    assert_fails(fails, node, f"*the marker rerank_mock*{WRONG_MARKERS[marker]}")
 
 
-@pytest.mark.parametrize(
-    ("marker", "message"),
-    [
-        ("'success/none'", "*no exchange 'success/none'*; there are: *"),
-        ("status=418", "*no exchange has status=418*"),
-        ("state=200", "*does not take `state`; it takes names, or status= and broken="),
-        ("status=429, broken=True", "*no exchange has status=429, broken=True*"),
-        ("'success/strings', status=200", "*does not take these together*"),
-        ("", "*does not take nothing*"),
-    ],
-)
+WRONG_EXCHANGES = {
+    "'success/none'": "*no exchange 'success/none'*; there are: *",
+    "status=418": "*no exchange has status=418*",
+    "state=200": "*does not take `state`; it takes names, or status= and broken=",
+    "status=429, broken=True": "*no exchange has status=429, broken=True*",
+    "'success/strings', status=200": "*does not take these together*",
+    "": "*does not take nothing*",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("marker", WRONG_EXCHANGES)
 @pytest.mark.parametrize("fixture", ["rerank_example", "rerank_exchanges"])
-def test_exchanges_that_there_are_not_are_said(project, marker, message, fixture):
-    ran = project.run(f"@pytest.mark.rerank_exchanges({marker})\ndef test_it({fixture}):\n    pass\n")
+def test_exchanges_that_there_are_not_are_said(fails, marker, fixture):
+    file = f"test_{fixture}_{list(WRONG_EXCHANGES).index(marker)}.py"
 
-    assert ran.parseoutcomes().get("errors") == 1
-    ran.stdout.fnmatch_lines([message])
-    ran.stdout.no_fnmatch_line("*Traceback*")
+    # One for each exchange is made when the file is collected, all together when the test runs.
+    assert_fails(fails, file if fixture == "rerank_example" else f"{file}::test_it", WRONG_EXCHANGES[marker])
+
+
+@pytest.mark.slow
+def test_an_address_that_is_taken_is_said(fails):
+    message = "rerank_mock cannot listen on 127.0.0.1:*, where rerank_mock_address says: *in use*"
+
+    assert_fails(fails, "test_it.py::test_it", message)

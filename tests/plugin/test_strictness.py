@@ -2,13 +2,7 @@
 
 import pytest
 
-
-def fails_at_teardown(ran, *lines):
-    outcomes = ran.parseoutcomes()
-    assert outcomes == {"passed": 1, "errors": 1}
-    ran.stdout.fnmatch_lines(["*ERROR at teardown of test_*", "rerank_mock:", *lines])
-    ran.stdout.no_fnmatch_line("*Traceback*")
-
+from plugin_client import post
 
 CASES = {
     "a fault that nobody met": (
@@ -47,44 +41,7 @@ CASES = {
         ["a ranking that no answer followed*", "*", "  #1 POST /v1/rerank -> 400 (misuse): The ranking asked for*"],
     ),
 }
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_a_test_that_passed_fails_for(project, case):
-    code, lines = CASES[case]
-
-    fails_at_teardown(project.run(f"def test_it(rerank_mock):\n    {code}\n"), *lines)
-
-
-def test_all_of_it_can_be_turned_off(project):
-    tests = "".join(f"def test_{number}(rerank_mock):\n    {code}\n" for number, (code, _) in enumerate(CASES.values()))
-
-    ran = project.run(tests, ini="rerank_mock_strict = false\n")
-
-    assert ran.parseoutcomes() == {"passed": len(CASES)}
-
-
-def test_forced_errors_and_what_is_meant_fail_nothing(passes):
-    passes(
-        """
-def test_it(rerank_mock):
-    rerank_mock.fail(400).then.fail(404).then.fail(422).then.fail(503).then.ok()
-    assert [post()[0] for _ in range(4)] == [400, 404, 422, 503]
-    rerank_mock.expect_refusal()
-    assert post([])[0] == 400
-
-def test_a_success_that_nobody_met_is_no_fault(rerank_mock):
-    rerank_mock.fail(503).then.ok(2)
-    post()
-
-def test_no_key(rerank_mock):
-    assert post(Authorization="Bearer")[0] == 401
-"""
-    )
-
-
-def test_a_test_that_did_not_pass_is_not_blamed_twice_and_shows_what_was_asked(project):
-    ran = project.run("""
+DID_NOT_PASS = """
 def test_fails(rerank_mock):
     rerank_mock.fail(503)
     post([])
@@ -109,22 +66,72 @@ def test_broken(broken):
 
 def test_after(rerank_mock):
     assert order() == [1, 0]
-""")
-
-    assert ran.parseoutcomes() == {"passed": 1, "failed": 1, "skipped": 1, "xfailed": 1, "errors": 1}
-    ran.stdout.fnmatch_lines(["*-- rerank mock --*", "#1 POST /v1/rerank -> 503 (forced; fault=503; by=queue)*"])
-
-
-def test_a_failed_assertion_shows_the_nearest_requests_and_the_users_line_alone(project):
-    ran = project.run("""
-def test_it(rerank_mock):
+"""
+SHOWS_THE_NEAREST = """
+def test_shows(rerank_mock):
     for query, top_n in (("bear", 1), ("llamas", 2), ("llama", 1)):
         post({**BODY, "query": query, "top_n": top_n})
     rerank_mock.assert_called(times=1, query="llama", top_n=1, model="m", status=200)
     rerank_mock.assert_called(query="llama", top_n=2, documents=["panda", "bear"])
-""")
+"""
 
-    ran.stdout.fnmatch_lines([
+
+def functions():
+    return "\n".join(
+        f"def test_{number}(rerank_mock):\n    {code}\n" for number, (code, _) in enumerate(CASES.values())
+    )
+
+
+@pytest.fixture(scope="module")
+def strict(run_pytest):
+    files = {
+        f"test_{name}.py": f"import pytest\nfrom plugin_client import BODY, order, post\n{tests}"
+        for name, tests in (("did", DID_NOT_PASS), ("nearest", SHOWS_THE_NEAREST))
+    }
+    return run_pytest(functions(), files=files)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_a_test_that_passed_fails_for(strict, case):
+    node = f"test_it.py::test_{list(CASES).index(case)}"
+
+    assert strict.outcomes(node) == ["passed", "error"]
+    strict.text(node).fnmatch_lines(["rerank_mock:", *CASES[case][1]])
+    strict.text(node).no_fnmatch_line("*Traceback*")
+    strict.lines.fnmatch_lines([f"*ERROR at teardown of {node.rpartition(':')[2]} *"])
+
+
+@pytest.mark.slow
+def test_all_of_it_can_be_turned_off(run_pytest):
+    run = run_pytest(functions(), ini="rerank_mock_strict = false\n")
+
+    assert run.all_outcomes() == ["passed"] * len(CASES)
+
+
+@pytest.mark.slow
+def test_a_test_that_did_not_pass_is_not_blamed_twice_and_shows_what_was_asked(strict):
+    outcomes = {
+        "fails": "failed",
+        "skips": "skipped",
+        "is_known_to_fail": "xfailed",
+        "broken": "error",
+        "after": "passed",
+    }
+
+    for name, outcome in outcomes.items():
+        assert strict.outcomes(f"test_did.py::test_{name}") == [outcome]
+    strict.text("test_did.py::test_fails").fnmatch_lines([
+        "*-- rerank mock --*",
+        "#1 POST /v1/rerank -> 503 (forced; fault=503; by=queue)*",
+    ])  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_failed_assertion_shows_the_nearest_requests_and_the_users_line_alone(strict):
+    shown = strict.text("test_nearest.py::test_shows")
+
+    shown.fnmatch_lines([
         ">*rerank_mock.assert_called(query=*",
         "E*AssertionError: expected a request with query='llama', top_n=2, documents=*; 0 of 3 are such",
         "E*the nearest of the others:",
@@ -133,40 +140,48 @@ def test_it(rerank_mock):
         "E*documents: item 1: expected 'bear', got 'llama'",
         "E*#3 POST /v1/rerank -> 200 (scored)",
         "E*top_n: expected 2, got 1",
-    ])  # fmt: skip
-    ran.stdout.no_fnmatch_line("*def assert_called*")
+        ])  # fmt: skip
+    shown.no_fnmatch_line("*def assert_called*")
 
 
-def test_what_cannot_be_asserted_is_said(passes):
-    passes("""
-def test_it(rerank_mock):
+def test_forced_errors_and_what_is_meant_fail_nothing(rerank_mock):
+    rerank_mock.fail(400).then.fail(404).then.fail(422).then.fail(503).then.ok()
+    assert [post()[0] for _ in range(4)] == [400, 404, 422, 503]
+    rerank_mock.expect_refusal()
+    assert post([])[0] == 400
+
+
+def test_a_success_that_nobody_met_is_no_fault(rerank_mock):
+    rerank_mock.fail(503).then.ok(2)
+    post()
+
+
+def test_a_call_without_a_key_is_no_fault(rerank_mock):
+    assert post(Authorization="Bearer")[0] == 401
+
+
+def test_what_cannot_be_asserted_is_said(rerank_mock):
     with pytest.raises(TypeError, match="does not know `qurey`; known: times, model, query, documents, top_n"):
         rerank_mock.assert_called(qurey="llama")
     with pytest.raises(AssertionError, match="expected a request; 0 of 0 are such"):
         rerank_mock.assert_called()
-    with pytest.raises(AssertionError, match="no request came to .*, so there is nothing to judge"):
+    with pytest.raises(AssertionError, match=r"no request came to .*, so there is nothing to judge"):
         rerank_mock.assert_resilient()
     rerank_mock.assert_called(times=0)
     post()
     rerank_mock.assert_called(times=1, top_n=None)
     with pytest.raises(AssertionError, match="expected 2 requests; 1 of 1 is such"):
         rerank_mock.assert_called(times=2)
-""")
 
 
-def test_a_journal_that_forgot_is_not_asserted_on(passes):
-    passes(
-        """
-def test_it(rerank_mock):
-    for _ in range(4):
-        post()
-    assert [request.number for request in rerank_mock.requests] == [3, 4]
-    with pytest.raises(AssertionError, match="2 requests are no longer in the journal"):
-        rerank_mock.assert_called(times=4)
-""",
-        conftest="""
-@pytest.fixture(scope="session")
-def rerank_mock_settings():
-    return {"journal_max": 2}
-""",
-    )
+class TestAJournalThatForgot:
+    @pytest.fixture
+    def rerank_mock_settings(self):
+        return {"journal_max": 2}
+
+    def test_is_not_asserted_on(self, rerank_mock):
+        for _ in range(4):
+            post()
+        assert [request.number for request in rerank_mock.requests] == [3, 4]
+        with pytest.raises(AssertionError, match="2 requests are no longer in the journal"):
+            rerank_mock.assert_called(times=4)

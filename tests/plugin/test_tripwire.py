@@ -1,5 +1,7 @@
 """A test that reaches for the real API fails, with the line that did it; no name is looked up for real."""
 
+import socket
+
 import pytest
 
 CALL = {
@@ -16,6 +18,8 @@ CALL = {
     "a task of a loop": "asyncio.run(task())",
     "a thread": "in_thread()",
 }
+
+
 HELPERS = """
 import asyncio
 import http.client
@@ -43,61 +47,67 @@ def in_thread():
     raise failures[0]
 
 """
-
-
-@pytest.mark.parametrize("call", CALL)
-def test_what_reaches_for_the_real_api_fails_with_the_line(project, call):
-    test = f"{HELPERS}def test_it(rerank_mock):\n    {CALL[call]}  # the line\n"
-
-    ran = project.run(test, "-W", "ignore::ResourceWarning")
-
-    assert ran.parseoutcomes() == {"failed": 1}
-    ran.stdout.fnmatch_lines(["*test_it.py:*: `*# the line` reached for *api.together.* while rerank_mock stands in*"])
-
-
-def test_code_that_swallows_it_does_not_hide_it(project):
-    ran = project.run("""
-import socket
-
-def test_it(rerank_mock):
+SWALLOWS = """
+def test_swallows(rerank_mock):
     try:
         socket.getaddrinfo("api.together.xyz", 443)
     except BaseException:
         pass
-""")
-
-    assert ran.parseoutcomes() == {"passed": 1, "errors": 1}
-    ran.stdout.fnmatch_lines(["rerank_mock:", "*test_it.py:10: `socket.getaddrinfo*` reached for api.together.xyz*"])
+"""
 
 
-LOOKS = """
-import socket
+@pytest.fixture(scope="module")
+def reaches(run_pytest):
+    calls = (f"def test_{number}(rerank_mock):\n    {call}  # the line\n" for number, call in enumerate(CALL.values()))
+    return run_pytest("\n".join([HELPERS, *calls, SWALLOWS]), "-W", "ignore::ResourceWarning")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("call", CALL)
+def test_what_reaches_for_the_real_api_fails_with_the_line(reaches, call):
+    node = f"test_it.py::test_{list(CALL).index(call)}"
+
+    assert reaches.outcomes(node) == ["failed"]
+    reaches.text(node).fnmatch_lines(
+        ["*test_it.py:*: `*# the line` reached for *api.together.* while rerank_mock stands in*"]
+    )
+
+
+@pytest.mark.slow
+def test_code_that_swallows_it_does_not_hide_it(reaches):
+    assert reaches.outcomes("test_it.py::test_swallows") == ["passed", "error"]
+    reaches.text("test_it.py::test_swallows").fnmatch_lines([
+        "rerank_mock:",
+        "*test_it.py:*: `socket.getaddrinfo*` reached for api.together.xyz*",
+    ])  # fmt: skip
+
 
 def looked_up(host):
     # Nothing here is connected to a network, so a look-up that is let through fails as such.
-    with pytest.raises(OSError):
+    with pytest.raises(socket.gaierror):
         socket.getaddrinfo(host, 443, flags=socket.AI_NUMERICHOST)
-"""
 
 
-def test_other_hosts_and_other_tests_are_let_through(passes):
-    passes(
-        f"""{LOOKS}
 @pytest.mark.parametrize("host", ["xapi.together.xyz", "api.together.xyz.example", "together.ai", "api.together"])
-def test_other_hosts(rerank_mock, host):
+def test_other_hosts_are_let_through(rerank_mock, host):
     looked_up(host)
 
-def test_without_the_fixture():
+
+def test_other_tests_are_let_through():
     looked_up("api.together.xyz")
-"""
-    )
 
 
-def test_it_can_be_turned_off(passes):
-    passes(
-        f"""{LOOKS}
+@pytest.mark.slow
+def test_it_can_be_turned_off(run_pytest):
+    run = run_pytest(
+        """
+import socket
+
 def test_it(rerank_mock):
-    looked_up("api.together.xyz")
+    with pytest.raises(OSError):
+        socket.getaddrinfo("api.together.xyz", 443, flags=socket.AI_NUMERICHOST)
 """,
         ini="rerank_mock_allow_live = true\n",
     )
+
+    assert run.all_outcomes() == ["passed"]

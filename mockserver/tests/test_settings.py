@@ -1,0 +1,53 @@
+"""Settings validate themselves, and name the field that is wrong."""
+
+import pytest
+
+from together_rerank_mockserver.settings import Settings, SettingsError
+
+WRONG = {
+    "reading": "lenient",
+    "spec": "",
+    "overlay": 5,
+    "replay": "",
+    "api_keys": ["clé"],
+    "models": "m",
+    "max_body": 0,
+    "log_format": "xml",
+    "fault": 429,
+    "chaos": [0.5],
+    "seed": "lucky",
+    "latency_ms": True,
+    "rate_limit": "often",
+    "max_in_flight": 0,
+    "journal_max": -1,
+    "journal_body": 1.5,
+    "one_namespace": "yes",
+    "admin_token": " ",
+    "cors": ["*"],
+    "host": None,
+}
+
+
+@pytest.mark.parametrize("field", WRONG)
+def test_a_wrong_value_is_refused_with_the_field(field):
+    with pytest.raises(SettingsError, match=f"^`{field}` (must be|'often' is not) ") as refused:
+        Settings(**{field: WRONG[field]})
+
+    assert refused.value.field == field
+
+
+def test_every_field_is_checked():
+    assert list(WRONG) == list(Settings.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("hidden", [{"api_keys": ["schl\u00fcssel"]}, {"admin_token": "schl\u00fcssel"}])
+def test_a_secret_is_not_shown(hidden):
+    with pytest.raises(SettingsError) as refused:
+        Settings(**hidden)
+
+    assert "schl" not in str(refused.value)
+
+
+def test_an_unknown_name_is_refused_with_the_nearest():
+    with pytest.raises(TypeError, match=r"^`latency` is not a setting; did you mean `latency_ms`\?$"):
+        Settings(latency=5)

@@ -1,0 +1,51 @@
+"""All of the plugin in a few tests: `make check` runs this file under each pytest that is supported."""
+
+import os
+
+import pytest
+
+from plugin_client import BODY, order, post
+
+
+def test_the_fixture_answers_and_tells_what_it_was_asked(rerank_mock):
+    rerank_mock.fail(503, retry_after=0.01).then.fault("unsorted")
+
+    assert [post()[0], order(), order()] == [503, [0, 1], [1, 0]]
+    assert [request.fault for request in rerank_mock.requests] == ["503", "unsorted", None]
+    rerank_mock.assert_called(times=3, query=BODY["query"])
+
+
+@pytest.mark.rerank_mock(fault=429, retry_after=0.01)
+def test_a_marker_queues_a_fault():
+    assert [post()[0], post()[0]] == [429, 200]
+
+
+@pytest.mark.rerank_exchanges(status=401)
+def test_an_example_is_an_exchange(rerank_example):
+    assert rerank_example.response.status == 401
+
+
+@pytest.mark.slow
+def test_a_fault_that_nobody_met_and_a_call_of_the_real_api_fail_a_test(run_pytest):
+    run = run_pytest(
+        """
+import socket
+
+def test_unmet(rerank_mock):
+    rerank_mock.fail(503)
+
+def test_real(rerank_mock):
+    socket.getaddrinfo("api.together.xyz", 443)
+""",
+        "-v",
+        plugins=os.environ.get("RERANK_PLUGIN_OPTIONS", "-p no:schemathesis -p no:asyncio"),
+    )
+
+    assert run.outcomes("test_it.py::test_unmet") == ["passed", "error"]
+    assert run.outcomes("test_it.py::test_real") == ["failed"]
+    run.lines.fnmatch_lines([
+        "*ERROR at teardown of test_unmet*",
+        "faults that nobody met: 503 (1 left)",
+        "*test_it.py:*: `socket.getaddrinfo*` reached for api.together.xyz*",
+        "*== rerank mock ==*",
+    ])  # fmt: skip
