@@ -20,6 +20,8 @@ from servers import NoNumber, Running, Server, own
 from snippets import ROOT
 from together_rerank_mockserver import __version__, granian_server
 
+pytestmark = pytest.mark.slow
+
 RESULTS = json.loads(report.JSON.read_text())
 OUTPUT = "Running 1s test @ http://127.0.0.1:4010/v1/rerank\nBENCH\t2728\t1003441\t5283\t21001\t{errors}\t{broken}\n"
 

@@ -30,6 +30,7 @@ from miniature import MODEL, Refused
 from together_rerank_contract_tests import fuzzing
 
 
+@pytest.mark.slow  # all of them together
 @pytest.mark.parametrize("kind", BROKEN, ids=lambda kind: kind.__name__)
 def test_a_broken_server_fails_what_it_breaks(kind):
     with kind() as server:
@@ -42,6 +43,7 @@ def test_every_server_breaks_something():
     assert [kind.__name__ for kind in BROKEN if not kind.breaks | kind.breaks_fuzz] == []
 
 
+@pytest.mark.slow  # all of them together
 @pytest.mark.parametrize("kind", LEGITIMATE, ids=lambda kind: kind.__name__)
 def test_a_legitimate_server_is_not_accused(kind):
     for _ in range(kind.times):

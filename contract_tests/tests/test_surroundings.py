@@ -119,6 +119,7 @@ class SaysTooMuch(Honest):
         return {"text": "x" * 300_000}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [SaysHalfACharacter, CountsBeyondReason, ScoresBeyondReason, SaysTooMuch])
 def test_no_answer_is_too_odd_to_be_judged(kind):
     with kind() as server:
