@@ -2,8 +2,8 @@
 
 import pytest
 
+from together_rerank_mockserver.access import is_loopback
 from together_rerank_mockserver.app import create_app
-from together_rerank_mockserver.guard import is_loopback
 from together_rerank_mockserver.settings import Settings
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from together_rerank_mockserver import __version__, body, design, orders
+from together_rerank_mockserver.call import ADMIN
 from together_rerank_mockserver.endpoint import NAMESPACE_PREFIX, Endpoint, check_server
 from together_rerank_mockserver.errors import InvalidRequest, MethodNotAllowed, RouteNotFound
-from together_rerank_mockserver.recorder import ADMIN
 from together_rerank_mockserver.rendering import explain, to_json
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state import DEFAULT

@@ -10,6 +10,9 @@ from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 JSON = {"Content-Type": "application/json"}
+# Paths of the mock's own, which are none of the API's and no business of the journal.
+HEALTH = "/health"
+ADMIN = "/__admin"
 # How a reply goes out: as it is, or as the wire fault of that name has it.
 Delivery = Literal["whole", "drip", "truncate", "hang", "reset", "empty"]
 
@@ -87,6 +90,14 @@ class EnvironHeaders:
 
     def items(self) -> list[tuple[str, str]]:
         return [(name, value) for key, value in self._environ.items() if (name := _name(key))]
+
+
+def is_own(path: str) -> bool:
+    return path == HEALTH or is_admin(path)
+
+
+def is_admin(path: str) -> bool:
+    return path == ADMIN or path.startswith(f"{ADMIN}/")
 
 
 def credential(headers: Headers) -> str:

@@ -24,9 +24,8 @@ from together_rerank_mockserver.options import (
     print_rows,
     settings_of,
 )
-from together_rerank_mockserver.readiness import PROGRAM, is_healthy
+from together_rerank_mockserver.readiness import PROGRAM, base_of, is_healthy
 from together_rerank_mockserver.serve_command import serve
-from together_rerank_mockserver.url import base_of
 
 _LONGEST_TEXT = 40
 

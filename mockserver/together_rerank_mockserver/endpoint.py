@@ -22,13 +22,12 @@ from together_rerank_mockserver.errors import (
     TooManyWaiting,
 )
 from together_rerank_mockserver.faults import OK, BodyFault, Case, Catalogue, Fault
+from together_rerank_mockserver.journal import Recorder
 from together_rerank_mockserver.plan import NOTHING, Met, Plan, is_of_the_mock
-from together_rerank_mockserver.quota import Allowance, Quota
 from together_rerank_mockserver.ranking import Ranked, rank
-from together_rerank_mockserver.recorder import Recorder
 from together_rerank_mockserver.replay import Replay
 from together_rerank_mockserver.settings import Settings
-from together_rerank_mockserver.state import DEFAULT, Namespace, Registry
+from together_rerank_mockserver.state import DEFAULT, Allowance, Namespace, Quota, Registry
 from together_rerank_spec import Document, DocumentError
 
 # A key that begins so is a name, not a secret: it opens a namespace of its own.

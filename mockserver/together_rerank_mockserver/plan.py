@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
-from together_rerank_mockserver import orders, preference
+from together_rerank_mockserver import orders
 from together_rerank_mockserver.body import Content
 from together_rerank_mockserver.call import Reply
 from together_rerank_mockserver.errors import InvalidRequest, Misuse
@@ -167,7 +167,7 @@ class Plan:
         if not prefer:
             return None
         try:
-            order, preferences = preference.parse(prefer, self._catalogue)
+            order, preferences = orders.from_prefer(prefer, self._catalogue)
         except BadOrder as bad:
             raise Misuse(f"Prefer: {bad}") from bad
         return Met(order, "header", preferences=preferences) if order else None

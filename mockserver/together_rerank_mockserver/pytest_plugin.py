@@ -56,7 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for line in _MARKERS:
         config.addinivalue_line("markers", line)
     if config.getoption(_URL) is not None:
-        from together_rerank_mockserver.url import base_of
+        from together_rerank_mockserver.readiness import base_of
 
         try:
             base_of(config.getoption(_URL))

@@ -1,4 +1,4 @@
-"""How a server process tells that it answers, and which signals end it."""
+"""How a server process tells where it answers, and which signals end it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from together_rerank_mockserver.recorder import HEALTH
+from together_rerank_mockserver.call import HEALTH
 
 PROGRAM = "together-rerank-mock"
 # What is in flight may take so long to end.
@@ -76,6 +77,18 @@ class Readiness:
             with suppress(OSError):
                 if path.read_text().strip() == url:
                     path.unlink()
+
+
+def base_of(url: str) -> str:
+    """Return scheme, host and port of *url*; raise ValueError when it is no such URL."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and url.isprintable() and " " not in url:
+            host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+            return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port is not None else "")
+    except ValueError:
+        pass
+    raise ValueError(f"'{url}' is not a URL like http://127.0.0.1:4010")
 
 
 def url_of(address: str, port: int) -> str:

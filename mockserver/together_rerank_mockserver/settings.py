@@ -166,9 +166,9 @@ def _list(fits: Callable[[Any], bool], wanted: str, *, shown: bool = True) -> Ca
 
 
 def _rate(value: Any) -> str:
-    from together_rerank_mockserver.quota import parse
+    from together_rerank_mockserver.state import parse_rate
 
-    parse(_is_rate(value))
+    parse_rate(_is_rate(value))
     return str(value)
 
 

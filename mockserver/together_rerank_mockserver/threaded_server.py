@@ -20,8 +20,7 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from together_rerank_mockserver.delivery import RAW_SOCKET, Waiting
 from together_rerank_mockserver.errors import ClientGone, InvalidRequest
-from together_rerank_mockserver.incoming import ChunkedBody, SizedBody
-from together_rerank_mockserver.mock import Mock
+from together_rerank_mockserver.mock import Mock, SizedBody, read_from
 from together_rerank_mockserver.readiness import GRACE_S, Readiness, at_a_signal, url_of
 from together_rerank_mockserver.rendering import to_json
 from together_rerank_mockserver.settings import Settings
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
 _MOST_DRAINED = 64 * 1024 * 1024
 _DRAIN_S = 1.0
 _LENGTH = re.compile("[0-9]{1,18}")
+_LONGEST_LINE = 65536
+_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 _BACKLOG = 1024
 _POLL_S = 0.01
 # A call that is not kept back is over as soon as its thread has had its turn.
@@ -416,6 +417,49 @@ class _Connection(WSGIRequestHandler):
 
     def log_request(self, *_: Any) -> None:
         """Say nothing; it would also fail for a path that cannot be read."""
+
+
+class ChunkedBody:
+    """A body in chunks (RFC 9112, 7.1): extensions and trailers are read and not heeded."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self._left = 0
+        self._has_begun = False
+        self.is_read = False
+
+    def read(self, size: int) -> bytes:
+        """Return up to *size* bytes, fewer at its end; raise InvalidRequest when its chunks cannot be read."""
+        pieces = []
+        while size > 0 and not self.is_read:
+            if not self._left:
+                self._next_chunk()
+            piece = read_from(self._source, min(size, self._left))
+            if len(piece) < min(size, self._left):
+                raise InvalidRequest("The body ended in the midst of a chunk")
+            self._left -= len(piece)
+            size -= len(piece)
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def _next_chunk(self) -> None:
+        if self._has_begun and self._line():
+            raise InvalidRequest("A chunk of the body is longer than it says")
+        self._has_begun = True
+        digits = self._line().partition(b";")[0].strip()
+        if not _CHUNK_SIZE.fullmatch(digits):
+            raise InvalidRequest("A chunk of the body has no size that can be read")
+        self._left = int(digits, 16)
+        if not self._left:
+            while self._line():
+                pass
+            self.is_read = True
+
+    def _line(self) -> bytes:
+        line: bytes = self._source.readline(_LONGEST_LINE)
+        if not line.endswith(b"\n"):
+            raise InvalidRequest("The body ended before its last chunk")
+        return line.rstrip(b"\r\n")
 
 
 def _is_readable(listening_or_connected: socket.socket) -> bool:

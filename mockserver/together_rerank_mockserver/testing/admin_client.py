@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-from together_rerank_mockserver.url import base_of
+from together_rerank_mockserver.readiness import base_of
 
 if TYPE_CHECKING:
     from together_rerank_mockserver.threaded_server import ThreadedServer

@@ -1,26 +1,56 @@
-"""The guard of the control plane: it changes what tests see, so it is closed to all but this machine's owner."""
+"""Who may use what: which pages read answers, and who reaches the control plane, which changes what tests see."""
 
 from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
+from typing import Any
 
 from together_rerank_mockserver.call import Headers, credential
 from together_rerank_mockserver.errors import Forbidden, Unauthorized
 
+_EXPOSED = ", ".join(
+    (
+        *("Preference-Applied", "Retry-After", "retry-after-ms", "x-mock-accepts", "x-mock-reply"),
+        *("x-ratelimit-limit", "x-ratelimit-limit-dynamic", "x-ratelimit-limit-tokens"),
+        *("x-ratelimit-remaining", "x-ratelimit-remaining-dynamic", "x-ratelimit-remaining-tokens"),
+        *("x-ratelimit-reset", "x-request-id"),
+    )
+)
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+))(?::[0-9]{1,5})?")
 
 
-class Guard:
-    """Lets in whoever may use the control plane.
+def allow(app: Wsgi, origins: tuple[str, ...]) -> Wsgi:
+    """Return *app* with the headers that let pages of *origins* read its answers; *app* itself when there are none."""
+    if not origins:
+        return app
 
-    Args:
-        token: opens it, and is needed to; None opens it to this machine.
-        origins: whose pages may use it.
-        host: the address that the mock listens on.
-    """
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        origin = environ.get("HTTP_ORIGIN")
+        added = [("Vary", "Origin")]
+        if origin in origins:
+            added += [("Access-Control-Allow-Origin", origin), ("Access-Control-Expose-Headers", _EXPOSED)]
+            if environ["REQUEST_METHOD"] == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ:
+                start_response("204 NO CONTENT", [*added, *_preflight(environ)])
+                return []
+        return app(environ, lambda status, headers, *rest: start_response(status, [*headers, *added], *rest))
+
+    return answer
+
+
+def _preflight(environ: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE"),
+        ("Access-Control-Allow-Headers", environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")),
+        ("Access-Control-Max-Age", "600"),
+    ]
+
+
+class Guard:
+    """Lets in whoever may use the control plane: with *token*, or from this machine if there is none."""
 
     def __init__(self, token: str | None, origins: Sequence[str], host: str) -> None:
         self._token = token
