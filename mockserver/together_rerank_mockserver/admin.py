@@ -20,21 +20,14 @@ _FILTERS = ("status", "path", "reply", "limit", "offset")
 
 @dataclass(slots=True)
 class AdminRequest:
-    """One request to the admin API.
-
-    Attributes:
-        path: below `/__admin`.
-        body: returns the body, as far as it may be read.
-        raw_socket: whether the server has what some faults need.
-        settle: returns once every call that came is in the journal.
-    """
+    """One request to the admin API."""
 
     method: str
-    path: str
+    path: str  # below `/__admin`
     parameters: Mapping[str, str]
-    body: Callable[[], bytes]
-    raw_socket: bool = True
-    settle: Callable[[], object] = lambda: None
+    body: Callable[[], bytes]  # reads it, as far as it may be read
+    raw_socket: bool = True  # whether the server has what some faults need
+    settle: Callable[[], object] = lambda: None  # returns once every call that came is in the journal
 
     @property
     def namespace(self) -> str:
@@ -84,6 +77,9 @@ class Admin:
         if method not in methods:
             raise MethodNotAllowed(method, methods)
         self._check(request, ("namespace", *(_FILTERS if (method, request.path) == ("GET", "/requests") else ())))
+        takes_none = method == "DELETE" or request.path == "/reset"
+        if takes_none and (raw := request.body()) and body.parse(raw) != {}:
+            raise InvalidRequest("This takes no body; what it is about is said by `?namespace=`")
         return to_json(methods[method](request))
 
     def _check(self, request: AdminRequest, known: tuple[str, ...]) -> None:
@@ -124,7 +120,6 @@ class Admin:
         return {"namespace": request.namespace, **told}
 
     def _forget_requests(self, request: AdminRequest) -> Any:
-        _refuse_body(request)
         self._registry.forget_journal(request.namespace)
         return {"namespace": request.namespace, "total": 0, "dropped": 0, "requests": []}
 
@@ -142,7 +137,6 @@ class Admin:
         return self._queue(request)
 
     def _clear_faults(self, request: AdminRequest) -> Any:
-        _refuse_body(request)
         self._registry.look(request.namespace).clear_queue()
         return self._queue(request)
 
@@ -152,12 +146,8 @@ class Admin:
 
     def _ranking(self, request: AdminRequest) -> Any:
         namespace = self._registry.look(request.namespace)
-        chosen = namespace.design
-        return {
-            "namespace": request.namespace,
-            "ranking": chosen and chosen.described,
-            "answers": namespace.designed,
-        }
+        ranking = namespace.design and namespace.design.described
+        return {"namespace": request.namespace, "ranking": ranking, "answers": namespace.designed}
 
     def _set_ranking(self, request: AdminRequest) -> Any:
         try:
@@ -168,12 +158,10 @@ class Admin:
         return self._ranking(request)
 
     def _clear_ranking(self, request: AdminRequest) -> Any:
-        _refuse_body(request)
         self._registry.look(request.namespace).set_design(None)
         return self._ranking(request)
 
     def _reset(self, request: AdminRequest) -> Any:
-        _refuse_body(request)
         self._registry.reset(request.namespace)
         return {"namespace": request.namespace}
 
@@ -181,11 +169,6 @@ class Admin:
         raw = request.body()
         media_type = self._endpoint.document.request_media_types[0]
         return explain(raw, self._endpoint.requests.parse(media_type, body.Content(raw)))
-
-
-def _refuse_body(request: AdminRequest) -> None:
-    if (raw := request.body()) and body.parse(raw) != {}:
-        raise InvalidRequest("This takes no body; what it is about is said by `?namespace=`")
 
 
 def health() -> dict[str, str]:

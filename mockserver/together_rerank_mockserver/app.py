@@ -78,9 +78,8 @@ def _control_plane(mock: Mock) -> Blueprint:
         # One view for all, not Flask's own 404 and 405, so that the guard stands before every answer.
         call, raw_socket = call_of(request.environ), request.environ.get(RAW_SOCKET)
         asked = AdminRequest(request.method, request.path.removeprefix(ADMIN), _parameters(), content)
-        if raw_socket is None:
-            asked.raw_socket = False
-        else:
+        asked.raw_socket = raw_socket is not None
+        if raw_socket:
             asked.settle = raw_socket.settle
         reply = Reply(200, mock.admin.answer(asked), JSON)
         mock.endpoint.recorder.record(call, reply)

@@ -9,18 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from together_rerank_mockserver import body, rendering
+from together_rerank_mockserver import body, errors, rendering
 from together_rerank_mockserver.call import JSON, Call, Reply, credential
-from together_rerank_mockserver.errors import (
-    ApiError,
-    ClientGone,
-    InternalError,
-    InvalidApiKey,
-    MissingApiKey,
-    ModelNotFound,
-    NotHere,
-    TooManyWaiting,
-)
+from together_rerank_mockserver.errors import ApiError, ClientGone, InternalError, NotHere, TooManyWaiting
 from together_rerank_mockserver.faults import OK, BodyFault, Case, Catalogue, Fault
 from together_rerank_mockserver.journal import Recorder
 from together_rerank_mockserver.plan import NOTHING, Met, Plan, is_of_the_mock
@@ -41,32 +32,20 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class RequestContext:
-    """What is known of one call on its way.
+    """What is known of one call on its way."""
 
-    Attributes:
-        namespace: of the key; the call keeps it even when a reset puts another one in its place.
-        pause: waits for so many seconds.
-        key: that came with the call; empty when there is none.
-        headers: what goes with the answer, whichever it is.
-        origin: what `x-mock-reply` says when no fault shows.
-        request_id: of a 200, which says it in its body too.
-    """
-
-    namespace: Namespace
+    namespace: Namespace  # of the key; the call keeps it even when a reset puts another one in its place
     pause: Callable[[float], object]
-    key: str = field(repr=False)
+    key: str = field(repr=False)  # empty when none came
     content: body.Content = _NOTHING_READ
     met: Met = NOTHING
-    headers: dict[str, str] = field(default_factory=dict)
-    origin: str = "refused"
-    request_id: str = ""
+    headers: dict[str, str] = field(default_factory=dict)  # go with the answer, whichever it is
+    origin: str = "refused"  # what `x-mock-reply` says when no fault shows
+    request_id: str = ""  # of a 200, which says it in its body too
 
 
 class Endpoint:
     """The rerank operation of one document, with what it remembers between calls.
-
-    Args:
-        pause: waits for so many seconds.
 
     Raises:
         DocumentError: the document does not allow the answers that this endpoint gives.
@@ -89,12 +68,7 @@ class Endpoint:
         self.requests = body.RequestParser(document)
         rendering.check_answers(document)
         self.registry = Registry(settings.journal_max, Quota(settings.rate_limit) if settings.rate_limit else None)
-        self.recorder = Recorder(
-            self.registry,
-            log_format=settings.log_format,
-            has_journal=settings.journal_max > 0,
-            most=settings.journal_body,
-        )
+        self.recorder = Recorder(self.registry, settings.log_format, settings.journal_max, settings.journal_body)
         self._replay = Replay(settings.replay, document) if settings.replay else None
         self.catalogue = Catalogue(document)
         fault, chaos = settings.chosen_faults(self.catalogue)
@@ -137,9 +111,9 @@ class Endpoint:
         if not self.document.requires_key:
             return
         if not key:
-            raise MissingApiKey
+            raise errors.MissingApiKey
         if self._keys and not self._known(key):
-            raise InvalidApiKey
+            raise errors.InvalidApiKey
 
     def _known(self, key: str) -> bool:
         # A list, so that every key is compared: the time must not tell which one was near.
@@ -154,8 +128,7 @@ class Endpoint:
             raise
 
     def _forced(self, context: RequestContext) -> Reply | None:
-        reply = context.met.reply()
-        if reply is not None:
+        if reply := context.met.reply():
             self._wait(context)
         return reply
 
@@ -235,7 +208,7 @@ class Endpoint:
 
     def _check_model(self, model: str) -> None:
         if not model or (self._models and model not in self._models and not is_of_the_mock(model)):
-            raise ModelNotFound(model)
+            raise errors.ModelNotFound(model)
 
     def _bent(self, answer: Any, context: RequestContext, case: Case) -> Any:
         context.met, bent = self.plan.bend(context.namespace, context.met, answer, case)

@@ -48,12 +48,9 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
         settings = replace(settings, host=address)
         # In the parent, where a fault still has a reader; a forked worker inherits it.
         application, _ = _application(settings)
-        for order in application.mock.endpoint.plan.configured:
-            if needed := order.fault.server:
-                print(
-                    f"{PROGRAM}: `{order.fault.name}` will be answered with 501: it needs --server {needed}",
-                    file=sys.stderr,
-                )
+        for fault in [order.fault for order in application.mock.endpoint.plan.configured if order.fault.server]:
+            warning = f"`{fault.name}` will be answered with 501: it needs --server {fault.server}"
+            print(f"{PROGRAM}: {warning}", file=sys.stderr)
         server = granian(__name__, address, port)
         lifeline, held = Pipe(duplex=False)
 

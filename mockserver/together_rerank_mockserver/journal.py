@@ -15,12 +15,12 @@ _MAX_TEXT = 2048
 
 
 class Recorder:
-    """Writes down what is answered: to a log of the *log_format* `text` or `json`, and *most* bytes of each body."""
+    """Writes down what is answered, in the journal and, unless *log_format* is None, in the log."""
 
-    def __init__(self, registry: Registry, *, log_format: str | None, has_journal: bool, most: int) -> None:
+    def __init__(self, registry: Registry, log_format: str | None, journal_max: int, journal_body: int) -> None:
         self._registry = registry
-        self._has_journal = has_journal
-        self._most = most
+        self._has_journal = journal_max > 0
+        self._journal_body = journal_body
         self._log = RequestLog(as_json=log_format == "json") if log_format else None
 
     def record(self, call: Call, reply: Reply, namespace: Namespace | None = None, received: bytes = b"") -> None:
@@ -42,7 +42,7 @@ class Recorder:
                 path=call.path,
                 status=status,
                 body=received,
-                most=self._most,
+                most=self._journal_body,
                 reason=reply.reason,
                 retry_after=reply.retry_after,
                 reply=reply.headers["x-mock-reply"],

@@ -26,17 +26,11 @@ _SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What is told once the mock answers, and where.
+    """What is told once the mock answers, and where."""
 
-    Attributes:
-        as_json: the line on stdout is a JSON object.
-        ready_file: gets the URL, all of it or nothing.
-        key: what stderr says to send as a key when it says how to point a client here; None says nothing.
-    """
-
-    as_json: bool = False
-    ready_file: Path | None = None
-    key: str | None = None
+    as_json: bool = False  # the line on stdout is a JSON object
+    ready_file: Path | None = None  # gets the URL, all of it or nothing
+    key: str | None = None  # that stderr says to send, when it says how to point a client here; None says nothing
 
     def publish_when_healthy(self, url: str, pid: int) -> None:
         """Wait until a mock at *url* answers, then tell; *pid* is the process to stop."""
@@ -53,12 +47,9 @@ class Readiness:
         ready = json.dumps({"event": "ready", "url": url, "port": int(url.rpartition(":")[2]), "pid": pid})
         print(ready if self.as_json else f"{PROGRAM} listening on {url}", flush=True)
         if self.key and sys.stderr:
-            print(
-                f"  Together's SDKs  TOGETHER_BASE_URL={url}  TOGETHER_API_KEY={self.key}\n"
-                f"  LiteLLM          TOGETHER_AI_API_BASE={url}  TOGETHER_API_KEY={self.key}",
-                file=sys.stderr,
-                flush=True,
-            )
+            sdks = f"  Together's SDKs  TOGETHER_BASE_URL={url}  TOGETHER_API_KEY={self.key}"
+            litellm = f"  LiteLLM          TOGETHER_AI_API_BASE={url}  TOGETHER_API_KEY={self.key}"
+            print(sdks, litellm, sep="\n", file=sys.stderr, flush=True)
 
     @contextmanager
     def ready_file_of(self, url: str) -> Iterator[None]:
@@ -95,13 +86,13 @@ def url_of(address: str, port: int) -> str:
     return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
 
-def is_healthy(url: str, timeout: float = 1.0) -> bool:
+def is_healthy(url: str) -> bool:
     import http.client  # slow to import; what serves does so beside its first answers
 
     scheme, _, host = url.partition("://")
     kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
     try:
-        with closing(kind(host, timeout=timeout)) as connection:
+        with closing(kind(host, timeout=1)) as connection:
             connection.request("GET", HEALTH)
             return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):

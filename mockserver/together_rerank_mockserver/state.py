@@ -106,11 +106,8 @@ class Allowance:
 
     @property
     def headers(self) -> dict[str, str]:
-        return {
-            "x-ratelimit-limit": str(self.limit),
-            "x-ratelimit-remaining": str(self.remaining),
-            "x-ratelimit-reset": str(self.reset_s),
-        }
+        left = {"limit": self.limit, "remaining": self.remaining, "reset": self.reset_s}
+        return {f"x-ratelimit-{name}": str(value) for name, value in left.items()}
 
 
 class Quota:
@@ -314,7 +311,7 @@ class Registry:
     def reset(self, name: str) -> None:
         """Put a new namespace in the place of the one called *name*; calls in flight go on, and leave no trace."""
         with self._lock:
-            old = self._namespaces.get(name) or Namespace(name, self._lock)
+            old = self.look(name)
             self._forget(old)
             old.is_reset = True
             old.queue.clear()
@@ -344,11 +341,8 @@ class Registry:
 
     def _bound(self, newest: Namespace) -> None:
         while len(self._namespaces) > MAX_NAMESPACES:
-            idle = [
-                each
-                for each in self._namespaces.values()
-                if not each.in_flight.count and each.name != DEFAULT and each is not newest
-            ]
+            others = (each for each in self._namespaces.values() if each.name != DEFAULT and each is not newest)
+            idle = [each for each in others if not each.in_flight.count]
             # A queue is still to be taken; only when all have one does the oldest go.
             chosen = next((each for each in idle if not each.queue), next(iter(idle), None))
             if chosen is None:

@@ -42,13 +42,7 @@ _SETTLED_S = 2.0
 
 
 class ThreadedServer:
-    """A mock that listens while the block runs: `with ThreadedServer() as mock: ... mock.url`.
-
-    Args:
-        port: 0 takes a free one.
-
-    Attributes:
-        mock: what answers.
+    """A mock that listens while the block runs: `with ThreadedServer() as mock: ... mock.url`; port 0 is a free one.
 
     Raises:
         DocumentError: the document cannot be read, or not be honoured.
@@ -85,10 +79,7 @@ class ThreadedServer:
         self._server.close_connections(grace_s)
 
     def settle(self) -> None:
-        """Return when every call that came is in the journal, save those kept back for clients that are there.
-
-        Without those it takes 2 seconds at the most.
-        """
+        """Return when every call that came is in the journal, save those kept back for clients that are there; 2 s."""
         self._server.settle()
 
     def __enter__(self) -> Self:
@@ -334,11 +325,6 @@ class _Connection(WSGIRequestHandler):
             while left > 0 and time.monotonic() < deadline and (data := self.connection.recv(65536)):
                 left -= len(data)
 
-    def wait(self, seconds: float) -> None:
-        """Return after *seconds*, or when the server stops; raise ClientGone when the client left meanwhile."""
-        with self._waiting():
-            self._wait(seconds)
-
     @contextmanager
     def _waiting(self) -> Iterator[None]:
         self.server.set_phase(self, _Phase.WAITING)
@@ -347,9 +333,11 @@ class _Connection(WSGIRequestHandler):
         finally:
             self.server.set_phase(self, _Phase.ASKED)
 
-    def _wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
+        """Return after *seconds*, or when the server stops; raise ClientGone when the client left meanwhile."""
         deadline = time.monotonic() + seconds
-        with selectors.DefaultSelector() as selector, suppress(OSError, ValueError):  # closed, for the server stops
+        # An error means that it is closed, for the server stops.
+        with self._waiting(), selectors.DefaultSelector() as selector, suppress(OSError, ValueError):
             selector.register(self.server.stopping, selectors.EVENT_READ)
             selector.register(self.connection, selectors.EVENT_READ)
             while (left := deadline - time.monotonic()) > 0:
