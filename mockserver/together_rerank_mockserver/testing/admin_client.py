@@ -27,20 +27,15 @@ class Unreachable(RuntimeError):
 
 
 class AdminClient:
-    """One namespace of a mock, by its admin API.
-
-    Attributes:
-        server: that runs in this process; None when it runs elsewhere.
-        unseen: which requests the journal does not show, as the end of a sentence.
-    """
+    """One namespace of a mock, by its admin API."""
 
     def __init__(
         self, url: str, api_key: str, send: _Send, *, server: ThreadedServer | None = None, unseen: str = ""
     ) -> None:
         self.url = url
         self.api_key = api_key
-        self.server = server
-        self.unseen = unseen
+        self.server = server  # None when it does not run in this process
+        self.unseen = unseen  # which requests the journal does not show, as the end of a sentence
         self._send = send
 
     def call(self, method: str, path: str, data: Any = None, **parameters: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from together_rerank_mockserver.testing.recorded import RecordedRequest
@@ -161,11 +161,5 @@ def _finding(rule: str, sentence: str, requests: Sequence[RecordedRequest]) -> F
     return Finding(rule, f"{sentence}: {evidence}", tuple(requests))
 
 
-_OF_CALLS: tuple[Callable[[list[RecordedRequest]], Iterator[Finding]], ...] = (
-    _retried_in_vain,
-    _resent_invalid,
-    _ignored_retry_after,
-    _storm,
-    _gave_up,
-)
-_OF_REQUESTS: tuple[Callable[[RecordedRequest], Iterator[Finding]], ...] = (_too_large_top_n, _no_key)
+_OF_CALLS = (_retried_in_vain, _resent_invalid, _ignored_retry_after, _storm, _gave_up)
+_OF_REQUESTS = (_too_large_top_n, _no_key)
