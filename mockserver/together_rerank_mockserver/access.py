@@ -64,8 +64,8 @@ class Guard:
             Forbidden: it comes from a page of another origin, by another name, or the control plane is off.
             Unauthorized: the token is missing or wrong.
         """
-        origin = headers.get("Origin")
-        if origin is not None and origin not in self._origins and not _is_own(origin, headers.get("Host")):
+        origin, own = headers.get("Origin"), [f"{scheme}://{headers.get('Host')}" for scheme in ("http", "https")]
+        if origin is not None and origin not in self._origins and origin not in own:
             raise Forbidden(f"The control plane does not answer pages of {origin[:100]}; --cors lets an origin in")
         if self._token is None:
             self._check_local(headers.get("Host"), remote)
@@ -89,10 +89,6 @@ def is_loopback(host: str) -> bool:
     except ValueError:
         return False
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
-
-
-def _is_own(origin: str, host: str | None) -> bool:
-    return origin in (f"http://{host}", f"https://{host}")
 
 
 def _hostname(host: str | None) -> str:

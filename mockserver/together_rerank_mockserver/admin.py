@@ -52,8 +52,8 @@ class Admin:
         self._settings = settings
         self._actions: dict[tuple[str, str], Callable[[AdminRequest], Any]] = {
             ("GET", "/health"): lambda _: health(),
-            ("GET", "/version"): self._version,
-            ("GET", "/spec"): self._spec,
+            ("GET", "/version"): lambda _: {"version": __version__, "document": endpoint.document.name},
+            ("GET", "/spec"): lambda _: endpoint.document.content,
             ("GET", "/requests"): self._requests,
             ("DELETE", "/requests"): self._forget_requests,
             ("GET", "/faults"): self._faults,
@@ -87,15 +87,8 @@ class Admin:
             if name not in known:
                 raise InvalidRequest(f"`{name[:100]}` is not a parameter; known: {', '.join(known)}")
         if request.namespace != DEFAULT and not self._endpoint.is_namespace(request.namespace):
-            raise InvalidRequest(
-                f"`namespace` must be {DEFAULT}, or a key that is let in and begins with {NAMESPACE_PREFIX}"
-            )
-
-    def _version(self, _: AdminRequest) -> Any:
-        return {"version": __version__, "document": self._endpoint.document.name}
-
-    def _spec(self, _: AdminRequest) -> Any:
-        return self._endpoint.document.content
+            wanted = f"{DEFAULT}, or a key that is let in and begins with {NAMESPACE_PREFIX}"
+            raise InvalidRequest(f"`namespace` must be {wanted}")
 
     def _told_settings(self, _: AdminRequest) -> Any:
         settings = self._settings

@@ -10,8 +10,7 @@ from typing import Any
 from together_rerank_mockserver.call import Reply
 from together_rerank_mockserver.errors import TooManyWaiting
 
-# Where a server that has the raw socket puts it for each request, with what HTTP has no word for: it can `hang`,
-# `reset`, `wait` for so many seconds, and `settle`.
+# Where a server that has the raw socket puts it for each request: it can `hang`, `reset`, `wait` and `settle`.
 RAW_SOCKET = "together_rerank_mock.raw_socket"
 # The status, the headers and the pieces of the body.
 Outgoing = tuple[int, list[tuple[str, str]], Iterable[bytes]]
@@ -34,9 +33,8 @@ class Waiting:
         if self._seats is None or seconds <= _SHORT_S:
             self._stopping.wait(seconds)
         elif not self._seats.acquire(blocking=False):
-            raise TooManyWaiting(
-                f"{self._most} calls are being kept waiting for long, the most at a time on this server"
-            )
+            most = f"{self._most} calls are being kept waiting for long"
+            raise TooManyWaiting(f"{most}, the most at a time on this server")
         else:
             try:
                 self._stopping.wait(seconds)

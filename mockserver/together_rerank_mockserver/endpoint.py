@@ -45,13 +45,7 @@ class RequestContext:
 
 
 class Endpoint:
-    """The rerank operation of one document, with what it remembers between calls.
-
-    Raises:
-        DocumentError: the document does not allow the answers that this endpoint gives.
-        SettingsError: the settings name a fault that does not exist.
-        FixtureError: what is to be replayed cannot be read.
-    """
+    """The rerank operation of one document, with what it remembers between calls. It raises what `create_app` does."""
 
     def __init__(
         self, document: Document, settings: Settings | None = None, pause: Callable[[float], object] = time.sleep
@@ -62,7 +56,9 @@ class Endpoint:
         self.document = document
         self._keys = [key.encode() for key in settings.api_keys]
         self._models = frozenset(settings.models)
-        self._accepts = _accepts(any_key=document.requires_key and not self._keys, any_model=not self._models)
+        accepts = ["any-key"] * (document.requires_key and not self._keys) + ["any-model"] * (not self._models)
+        # Of a 200: whoever judges it must know that others are let in on purpose.
+        self._accepts = {"x-mock-accepts": ", ".join(accepts)} if accepts else {}
         self._settings = settings
         self._pause = pause
         self.requests = body.RequestParser(document)
@@ -180,7 +176,9 @@ class Endpoint:
 
     def _rerank(self, call: Call, context: RequestContext) -> Reply:
         request = self.requests.parse(call.headers.get("Content-Type"), context.content)
-        self._check_model(request["model"])
+        model = request["model"]
+        if not model or (self._models and model not in self._models and not is_of_the_mock(model)):
+            raise errors.ModelNotFound(model)
         documents = body.exact(context.content.raw, request)["documents"]
         texts = rendering.ranked_texts(documents, request.get("rank_fields"))
         ranking = self._designed(rank(request["query"], texts), texts, context)
@@ -188,7 +186,7 @@ class Endpoint:
         context.request_id = context.namespace.request_id(context.content.raw)
         answer = rendering.answer(
             context.request_id,
-            request["model"],
+            model,
             rendering.results(top(ranking, request.get("top_n")), returned),
             rendering.usage(request["query"], texts),
         )
@@ -205,10 +203,6 @@ class Endpoint:
         context.origin = "designed"
         context.namespace.count_designed()
         return designed
-
-    def _check_model(self, model: str) -> None:
-        if not model or (self._models and model not in self._models and not is_of_the_mock(model)):
-            raise errors.ModelNotFound(model)
 
     def _bent(self, answer: Any, context: RequestContext, case: Case) -> Any:
         context.met, bent = self.plan.bend(context.namespace, context.met, answer, case)
@@ -262,12 +256,6 @@ def api_error(fault: Exception) -> ApiError:
 
 def refusal(error: ApiError) -> Reply:
     return Reply(error.status, rendering.to_json(error.data), {**JSON, **error.headers}, reason=str(error))
-
-
-def _accepts(*, any_key: bool, any_model: bool) -> dict[str, str]:
-    """Return what a 200 says of whom it lets in; who judges it must know that others are let in on purpose."""
-    accepts = ["any-key"] * any_key + ["any-model"] * any_model
-    return {"x-mock-accepts": ", ".join(accepts)} if accepts else {}
 
 
 def _refusal_id(reply: Reply, context: RequestContext) -> str:

@@ -96,11 +96,8 @@ def set_up() -> None:
 def reserve(host: str, port: int) -> socket.socket:
     """Return a socket that holds *port*, a free one for 0, without listening; granian can listen beside it.
 
-    Granian binds with SO_REUSEPORT, which would let two mocks share a port in silence; so the port is
-    first bound without it, which fails when anybody listens there.
-
-    Raises:
-        OSError: the port is taken, or *host* is no address of this machine.
+    Granian binds with SO_REUSEPORT, which would let two mocks share a port in silence; so the port is first bound
+    without it, which raises OSError when anybody listens there.
     """
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     with socket.socket(family, socket.SOCK_STREAM) as probe:

@@ -58,10 +58,7 @@ class Recorder:
 def entry(
     redaction: Redaction, *, method: str, path: str, body: bytes, most: int, reason: str | None = None, **facts: Any
 ) -> Entry:
-    """Return the entry of a request, in which *redaction* leaves nothing that is secret; *facts* are as in Entry.
-
-    Of *body* as many bytes are kept as *most* says.
-    """
+    """Return the entry of a request without what is secret and with *most* bytes of *body*; *facts* are as in Entry."""
     headers = redaction.headers
     if len(headers) > _MAX_HEADERS or max(map(len, headers.values()), default=0) > _MAX_TEXT:
         first = list(headers.items())[:_MAX_HEADERS]

@@ -15,13 +15,7 @@ from together_rerank_mockserver.settings import Settings
 
 
 class Mock:
-    """The mock that *settings* describe; it keeps calls back with *waiting*.
-
-    Raises:
-        DocumentError: the document cannot be read, or does not allow the mock's answers.
-        SettingsError: the settings name a fault that does not exist.
-        FixtureError: what is to be replayed cannot be read.
-    """
+    """The mock that *settings* describe; it keeps calls back with *waiting*. It raises what `create_app` does."""
 
     def __init__(self, settings: Settings | None = None, waiting: Waiting | None = None) -> None:
         self.settings = settings or Settings()

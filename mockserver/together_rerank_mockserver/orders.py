@@ -25,7 +25,6 @@ MOST_MS = {
 }
 # What a parameter can be in its unit; `retry_after` can also be left out of the answer with `none`.
 _MOST = {**MOST_MS, "retry_after": MOST_MS["retry_after"] // 1000}
-_UNITS = {"retry_after": "seconds"}
 _MOST_TIMES = 1_000_000
 MAX_SEQUENCE = 1000
 _LONGEST = 200
@@ -44,16 +43,12 @@ class BadOrder(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One fault to meet.
-
-    Attributes:
-        parameters: `delay`, `jitter`, `pause` and `retry_after_ms` in ms, `retry_after` in s or None for no header.
-        times: how many calls meet it, from a queue.
-    """
+    """One fault to meet."""
 
     fault: Fault
+    # `delay`, `jitter`, `pause` and `retry_after_ms` in ms, `retry_after` in s or None for no header.
     parameters: tuple[tuple[str, int | None], ...] = ()
-    times: int = 1
+    times: int = 1  # how many calls meet it, from a queue
 
     def get(self, name: str, default: int = 0) -> int:
         value = dict(self.parameters).get(name)
@@ -72,9 +67,8 @@ class Order:
 def from_text(text: str, catalogue: Catalogue) -> Order:
     """Return the order that *text* gives; raise BadOrder when it cannot be read."""
     if len(text) > _LONGEST:
-        raise BadOrder(
-            f"it is {len(text)} characters long, and a fault with all its parameters has fewer than {_LONGEST}"
-        )
+        length = f"it is {len(text)} characters long"
+        raise BadOrder(f"{length}, and a fault with all its parameters has fewer than {_LONGEST}")
     if ";" in text:
         raise BadOrder("its parts are parted by commas, as in 429,retry_after=2")
     items = [item.strip() for item in text.split(",")]
@@ -86,11 +80,7 @@ def from_text(text: str, catalogue: Catalogue) -> Order:
 
 
 def from_pairs(name: str | None, values: Mapping[str, str], catalogue: Catalogue) -> Order:
-    """Return the order for the fault called *name*, None for a mere delay, with *values* as text.
-
-    Raises:
-        BadOrder: it cannot be made.
-    """
+    """Return the order for the fault called *name*, None for a mere delay; raise BadOrder when it cannot be made."""
     return _order(name, {key: _value(key, text) for key, text in values.items()}, catalogue)
 
 
@@ -224,8 +214,7 @@ def _checked(key: str, value: Any) -> int | None:
     if key == "retry_after" and value is None:
         return None
     if type(value) is not int or not 0 <= value <= _MOST[key]:
+        unit = "seconds" if key == "retry_after" else "milliseconds"
         none = ", or none (null in JSON) to send none" if key == "retry_after" else ""
-        raise BadOrder(
-            f"`{key}` must be a whole number of {_UNITS.get(key, 'milliseconds')} from 0 to {_MOST[key]}{none}"
-        )
+        raise BadOrder(f"`{key}` must be a whole number of {unit} from 0 to {_MOST[key]}{none}")
     return value

@@ -96,11 +96,7 @@ class Plan:
         self.configured = [*([fault] if fault else []), *chaos.orders]
 
     def take_next(self, namespace: Namespace, prefer: str | None, content: Content) -> Met:
-        """Return what a call of *namespace* meets, and take it from the queue unless it waits for a 200.
-
-        Raises:
-            Misuse: the header or the model asks for what there is not.
-        """
+        """Return what a call of *namespace* meets, taken from the queue unless it waits for a 200; or raise Misuse."""
         met = self._by_header(prefer) or self._by_model(content) or _by_queue(namespace) or self._by_server(namespace)
         return replace(met, applied=False) if isinstance(met.fault, BodyFault) else met
 
@@ -113,10 +109,7 @@ class Plan:
         return milliseconds / 1000
 
     def bend(self, namespace: Namespace, met: Met, answer: Any, case: Case) -> tuple[Met, Any]:
-        """Return *answer* as the body fault of *met* bends it, and takes it from the queue; the same if it does not.
-
-        Before it comes what the call has met in the end: nothing, when another call has taken it.
-        """
+        """Return what the call has met in the end, and *answer* as it bends it; what bends is taken from the queue."""
         while isinstance(met.fault, BodyFault):
             bent = met.fault.bend(answer, case) if len(answer["results"]) >= met.fault.least else answer
             if bent == answer:

@@ -114,11 +114,7 @@ class Settings:
         return load(self.reading) if self.spec is None else read(self.spec, self.overlay)
 
     def chosen_faults(self, catalogue: Catalogue) -> tuple[Order | None, Chaos]:
-        """Return what `fault` and `chaos` ask for.
-
-        Raises:
-            SettingsError: *catalogue* has no such fault, or it takes no such parameter.
-        """
+        """Return what `fault` and `chaos` ask for; raise SettingsError when *catalogue* has no such fault."""
         from together_rerank_mockserver.orders import BadOrder, from_text
         from together_rerank_mockserver.plan import Chaos
 

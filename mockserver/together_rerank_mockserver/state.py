@@ -39,31 +39,21 @@ _OVERHEAD = 600
 
 @dataclass(slots=True)
 class Entry:
-    """One request in a journal. Treat as immutable; not frozen, for speed.
+    """One request in a journal. Treat as immutable; not frozen, for speed."""
 
-    Attributes:
-        time: when it came, in seconds since 1970.
-        status: None when the connection was left without an answer.
-        body: as many of its first bytes as are kept; `body_bytes` of it were read.
-        reply: where the answer came from, as `x-mock-reply` says.
-        ms: until the answer was ready.
-        retry_after: in how many seconds the client was told to come again.
-        size: about how many bytes the entry takes.
-    """
-
-    time: float
+    time: float  # when it came, in seconds since 1970
     method: str
     path: str
-    status: int | None
+    status: int | None  # None when the connection was left without an answer
     headers: dict[str, str]
-    body: bytes
-    body_bytes: int
-    reply: str
+    body: bytes  # as many of its first bytes as are kept
+    body_bytes: int  # so many were read
+    reply: str  # where the answer came from, as `x-mock-reply` says
     request_id: str
-    ms: float
+    ms: float  # until the answer was ready
     reason: str | None = None
-    retry_after: float | None = None
-    size: int = field(init=False)
+    retry_after: float | None = None  # in how many seconds the client was told to come again
+    size: int = field(init=False)  # about how many bytes the entry takes
 
     def __post_init__(self) -> None:
         texts = sum(map(len, self.headers)) + sum(map(len, self.headers.values()))
@@ -135,11 +125,7 @@ class Quota:
 
 @lru_cache(maxsize=8)
 def parse_rate(rate: str) -> Any:
-    """Return *rate*, such as `60/minute` or `5 per 10 seconds`, as the library has it.
-
-    Raises:
-        ValueError: it cannot be read; the message says what would be.
-    """
+    """Return *rate*, such as `60/minute` or `5 per 10 seconds`, as the library has it; raise ValueError otherwise."""
     import limits
 
     try:
@@ -212,11 +198,7 @@ class Namespace:
             self.queue.popleft()
 
     def enqueue(self, orders: Sequence[Order]) -> None:
-        """Put *orders* at the end of the queue, or none of them.
-
-        Raises:
-            BadOrder: the queue would be longer than MAX_SEQUENCE.
-        """
+        """Put *orders* at the end of the queue; raise BadOrder when it would be longer than MAX_SEQUENCE."""
         with self._lock:
             if len(self.queue) + len(orders) > MAX_SEQUENCE:
                 raise BadOrder(f"at most {MAX_SEQUENCE} faults can be queued, and {len(self.queue)} are")
@@ -238,10 +220,7 @@ class Namespace:
             return self._draws - 1
 
     def admit(self, max_in_flight: int | None) -> tuple[bool, Allowance | None]:
-        """Count a call that begins, unless *max_in_flight* others are being answered.
-
-        Return whether the call may go on, and what the quota says of it; None when there is no quota.
-        """
+        """Count a call that begins, unless *max_in_flight* others are under way; return whether, and what is left."""
         with self._lock:
             if max_in_flight is not None and self.in_flight.count >= max_in_flight:
                 return False, None

@@ -140,10 +140,7 @@ class _Server(ThreadedWSGIServer):
         self._stop.close()
 
     def settle(self) -> None:
-        """Return when what came before is written down, save what is kept back for clients that are there.
-
-        What comes meanwhile is not waited for, else a busy server would never settle.
-        """
+        """Return when what came before is written down; not what comes meanwhile, lest a busy one never settles."""
         with self._changed:
             if _is_readable(self.socket):
                 self._accept_all()
@@ -287,11 +284,7 @@ class _Connection(WSGIRequestHandler):
             self._drain()
 
     def _environ(self) -> tuple[dict[str, Any], SizedBody | ChunkedBody]:
-        """Return what the application gets, and the body in it.
-
-        Raises:
-            ValueError: the head of the request cannot be understood.
-        """
+        """Return what the application gets, and the body in it; raise ValueError when the head makes no sense."""
         lengths = {length.strip() for length in self.headers.get_all("Content-Length", ["0"])}
         coding = ",".join(self.headers.get_all("Transfer-Encoding", [])).strip().lower()
         if coding not in ("", "chunked"):

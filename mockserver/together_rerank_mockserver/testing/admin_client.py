@@ -39,12 +39,7 @@ class AdminClient:
         self._send = send
 
     def call(self, method: str, path: str, data: Any = None, **parameters: str) -> Any:
-        """Return the JSON that answers a request to `/__admin/` *path*.
-
-        Raises:
-            ValueError: the mock refuses it.
-            Unreachable: no mock answers.
-        """
+        """Return the JSON that answers; raise ValueError when the mock refuses, Unreachable when none answers."""
         if self.server is None:
             parameters["namespace"] = self.api_key
         body = b"" if data is None else json.dumps(data).encode()
@@ -75,11 +70,7 @@ def in_process(server: ThreadedServer, api_key: str) -> AdminClient:
 
 
 def by_url(url: str, api_key: str) -> AdminClient:
-    """Return the client of the namespace of *api_key* in the mock at *url*, fresh.
-
-    Raises:
-        Unreachable: nothing answers there, or no mock of this kind, or it does not open its admin API.
-    """
+    """Return the client of the namespace of *api_key* in the mock at *url*, fresh; raise Unreachable otherwise."""
     base, token = base_of(url), os.environ.get(ADMIN_TOKEN)
     parts = urlsplit(base)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
