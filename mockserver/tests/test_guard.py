@@ -2,6 +2,7 @@
 
 import pytest
 
+from together_rerank_mockserver.access import is_loopback
 from together_rerank_mockserver.app import create_app
 from together_rerank_mockserver.settings import Settings
 from together_rerank_spec.urls import is_loopback

@@ -7,8 +7,7 @@ from werkzeug.http import parse_list_header
 
 from endpoint_calls import KEY, body, send
 from together_rerank_mockserver.faults import Catalogue
-from together_rerank_mockserver.orders import BadOrder
-from together_rerank_mockserver.preference import _items, parse
+from together_rerank_mockserver.orders import BadOrder, _items, from_prefer
 from together_rerank_spec import load
 
 CATALOGUE = Catalogue(load())
@@ -31,7 +30,7 @@ CATALOGUE = Catalogue(load())
     ],
 )
 def test_preferences_that_are_known(header, fault, parameters, applied):
-    order, said = parse(header, CATALOGUE)
+    order, said = from_prefer(header, CATALOGUE)
 
     assert (order.fault.name, dict(order.parameters), said) == (fault, parameters, applied)
 
@@ -51,7 +50,7 @@ def test_preferences_that_are_known(header, fault, parameters, applied):
     ],
 )
 def test_others_are_ignored(header):
-    assert parse(header, CATALOGUE) == (None, "")
+    assert from_prefer(header, CATALOGUE) == (None, "")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +74,7 @@ def test_others_are_ignored(header):
 )
 def test_bad_values_are_refused_with_what_would_be_accepted(header, because):
     with pytest.raises(BadOrder) as refused:
-        parse(header, CATALOGUE)
+        from_prefer(header, CATALOGUE)
     reply, answer = send(body(), headers={**KEY, "Prefer": header})
 
     assert because in str(refused.value)
@@ -88,7 +87,7 @@ def test_bad_values_are_refused_with_what_would_be_accepted(header, because):
 @given(st.text() | st.from_regex(r'(code|fault|delay)=("[a-z0-9 ,]*|[a-z0-9]+)(;.*)?(, .*)?', fullmatch=True))
 def test_any_header_is_read_or_refused(header):
     try:
-        order, said = parse(header, CATALOGUE)
+        order, said = from_prefer(header, CATALOGUE)
     except BadOrder:
         return
     assert (order is None) is (said == "")

@@ -7,8 +7,8 @@ import time_machine
 
 from endpoint_calls import KEY, body, send
 from together_rerank_mockserver.endpoint import Endpoint
-from together_rerank_mockserver.quota import Quota, parse
 from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.state import Quota, parse_rate
 from together_rerank_spec import Validator, load
 
 
@@ -79,7 +79,7 @@ def test_a_queued_body_fault_is_not_spent_on_a_call_above_the_rate():
 
 @pytest.mark.parametrize("rate", ["60/minute", "60 per minute", "5/second", "10 per 30 seconds", "1000/hour"])
 def test_rates_that_can_be_read(rate):
-    assert parse(rate).amount == int(rate.split("/")[0].split(" ")[0])
+    assert parse_rate(rate).amount == int(rate.split("/")[0].split(" ")[0])
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_rates_that_can_be_read(rate):
 )
 def test_rates_that_cannot(rate):
     with pytest.raises(ValueError, match="rate"):
-        parse(rate)
+        parse_rate(rate)
 
 
 def test_all_of_a_window_is_granted_at_once():

@@ -9,9 +9,8 @@ import pytest
 from together_rerank_mockserver import state
 from together_rerank_mockserver.design import from_json
 from together_rerank_mockserver.faults import OK, Catalogue
-from together_rerank_mockserver.journal import Entry
 from together_rerank_mockserver.orders import MAX_SEQUENCE, BadOrder, Order
-from together_rerank_mockserver.state import Registry
+from together_rerank_mockserver.state import Entry, Registry
 from together_rerank_spec import load
 
 OBSERVED_ID = "oGs6Zt9-62bZhn-99529372487b1b0a"

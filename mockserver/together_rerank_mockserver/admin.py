@@ -1,16 +1,14 @@
 """The admin API, free of any framework: what was asked, what the next calls meet, and a fresh start, as JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from together_rerank_mockserver import __version__, body, design, orders
+from together_rerank_mockserver.call import ADMIN
 from together_rerank_mockserver.endpoint import NAMESPACE_PREFIX, Endpoint, check_server
 from together_rerank_mockserver.errors import InvalidRequest, MethodNotAllowed, RouteNotFound
-from together_rerank_mockserver.recorder import ADMIN
 from together_rerank_mockserver.rendering import explain, to_json
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state import DEFAULT
@@ -20,21 +18,14 @@ _FILTERS = ("status", "path", "reply", "limit", "offset")
 
 @dataclass(slots=True)
 class AdminRequest:
-    """One request to the admin API.
-
-    Attributes:
-        path: below `/__admin`.
-        body: returns the body, as far as it may be read.
-        raw_socket: whether the server has what some faults need.
-        settle: returns once every call that came is in the journal.
-    """
+    """One request to the admin API."""
 
     method: str
-    path: str
+    path: str  # below `/__admin`
     parameters: Mapping[str, str]
-    body: Callable[[], bytes]
-    raw_socket: bool = True
-    settle: Callable[[], object] = lambda: None
+    body: Callable[[], bytes]  # reads it, as far as it may be read
+    raw_socket: bool = True  # whether the server has what some faults need
+    settle: Callable[[], object] = lambda: None  # returns once every call that came is in the journal
 
     @property
     def namespace(self) -> str:
@@ -59,8 +50,8 @@ class Admin:
         self._settings = settings
         self._actions: dict[tuple[str, str], Callable[[AdminRequest], Any]] = {
             ("GET", "/health"): lambda _: health(),
-            ("GET", "/version"): self._version,
-            ("GET", "/spec"): self._spec,
+            ("GET", "/version"): lambda _: {"version": __version__, "document": endpoint.document.name},
+            ("GET", "/spec"): lambda _: endpoint.document.content,
             ("GET", "/requests"): self._requests,
             ("DELETE", "/requests"): self._forget_requests,
             ("GET", "/faults"): self._faults,
@@ -84,6 +75,9 @@ class Admin:
         if method not in methods:
             raise MethodNotAllowed(method, methods)
         self._check(request, ("namespace", *(_FILTERS if (method, request.path) == ("GET", "/requests") else ())))
+        takes_none = method == "DELETE" or request.path == "/reset"
+        if takes_none and (raw := request.body()) and body.parse(raw) != {}:
+            raise InvalidRequest("This takes no body; what it is about is said by `?namespace=`")
         return to_json(methods[method](request))
 
     def _check(self, request: AdminRequest, known: tuple[str, ...]) -> None:
@@ -91,15 +85,8 @@ class Admin:
             if name not in known:
                 raise InvalidRequest(f"`{name[:100]}` is not a parameter; known: {', '.join(known)}")
         if request.namespace != DEFAULT and not self._endpoint.is_namespace(request.namespace):
-            raise InvalidRequest(
-                f"`namespace` must be {DEFAULT}, or a key that is let in and begins with {NAMESPACE_PREFIX}"
-            )
-
-    def _version(self, _: AdminRequest) -> Any:
-        return {"version": __version__, "document": self._endpoint.document.name}
-
-    def _spec(self, _: AdminRequest) -> Any:
-        return self._endpoint.document.content
+            wanted = f"{DEFAULT}, or a key that is let in and begins with {NAMESPACE_PREFIX}"
+            raise InvalidRequest(f"`namespace` must be {wanted}")
 
     def _told_settings(self, _: AdminRequest) -> Any:
         settings = self._settings
@@ -124,7 +111,6 @@ class Admin:
         return {"namespace": request.namespace, **told}
 
     def _forget_requests(self, request: AdminRequest) -> Any:
-        _refuse_body(request)
         self._registry.forget_journal(request.namespace)
         return {"namespace": request.namespace, "total": 0, "dropped": 0, "requests": []}
 
@@ -142,7 +128,6 @@ class Admin:
         return self._queue(request)
 
     def _clear_faults(self, request: AdminRequest) -> Any:
-        _refuse_body(request)
         self._registry.look(request.namespace).clear_queue()
         return self._queue(request)
 
@@ -152,12 +137,8 @@ class Admin:
 
     def _ranking(self, request: AdminRequest) -> Any:
         namespace = self._registry.look(request.namespace)
-        chosen = namespace.design
-        return {
-            "namespace": request.namespace,
-            "ranking": chosen and chosen.described,
-            "answers": namespace.designed,
-        }
+        ranking = namespace.design and namespace.design.described
+        return {"namespace": request.namespace, "ranking": ranking, "answers": namespace.designed}
 
     def _set_ranking(self, request: AdminRequest) -> Any:
         try:
@@ -168,12 +149,10 @@ class Admin:
         return self._ranking(request)
 
     def _clear_ranking(self, request: AdminRequest) -> Any:
-        _refuse_body(request)
         self._registry.look(request.namespace).set_design(None)
         return self._ranking(request)
 
     def _reset(self, request: AdminRequest) -> Any:
-        _refuse_body(request)
         self._registry.reset(request.namespace)
         return {"namespace": request.namespace}
 
@@ -181,11 +160,6 @@ class Admin:
         raw = request.body()
         media_type = self._endpoint.document.request_media_types[0]
         return explain(raw, self._endpoint.requests.parse(media_type, body.Content(raw)))
-
-
-def _refuse_body(request: AdminRequest) -> None:
-    if (raw := request.body()) and body.parse(raw) != {}:
-        raise InvalidRequest("This takes no body; what it is about is said by `?namespace=`")
 
 
 def health() -> dict[str, str]:

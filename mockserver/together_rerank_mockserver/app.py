@@ -1,19 +1,15 @@
 """The Flask application: the operation, the health and the control plane as views."""
 
-from __future__ import annotations
-
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException, NotFound
 
-from together_rerank_mockserver import body, cors
+from together_rerank_mockserver import access, body
 from together_rerank_mockserver.admin import AdminRequest
-from together_rerank_mockserver.call import JSON, Reply
+from together_rerank_mockserver.call import ADMIN, HEALTH, JSON, Reply, is_admin
 from together_rerank_mockserver.delivery import RAW_SOCKET, Outgoing, outgoing
 from together_rerank_mockserver.endpoint import api_error, refusal
 from together_rerank_mockserver.errors import InvalidRequest, MethodNotAllowed, RouteNotFound
-from together_rerank_mockserver.guard import Guard
 from together_rerank_mockserver.mock import Mock, call_of
-from together_rerank_mockserver.recorder import ADMIN, HEALTH, is_admin
 from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import Document
 
@@ -64,13 +60,13 @@ def flask_app(mock: Mock) -> Flask:
     app.add_url_rule(HEALTH, view_func=health, methods=["GET"], provide_automatic_options=False)
     app.register_blueprint(_control_plane(mock))
     app.register_error_handler(Exception, refuse)
-    app.wsgi_app = cors.allow(app.wsgi_app, mock.settings.cors)  # type: ignore[assignment,method-assign]
+    app.wsgi_app = access.allow(app.wsgi_app, mock.settings.cors)  # type: ignore[assignment,method-assign]
     return app
 
 
 def _control_plane(mock: Mock) -> Blueprint:
     plane = Blueprint("control plane", __name__, url_prefix=ADMIN)
-    guard = Guard(mock.settings.admin_token, mock.settings.cors, mock.settings.host)
+    guard = access.Guard(mock.settings.admin_token, mock.settings.cors, mock.settings.host)
     plane.before_request(lambda: guard.check(request.headers, request.remote_addr or ""))
 
     def content() -> bytes:
@@ -80,9 +76,8 @@ def _control_plane(mock: Mock) -> Blueprint:
         # One view for all, not Flask's own 404 and 405, so that the guard stands before every answer.
         call, raw_socket = call_of(request.environ), request.environ.get(RAW_SOCKET)
         asked = AdminRequest(request.method, request.path.removeprefix(ADMIN), _parameters(), content)
-        if raw_socket is None:
-            asked.raw_socket = False
-        else:
+        asked.raw_socket = raw_socket is not None
+        if raw_socket:
             asked.settle = raw_socket.settle
         reply = Reply(200, mock.admin.answer(asked), JSON)
         mock.endpoint.recorder.record(call, reply)

@@ -1,7 +1,5 @@
 """The request's body: read within a limit, parsed strictly, validated, refused with the reason and the place."""
 
-from __future__ import annotations
-
 import json
 import math
 import re
@@ -50,8 +48,8 @@ class HugeInteger(str):
 def read(declared: str | None, read: Callable[[int], bytes], limit: int) -> bytes:
     """Return the body, reading one byte beyond *limit* at the most.
 
-    *declared* is the Content-Length header, None for a chunked body; *read* returns up to so many bytes. A body that
-    is longer, or says it is, raises BodyTooLarge; one that is shorter than it says raises InvalidRequest.
+    *declared* is the Content-Length header, None for a chunked body. A body that is longer than *limit*, or says it is,
+    raises BodyTooLarge; one that is shorter than it says raises InvalidRequest.
     """
     promised = int(declared[:20]) if declared and declared.isascii() and declared.isdigit() else 0
     if promised > limit:
@@ -94,28 +92,21 @@ class RequestParser:
             raise DocumentError(f"{document.name}: {fault}") from fault
 
     def parse(self, content_type: str | None, content: Content) -> dict[str, Any]:
-        """Return the request that *content* holds, as the document's schema allows it.
-
-        Raises:
-            InvalidRequest: it is not JSON, or not what the schema allows.
-        """
+        """Return the request that *content* holds; raise InvalidRequest when the schema does not allow it."""
         if content.raw:
             check_media_type(content_type, self._document.request_media_types)
         request = content.value
         if violations := self._schema.violations(request) or _RANKABLE.violations(request):
-            sentences = (
-                f"`{each.pointer}` {each.message}" if each.pointer else f"The body {each.message}"
-                for each in violations
-            )
+            places = [f"`{each.pointer}`" if each.pointer else "The body" for each in violations]
+            sentences = [f"{place} {each.message}" for place, each in zip(places, violations, strict=True)]
             raise InvalidRequest("; ".join(sentences), param=violations[0].pointer)
         return cast(dict[str, Any], request)
 
     def _check(self) -> None:
         for violation in self._schema.violations({"model": "model", "query": "query", "documents": ["a"]}):
             if violation.pointer.startswith(("/query", "/documents")):
-                raise DocumentError(
-                    f"{self._document.name}: its request schema does not allow what is ranked: {violation}"
-                )
+                problem = f"its request schema does not allow what is ranked: {violation}"
+                raise DocumentError(f"{self._document.name}: {problem}")
 
 
 # A client says the same each time; headers are longer than this on purpose only.
@@ -132,11 +123,7 @@ def check_media_type(header: str | None, accepted: tuple[str, ...]) -> None:
 
 
 def parse(body: bytes) -> Any:
-    """Return the JSON value in *body*.
-
-    Raises:
-        InvalidRequest: it is empty, not UTF-8, not JSON, or nested deeper than MAX_DEPTH.
-    """
+    """Return the JSON value in *body*; raise InvalidRequest when it has none, or one nested deeper than MAX_DEPTH."""
     if not body:
         raise InvalidRequest("The request has no body; it must be a JSON object")
     try:

@@ -1,7 +1,5 @@
 """One request to the mock, and what goes back, before any server touches it."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -10,6 +8,9 @@ from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 JSON = {"Content-Type": "application/json"}
+# Paths of the mock's own, which are none of the API's and no business of the journal.
+HEALTH = "/health"
+ADMIN = "/__admin"
 # How a reply goes out: as it is, or as the wire fault of that name has it.
 Delivery = Literal["whole", "drip", "truncate", "hang", "reset", "empty"]
 
@@ -22,44 +23,28 @@ class Headers(Protocol):
 
 @dataclass(slots=True)
 class Call:
-    """One request to the mock. Treat as immutable; not frozen, for speed.
-
-    Attributes:
-        headers: looked up by name, in any case.
-        read: returns up to so many bytes of what is left of the body.
-        raw_socket: whether the server can leave the connection without an answer.
-        pause: waits for so many seconds, or raises ClientGone; None for the endpoint's own.
-        path: without its query.
-        arrived: when it came, in seconds since 1970.
-        began: the same on a clock that is never set.
-    """
+    """One request to the mock. Treat as immutable; not frozen, for speed."""
 
     headers: Headers
-    read: Callable[[int], bytes] = lambda _: b""
-    raw_socket: bool = False
-    pause: Callable[[float], object] | None = None
+    read: Callable[[int], bytes] = lambda _: b""  # up to so many bytes of what is left of the body
+    raw_socket: bool = False  # whether the server can leave the connection without an answer
+    pause: Callable[[float], object] | None = None  # waits for so many seconds, or raises ClientGone
     method: str = "POST"
-    path: str = ""
+    path: str = ""  # without its query
     arrived: float = field(default_factory=time.time)
     began: float = field(default_factory=time.perf_counter)
 
 
 @dataclass(slots=True)
 class Reply:
-    """One answer. Treat as immutable; not frozen, for speed.
-
-    Attributes:
-        headers: without those that a server adds, such as Content-Length.
-        reason: why it is an error, for the log; None for a success.
-        pause_ms: between two pieces, when it drips.
-    """
+    """One answer. Treat as immutable; not frozen, for speed."""
 
     status: int
     body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
-    reason: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)  # without those that a server adds, such as Content-Length
+    reason: str | None = None  # why it is an error, for the log; None for a success
     delivery: Delivery = "whole"
-    pause_ms: int = 0
+    pause_ms: int = 0  # between two pieces, when it drips
 
     @property
     def retry_after(self) -> float | None:
@@ -87,6 +72,14 @@ class EnvironHeaders:
 
     def items(self) -> list[tuple[str, str]]:
         return [(name, value) for key, value in self._environ.items() if (name := _name(key))]
+
+
+def is_own(path: str) -> bool:
+    return path == HEALTH or is_admin(path)
+
+
+def is_admin(path: str) -> bool:
+    return path == ADMIN or path.startswith(f"{ADMIN}/")
 
 
 def credential(headers: Headers) -> str:

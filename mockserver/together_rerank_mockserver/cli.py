@@ -1,7 +1,5 @@
 """The command `together-rerank-mock`: parse, start, hand over."""
 
-from __future__ import annotations
-
 import math
 import os
 import sys
@@ -12,18 +10,9 @@ from typing import Any, BinaryIO, NoReturn
 import click
 from click.core import ParameterSource
 
-from together_rerank_mockserver import __version__
+from together_rerank_mockserver import __version__, options
 from together_rerank_mockserver.fixtures_command import fixtures
-from together_rerank_mockserver.options import (
-    COMMAND,
-    CONTEXT,
-    PREFIX,
-    as_json,
-    document_options,
-    option,
-    print_rows,
-    settings_of,
-)
+from together_rerank_mockserver.options import COMMAND, CONTEXT, as_json, document_options, option
 from together_rerank_mockserver.readiness import PROGRAM, is_healthy
 from together_rerank_mockserver.serve_command import serve
 from together_rerank_spec.output import close_output
@@ -68,7 +57,7 @@ def _warn_of_unknown_variables() -> None:
     every = [command for group in groups for command in group.commands.values()]
     known = sorted({str(each.envvar) for command in every for each in command.params if each.envvar})
     for name in sorted(os.environ):
-        if name.startswith(f"{PREFIX}_") and name not in known:
+        if name.startswith(f"{options.PREFIX}_") and name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
             print(f"{PROGRAM}: the environment variable {name} is not known and has no effect; {hint}", file=sys.stderr)
@@ -131,14 +120,14 @@ def explain(context: click.Context, /, request_file: BinaryIO, as_json: bool, **
     from together_rerank_mockserver.errors import ApiError
     from together_rerank_mockserver.rendering import explain as explained
 
-    document = settings_of(context, **document_options).document()
+    document = options.settings_of(context, **document_options).document()
     raw = request_file.read()
     try:
         request = RequestParser(document).parse(document.request_media_types[0], Content(raw))
     except ApiError as error:
         raise click.ClickException(str(error)) from error
     head = ("index", "score", "words", "parts", "pairs", "document")
-    print_rows(explained(raw, request), head, _evidence, as_json=as_json)
+    options.print_rows(explained(raw, request), head, _evidence, as_json=as_json)
 
 
 @commands.command(context_settings=COMMAND)
@@ -149,9 +138,9 @@ def faults(context: click.Context, /, as_json: bool, **document_options: Any) ->
     """List the faults that the mock can be asked for."""
     from together_rerank_mockserver.faults import Catalogue
 
-    catalogue = Catalogue(settings_of(context, **document_options).document())
+    catalogue = Catalogue(options.settings_of(context, **document_options).document())
     head = ("fault", "family", "what the client meets", "where it applies", "note")
-    print_rows([fault.described for fault in catalogue], head, _fault, as_json=as_json)
+    options.print_rows([fault.described for fault in catalogue], head, _fault, as_json=as_json)
 
 
 @commands.command(context_settings=COMMAND)
@@ -162,7 +151,7 @@ def spec(context: click.Context, /, **document_options: Any) -> None:
     from together_rerank_spec.document import vendored_text
     from together_rerank_spec.yaml_text import render
 
-    settings = settings_of(context, **document_options)
+    settings = options.settings_of(context, **document_options)
     is_published = settings.spec is None and settings.reading == "vendored"
     click.echo(vendored_text() if is_published else render(settings.document().content), nl=False)
 

@@ -1,16 +1,14 @@
 """How a reply leaves through WSGI: whole or as a wire fault spoils it, at once or kept back."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from threading import BoundedSemaphore, Event
-from typing import Protocol
+from typing import Any
 
 from together_rerank_mockserver.call import Reply
 from together_rerank_mockserver.errors import TooManyWaiting
 
-# Where a server that has the raw socket puts it for each request.
+# Where a server that has the raw socket puts it for each request: it can `hang`, `reset`, `wait` and `settle`.
 RAW_SOCKET = "together_rerank_mock.raw_socket"
 # The status, the headers and the pieces of the body.
 Outgoing = tuple[int, list[tuple[str, str]], Iterable[bytes]]
@@ -20,25 +18,8 @@ _FLUSHED_S = 0.1
 _SHORT_S = 5
 
 
-class RawSocket(Protocol):
-    """The connection to one client, with what HTTP has no word for."""
-
-    def hang(self) -> None: ...
-
-    def reset(self) -> None: ...
-
-    def wait(self, seconds: float) -> None: ...
-
-    def settle(self) -> None: ...
-
-
 class Waiting:
-    """Keeps calls back.
-
-    Args:
-        stopping: ends every wait, once set.
-        most: so many calls can wait for long at once; None for any number.
-    """
+    """Keeps calls back until *stopping* is set, and no more than *most* of them for long at once."""
 
     def __init__(self, stopping: Event, most: int | None = None) -> None:
         self._stopping = stopping
@@ -50,9 +31,8 @@ class Waiting:
         if self._seats is None or seconds <= _SHORT_S:
             self._stopping.wait(seconds)
         elif not self._seats.acquire(blocking=False):
-            raise TooManyWaiting(
-                f"{self._most} calls are being kept waiting for long, the most at a time on this server"
-            )
+            most = f"{self._most} calls are being kept waiting for long"
+            raise TooManyWaiting(f"{most}, the most at a time on this server")
         else:
             try:
                 self._stopping.wait(seconds)
@@ -60,21 +40,17 @@ class Waiting:
                 self._seats.release()
 
 
-def outgoing(reply: Reply, waiting: Waiting, raw_socket: RawSocket | None = None) -> Outgoing:
+def outgoing(reply: Reply, waiting: Waiting, raw_socket: Any = None) -> Outgoing:
     headers = [*reply.headers.items(), ("Content-Length", str(len(reply.body)))]
     return reply.status, headers, _body(reply, waiting, raw_socket)
 
 
-def _body(reply: Reply, waiting: Waiting, raw_socket: RawSocket | None) -> Iterable[bytes]:
-    match reply.delivery:
-        case "whole":
-            return [reply.body]
-        case "drip":
-            return _dripping(reply, waiting)
-        case "truncate":
-            return _truncated(reply, waiting)
-        case _:
-            return _abandoned(reply.delivery, raw_socket)
+def _body(reply: Reply, waiting: Waiting, raw_socket: Any) -> Iterable[bytes]:
+    if reply.delivery == "whole":
+        return [reply.body]
+    if reply.delivery == "drip":
+        return _dripping(reply, waiting)
+    return _truncated(reply, waiting) if reply.delivery == "truncate" else _abandoned(reply.delivery, raw_socket)
 
 
 def _dripping(reply: Reply, waiting: Waiting) -> Iterator[bytes]:
@@ -92,12 +68,9 @@ def _truncated(reply: Reply, waiting: Waiting) -> Iterator[bytes]:
         waiting.wait(_FLUSHED_S)
 
 
-def _abandoned(delivery: str, raw_socket: RawSocket | None) -> Iterator[bytes]:
-    if raw_socket is not None:
-        if delivery == "hang":
-            raw_socket.hang()
-        elif delivery == "reset":
-            raw_socket.reset()
+def _abandoned(delivery: str, raw_socket: Any) -> Iterator[bytes]:
+    if raw_socket is not None and delivery in ("hang", "reset"):
+        getattr(raw_socket, delivery)()
     # Before a byte is sent: the server takes it for a client that went away, and closes.
     raise ConnectionAbortedError
     yield b""

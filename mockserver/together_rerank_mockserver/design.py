@@ -1,7 +1,5 @@
 """Rankings that a test asks for, in the place of the mock's own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -18,15 +16,11 @@ class BadDesign(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """A ranking that is asked for; what it leaves open is ranked as usual.
+    """A ranking that is asked for; what it leaves open is ranked as usual."""
 
-    Attributes:
-        described: the JSON that asks for it.
-        apply: takes the usual ranking and the texts of its documents, and returns the ranking that is asked for; None
-            when it does not bear on them. It raises Misuse when the request lacks a document that is named.
-    """
-
-    described: dict[str, Any]
+    described: dict[str, Any]  # the JSON that asks for it
+    # Takes the usual ranking and the texts of its documents, and returns the ranking that is asked for; None when it
+    # does not bear on them. It raises Misuse when the request lacks a document that is named.
     apply: Callable[[list[Ranked], list[str]], list[Ranked] | None]
 
 
@@ -39,7 +33,8 @@ def from_json(data: Any) -> Design:
 
 
 def _order(value: Any) -> Any:
-    if not isinstance(value, list) or not 0 < len(value) <= _MOST or not all(map(_is_index, value)):
+    indexes = value if isinstance(value, list) else []
+    if not 0 < len(indexes) <= _MOST or not all(type(each) is int and 0 <= each < 1_000_000_000 for each in indexes):
         raise BadDesign("`rank` must list indexes of documents, whole numbers from 0, the best first")
     if len(set(value)) < len(value):
         raise BadDesign("`rank` must name each document once")
@@ -70,10 +65,8 @@ def _scores(value: Any) -> Any:
         if not (index.isascii() and index.isdigit() and len(index) < 10):
             raise BadDesign(f"`scores` must name documents by their indexes, whole numbers from 0, not `{index[:100]}`")
         if type(score) not in (int, float) or not 0 <= score <= 1:
-            raise BadDesign(
-                f"`scores` has {str(score)[:100]} for {index}, and must have numbers from 0 to 1; "
-                "for wrong ones there are faults, such as `score-above-one`"
-            )
+            wanted = "numbers from 0 to 1; for wrong ones there are faults, such as `score-above-one`"
+            raise BadDesign(f"`scores` has {str(score)[:100]} for {index}, and must have {wanted}")
     scores = {int(index): float(score) for index, score in value.items()}
     if len(scores) < len(value):
         raise BadDesign("`scores` must name each document once")
@@ -89,15 +82,9 @@ def _scores(value: Any) -> Any:
 _READ: dict[str, Callable[[Any], Any]] = {"rank": _order, "rank_first": _first, "scores": _scores}
 
 
-def _is_index(value: Any) -> bool:
-    return type(value) is int and 0 <= value < 1_000_000_000
-
-
 def _check_indexes(indexes: Iterable[int], ranking: list[Ranked]) -> None:
-    if max(indexes) >= len(ranking):
-        raise Misuse(
-            f"The ranking asked for names document {max(indexes)}, and the request has {len(ranking)}, counted from 0"
-        )
+    if (last := max(indexes)) >= len(ranking):
+        raise Misuse(f"The ranking asked for names document {last}, and the request has {len(ranking)}, counted from 0")
 
 
 def _in_order(first: list[int], ranking: list[Ranked]) -> list[Ranked]:

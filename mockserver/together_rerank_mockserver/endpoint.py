@@ -1,7 +1,5 @@
 """The endpoint, free of any framework: one call in, one reply out. The path of a call is `Endpoint.answer`."""
 
-from __future__ import annotations
-
 import hmac
 import logging
 import time
@@ -9,26 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from together_rerank_mockserver import body, rendering
+from together_rerank_mockserver import body, errors, rendering
 from together_rerank_mockserver.call import JSON, Call, Reply, credential
-from together_rerank_mockserver.errors import (
-    ApiError,
-    ClientGone,
-    InternalError,
-    InvalidApiKey,
-    MissingApiKey,
-    ModelNotFound,
-    NotHere,
-    TooManyWaiting,
-)
+from together_rerank_mockserver.errors import ApiError, ClientGone, InternalError, NotHere, TooManyWaiting
 from together_rerank_mockserver.faults import OK, BodyFault, Case, Catalogue, Fault
+from together_rerank_mockserver.journal import Recorder
 from together_rerank_mockserver.plan import NOTHING, Met, Plan, is_of_the_mock
-from together_rerank_mockserver.quota import Allowance, Quota
 from together_rerank_mockserver.ranking import Ranked, rank
-from together_rerank_mockserver.recorder import Recorder
 from together_rerank_mockserver.replay import Replay
 from together_rerank_mockserver.settings import Settings
-from together_rerank_mockserver.state import DEFAULT, Namespace, Registry
+from together_rerank_mockserver.state import DEFAULT, Allowance, Namespace, Quota, Registry
 from together_rerank_spec import Document, DocumentError
 
 # A key that begins so is a name, not a secret: it opens a namespace of its own.
@@ -42,38 +30,20 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class RequestContext:
-    """What is known of one call on its way.
+    """What is known of one call on its way."""
 
-    Attributes:
-        namespace: of the key; the call keeps it even when a reset puts another one in its place.
-        pause: waits for so many seconds.
-        key: that came with the call; empty when there is none.
-        headers: what goes with the answer, whichever it is.
-        origin: what `x-mock-reply` says when no fault shows.
-        request_id: of a 200, which says it in its body too.
-    """
-
-    namespace: Namespace
+    namespace: Namespace  # of the key; the call keeps it even when a reset puts another one in its place
     pause: Callable[[float], object]
-    key: str = field(repr=False)
+    key: str = field(repr=False)  # empty when none came
     content: body.Content = _NOTHING_READ
     met: Met = NOTHING
-    headers: dict[str, str] = field(default_factory=dict)
-    origin: str = "refused"
-    request_id: str = ""
+    headers: dict[str, str] = field(default_factory=dict)  # go with the answer, whichever it is
+    origin: str = "refused"  # what `x-mock-reply` says when no fault shows
+    request_id: str = ""  # of a 200, which says it in its body too
 
 
 class Endpoint:
-    """The rerank operation of one document, with what it remembers between calls.
-
-    Args:
-        pause: waits for so many seconds.
-
-    Raises:
-        DocumentError: the document does not allow the answers that this endpoint gives.
-        SettingsError: the settings name a fault that does not exist.
-        FixtureError: what is to be replayed cannot be read.
-    """
+    """The rerank operation of one document, with what it remembers between calls. It raises what `create_app` does."""
 
     def __init__(
         self, document: Document, settings: Settings | None = None, pause: Callable[[float], object] = time.sleep
@@ -84,18 +54,15 @@ class Endpoint:
         self.document = document
         self._keys = [key.encode() for key in settings.api_keys]
         self._models = frozenset(settings.models)
-        self._accepts = _accepts(any_key=document.requires_key and not self._keys, any_model=not self._models)
+        accepts = ["any-key"] * (document.requires_key and not self._keys) + ["any-model"] * (not self._models)
+        # Of a 200: whoever judges it must know that others are let in on purpose.
+        self._accepts = {"x-mock-accepts": ", ".join(accepts)} if accepts else {}
         self._settings = settings
         self._pause = pause
         self.requests = body.RequestParser(document)
         rendering.check_answers(document)
         self.registry = Registry(settings.journal_max, Quota(settings.rate_limit) if settings.rate_limit else None)
-        self.recorder = Recorder(
-            self.registry,
-            log_format=settings.log_format,
-            has_journal=settings.journal_max > 0,
-            most=settings.journal_body,
-        )
+        self.recorder = Recorder(self.registry, settings.log_format, settings.journal_max, settings.journal_body)
         self._replay = Replay(settings.replay, document) if settings.replay else None
         self.catalogue = Catalogue(document)
         fault, chaos = settings.chosen_faults(self.catalogue)
@@ -138,9 +105,9 @@ class Endpoint:
         if not self.document.requires_key:
             return
         if not key:
-            raise MissingApiKey
+            raise errors.MissingApiKey
         if self._keys and not self._known(key):
-            raise InvalidApiKey
+            raise errors.InvalidApiKey
 
     def _known(self, key: str) -> bool:
         # A list, so that every key is compared: the time must not tell which one was near.
@@ -155,8 +122,7 @@ class Endpoint:
             raise
 
     def _forced(self, context: RequestContext) -> Reply | None:
-        reply = context.met.reply()
-        if reply is not None:
+        if reply := context.met.reply():
             self._wait(context)
         return reply
 
@@ -208,7 +174,9 @@ class Endpoint:
 
     def _rerank(self, call: Call, context: RequestContext) -> Reply:
         request = self.requests.parse(call.headers.get("Content-Type"), context.content)
-        self._check_model(request["model"])
+        model = request["model"]
+        if not model or (self._models and model not in self._models and not is_of_the_mock(model)):
+            raise errors.ModelNotFound(model)
         documents = body.exact(context.content.raw, request)["documents"]
         texts = rendering.ranked_texts(documents, request.get("rank_fields"))
         ranking = self._designed(rank(request["query"], texts), texts, context)
@@ -216,7 +184,7 @@ class Endpoint:
         context.request_id = context.namespace.request_id(context.content.raw)
         answer = rendering.answer(
             context.request_id,
-            request["model"],
+            model,
             rendering.results(top(ranking, request.get("top_n")), returned),
             rendering.usage(request["query"], texts),
         )
@@ -233,10 +201,6 @@ class Endpoint:
         context.origin = "designed"
         context.namespace.count_designed()
         return designed
-
-    def _check_model(self, model: str) -> None:
-        if not model or (self._models and model not in self._models and not is_of_the_mock(model)):
-            raise ModelNotFound(model)
 
     def _bent(self, answer: Any, context: RequestContext, case: Case) -> Any:
         context.met, bent = self.plan.bend(context.namespace, context.met, answer, case)
@@ -290,12 +254,6 @@ def api_error(fault: Exception) -> ApiError:
 
 def refusal(error: ApiError) -> Reply:
     return Reply(error.status, rendering.to_json(error.data), {**JSON, **error.headers}, reason=str(error))
-
-
-def _accepts(*, any_key: bool, any_model: bool) -> dict[str, str]:
-    """Return what a 200 says of whom it lets in; who judges it must know that others are let in on purpose."""
-    accepts = ["any-key"] * any_key + ["any-model"] * any_model
-    return {"x-mock-accepts": ", ".join(accepts)} if accepts else {}
 
 
 def _refusal_id(reply: Reply, context: RequestContext) -> str:

@@ -1,35 +1,26 @@
 """What the API refuses, and in which words: those of the real gateway where they have been observed."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
 class ApiError(Exception):
     """An error of the API itself: it becomes a response, never a traceback.
 
-    The shape is the document's `ErrorData`, without its nulls. A subclass fixes the status, the
-    `type` and the `code`; whoever raises it supplies the words.
-
-    Attributes:
-        status: HTTP status code.
-        type: value of `error.type`.
-        code: value of `error.code`, if it has one.
-        param: JSON Pointer to the offending part of the request, if there is one.
-        headers: what goes with the answer beside the usual headers.
-        origin: what `x-mock-reply` says of it.
+    The shape is the document's `ErrorData`, without its nulls. A subclass fixes the status, the `type`, the `code` and
+    perhaps the message; `headers` go with the answer beside the usual ones, and `origin` is what `x-mock-reply` says.
     """
 
     status: int
     origin = "refused"
     type = "invalid_request_error"
     code: str | None = None
+    message = ""
+    headers: Mapping[str, str] = {}
 
-    def __init__(self, message: str, *, param: str | None = None, headers: dict[str, str] | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str = "", *, param: str | None = None) -> None:
+        super().__init__(message or self.message)
         self.param = param
-        self.headers = headers or {}
 
     @property
     def data(self) -> dict[str, Any]:
@@ -48,27 +39,22 @@ class Misuse(InvalidRequest):
     origin = "misuse"
 
 
-class MissingApiKey(ApiError):
+class Unauthorized(ApiError):
     status = 401
+    headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
+
+
+class MissingApiKey(Unauthorized):
     code = "missing_api_key"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Missing API key. You need to provide your API key in an Authorization header using Bearer auth "
-            "(i.e. Authorization: Bearer YOUR_KEY)",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+    message = (
+        "Missing API key. You need to provide your API key in an Authorization header using Bearer auth "
+        "(i.e. Authorization: Bearer YOUR_KEY)"
+    )
 
 
-class InvalidApiKey(ApiError):
-    status = 401
+class InvalidApiKey(Unauthorized):
     code = "invalid_api_key"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Invalid API key provided. You can find your API key at https://api.together.xyz/settings/api-keys.",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+    message = "Invalid API key provided. You can find your API key at https://api.together.xyz/settings/api-keys."
 
 
 class ModelNotFound(ApiError):
@@ -84,13 +70,6 @@ class ModelNotFound(ApiError):
         )
 
 
-class Unauthorized(ApiError):
-    status = 401
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, headers={"WWW-Authenticate": "Bearer"})
-
-
 class Forbidden(ApiError):
     status = 403
 
@@ -104,7 +83,8 @@ class MethodNotAllowed(ApiError):
 
     def __init__(self, method: str, allowed: Iterable[str]) -> None:
         allow = ", ".join(sorted(allowed))
-        super().__init__(f"{method[:40]} is not allowed here; allowed: {allow}", headers={"Allow": allow})
+        super().__init__(f"{method[:40]} is not allowed here; allowed: {allow}")
+        self.headers = {"Allow": allow}
 
 
 class BodyTooLarge(ApiError):
@@ -121,21 +101,19 @@ class TooManyWaiting(ApiError):
     type = "overloaded_error"
 
 
+class InternalError(ApiError):
+    status = 500
+    type = "server_error"
+
+
 class NotHere(ApiError):
     """What is asked for needs another server than the one that runs; asking again is of no use."""
 
     status = 501
     type = "server_error"
     origin = "misuse"
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, headers={"x-should-retry": "false"})
+    headers: Mapping[str, str] = {"x-should-retry": "false"}
 
 
 class ClientGone(Exception):
     """Nobody is there any more to answer."""
-
-
-class InternalError(ApiError):
-    status = 500
-    type = "server_error"

@@ -13,6 +13,10 @@ from together_rerank_mockserver.readiness import PROGRAM
 if TYPE_CHECKING:
     from together_rerank_fixtures import Exchange
 
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_FORMAT = "The files, or an OpenAPI document with the exchanges as examples."
+_FROM = "Those in FOLDER, as when they were recorded, in the place of the library's."
+
 
 @click.group(context_settings=CONTEXT, invoke_without_command=True)
 @click.pass_context
@@ -34,10 +38,7 @@ def list_(status: int | None, as_json: bool) -> None:
         there = ", ".join(map(str, sorted({each.response.status for each in every()})))
         raise click.BadParameter(f"no exchange is answered with {status}; there are: {there}", param_hint="--status")
     head = ("exchange", "status", "source", "what it shows")
-    rows = [_described(exchange) for exchange in chosen]
-    print_rows(
-        rows, head, lambda row: (row["name"], str(row["status"]), row["source"]["kind"], row["shows"]), as_json=as_json
-    )
+    print_rows([_described(exchange) for exchange in chosen], head, _cells, as_json=as_json)
 
 
 @fixtures.command(context_settings=COMMAND)
@@ -54,20 +55,8 @@ def show(name: str) -> None:
 
 @fixtures.command(context_settings=COMMAND)
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@option(
-    "--format",
-    "form",
-    type=click.Choice(["json", "openapi"]),
-    default="json",
-    help="The files, or an OpenAPI document with the exchanges as examples.",
-)
-@option(
-    "--from",
-    "source",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="FOLDER",
-    help="Those in FOLDER, as when they were recorded, in the place of the library's.",
-)
+@option("--format", "form", type=click.Choice(["json", "openapi"]), default="json", help=_FORMAT)
+@option("--from", "source", type=_FOLDER, metavar="FOLDER", help=_FROM)
 def export(folder: Path, form: str, source: Path | None) -> None:
     """Write the exchanges to DIR, which must be new or empty."""
     from together_rerank_fixtures import all as every
@@ -85,6 +74,10 @@ def export(folder: Path, form: str, source: Path | None) -> None:
         many = str(len(exchanges))
     write(folder, contents)
     click.echo(f"{PROGRAM}: {many} exchanges written to {folder}", err=True)
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    return row["name"], str(row["status"]), row["source"]["kind"], row["shows"]
 
 
 def _described(exchange: Exchange) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """The mock on granian: a process that listens, and a worker with the application."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal
@@ -49,12 +47,9 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
         settings = replace(settings, host=address)
         # In the parent, where a fault still has a reader; a forked worker inherits it.
         application, _ = _application(settings)
-        for order in application.mock.endpoint.plan.configured:
-            if needed := order.fault.server:
-                print(
-                    f"{PROGRAM}: `{order.fault.name}` will be answered with 501: it needs --server {needed}",
-                    file=sys.stderr,
-                )
+        for fault in [order.fault for order in application.mock.endpoint.plan.configured if order.fault.server]:
+            warning = f"`{fault.name}` will be answered with 501: it needs --server {fault.server}"
+            print(f"{PROGRAM}: {warning}", file=sys.stderr)
         server = granian(__name__, address, port)
         lifeline, held = Pipe(duplex=False)
 
@@ -100,11 +95,8 @@ def set_up() -> None:
 def reserve(host: str, port: int) -> socket.socket:
     """Return a socket that holds *port*, a free one for 0, without listening; granian can listen beside it.
 
-    Granian binds with SO_REUSEPORT, which would let two mocks share a port in silence; so the port is
-    first bound without it, which fails when anybody listens there.
-
-    Raises:
-        OSError: the port is taken, or *host* is no address of this machine.
+    Granian binds with SO_REUSEPORT, which would let two mocks share a port in silence; so the port is first bound
+    without it, which raises OSError when anybody listens there.
     """
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     with socket.socket(family, socket.SOCK_STREAM) as probe:

@@ -1,92 +1,62 @@
-"""The journal: what was asked and what answered, without keys, and cut to a size."""
+"""What is written down of each request: an entry of the journal, without keys and cut to a size, and a log line."""
 
-from __future__ import annotations
-
-import re
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+import time
 from typing import Any
 
-from together_rerank_mockserver import body
-from together_rerank_mockserver.errors import InvalidRequest
+from together_rerank_mockserver.call import Call, Reply, is_own
 from together_rerank_mockserver.redaction import Redaction
+from together_rerank_mockserver.request_log import RequestLog
+from together_rerank_mockserver.state import DEFAULT, Entry, Namespace, Registry
 
 _MAX_HEADERS = 64
-_COUNT = re.compile("[0-9]{1,9}")
 _MAX_TEXT = 2048
-# What such an entry takes beside its texts, roughly.
-_OVERHEAD = 600
 
 
-@dataclass(slots=True)
-class Entry:
-    """One request; not to be changed, and not frozen only because that would double the time to make it.
+class Recorder:
+    """Writes down what is answered, in the journal and, unless *log_format* is None, in the log."""
 
-    Attributes:
-        time: when it came, in seconds since 1970.
-        path: without its query.
-        status: what was answered; None when the connection was left without an answer.
-        body: its first bytes, as many as are kept.
-        body_bytes: how many there were, of those that were read.
-        reply: where the answer came from, as `x-mock-reply` says.
-        request_id: the `x-request-id` of the answer.
-        ms: until the answer was ready.
-        reason: why it was an error, if it was.
-        retry_after: in how many seconds the client was told to come again, if it was.
-        size: about how many bytes the entry takes.
-    """
+    def __init__(self, registry: Registry, log_format: str | None, journal_max: int, journal_body: int) -> None:
+        self._registry = registry
+        self._has_journal = journal_max > 0
+        self._journal_body = journal_body
+        self._log = RequestLog(as_json=log_format == "json") if log_format else None
 
-    time: float
-    method: str
-    path: str
-    status: int | None
-    headers: dict[str, str]
-    body: bytes
-    body_bytes: int
-    reply: str
-    request_id: str
-    ms: float
-    reason: str | None = None
-    retry_after: float | None = None
-    size: int = field(init=False)
+    def record(self, call: Call, reply: Reply, namespace: Namespace | None = None, received: bytes = b"") -> None:
+        """Write down that *call* with the body *received* is answered with *reply*.
 
-    def __post_init__(self) -> None:
-        texts = sum(map(len, self.headers)) + sum(map(len, self.headers.values()))
-        self.size = _OVERHEAD + len(self.body) + texts
-
-    @property
-    def described(self) -> dict[str, Any]:
-        """The entry as JSON; `body` is the value when it is whole and JSON, else there is a `text`."""
-        retry_count = self.headers.get("x-stainless-retry-count", "")
-        shown: dict[str, Any] = {
-            "time": datetime.fromtimestamp(self.time, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-            "method": self.method,
-            "path": self.path,
-            "status": self.status,
-            "reply": self.reply,
-            "request_id": self.request_id,
-            "ms": round(self.ms, 1),
-            "reason": self.reason,
-            "retry_after": self.retry_after,
-            "retry_count": int(retry_count) if _COUNT.fullmatch(retry_count) else None,
-            "headers": self.headers,
-            "body_bytes": self.body_bytes,
-            "body": None,
-        }
-        try:
-            shown["body"] = body.exact(self.body, body.parse(self.body))
-        except InvalidRequest:
-            shown["text"] = self.body.decode(errors="replace")
-        return shown
+        Without a namespace, as for the control plane, it is written to the log alone.
+        """
+        in_journal = namespace is not None and self._has_journal and not is_own(call.path)
+        if not in_journal and not self._log:
+            return
+        redaction = Redaction(call.headers.items(), named=namespace is not None and namespace.name != DEFAULT)
+        status = reply.status if reply.is_sent else None
+        ms = (time.perf_counter() - call.began) * 1000
+        if namespace is not None and in_journal:
+            recorded = entry(
+                redaction,
+                time=call.arrived,
+                method=call.method,
+                path=call.path,
+                status=status,
+                body=received,
+                most=self._journal_body,
+                reason=reply.reason,
+                retry_after=reply.retry_after,
+                reply=reply.headers["x-mock-reply"],
+                request_id=reply.headers["x-request-id"],
+                ms=ms,
+            )
+            self._registry.record(namespace, recorded)
+        if self._log:
+            why = redaction.message(_why(reply))
+            self._log.record(redaction.text(call.method), redaction.text(call.path), status, ms, why)
 
 
 def entry(
     redaction: Redaction, *, method: str, path: str, body: bytes, most: int, reason: str | None = None, **facts: Any
 ) -> Entry:
-    """Return the entry of a request, in which *redaction* leaves nothing that is secret; *facts* are as in Entry.
-
-    Of *body* as many bytes are kept as *most* says.
-    """
+    """Return the entry of a request without what is secret and with *most* bytes of *body*; *facts* are as in Entry."""
     headers = redaction.headers
     if len(headers) > _MAX_HEADERS or max(map(len, headers.values()), default=0) > _MAX_TEXT:
         first = list(headers.items())[:_MAX_HEADERS]
@@ -100,3 +70,9 @@ def entry(
         reason=redaction.message(reason)[:_MAX_TEXT] if reason else None,
         **facts,
     )
+
+
+def _why(reply: Reply) -> str:
+    """Return why the answer is not as usual, for the log."""
+    origin = reply.headers.get("x-mock-reply", "refused")
+    return ": ".join(each for each in (origin if origin not in ("scored", "refused") else "", reply.reason) if each)

@@ -1,7 +1,5 @@
 """One mock without a server around it: its endpoint and its admin API, as WSGI has requests and answers."""
 
-from __future__ import annotations
-
 from threading import Event
 from typing import Any
 
@@ -9,19 +7,13 @@ from together_rerank_mockserver.admin import Admin, health
 from together_rerank_mockserver.call import JSON, Call, EnvironHeaders, Reply
 from together_rerank_mockserver.delivery import RAW_SOCKET, Outgoing, Waiting, outgoing
 from together_rerank_mockserver.endpoint import Endpoint
-from together_rerank_mockserver.incoming import SizedBody
+from together_rerank_mockserver.errors import InvalidRequest
 from together_rerank_mockserver.rendering import to_json
 from together_rerank_mockserver.settings import Settings
 
 
 class Mock:
-    """The mock that *settings* describe; it keeps calls back with *waiting*.
-
-    Raises:
-        DocumentError: the document cannot be read, or does not allow the mock's answers.
-        SettingsError: the settings name a fault that does not exist.
-        FixtureError: what is to be replayed cannot be read.
-    """
+    """The mock that *settings* describe; it keeps calls back with *waiting*. It raises what `create_app` does."""
 
     def __init__(self, settings: Settings | None = None, waiting: Waiting | None = None) -> None:
         self.settings = settings or Settings()
@@ -47,3 +39,28 @@ def call_of(environ: dict[str, Any]) -> Call:
         body = SizedBody(body, int(length) if length.isascii() and length.isdigit() else 0)
     headers = EnvironHeaders(environ)
     return Call(headers, body.read, method=environ["REQUEST_METHOD"], path=environ.get("PATH_INFO", ""))
+
+
+class SizedBody:
+    def __init__(self, source: Any, left: int) -> None:
+        self._source = source
+        self._left = left
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to *size* bytes, all that is left for -1; fewer when the client has sent fewer."""
+        data = read_from(self._source, self._left if size < 0 else min(size, self._left))
+        self._left -= len(data)
+        return data
+
+    @property
+    def is_read(self) -> bool:
+        """Whether nothing of it is left on the connection."""
+        return self._left == 0
+
+
+def read_from(source: Any, size: int) -> bytes:
+    try:
+        data: bytes = source.read(size)
+    except ConnectionError as gone:
+        raise InvalidRequest("The client went away before its body was there") from gone
+    return data

@@ -1,7 +1,5 @@
 """Options that commands share, and what they are called in the environment."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,26 +25,16 @@ def as_json(what: str) -> Callable[[Any], Any]:
     return option("--json", "as_json", is_flag=True, help=f"Print JSON, one object per {what}.")
 
 
-def document_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def document_options(command: Any) -> Any:
     file = click.Path(exists=True, dir_okay=False, path_type=Path)
-    reading = click.Choice(READINGS)
-    for each in (
-        option("--overlay", type=file, help="OpenAPI Overlay to apply to --spec."),
-        option("--spec", type=file, help="OpenAPI 3.1 document in place of the vendored one."),
-        option(
-            "--reading", type=reading, default=READINGS[0], help="As the kit corrects the document, or as it stands."
-        ),
-    ):
-        command = each(command)
-    return command
+    reading = "As the kit corrects the document, or as it stands."
+    command = option("--overlay", type=file, help="OpenAPI Overlay to apply to --spec.")(command)
+    command = option("--spec", type=file, help="OpenAPI 3.1 document in place of the vendored one.")(command)
+    return option("--reading", type=click.Choice(READINGS), default=READINGS[0], help=reading)(command)
 
 
 def settings_of(context: click.Context, **values: Any) -> Settings:
-    """Return the settings that the options of *context* give.
-
-    Raises:
-        BadParameter: one makes no sense; the message names its flag.
-    """
+    """Return the settings that the options of *context* give; raise BadParameter when one makes no sense."""
     try:
         return Settings(**values)
     except SettingsError as bad:

@@ -1,11 +1,10 @@
 """Orders: which fault is asked for, with what, how often; one grammar for every door.
 
 As text it is `NAME[,parameter=value]...`, as in `429,retry_after=2` or `delay=250`; as JSON an object with the
-same names, and with `times` and `then`.
+same names, and with `times` and `then`; as a Prefer header (RFC 7240) what a client asks of one answer, as in Prism.
 """
 
-from __future__ import annotations
-
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -24,10 +23,16 @@ MOST_MS = {
 }
 # What a parameter can be in its unit; `retry_after` can also be left out of the answer with `none`.
 _MOST = {**MOST_MS, "retry_after": MOST_MS["retry_after"] // 1000}
-_UNITS = {"retry_after": "seconds"}
 _MOST_TIMES = 1_000_000
 MAX_SEQUENCE = 1000
 _LONGEST = 200
+_CHARACTER = r'(?:[^",]|"(?:[^"\\]|\\.)*")'
+_ITEM = re.compile(f"{_CHARACTER}+")
+_LIST = re.compile(f"(?:{_CHARACTER}|,)*")
+_ESCAPED = re.compile(r"\\(.)")
+_SELECTING = ("code", "fault")
+_OF_THE_QUEUE = ("times", "then")
+_PREFERENCES = (*_SELECTING, *EVERYWHERE, "retry_after", "retry_after_ms", "pause")
 
 
 class BadOrder(ValueError):
@@ -36,16 +41,12 @@ class BadOrder(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One fault to meet.
-
-    Attributes:
-        parameters: `delay`, `jitter`, `pause` and `retry_after_ms` in ms, `retry_after` in s or None for no header.
-        times: how many calls meet it, from a queue.
-    """
+    """One fault to meet."""
 
     fault: Fault
+    # `delay`, `jitter`, `pause` and `retry_after_ms` in ms, `retry_after` in s or None for no header.
     parameters: tuple[tuple[str, int | None], ...] = ()
-    times: int = 1
+    times: int = 1  # how many calls meet it, from a queue
 
     def get(self, name: str, default: int = 0) -> int:
         value = dict(self.parameters).get(name)
@@ -64,9 +65,8 @@ class Order:
 def from_text(text: str, catalogue: Catalogue) -> Order:
     """Return the order that *text* gives; raise BadOrder when it cannot be read."""
     if len(text) > _LONGEST:
-        raise BadOrder(
-            f"it is {len(text)} characters long, and a fault with all its parameters has fewer than {_LONGEST}"
-        )
+        length = f"it is {len(text)} characters long"
+        raise BadOrder(f"{length}, and a fault with all its parameters has fewer than {_LONGEST}")
     if ";" in text:
         raise BadOrder("its parts are parted by commas, as in 429,retry_after=2")
     items = [item.strip() for item in text.split(",")]
@@ -78,11 +78,7 @@ def from_text(text: str, catalogue: Catalogue) -> Order:
 
 
 def from_pairs(name: str | None, values: Mapping[str, str], catalogue: Catalogue) -> Order:
-    """Return the order for the fault called *name*, None for a mere delay, with *values* as text.
-
-    Raises:
-        BadOrder: it cannot be made.
-    """
+    """Return the order for the fault called *name*, None for a mere delay; raise BadOrder when it cannot be made."""
     return _order(name, {key: _value(key, text) for key, text in values.items()}, catalogue)
 
 
@@ -100,6 +96,72 @@ def from_json(data: Any, catalogue: Catalogue) -> list[Order]:
         order = _order(None if name is None else str(name), fields, catalogue, extra=("fault", "times", "then"))
         orders.append(Order(order.fault, order.parameters, times))
     return orders
+
+
+def from_prefer(header: str, catalogue: Catalogue) -> tuple[Order | None, str]:
+    """Return the order that *header* gives, if any, and the preferences in it that the mock knows.
+
+    Others are ignored, as the RFC asks, unless they look like a slip of the pen; of one given twice the first counts.
+
+    Raises:
+        BadOrder: a preference that the mock knows has a value that it does not.
+    """
+    asked: dict[str, str] = {}
+    for item in _items(header):
+        preference, _, others = item.partition(";")
+        name, _, value = preference.partition("=")
+        name = name.strip().lower()
+        asked.setdefault(name, _unquoted(value.strip()))
+        if name in _PREFERENCES and any(
+            each.partition("=")[0].strip().lower() in _PREFERENCES for each in others.split(";")
+        ):
+            raise BadOrder("preferences are parted by commas, as in code=429, retry_after=2")
+    preferences = {name: value for name, value in asked.items() if name in _PREFERENCES}
+    for name in asked.keys() - preferences.keys():
+        _refuse_slip(name, catalogue)
+    if not preferences:
+        return None, ""
+    applied = ", ".join(f"{name}={value}" for name, value in preferences.items())
+    if all(name in preferences for name in _SELECTING):
+        raise BadOrder("`code` and `fault` cannot both be asked for; of faults an answer has one, and perhaps a delay")
+    parameters = {name: value for name, value in preferences.items() if name not in _SELECTING}
+    return from_pairs(_name(preferences, catalogue), parameters, catalogue), applied
+
+
+def _items(header: str) -> list[str]:
+    """Return the items of *header*, a list (RFC 9110, 5.6.1); none at all when a quotation in it does not end."""
+    # As Werkzeug's parser has it, which no call may import: see `WsgiApp`.
+    if not _LIST.fullmatch(header):
+        return []
+    return [_unquoted(item) for item in (found.strip(" \t") for found in _ITEM.findall(header)) if item]
+
+
+def _unquoted(value: str) -> str:
+    is_quoted = len(value) > 1 and value[0] == value[-1] == '"'
+    return _ESCAPED.sub(r"\1", value[1:-1]) if is_quoted else value
+
+
+def _refuse_slip(name: str, catalogue: Catalogue) -> None:
+    """Refuse a preference that can only be meant for the mock, lest it is ignored as others are."""
+    if name in [fault.name for fault in catalogue]:
+        raise BadOrder(f"`{name}` is the name of a fault; ask for it with fault={name}")
+    if name in _OF_THE_QUEUE:
+        raise BadOrder(f"`{name}` is for the queue; a preference is about one answer")
+    near = get_close_matches(name[:100], [known for known in _PREFERENCES if known[0] == name[:1]], n=1, cutoff=0.75)
+    if near:
+        raise BadOrder(
+            f"`{name[:100]}` is not a preference; did you mean `{near[0]}`? known: {', '.join(_PREFERENCES)}"
+        )
+
+
+def _name(preferences: dict[str, str], catalogue: Catalogue) -> str | None:
+    code = preferences.get("code")
+    if code is None:
+        return preferences.get("fault")
+    codes = ["200", *(fault.name for fault in catalogue if fault.family == "status")]
+    if code not in codes:
+        raise BadOrder(f"`code` must be one of {', '.join(codes)}, not {code[:100]}")
+    return code
 
 
 def _chain(data: Any) -> Iterator[dict[str, Any]]:
@@ -150,8 +212,7 @@ def _checked(key: str, value: Any) -> int | None:
     if key == "retry_after" and value is None:
         return None
     if type(value) is not int or not 0 <= value <= _MOST[key]:
+        unit = "seconds" if key == "retry_after" else "milliseconds"
         none = ", or none (null in JSON) to send none" if key == "retry_after" else ""
-        raise BadOrder(
-            f"`{key}` must be a whole number of {_UNITS.get(key, 'milliseconds')} from 0 to {_MOST[key]}{none}"
-        )
+        raise BadOrder(f"`{key}` must be a whole number of {unit} from 0 to {_MOST[key]}{none}")
     return value

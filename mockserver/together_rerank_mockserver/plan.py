@@ -1,18 +1,16 @@
 """What the next call meets: the fault that is asked for, by whichever of the four doors comes first."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
-from together_rerank_mockserver import orders, preference
+from together_rerank_mockserver import orders
 from together_rerank_mockserver.body import Content
 from together_rerank_mockserver.call import Reply
 from together_rerank_mockserver.errors import InvalidRequest, Misuse
-from together_rerank_mockserver.faults import OK, BodyFault, Case, Catalogue, Fault, StatusFault, WireFault, status
+from together_rerank_mockserver.faults import OK, BodyFault, Case, Catalogue, Fault, StatusFault, WireFault
 from together_rerank_mockserver.orders import BadOrder, Order
 from together_rerank_mockserver.state import Namespace, Queued
 
@@ -22,22 +20,14 @@ _WRITTEN = (MODEL_PREFIX, MODEL_PREFIX.title(), MODEL_PREFIX.upper())
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """What one call meets.
-
-    Attributes:
-        door: by which the order came: `header`, `model`, `queue`, `server` or `chaos`.
-        queued: the order in the queue that is taken once it bends a 200; None when nothing is left to take.
-        preferences: what of the Prefer header is heeded.
-        draw: what chance drew, if it was asked.
-        applied: whether the fault shows; a body fault does not before it has bent a 200.
-    """
+    """What one call meets."""
 
     order: Order | None = None
-    door: str = ""
-    queued: Queued | None = None
-    preferences: str = ""
-    draw: float | None = None
-    applied: bool = True
+    door: str = ""  # by which the order came: `header`, `model`, `queue`, `server` or `chaos`
+    queued: Queued | None = None  # taken from the queue once it bends a 200; None when nothing is left to take
+    preferences: str = ""  # what of the Prefer header is heeded
+    draw: float | None = None  # what chance drew, if it was asked
+    applied: bool = True  # whether the fault shows; a body fault does not before it has bent a 200
 
     @property
     def fault(self) -> Fault | None:
@@ -46,8 +36,7 @@ class Met:
     def reply(self) -> Reply | None:
         if self.order is None or not isinstance(self.order.fault, StatusFault):
             return None
-        reply = self.order.fault.reply
-        return replace(reply, headers=status.headers(reply, dict(self.order.parameters)))
+        return self.order.fault.reply_with(dict(self.order.parameters))
 
     def spoiled(self, reply: Reply) -> Reply:
         if self.order is None or not self.applied or not isinstance(self.order.fault, WireFault):
@@ -77,10 +66,7 @@ NOTHING = Met()
 
 
 class Chaos:
-    """Which order a draw leads to.
-
-    Args:
-        probabilities: such as `429=0.2`, a fault and how often it is met.
+    """Which order a draw leads to, by *probabilities* such as `429=0.2`.
 
     Raises:
         BadOrder: one cannot be read, or together they are above 1.
@@ -88,52 +74,28 @@ class Chaos:
 
     def __init__(self, probabilities: Sequence[str], catalogue: Catalogue) -> None:
         parsed = [_parsed(each, catalogue) for each in probabilities]
-        self._orders = [order for order, _ in parsed]
+        self.orders = [order for order, _ in parsed]
         self._limits = list(accumulate(probability for _, probability in parsed))
         if self._limits and self._limits[-1] > 1 + 1e-9:
             raise BadOrder(f"the probabilities add up to {self._limits[-1]:g}, more than 1")
 
-    def __bool__(self) -> bool:
-        return bool(self._orders)
-
     def order_for(self, draw: float) -> Order | None:
-        return next((order for order, limit in zip(self._orders, self._limits, strict=True) if draw < limit), None)
-
-    @property
-    def orders(self) -> list[Order]:
-        return self._orders
+        return next((order for order, limit in zip(self.orders, self._limits, strict=True) if draw < limit), None)
 
 
 class Plan:
-    """Selects the fault of a call: by the Prefer header, the model's name, the queue or the server's settings.
-
-    Args:
-        fault: what every call meets that nothing else is asked for.
-    """
+    """Selects the fault of a call: by the Prefer header, the model's name, the queue or the server's settings."""
 
     def __init__(self, catalogue: Catalogue, fault: Order | None, chaos: Chaos, seed: int) -> None:
         self._catalogue = catalogue
         self._fault = fault
         self._chaos = chaos
         self._seed = seed
-
-    @property
-    def configured(self) -> list[Order]:
-        return [*([self._fault] if self._fault else []), *self._chaos.orders]
+        self.configured = [*([fault] if fault else []), *chaos.orders]
 
     def take_next(self, namespace: Namespace, prefer: str | None, content: Content) -> Met:
-        """Return what a call of *namespace* meets, and take it from the queue unless it waits for a 200.
-
-        Raises:
-            Misuse: the header or the model asks for what there is not.
-        """
-        met = (
-            self._by_header(prefer)
-            or self._by_model(content)
-            or _by_queue(namespace)
-            or self._by_server(namespace)
-            or NOTHING
-        )
+        """Return what a call of *namespace* meets, taken from the queue unless it waits for a 200; or raise Misuse."""
+        met = self._by_header(prefer) or self._by_model(content) or _by_queue(namespace) or self._by_server(namespace)
         return replace(met, applied=False) if isinstance(met.fault, BodyFault) else met
 
     def delay_s(self, namespace: Namespace, order: Order | None) -> float:
@@ -145,10 +107,7 @@ class Plan:
         return milliseconds / 1000
 
     def bend(self, namespace: Namespace, met: Met, answer: Any, case: Case) -> tuple[Met, Any]:
-        """Return *answer* as the body fault of *met* bends it, and takes it from the queue; the same if it does not.
-
-        Before it comes what the call has met in the end: nothing, when another call has taken it.
-        """
+        """Return what the call has met in the end, and *answer* as it bends it; what bends is taken from the queue."""
         while isinstance(met.fault, BodyFault):
             bent = met.fault.bend(answer, case) if len(answer["results"]) >= met.fault.least else answer
             if bent == answer:
@@ -167,7 +126,7 @@ class Plan:
         if not prefer:
             return None
         try:
-            order, preferences = preference.parse(prefer, self._catalogue)
+            order, preferences = orders.from_prefer(prefer, self._catalogue)
         except BadOrder as bad:
             raise Misuse(f"Prefer: {bad}") from bad
         return Met(order, "header", preferences=preferences) if order else None
@@ -185,11 +144,11 @@ class Plan:
         except BadOrder as bad:
             raise Misuse(f"`/model` {bad}", param="/model") from bad
 
-    def _by_server(self, namespace: Namespace) -> Met | None:
+    def _by_server(self, namespace: Namespace) -> Met:
         if self._fault:
             return Met(self._fault, "server")
-        if not self._chaos:
-            return None
+        if not self._chaos.orders:
+            return NOTHING
         draw = self._chance(namespace)
         return Met(self._chaos.order_for(draw), "chaos", draw=draw)
 

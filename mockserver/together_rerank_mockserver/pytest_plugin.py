@@ -13,17 +13,14 @@ import pytest
 if TYPE_CHECKING:
     from together_rerank_fixtures import Exchange
     from together_rerank_mockserver.testing import RerankMock
-    from together_rerank_mockserver.testing.outcome import Summary
-    from together_rerank_mockserver.testing.session import Session
+    from together_rerank_mockserver.testing.session import Session, Summary
 
 _URL = "--rerank-mock-url"
 _MARKER = "rerank_mock"
 _EXAMPLES = "rerank_exchanges"
+_CALLS = "what the next calls of the test meet; durations in seconds"
 _MARKERS = (
-    (
-        f"{_MARKER}(fault, times=1, retry_after=, delay=, jitter=, pause=): what the next calls of the test meet; "
-        "durations in seconds"
-    ),
+    f"{_MARKER}(fault, times=1, retry_after=, delay=, jitter=, pause=): {_CALLS}",
     f"{_EXAMPLES}(*names, status=, broken=): which exchanges `rerank_example` and `rerank_exchanges` are about",
 )
 _mock = pytest.StashKey["RerankMock"]()
@@ -41,15 +38,10 @@ class MockServer(NamedTuple):
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("rerank mock")
     group.addoption(_URL, metavar="URL", help="use the mock that runs at URL instead of starting one")
-    parser.addini(
-        "rerank_mock_strict",
-        "fail a test that leaves a fault unmet, or whose requests are refused as invalid",
-        type="bool",
-        default=True,
-    )
-    parser.addini(
-        "rerank_mock_allow_live", "let tests that use rerank_mock reach the real API", type="bool", default=False
-    )
+    strict = "fail a test that leaves a fault unmet, or whose requests are refused as invalid"
+    parser.addini("rerank_mock_strict", strict, type="bool", default=True)
+    allows = "let tests that use rerank_mock reach the real API"
+    parser.addini("rerank_mock_allow_live", allows, type="bool", default=False)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -86,7 +78,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
     if report.when != "teardown":
         item.stash[_passed] = report.passed and item.stash.get(_passed, True)
     if mock is not None and report.when == "call" and report.failed:
-        from together_rerank_mockserver.testing.outcome import recent
+        from together_rerank_mockserver.testing.session import recent
 
         report.sections.append(("rerank mock", recent(mock)))
     return report
@@ -156,7 +148,7 @@ def rerank_mock(
     """A mock of Together's `POST /v1/rerank`, fresh for this test; the environment sends clients there."""
     from contextlib import nullcontext
 
-    from together_rerank_mockserver.testing import RerankMock, outcome, session
+    from together_rerank_mockserver.testing import RerankMock, session
 
     item = request.node
     mock = RerankMock(_rerank_session.client(rerank_mock_settings, rerank_mock_address))
@@ -177,10 +169,9 @@ def rerank_mock(
     if item.stash[_passed]:
         found = [*tripwire.tripped]
         if request.config.getini("rerank_mock_strict"):
-            found += outcome.complaints(mock)
+            found += session.complaints(mock)
         if found:
-            asked = ["what it was asked:", outcome.recent(mock)]
-            pytest.fail("\n".join(["rerank_mock:", *found, *asked]), pytrace=False)
+            session.fail("\n".join(["rerank_mock:", *found, "what it was asked:", session.recent(mock)]))
 
 
 @pytest.fixture
@@ -205,9 +196,8 @@ def _selected(item: Any) -> list[Exchange]:
     unknown = [name for name in mark.kwargs if name not in ("status", "broken")]
     if unknown or (mark.args and mark.kwargs) or not (mark.args or mark.kwargs):
         asked = f"`{unknown[0]}`" if unknown else "these together" if mark.args else "nothing"
-        pytest.fail(
-            f"the marker {_EXAMPLES} does not take {asked}; it takes names, or status= and broken=", pytrace=False
-        )
+        message = f"the marker {_EXAMPLES} does not take {asked}; it takes names, or status= and broken="
+        pytest.fail(message, pytrace=False)
     try:
         exchanges = [fixtures.get(name) for name in mark.args] or fixtures.all(**mark.kwargs)
     except LookupError as unknown_name:
@@ -219,6 +209,6 @@ def _selected(item: Any) -> list[Exchange]:
 
 
 def _summary_of(config: pytest.Config) -> Summary:
-    from together_rerank_mockserver.testing.outcome import Summary
+    from together_rerank_mockserver.testing.session import Summary
 
     return config.stash.setdefault(_summary, Summary())

@@ -13,8 +13,6 @@ length, so it never lowers the score; words of unspaced scripts that lie inside 
 one place, can lose one adjacency each.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,12 +29,7 @@ Pair = tuple[str, str]
 
 
 class Ranked(NamedTuple):
-    """One document's place.
-
-    Attributes:
-        index: position in the request's `documents`, from 0.
-        score: relevance, 0.0 to 1.0.
-    """
+    """One document's position in the request's `documents`, from 0, and its relevance, 0.0 to 1.0."""
 
     index: int  # type: ignore[assignment]  # the method of that name, which every tuple has, is of no use here
     score: float
@@ -44,21 +37,13 @@ class Ranked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Why a text has its score.
-
-    Attributes:
-        score: 0.0 to 1.0.
-        whole: words of the query found whole, in the query's order.
-        parts: for each word found in part only, which parts, in the word's order.
-        adjacent: neighbours in the query found adjacent and in that order.
-        in_order: neighbours in the query found in that order, with something between them.
-    """
+    """Why a text has its score, 0.0 to 1.0."""
 
     score: float
-    whole: tuple[str, ...]
-    parts: dict[str, tuple[str, ...]]
-    adjacent: tuple[Pair, ...]
-    in_order: tuple[Pair, ...]
+    whole: tuple[str, ...]  # words of the query found whole, in the query's order
+    parts: dict[str, tuple[str, ...]]  # for each word found in part only, which parts, in the word's order
+    adjacent: tuple[Pair, ...]  # neighbours in the query found adjacent and in that order
+    in_order: tuple[Pair, ...]  # neighbours in the query found in that order, with something between them
 
 
 def rank(query: str, texts: Sequence[str]) -> list[Ranked]:

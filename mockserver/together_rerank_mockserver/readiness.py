@@ -1,6 +1,4 @@
-"""How a server process tells that it answers, and which signals end it."""
-
-from __future__ import annotations
+"""How a server process tells where it answers, and which signals end it."""
 
 import errno
 import json
@@ -14,7 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from together_rerank_mockserver.recorder import HEALTH
+from together_rerank_mockserver.call import HEALTH
 
 PROGRAM = "together-rerank-mock"
 # What is in flight may take so long to end.
@@ -25,17 +23,11 @@ _SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What is told once the mock answers, and where.
+    """What is told once the mock answers, and where."""
 
-    Attributes:
-        as_json: the line on stdout is a JSON object.
-        ready_file: gets the URL, all of it or nothing.
-        key: what stderr says to send as a key when it says how to point a client here; None says nothing.
-    """
-
-    as_json: bool = False
-    ready_file: Path | None = None
-    key: str | None = None
+    as_json: bool = False  # the line on stdout is a JSON object
+    ready_file: Path | None = None  # gets the URL, all of it or nothing
+    key: str | None = None  # that stderr says to send, when it says how to point a client here; None says nothing
 
     def publish_when_healthy(self, url: str, pid: int) -> None:
         """Wait until a mock at *url* answers, then tell; *pid* is the process to stop."""
@@ -52,12 +44,9 @@ class Readiness:
         ready = json.dumps({"event": "ready", "url": url, "port": int(url.rpartition(":")[2]), "pid": pid})
         print(ready if self.as_json else f"{PROGRAM} listening on {url}", flush=True)
         if self.key and sys.stderr:
-            print(
-                f"  Together's SDKs  TOGETHER_BASE_URL={url}  TOGETHER_API_KEY={self.key}\n"
-                f"  LiteLLM          TOGETHER_AI_API_BASE={url}  TOGETHER_API_KEY={self.key}",
-                file=sys.stderr,
-                flush=True,
-            )
+            sdks = f"  Together's SDKs  TOGETHER_BASE_URL={url}  TOGETHER_API_KEY={self.key}"
+            litellm = f"  LiteLLM          TOGETHER_AI_API_BASE={url}  TOGETHER_API_KEY={self.key}"
+            print(sdks, litellm, sep="\n", file=sys.stderr, flush=True)
 
     @contextmanager
     def ready_file_of(self, url: str) -> Iterator[None]:
@@ -78,13 +67,13 @@ class Readiness:
                     path.unlink()
 
 
-def is_healthy(url: str, timeout: float = 1.0) -> bool:
+def is_healthy(url: str) -> bool:
     import http.client  # slow to import; what serves does so beside its first answers
 
     scheme, _, host = url.partition("://")
     kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
     try:
-        with closing(kind(host, timeout=timeout)) as connection:
+        with closing(kind(host, timeout=1)) as connection:
             connection.request("GET", HEALTH)
             return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):

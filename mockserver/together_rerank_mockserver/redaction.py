@@ -1,7 +1,5 @@
 """Redaction: what of a request may be kept or shown, so that no key is."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from contextlib import suppress

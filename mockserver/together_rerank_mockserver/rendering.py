@@ -1,7 +1,5 @@
 """Ranked documents to a response body, and a document to the text that is ranked and returned."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -29,8 +27,8 @@ def returned_text(document: Any) -> str:
 def ranked_text(document: Any, fields: Sequence[str] | None) -> str:
     """Return the text by which *document* is ranked.
 
-    A string is its own text. Of an object it is the values named by *fields*, each once and in that order,
-    a lacking one being empty; or all values when *fields* is None. Of nested values it is the leaves.
+    A string is its own text. Of an object it is the values named by *fields*, each once and in that order, or all
+    values when *fields* is None. Of nested values it is the leaves.
     """
     return ranked_texts([document], fields)[0]
 
@@ -67,14 +65,10 @@ def explain(raw: bytes, request: dict[str, Any]) -> list[dict[str, Any]]:
     """Return, best first, each document's `index`, `score`, `whole`, `parts`, `adjacent`, `in_order`, `text`."""
     query = Query(request["query"])
     documents = exact(raw, request)["documents"]
-    rows = [
-        {
-            "index": index,
-            **asdict(query.evidence(ranked_text(document, request.get("rank_fields")))),
-            "text": returned_text(document),
-        }
-        for index, document in enumerate(documents)
-    ]
+    rows = []
+    for index, document in enumerate(documents):
+        evidence = asdict(query.evidence(ranked_text(document, request.get("rank_fields"))))
+        rows.append({"index": index, **evidence, "text": returned_text(document)})
     return sorted(rows, key=lambda row: -row["score"])
 
 
@@ -101,9 +95,8 @@ def _hold(document: Document, status: int, sample: Any) -> None:
     except SchemaError as fault:
         raise DocumentError(f"{document.name}: {fault}") from fault
     if violations:
-        raise DocumentError(
-            f"{document.name}: its schema for status {status} does not allow the mock's answer: {violations[0]}"
-        )
+        schema_of = f"its schema for status {status}"
+        raise DocumentError(f"{document.name}: {schema_of} does not allow the mock's answer: {violations[0]}")
 
 
 def _ranked_text(document: Any, places: dict[str, int] | None) -> str:

@@ -1,9 +1,6 @@
 """The replay: recorded exchanges by what was asked, so that a request equal to one gets what was answered then."""
 
-from __future__ import annotations
-
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -32,17 +29,12 @@ _Key = tuple[str | None, str, str | bytes]
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What was answered to a recorded request.
-
-    Attributes:
-        origin: what `x-mock-reply` says of it.
-        request_id: that the answer itself has, "" when it has none that a header can hold.
-    """
+    """What was answered to a recorded request."""
 
     exchange: Exchange
     reply: Reply
-    origin: str
-    request_id: str
+    origin: str  # what `x-mock-reply` says of it
+    request_id: str  # that the answer itself has, "" when it has none that a header can hold
 
 
 class Replay:
@@ -56,13 +48,14 @@ class Replay:
         exchanges = fixtures.all() if source == LIBRARY else fixtures.read(Path(source))
         paths = {*document.routes, *load().routes}  # where it was recorded need not be where it is served
         self._recorded: dict[_Key, Recorded] = {}
-        for exchange in _the_kits_last(exchanges):
+        # Those first that somebody else answered: what the mock says it can compute.
+        for exchange in sorted(exchanges, key=_is_the_kits):
             if exchange.request.method != "POST" or exchange.request.path not in paths:
                 continue
             content_type = header(exchange.request.headers, "Content-Type")
             key = (_narrow(exchange), *_request(content_type, exchange.request.content))
             earlier = self._recorded.setdefault(key, _recorded(exchange)).exchange
-            if earlier is not exchange and (earlier.source["kind"] == "kit") == (exchange.source["kind"] == "kit"):
+            if earlier is not exchange and _is_the_kits(earlier) == _is_the_kits(exchange):
                 raise FixtureError(f"{source}: {earlier.name} and {exchange.name} have the same request")
 
     def find(self, headers: Headers, content: bytes) -> Recorded | None:
@@ -75,9 +68,8 @@ class Replay:
         return self._recorded.get((headers.get("Authorization"), *request)) or self._recorded.get((None, *request))
 
 
-def _the_kits_last(exchanges: Iterable[Exchange]) -> list[Exchange]:
-    """Return *exchanges* with those first that somebody else answered: what the mock says it can compute."""
-    return sorted(exchanges, key=lambda exchange: exchange.source["kind"] == "kit")
+def _is_the_kits(exchange: Exchange) -> bool:
+    return exchange.source["kind"] == "kit"
 
 
 def _narrow(exchange: Exchange) -> str | None:
@@ -97,15 +89,12 @@ def _request(content_type: str | None, content: bytes) -> tuple[str, str | bytes
 
 
 def _recorded(exchange: Exchange) -> Recorded:
-    return Recorded(exchange, _reply(exchange), f"replayed; name={quote(exchange.name)}", _request_id(exchange))
-
-
-def _reply(exchange: Exchange) -> Reply:
     response = exchange.response
     kept = {name: value for name, value in response.headers.items() if name.lower() not in _OF_THE_SERVER}
     headers = {_WRITTEN_HERE.get(name.lower(), name): value for name, value in kept.items()}
     reason = None if response.status < 400 else exchange.shows.rstrip(".")
-    return Reply(response.status, response.content, headers, reason=reason)
+    reply = Reply(response.status, response.content, headers, reason=reason)
+    return Recorded(exchange, reply, f"replayed; name={quote(exchange.name)}", _request_id(exchange))
 
 
 def _request_id(exchange: Exchange) -> str:

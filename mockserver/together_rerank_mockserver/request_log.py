@@ -1,7 +1,5 @@
 """One line per request on stderr, that never holds a request up: when nobody reads, lines are dropped and counted."""
 
-from __future__ import annotations
-
 import logging
 import os
 import time
@@ -21,21 +19,13 @@ _CLOSING_S = 1.0
 
 
 class RequestLog(QueueHandler):
-    """Has a thread write lines to a file descriptor.
-
-    Args:
-        descriptor: where to; 2 is stderr.
-        as_json: one JSON object a line, instead of words.
-
-    Attributes:
-        dropped: so many lines since the last one that there was room for.
-    """
+    """Has a thread write lines to a file descriptor, as words or *as_json*; 2 is stderr."""
 
     queue: Queue[Any]
 
     def __init__(self, descriptor: int = 2, *, as_json: bool = False) -> None:
         super().__init__(Queue(_MOST_LINES))
-        self.dropped = 0
+        self.dropped = 0  # lines since the last one that there was room for
         self._as_json = as_json
         self._listener = QueueListener(self.queue, _Writer(descriptor))
         self._has_started = False

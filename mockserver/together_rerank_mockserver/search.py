@@ -4,8 +4,6 @@ While an automaton is built a short text is asked many times; and for that, and 
 up the interpreter's lock, which costs under load. But its time grows with the text alone, not with the needles.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator
 
 from ahocorasick_rs import AhoCorasick, Implementation

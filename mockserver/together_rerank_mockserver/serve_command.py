@@ -1,7 +1,5 @@
 """The command `serve`: parse, build the settings, hand over to a server."""
 
-from __future__ import annotations
-
 import errno
 import signal
 import sys
@@ -15,23 +13,19 @@ from together_rerank_mockserver.options import COMMAND, document_options, option
 from together_rerank_mockserver.readiness import PROGRAM, Readiness, ServerDied
 from together_rerank_mockserver.settings import JOURNAL_MAX, LIBRARY, MAX_BODY, SettingsError
 
+_SERVER = click.Choice(["granian", "threaded"])
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_REPLAY = "Answer as recorded in DIR, or in the kit's library, where the request is equal."
+
 
 @click.command(context_settings=COMMAND)
 @option("--host", default="127.0.0.1", help="Address to listen on.")
 @option("-p", "--port", type=click.IntRange(0, 65535), default=4010, help="Port; 0 takes a free one.")
-@option(
-    "--server", type=click.Choice(["granian", "threaded"]), default="granian", help="The faster, or the raw socket."
-)
+@option("--server", type=_SERVER, default="granian", help="The faster, or the raw socket.")
 @option("--api-key", "api_keys", multiple=True, metavar="K", help="A key to let in, repeatable.")
 @option("--model", "models", multiple=True, metavar="M", help="A model to serve, repeatable.")
 @document_options
-@option(
-    "--replay",
-    is_flag=False,
-    flag_value=LIBRARY,
-    metavar="[DIR]",
-    help="Answer as recorded in DIR, or in the kit's library, where the request is equal.",
-)
+@option("--replay", is_flag=False, flag_value=LIBRARY, metavar="[DIR]", help=_REPLAY)
 @option("--fault", metavar="FAULT", help="What every call meets, such as 429,retry_after=2.")
 @option("--chaos", multiple=True, metavar="FAULT=P", help="A fault and its probability, repeatable.")
 @option("--seed", type=int, default=0, metavar="N", help="Of all that is left to chance.")
@@ -44,12 +38,7 @@ from together_rerank_mockserver.settings import JOURNAL_MAX, LIBRARY, MAX_BODY, 
 @option("--max-body", type=int, default=MAX_BODY, metavar="BYTES", help="Most bytes of a body.")
 @option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Of the lines it writes.")
 @option("-q", "--quiet", is_flag=True, help="No hints, and no line per request.")
-@option(
-    "--ready-file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="PATH",
-    help="Gets the URL once it answers.",
-)
+@option("--ready-file", type=_FILE, metavar="PATH", help="Gets the URL once it answers.")
 @click.pass_context
 def serve(
     context: click.Context,
@@ -73,9 +62,8 @@ def serve(
         raise refused(context, bad) from bad
     except OSError as fault:
         what = f"write {fault.filename}" if fault.filename else f"listen on {settings.host}:{port}"
-        hint = (
-            "; choose another port with --port, or a free one with --port 0" if fault.errno == errno.EADDRINUSE else ""
-        )
+        hint = "; choose another port with --port, or a free one with --port 0"
+        hint = hint if fault.errno == errno.EADDRINUSE else ""
         raise click.ClickException(f"cannot {what}: {fault.strerror or fault}{hint}") from fault
     except UnicodeError as fault:
         raise click.BadParameter(f"'{settings.host[:100]}' is no host name", param_hint="--host") from fault

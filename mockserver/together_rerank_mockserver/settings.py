@@ -25,12 +25,7 @@ _ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
 
 
 class SettingsError(ValueError):
-    """A setting that makes no sense.
-
-    Attributes:
-        field: its name in `Settings`.
-        problem: what is wrong with it, as the end of a sentence.
-    """
+    """A setting that makes no sense: *field* names it, and *problem* says what is wrong, as the end of a sentence."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"`{field}` {problem}")
@@ -108,24 +103,18 @@ class Settings:
                 except ValueError as bad:
                     raise SettingsError(each.name, str(bad)) from bad
         if self.spec is not None and self.reading != "corrected":
-            raise SettingsError(
-                "reading", "is of the vendored document; a document given as `spec` is read as it stands"
-            )
+            problem = "is of the vendored document; a document given as `spec` is read as it stands"
+            raise SettingsError("reading", problem)
         if self.overlay is not None and self.spec is None:
-            raise SettingsError(
-                "overlay", "belongs to a document given as `spec`; the vendored one has an overlay of its own"
-            )
+            problem = "belongs to a document given as `spec`; the vendored one has an overlay of its own"
+            raise SettingsError("overlay", problem)
 
     def document(self) -> Document:
         """Return the document to serve; raise DocumentError when it cannot be read."""
         return load(self.reading) if self.spec is None else read(self.spec, self.overlay)
 
     def chosen_faults(self, catalogue: Catalogue) -> tuple[Order | None, Chaos]:
-        """Return what `fault` and `chaos` ask for.
-
-        Raises:
-            SettingsError: *catalogue* has no such fault, or it takes no such parameter.
-        """
+        """Return what `fault` and `chaos` ask for; raise SettingsError when *catalogue* has no such fault."""
         from together_rerank_mockserver.orders import BadOrder, from_text
         from together_rerank_mockserver.plan import Chaos
 
@@ -138,20 +127,21 @@ class Settings:
             raise SettingsError(name, f"cannot be read: {bad}") from bad
 
 
-def _check(
-    fits: Callable[[Any], bool], wanted: str, convert: Callable[[Any], Any] = lambda value: value, *, shown: bool = True
-) -> Callable[[Any], Any]:
+_Check = Callable[[Any], Any]
+
+
+def _check(fits: _Check, wanted: str, convert: _Check | None = None, *, shown: bool = True) -> _Check:
     """Return a check that raises ValueError, with what would fit, or returns the value as it is kept."""
 
     def check(value: Any) -> Any:
         if not fits(value):
             raise ValueError(f"must be {wanted}" + (f", not {repr(value)[:200]}" if shown else ""))
-        return convert(value)
+        return convert(value) if convert else value
 
     return check
 
 
-def _whole(least: int | None = None, most: int | None = None) -> Callable[[Any], Any]:
+def _whole(least: int | None = None, most: int | None = None) -> _Check:
     def fits(value: Any) -> bool:
         return type(value) is int and (least is None or value >= least) and (most is None or value <= most)
 
@@ -159,16 +149,16 @@ def _whole(least: int | None = None, most: int | None = None) -> Callable[[Any],
     return _check(fits, f"a whole number{bounds}")
 
 
-def _list(fits: Callable[[Any], bool], wanted: str, *, shown: bool = True) -> Callable[[Any], Any]:
+def _list(fits: _Check, wanted: str, *, shown: bool = True) -> _Check:
     check_list = _check(lambda values: isinstance(values, list | tuple), "a list", shown=shown)
     check_item = _check(fits, wanted, shown=shown)
     return lambda values: tuple(check_item(value) for value in check_list(values))
 
 
 def _rate(value: Any) -> str:
-    from together_rerank_mockserver.quota import parse
+    from together_rerank_mockserver.state import parse_rate
 
-    parse(_is_rate(value))
+    parse_rate(_check(_is_text, "a rate such as 60/minute")(value))
     return str(value)
 
 
@@ -188,8 +178,11 @@ def _is_printable_ascii(value: Any) -> bool:
     return _is_printable(value) and value.isascii() and bool(value.strip())
 
 
-_is_rate = _check(_is_text, "a rate such as 60/minute")
-_CHECKS: dict[str, Callable[[Any], Any]] = {
+def _is_origin(value: Any) -> bool:
+    return isinstance(value, str) and bool(_ORIGIN.fullmatch(value))
+
+
+_CHECKS: dict[str, _Check] = {
     "reading": _check(READINGS.__contains__, " or ".join(READINGS)),
     "spec": _check(_is_path, "a path", Path),
     "overlay": _check(_is_path, "a path", Path),
@@ -208,8 +201,6 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "journal_body": _whole(0),
     "one_namespace": _check(lambda value: isinstance(value, bool), "True or False"),
     "admin_token": _check(_is_printable_ascii, "printable ASCII, and not empty", shown=False),
-    "cors": _list(
-        lambda value: _is_text(value) and bool(_ORIGIN.fullmatch(value)), "an origin like http://localhost:3000"
-    ),
+    "cors": _list(_is_origin, "an origin like http://localhost:3000"),
     "host": _check(_is_text, "an address"),
 }

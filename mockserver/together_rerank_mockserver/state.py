@@ -5,19 +5,23 @@ still writes goes into one that nobody reads. A call uses its namespace before i
 after it (`Registry.record`); a store that processes share can serve each of the two with one round trip.
 """
 
-from __future__ import annotations
-
 import hashlib
+import math
+import re
 import string
+import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import lru_cache
 from threading import Lock
+from typing import Any
 
+from together_rerank_mockserver import body
 from together_rerank_mockserver.design import Design
-from together_rerank_mockserver.journal import Entry
+from together_rerank_mockserver.errors import InvalidRequest
 from together_rerank_mockserver.orders import MAX_SEQUENCE, BadOrder, Order
-from together_rerank_mockserver.quota import Allowance, Quota
 
 DEFAULT = "default"
 MAX_NAMESPACES = 256
@@ -26,6 +30,109 @@ _ALPHABET = string.ascii_letters + string.digits
 # What each byte of a hash stands for in an id.
 _LETTERS = bytes(ord(_ALPHABET[byte % len(_ALPHABET)]) for byte in range(256))
 _MOST_BODIES = 2_000
+_COUNT = re.compile("[0-9]{1,9}")
+# What an entry of the journal takes beside its texts, roughly.
+_OVERHEAD = 600
+
+
+@dataclass(slots=True)
+class Entry:
+    """One request in a journal. Treat as immutable; not frozen, for speed."""
+
+    time: float  # when it came, in seconds since 1970
+    method: str
+    path: str
+    status: int | None  # None when the connection was left without an answer
+    headers: dict[str, str]
+    body: bytes  # as many of its first bytes as are kept
+    body_bytes: int  # so many were read
+    reply: str  # where the answer came from, as `x-mock-reply` says
+    request_id: str
+    ms: float  # until the answer was ready
+    reason: str | None = None
+    retry_after: float | None = None  # in how many seconds the client was told to come again
+    size: int = field(init=False)  # about how many bytes the entry takes
+
+    def __post_init__(self) -> None:
+        texts = sum(map(len, self.headers)) + sum(map(len, self.headers.values()))
+        self.size = _OVERHEAD + len(self.body) + texts
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """The entry as JSON; `body` is the value when it is whole and JSON, else there is a `text`."""
+        retry_count = self.headers.get("x-stainless-retry-count", "")
+        shown: dict[str, Any] = {
+            "time": datetime.fromtimestamp(self.time, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "method": self.method,
+            "path": self.path,
+            "status": self.status,
+            "reply": self.reply,
+            "request_id": self.request_id,
+            "ms": round(self.ms, 1),
+            "reason": self.reason,
+            "retry_after": self.retry_after,
+            "retry_count": int(retry_count) if _COUNT.fullmatch(retry_count) else None,
+            "headers": self.headers,
+            "body_bytes": self.body_bytes,
+            "body": None,
+        }
+        try:
+            shown["body"] = body.exact(self.body, body.parse(self.body))
+        except InvalidRequest:
+            shown["text"] = self.body.decode(errors="replace")
+        return shown
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What is left of a quota after a call; a call is granted again, or the window is over, in *reset_s* seconds."""
+
+    granted: bool
+    limit: int
+    remaining: int
+    reset_s: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        left = {"limit": self.limit, "remaining": self.remaining, "reset": self.reset_s}
+        return {f"x-ratelimit-{name}": str(value) for name, value in left.items()}
+
+
+class Quota:
+    """A moving window: `60/minute` grants a call when fewer than 60 were granted in the last minute.
+
+    Raises:
+        ValueError: *rate* cannot be read.
+    """
+
+    def __init__(self, rate: str) -> None:
+        from limits.storage import MemoryStorage
+        from limits.strategies import MovingWindowRateLimiter
+
+        self._rate = parse_rate(rate)
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    def ask(self, namespace: str) -> Allowance:
+        granted = self._limiter.hit(self._rate, namespace)
+        reset, remaining = self._limiter.get_window_stats(self._rate, namespace)
+        return Allowance(granted, self._rate.amount, max(0, remaining), max(1, math.ceil(reset - time.time())))
+
+    def forget(self, namespace: str) -> None:
+        self._limiter.clear(self._rate, namespace)
+
+
+@lru_cache(maxsize=8)
+def parse_rate(rate: str) -> Any:
+    """Return *rate*, such as `60/minute` or `5 per 10 seconds`, as the library has it; raise ValueError otherwise."""
+    import limits
+
+    try:
+        (item,) = limits.parse_many(rate)
+    except ValueError as fault:
+        raise ValueError(f"'{rate}' is not a rate such as 60/minute, 5/second or 1000/hour") from fault
+    if item.amount < 1 or item.get_expiry() < 1:
+        raise ValueError(f"'{rate}' grants nothing; a rate is at least 1, as in 1/minute")
+    return item
 
 
 @dataclass(slots=True)
@@ -89,11 +196,7 @@ class Namespace:
             self.queue.popleft()
 
     def enqueue(self, orders: Sequence[Order]) -> None:
-        """Put *orders* at the end of the queue, or none of them.
-
-        Raises:
-            BadOrder: the queue would be longer than MAX_SEQUENCE.
-        """
+        """Put *orders* at the end of the queue; raise BadOrder when it would be longer than MAX_SEQUENCE."""
         with self._lock:
             if len(self.queue) + len(orders) > MAX_SEQUENCE:
                 raise BadOrder(f"at most {MAX_SEQUENCE} faults can be queued, and {len(self.queue)} are")
@@ -115,10 +218,7 @@ class Namespace:
             return self._draws - 1
 
     def admit(self, max_in_flight: int | None) -> tuple[bool, Allowance | None]:
-        """Count a call that begins, unless *max_in_flight* others are being answered.
-
-        Return whether the call may go on, and what the quota says of it; None when there is no quota.
-        """
+        """Count a call that begins, unless *max_in_flight* others are under way; return whether, and what is left."""
         with self._lock:
             if max_in_flight is not None and self.in_flight.count >= max_in_flight:
                 return False, None
@@ -162,9 +262,7 @@ class Namespace:
 class Registry:
     """The namespaces of one process, bounded: of too many the oldest idle one is forgotten.
 
-    Args:
-        journal_max: the most entries that each namespace keeps.
-        quota: what each namespace can spend; None for any number of calls.
+    Each keeps at most *journal_max* entries, and can spend *quota*; without one, it has any number of calls.
     """
 
     def __init__(self, journal_max: int, quota: Quota | None = None) -> None:
@@ -190,7 +288,7 @@ class Registry:
     def reset(self, name: str) -> None:
         """Put a new namespace in the place of the one called *name*; calls in flight go on, and leave no trace."""
         with self._lock:
-            old = self._namespaces.get(name) or Namespace(name, self._lock)
+            old = self.look(name)
             self._forget(old)
             old.is_reset = True
             old.queue.clear()
@@ -220,11 +318,8 @@ class Registry:
 
     def _bound(self, newest: Namespace) -> None:
         while len(self._namespaces) > MAX_NAMESPACES:
-            idle = [
-                each
-                for each in self._namespaces.values()
-                if not each.in_flight.count and each.name != DEFAULT and each is not newest
-            ]
+            others = (each for each in self._namespaces.values() if each.name != DEFAULT and each is not newest)
+            idle = [each for each in others if not each.in_flight.count]
             # A queue is still to be taken; only when all have one does the oldest go.
             chosen = next((each for each in idle if not each.queue), next(iter(idle), None))
             if chosen is None:

@@ -20,8 +20,7 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from together_rerank_mockserver.delivery import RAW_SOCKET, Waiting
 from together_rerank_mockserver.errors import ClientGone, InvalidRequest
-from together_rerank_mockserver.incoming import ChunkedBody, SizedBody
-from together_rerank_mockserver.mock import Mock
+from together_rerank_mockserver.mock import Mock, SizedBody, read_from
 from together_rerank_mockserver.readiness import GRACE_S, Readiness, at_a_signal
 from together_rerank_mockserver.rendering import to_json
 from together_rerank_mockserver.settings import Settings
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
 _MOST_DRAINED = 64 * 1024 * 1024
 _DRAIN_S = 1.0
 _LENGTH = re.compile("[0-9]{1,18}")
+_LONGEST_LINE = 65536
+_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 _BACKLOG = 1024
 _POLL_S = 0.01
 # A call that is not kept back is over as soon as its thread has had its turn.
@@ -42,13 +43,7 @@ _SETTLED_S = 2.0
 
 
 class ThreadedServer:
-    """A mock that listens while the block runs: `with ThreadedServer() as mock: ... mock.url`.
-
-    Args:
-        port: 0 takes a free one.
-
-    Attributes:
-        mock: what answers.
+    """A mock that listens while the block runs: `with ThreadedServer() as mock: ... mock.url`; port 0 is a free one.
 
     Raises:
         DocumentError: the document cannot be read, or not be honoured.
@@ -85,10 +80,7 @@ class ThreadedServer:
         self._server.close_connections(grace_s)
 
     def settle(self) -> None:
-        """Return when every call that came is in the journal, save those kept back for clients that are there.
-
-        Without those it takes 2 seconds at the most.
-        """
+        """Return when every call that came is in the journal, save those kept back for clients that are there; 2 s."""
         self._server.settle()
 
     def __enter__(self) -> Self:
@@ -149,10 +141,7 @@ class _Server(ThreadedWSGIServer):
         self._stop.close()
 
     def settle(self) -> None:
-        """Return when what came before is written down, save what is kept back for clients that are there.
-
-        What comes meanwhile is not waited for, else a busy server would never settle.
-        """
+        """Return when what came before is written down; not what comes meanwhile, lest a busy one never settles."""
         with self._changed:
             if _is_readable(self.socket):
                 self._accept_all()
@@ -296,11 +285,7 @@ class _Connection(WSGIRequestHandler):
             self._drain()
 
     def _environ(self) -> tuple[dict[str, Any], SizedBody | ChunkedBody]:
-        """Return what the application gets, and the body in it.
-
-        Raises:
-            ValueError: the head of the request cannot be understood.
-        """
+        """Return what the application gets, and the body in it; raise ValueError when the head makes no sense."""
         lengths = {length.strip() for length in self.headers.get_all("Content-Length", ["0"])}
         coding = ",".join(self.headers.get_all("Transfer-Encoding", [])).strip().lower()
         if coding not in ("", "chunked"):
@@ -334,11 +319,6 @@ class _Connection(WSGIRequestHandler):
             while left > 0 and time.monotonic() < deadline and (data := self.connection.recv(65536)):
                 left -= len(data)
 
-    def wait(self, seconds: float) -> None:
-        """Return after *seconds*, or when the server stops; raise ClientGone when the client left meanwhile."""
-        with self._waiting():
-            self._wait(seconds)
-
     @contextmanager
     def _waiting(self) -> Iterator[None]:
         self.server.set_phase(self, _Phase.WAITING)
@@ -347,9 +327,11 @@ class _Connection(WSGIRequestHandler):
         finally:
             self.server.set_phase(self, _Phase.ASKED)
 
-    def _wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
+        """Return after *seconds*, or when the server stops; raise ClientGone when the client left meanwhile."""
         deadline = time.monotonic() + seconds
-        with selectors.DefaultSelector() as selector, suppress(OSError, ValueError):  # closed, for the server stops
+        # An error means that it is closed, for the server stops.
+        with self._waiting(), selectors.DefaultSelector() as selector, suppress(OSError, ValueError):
             selector.register(self.server.stopping, selectors.EVENT_READ)
             selector.register(self.connection, selectors.EVENT_READ)
             while (left := deadline - time.monotonic()) > 0:
@@ -417,6 +399,49 @@ class _Connection(WSGIRequestHandler):
 
     def log_request(self, *_: Any) -> None:
         """Say nothing; it would also fail for a path that cannot be read."""
+
+
+class ChunkedBody:
+    """A body in chunks (RFC 9112, 7.1): extensions and trailers are read and not heeded."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self._left = 0
+        self._has_begun = False
+        self.is_read = False
+
+    def read(self, size: int) -> bytes:
+        """Return up to *size* bytes, fewer at its end; raise InvalidRequest when its chunks cannot be read."""
+        pieces = []
+        while size > 0 and not self.is_read:
+            if not self._left:
+                self._next_chunk()
+            piece = read_from(self._source, min(size, self._left))
+            if len(piece) < min(size, self._left):
+                raise InvalidRequest("The body ended in the midst of a chunk")
+            self._left -= len(piece)
+            size -= len(piece)
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def _next_chunk(self) -> None:
+        if self._has_begun and self._line():
+            raise InvalidRequest("A chunk of the body is longer than it says")
+        self._has_begun = True
+        digits = self._line().partition(b";")[0].strip()
+        if not _CHUNK_SIZE.fullmatch(digits):
+            raise InvalidRequest("A chunk of the body has no size that can be read")
+        self._left = int(digits, 16)
+        if not self._left:
+            while self._line():
+                pass
+            self.is_read = True
+
+    def _line(self) -> bytes:
+        line: bytes = self._source.readline(_LONGEST_LINE)
+        if not line.endswith(b"\n"):
+            raise InvalidRequest("The body ended before its last chunk")
+        return line.rstrip(b"\r\n")
 
 
 def _is_readable(listening_or_connected: socket.socket) -> bool:

@@ -5,8 +5,6 @@ included. Scripts that put no spaces between words (Chinese, Japanese, Thai, Lao
 runs of their own, whose parts are pairs of characters; elsewhere a part is three letters of a word.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

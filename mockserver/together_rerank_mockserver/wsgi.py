@@ -8,10 +8,10 @@ from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from together_rerank_mockserver import cors
+from together_rerank_mockserver import access
+from together_rerank_mockserver.call import HEALTH
 from together_rerank_mockserver.delivery import Outgoing
 from together_rerank_mockserver.mock import Mock
-from together_rerank_mockserver.recorder import HEALTH
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -32,7 +32,7 @@ class WsgiApp:
         self._lock = Lock()
         self._direct: dict[tuple[str, str], Callable[[dict[str, Any]], Outgoing]] = {("GET", HEALTH): mock.health}
         self._direct |= {("POST", route): mock.rerank for route in mock.endpoint.document.routes}
-        self._answer_directly = cors.allow(self._answer, mock.settings.cors)
+        self._answer_directly = access.allow(self._answer, mock.settings.cors)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""

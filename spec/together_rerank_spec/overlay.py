@@ -1,7 +1,5 @@
 """Apply an OpenAPI Overlay strictly: an action without a target in the document, or without effect, is an error."""
 
-from __future__ import annotations
-
 import copy
 import json
 import re

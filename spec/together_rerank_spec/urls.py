@@ -1,7 +1,5 @@
 """URLs of servers, and whether a host is this machine."""
 
-from __future__ import annotations
-
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 

@@ -1,7 +1,5 @@
 """Validate a value against a JSON Schema: a fast yes or no, and sentences with JSON Pointers for people."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice

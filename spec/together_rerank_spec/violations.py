@@ -5,8 +5,6 @@ followed to its first fault only, and a list to its first bad item, found by bis
 fast validator, so that a long value with many faults costs no more than a short one.
 """
 
-from __future__ import annotations
-
 import difflib
 import re
 from bisect import bisect_left

@@ -1,7 +1,5 @@
 """YAML as OpenAPI means it: only what JSON can hold, so a date stays a string and `200` becomes a key."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any, ClassVar

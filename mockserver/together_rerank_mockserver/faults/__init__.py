@@ -1,7 +1,5 @@
 """The catalogue of faults: every way in which the mock breaks on request, by name."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from difflib import get_close_matches
 
@@ -9,18 +7,7 @@ from together_rerank_mockserver.faults import body, status, wire
 from together_rerank_mockserver.faults.fault import EVERYWHERE, BodyFault, Case, Fault, StatusFault, WireFault
 from together_rerank_spec import Document
 
-__all__ = [
-    "EVERYWHERE",
-    "OK",
-    "BodyFault",
-    "Case",
-    "Catalogue",
-    "Fault",
-    "StatusFault",
-    "UnknownFault",
-    "WireFault",
-    "status",
-]
+__all__ = ["EVERYWHERE", "OK", "BodyFault", "Case", "Catalogue", "Fault", "StatusFault", "UnknownFault", "WireFault"]
 
 OK = Fault(name="ok", family="none", sentence="Nothing is wrong; other doors are not asked", applies="any call")
 
@@ -32,8 +19,8 @@ class Catalogue:
     """The faults that a mock of *document* knows, by name."""
 
     def __init__(self, document: Document) -> None:
-        faults = [OK, *status.faults(document), *wire.FAULTS, *body.FAULTS]
-        self._faults: dict[str, Fault] = {fault.name: fault for fault in faults}
+        faults: list[Fault] = [OK, *status.faults(document), *wire.FAULTS, *body.FAULTS]
+        self._faults = {fault.name: fault for fault in faults}
 
     def __iter__(self) -> Iterator[Fault]:
         return iter(self._faults.values())

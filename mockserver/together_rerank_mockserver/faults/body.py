@@ -1,9 +1,6 @@
 """The body family: a 200 that is wrong in one thing, be it the contract or a habit that clients lean on."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -12,60 +9,73 @@ from together_rerank_mockserver.faults.fault import BodyFault, Case
 from together_rerank_mockserver.ranking import Ranked, rank
 from together_rerank_mockserver.rendering import ranked_text
 
-_APPLIES = ("any 200", "a 200 with results", "a 200 with two results or more")
+_Bend = Callable[[Any, Case], Any]
+# Which answers can be bent: of so many results, and as the user is told.
+_ANY = 0, "any 200"
+_SOME = 1, "a 200 with results"
+_TWO = 2, "a 200 with two results or more"
+_SCORES = 2, "a 200 with different scores"
+_BELOW = 0, "a `top_n` below the number of documents"
+_TOP_N = 1, "a request with `top_n`"
+_TWICE = 1, "documents that come twice"
+_FIELDS = 1, "objects, and `rank_fields` that makes a difference"
+_MOVED = 1, "an order unlike the request's"
+_TEXT = 1, "a 200 with texts"
+_TEXTS = 2, "a 200 with texts"
+_NO_TEXTS = 1, "`return_documents` false"
 
 
-def _contract(name: str, sentence: str, bend: Callable[[Any, Case], Any], least: int = 1, only: str = "") -> BodyFault:
-    applies = only or _APPLIES[least]
-    return BodyFault(name=name, breaks="contract", sentence=sentence, applies=applies, least=least, bend=bend)
+def _fault(name: str, sentence: str, bend: _Bend, where: tuple[int, str]) -> BodyFault:
+    least, applies = where
+    breaks = "habit" if name in _HABITS else "contract"
+    return BodyFault(name=name, breaks=breaks, sentence=sentence, applies=applies, least=least, bend=bend)
 
 
-def _habit(name: str, sentence: str, bend: Callable[[Any, Case], Any], least: int = 1, only: str = "") -> BodyFault:
-    return replace(_contract(name, sentence, bend, least, only), breaks="habit")
-
-
-def _with(field: str, value: Any) -> Callable[[Any, Case], Any]:
+def _with(field: str, value: Any) -> _Bend:
     return lambda answer, _: {**answer, field: value}
 
 
-def _without(field: str) -> Callable[[Any, Case], Any]:
-    return lambda answer, _: {name: value for name, value in answer.items() if name != field}
+def _without(field: str) -> _Bend:
+    return lambda data, _: {name: value for name, value in data.items() if name != field}
 
 
-def _usage(**changes: Any) -> Callable[[Any, Case], Any]:
-    return lambda answer, _: {**answer, "usage": {**answer["usage"], **changes}}
+def _usage(bend: _Bend) -> _Bend:
+    return lambda answer, case: {**answer, "usage": bend(answer["usage"], case)}
 
 
-def _result(place: int, field: str, value: Any) -> Callable[[Any, Case], Any]:
-    def bend(answer: Any, _: Case) -> Any:
-        results = [*answer["results"]]
-        results[place] = {**results[place], field: value}
-        return {**answer, "results": results}
-
-    return bend
+def _results(change: Callable[[list[Any], Case], list[Any]]) -> _Bend:
+    return lambda answer, case: {**answer, "results": change(answer["results"], case)}
 
 
-def _results(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Any, Case], Any]:
-    """Let *change* say of each result what is different about it."""
-    return lambda answer, _: {**answer, "results": [{**each, **change(each)} for each in answer["results"]]}
+def _each(field: str, change: Callable[[Any], Any]) -> _Bend:
+    """Change one field of each result."""
+    return _results(lambda results, _: [{**each, field: change(each[field])} for each in results])
 
 
-def _ranked(
-    rerank: Callable[[Case], Sequence[Ranked]], more: Callable[[Case], float] = lambda _: 0
-) -> Callable[[Any, Case], Any]:
+def _one(place: int, field: str, change: Callable[[list[Any], Case], Any]) -> _Bend:
+    """Change one field of the result at *place* to what *change* makes of the results and the case."""
+
+    def changed(results: list[Any], case: Case) -> list[Any]:
+        bent = [*results]
+        bent[place] = {**bent[place], field: change(results, case)}
+        return bent
+
+    return _results(changed)
+
+
+def _score_of(place: int, score: Any) -> _Bend:
+    return _one(place, "relevance_score", lambda *_: score)
+
+
+def _ranked(rerank: Callable[[Case], Sequence[Ranked]], more: int = 0) -> _Bend:
     """Answer with the ranking that *rerank* gives instead, and so many *more* results."""
 
-    def bend(answer: Any, case: Case) -> Any:
+    def results(_: list[Any], case: Case) -> list[Any]:
         top_n = case.request.get("top_n")
         ranking = rerank(case)
-        kept = ranking if top_n is None else ranking[: max(0, int(top_n + more(case)))]
-        return {**answer, "results": case.results(kept)}
+        return case.results(ranking if top_n is None else ranking[: max(0, int(top_n + more))])
 
-    return bend
-
-
-def _worst_first(answer: Any, _: Case) -> Any:
-    return {**answer, "results": sorted(answer["results"], key=lambda result: result["relevance_score"])}
+    return _results(results)
 
 
 def _distinct(case: Case) -> list[Ranked]:
@@ -84,141 +94,122 @@ def _all_fields(case: Case) -> list[Ranked]:
     return rank(case.request["query"], [ranked_text(document, None) for document in case.documents])
 
 
-def _out_of_range(answer: Any, case: Case) -> Any:
-    return _result(0, "index", len(case.documents))(answer, case)
+def _first(case: Case) -> list[Ranked]:
+    return rank(case.texts[0], case.texts)
 
 
-def _duplicate(answer: Any, case: Case) -> Any:
-    return _result(1, "index", answer["results"][0]["index"])(answer, case)
+def _worst_first(results: list[Any], _: Case) -> list[Any]:
+    return sorted(results, key=lambda result: result["relevance_score"])
 
 
-def _rank_as_index(answer: Any, _: Case) -> Any:
-    return {**answer, "results": [{**each, "index": rank} for rank, each in enumerate(answer["results"])]}
+def _all(_: list[Any], case: Case) -> list[Any]:
+    return case.results(case.ranking)
 
 
-def _swapped(answer: Any, _: Case) -> Any:
-    first, second, *others = answer["results"]
-    swapped = [{**first, "document": second["document"]}, {**second, "document": first["document"]}]
-    return {**answer, "results": [*swapped, *others]}
+def _one_fewer(results: list[Any], case: Case) -> list[Any]:
+    return results[:-1] if "top_n" in case.request else results
 
 
-def _altered(answer: Any, case: Case) -> Any:
-    text = answer["results"][0]["document"].get("text")
-    return _result(0, "document", {"text": text[:-1]})(answer, case) if text else answer
+def _rank_as_index(results: list[Any], _: Case) -> list[Any]:
+    return [{**each, "index": place} for place, each in enumerate(results)]
 
 
-def _unasked(answer: Any, case: Case) -> Any:
-    return {**answer, "results": case.results(case.ranking[: len(answer["results"])], texts=True)}
+def _swapped(results: list[Any], _: Case) -> list[Any]:
+    first, second, *others = results
+    return [{**first, "document": second["document"]}, {**second, "document": first["document"]}, *others]
 
 
-def _missing_documents(answer: Any, _: Case) -> Any:
-    results = [{name: value for name, value in each.items() if name != "document"} for each in answer["results"]]
-    return {**answer, "results": results}
+def _no_documents(results: list[Any], case: Case) -> list[Any]:
+    return [_without("document")(each, case) for each in results]
 
 
-def _no_completion_tokens(answer: Any, _: Case) -> Any:
-    usage = {name: value for name, value in answer["usage"].items() if name != "completion_tokens"}
-    return {**answer, "usage": usage}
+def _unasked(results: list[Any], case: Case) -> list[Any]:
+    return case.results(case.ranking[: len(results)], texts=True)
 
 
-def _wrong_sum(answer: Any, case: Case) -> Any:
-    return _usage(total_tokens=answer["usage"]["total_tokens"] + 1)(answer, case)
+def _altered(results: list[Any], _: Case) -> Any:
+    document = results[0]["document"]
+    return {"text": document["text"][:-1]} if document.get("text") else document
 
 
-def _error(_answer: Any, _: Case) -> Any:
-    return {"error": {"message": "The model could not be loaded.", "type": "server_error"}}
+def _count(_: list[Any], case: Case) -> int:
+    return len(case.documents)
 
 
-_BELOW = "a `top_n` below the number of documents"
-_WITH_TOP_N = "a request with `top_n`"
-_TEXTS = "a 200 with texts"
+def _first_index(results: list[Any], _: Case) -> Any:
+    return results[0]["index"]
 
-FAULTS = (
+
+def _wrong_sum(usage: Any, _: Case) -> Any:
+    return {**usage, "total_tokens": usage["total_tokens"] + 1}
+
+
+def _below_zero(usage: Any, _: Case) -> Any:
+    return {**usage, "prompt_tokens": -1, "total_tokens": -1}
+
+
+_ERROR = {"error": {"message": "The model could not be loaded.", "type": "server_error"}}
+
+_TABLE: list[tuple[str, str, _Bend, tuple[int, str]]] = [
     # Which results, and in which order.
-    _contract("unsorted", "The results come worst first", _worst_first, 2, "a 200 with different scores"),
-    _contract(
-        "top-n-ignored",
-        "All documents come, whatever `top_n` says",
-        _ranked(lambda case: case.ranking, lambda case: len(case.ranking)),
-        0,
-        _BELOW,
-    ),
-    _contract(
-        "top-n-one-more",
-        "One result more than `top_n` asks for",
-        _ranked(lambda case: case.ranking, lambda _: 1),
-        0,
-        _BELOW,
-    ),
-    _contract(
-        "top-n-one-fewer",
-        "One result fewer than `top_n` asks for",
-        lambda answer, case: {**answer, "results": answer["results"][:-1]} if "top_n" in case.request else answer,
-        1,
-        _WITH_TOP_N,
-    ),
-    _contract("document-dropped", "The best document is not ranked", _ranked(lambda case: case.ranking[1:])),
-    _contract(
-        "duplicates-removed", "Of equal documents one is ranked", _ranked(_distinct), 1, "documents that come twice"
-    ),
-    _contract(
-        "rank-fields-ignored",
-        "All fields are compared, whatever `rank_fields` says",
-        _ranked(_all_fields),
-        1,
-        "objects, and `rank_fields` that makes a difference",
-    ),
-    _contract(
+    ("unsorted", "The results come worst first", _results(_worst_first), _SCORES),
+    ("top-n-ignored", "All documents come, whatever `top_n` says", _results(_all), _BELOW),
+    ("top-n-one-more", "One result more than `top_n` asks for", _ranked(lambda case: case.ranking, 1), _BELOW),
+    ("top-n-one-fewer", "One result fewer than `top_n` asks for", _results(_one_fewer), _TOP_N),
+    ("document-dropped", "The best document is not ranked", _ranked(lambda case: case.ranking[1:]), _SOME),
+    ("duplicates-removed", "Of equal documents one is ranked", _ranked(_distinct), _TWICE),
+    ("rank-fields-ignored", "All fields are compared, whatever `rank_fields` says", _ranked(_all_fields), _FIELDS),
+    (
         "query-ignored",
         "The documents are compared with the first of them, not with the query",
-        _ranked(lambda case: rank(case.texts[0], case.texts)),
+        _ranked(_first),
+        _SOME,
     ),
-    _habit("position-bias", "A document scores the higher the earlier it stands in the request", _ranked(_biased), 2),
+    ("position-bias", "A document scores the higher the earlier it stands in the request", _ranked(_biased), _TWO),
     # The index.
-    _contract("index-out-of-range", "The first index is the number of documents", _out_of_range),
-    _contract("index-duplicate", "The second index is the first again", _duplicate, 2),
-    _contract("index-off-by-one", "Indices count from 1", _results(lambda each: {"index": each["index"] + 1})),
-    _contract(
-        "index-is-rank", "The index is the place in the results", _rank_as_index, 1, "an order unlike the request's"
-    ),
-    _contract("index-string", "Indices are strings", _results(lambda each: {"index": str(each["index"])})),
+    ("index-out-of-range", "The first index is the number of documents", _one(0, "index", _count), _SOME),
+    ("index-duplicate", "The second index is the first again", _one(1, "index", _first_index), _TWO),
+    ("index-off-by-one", "Indices count from 1", _each("index", lambda index: index + 1), _SOME),
+    ("index-is-rank", "The index is the place in the results", _results(_rank_as_index), _MOVED),
+    ("index-string", "Indices are strings", _each("index", str), _SOME),
     # The document.
-    _contract("text-swapped", "The first two results have each other's text", _swapped, 2, _TEXTS),
-    _contract("text-altered", "The first text lacks its last character", _altered, 1, _TEXTS),
-    _contract(
-        "text-unasked", "Texts come although `return_documents` is false", _unasked, 1, "`return_documents` false"
-    ),
-    _contract("document-missing", "Results have no `document`", _missing_documents),
-    _contract("document-null", "`document` is null", _results(lambda _: {"document": None})),
-    _contract(
+    ("text-swapped", "The first two results have each other's text", _results(_swapped), _TEXTS),
+    ("text-altered", "The first text lacks its last character", _one(0, "document", _altered), _TEXT),
+    ("text-unasked", "Texts come although `return_documents` is false", _results(_unasked), _NO_TEXTS),
+    ("document-missing", "Results have no `document`", _results(_no_documents), _SOME),
+    ("document-null", "`document` is null", _each("document", lambda _: None), _SOME),
+    (
         "document-string",
         "`document` is a string, the text itself",
-        _results(lambda each: {"document": each["document"].get("text", "")}),
+        _each("document", lambda it: it.get("text", "")),
+        _SOME,
     ),
     # The score.
-    _contract(
-        "score-string", "Scores are strings", _results(lambda each: {"relevance_score": str(each["relevance_score"])})
-    ),
-    _contract(
-        "score-nan", "The last score is NaN, which JSON has not", _result(-1, "relevance_score", orjson.Fragment("NaN"))
-    ),
-    _habit("score-above-one", "The first score is 1.5", _result(0, "relevance_score", 1.5)),
-    _habit("score-negative", "The last score is -0.5", _result(-1, "relevance_score", -0.5)),
-    _habit("score-equal", "All scores are 0.5", _results(lambda _: {"relevance_score": 0.5}), 2),
+    ("score-string", "Scores are strings", _each("relevance_score", str), _SOME),
+    ("score-nan", "The last score is NaN, which JSON has not", _score_of(-1, orjson.Fragment("NaN")), _SOME),
+    ("score-above-one", "The first score is 1.5", _score_of(0, 1.5), _SOME),
+    ("score-negative", "The last score is -0.5", _score_of(-1, -0.5), _SOME),
+    ("score-equal", "All scores are 0.5", _each("relevance_score", lambda _: 0.5), _TWO),
     # What is around the results.
-    _contract("results-missing", "There is no `results`", _without("results"), 0),
-    _contract("results-null", "`results` is null", _with("results", None), 0),
-    _contract("results-empty", "`results` is empty", _with("results", [])),
-    _contract("results-bare-list", "The body is the list of results", lambda answer, _: answer["results"], 0),
-    _habit("usage-missing", "There is no `usage`", _without("usage"), 0),
-    _habit("usage-null", "`usage` is null", _with("usage", None), 0),
-    _contract("usage-no-completion-tokens", "`usage` has no `completion_tokens`", _no_completion_tokens, 0),
-    _contract("usage-wrong-sum", "`usage.total_tokens` is one more than the sum", _wrong_sum, 0),
-    _contract("usage-negative", "`usage` counts below zero", _usage(prompt_tokens=-1, total_tokens=-1), 0),
-    _habit("model-other", "`model` is another than was asked for", _with("model", "another/model"), 0),
-    _habit("id-missing", "There is no `id`", _without("id"), 0),
-    _habit("id-constant", "`id` is always the same", _with("id", "ooooooo-oooooo-0000000000000000"), 0),
-    _contract("object-wrong", "`object` is `list`", _with("object", "list"), 0),
-    _habit("extra-field", "There is a field that the document does not know", _with("meta", {"version": "2"}), 0),
-    _contract("error-200", "The body is an error, and the status 200", _error, 0),
-)
+    ("results-missing", "There is no `results`", _without("results"), _ANY),
+    ("results-null", "`results` is null", _with("results", None), _ANY),
+    ("results-empty", "`results` is empty", _with("results", []), _SOME),
+    ("results-bare-list", "The body is the list of results", lambda answer, _: answer["results"], _ANY),
+    ("usage-missing", "There is no `usage`", _without("usage"), _ANY),
+    ("usage-null", "`usage` is null", _with("usage", None), _ANY),
+    ("usage-no-completion-tokens", "`usage` has no `completion_tokens`", _usage(_without("completion_tokens")), _ANY),
+    ("usage-wrong-sum", "`usage.total_tokens` is one more than the sum", _usage(_wrong_sum), _ANY),
+    ("usage-negative", "`usage` counts below zero", _usage(_below_zero), _ANY),
+    ("model-other", "`model` is another than was asked for", _with("model", "another/model"), _ANY),
+    ("id-missing", "There is no `id`", _without("id"), _ANY),
+    ("id-constant", "`id` is always the same", _with("id", "ooooooo-oooooo-0000000000000000"), _ANY),
+    ("object-wrong", "`object` is `list`", _with("object", "list"), _ANY),
+    ("extra-field", "There is a field that the document does not know", _with("meta", {"version": "2"}), _ANY),
+    ("error-200", "The body is an error, and the status 200", lambda *_: _ERROR, _ANY),
+]
+# What clients lean on though the document does not promise it; the others break the contract.
+_HABITS = {
+    *("position-bias", "score-above-one", "score-negative", "score-equal", "usage-missing"),
+    *("usage-null", "model-other", "id-missing", "id-constant", "extra-field"),
+}
+FAULTS = [_fault(*row) for row in _TABLE]

@@ -1,9 +1,8 @@
 """What a fault is: a name, a family, one sentence, and what it does to a reply."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from together_rerank_mockserver import rendering
@@ -15,22 +14,14 @@ EVERYWHERE = ("delay", "jitter")
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One way to break.
-
-    Attributes:
-        family: `status`, `wire`, `body` or `none`.
-        sentence: what the client meets.
-        applies: to which calls.
-        parameters: what can be set beside EVERYWHERE.
-        server: the only one that can produce it; None when every one can.
-    """
+    """One way to break."""
 
     name: str
-    family: str
-    sentence: str
-    applies: str
-    parameters: tuple[str, ...] = ()
-    server: str | None = None
+    family: str  # `status`, `wire`, `body` or `none`
+    sentence: str  # what the client meets
+    applies: str  # to which calls
+    parameters: tuple[str, ...] = ()  # beside those that can be set EVERYWHERE
+    server: str | None = None  # the only one that can produce it; None when every one can
 
     @property
     def described(self) -> dict[str, Any]:
@@ -42,17 +33,29 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class StatusFault(Fault):
-    """Answers with an error status in the place of everything else.
+    """Answers with an error status in the place of everything else."""
 
-    Attributes:
-        reply: what it answers, without the headers that are of the single call.
-        documented: whether the document lists the status.
-    """
-
-    reply: Reply
-    documented: bool
+    reply: Reply  # without the headers that are of the single call
+    documented: bool  # whether the document lists the status
     family: str = "status"
     applies: str = "any call with a key"
+    parameters: tuple[str, ...] = ("retry_after", "retry_after_ms")
+
+    def reply_with(self, parameters: Mapping[str, int | None]) -> Reply:
+        """Return the reply with the wait that *parameters* ask for: `retry_after` in s, None for none, or in ms."""
+        headers = {**self.reply.headers}
+        milliseconds, seconds = parameters.get("retry_after_ms"), parameters.get("retry_after")
+        if milliseconds is not None:
+            headers["retry-after-ms"] = str(milliseconds)
+            if "retry_after" not in parameters:
+                seconds = math.ceil(milliseconds / 1000)
+        if seconds is not None:
+            headers["Retry-After"] = str(seconds)
+        elif "retry_after" in parameters:
+            headers.pop("Retry-After", None)
+        if "Retry-After" in headers and "x-ratelimit-reset" in headers:
+            headers["x-ratelimit-reset"] = headers["Retry-After"]
+        return replace(self.reply, headers=headers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,17 +69,12 @@ class WireFault(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One request about to be answered with 200, for a body fault to answer wrongly.
-
-    Attributes:
-        texts: what the documents are ranked by.
-        ranking: of all documents, best first.
-    """
+    """One request about to be answered with 200, for a body fault to answer wrongly."""
 
     request: dict[str, Any]
     documents: list[Any]
-    texts: list[str]
-    ranking: list[Ranked]
+    texts: list[str]  # what the documents are ranked by
+    ranking: list[Ranked]  # of all documents, best first
 
     def results(self, ranking: Sequence[Ranked], *, texts: bool | None = None) -> list[dict[str, Any]]:
         """Return `results` for *ranking*, with texts as *texts* says, or as the request does."""
@@ -86,15 +84,9 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class BodyFault(Fault):
-    """Changes one thing about a 200.
+    """Changes one thing about a 200."""
 
-    Attributes:
-        breaks: `contract`, what the document says or its words mean; or `habit`, what a client is known to lean on.
-        least: the fewest results that it can bend.
-        bend: returns what is answered instead; the same again when this answer cannot be bent so.
-    """
-
-    breaks: str
-    least: int
-    bend: Callable[[Any, Case], Any]
+    breaks: str  # `contract`, what the document says or its words mean; or `habit`, what a client is known to lean on
+    least: int  # the fewest results that it can bend
+    bend: Callable[[Any, Case], Any]  # returns what is answered instead; the same again when it cannot be bent so
     family: str = "body"

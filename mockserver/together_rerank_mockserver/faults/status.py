@@ -1,10 +1,6 @@
 """The status family: every error status, with the body and headers that the library of exchanges has for it."""
 
-from __future__ import annotations
-
-import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import together_rerank_fixtures as fixtures
 from together_rerank_mockserver.call import JSON, Reply
@@ -36,36 +32,11 @@ def faults(document: Document) -> Iterable[StatusFault]:
     """Return a fault for each error status that *document* lists, and for those seen though it does not list them."""
     for status in sorted({*document.error_statuses, *_EXCHANGES}):
         documented = status in document.error_statuses
-        yield StatusFault(
-            name=str(status),
-            sentence=_sentence(status, document, documented=documented),
-            parameters=("retry_after", "retry_after_ms"),
-            reply=_reply(status, document),
-            documented=documented,
-        )
-
-
-def headers(reply: Reply, parameters: Mapping[str, Any]) -> dict[str, str]:
-    """Return the headers of *reply*, with the wait that *parameters* ask for: `retry_after` in s, or in ms."""
-    asked = {**reply.headers}
-    milliseconds, seconds = parameters.get("retry_after_ms"), parameters.get("retry_after")
-    if milliseconds is not None:
-        asked["retry-after-ms"] = str(milliseconds)
-    if "retry_after" not in parameters and milliseconds is not None:
-        seconds = math.ceil(milliseconds / 1000)
-    if seconds is not None:
-        asked["Retry-After"] = str(seconds)
-    elif "retry_after" in parameters:
-        asked.pop("Retry-After", None)
-    if "Retry-After" in asked and "x-ratelimit-reset" in asked:
-        asked["x-ratelimit-reset"] = asked["Retry-After"]
-    return asked
-
-
-def _sentence(status: int, document: Document, *, documented: bool) -> str:
-    if documented:
-        return f"{document.statuses[status]} ({status})" if document.statuses[status] else f"Status {status}"
-    return fixtures.get(_EXCHANGES[status]).shows.rstrip(".")
+        if documented:
+            sentence = f"{document.statuses[status]} ({status})" if document.statuses[status] else f"Status {status}"
+        else:
+            sentence = fixtures.get(_EXCHANGES[status]).shows.rstrip(".")
+        yield StatusFault(name=str(status), sentence=sentence, reply=_reply(status, document), documented=documented)
 
 
 def _reply(status: int, document: Document) -> Reply:

@@ -1,14 +1,12 @@
 """The wire family: replies that come late, in part, not at all, or as something else than they say."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from together_rerank_mockserver.call import Delivery
+from together_rerank_mockserver.call import Delivery, Reply
 from together_rerank_mockserver.faults.fault import WireFault
 from together_rerank_mockserver.rendering import to_json
 
@@ -18,24 +16,25 @@ _RAW_SOCKET = "threaded"
 _HTML = b"<!DOCTYPE html>\n<html><head><title>Welcome</title></head><body><h1>It works</h1></body></html>\n"
 
 
+def _wire(
+    name: str,
+    sentence: str,
+    body: Callable[[bytes], bytes] = lambda body: body,
+    headers: Mapping[str, str] = {},
+    parameters: tuple[str, ...] = (),
+    server: str | None = None,
+    **changes: Any,
+) -> WireFault:
+    """Return the fault that changes the body of a reply, some of its headers, and what *changes* names."""
+
+    def spoil(reply: Reply) -> Reply:
+        return replace(reply, body=body(reply.body), headers={**reply.headers, **headers}, **changes)
+
+    return WireFault(name=name, sentence=sentence, parameters=parameters, server=server, spoil=spoil)
+
+
 def _delivered(name: Delivery, sentence: str, *parameters: str, server: str | None = None) -> WireFault:
-    return replace(_wire(name, sentence, delivery=name, pause_ms=200), parameters=parameters, server=server)
-
-
-def _wire(name: str, sentence: str, **changes: Any) -> WireFault:
-    """Return the fault that has a reply go out with *changes*; of its headers those named are changed."""
-    headers = changes.pop("headers", {})
-    return WireFault(
-        name=name,
-        sentence=sentence,
-        spoil=lambda reply: replace(reply, headers={**reply.headers, **headers}, **changes),
-    )
-
-
-def _body(name: str, sentence: str, spoil: Callable[[bytes], bytes], **changes: Any) -> WireFault:
-    return WireFault(
-        name=name, sentence=sentence, spoil=lambda reply: replace(reply, body=spoil(reply.body), **changes)
-    )
+    return _wire(name, sentence, parameters=parameters, server=server, delivery=name, pause_ms=200)
 
 
 def _latin_1(body: bytes) -> bytes:
@@ -63,13 +62,13 @@ FAULTS = (
     _delivered("reset", "The connection is reset (RST) before a byte", server=_RAW_SOCKET),
     _delivered("empty", "The connection is closed before a byte", server=_RAW_SOCKET),
     _delivered("truncate", "Half of the body comes, then the connection is closed"),
-    _body("malformed-json", "200, and the body lacks its last character", lambda body: body[:-1], status=200),
-    _wire("empty-body", "200, and the body is empty", status=200, body=b""),
+    _wire("malformed-json", "200, and the body lacks its last character", lambda body: body[:-1], status=200),
+    _wire("empty-body", "200, and the body is empty", lambda _: b"", status=200),
     _wire(
-        "html-200", "200, and the body is a page of HTML", status=200, body=_HTML, headers={"Content-Type": "text/html"}
+        "html-200", "200, and the body is a page of HTML", lambda _: _HTML, {"Content-Type": "text/html"}, status=200
     ),
     _wire("wrong-content-type", "The JSON says that it is text/plain", headers={"Content-Type": "text/plain"}),
     _wire("bad-gzip", "The body says that it is gzip, and is not", headers={"Content-Encoding": "gzip"}),
-    _body("latin-1", "The JSON is encoded in Latin-1 instead of UTF-8", _latin_1),
-    _body("bom", "The JSON begins with a byte order mark", lambda body: b"\xef\xbb\xbf" + body),
+    _wire("latin-1", "The JSON is encoded in Latin-1 instead of UTF-8", _latin_1),
+    _wire("bom", "The JSON begins with a byte order mark", lambda body: b"\xef\xbb\xbf" + body),
 )

@@ -27,29 +27,19 @@ class Unreachable(RuntimeError):
 
 
 class AdminClient:
-    """One namespace of a mock, by its admin API.
-
-    Attributes:
-        server: that runs in this process; None when it runs elsewhere.
-        unseen: which requests the journal does not show, as the end of a sentence.
-    """
+    """One namespace of a mock, by its admin API."""
 
     def __init__(
         self, url: str, api_key: str, send: _Send, *, server: ThreadedServer | None = None, unseen: str = ""
     ) -> None:
         self.url = url
         self.api_key = api_key
-        self.server = server
-        self.unseen = unseen
+        self.server = server  # None when it does not run in this process
+        self.unseen = unseen  # which requests the journal does not show, as the end of a sentence
         self._send = send
 
     def call(self, method: str, path: str, data: Any = None, **parameters: str) -> Any:
-        """Return the JSON that answers a request to `/__admin/` *path*.
-
-        Raises:
-            ValueError: the mock refuses it.
-            Unreachable: no mock answers.
-        """
+        """Return the JSON that answers; raise ValueError when the mock refuses, Unreachable when none answers."""
         if self.server is None:
             parameters["namespace"] = self.api_key
         body = b"" if data is None else json.dumps(data).encode()
@@ -80,11 +70,7 @@ def in_process(server: ThreadedServer, api_key: str) -> AdminClient:
 
 
 def by_url(url: str, api_key: str) -> AdminClient:
-    """Return the client of the namespace of *api_key* in the mock at *url*, fresh.
-
-    Raises:
-        Unreachable: nothing answers there, or no mock of this kind, or it does not open its admin API.
-    """
+    """Return the client of the namespace of *api_key* in the mock at *url*, fresh; raise Unreachable otherwise."""
     base, token = base_of(url), os.environ.get(ADMIN_TOKEN)
     parts = urlsplit(base)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection

@@ -1,27 +1,12 @@
 """Recorded requests: entries of the journal as objects, and which of them a test asserts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, TypedDict
 
 _NEAREST = 3
 _LONGEST = 200
-# What an entry of the journal and a request have by the same name.
-_AS_TOLD = (
-    "method",
-    "path",
-    "status",
-    "reply",
-    "reason",
-    "retry_after",
-    "retry_count",
-    "request_id",
-    "body",
-    "body_bytes",
-)
 
 
 class Headers(dict[str, str]):
@@ -98,14 +83,9 @@ class RecordedRequest:
 
 def from_json(number: int, told: dict[str, Any]) -> RecordedRequest:
     began = datetime.fromisoformat(told["time"]).timestamp()
-    return RecordedRequest(
-        number=number,
-        began=began,
-        ended=began + told["ms"] / 1000,
-        headers=Headers(told["headers"]),
-        text=told.get("text"),
-        **{name: told[name] for name in _AS_TOLD},
-    )
+    changed = {"began": began, "ended": began + told["ms"] / 1000, "headers": Headers(told["headers"])}
+    same = {each.name: told.get(each.name) for each in fields(RecordedRequest)}
+    return RecordedRequest(**{**same, "number": number, **changed})
 
 
 class Expected(TypedDict, total=False):
@@ -140,10 +120,8 @@ def failure(requests: Sequence[RecordedRequest], expected: Mapping[str, Any], wa
         lines.append("the nearest of the others:")
     for request in sorted(others, key=lambda request: len(_differing(request, expected)))[:_NEAREST]:
         lines.append(f"  {request}")
-        lines += [
-            f"    {name}: {_difference(expected[name], getattr(request, name))}"
-            for name in _differing(request, expected)
-        ]
+        differing = _differing(request, expected)
+        lines += [f"    {name}: {_difference(expected[name], getattr(request, name))}" for name in differing]
     if found and not others:
         lines += [f"  {request}" for request in requests[-_NEAREST:]]
     return "\n".join(lines)

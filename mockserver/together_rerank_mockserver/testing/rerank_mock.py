@@ -9,15 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from together_rerank_mockserver.orders import MOST_MS
+from together_rerank_mockserver.testing import recorded
 from together_rerank_mockserver.testing.admin_client import AdminClient
-from together_rerank_mockserver.testing.recorded import (
-    Expected,
-    RecordedRequest,
-    check_names,
-    failure,
-    from_json,
-    matching,
-)
+from together_rerank_mockserver.testing.recorded import Expected, RecordedRequest
 from together_rerank_mockserver.testing.verdict import Finding, judge
 
 if TYPE_CHECKING:
@@ -189,14 +183,14 @@ class RerankMock:
             TypeError: nothing is called so.
         """
         __tracebackhide__ = True
-        check_names(expected)
+        recorded.check_names(expected)
         if times is not None and (type(times) is not int or times < 0):
             raise TypeError(f"assert_called() takes how many times, a whole number from 0, not {times!r}")
         requests = self._requests(whole=True)
-        found = len(matching(requests, expected))
+        found = len(recorded.matching(requests, expected))
         if found != times if times is not None else not found:
             wanted = "a request" if times is None else "1 request" if times == 1 else f"{times} requests"
-            raise AssertionError(failure(requests, expected, wanted) + ("" if requests else self.admin.unseen))
+            raise AssertionError(recorded.failure(requests, expected, wanted) + ("" if requests else self.admin.unseen))
 
     def verdict(self) -> list[Finding]:
         """Return what the code under test did wrong as a client, judged by all requests of this test."""
@@ -220,9 +214,8 @@ class RerankMock:
         _require_httpx("client()")
         import httpx
 
-        client = httpx.Client(
-            base_url=self.base_url, headers={"Authorization": f"Bearer {self.api_key}"}, trust_env=False
-        )
+        headers = {"Authorization": f"Bearer {self.api_key}"}
+        client = httpx.Client(base_url=self.base_url, headers=headers, trust_env=False)
         self._clients.append(client)
         return client
 
@@ -246,10 +239,8 @@ class RerankMock:
             RuntimeError: the mock runs in another process.
         """
         if self.admin.server is None:
-            raise RuntimeError(
-                f"the mock at {self.base_url} runs in another process; without --rerank-mock-url it has `app` and "
-                "`transport()`"
-            )
+            where = f"the mock at {self.base_url} runs in another process"
+            raise RuntimeError(f"{where}; without --rerank-mock-url it has `app` and `transport()`")
         return self.admin.server.app
 
     def close(self) -> None:
@@ -265,16 +256,15 @@ class RerankMock:
             )
         # The journal has them as they were answered; a time is text that sorts as such.
         came = sorted(told["requests"], key=lambda each: each["time"])
-        return [from_json(told["dropped"] + number, each) for number, each in enumerate(came, 1)]
+        return [recorded.from_json(told["dropped"] + number, each) for number, each in enumerate(came, 1)]
 
 
 def _require_httpx(asker: str) -> None:
     try:
         import httpx  # noqa: F401
     except ImportError as missing:
-        raise ImportError(
-            f'rerank_mock.{asker} needs httpx: pip install "together-rerank-kit[client]", or httpx alone'
-        ) from missing
+        hint = 'pip install "together-rerank-kit[client]", or httpx alone'
+        raise ImportError(f"rerank_mock.{asker} needs httpx: {hint}") from missing
 
 
 def _durations(*, retry_after: Any, **others: Any) -> dict[str, int | None]:
@@ -308,6 +298,5 @@ def _milliseconds(name: str, seconds: Any) -> int:
             milliseconds = round(seconds * 1000)
             if 0 <= milliseconds <= MOST_MS[name]:
                 return milliseconds
-    raise ValueError(
-        f"`{name}` must be a number of seconds from 0 to {MOST_MS[name] // 1000}, not {str(seconds)[:100]!r}"
-    )
+    most = MOST_MS[name] // 1000
+    raise ValueError(f"`{name}` must be a number of seconds from 0 to {most}, not {str(seconds)[:100]!r}")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 from together_rerank_mockserver.testing import admin_client
 from together_rerank_mockserver.testing.admin_client import AdminClient
+from together_rerank_mockserver.testing.recorded import RecordedRequest
 from together_rerank_mockserver.testing.rerank_mock import RerankMock
 from together_rerank_mockserver.testing.tripwire import REAL, Tripwire
 
@@ -26,15 +28,19 @@ _JOURNAL_MAX = 10_000
 # What the fixture itself sets.
 _OWN = ("host", "one_namespace", "journal_body")
 DEFAULT_ADDRESS = ("127.0.0.1", 0)
+_UNASKED = ("refused", "misuse")
+# What is refused because of what the request says; a missing key is a matter of the verdict.
+_STATUSES = (400, 404, 405, 413, 501)
+_SHOWN = 20
+
+
+def fail(message: str) -> NoReturn:
+    """Fail the test with *message* alone."""
+    pytest.fail(message, pytrace=False)
 
 
 class Session:
-    """The mocks of one pytest process.
-
-    Args:
-        url: of a running mock to be used; None starts one.
-        worker: what to call this process.
-    """
+    """The mocks of one pytest process, called *worker*: the one that runs at *url*, or those started here."""
 
     def __init__(self, url: str | None, worker: str) -> None:
         self._url = url
@@ -46,10 +52,9 @@ class Session:
     def client(self, settings: Mapping[str, Any], address: tuple[str, int]) -> AdminClient:
         if self._url is not None:
             if settings or address != DEFAULT_ADDRESS:
-                pytest.fail(
+                fail(
                     "rerank_mock_settings and rerank_mock_address are of a mock that is started here; "
-                    "with --rerank-mock-url it runs already, and has its own",
-                    pytrace=False,
+                    "with --rerank-mock-url it runs already, and has its own"
                 )
             return self._known("url", lambda: self._by_url(str(self._url)))
         parsed = _settings(settings, address)
@@ -67,7 +72,7 @@ class Session:
         try:
             client = admin_client.by_url(url, f"test-{self._worker}-{secrets.token_hex(8)}")
         except admin_client.Unreachable as fault:
-            pytest.fail(str(fault), pytrace=False)
+            fail(str(fault))
         self._running.callback(client.call, "POST", "reset")
         return client
 
@@ -78,11 +83,9 @@ class Session:
         try:
             server = ThreadedServer(settings, port)
         except (OSError, OverflowError, UnicodeError) as fault:
-            pytest.fail(
-                f"rerank_mock cannot listen on {host}:{port}, where rerank_mock_address says: {fault}", pytrace=False
-            )
+            fail(f"rerank_mock cannot listen on {host}:{port}, where rerank_mock_address says: {fault}")
         except ValueError as fault:
-            pytest.fail(f"rerank_mock_settings: {fault}", pytrace=False)
+            fail(f"rerank_mock_settings: {fault}")
         self._running.enter_context(server)
         return admin_client.in_process(server, settings.api_keys[0] if settings.api_keys else admin_client.API_KEY)
 
@@ -93,21 +96,19 @@ def _settings(given: Any, address: Any) -> Settings:
         case (str(host), int()) if isinstance(address, tuple):
             pass
         case _:
-            pytest.fail(
-                f"rerank_mock_address must be a host and a port, as {DEFAULT_ADDRESS}, not {address!r}", pytrace=False
-            )
+            fail(f"rerank_mock_address must be a host and a port, as {DEFAULT_ADDRESS}, not {address!r}")
     if not isinstance(given, Mapping):
-        pytest.fail(f"rerank_mock_settings must be a mapping, not {given!r}", pytrace=False)
+        fail(f"rerank_mock_settings must be a mapping, not {given!r}")
     if own := next((name for name in _OWN if name in given), None):
-        pytest.fail(f"rerank_mock_settings does not take `{own}`, which the fixture sets", pytrace=False)
+        fail(f"rerank_mock_settings does not take `{own}`, which the fixture sets")
     from together_rerank_mockserver.settings import Settings
 
     try:
         settings = Settings(**{"journal_max": _JOURNAL_MAX, **given, "host": host, "one_namespace": True})
     except (TypeError, ValueError) as bad:
-        pytest.fail(f"rerank_mock_settings: {bad}", pytrace=False)
+        fail(f"rerank_mock_settings: {bad}")
     if not settings.journal_max:
-        pytest.fail("rerank_mock_settings: `journal_max` must be a whole number from 1 on, not 0", pytrace=False)
+        fail("rerank_mock_settings: `journal_max` must be a whole number from 1 on, not 0")
     return replace(settings, journal_body=settings.max_body)
 
 
@@ -129,14 +130,75 @@ def apply_markers(mock: RerankMock, item: Any) -> None:
     for mark in reversed(list(item.iter_markers(MARKER))):
         unknown = [*map(repr, mark.args), *(name for name in mark.kwargs if name not in _MARKED)]
         if unknown:
-            pytest.fail(f"the marker {MARKER} does not know {unknown[0]}; known: {', '.join(_MARKED)}", pytrace=False)
+            fail(f"the marker {MARKER} does not know {unknown[0]}; known: {', '.join(_MARKED)}")
         asked = dict(mark.kwargs)
         if not asked:
             continue
         name = asked.pop("fault", "delay" if "delay" in asked else None)
         if name is None:
-            pytest.fail(f"the marker {MARKER} names no fault, as in {MARKER}(fault=429)", pytrace=False)
+            fail(f"the marker {MARKER} names no fault, as in {MARKER}(fault=429)")
         try:
             mock.fault(str(name), **asked)
         except ValueError as bad:
-            pytest.fail(f"the marker {MARKER}: {bad}", pytrace=False)
+            fail(f"the marker {MARKER}: {bad}")
+
+
+def complaints(mock: RerankMock) -> list[str]:
+    """Return why a test that passed is not to be believed: what was not met, and what was refused unasked."""
+    found = []
+    queue = [order for order in mock.admin.call("GET", "faults")["queue"] if order["fault"] != "ok"]
+    if queue:
+        left = ", ".join(f"{order['fault']} ({order['times']} left)" for order in queue)
+        found.append(f"faults that nobody met: {left}")
+        found += [f"  which could change nothing about {each}" for each in mock.requests if _is_spared(each, queue[0])]
+    told = mock.admin.call("GET", "ranking")
+    if told["ranking"] and not told["answers"]:
+        found.append(f"a ranking that no answer followed, for want of a request or a document: {told['ranking']}")
+    if mock.expected_refusals or any(mock.admin.call("GET", "requests", reply=reply)["total"] for reply in _UNASKED):
+        unasked = (request for request in mock.requests if request.reply.partition(";")[0] in _UNASKED)
+        refused = [request for request in unasked if request.status in _STATUSES]
+        if len(refused) > mock.expected_refusals:
+            found.append("requests refused as invalid, which rerank_mock.expect_refusal() did not ask for:")
+            found += [f"  {request}" for request in refused[mock.expected_refusals :]]
+        elif len(refused) < mock.expected_refusals:
+            expected = f"requests expected to be refused as invalid: {mock.expected_refusals}"
+            found.append(f"{expected}, refused: {len(refused)}")
+    return found
+
+
+def _is_spared(request: RecordedRequest, order: dict[str, Any]) -> bool:
+    return request.reply.endswith("not-applied") and f"fault={order['fault']};" in request.reply
+
+
+def recent(mock: RerankMock) -> str:
+    return "\n".join(map(str, mock.requests[-_SHOWN:])) or f"no request came to {mock.base_url}"
+
+
+@dataclass(slots=True)
+class Summary:
+    tests: int = 0
+    requests: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    findings: list[str] = field(default_factory=list)
+
+    def add(self, test: str, mock: RerankMock) -> None:
+        requests = mock.requests
+        self.tests += 1
+        self.requests += len(requests)
+        self.faults.update(request.fault for request in requests if request.fault)
+        self.findings += [f"{test}: {finding}" for finding in mock.verdict()]
+
+    def merge(self, other: Mapping[str, Any]) -> None:
+        self.tests += other["tests"]
+        self.requests += other["requests"]
+        self.faults.update(other["faults"])
+        self.findings += other["findings"]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        return {"tests": self.tests, "requests": self.requests, "faults": dict(self.faults), "findings": self.findings}
+
+    @property
+    def lines(self) -> list[str]:
+        met = ", ".join(f"{name} x{count}" for name, count in sorted(self.faults.items())) or "none"
+        return [f"{self.requests} requests in {self.tests} tests; faults met: {met}", *self.findings]

@@ -1,7 +1,5 @@
 """A transport for httpx: the mock without a socket, for sync and async clients."""
 
-from __future__ import annotations
-
 import anyio.to_thread
 import httpx
 from flask import Flask

@@ -1,7 +1,5 @@
 """The tripwire: a test that reaches for the real API fails, with the line that did it."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import sys
@@ -23,14 +21,10 @@ _LIBRARIES = (
 
 
 class Tripwire:
-    """Fails whatever looks up, or connects to, a host of the real API while it is armed.
-
-    Attributes:
-        tripped: what to say of each such attempt.
-    """
+    """Fails whatever looks up, or connects to, a host of the real API while it is armed."""
 
     def __init__(self) -> None:
-        self.tripped: list[str] = []
+        self.tripped: list[str] = []  # what to say of each such attempt
         self._armed = False
         self._laid = False
 
@@ -107,8 +101,5 @@ def _users_line() -> str | None:
 
 def _is_the_users(file: str) -> bool:
     path = Path(file)
-    return (
-        path.is_file()
-        and "site-packages" not in path.parts
-        and not any(path.is_relative_to(each) for each in _LIBRARIES)
-    )
+    is_library = "site-packages" in path.parts or any(path.is_relative_to(each) for each in _LIBRARIES)
+    return path.is_file() and not is_library

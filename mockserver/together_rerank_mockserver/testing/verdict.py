@@ -1,10 +1,8 @@
 """The verdict: how the code under test behaved as a client, judged by the requests that it made."""
 
-from __future__ import annotations
-
 import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from together_rerank_mockserver.testing.recorded import RecordedRequest
@@ -53,8 +51,7 @@ def judge(requests: Sequence[RecordedRequest]) -> list[Finding]:
 def _calls(requests: Sequence[RecordedRequest]) -> list[list[RecordedRequest]]:
     """Group the attempts of one call: equal bodies, each sent after the one before had failed.
 
-    An equal body that is sent while the other is still under way is a call of its own, and so is one that is
-    sent after a success.
+    An equal body that is sent while the other is under way, or after a success, is a call of its own.
     """
     calls: list[list[RecordedRequest]] = []
     unfinished: dict[str, list[list[RecordedRequest]]] = {}
@@ -110,11 +107,8 @@ def _ignored_retry_after(call: list[RecordedRequest]) -> Iterator[Finding]:
     for before, after in itertools.pairwise(call):
         told, waited = before.retry_after, after.began - before.ended
         if told is not None and waited < told - _TOLERANCE_S:
-            yield _finding(
-                "ignored-retry-after",
-                f"Tried again {waited:.2f} s after {before.status}, which said to wait {told:g} s",
-                (before, after),
-            )
+            sentence = f"Tried again {waited:.2f} s after {before.status}, which said to wait {told:g} s"
+            yield _finding("ignored-retry-after", sentence, (before, after))
 
 
 def _storm(call: list[RecordedRequest]) -> Iterator[Finding]:
@@ -155,17 +149,9 @@ def _no_key(request: RecordedRequest) -> Iterator[Finding]:
 
 def _finding(rule: str, sentence: str, requests: Sequence[RecordedRequest]) -> Finding:
     start = requests[0].began
-    evidence = ", ".join(
-        f"#{each.number} at +{each.began - start:.2f} s -> {each.status or 'no answer'}" for each in requests
-    )
-    return Finding(rule, f"{sentence}: {evidence}", tuple(requests))
+    each = [f"#{it.number} at +{it.began - start:.2f} s -> {it.status or 'no answer'}" for it in requests]
+    return Finding(rule, f"{sentence}: {', '.join(each)}", tuple(requests))
 
 
-_OF_CALLS: tuple[Callable[[list[RecordedRequest]], Iterator[Finding]], ...] = (
-    _retried_in_vain,
-    _resent_invalid,
-    _ignored_retry_after,
-    _storm,
-    _gave_up,
-)
-_OF_REQUESTS: tuple[Callable[[RecordedRequest], Iterator[Finding]], ...] = (_too_large_top_n, _no_key)
+_OF_CALLS = (_retried_in_vain, _resent_invalid, _ignored_retry_after, _storm, _gave_up)
+_OF_REQUESTS = (_too_large_top_n, _no_key)
