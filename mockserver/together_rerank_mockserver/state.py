@@ -218,7 +218,7 @@ class Namespace:
             return self._draws - 1
 
     def admit(self, max_in_flight: int | None) -> tuple[bool, Allowance | None]:
-        """Count a call that begins, unless *max_in_flight* others are under way; return whether, and what is left."""
+        """Count a call unless *max_in_flight* others are under way; return whether it goes on, and its allowance."""
         with self._lock:
             if max_in_flight is not None and self.in_flight.count >= max_in_flight:
                 return False, None

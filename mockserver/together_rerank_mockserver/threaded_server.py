@@ -80,7 +80,7 @@ class ThreadedServer:
         self._server.close_connections(grace_s)
 
     def settle(self) -> None:
-        """Return when every call that came is in the journal, save those kept back for clients that are there; 2 s."""
+        """Return when every call that came is in the journal, or after 2 s, save those kept back."""
         self._server.settle()
 
     def __enter__(self) -> Self:
@@ -141,7 +141,7 @@ class _Server(ThreadedWSGIServer):
         self._stop.close()
 
     def settle(self) -> None:
-        """Return when what came before is written down; not what comes meanwhile, lest a busy one never settles."""
+        """Return when what came before is written down; later requests are not waited for, or it might never end."""
         with self._changed:
             if _is_readable(self.socket):
                 self._accept_all()
