@@ -36,7 +36,18 @@ def run_in_workers(tmp_path, *options):
         "    assert [request.query for request in rerank_mock.requests] == [f'q{number}'] * 3\n"
         "    rerank_mock.assert_called(times=2, status=status)\n"
     )
-    flags = ["-v", "-n", "4", "-p", "no:asyncio", "-p", "no:schemathesis", "-p", "no:cacheprovider", *options]
+    # What else may be installed takes each of four processes a second to import.
+    others = (
+        "anyio",
+        "asyncio",
+        "cacheprovider",
+        "hypothesispytest",
+        "pytest_httpserver",
+        "respx",
+        "schemathesis",
+        "time_machine",
+    )
+    flags = ["-v", "-n", "4", *(f"-pno:{name}" for name in others), *options]
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", *flags, tmp_path],
         cwd=tmp_path,

@@ -1,0 +1,24 @@
+"""What docs/clients.md says of real clients is what they do."""
+
+import subprocess
+import sys
+
+import pytest
+
+from mock_process import environment
+from snippets import ROOT
+
+
+@pytest.mark.slow
+def test_what_real_clients_do_is_what_was_written_down():
+    ran = subprocess.run(
+        [sys.executable, ROOT / "tests/client_table.py"],
+        env=environment(),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout == (ROOT / "docs/clients.md").read_text(), "run: make clients"
