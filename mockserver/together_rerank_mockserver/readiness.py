@@ -41,12 +41,12 @@ class Readiness:
     def _publish(self, url: str, pid: int) -> None:
         if self.ready_file:
             _write_whole(self.ready_file, f"{url}\n")
-        ready = json.dumps({"event": "ready", "url": url, "port": int(url.rpartition(":")[2]), "pid": pid})
-        print(ready if self.as_json else f"{PROGRAM} listening on {url}", flush=True)
-        if self.key and sys.stderr:
+        if self.key and sys.stderr:  # before the ready line, which may end the wait for output
             sdks = f"  Together's SDKs  TOGETHER_BASE_URL={url}  TOGETHER_API_KEY={self.key}"
             litellm = f"  LiteLLM          TOGETHER_AI_API_BASE={url}  TOGETHER_API_KEY={self.key}"
             print(sdks, litellm, sep="\n", file=sys.stderr, flush=True)
+        ready = json.dumps({"event": "ready", "url": url, "port": int(url.rpartition(":")[2]), "pid": pid})
+        print(ready if self.as_json else f"{PROGRAM} listening on {url}", flush=True)
 
     @contextmanager
     def ready_file_of(self, url: str) -> Iterator[None]:
