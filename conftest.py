@@ -1,6 +1,10 @@
 """Profiles of Hypothesis for every suite: `dev` is quick, `ci` is thorough and the same on every run."""
 
 import os
+from pathlib import Path
+
+# What Hypothesis computes once of Unicode; each Schemathesis in a folder of its own would do so again.
+os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(__file__).with_name(".hypothesis")))
 
 from hypothesis import settings
 

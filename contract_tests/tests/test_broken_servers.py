@@ -127,7 +127,7 @@ def found_by_schemathesis():
             return fuzzed(server.url)
 
     with pytest.MonkeyPatch.context() as few, Redirects.other, ThreadPoolExecutor(2) as threads:
-        few.setattr(fuzzing, "MOST_EXAMPLES", 60)
+        few.setattr(fuzzing, "MOST_EXAMPLES", 25)
         return dict(zip(FUZZED, threads.map(found, FUZZED), strict=True))
 
 

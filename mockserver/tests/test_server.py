@@ -176,14 +176,16 @@ def test_a_path_is_taken_as_it_comes(mock, path):
 
 
 def test_a_log_that_nobody_reads_does_not_hold_up_the_server():
-    with start() as process:
+    with start() as process, contextlib.ExitStack() as stack:
+        stack.callback(process.kill)
         url = process.stdout.readline().removeprefix(READY).strip()
-        connection = http.client.HTTPConnection("127.0.0.1", int(url.rpartition(":")[2]), timeout=20)
         # A pipe holds 64 KiB.
         for _ in range(300):
+            # Each on its own connection: a server may close one whose body it did not read.
+            connection = http.client.HTTPConnection("127.0.0.1", int(url.rpartition(":")[2]), timeout=20)
             connection.request("POST", "/" + "x" * 1_000, BODY, KEY)
             assert connection.getresponse().read()
-        connection.close()
+            connection.close()
         process.terminate()
         assert process.wait(20) == 0
 
