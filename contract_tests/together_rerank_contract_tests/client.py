@@ -9,10 +9,9 @@ from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from enum import Enum
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -24,8 +23,8 @@ from together_rerank_fixtures.redaction import Redactor
 from together_rerank_spec.urls import is_loopback
 
 MOST_BYTES = 32 * 1024 * 1024
-# About what a tokenizer makes of English; the endpoint's own count is taken where it tells one.
 SHORTEST_KEY = 4
+# About what a tokenizer makes of English; the endpoint's own count is taken where it tells one.
 _CHARACTERS_PER_TOKEN = 4
 # More is no count of tokens.
 _MOST_TOLD = 10**9
@@ -36,16 +35,10 @@ _LONGEST_WAIT_S = 120.0
 _MOST_MISSED_IN_A_ROW, _MOST_MISSED = 3, 10
 _USUAL = (("Accept-Encoding", "identity"), ("User-Agent", f"{PROGRAM}/{version('together-rerank-kit')}"))
 
+# Stands for the key where a request is made, so that only the transport has it.
+YES = "(the endpoint's key, where there is one)"
+
 Headers = tuple[tuple[str, str], ...]
-
-
-class Key(Enum):
-    """Stands for the key where a request is made, so that only the transport has it."""
-
-    YES = "the endpoint's key, where there is one"
-
-
-YES: Final = Key.YES
 
 
 class BudgetSpent(Exception):
@@ -135,12 +128,9 @@ class Budget:
 
 
 class Transport:
-    """Sends requests one by one, or from several threads.
+    """Sends requests one by one, or from several threads; `statuses` counts how often each was answered.
 
     Raises ValueError if what the environment says of proxies or certificates cannot be followed.
-
-    Attributes:
-        statuses: how often each was answered.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -182,7 +172,7 @@ class Transport:
         headers: Iterable[tuple[str, str]] = (),
         content: bytes = b"",
         *,
-        authorization: str | Key | None = YES,
+        authorization: str | None = YES,
     ) -> Exchange:
         """Return the exchange; a 429 is waited out as it asks, and a 503 that says how long.
 
@@ -209,9 +199,7 @@ class Transport:
             return self._send(*call)
         return self._send(*call)
 
-    def _send(
-        self, method: str, url: str, headers: Headers, content: bytes, authorization: str | Key | None
-    ) -> Exchange:
+    def _send(self, method: str, url: str, headers: Headers, content: bytes, authorization: str | None) -> Exchange:
         if self._missed_in_a_row >= _MOST_MISSED_IN_A_ROW or self._missed >= _MOST_MISSED:
             raise Inconclusive(f"{self._missed} answers did not come in time, so no more were asked for")
         sent, shown = self.authorized(authorization)
@@ -237,12 +225,12 @@ class Transport:
             self.budget.settle(content, told)
         return exchange
 
-    def authorized(self, authorization: str | Key | None) -> tuple[Headers, Headers]:
+    def authorized(self, authorization: str | None) -> tuple[Headers, Headers]:
         """Return the header that is sent for *authorization*, and that which is shown."""
-        if authorization is YES and self.has_key:
+        if authorization == YES and self.has_key:
             sent, shown = f"Bearer {self._settings.key}", f"Bearer ${self._settings.key_name}"
             return (("Authorization", sent),), (("Authorization", shown),)
-        given = (("Authorization", authorization),) if isinstance(authorization, str) else ()
+        given = () if authorization in (None, YES) else (("Authorization", str(authorization)),)
         return given, given
 
     def _answer(self, method: str, url: str, headers: Headers, content: bytes) -> tuple[httpx.Response, bytes]:

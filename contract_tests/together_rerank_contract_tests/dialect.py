@@ -27,17 +27,21 @@ _DIALECTS: tuple[tuple[str, _Fits], ...] = (
     ("Infinity", lambda body, first: body.get("object") == "rerank" and ("created" in body or not _has_object(first))),
     (
         "llama.cpp",
-        lambda body, first: body.get("object") == "list" and "document" not in first and _counts(body, "prompt_tokens"),
+        lambda body, first: (
+            body.get("object") == "list" and "document" not in first and "prompt_tokens" in body["usage"]
+        ),
     ),
     (
         "vLLM",
         lambda body, first: (
-            "object" not in body and "id" in body and _counts(body, "prompt_tokens") and "index" in first
+            "object" not in body and "id" in body and "prompt_tokens" in body["usage"] and "index" in first
         ),
     ),
     (
         "Jina",
-        lambda body, first: body.get("object", "list") == "list" and _counts(body, "total_tokens") and "index" in first,
+        lambda body, first: (
+            body.get("object", "list") == "list" and "total_tokens" in body["usage"] and "index" in first
+        ),
     ),
     ("Together", lambda body, _: body.get("object") == "rerank"),
 )
@@ -111,8 +115,3 @@ def _of(node: Any, name: str) -> Any:
 
 def _has_object(first: dict[str, Any]) -> bool:
     return isinstance(first.get("document", {}), dict)
-
-
-def _counts(body: dict[str, Any], name: str) -> bool:
-    usage = body.get("usage")
-    return isinstance(usage, dict) and name in usage

@@ -2,14 +2,14 @@
 
 import copy
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, Self
 
 from together_rerank_contract_tests import samples, tolerance
 from together_rerank_contract_tests.answer import Answer
-from together_rerank_contract_tests.client import YES, Inconclusive, Key, Transport
+from together_rerank_contract_tests.client import YES, Headers, Inconclusive, Transport
 from together_rerank_contract_tests.exchange import Exchange, excerpt
 from together_rerank_contract_tests.requirements import Blocked, NotApplicable, Unmet
 from together_rerank_contract_tests.settings import Settings
@@ -126,18 +126,14 @@ class Endpoint:
         """Return the exchange for *request*, with the model added."""
         return self.posted(self._content(request))
 
-    def posted(
-        self, content: bytes, *, headers: Iterable[tuple[str, str]] = (), authorization: str | Key | None = YES
-    ) -> Exchange:
+    def posted(self, content: bytes, *, headers: Headers = (), authorization: str | None = YES) -> Exchange:
         """Return the exchange for *content*, as it is, and with *headers* beside the usual ones."""
-        memory = content, tuple(headers), authorization
+        memory = content, headers, authorization
         if memory not in self.exchanges:
             self.exchanges[memory] = self.again(content, headers=headers, authorization=authorization)
         return self.exchanges[memory]
 
-    def again(
-        self, content: bytes, *, headers: Iterable[tuple[str, str]] = (), authorization: str | Key | None = YES
-    ) -> Exchange:
+    def again(self, content: bytes, *, headers: Headers = (), authorization: str | None = YES) -> Exchange:
         """Send *content* once more, whatever was answered before."""
         return self.transport.send("POST", self.url, (*JSON, *headers), content, authorization=authorization)
 

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-from together_rerank_contract_tests.client import YES, BudgetSpent, Dropped, Inconclusive, Key, Transport, Unsendable
+from together_rerank_contract_tests.client import YES, BudgetSpent, Dropped, Inconclusive, Transport, Unsendable
 from together_rerank_contract_tests.exchange import Exchange
 
 # Of one hop, or told anew.
@@ -62,7 +62,7 @@ class Forwarder:
         url = self._operation if path == self._path else self._operation.removesuffix(self._path) + path
         kept = tuple((name, value) for name, value in headers if name.lower() not in _NOT_FORWARDED)
         given = next((value for name, value in headers if name.lower() == "authorization"), None)
-        authorization: str | Key | None = YES if given == f"Bearer {self.token}" else given
+        authorization = YES if given == f"Bearer {self.token}" else given
         try:
             return self._transport.send(method, url, kept, content, authorization=authorization)
         except (BudgetSpent, Inconclusive) as fault:

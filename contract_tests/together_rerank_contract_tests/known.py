@@ -15,11 +15,7 @@ _FIELDS = {"reason", "expires"}
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One deviation.
-
-    Attributes:
-        expires: the last day on which it counts as passed.
-    """
+    """One deviation; `expires` is the last day on which it counts as passed."""
 
     id: str
     reason: str

@@ -102,9 +102,7 @@ def from_prefer(header: str, catalogue: Catalogue) -> tuple[Order | None, str]:
     """Return the order that *header* gives, if any, and the preferences in it that the mock knows.
 
     Others are ignored, as the RFC asks, unless they look like a slip of the pen; of one given twice the first counts.
-
-    Raises:
-        BadOrder: a preference that the mock knows has a value that it does not.
+    Raises BadOrder if a preference that the mock knows has a value that it does not.
     """
     asked: dict[str, str] = {}
     for item in _items(header):

@@ -66,11 +66,7 @@ NOTHING = Met()
 
 
 class Chaos:
-    """Which order a draw leads to, by *probabilities* such as `429=0.2`.
-
-    Raises:
-        BadOrder: one cannot be read, or together they are above 1.
-    """
+    """Which order a draw leads to, by *probabilities* such as `429=0.2`; BadOrder if one is bad, or all are above 1."""
 
     def __init__(self, probabilities: Sequence[str], catalogue: Catalogue) -> None:
         parsed = [_parsed(each, catalogue) for each in probabilities]

@@ -40,8 +40,7 @@ class Recorded:
 class Replay:
     """Exchanges with the operation of *document*, from the folder *source* or, if it is LIBRARY, the kit's own.
 
-    Raises:
-        FixtureError: the folder has none, or a file is not what it should be, or two answer the same request.
+    Raises FixtureError if the folder has none, or a bad file, or two that answer the same request.
     """
 
     def __init__(self, source: str, document: Document) -> None:

@@ -101,8 +101,7 @@ class Allowance:
 class Quota:
     """A moving window: `60/minute` grants a call when fewer than 60 were granted in the last minute.
 
-    Raises:
-        ValueError: *rate* cannot be read.
+    Raises ValueError if *rate* cannot be read.
     """
 
     def __init__(self, rate: str) -> None:

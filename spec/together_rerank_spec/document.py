@@ -36,9 +36,8 @@ def load(reading: str = "corrected") -> Document:
 def read(path: Path, overlay: Path | None = None) -> Document:
     """Return the document in *path* as it stands, or with *overlay* applied.
 
-    Raises:
-        DocumentError: a file cannot be read, *path* is not an OpenAPI 3.1 document with a rerank operation
-            that the kit can serve, or *overlay* does not fit it.
+    Raises DocumentError if a file cannot be read, *path* is not an OpenAPI 3.1 document with a rerank operation that
+    the kit can serve, or *overlay* does not fit it.
     """
     content = _parse_file(path)
     if overlay is not None:
@@ -58,12 +57,11 @@ def vendored_text() -> bytes:
 class Document:
     """An OpenAPI 3.1 document with one operation of interest: the POST called `rerank`.
 
+    Raises DocumentError if it is not OpenAPI 3.1, or has no such operation, or one that cannot be served.
+
     Attributes:
         name: what messages call it.
         content: the whole of it, every key a string; never to be changed.
-
-    Raises:
-        DocumentError: it is not OpenAPI 3.1, or has no such operation, or one that cannot be served.
     """
 
     name: str
@@ -155,11 +153,7 @@ class Document:
         return self._schema(self.resolve(self.operation["requestBody"]), self.request_media_types[0])
 
     def response_schema(self, status: int) -> dict[str, Any] | None:
-        """Return the JSON Schema of the body that answers with *status*; None when it promises no JSON.
-
-        Raises:
-            KeyError: the document promises no such status.
-        """
+        """Return the JSON Schema of the body with *status*, None for no JSON; raise KeyError for no such status."""
         response = self.resolve(self.operation["responses"][str(status)])
         media = [m for m in (response.get("content") or {}) if m.partition(";")[0].strip().endswith("json")]
         return self._schema(response, media[0]) if media else None

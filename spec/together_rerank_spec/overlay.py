@@ -18,11 +18,8 @@ class OverlayError(ValueError):
 def apply_overlay(document: dict[str, Any], overlay: Any) -> dict[str, Any]:
     """Return a copy of *document* with every action of *overlay* applied, in order.
 
-    Targets are plain paths: names, quoted names and indices, no wildcards and no filters,
-    so each action meets exactly one place.
-
-    Raises:
-        OverlayError: an action is malformed, its target is missing, or it changes nothing.
+    Targets are plain paths: names, quoted names and indices, no wildcards and no filters, so each action meets exactly
+    one place. Raises OverlayError if an action is malformed, its target is missing, or it changes nothing.
     """
     result = copy.deepcopy(document)
     for number, action in enumerate(_actions(overlay), start=1):

@@ -29,11 +29,7 @@ class Violation:
 
 
 class Validator:
-    """One schema of JSON Schema 2020-12, the dialect of OpenAPI 3.1.
-
-    Raises:
-        SchemaError: the schema is malformed, or refers to something outside itself.
-    """
+    """A schema of JSON Schema 2020-12; raises SchemaError if it is malformed, or refers to something outside itself."""
 
     def __init__(self, schema: dict[str, Any]) -> None:
         try:

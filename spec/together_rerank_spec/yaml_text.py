@@ -48,11 +48,7 @@ def render(content: Any) -> str:
 
 
 def parse(text: str | bytes) -> Any:
-    """Return what *text*, YAML or JSON, holds; every key is a string.
-
-    Raises:
-        YamlError: with the place of the fault, where the parser knows it.
-    """
+    """Return what *text*, YAML or JSON, holds, every key a string; raise YamlError, with the place where known."""
     try:
         _check_depth(text)
         return _as_json(yaml.load(text, _Loader), [_MOST_VALUES])  # noqa: S506  # a subclass of SafeLoader

@@ -23,11 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A fault is queued; what comes after it can be said at once.
-
-    Attributes:
-        then: the mock.
-    """
+    """A fault is queued; `then` is the mock, so that what comes after it can be said at once."""
 
     then: RerankMock
 
@@ -69,16 +65,13 @@ class RerankMock:
         retry_after: float | Literal["none"] | None = None,
         delay: float | None = None,
     ) -> Queued:
-        """Answer the next calls with the error *status*.
+        """Answer the next calls with the error *status*; ValueError, which tells those there are, if there is none.
 
         Args:
             status: one that the API has, 400 to 599.
             times: how many calls meet it.
             retry_after: what the answer says in `Retry-After`, in seconds; "none" has it say nothing.
             delay: how long the answer is kept back, in seconds.
-
-        Raises:
-            ValueError: there is no such error; the message says which there are.
         """
         if type(status) is not int or status < 400:
             raise ValueError(f"fail() takes an error status such as 429, not {status!r}; ok() is for a success")
@@ -96,6 +89,8 @@ class RerankMock:
     ) -> Queued:
         """Have the next calls meet the fault called *name*, one of `together-rerank-mock faults`.
 
+        Raises ValueError, which tells those there are, if there is no such fault or it takes no such argument.
+
         Args:
             name: a status is a name too.
             times: how many calls meet it.
@@ -103,9 +98,6 @@ class RerankMock:
             delay: how long the answer is kept back, in seconds.
             jitter: how much longer it can be kept back by chance, in seconds.
             pause: between the pieces of a `drip`, in seconds.
-
-        Raises:
-            ValueError: there is no such fault, or it takes no such argument; the message says which there are.
         """
         durations = _durations(retry_after=retry_after, delay=delay, jitter=jitter, pause=pause)
         self.admin.call("POST", "faults", {"fault": name, "times": times, **durations})
@@ -120,36 +112,22 @@ class RerankMock:
         return self.fault("ok", times)
 
     def rank(self, indexes: Sequence[int]) -> None:
-        """Rank the documents with *indexes* first, in that order, from now on; the others follow.
-
-        Raises:
-            ValueError: they are no indexes.
-        """
+        """Rank the documents with *indexes* first, in that order, from now on; ValueError if they are no indexes."""
         self.admin.call("PUT", "ranking", {"rank": _indexes(indexes)})
 
     def rank_first(self, *, containing: str) -> None:
-        """Rank the documents first whose text has *containing* in it, in any case, from now on.
-
-        Raises:
-            ValueError: it is empty.
-        """
+        """Rank the documents first whose text has *containing* in it, in any case, from now on; ValueError if empty."""
         self.admin.call("PUT", "ranking", {"rank_first": containing})
 
     def scores(self, scores: Mapping[int, float]) -> None:
-        """Give the documents *scores*, by their indexes, from now on; 0 to those that are not named.
-
-        Raises:
-            ValueError: a score is not from 0 to 1.
-        """
+        """Give the documents *scores*, by index, from now on, others 0; ValueError if one is not from 0 to 1."""
         self.admin.call("PUT", "ranking", {"scores": _scores(scores)})
 
     def explain(self, request: RecordedRequest | Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return why the mock ranks the documents of *request* as it does, best first, before any design.
 
-        Each has `index`, `score`, `whole`, `parts`, `adjacent`, `in_order`, `text`.
-
-        Raises:
-            ValueError: it is no valid rerank request.
+        Each has `index`, `score`, `whole`, `parts`, `adjacent`, `in_order`, `text`. Raises ValueError if *request* is
+        no valid rerank request.
         """
         body = request.body if isinstance(request, RecordedRequest) else request
         if not isinstance(body, Mapping):
@@ -206,11 +184,7 @@ class RerankMock:
             raise AssertionError("\n".join(["the client is not resilient:", *(f"- {each}" for each in findings)]))
 
     def client(self) -> httpx.Client:
-        """Return an `httpx.Client` that has the key and the base URL; it is closed after the test.
-
-        Raises:
-            ImportError: httpx is not installed.
-        """
+        """Return an `httpx.Client` with key and base URL, closed after the test; ImportError if httpx is missing."""
         _require_httpx("client()")
         import httpx
 
@@ -222,9 +196,7 @@ class RerankMock:
     def transport(self) -> Transport:
         """Return a transport for httpx clients, sync and async, that reaches the mock without a socket.
 
-        Raises:
-            ImportError: httpx is not installed.
-            RuntimeError: the mock runs in another process.
+        Raises ImportError if httpx is missing, RuntimeError if the mock runs in another process.
         """
         _require_httpx("transport()")
         from together_rerank_mockserver.testing.transport import Transport
@@ -233,11 +205,7 @@ class RerankMock:
 
     @property
     def app(self) -> Flask:
-        """The Flask application: the same mock, without a socket.
-
-        Raises:
-            RuntimeError: the mock runs in another process.
-        """
+        """The Flask application: the same mock, without a socket; RuntimeError if the mock runs in another process."""
         if self.admin.server is None:
             where = f"the mock at {self.base_url} runs in another process"
             raise RuntimeError(f"{where}; without --rerank-mock-url it has `app` and `transport()`")
