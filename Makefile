@@ -4,7 +4,8 @@ BIN := $(VENV)/bin
 # What is locked is installed as locked; a build would otherwise fetch its backend unlocked.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := contract_tests fixtures mockserver spec tests benchmarks
-SUITES := contract_tests/tests fixtures/tests mockserver/tests spec/tests tests/plugin $(wildcard tests/test_*.py)
+# Those of few and long tests come first, that none of them runs alone at the end.
+SUITES := $(wildcard tests/test_*.py) tests/plugin contract_tests/tests mockserver/tests fixtures/tests spec/tests
 # Environments of what others wrote, outside the clone: each is made once for a lock file and a Python.
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/together-rerank-kit
 HASH = import hashlib, pathlib, sys; print(hashlib.sha256(b"".join([sys.version.encode(), *(pathlib.Path(each).read_bytes() for each in sys.argv[1:])])).hexdigest()[:16])
@@ -15,7 +16,7 @@ STRANGERS := $(call cached,strangers,requirements/strangers.txt)
 PEERS := $(call cached,peers,requirements/peers/package.json requirements/peers/package-lock.json)
 CLIENTS = RERANK_KIT_TOGETHER_SDK=$(TOGETHER_SDK) RERANK_KIT_TOGETHER_1=$(TOGETHER_1)
 # Two files at a time; the tests of one file share their servers.
-PYTEST := -m pytest -n 2 --dist loadfile
+PYTEST := -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 WHEEL := build/wheel
 
 .PHONY: help serve quick test test-wheel check contract contract-real format matrix fixtures clients dist bench lock clean

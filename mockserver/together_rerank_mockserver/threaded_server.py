@@ -397,7 +397,7 @@ class _Connection(WSGIRequestHandler):
     def log(self, *_: Any) -> None:
         """Say nothing; the application has a log, and `log_request` would fail for a path that cannot be read."""
 
-    log_request = log
+    log_request: Any = log
 
 
 class ChunkedBody:
