@@ -43,7 +43,7 @@ def judged(folder, mock, *arguments, model=MODEL):
 
 @pytest.mark.fuzz
 def test_a_good_endpoint_passes_and_schemathesis_runs_as_a_test(mock, tmp_path):
-    options = ("--rerank-level", "should", "--rerank-max-requests", "300")
+    options = ("--rerank-level", "should", "--rerank-max-requests", "240")
     ran = judged(tmp_path, mock, "--pyargs", PACKAGE, *options)
 
     assert ran.returncode == 0, ran.stdout
@@ -52,7 +52,7 @@ def test_a_good_endpoint_passes_and_schemathesis_runs_as_a_test(mock, tmp_path):
 
 @pytest.mark.fuzz
 def test_schemathesis_finds_a_fault_as_a_test(mock, tmp_path):
-    options = ("--rerank-max-requests", "250")
+    options = ("--rerank-max-requests", "150")
     ran = judged(tmp_path, mock, "--pyargs", f"{PACKAGE}.test_fuzz", *options, model="mock/object-wrong")
 
     assert ran.returncode == 1, ran.stdout
