@@ -21,6 +21,8 @@ def environment(**changes):
     """The environment without anything that speaks to Python, to the kit or to pytest; with the miniatures' key."""
     foreign = ("TOGETHER", "PYTEST", "HYPOTHESIS", "SCHEMATHESIS", "COV", "PYTHONUNBUFFERED")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    # What Hypothesis computed of Unicode; Schemathesis would compute it again in each run.
+    kept |= {name: os.environ[name] for name in ["HYPOTHESIS_STORAGE_DIRECTORY"] if name in os.environ}
     return {**kept, "MINI_KEY": KEY, **changes}
 
 
@@ -39,29 +41,17 @@ def contract(*arguments, cwd=None, **changes):
 
 def process(*arguments, cwd=None, **changes):
     """Run the command as a process to its end: for what the shell, signals, streams and other programs do to it."""
-    return subprocess.run(
-        [COMMAND, *map(str, arguments)],
-        cwd=cwd,
-        env=environment(**changes),
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
+    return _run([COMMAND, *map(str, arguments)], cwd, changes)
 
 
 def shell(line, cwd=None, **changes):
     """Run *line*, in which `contract` is the command."""
-    line = f'contract() {{ "{COMMAND}" "$@"; }}; {line}'
-    return subprocess.run(
-        ["bash", "-c", line],
-        cwd=cwd,
-        env=environment(**changes),
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return _run(["bash", "-c", f'contract() {{ "{COMMAND}" "$@"; }}; {line}'], cwd, changes)
+
+
+def _run(command, cwd, changes):
+    environ = environment(**changes)
+    return subprocess.run(command, cwd=cwd, env=environ, check=False, capture_output=True, text=True, timeout=180)
 
 
 def verdict(ran):
