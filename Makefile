@@ -53,6 +53,8 @@ test-wheel: dist $(TOGETHER_SDK)/stamp $(TOGETHER_1)/stamp
 	@# The second file has coverage start in every process; it comes after the one that leads to it.
 	site=$$(echo $(WHEEL)/lib/python*/site-packages); echo "$(CURDIR)"/$(VENV)/lib/python*/site-packages > $$site/tools.pth; \
 	  cp $(VENV)/lib/python*/site-packages/a1_coverage.pth $$site/tools_coverage.pth
+	@# A test that runs make there must not install the checkout over the wheel.
+	touch $(WHEEL)/base.stamp $(WHEEL)/dev.stamp
 	$(WHEEL)/bin/python -m coverage erase
 	$(CLIENTS) HYPOTHESIS_PROFILE=ci $(WHEEL)/bin/python -m coverage run $(PYTEST) $(SUITES) $(PYTEST_ARGS)
 	$(WHEEL)/bin/python -m coverage combine --quiet
@@ -63,7 +65,7 @@ check: $(VENV)/dev.stamp dist
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/wheel $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 tests/wheel $(PYTEST_ARGS)
 
 # The key of the mock that is started here is no secret.
 contract: $(VENV)/dev.stamp
