@@ -153,7 +153,7 @@ def test_the_faults_follow_the_document(tmp_path):
     assert fault["documented"] is False
 
 
-def test_an_unknown_variable_is_a_warning_with_the_nearest_name():
+def test_an_unknown_variable_prints_a_warning_with_the_nearest_name():
     warned = run("faults", "--json", TOGETHER_RERANK_MOCK_REDING="vendored", TOGETHER_RERANK_MOCK_READING="vendored")
 
     assert warned.exit_code == 0
@@ -169,7 +169,7 @@ def test_an_unknown_variable_is_a_warning_with_the_nearest_name():
     ("line", "status"),
     [("faults | head -1", 0), ("--help | true", 0), ("fixtures list >&-", 0), ("spec > /dev/full", 2)],
 )
-def test_a_reader_that_has_seen_enough_and_a_full_disk_are_no_surprise(line, status):
+def test_a_closed_pipe_is_no_error_and_a_full_disk_is_reported(line, status):
     script = f'"$0" {line}; exit ${{PIPESTATUS[0]}}'
 
     ran = subprocess.run(

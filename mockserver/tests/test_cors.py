@@ -21,7 +21,7 @@ PREFLIGHT = {
 
 @pytest.fixture(params=["create_app", "serve"])
 def client(request):
-    """Return what makes a client of the application as Flask has it, or as `serve` puts it behind its own."""
+    """Return a function that makes a client of the Flask application, or of the application that `serve` runs."""
 
     def make(*origins):
         settings = Settings(cors=origins)
@@ -32,7 +32,7 @@ def client(request):
 
 
 @pytest.mark.parametrize("path", ["/v1/rerank", "/__admin/faults"])
-def test_a_preflight_of_an_origin_that_is_let_in_is_answered(client, path):
+def test_a_preflight_of_an_allowed_origin_is_answered(client, path):
     answer = client(ORIGIN)(path, method="OPTIONS", headers=PREFLIGHT)
 
     assert answer.status_code == 204
@@ -42,7 +42,7 @@ def test_a_preflight_of_an_origin_that_is_let_in_is_answered(client, path):
 
 
 @pytest.mark.parametrize("origins", [(), ("http://other.example",), (f"{ORIGIN}:81",)])
-def test_others_learn_nothing(client, origins):
+def test_other_origins_get_no_cors_headers(client, origins):
     preflight = client(*origins)("/v1/rerank", method="OPTIONS", headers=PREFLIGHT)
     answer = client(*origins)(
         "/v1/rerank", method="POST", json=BODY, headers={"Origin": ORIGIN, "Authorization": "Bearer k"}
@@ -55,7 +55,7 @@ def test_others_learn_nothing(client, origins):
 
 
 @pytest.mark.parametrize("key", [{}, {"Authorization": "Bearer k"}])
-def test_answers_and_refusals_can_be_read_with_the_headers_that_clients_act_on(client, key):
+def test_an_allowed_origin_can_read_answers_errors_and_their_headers(client, key):
     answer = client(ORIGIN)("/v1/rerank", method="POST", json=BODY, headers={"Origin": ORIGIN} | key)
 
     assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN

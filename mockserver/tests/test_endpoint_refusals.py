@@ -136,7 +136,7 @@ def test_every_refusal_is_error_data_without_nulls(sent):
 
 
 @pytest.mark.parametrize("rule", rules(), ids=str)
-def test_what_breaks_a_rule_of_the_document_is_refused_at_its_place(rule):
+def test_a_request_that_breaks_a_rule_is_refused_with_its_place(rule):
     @settings(max_examples=20)
     @given(invalid_requests(rule))
     def refused(invalid):

@@ -89,7 +89,7 @@ def test_an_exchange_is_shown_as_it_is(name):
     ],
     ids=" ".join,
 )
-def test_what_is_not_understood_is_refused(tmp_path, arguments, because):
+def test_invalid_arguments_are_refused(tmp_path, arguments, because):
     assert_refused(run("fixtures", *(tmp_path / "new" if each == "NEW" else each for each in arguments)), because)
     assert not (tmp_path / "new").exists()
 
@@ -124,14 +124,14 @@ def test_a_document_is_exported_that_the_mock_serves(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("form", "name", "told"), [("json", "kept/ours.json", ": 1 exch"), ("openapi", "openapi.yaml", ": 1 of 1 exch")]
+    ("form", "name", "message"), [("json", "kept/ours.json", ": 1 exch"), ("openapi", "openapi.yaml", ": 1 of 1 exch")]
 )
-def test_a_folder_of_ones_own_is_exported(tmp_path, form, name, told):
+def test_a_folder_of_the_user_is_exported(tmp_path, form, name, message):
     recorded(tmp_path / "mine", changed("success/strings"), "kept/ours.json")
 
     exported = run("fixtures", "export", tmp_path / "out", "--format", form, "--from", tmp_path / "mine")
 
-    assert told in exported.stderr
+    assert message in exported.stderr
     assert list(files(tmp_path / "out")) == [name]
     assert b"camelids near Peru" in files(tmp_path / "out")[name]
 
@@ -158,7 +158,7 @@ def test_a_folder_that_holds_no_exchanges_is_refused(tmp_path):
     ],
     ids=["full", "file", "link", "missing", "below a file", "too long"],
 )
-def test_a_folder_that_cannot_be_written_is_refused_and_left_alone(tmp_path, form, name, because):
+def test_a_folder_that_cannot_be_written_is_refused_and_not_changed(tmp_path, form, name, because):
     (tmp_path / "full").mkdir()
     (tmp_path / "full/mine.txt").write_text("mine")
     (tmp_path / "file").write_text("mine")

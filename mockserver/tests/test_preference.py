@@ -30,9 +30,9 @@ CATALOGUE = Catalogue(load())
     ],
 )
 def test_preferences_that_are_known(header, fault, parameters, applied):
-    order, said = from_prefer(header, CATALOGUE)
+    order, preferences = from_prefer(header, CATALOGUE)
 
-    assert (order.fault.name, dict(order.parameters), said) == (fault, parameters, applied)
+    assert (order.fault.name, dict(order.parameters), preferences) == (fault, parameters, applied)
 
 
 @pytest.mark.parametrize(
@@ -87,10 +87,10 @@ def test_bad_values_are_refused_with_what_would_be_accepted(header, because):
 @given(st.text() | st.from_regex(r'(code|fault|delay)=("[a-z0-9 ,]*|[a-z0-9]+)(;.*)?(, .*)?', fullmatch=True))
 def test_any_header_is_read_or_refused(header):
     try:
-        order, said = from_prefer(header, CATALOGUE)
+        order, preferences = from_prefer(header, CATALOGUE)
     except BadOrder:
         return
-    assert (order is None) is (said == "")
+    assert (order is None) is (preferences == "")
 
 
 @given(st.text('a= ,;"\\\t', max_size=20))

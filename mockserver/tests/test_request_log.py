@@ -15,7 +15,7 @@ def pipe():
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     yield reader, writer
-    # Not the writer: a log that still has lines would write them to whatever gets its number next.
+    # Leave the writer open: a log with unwritten lines would write them to the next file with its number.
     os.close(reader)
 
 
@@ -97,7 +97,7 @@ def test_a_pipe_that_nobody_reads_costs_lines_and_not_time(pipe):
     assert written.endswith("POST /again 200 1.0 ms\n")
 
 
-def test_a_closed_pipe_is_survived(capfd):
+def test_a_closed_pipe_raises_nothing(capfd):
     reader, writer = os.pipe()
     log = RequestLog(writer)
     os.close(reader)
@@ -109,7 +109,7 @@ def test_a_closed_pipe_is_survived(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_end_does_not_wait_for_a_reader_that_does_not_read(pipe):
+def test_flush_does_not_wait_for_a_reader_that_does_not_read(pipe):
     reader, writer = pipe
     log = RequestLog(writer)
     for number in range(5_000):
@@ -119,5 +119,5 @@ def test_the_end_does_not_wait_for_a_reader_that_does_not_read(pipe):
     log.flush()
 
     assert time.monotonic() - began < 30
-    while log.queue.unfinished_tasks:  # else its thread would write to whatever gets the descriptor next
+    while log.queue.unfinished_tasks:  # else its thread would write to the next file with this descriptor
         text(reader)

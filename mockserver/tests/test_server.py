@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.served, pytest.mark.usefixtures("server")]
 
 @pytest.fixture(scope="module")
 def mock(server):
-    """A mock for the tests that leave it as it was."""
+    """A mock shared by the tests that do not change its state."""
     with running("-q", "--max-body", 1_000) as mock:
         yield mock
 
@@ -28,7 +28,7 @@ def listens(port):
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_the_ready_line_comes_once_it_answers_and_names_the_port(mock):
+def test_the_ready_line_names_the_port_and_is_printed_when_the_mock_answers(mock):
     assert mock.url == f"http://127.0.0.1:{mock.port}"
     assert mock.port != 0
     assert post(mock)[0] == 200
@@ -170,7 +170,7 @@ def test_a_half_sent_request_does_not_hold_up_others(mock):
 
 
 @pytest.mark.parametrize("path", ["//v1/rerank", "/v1//rerank", "/v1/rerank/", "/v1/v1/rerank", "/%ff", "*"])
-def test_a_path_is_taken_as_it_comes(mock, path):
+def test_a_path_is_not_normalized(mock, path):
     with begin(mock, 0, path=path) as client:
         assert client.recv(100).startswith(b"HTTP/1.1 404")
 

@@ -1,4 +1,4 @@
-"""Settings validate themselves, and name the field that is wrong."""
+"""Settings are validated, and the error names the invalid field."""
 
 import pytest
 

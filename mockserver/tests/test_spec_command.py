@@ -19,7 +19,7 @@ def spec(tmp_path):
 
 @pytest.fixture
 def overlay(tmp_path):
-    """Writes an overlay, and returns where."""
+    """A function that writes an overlay and returns its path."""
 
     def write(content):
         path = tmp_path / "overlay.yaml"
@@ -37,7 +37,7 @@ def test_the_document_is_printed():
 
 
 @pytest.mark.parametrize(("flags", "variables"), [(["--reading", "vendored"], {}), ([], {"READING": "vendored"})])
-def test_the_document_is_printed_as_published(flags, variables):
+def test_the_vendored_document_is_printed_unchanged(flags, variables):
     printed = run("spec", *flags, **{f"TOGETHER_RERANK_MOCK_{name}": value for name, value in variables.items()})
 
     assert printed.stdout_bytes == vendored_text()
@@ -98,7 +98,7 @@ def test_a_document_that_cannot_be_served_is_refused(spec, content, because):
         (["--overlay", "SPEC"], "--overlay: belongs to a document given as `spec`"),
     ],
 )
-def test_what_is_not_understood_is_refused(spec, arguments, because):
+def test_invalid_arguments_are_refused(spec, arguments, because):
     assert_refused(run("spec", *(spec if each == "SPEC" else each for each in arguments)), because)
 
 

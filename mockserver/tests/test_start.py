@@ -159,7 +159,7 @@ def test_a_bad_environment_variable_is_named():
 
 
 @pytest.mark.served
-def test_a_taken_port_is_said_and_not_shared(server):
+def test_a_taken_port_is_an_error_and_not_shared(server):
     with running() as mock:
         refused = run("serve", "--server", server, "--port", mock.port)
 

@@ -57,7 +57,7 @@ def paths(registry, name="default"):
     return [each.path for each in registry.look(name).journal()[0]]
 
 
-def test_a_fault_is_taken_as_often_as_it_says(namespace):
+def test_a_fault_is_taken_by_as_many_calls_as_times_says(namespace):
     namespace.enqueue([Order(OK, times=2), Order(OK)])
 
     first, second, third = (namespace.take_fault() for _ in range(3))
@@ -77,7 +77,7 @@ def test_a_body_fault_stays_until_it_shows(namespace):
 
 
 @pytest.mark.parametrize("fault", [OK, UNSORTED])
-def test_a_fault_is_taken_exactly_as_often_as_it_says_by_however_many_at_once(namespace, fault, monkeypatch):
+def test_concurrent_calls_take_a_fault_exactly_as_often_as_times_says(namespace, fault, monkeypatch):
     times = 3_200
     namespace.enqueue([Order(fault, times=times)])
     take = state.Namespace._take
@@ -138,7 +138,7 @@ def test_all_journals_together_are_bounded_and_the_largest_pays():
     assert registry.look("test-other").journal()[1] == 0
 
 
-def test_of_too_many_namespaces_the_oldest_idle_one_is_forgotten(registry, quota):
+def test_the_oldest_idle_namespace_is_forgotten_when_there_are_too_many(registry, quota):
     registry.open("test-busy").admit(None)
     for name in ("test-idle", "default", *(f"test-{number}" for number in range(state.MAX_NAMESPACES - 2))):
         record(registry, name)
@@ -175,7 +175,7 @@ def test_namespaces_that_were_busy_together_are_forgotten_once_they_are_idle(reg
     assert len(quota.forgotten) == state.MAX_NAMESPACES + 1
 
 
-def test_a_namespace_that_was_forgotten_while_a_call_was_under_way_comes_back(registry):
+def test_a_namespace_that_is_forgotten_during_a_call_is_restored(registry):
     early = registry.open("test-early")
     for number in range(state.MAX_NAMESPACES):
         registry.open(f"test-{number}")
@@ -186,7 +186,7 @@ def test_a_namespace_that_was_forgotten_while_a_call_was_under_way_comes_back(re
     assert paths(registry, "test-early") == ["/0"]
 
 
-def test_looking_opens_no_namespace(registry, quota):
+def test_look_does_not_create_a_namespace(registry, quota):
     for number in range(state.MAX_NAMESPACES * 2):
         namespace = registry.look(f"test-{number}")
         namespace.clear_queue()
@@ -215,7 +215,7 @@ def test_a_reset_forgets_all_of_one_namespace_but_what_is_in_flight():
     assert (len(b.queued()), len(paths(registry, "test-b")), b.next_draw()) == (1, 1, 1)
 
 
-def test_a_call_that_began_before_a_reset_leaves_no_trace_after_it(registry):
+def test_a_call_that_began_before_a_reset_is_not_recorded(registry):
     before = registry.open("default")
     before.enqueue([Order(UNSORTED)])
     seen = before.take_fault()
@@ -233,7 +233,7 @@ def test_a_call_that_began_before_a_reset_leaves_no_trace_after_it(registry):
     assert paths(registry) == ["/7"]
 
 
-def test_a_call_that_ends_after_a_reset_is_in_flight_no_more():
+def test_a_call_that_ends_after_a_reset_is_no_longer_in_flight():
     registry = Registry(0)
     before = registry.open("default")
     before.admit(1)
@@ -245,7 +245,7 @@ def test_a_call_that_ends_after_a_reset_is_in_flight_no_more():
     assert registry.open("default").admit(1) == (True, None)
 
 
-def test_no_more_than_so_many_are_in_flight_and_a_refused_call_does_not_count():
+def test_calls_in_flight_are_limited_and_a_refused_call_does_not_count():
     namespace = Registry(0).open("default")
 
     assert [namespace.admit(2)[0] for _ in range(5)] == [True, True, False, False, False]

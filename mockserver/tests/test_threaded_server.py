@@ -88,7 +88,7 @@ STATES = {
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_it_stops_at_once_whatever_is_going_on(state):
+def test_it_stops_at_once_in_every_state_of_a_connection(state):
     took = []
     for _ in range(2):
         server = ThreadedServer()
@@ -166,11 +166,11 @@ def test_a_wait_ends_with_its_client_and_is_told_at_once(settings, leave):
                 time.sleep(0.001)
             leave(client)
             mock.settle()
-            (told,) = journal(mock)
+            (entry,) = journal(mock)
             client.close()
-            assert told.status is None
-            assert told.reply == ("client-gone" if settings.latency_ms else "forced; fault=delay; by=header")
-            assert told.ms < 50_000
+            assert entry.status is None
+            assert entry.reply == ("client-gone" if settings.latency_ms else "forced; fault=delay; by=header")
+            assert entry.ms < 50_000
             mock.mock.endpoint.registry.reset("default")
 
 

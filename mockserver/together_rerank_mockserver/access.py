@@ -1,4 +1,4 @@
-"""Who may use what: which pages read answers, and who reaches the control plane, which changes what tests see."""
+"""Access control: CORS headers for web pages, and the guard of the control plane."""
 
 import hmac
 import re
@@ -22,7 +22,7 @@ _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+))(?::[0-9]{1,5})?")
 
 
 def allow(app: Wsgi, origins: tuple[str, ...]) -> Wsgi:
-    """Return *app* with the headers that let pages of *origins* read its answers; *app* itself when there are none."""
+    """Add CORS headers for pages of *origins* to the answers of *app*; return *app* itself if there are no origins."""
     if not origins:
         return app
 
@@ -48,7 +48,7 @@ def _preflight(environ: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 class Guard:
-    """Lets in whoever may use the control plane: with *token*, or from this machine if there is none."""
+    """Checks access to the control plane: requests need *token*, or must come from this machine if it is None."""
 
     def __init__(self, token: str | None, origins: Sequence[str], host: str) -> None:
         self._token = token
@@ -56,10 +56,10 @@ class Guard:
         self._listens_here = is_loopback(host)
 
     def check(self, headers: Headers, remote: str) -> None:
-        """Let a request with *headers* from the address *remote* pass.
+        """Check a request with *headers* from the address *remote*.
 
         Raises:
-            Forbidden: it comes from a page of another origin, by another name, or the control plane is off.
+            Forbidden: the page has another origin, the Host is not localhost, or the control plane is off.
             Unauthorized: the token is missing or wrong.
         """
         origin, own = headers.get("Origin"), [f"{scheme}://{headers.get('Host')}" for scheme in ("http", "https")]
@@ -73,7 +73,7 @@ class Guard:
     def _check_local(self, host: str | None, remote: str) -> None:
         if not self._listens_here or not is_loopback(remote):
             raise Forbidden("The control plane is off, for others than this machine can reach it; see --admin-token")
-        # A page can have its own name resolve to 127.0.0.1 (DNS rebinding); what it cannot do is send another Host.
+        # A page can make its own name resolve to 127.0.0.1 (DNS rebinding), but it cannot send another Host.
         if not is_loopback(_hostname(host)):
             raise Forbidden(f"The control plane answers to localhost, not to {(host or 'no Host')[:100]}")
 

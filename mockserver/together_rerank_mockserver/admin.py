@@ -1,4 +1,4 @@
-"""The admin API, free of any framework: what was asked, what the next calls meet, and a fresh start, as JSON."""
+"""The admin API, independent of any framework: read requests, queue faults, set rankings and reset, as JSON."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -23,9 +23,9 @@ class AdminRequest:
     method: str
     path: str  # below `/__admin`
     parameters: Mapping[str, str]
-    body: Callable[[], bytes]  # reads it, as far as it may be read
-    raw_socket: bool = True  # whether the server has what some faults need
-    settle: Callable[[], object] = lambda: None  # returns once every call that came is in the journal
+    body: Callable[[], bytes]  # reads the body, up to the limit
+    raw_socket: bool = True  # whether the server can produce the faults that need a raw socket
+    settle: Callable[[], object] = lambda: None  # returns once every call received so far is in the journal
 
     @property
     def namespace(self) -> str:
@@ -42,7 +42,7 @@ class AdminRequest:
 
 
 class Admin:
-    """What can be read and changed of *endpoint*; each action is one method."""
+    """Reads and changes the state of *endpoint*; each action is one method."""
 
     def __init__(self, endpoint: Endpoint, settings: Settings) -> None:
         self._endpoint = endpoint
@@ -61,12 +61,12 @@ class Admin:
             ("PUT", "/ranking"): self._set_ranking,
             ("DELETE", "/ranking"): self._clear_ranking,
             ("POST", "/reset"): self._reset,
-            ("GET", "/settings"): self._told_settings,
+            ("GET", "/settings"): self._shown_settings,
             ("POST", "/explain"): self._explain,
         }
 
     def answer(self, request: AdminRequest) -> bytes:
-        """Return the JSON that answers *request*; raise ApiError when it is refused."""
+        """Return the JSON answer to *request*; raise ApiError if the request is invalid."""
         methods = {method: action for (method, path), action in self._actions.items() if path == request.path}
         if not methods:
             there = ", ".join(dict.fromkeys(path.removeprefix("/") for _, path in self._actions))
@@ -88,7 +88,7 @@ class Admin:
             wanted = f"{DEFAULT}, or a key that is let in and begins with {NAMESPACE_PREFIX}"
             raise InvalidRequest(f"`namespace` must be {wanted}")
 
-    def _told_settings(self, _: AdminRequest) -> Any:
+    def _shown_settings(self, _: AdminRequest) -> Any:
         settings = self._settings
         shown = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(settings).items()}
         return {**shown, "api_keys": len(settings.api_keys), "admin_token": settings.admin_token is not None}
@@ -107,8 +107,8 @@ class Admin:
         ]
         offset, limit = request.number("offset") or 0, request.number("limit")
         shown = found[offset : None if limit is None else offset + limit]
-        told = {"total": len(found), "dropped": dropped, "requests": [entry.described for entry in shown]}
-        return {"namespace": request.namespace, **told}
+        page = {"total": len(found), "dropped": dropped, "requests": [entry.described for entry in shown]}
+        return {"namespace": request.namespace, **page}
 
     def _forget_requests(self, request: AdminRequest) -> Any:
         self._registry.forget_journal(request.namespace)
@@ -163,5 +163,5 @@ class Admin:
 
 
 def health() -> dict[str, str]:
-    """Return what a mock says of its health."""
+    """Return the body of the health check."""
     return {"status": "ok", "version": __version__}

@@ -1,4 +1,4 @@
-"""The Flask application: the operation, the health and the control plane as views."""
+"""The Flask application: views for the rerank operation, the health check and the control plane."""
 
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException, NotFound
@@ -22,7 +22,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     Raises:
         DocumentError: the document cannot be read, or does not allow the mock's answers.
         SettingsError: the settings name a fault that does not exist.
-        FixtureError: what is to be replayed cannot be read.
+        FixtureError: the exchanges to replay cannot be read.
     """
     return flask_app(Mock(settings))
 
@@ -73,13 +73,13 @@ def _control_plane(mock: Mock) -> Blueprint:
         return body.read(request.headers.get("Content-Length"), request.stream.read, mock.settings.max_body)
 
     def answer(**_: str) -> Response:
-        # One view for all, not Flask's own 404 and 405, so that the guard stands before every answer.
+        # One view for all paths and methods, so that the guard also runs before a 404 or 405.
         call, raw_socket = call_of(request.environ), request.environ.get(RAW_SOCKET)
-        asked = AdminRequest(request.method, request.path.removeprefix(ADMIN), _parameters(), content)
-        asked.raw_socket = raw_socket is not None
+        admin_request = AdminRequest(request.method, request.path.removeprefix(ADMIN), _parameters(), content)
+        admin_request.raw_socket = raw_socket is not None
         if raw_socket:
-            asked.settle = raw_socket.settle
-        reply = Reply(200, mock.admin.answer(asked), JSON)
+            admin_request.settle = raw_socket.settle
+        reply = Reply(200, mock.admin.answer(admin_request), JSON)
         mock.endpoint.recorder.record(call, reply)
         return Response(reply.body, reply.status, reply.headers)
 
@@ -108,7 +108,7 @@ def _refuse_doubled_slash() -> None:
 
 
 def _translated(fault: Exception, document: Document) -> Exception:
-    """Return *fault*, if it is one of Flask's own, as the API has it."""
+    """Return the API's error for *fault* if it is one of Flask's, else *fault* itself."""
     match fault:
         case HTTPException(code=404):
             return RouteNotFound(_nothing_there(request.path, document))

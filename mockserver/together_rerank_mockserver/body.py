@@ -1,4 +1,4 @@
-"""The request's body: read within a limit, parsed strictly, validated, refused with the reason and the place."""
+"""Read the request's body within a limit, parse it strictly and validate it; errors name the reason and the place."""
 
 import json
 import math
@@ -23,7 +23,7 @@ _FITS_A_DOUBLE = 308
 _LONG_NUMBER = re.compile(rb"(?<![0-9])[1-9][0-9]{308,}")
 _UNREAD = object()
 _NOT_JSON = re.compile(rb"NaN|Infinity")
-# What can be ranked at all, whatever a document allows.
+# Schema of the requests that the mock can rank, even if a document allows more.
 _RANKABLE = Validator(
     {
         "type": "object",
@@ -48,8 +48,8 @@ class HugeInteger(str):
 def read(declared: str | None, read: Callable[[int], bytes], limit: int) -> bytes:
     """Return the body, reading one byte beyond *limit* at the most.
 
-    *declared* is the Content-Length header, None for a chunked body. A body that is longer than *limit*, or says it is,
-    raises BodyTooLarge; one that is shorter than it says raises InvalidRequest.
+    *declared* is the Content-Length header, None for a chunked body. A body longer than *limit*, declared or read,
+    raises BodyTooLarge; a body shorter than declared raises InvalidRequest.
     """
     promised = int(declared[:20]) if declared and declared.isascii() and declared.isdigit() else 0
     if promised > limit:
@@ -63,7 +63,7 @@ def read(declared: str | None, read: Callable[[int], bytes], limit: int) -> byte
 
 
 class Content:
-    """The body of one request, parsed when it is first asked what it holds; again only if that failed."""
+    """The body of one request, parsed when `value` is first read; parsed again only if that failed."""
 
     __slots__ = ("_value", "raw")
 
@@ -81,7 +81,7 @@ class Content:
 
 
 class RequestParser:
-    """Parses what *document* allows; raises DocumentError when that is not what is ranked."""
+    """Parses and validates requests by *document*; raises DocumentError if it does not allow a plain rerank request."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
@@ -92,7 +92,7 @@ class RequestParser:
             raise DocumentError(f"{document.name}: {fault}") from fault
 
     def parse(self, content_type: str | None, content: Content) -> dict[str, Any]:
-        """Return the request that *content* holds; raise InvalidRequest when the schema does not allow it."""
+        """Return the request in *content*; raise InvalidRequest if it does not match the schema."""
         if content.raw:
             check_media_type(content_type, self._document.request_media_types)
         request = content.value
@@ -123,7 +123,7 @@ def check_media_type(header: str | None, accepted: tuple[str, ...]) -> None:
 
 
 def parse(body: bytes) -> Any:
-    """Return the JSON value in *body*; raise InvalidRequest when it has none, or one nested deeper than MAX_DEPTH."""
+    """Return the JSON value of *body*; raise InvalidRequest if it is not JSON, or nested deeper than MAX_DEPTH."""
     if not body:
         raise InvalidRequest("The request has no body; it must be a JSON object")
     try:

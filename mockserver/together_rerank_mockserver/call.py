@@ -1,4 +1,4 @@
-"""One request to the mock, and what goes back, before any server touches it."""
+"""A request to the mock and its reply, independent of the server."""
 
 import re
 import time
@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 JSON = {"Content-Type": "application/json"}
-# Paths of the mock's own, which are none of the API's and no business of the journal.
+# Paths of the mock itself; they are not part of the API, and the journal leaves them out.
 HEALTH = "/health"
 ADMIN = "/__admin"
-# How a reply goes out: as it is, or as the wire fault of that name has it.
+# How a reply is sent: `whole`, or as the wire fault of that name sends it.
 Delivery = Literal["whole", "drip", "truncate", "hang", "reset", "empty"]
 
 
@@ -26,11 +26,11 @@ class Call:
     """One request to the mock. Treat as immutable; not frozen, for speed."""
 
     headers: Headers
-    read: Callable[[int], bytes] = lambda _: b""  # up to so many bytes of what is left of the body
-    raw_socket: bool = False  # whether the server can leave the connection without an answer
-    pause: Callable[[float], object] | None = None  # waits for so many seconds, or raises ClientGone
+    read: Callable[[int], bytes] = lambda _: b""  # reads up to that many more bytes of the body
+    raw_socket: bool = False  # whether the server can close the connection without an answer
+    pause: Callable[[float], object] | None = None  # waits for that many seconds, or raises ClientGone
     method: str = "POST"
-    path: str = ""  # without its query
+    path: str = ""  # without the query string
     arrived: float = field(default_factory=time.time)
     began: float = field(default_factory=time.perf_counter)
 
@@ -41,25 +41,25 @@ class Reply:
 
     status: int
     body: bytes
-    headers: dict[str, str] = field(default_factory=dict)  # without those that a server adds, such as Content-Length
+    headers: dict[str, str] = field(default_factory=dict)  # without headers that a server adds, such as Content-Length
     reason: str | None = None  # why it is an error, for the log; None for a success
     delivery: Delivery = "whole"
-    pause_ms: int = 0  # between two pieces, when it drips
+    pause_ms: int = 0  # between two pieces, for the delivery `drip`
 
     @property
     def retry_after(self) -> float | None:
-        """In how many seconds the client is told to come again; None when it is not."""
+        """The seconds that Retry-After or retry-after-ms gives; None without such a header."""
         milliseconds, seconds = _number(self.headers.get("retry-after-ms")), _number(self.headers.get("Retry-After"))
         return seconds if milliseconds is None else milliseconds / 1000
 
     @property
     def is_sent(self) -> bool:
-        """Whether the client gets any of it."""
+        """Whether the client gets any part of the reply."""
         return self.delivery not in ("hang", "reset", "empty")
 
 
 class EnvironHeaders:
-    """The headers of a WSGI request, read from its environ when they are asked for."""
+    """The headers of a WSGI request, read from its environ on access."""
 
     __slots__ = ("_environ",)
 
@@ -103,5 +103,5 @@ def _name(key: str) -> str | None:
 
 
 def _number(header: str | None) -> float | None:
-    """Return the number from 0 that *header* is; None when it is none, as a recorded date."""
+    """Return *header* as a number from 0; None if it is not one, such as a recorded date."""
     return float(header) if header and re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,6})?", header) else None

@@ -30,7 +30,7 @@ def main() -> NoReturn:
         status = _failed(fault.format_message() + _origin(fault))
     except (KeyboardInterrupt, click.Abort):
         status = 130
-    except BrokenPipeError:  # whoever reads has seen enough
+    except BrokenPipeError:  # the reader closed the pipe
         status = 0
     except OSError as fault:
         status = _failed(str(fault) if fault.filename else f"cannot write to stdout: {fault.strerror}")
@@ -41,7 +41,7 @@ def main() -> NoReturn:
 
 
 def _run(arguments: list[str]) -> int:
-    # Not by click's own main, which exits with 1 when a reader leaves.
+    # Not click's own main, which exits with 1 if the reader closes the pipe.
     try:
         with commands.make_context(PROGRAM, arguments) as context:
             status = int(commands.invoke(context) or 0)

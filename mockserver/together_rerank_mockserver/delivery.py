@@ -1,4 +1,4 @@
-"""How a reply leaves through WSGI: whole or as a wire fault spoils it, at once or kept back."""
+"""Send a reply through WSGI: whole or changed by a wire fault, at once or delayed."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -8,18 +8,18 @@ from typing import Any
 from together_rerank_mockserver.call import Reply
 from together_rerank_mockserver.errors import TooManyWaiting
 
-# Where a server that has the raw socket puts it for each request: it can `hang`, `reset`, `wait` and `settle`.
+# The environ key of the raw socket, if the server has one: an object with `hang`, `reset`, `wait` and `settle`.
 RAW_SOCKET = "together_rerank_mock.raw_socket"
 # The status, the headers and the pieces of the body.
 Outgoing = tuple[int, list[tuple[str, str]], Iterable[bytes]]
 _PIECES = 10
 _FLUSHED_S = 0.1
-# Whoever waits so short has soon made room for others.
+# Waits up to this long need no seat, because they end soon.
 _SHORT_S = 5
 
 
 class Waiting:
-    """Keeps calls back until *stopping* is set, and no more than *most* of them for long at once."""
+    """Delays calls until *stopping* is set, and at most *most* calls for long at the same time."""
 
     def __init__(self, stopping: Event, most: int | None = None) -> None:
         self._stopping = stopping
@@ -27,7 +27,7 @@ class Waiting:
         self._seats = BoundedSemaphore(most) if most else None
 
     def wait(self, seconds: float) -> None:
-        """Return after *seconds*, or at a stop; raise TooManyWaiting when it is for long, and every seat is taken."""
+        """Return after *seconds*, or at a stop; raise TooManyWaiting if the wait is long and every seat is taken."""
         if self._seats is None or seconds <= _SHORT_S:
             self._stopping.wait(seconds)
         elif not self._seats.acquire(blocking=False):
@@ -56,7 +56,7 @@ def _body(reply: Reply, waiting: Waiting, raw_socket: Any) -> Iterable[bytes]:
 def _dripping(reply: Reply, waiting: Waiting) -> Iterator[bytes]:
     length = max(1, -(-len(reply.body) // _PIECES))
     for start in range(0, len(reply.body), length):
-        with suppress(TooManyWaiting):  # then it comes without pauses, for its head is on the way
+        with suppress(TooManyWaiting):  # then send without pauses: the head is already sent
             waiting.wait(reply.pause_ms / 1000)
         yield reply.body[start : start + length]
 

@@ -1,4 +1,4 @@
-"""Rankings that a test asks for, in the place of the mock's own."""
+"""Rankings that a test sets in place of the computed ranking."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ _MOST = 100_000
 
 
 class BadDesign(ValueError):
-    """A ranking that cannot be read; the message says what would be accepted."""
+    """A ranking that the mock cannot read; the message says what it accepts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """A ranking that is asked for; what it leaves open is ranked as usual."""
+    """A ranking that a test sets; documents it does not mention are ranked as usual."""
 
-    described: dict[str, Any]  # the JSON that asks for it
-    # Takes the usual ranking and the texts of its documents, and returns the ranking that is asked for; None when it
-    # does not bear on them. It raises Misuse when the request lacks a document that is named.
+    described: dict[str, Any]  # the JSON that sets it
+    # Takes the usual ranking and the texts of its documents, and returns the ranking of the test; None if it does
+    # not apply to them. Raises Misuse if it names a document that the request does not have.
     apply: Callable[[list[Ranked], list[str]], list[Ranked] | None]
 
 
 def from_json(data: Any) -> Design:
-    """Return the design that *data* gives; raise BadDesign when it cannot be read."""
+    """Parse *data* as a design; raise BadDesign if it is not a valid one."""
     if not isinstance(data, dict) or len(data) != 1 or not data.keys() <= _READ.keys():
         raise BadDesign('it must be {"rank": [2, 0]}, {"rank_first": "llama"} or {"scores": {"0": 0.9, "2": 0.1}}')
     ((name, value),) = data.items()

@@ -1,4 +1,4 @@
-"""The endpoint, free of any framework: one call in, one reply out. The path of a call is `Endpoint.answer`."""
+"""The rerank endpoint, independent of any framework. `Endpoint.answer` turns a call into a reply."""
 
 import hmac
 import logging
@@ -30,20 +30,20 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class RequestContext:
-    """What is known of one call on its way."""
+    """The state of one call while it is processed."""
 
-    namespace: Namespace  # of the key; the call keeps it even when a reset puts another one in its place
+    namespace: Namespace  # of the key; the call keeps it even if a reset replaces it
     pause: Callable[[float], object]
-    key: str = field(repr=False)  # empty when none came
+    key: str = field(repr=False)  # empty if the request has none
     content: body.Content = _NOTHING_READ
     met: Met = NOTHING
-    headers: dict[str, str] = field(default_factory=dict)  # go with the answer, whichever it is
-    origin: str = "refused"  # what `x-mock-reply` says when no fault shows
-    request_id: str = ""  # of a 200, which says it in its body too
+    headers: dict[str, str] = field(default_factory=dict)  # added to the answer, success or error
+    origin: str = "refused"  # the value of `x-mock-reply` if no fault is applied
+    request_id: str = ""  # of a 200, whose body has it too
 
 
 class Endpoint:
-    """The rerank operation of one document, with what it remembers between calls. It raises what `create_app` does."""
+    """The rerank operation of one document, with its state between calls. Raises the exceptions of `create_app`."""
 
     def __init__(
         self, document: Document, settings: Settings | None = None, pause: Callable[[float], object] = time.sleep
@@ -55,7 +55,7 @@ class Endpoint:
         self._keys = [key.encode() for key in settings.api_keys]
         self._models = frozenset(settings.models)
         accepts = ["any-key"] * (document.requires_key and not self._keys) + ["any-model"] * (not self._models)
-        # Of a 200: whoever judges it must know that others are let in on purpose.
+        # Header of a 200: it tells a judge that the mock accepts any key or any model on purpose.
         self._accepts = {"x-mock-accepts": ", ".join(accepts)} if accepts else {}
         self._settings = settings
         self._pause = pause
@@ -80,7 +80,7 @@ class Endpoint:
         except ClientGone:
             context.origin = "client-gone"
             reply = _NOBODY_THERE
-        except Exception as fault:  # noqa: BLE001  # whatever it is, it becomes an answer
+        except Exception as fault:  # noqa: BLE001  # every exception becomes an answer
             reply = self._refusal(fault, context)
         return self._finish(call, context, reply)
 
@@ -162,9 +162,9 @@ class Endpoint:
         return replace(reply, headers=headers)
 
     def _recorded(self, call: Call, context: RequestContext) -> Reply | None:
-        # What is asked for on purpose needs an answer that is computed, be it that nothing is wrong.
-        is_asked = context.met.fault is OK or isinstance(context.met.fault, BodyFault)
-        if not self._replay or is_asked or context.namespace.design:
+        # A body fault, `ok` and a ranking set by a test need a computed answer.
+        is_selected = context.met.fault is OK or isinstance(context.met.fault, BodyFault)
+        if not self._replay or is_selected or context.namespace.design:
             return None
         recorded = self._replay.find(call.headers, context.content.raw)
         if recorded is None:
@@ -216,7 +216,7 @@ class Endpoint:
         return refusal(error)
 
     def _finish(self, call: Call, context: RequestContext, reply: Reply) -> Reply:
-        """Return *reply* with the headers that every answer has, spoiled if a wire fault is met, and record it."""
+        """Add the common headers to *reply*, apply a wire fault if there is one, record the reply and return it."""
         headers = {
             **reply.headers,
             **(self._accepts if reply.status == 200 else {}),
@@ -239,13 +239,13 @@ def top(ranking: list[Ranked], top_n: float | None) -> list[Ranked]:
 
 
 def check_server(fault: Fault | None, *, raw_socket: bool) -> None:
-    """Let *fault* pass if the server can produce it; raise NotHere when it needs the raw socket, and there is none."""
+    """Raise NotHere if *fault* needs the raw socket and the server has none."""
     if fault and fault.server and not raw_socket:
         raise NotHere(f"`{fault.name}` needs the raw socket, which only `serve --server {fault.server}` has")
 
 
 def api_error(fault: Exception) -> ApiError:
-    """Return what the client is told of *fault*, which came up on the way to an answer."""
+    """Return the error that the client gets for the exception *fault*."""
     if isinstance(fault, ApiError):
         return fault
     _logger.error("a bug in the mock", exc_info=fault)
@@ -257,5 +257,5 @@ def refusal(error: ApiError) -> Reply:
 
 
 def _refusal_id(reply: Reply, context: RequestContext) -> str:
-    # Apart from those of successes: the id of an answer does not depend on how often it was refused before.
+    # Counted apart from successes: earlier refusals of a request do not change the id of its answer.
     return context.namespace.request_id(b"%d %s %s" % (reply.status, reply.body, context.content.raw))

@@ -8,7 +8,7 @@ class ApiError(Exception):
     """An error of the API itself: it becomes a response, never a traceback.
 
     The shape is the document's `ErrorData`, without its nulls. A subclass fixes the status, the `type`, the `code` and
-    perhaps the message; `headers` go with the answer beside the usual ones, and `origin` is what `x-mock-reply` says.
+    perhaps the message; `headers` are added to the usual ones, and `origin` is the value of `x-mock-reply`.
     """
 
     status: int

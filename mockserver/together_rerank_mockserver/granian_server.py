@@ -22,11 +22,11 @@ from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.wsgi import WsgiApp
 from together_rerank_spec.urls import url_of
 
-# How many requests can be kept waiting at once; threads are started as they are needed, and cost nothing before.
+# The most requests that can wait at the same time; a thread starts, and costs, only when it is needed.
 _THREADS = 512
-# A call computes for less than this, and is done sooner if it is not made to let others in.
+# A call computes for less than this, and finishes sooner if no other thread interrupts it.
 _SWITCH_S = 0.05
-# Connections may be many more, most of them idle.
+# There may be many more connections than threads, most of them idle.
 _CONNECTIONS = 8192
 # A parent that stops has told its worker long before.
 _TOLD_S = 1
@@ -45,7 +45,7 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
     with reserve(settings.host, port) as reserved:
         address, port = reserved.getsockname()[:2]
         settings = replace(settings, host=address)
-        # In the parent, where a fault still has a reader; a forked worker inherits it.
+        # Build it in the parent, which can still report an error; a forked worker inherits it.
         application, _ = _application(settings)
         for fault in [order.fault for order in application.mock.endpoint.plan.configured if order.fault.server]:
             warning = f"`{fault.name}` will be answered with 501: it needs --server {fault.server}"
@@ -68,7 +68,7 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
 
 
 def granian(name: str, address: str, port: int) -> Any:
-    """Return granian for the module *name*, with one worker, and serving nothing yet."""
+    """Return a Granian for the module *name*, with one worker, that does not serve yet."""
     from granian import Granian
     from granian.constants import Interfaces
 
@@ -86,8 +86,8 @@ def granian(name: str, address: str, port: int) -> Any:
 
 
 def set_up() -> None:
-    """Change what all that runs in the process of the worker has; to be called there."""
-    # Granian puts the environment of the process into that of each request, where HTTP_PROXY is a header.
+    """Change settings of the worker process; call it there."""
+    # Granian copies the process environment into each request's environ, where HTTP_PROXY would be a header.
     os.environ.clear()
     sys.setswitchinterval(_SWITCH_S)
 
@@ -95,8 +95,8 @@ def set_up() -> None:
 def reserve(host: str, port: int) -> socket.socket:
     """Return a socket that holds *port*, a free one for 0, without listening; granian can listen beside it.
 
-    Granian binds with SO_REUSEPORT, which would let two mocks share a port in silence; so the port is first bound
-    without it, which raises OSError when anybody listens there.
+    Granian binds with SO_REUSEPORT, which would silently let two mocks share a port; so the port is first bound
+    without it, which raises OSError if another process listens there.
     """
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     with socket.socket(family, socket.SOCK_STREAM) as probe:

@@ -1,4 +1,4 @@
-"""What is written down of each request: an entry of the journal, without keys and cut to a size, and a log line."""
+"""Record each request: a journal entry, without keys and of limited size, and a log line."""
 
 import time
 from typing import Any
@@ -13,7 +13,7 @@ _MAX_TEXT = 2048
 
 
 class Recorder:
-    """Writes down what is answered, in the journal and, unless *log_format* is None, in the log."""
+    """Records requests and replies in the journal and, unless *log_format* is None, in the log."""
 
     def __init__(self, registry: Registry, log_format: str | None, journal_max: int, journal_body: int) -> None:
         self._registry = registry
@@ -22,9 +22,9 @@ class Recorder:
         self._log = RequestLog(as_json=log_format == "json") if log_format else None
 
     def record(self, call: Call, reply: Reply, namespace: Namespace | None = None, received: bytes = b"") -> None:
-        """Write down that *call* with the body *received* is answered with *reply*.
+        """Record *call* with the body *received* and its *reply*.
 
-        Without a namespace, as for the control plane, it is written to the log alone.
+        Without a namespace, as for the control plane, it is recorded in the log only.
         """
         in_journal = namespace is not None and self._has_journal and not is_own(call.path)
         if not in_journal and not self._log:
@@ -56,7 +56,7 @@ class Recorder:
 def entry(
     redaction: Redaction, *, method: str, path: str, body: bytes, most: int, reason: str | None = None, **facts: Any
 ) -> Entry:
-    """Return the entry of a request without what is secret and with *most* bytes of *body*; *facts* are as in Entry."""
+    """Return a request's entry, with secrets redacted and *body* cut to *most* bytes; *facts* are fields of Entry."""
     headers = redaction.headers
     if len(headers) > _MAX_HEADERS or max(map(len, headers.values()), default=0) > _MAX_TEXT:
         first = list(headers.items())[:_MAX_HEADERS]
@@ -73,6 +73,6 @@ def entry(
 
 
 def _why(reply: Reply) -> str:
-    """Return why the answer is not as usual, for the log."""
+    """Return the text for the log: where an unusual reply comes from, and the reason of an error."""
     origin = reply.headers.get("x-mock-reply", "refused")
     return ": ".join(each for each in (origin if origin not in ("scored", "refused") else "", reply.reason) if each)

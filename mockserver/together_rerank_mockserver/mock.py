@@ -1,4 +1,4 @@
-"""One mock without a server around it: its endpoint and its admin API, as WSGI has requests and answers."""
+"""One mock without a server: its endpoint and its admin API, for WSGI requests."""
 
 from threading import Event
 from typing import Any
@@ -13,7 +13,7 @@ from together_rerank_mockserver.settings import Settings
 
 
 class Mock:
-    """The mock that *settings* describe; it keeps calls back with *waiting*. It raises what `create_app` does."""
+    """The mock that *settings* describe; it delays calls with *waiting*. Raises the exceptions of `create_app`."""
 
     def __init__(self, settings: Settings | None = None, waiting: Waiting | None = None) -> None:
         self.settings = settings or Settings()
@@ -34,7 +34,7 @@ class Mock:
 
 def call_of(environ: dict[str, Any]) -> Call:
     body = environ["wsgi.input"]
-    if "wsgi.input_terminated" not in environ:  # a server that leaves the body open at its end
+    if "wsgi.input_terminated" not in environ:  # this server does not mark the end of the body
         length = environ.get("CONTENT_LENGTH") or ""
         body = SizedBody(body, int(length) if length.isascii() and length.isdigit() else 0)
     headers = EnvironHeaders(environ)
@@ -47,14 +47,14 @@ class SizedBody:
         self._left = left
 
     def read(self, size: int = -1) -> bytes:
-        """Return up to *size* bytes, all that is left for -1; fewer when the client has sent fewer."""
+        """Return up to *size* bytes, or all that is left for -1; fewer if the client sent fewer."""
         data = read_from(self._source, self._left if size < 0 else min(size, self._left))
         self._left -= len(data)
         return data
 
     @property
     def is_read(self) -> bool:
-        """Whether nothing of it is left on the connection."""
+        """Whether the whole body has been read from the connection."""
         return self._left == 0
 
 

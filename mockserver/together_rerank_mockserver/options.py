@@ -1,4 +1,4 @@
-"""Options that commands share, and what they are called in the environment."""
+"""Options that commands share, and their environment variables."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ COMMAND = {**CONTEXT, "show_default": True}
 
 
 def option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
-    """Return the decorator of an option that is also TOGETHER_RERANK_MOCK_<FLAG> in the environment."""
+    """Return a decorator that adds an option, which TOGETHER_RERANK_MOCK_<FLAG> sets too."""
     flag = next(name for name in names if name.startswith("--"))
     return click.option(*names, envvar=f"{PREFIX}_{flag[2:].replace('-', '_').upper()}", **attributes)
 
@@ -34,7 +34,7 @@ def document_options(command: Any) -> Any:
 
 
 def settings_of(context: click.Context, **values: Any) -> Settings:
-    """Return the settings that the options of *context* give; raise BadParameter when one makes no sense."""
+    """Return the settings with *values* from the options of *context*; raise BadParameter if one is invalid."""
     try:
         return Settings(**values)
     except SettingsError as bad:
@@ -42,7 +42,7 @@ def settings_of(context: click.Context, **values: Any) -> Settings:
 
 
 def refused(context: click.Context, bad: SettingsError) -> click.BadParameter:
-    """Return *bad* as click reports it, with the flag in the place of the field."""
+    """Return *bad* as an error of click, with the flag instead of the field name."""
     (option,) = [each for each in context.command.params if each.name == bad.field]
     return click.BadParameter(bad.problem, context, option, param_hint=option.opts[-1])
 
@@ -54,7 +54,7 @@ def print_rows(
     *,
     as_json: bool,
 ) -> None:
-    """Print *rows* as JSON, or as a table with *head*, in which *cells* of each row stand below one another."""
+    """Print *rows* as JSON, or as a table with the header *head* and the *cells* of each row."""
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return

@@ -1,7 +1,7 @@
 """Orders: which fault is asked for, with what, how often; one grammar for every door.
 
 As text it is `NAME[,parameter=value]...`, as in `429,retry_after=2` or `delay=250`; as JSON an object with the
-same names, and with `times` and `then`; as a Prefer header (RFC 7240) what a client asks of one answer, as in Prism.
+same names, and with `times` and `then`; as a Prefer header (RFC 7240) it is for one answer, as in Prism.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Any
 from together_rerank_mockserver.faults import EVERYWHERE, BodyFault, Catalogue, Fault, UnknownFault
 from together_rerank_mockserver.faults.wire import DEFAULT_DELAY_MS
 
-# The longest of each duration that can be asked for.
+# The upper limit of each duration.
 MOST_MS = {
     "delay": 3_600_000,
     "jitter": 3_600_000,
@@ -41,12 +41,12 @@ class BadOrder(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One fault to meet."""
+    """One requested fault with its parameters."""
 
     fault: Fault
     # `delay`, `jitter`, `pause` and `retry_after_ms` in ms, `retry_after` in s or None for no header.
     parameters: tuple[tuple[str, int | None], ...] = ()
-    times: int = 1  # how many calls meet it, from a queue
+    times: int = 1  # how many calls get it from a queue
 
     def get(self, name: str, default: int = 0) -> int:
         value = dict(self.parameters).get(name)
@@ -54,7 +54,7 @@ class Order:
 
     @property
     def waits_for_a_200(self) -> bool:
-        """Whether it is taken from a queue only once it shows, because it changes a 200."""
+        """Whether it leaves a queue only when it has changed a 200, as body faults do."""
         return isinstance(self.fault, BodyFault)
 
     @property
@@ -63,7 +63,7 @@ class Order:
 
 
 def from_text(text: str, catalogue: Catalogue) -> Order:
-    """Return the order that *text* gives; raise BadOrder when it cannot be read."""
+    """Parse *text* as an order; raise BadOrder if it is not a valid one."""
     if len(text) > _LONGEST:
         length = f"it is {len(text)} characters long"
         raise BadOrder(f"{length}, and a fault with all its parameters has fewer than {_LONGEST}")
@@ -78,12 +78,12 @@ def from_text(text: str, catalogue: Catalogue) -> Order:
 
 
 def from_pairs(name: str | None, values: Mapping[str, str], catalogue: Catalogue) -> Order:
-    """Return the order for the fault called *name*, None for a mere delay; raise BadOrder when it cannot be made."""
+    """Return the order for the fault *name*, or for a delay alone if it is None; raise BadOrder if it is invalid."""
     return _order(name, {key: _value(key, text) for key, text in values.items()}, catalogue)
 
 
 def from_json(data: Any, catalogue: Catalogue) -> list[Order]:
-    """Return the sequence of orders that *data* gives; raise BadOrder when it cannot be read."""
+    """Parse *data* as a sequence of orders; raise BadOrder if it is not a valid one."""
     orders = []
     for each in _chain(data):
         fields = {key: value for key, value in each.items() if key != "then"}
@@ -99,23 +99,23 @@ def from_json(data: Any, catalogue: Catalogue) -> list[Order]:
 
 
 def from_prefer(header: str, catalogue: Catalogue) -> tuple[Order | None, str]:
-    """Return the order that *header* gives, if any, and the preferences in it that the mock knows.
+    """Parse a Prefer *header*: return its order, if any, and the preferences in it that the mock knows.
 
-    Others are ignored, as the RFC asks, unless they look like a slip of the pen; of one given twice the first counts.
-    Raises BadOrder if a preference that the mock knows has a value that it does not.
+    Unknown preferences are ignored, as the RFC requires, unless they look like a typo. The first of duplicates wins.
+    Raises BadOrder if a known preference has an invalid value.
     """
-    asked: dict[str, str] = {}
+    given: dict[str, str] = {}
     for item in _items(header):
         preference, _, others = item.partition(";")
         name, _, value = preference.partition("=")
         name = name.strip().lower()
-        asked.setdefault(name, _unquoted(value.strip()))
+        given.setdefault(name, _unquoted(value.strip()))
         if name in _PREFERENCES and any(
             each.partition("=")[0].strip().lower() in _PREFERENCES for each in others.split(";")
         ):
             raise BadOrder("preferences are parted by commas, as in code=429, retry_after=2")
-    preferences = {name: value for name, value in asked.items() if name in _PREFERENCES}
-    for name in asked.keys() - preferences.keys():
+    preferences = {name: value for name, value in given.items() if name in _PREFERENCES}
+    for name in given.keys() - preferences.keys():
         _refuse_slip(name, catalogue)
     if not preferences:
         return None, ""
@@ -127,8 +127,8 @@ def from_prefer(header: str, catalogue: Catalogue) -> tuple[Order | None, str]:
 
 
 def _items(header: str) -> list[str]:
-    """Return the items of *header*, a list (RFC 9110, 5.6.1); none at all when a quotation in it does not end."""
-    # As Werkzeug's parser has it, which no call may import: see `WsgiApp`.
+    """Return the items of *header*, a list (RFC 9110, 5.6.1); no items if a quoted string in it does not end."""
+    # Equivalent to Werkzeug's parser, which a call must not import: see `WsgiApp`.
     if not _LIST.fullmatch(header):
         return []
     return [_unquoted(item) for item in (found.strip(" \t") for found in _ITEM.findall(header)) if item]
@@ -140,7 +140,7 @@ def _unquoted(value: str) -> str:
 
 
 def _refuse_slip(name: str, catalogue: Catalogue) -> None:
-    """Refuse a preference that can only be meant for the mock, lest it is ignored as others are."""
+    """Raise BadOrder for an unknown preference that is probably a typo of a known one."""
     if name in [fault.name for fault in catalogue]:
         raise BadOrder(f"`{name}` is the name of a fault; ask for it with fault={name}")
     if name in _OF_THE_QUEUE:

@@ -20,14 +20,14 @@ _WRITTEN = (MODEL_PREFIX, MODEL_PREFIX.title(), MODEL_PREFIX.upper())
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """What one call meets."""
+    """The fault that one call gets, and where it was requested."""
 
     order: Order | None = None
-    door: str = ""  # by which the order came: `header`, `model`, `queue`, `server` or `chaos`
-    queued: Queued | None = None  # taken from the queue once it bends a 200; None when nothing is left to take
-    preferences: str = ""  # what of the Prefer header is heeded
-    draw: float | None = None  # what chance drew, if it was asked
-    applied: bool = True  # whether the fault shows; a body fault does not before it has bent a 200
+    door: str = ""  # where the fault was requested: `header`, `model`, `queue`, `server` or `chaos`
+    queued: Queued | None = None  # to remove from the queue once it changes a 200; else None
+    preferences: str = ""  # the preferences of the Prefer header that apply
+    draw: float | None = None  # the random number, if one was drawn
+    applied: bool = True  # whether the answer shows the fault; a body fault shows only after it changes a 200
 
     @property
     def fault(self) -> Fault | None:
@@ -66,7 +66,7 @@ NOTHING = Met()
 
 
 class Chaos:
-    """Which order a draw leads to, by *probabilities* such as `429=0.2`; BadOrder if one is bad, or all are above 1."""
+    """Chooses an order by *probabilities* such as `429=0.2`; BadOrder if one is invalid or their sum is above 1."""
 
     def __init__(self, probabilities: Sequence[str], catalogue: Catalogue) -> None:
         parsed = [_parsed(each, catalogue) for each in probabilities]
@@ -90,7 +90,7 @@ class Plan:
         self.configured = [*([fault] if fault else []), *chaos.orders]
 
     def take_next(self, namespace: Namespace, prefer: str | None, content: Content) -> Met:
-        """Return what a call of *namespace* meets, taken from the queue unless it waits for a 200; or raise Misuse."""
+        """Return the fault of a call, removed from the queue unless it waits for a 200; raise Misuse if invalid."""
         met = self._by_header(prefer) or self._by_model(content) or _by_queue(namespace) or self._by_server(namespace)
         return replace(met, applied=False) if isinstance(met.fault, BodyFault) else met
 
@@ -103,7 +103,7 @@ class Plan:
         return milliseconds / 1000
 
     def bend(self, namespace: Namespace, met: Met, answer: Any, case: Case) -> tuple[Met, Any]:
-        """Return what the call has met in the end, and *answer* as it bends it; what bends is taken from the queue."""
+        """Apply a body fault to *answer*; return the final fault and answer. An applied fault leaves the queue."""
         while isinstance(met.fault, BodyFault):
             bent = met.fault.bend(answer, case) if len(answer["results"]) >= met.fault.least else answer
             if bent == answer:
@@ -157,7 +157,7 @@ def _by_queue(namespace: Namespace) -> Met | None:
 
 
 def chance(seed: int, namespace: str, number: int) -> float:
-    """Return the draw with *number* in *namespace*: at least 0, below 1, the same everywhere for the same *seed*."""
+    """Return random draw *number* of *namespace*: from 0 to below 1, always the same for the same *seed*."""
     digest = hashlib.blake2b(f"{seed}:{namespace}:{number}".encode(), digest_size=6).digest()
     return int.from_bytes(digest, "big") / 2**48
 

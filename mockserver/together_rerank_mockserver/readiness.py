@@ -1,4 +1,4 @@
-"""How a server process tells where it answers, and which signals end it."""
+"""Announce the URL of a server process when it is ready, and stop it on signals."""
 
 import errno
 import json
@@ -15,19 +15,19 @@ from pathlib import Path
 from together_rerank_mockserver.call import HEALTH
 
 PROGRAM = "together-rerank-mock"
-# What is in flight may take so long to end.
+# At a stop, calls in flight have this long to finish.
 GRACE_S = 5
-# Granian would start over at a hangup.
+# SIGHUP is included because granian would restart on it.
 _SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What is told once the mock answers, and where."""
+    """How to announce that the mock is ready."""
 
     as_json: bool = False  # the line on stdout is a JSON object
-    ready_file: Path | None = None  # gets the URL, all of it or nothing
-    key: str | None = None  # that stderr says to send, when it says how to point a client here; None says nothing
+    ready_file: Path | None = None  # the file to write the URL to, atomically
+    key: str | None = None  # the key in the client hints on stderr; None prints no hints
 
     def publish_when_healthy(self, url: str, pid: int) -> None:
         """Wait until a mock at *url* answers, then tell; *pid* is the process to stop."""
@@ -41,7 +41,7 @@ class Readiness:
     def _publish(self, url: str, pid: int) -> None:
         if self.ready_file:
             _write_whole(self.ready_file, f"{url}\n")
-        if self.key and sys.stderr:  # before the ready line, which may end the wait for output
+        if self.key and sys.stderr:  # before the ready line: a reader may stop reading after that
             sdks = f"  Together's SDKs  TOGETHER_BASE_URL={url}  TOGETHER_API_KEY={self.key}"
             litellm = f"  LiteLLM          TOGETHER_AI_API_BASE={url}  TOGETHER_API_KEY={self.key}"
             print(sdks, litellm, sep="\n", file=sys.stderr, flush=True)
@@ -97,10 +97,10 @@ class ServerDied(Exception): ...
 
 
 def at_a_signal(stop: Callable[[], object]) -> None:
-    """Have the first of the stopping signals call *stop*, and let those after it pass.
+    """Call *stop* at the first stopping signal, and ignore later ones.
 
-    Granian's own handler takes a lock that the interrupted thread may hold: of two signals in a row (make passes
-    on what the terminal has sent already) the second would block for ever. A thread of its own only waits.
+    Granian's own handler takes a lock that the interrupted thread may hold: with two signals in a row (make
+    forwards the one that the terminal has already sent) it would block for ever. A new thread only waits for it.
     """
 
     def handle(_signal: int, _frame: object) -> None:

@@ -27,8 +27,8 @@ def returned_text(document: Any) -> str:
 def ranked_text(document: Any, fields: Sequence[str] | None) -> str:
     """Return the text by which *document* is ranked.
 
-    A string is its own text. Of an object it is the values named by *fields*, each once and in that order, or all
-    values when *fields* is None. Of nested values it is the leaves.
+    A string is its own text. An object gives the values named by *fields*, each once and in that order, or all
+    values if *fields* is None. Nested values give their leaves.
     """
     return ranked_texts([document], fields)[0]
 
@@ -73,7 +73,7 @@ def explain(raw: bytes, request: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def check_answers(document: Document) -> None:
-    """Hold a sample of each kind of answer to *document*; raise DocumentError when it promises other answers."""
+    """Validate a sample of each kind of answer against *document*; raise DocumentError if one does not match."""
     ranking = [Ranked(1, 0.5), Ranked(0, 0.0)]
     used = usage("query", ["a", "b"])
     samples: list[tuple[int, Any]] = [

@@ -29,25 +29,25 @@ _Key = tuple[str | None, str, str | bytes]
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What was answered to a recorded request."""
+    """The recorded answer to a request."""
 
     exchange: Exchange
     reply: Reply
-    origin: str  # what `x-mock-reply` says of it
-    request_id: str  # that the answer itself has, "" when it has none that a header can hold
+    origin: str  # the value of `x-mock-reply`
+    request_id: str  # from the answer; "" if it has none that fits a header
 
 
 class Replay:
     """Exchanges with the operation of *document*, from the folder *source* or, if it is LIBRARY, the kit's own.
 
-    Raises FixtureError if the folder has none, or a bad file, or two that answer the same request.
+    Raises FixtureError if the folder has no exchanges, an invalid one, or two with the same request.
     """
 
     def __init__(self, source: str, document: Document) -> None:
         exchanges = fixtures.all() if source == LIBRARY else fixtures.read(Path(source))
         paths = {*document.routes, *load().routes}  # where it was recorded need not be where it is served
         self._recorded: dict[_Key, Recorded] = {}
-        # Those first that somebody else answered: what the mock says it can compute.
+        # Exchanges of other sources come first: the mock can compute the kit's own answers.
         for exchange in sorted(exchanges, key=_is_the_kits):
             if exchange.request.method != "POST" or exchange.request.path not in paths:
                 continue

@@ -1,4 +1,4 @@
-"""One line per request on stderr, that never holds a request up: when nobody reads, lines are dropped and counted."""
+"""Log one line per request to stderr without blocking: if nobody reads, lines are dropped and counted."""
 
 import logging
 import os
@@ -14,18 +14,18 @@ import orjson
 _MOST_LINES = 1_000
 # Two such texts in UTF-8 keep a line below 4096 bytes, which a pipe takes at once or not at all.
 _MOST_CHARACTERS = 300
-# So long the end of the process waits for what is not written yet.
+# The longest that the process waits at exit for unwritten lines.
 _CLOSING_S = 1.0
 
 
 class RequestLog(QueueHandler):
-    """Has a thread write lines to a file descriptor, as words or *as_json*; 2 is stderr."""
+    """Writes lines to a file descriptor from a thread, as text or *as_json*; 2 is stderr."""
 
     queue: Queue[Any]
 
     def __init__(self, descriptor: int = 2, *, as_json: bool = False) -> None:
         super().__init__(Queue(_MOST_LINES))
-        self.dropped = 0  # lines since the last one that there was room for
+        self.dropped = 0  # lines dropped since the last one that fit into the queue
         self._as_json = as_json
         self._listener = QueueListener(self.queue, _Writer(descriptor))
         self._has_started = False
@@ -38,11 +38,11 @@ class RequestLog(QueueHandler):
         self.handle(logging.makeLogRecord({"msg": self._line(entry)}))
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        return record  # a line already
+        return record  # the message is already a finished line
 
     def enqueue(self, record: logging.LogRecord) -> None:
-        """Put *record* into the queue, or count it where there is no room; `handle` holds the lock."""
-        if not self._has_started:  # not before, for a thread does not survive a fork
+        """Put *record* into the queue, or count it as dropped if that is full; `handle` holds the lock."""
+        if not self._has_started:  # not earlier, because a thread does not survive a fork
             self._has_started = True
             self._listener.start()
             Finalize(None, self.flush, exitpriority=0)
@@ -74,12 +74,12 @@ class _Writer(logging.Handler):
         super().__init__()
         self._descriptor = descriptor
 
-    def createLock(self) -> None:  # noqa: N802  # as the base class has it
-        """Have none: one thread writes, and the end of the process must not wait for one that nobody reads."""
+    def createLock(self) -> None:  # noqa: N802  # the name in the base class
+        """Create no lock: only one thread writes, and the exit must not wait for a write that nobody reads."""
         self.lock = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        # Not through sys.stderr, whose lock the end of the process needs; a closed descriptor has no reader to tell.
+        # Not through sys.stderr, whose lock the exit needs. Errors are ignored: a closed descriptor has no reader.
         with suppress(OSError):
             os.write(self._descriptor, record.msg)  # type: ignore[arg-type]  # bytes
 

@@ -1,4 +1,4 @@
-"""The command `serve`: parse, build the settings, hand over to a server."""
+"""The command `serve`: parse the options, build the settings and run a server."""
 
 import errno
 import signal

@@ -1,4 +1,4 @@
-"""The settings of a mock: one value that validates itself, whoever builds it."""
+"""The settings of a mock, validated when they are created."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
 
 
 class SettingsError(ValueError):
-    """A setting that makes no sense: *field* names it, and *problem* says what is wrong, as the end of a sentence."""
+    """An invalid setting: *field* names it, and *problem* is the end of a sentence that says what is wrong."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"`{field}` {problem}")
@@ -46,7 +46,7 @@ class Settings:
         models: the models served; none given serves any.
         max_body: the most bytes of a body that are read.
         log_format: `text` or `json`; None writes no line per request.
-        fault: what every call meets, such as `429,retry_after=2`.
+        fault: the fault of every call, such as `429,retry_after=2`.
         chaos: faults and how often they are met, such as `429=0.2`.
         seed: of all that is left to chance.
         latency_ms: how long every answer is kept back.
@@ -60,8 +60,8 @@ class Settings:
         host: the address that is listened on.
 
     Raises:
-        SettingsError: a value makes no sense.
-        TypeError: there is no such setting.
+        SettingsError: a value is invalid.
+        TypeError: a name is not a setting.
     """
 
     reading: str = "corrected"
@@ -86,7 +86,7 @@ class Settings:
     host: str = "127.0.0.1"
 
     def __new__(cls, *_: Any, **values: Any) -> Self:
-        """Refuse an unknown name before the constructor does, with the name that may be meant."""
+        """Raise TypeError for an unknown name, with a suggestion, before the constructor does."""
         known = [each.name for each in fields(cls)]
         if unknown := next((name for name in values if name not in known), None):
             near = get_close_matches(unknown, known, n=1)
@@ -110,11 +110,11 @@ class Settings:
             raise SettingsError("overlay", problem)
 
     def document(self) -> Document:
-        """Return the document to serve; raise DocumentError when it cannot be read."""
+        """Return the document to serve; raise DocumentError if it cannot be read."""
         return load(self.reading) if self.spec is None else read(self.spec, self.overlay)
 
     def chosen_faults(self, catalogue: Catalogue) -> tuple[Order | None, Chaos]:
-        """Return what `fault` and `chaos` ask for; raise SettingsError when *catalogue* has no such fault."""
+        """Parse `fault` and `chaos`; raise SettingsError if one is invalid or *catalogue* does not have the fault."""
         from together_rerank_mockserver.orders import BadOrder, from_text
         from together_rerank_mockserver.plan import Chaos
 
@@ -131,7 +131,7 @@ _Check = Callable[[Any], Any]
 
 
 def _check(fits: _Check, wanted: str, convert: _Check | None = None, *, shown: bool = True) -> _Check:
-    """Return a check that raises ValueError, with what would fit, or returns the value as it is kept."""
+    """Return a check that returns the value, converted, or raises ValueError with what is *wanted*."""
 
     def check(value: Any) -> Any:
         if not fits(value):

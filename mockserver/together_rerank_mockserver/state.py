@@ -1,7 +1,7 @@
-"""What a mock remembers between calls, by namespace, in the memory of one process.
+"""The state of a mock between calls, by namespace, in the memory of one process.
 
-A call gets its `Namespace` from the registry and keeps it. A reset puts a new one in its place, so what a late call
-still writes goes into one that nobody reads. A call uses its namespace before its answer (`take_fault`, `admit`) and
+A call gets its `Namespace` from the registry and keeps it. A reset replaces it, so what a late call still writes
+goes into one that nobody reads. A call uses its namespace before its answer (`take_fault`, `admit`) and
 after it (`Registry.record`); a store that processes share can serve each of the two with one round trip.
 """
 
@@ -27,11 +27,11 @@ DEFAULT = "default"
 MAX_NAMESPACES = 256
 MAX_JOURNAL_BYTES = 64 * 1024 * 1024
 _ALPHABET = string.ascii_letters + string.digits
-# What each byte of a hash stands for in an id.
+# The letter or digit in an id for each byte of a hash.
 _LETTERS = bytes(ord(_ALPHABET[byte % len(_ALPHABET)]) for byte in range(256))
 _MOST_BODIES = 2_000
 _COUNT = re.compile("[0-9]{1,9}")
-# What an entry of the journal takes beside its texts, roughly.
+# Approximate bytes of a journal entry without its texts.
 _OVERHEAD = 600
 
 
@@ -39,18 +39,18 @@ _OVERHEAD = 600
 class Entry:
     """One request in a journal. Treat as immutable; not frozen, for speed."""
 
-    time: float  # when it came, in seconds since 1970
+    time: float  # when the request arrived, in seconds since 1970
     method: str
     path: str
-    status: int | None  # None when the connection was left without an answer
+    status: int | None  # None if the client got no answer
     headers: dict[str, str]
-    body: bytes  # as many of its first bytes as are kept
-    body_bytes: int  # so many were read
-    reply: str  # where the answer came from, as `x-mock-reply` says
+    body: bytes  # the first bytes, up to the journal's limit
+    body_bytes: int  # how many bytes were read
+    reply: str  # the value of `x-mock-reply`: where the answer comes from
     request_id: str
     ms: float  # until the answer was ready
     reason: str | None = None
-    retry_after: float | None = None  # in how many seconds the client was told to come again
+    retry_after: float | None = None  # the seconds in the answer's Retry-After or retry-after-ms
     size: int = field(init=False)  # about how many bytes the entry takes
 
     def __post_init__(self) -> None:
@@ -59,7 +59,7 @@ class Entry:
 
     @property
     def described(self) -> dict[str, Any]:
-        """The entry as JSON; `body` is the value when it is whole and JSON, else there is a `text`."""
+        """The entry as JSON; `body` is the value if it is complete JSON, else `text` has the text."""
         retry_count = self.headers.get("x-stainless-retry-count", "")
         shown: dict[str, Any] = {
             "time": datetime.fromtimestamp(self.time, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
@@ -85,7 +85,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What is left of a quota after a call; a call is granted again, or the window is over, in *reset_s* seconds."""
+    """What is left of a quota after a call. In *reset_s* seconds a call is granted again, or the window ends."""
 
     granted: bool
     limit: int
@@ -136,7 +136,7 @@ def parse_rate(rate: str) -> Any:
 
 @dataclass(slots=True)
 class Queued:
-    """An order in a queue; *left* counts how often it can still be taken."""
+    """An order in a queue; *left* is how many calls can still get it."""
 
     order: Order
     left: int
@@ -144,13 +144,13 @@ class Queued:
 
 @dataclass(slots=True)
 class InFlight:
-    """How many calls are being answered; a reset keeps the count."""
+    """The number of calls being answered; a reset keeps it."""
 
     count: int = 0
 
 
 class Namespace:
-    """What the calls with one key share. Every method is atomic."""
+    """The state that all calls with one key share. Every method is atomic."""
 
     def __init__(self, name: str, lock: Lock, quota: Quota | None = None, in_flight: InFlight | None = None) -> None:
         self.name = name
@@ -168,9 +168,9 @@ class Namespace:
         self._bodies: OrderedDict[bytes, int] = OrderedDict()
 
     def take_fault(self) -> Queued | None:
-        """Take the next order from the queue once; a body fault stays there until `take` is called with it."""
+        """Return the next order of the queue and use it up once; a body fault is used up only by `take`."""
         if not self.queue:
-            return None  # as for most calls, which need no lock to know it
+            return None  # most calls end here, without taking the lock
         with self._lock:
             first = self.queue[0] if self.queue else None
             if first and not first.order.waits_for_a_200:
@@ -182,7 +182,7 @@ class Namespace:
             return self.queue[0] if self.queue else None
 
     def take(self, queued: Queued) -> bool:
-        """Take *queued* once; False when it is no longer the next."""
+        """Use up *queued* once; return False if it is no longer the next."""
         with self._lock:
             is_next = bool(self.queue) and self.queue[0] is queued
             if is_next:
@@ -195,14 +195,14 @@ class Namespace:
             self.queue.popleft()
 
     def enqueue(self, orders: Sequence[Order]) -> None:
-        """Put *orders* at the end of the queue; raise BadOrder when it would be longer than MAX_SEQUENCE."""
+        """Append *orders* to the queue; raise BadOrder if it would be longer than MAX_SEQUENCE."""
         with self._lock:
             if len(self.queue) + len(orders) > MAX_SEQUENCE:
                 raise BadOrder(f"at most {MAX_SEQUENCE} faults can be queued, and {len(self.queue)} are")
             self.queue.extend(Queued(order, order.times) for order in orders)
 
     def queued(self) -> list[Order]:
-        """Return what is queued, each with the times that are left."""
+        """Return the queued orders, each with the times that are left."""
         with self._lock:
             return [replace(each.order, times=each.left) for each in self.queue]
 
@@ -211,7 +211,7 @@ class Namespace:
             self.queue.clear()
 
     def next_draw(self) -> int:
-        """Return how many draws there were before this one."""
+        """Return the number of earlier draws, and count this one."""
         with self._lock:
             self._draws += 1
             return self._draws - 1
@@ -229,10 +229,10 @@ class Namespace:
             self.in_flight.count -= 1
 
     def request_id(self, content: bytes) -> str:
-        """Return an id for a request with *content*: seven letters or digits, six of them, sixteen hex digits.
+        """Return an id for a request with *content*, such as `oFgh4Kd-2kFHot-9a0b1c2d3e4f5061`.
 
-        It is made from the content and from how often that came before, so it does not depend on how threads
-        interleave. The last 2,000 contents are remembered, as hashes; a forgotten one begins again.
+        The id depends on the content and on how many earlier requests had it, so it does not depend on how threads
+        interleave. The last 2,000 contents are remembered, as hashes; the count of a forgotten one restarts.
         """
         key = hashlib.sha256(content).digest()
         with self._lock:
@@ -259,9 +259,9 @@ class Namespace:
 
 
 class Registry:
-    """The namespaces of one process, bounded: of too many the oldest idle one is forgotten.
+    """The namespaces of one process; if there are too many, the oldest idle one is dropped.
 
-    Each keeps at most *journal_max* entries, and can spend *quota*; without one, it has any number of calls.
+    Each keeps at most *journal_max* entries. *quota* limits its calls; None sets no limit.
     """
 
     def __init__(self, journal_max: int, quota: Quota | None = None) -> None:
@@ -281,11 +281,11 @@ class Registry:
             return namespace
 
     def look(self, name: str) -> Namespace:
-        """Return the namespace called *name*, or an empty one that is not kept."""
+        """Return the namespace called *name*, or a new empty one that is not stored."""
         return self._namespaces.get(name) or Namespace(name, self._lock)
 
     def reset(self, name: str) -> None:
-        """Put a new namespace in the place of the one called *name*; calls in flight go on, and leave no trace."""
+        """Replace the namespace called *name* with a new one; calls in flight finish, but are not recorded."""
         with self._lock:
             old = self.look(name)
             self._forget(old)
@@ -296,11 +296,11 @@ class Registry:
             self._bound(new)
 
     def record(self, namespace: Namespace, entry: Entry) -> None:
-        """Put *entry* into the journal of *namespace*, if there was no reset since the call got it."""
+        """Add *entry* to the journal of *namespace*, unless that was reset in the meantime."""
         if not self._journal_max:
             return
         with self._lock:
-            # One that was forgotten while a call was under way comes back; one that was reset does not.
+            # A namespace dropped during a call is restored here; one that was reset is not.
             if namespace.is_reset or self._namespaces.setdefault(namespace.name, namespace) is not namespace:
                 return
             namespace.entries.append(entry)
@@ -319,7 +319,7 @@ class Registry:
         while len(self._namespaces) > MAX_NAMESPACES:
             others = (each for each in self._namespaces.values() if each.name != DEFAULT and each is not newest)
             idle = [each for each in others if not each.in_flight.count]
-            # A queue is still to be taken; only when all have one does the oldest go.
+            # Prefer a namespace without queued faults; if all have some, drop the oldest.
             chosen = next((each for each in idle if not each.queue), next(iter(idle), None))
             if chosen is None:
                 return

@@ -30,7 +30,7 @@ from together_rerank_spec.urls import url_of
 if TYPE_CHECKING:
     from flask import Flask
 
-# What a refused body may still send before the connection is closed under it.
+# The most bytes of a refused body to read before the connection is closed.
 _MOST_DRAINED = 64 * 1024 * 1024
 _DRAIN_S = 1.0
 _LENGTH = re.compile("[0-9]{1,18}")
@@ -43,7 +43,7 @@ _SETTLED_S = 2.0
 
 
 class ThreadedServer:
-    """A mock that listens while the block runs: `with ThreadedServer() as mock: ... mock.url`; port 0 is a free one.
+    """A mock that serves inside a `with` block: `with ThreadedServer() as mock: ... mock.url`; port 0 takes a free one.
 
     Raises:
         DocumentError: the document cannot be read, or not be honoured.
@@ -80,7 +80,7 @@ class ThreadedServer:
         self._server.close_connections(grace_s)
 
     def settle(self) -> None:
-        """Return when every call that came is in the journal, or after 2 s, save those kept back."""
+        """Wait, for 2 s at most, until every call so far is in the journal, except delayed ones."""
         self._server.settle()
 
     def __enter__(self) -> Self:
@@ -109,11 +109,11 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
 
 
 class _Phase(Enum):
-    """Where a connection is with its requests: none is under way, one is not written down yet, or it is."""
+    """The state of a connection: no request, one in progress, one that is delayed, or one in the journal."""
 
     IDLE = 1
     ASKED = 2
-    WAITING = 3  # asked, and kept back
+    WAITING = 3  # in progress, and delayed
     RECORDED = 4
 
 
@@ -141,7 +141,7 @@ class _Server(ThreadedWSGIServer):
         self._stop.close()
 
     def settle(self) -> None:
-        """Return when what came before is written down; later requests are not waited for, or it might never end."""
+        """Wait until earlier requests are in the journal; not for later ones, or it might never return."""
         with self._changed:
             if _is_readable(self.socket):
                 self._accept_all()
@@ -221,7 +221,7 @@ class _Connection(WSGIRequestHandler):
     """Requests of one client, each answered by the application."""
 
     protocol_version = "HTTP/1.1"
-    # Of a request whose version cannot be read; the default would answer without a head.
+    # For a request with an invalid version; the default would send an answer without a head.
     default_request_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = 64 * 1024
@@ -237,7 +237,7 @@ class _Connection(WSGIRequestHandler):
             self.server.closed(self)
 
     def parse_request(self) -> bool:
-        """Parse a request whose first line has come; a server that is closing waits for it now."""
+        """Parse a request after its first line; from now on a server that closes waits for it."""
         self.server.set_phase(self, _Phase.ASKED)
         return super().parse_request()
 
@@ -251,7 +251,7 @@ class _Connection(WSGIRequestHandler):
         try:
             self._answer()
             self.wfile.flush()
-        except ConnectionError:  # the client is gone, or a fault leaves it without an answer
+        except ConnectionError:  # the client is gone, or a fault sends no answer
             self.close_connection = True
         finally:
             self.server.set_phase(self, _Phase.IDLE)
@@ -285,17 +285,17 @@ class _Connection(WSGIRequestHandler):
             self._drain()
 
     def _environ(self) -> tuple[dict[str, Any], SizedBody | ChunkedBody]:
-        """Return what the application gets, and the body in it; raise ValueError when the head makes no sense."""
+        """Return the WSGI environ and the body in it; raise ValueError if the head is invalid."""
         lengths = {length.strip() for length in self.headers.get_all("Content-Length", ["0"])}
         coding = ",".join(self.headers.get_all("Transfer-Encoding", [])).strip().lower()
         if coding not in ("", "chunked"):
             raise ValueError("Transfer-Encoding can only be chunked")
         if len(lengths) > 1 or not _LENGTH.fullmatch(length := lengths.pop()):
             raise ValueError("Content-Length must be one number")
-        environ = self.make_environ()  # fails for an absolute target that is no URL
+        environ = self.make_environ()  # raises ValueError for an absolute target that is not a URL
         body = ChunkedBody(self.rfile) if coding else SizedBody(self.rfile, int(length))
         environ |= {"wsgi.input": body, "wsgi.input_terminated": True, RAW_SOCKET: self}
-        if self.requestline.split()[1].startswith("//"):  # of which http.server and werkzeug make one slash
+        if self.requestline.split()[1].startswith("//"):  # http.server and werkzeug reduce it to one slash
             environ["PATH_INFO"] = f"/{environ['PATH_INFO']}"
         return environ, body
 
@@ -305,12 +305,12 @@ class _Connection(WSGIRequestHandler):
         for name, value in headers:
             self.send_header(name, value)
         if not keep or self.close_connection:
-            self.send_header("Connection", "close")  # and http.server closes it
+            self.send_header("Connection", "close")  # then http.server closes the connection
         self.end_headers()
         return int(dict(headers).get("Content-Length", "0"))
 
     def _drain(self) -> None:
-        """Read what a client still sends, for it may not look for the answer before; a close would be a reset."""
+        """Read the rest of the body: the client may read the answer only after it, and closing would send a reset."""
         self.wfile.flush()
         deadline, left = time.monotonic() + _DRAIN_S, _MOST_DRAINED
         with suppress(OSError):
@@ -328,9 +328,9 @@ class _Connection(WSGIRequestHandler):
             self.server.set_phase(self, _Phase.ASKED)
 
     def wait(self, seconds: float) -> None:
-        """Return after *seconds*, or when the server stops; raise ClientGone when the client left meanwhile."""
+        """Return after *seconds*, or when the server stops; raise ClientGone if the client disconnects."""
         deadline = time.monotonic() + seconds
-        # An error means that it is closed, for the server stops.
+        # An error means that the server stops and has closed the socket.
         with self._waiting(), selectors.DefaultSelector() as selector, suppress(OSError, ValueError):
             selector.register(self.server.stopping, selectors.EVENT_READ)
             selector.register(self.connection, selectors.EVENT_READ)
@@ -345,7 +345,7 @@ class _Connection(WSGIRequestHandler):
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing is to be written down soon; only what is kept back for a client that is there is late."""
+        """Whether no journal entry is due soon; a delayed call counts as settled while its client is connected."""
         match self.phase:
             case _Phase.RECORDED:
                 return True
@@ -360,22 +360,22 @@ class _Connection(WSGIRequestHandler):
             return True
 
     def settle(self) -> None:
-        """Return when every call but this is written down, save those kept back for clients that are there."""
-        with self._waiting():  # else two that settle would wait for each other
+        """Wait until every other call is in the journal, except delayed ones whose clients are connected."""
+        with self._waiting():  # else two calls of `settle` would wait for each other
             self.server.settle()
 
     def hang(self) -> None:
         """Return when the client is gone, or the server stops."""
-        self.server.set_phase(self, _Phase.IDLE)  # nothing that a stop should wait for
+        self.server.set_phase(self, _Phase.IDLE)  # so that a stop does not wait for it
         if self.server.closing:
             return
         with selectors.DefaultSelector() as selector, suppress(OSError):
             selector.register(self.connection, selectors.EVENT_READ)
             while selector.select() and self.connection.recv(65536):
-                pass  # it sends more before it has an answer, which it will not get
+                pass  # discard what the client sends while it waits
 
     def reset(self) -> None:
-        """Send RST: close without lingering, past Python's own socket, which would shut it down first."""
+        """Send RST: close the descriptor without lingering; Python's socket would shut it down first."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         os.close(self.connection.detach())
 
@@ -384,7 +384,7 @@ class _Connection(WSGIRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Refuse what is no valid HTTP, with the body that every error has."""
+        """Answer invalid HTTP with the usual error body."""
         status = HTTPStatus(code)
         body = to_json(InvalidRequest(f"Not valid HTTP: {message or explain or status.phrase}"[:300]).data)
         self.send_response(code, status.phrase)
@@ -395,13 +395,13 @@ class _Connection(WSGIRequestHandler):
         self.wfile.write(body)
 
     def log(self, *_: Any) -> None:
-        """Say nothing; the application has a log, and `log_request` would fail for a path that cannot be read."""
+        """Log nothing: the application has its own log, and `log_request` would fail for some paths."""
 
     log_request: Any = log
 
 
 class ChunkedBody:
-    """A body in chunks (RFC 9112, 7.1): extensions and trailers are read and not heeded."""
+    """A chunked body (RFC 9112, 7.1); extensions and trailers are read and ignored."""
 
     def __init__(self, source: Any) -> None:
         self._source = source
@@ -410,7 +410,7 @@ class ChunkedBody:
         self.is_read = False
 
     def read(self, size: int) -> bytes:
-        """Return up to *size* bytes, fewer at its end; raise InvalidRequest when its chunks cannot be read."""
+        """Return up to *size* bytes, fewer at the end; raise InvalidRequest if a chunk is malformed."""
         pieces = []
         while size > 0 and not self.is_read:
             if not self._left:
@@ -444,7 +444,7 @@ class ChunkedBody:
 
 
 def _is_readable(listening_or_connected: socket.socket) -> bool:
-    """Return whether there is something to read or accept, be it the end; a closed one has nothing."""
+    """Return whether a read or accept would not block, also at the end of data; False if the socket is closed."""
     try:
         with selectors.DefaultSelector() as selector:
             selector.register(listening_or_connected, selectors.EVENT_READ)

@@ -1,4 +1,4 @@
-"""The mock as a server runs it: one WSGI callable in front, and the Flask application once it is needed."""
+"""The WSGI application that servers run; it loads Flask only when a request needs it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class WsgiApp:
-    """A WSGI application that answers the operation and the health itself, and has Flask answer all else.
+    """Answers the rerank operation and the health check itself, and all other requests with Flask.
 
-    Importing Flask takes a third of a start, and what a client sends first needs none of it. It is imported for the
-    first request that needs it, not by a thread of its own: one that a stop finds importing would hold the stop up.
-    Nothing on the way of a call may import Flask or Werkzeug by itself: two threads that enter a package by different
-    modules wait for each other, and Python ends that with an error.
+    Importing Flask takes a third of the start time, and the first requests rarely need it. The first request that needs
+    Flask imports it. A background thread does not, because a stop would have to wait for it.
+    Code that answers a call must not import Flask or Werkzeug: if two threads import different modules of a package,
+    they wait for each other, and Python raises an error.
     """
 
     def __init__(self, mock: Mock) -> None:
@@ -41,7 +41,7 @@ class WsgiApp:
 
     @property
     def flask(self) -> Flask:
-        """The Flask application of the same mock; it answers everything, the operation too."""
+        """The Flask application of the same mock; it answers all requests, the rerank operation included."""
         with self._lock:
             if self._flask is None:
                 from together_rerank_mockserver.app import flask_app
@@ -57,7 +57,7 @@ class WsgiApp:
 
 @lru_cache(maxsize=64)
 def _status_line(status: int) -> str:
-    """Return *status* with its reason, as Flask writes it."""
+    """Return *status* with its reason phrase, in the format of Flask."""
     try:
         return f"{status} {http.HTTPStatus(status).phrase.upper()}"
     except ValueError:

@@ -126,7 +126,7 @@ def test_routes_follow_the_servers(tmp_path, servers, routes):
     assert read(written(tmp_path, small(servers=servers))).routes == routes
 
 
-def test_keys_and_dates_are_what_json_would_have(tmp_path):
+def test_keys_and_dates_are_strings_as_in_json(tmp_path):
     text = yaml.safe_dump(small()).replace("'200'", "200").replace("title: t", "title: 2026-01-31")
 
     document = read(written(tmp_path, text + "x: {1: a, 0: b, null: c, 1.5: d}\ny: {true: a, false: b}\n"))
@@ -236,7 +236,7 @@ def test_a_document_that_cannot_be_served_is_refused_in_one_line(tmp_path, conte
     assert "\n" not in str(caught.value)
 
 
-def test_an_overlay_that_does_not_fit_is_named(tmp_path):
+def test_the_error_names_an_overlay_that_does_not_fit(tmp_path):
     overlay = tmp_path / "overlay.yaml"
     path = written(tmp_path, small())
 
@@ -256,7 +256,7 @@ def test_an_unknown_reading_names_the_known_ones():
         load("lenient")
 
 
-def test_the_document_is_the_one_that_was_vendored():
+def test_the_document_is_the_vendored_file():
     provenance = tomllib.loads(files("together_rerank_spec").joinpath("provenance.toml").read_text())
 
     assert hashlib.sha256(vendored_text()).hexdigest() == provenance["sha256"]

@@ -78,7 +78,7 @@ def test_an_action_that_cannot_be_applied_is_named(action, because):
         ({"overlay": "1.0.0", "actions": [1]}, "action 1 of the overlay has no target"),
     ],
 )
-def test_what_is_no_overlay_is_refused(broken, because):
+def test_a_malformed_overlay_is_refused(broken, because):
     with pytest.raises(OverlayError, match=because):
         apply_overlay(DOCUMENT, broken)
 
@@ -92,7 +92,7 @@ def test_every_correction_gives_its_reason_and_is_needed():
         assert apply_overlay(vendored, overlay(*some)) != load("corrected").content
 
 
-def test_a_correction_that_a_newer_document_makes_needless_or_impossible_is_an_error():
+def test_a_correction_that_changes_nothing_or_has_no_target_is_an_error():
     corrected = load("corrected").content
     without_schemas = {**load("vendored").content, "components": {}}
 

@@ -40,7 +40,7 @@ def test_a_number_of_yaml_1_2_is_quoted(text):
     assert render(text).strip() == f"'{text}'"
 
 
-def test_what_comes_twice_is_written_twice_and_the_document_survives():
+def test_a_repeated_value_is_written_twice_and_the_document_is_not_changed():
     shared = ["llama"]
 
     assert "&" not in render({"a": shared, "b": shared})

@@ -1,4 +1,4 @@
-"""What the API promises: the vendored OpenAPI document, how the kit reads it, and validation against its schemas."""
+"""The vendored OpenAPI document, the corrections that the kit applies to it, and validation against its schemas."""
 
 from together_rerank_spec.document import READINGS, Document, DocumentError, load, read
 from together_rerank_spec.overlay import OverlayError, apply_overlay

@@ -57,7 +57,7 @@ def vendored_text() -> bytes:
 class Document:
     """An OpenAPI 3.1 document with one operation of interest: the POST called `rerank`.
 
-    Raises DocumentError if it is not OpenAPI 3.1, or has no such operation, or one that cannot be served.
+    Raises DocumentError if it is not OpenAPI 3.1, has no such operation, or the mock cannot serve that operation.
 
     Attributes:
         name: what messages call it.
@@ -113,7 +113,7 @@ class Document:
 
     @cached_property
     def doubled_routes(self) -> dict[str, str]:
-        """The wrong routes of clients that add the base path to a base URL that ends in it, with that base path."""
+        """Routes with the base path doubled, each with that path; clients add it to a base URL that already has it."""
         doubled = {base + base + self._place[0]: base for base in self.base_paths if base}
         return {route: base for route, base in doubled.items() if route not in self.routes}
 
@@ -124,7 +124,7 @@ class Document:
 
     @cached_property
     def requires_key(self) -> bool:
-        """Whether a bearer key must come with the request."""
+        """Whether a request needs a bearer key."""
         alternatives = self.operation.get("security", self.content.get("security")) or []
         if not alternatives or {} in alternatives:
             return False
@@ -153,7 +153,7 @@ class Document:
         return self._schema(self.resolve(self.operation["requestBody"]), self.request_media_types[0])
 
     def response_schema(self, status: int) -> dict[str, Any] | None:
-        """Return the JSON Schema of the body with *status*, None for no JSON; raise KeyError for no such status."""
+        """Return the JSON Schema of the body for *status*, None for no JSON; raise KeyError for an unknown status."""
         response = self.resolve(self.operation["responses"][str(status)])
         media = [m for m in (response.get("content") or {}) if m.partition(";")[0].strip().endswith("json")]
         return self._schema(response, media[0]) if media else None
@@ -175,7 +175,7 @@ class Document:
         return {**self.content, "allOf": [holder["content"][media].get("schema", True)]}
 
     def resolve(self, node: Any) -> Any:
-        """Return *node*, or what it refers to; raise DocumentError if that is nothing in the document, or a circle."""
+        """Return *node*, or the node its `$ref` points to; raise DocumentError if that is missing or circular."""
         for _ in range(16):
             if not isinstance(node, dict) or not isinstance(node.get("$ref"), str):
                 return node
@@ -183,7 +183,7 @@ class Document:
         raise self._error(f"the references around {node['$ref']} lead in a circle")
 
     def at(self, reference: str) -> Any:
-        """Return what stands where *reference* points; raise DocumentError if that is nothing in the document."""
+        """Return the node that *reference* points to; raise DocumentError if the document has none there."""
         node = self.content
         if not reference.startswith("#/"):
             raise self._error(f"the reference {reference} leads out of the document; only #/... is followed")

@@ -1,13 +1,13 @@
-"""The standard streams of a command, at the end of its process."""
+"""Flush the standard streams when a command exits."""
 
 import os
 import sys
 
 
 def close_output() -> None:
-    """Flush stdout and stderr; what nobody can read goes nowhere, so that Python's own flush at exit cannot fail.
+    """Flush stdout and stderr; if that fails, redirect the stream to the null device.
 
-    That flush would print "Exception ignored ..." and turn the exit status into 120.
+    Otherwise Python's own flush at exit would print "Exception ignored ..." and turn the exit status into 120.
     """
     for stream in (sys.stdout, sys.stderr):
         if stream is None:  # closed before the start

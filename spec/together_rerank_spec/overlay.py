@@ -1,4 +1,4 @@
-"""Apply an OpenAPI Overlay strictly: an action without a target in the document, or without effect, is an error."""
+"""Apply an OpenAPI Overlay strictly: an action whose target is missing, or that changes nothing, is an error."""
 
 import copy
 import json
@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 _STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_-]*)|\['([^']*)'\]|\[\"([^\"]*)\"\]|\[(\d+)\]")
-_INDEX = 4  # the group of _STEP that is an index
+_INDEX = 4  # the group of _STEP that matches an index
 _PATH = re.compile(rf"\$(?:{_STEP.pattern})*")
 _ACTION_FIELDS = {"target", "description", "update", "remove"}
 
@@ -18,8 +18,8 @@ class OverlayError(ValueError):
 def apply_overlay(document: dict[str, Any], overlay: Any) -> dict[str, Any]:
     """Return a copy of *document* with every action of *overlay* applied, in order.
 
-    Targets are plain paths: names, quoted names and indices, no wildcards and no filters, so each action meets exactly
-    one place. Raises OverlayError if an action is malformed, its target is missing, or it changes nothing.
+    Targets are plain paths of names, quoted names and indices, without wildcards or filters: each action applies to
+    exactly one place. Raises OverlayError if an action is malformed, its target is missing, or it changes nothing.
     """
     result = copy.deepcopy(document)
     for number, action in enumerate(_actions(overlay), start=1):

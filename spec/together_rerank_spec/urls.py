@@ -1,11 +1,11 @@
-"""URLs of servers, and whether a host is this machine."""
+"""Parse and build the URLs of servers, and recognize loopback hosts."""
 
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 
 def base_of(url: str) -> str:
-    """Return scheme, host and port of *url*; raise ValueError when it is not an HTTP URL."""
+    """Return the part of *url* with scheme, host and port; raise ValueError if it is not an HTTP URL."""
     try:
         parts = urlsplit(url)
         if parts.scheme in ("http", "https") and parts.hostname and url.isprintable() and " " not in url:
@@ -21,7 +21,7 @@ def url_of(address: str, port: int) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether *host*, a name or an address, is this machine and no other can reach it."""
+    """Return whether *host* is localhost or a loopback address, which no other machine can reach."""
     if host.lower().rstrip(".") == "localhost":
         return True
     try:

@@ -29,7 +29,7 @@ class Violation:
 
 
 class Validator:
-    """A schema of JSON Schema 2020-12; raises SchemaError if it is malformed, or refers to something outside itself."""
+    """Validates against a JSON Schema 2020-12; raises SchemaError if that is malformed or refers outside itself."""
 
     def __init__(self, schema: dict[str, Any]) -> None:
         try:
@@ -53,7 +53,7 @@ class Validator:
 
     @cached_property
     def _explainer(self) -> Any:
-        # jsonschema is slow to import, and needed only for invalid values.
+        # jsonschema is slow to import, and only invalid values need it.
         from together_rerank_spec.violations import explainer
 
         return explainer(self._schema)

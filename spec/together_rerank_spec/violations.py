@@ -1,4 +1,4 @@
-"""jsonschema's errors in words for people: which place, what is there, what would be accepted.
+"""Rewrite jsonschema's errors for people: where the error is, what is there, and what is accepted.
 
 Messages never quote the value: it may be long, or secret. A branch of `oneOf` or `anyOf` is
 followed to its first fault only, and a list to its first bad item, found by bisection with the

@@ -48,7 +48,7 @@ def render(content: Any) -> str:
 
 
 def parse(text: str | bytes) -> Any:
-    """Return what *text*, YAML or JSON, holds, every key a string; raise YamlError, with the place where known."""
+    """Parse *text*, YAML or JSON, with every key a string; raise YamlError, with the place if it is known."""
     try:
         _check_depth(text)
         return _as_json(yaml.load(text, _Loader), [_MOST_VALUES])  # noqa: S506  # a subclass of SafeLoader

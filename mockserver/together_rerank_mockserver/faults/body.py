@@ -10,7 +10,7 @@ from together_rerank_mockserver.ranking import Ranked, rank
 from together_rerank_mockserver.rendering import ranked_text
 
 _Bend = Callable[[Any, Case], Any]
-# Which answers can be bent: of so many results, and as the user is told.
+# Which answers a fault can change: the fewest results, and the description for users.
 _ANY = 0, "any 200"
 _SOME = 1, "a 200 with results"
 _TWO = 2, "a 200 with two results or more"
@@ -207,7 +207,7 @@ _TABLE: list[tuple[str, str, _Bend, tuple[int, str]]] = [
     ("extra-field", "There is a field that the document does not know", _with("meta", {"version": "2"}), _ANY),
     ("error-200", "The body is an error, and the status 200", lambda *_: _ERROR, _ANY),
 ]
-# What clients lean on though the document does not promise it; the others break the contract.
+# Faults of what clients rely on although the document does not promise it; the others break the contract.
 _HABITS = {
     *("position-bias", "score-above-one", "score-negative", "score-equal", "usage-missing"),
     *("usage-null", "model-other", "id-missing", "id-constant", "extra-field"),

@@ -14,35 +14,35 @@ EVERYWHERE = ("delay", "jitter")
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One way to break."""
+    """One way in which the mock can misbehave."""
 
     name: str
     family: str  # `status`, `wire`, `body` or `none`
-    sentence: str  # what the client meets
-    applies: str  # to which calls
-    parameters: tuple[str, ...] = ()  # beside those that can be set EVERYWHERE
-    server: str | None = None  # the only one that can produce it; None when every one can
+    sentence: str  # what the client gets
+    applies: str  # which calls it applies to
+    parameters: tuple[str, ...] = ()  # besides those in EVERYWHERE
+    server: str | None = None  # the only server that can produce it; None if every server can
 
     @property
     def described(self) -> dict[str, Any]:
-        """All that a user is told of it, as JSON."""
-        told = {name: getattr(self, name) for name in ("name", "family", "sentence", "applies")}
+        """The description for users, as JSON."""
+        shown = {name: getattr(self, name) for name in ("name", "family", "sentence", "applies")}
         more = {name: getattr(self, name) for name in ("documented", "breaks") if hasattr(self, name)}
-        return {**told, "parameters": [*self.parameters, *EVERYWHERE], "server": self.server or "any", **more}
+        return {**shown, "parameters": [*self.parameters, *EVERYWHERE], "server": self.server or "any", **more}
 
 
 @dataclass(frozen=True, kw_only=True)
 class StatusFault(Fault):
-    """Answers with an error status in the place of everything else."""
+    """Answers with an error status and nothing else."""
 
-    reply: Reply  # without the headers that are of the single call
+    reply: Reply  # without headers that differ from call to call
     documented: bool  # whether the document lists the status
     family: str = "status"
     applies: str = "any call with a key"
     parameters: tuple[str, ...] = ("retry_after", "retry_after_ms")
 
     def reply_with(self, parameters: Mapping[str, int | None]) -> Reply:
-        """Return the reply with the wait that *parameters* ask for: `retry_after` in s, None for none, or in ms."""
+        """Return the reply with the wait in *parameters*: `retry_after` in s, None for none, or `retry_after_ms`."""
         headers = {**self.reply.headers}
         milliseconds, seconds = parameters.get("retry_after_ms"), parameters.get("retry_after")
         if milliseconds is not None:
@@ -69,11 +69,11 @@ class WireFault(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One request about to be answered with 200, for a body fault to answer wrongly."""
+    """One request that gets a 200, as the input of a body fault."""
 
     request: dict[str, Any]
     documents: list[Any]
-    texts: list[str]  # what the documents are ranked by
+    texts: list[str]  # the text of each document that is ranked
     ranking: list[Ranked]  # of all documents, best first
 
     def results(self, ranking: Sequence[Ranked], *, texts: bool | None = None) -> list[dict[str, Any]]:
@@ -86,7 +86,7 @@ class Case:
 class BodyFault(Fault):
     """Changes one thing about a 200."""
 
-    breaks: str  # `contract`, what the document says or its words mean; or `habit`, what a client is known to lean on
-    least: int  # the fewest results that it can bend
-    bend: Callable[[Any, Case], Any]  # returns what is answered instead; the same again when it cannot be bent so
+    breaks: str  # `contract`: what the document says or means; or `habit`: what clients are known to rely on
+    least: int  # the fewest results that it needs
+    bend: Callable[[Any, Case], Any]  # returns the changed answer; the same answer if the fault does not apply
     family: str = "body"

@@ -25,7 +25,7 @@ def _wire(
     server: str | None = None,
     **changes: Any,
 ) -> WireFault:
-    """Return the fault that changes the body of a reply, some of its headers, and what *changes* names."""
+    """Return the fault that changes the body of a reply, some headers, and the fields in *changes*."""
 
     def spoil(reply: Reply) -> Reply:
         return replace(reply, body=body(reply.body), headers={**reply.headers, **headers}, **changes)

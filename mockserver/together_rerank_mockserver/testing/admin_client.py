@@ -1,4 +1,4 @@
-"""The client of the admin API that tests use: in this process, or by URL."""
+"""Client of the admin API for tests: for a mock in this process, or at a URL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from together_rerank_spec.urls import base_of
 if TYPE_CHECKING:
     from together_rerank_mockserver.threaded_server import ThreadedServer
 
-# Of a mock in this process, where every key is as good as another unless the settings list keys.
+# The key for a mock in this process, which accepts any key unless the settings list keys.
 API_KEY = "rerank-mock-key"
 ADMIN_TOKEN = "TOGETHER_RERANK_MOCK_ADMIN_TOKEN"  # noqa: S105  # the name of a variable
 _TIMEOUT_S = 10
@@ -23,32 +23,32 @@ _Send = Callable[[str, str, dict[str, str], bytes], tuple[int, bytes]]
 
 
 class Unreachable(RuntimeError):
-    """The mock of the URL given does not answer, or not as a mock does."""
+    """Nothing answers at the URL, or something that is not a mock."""
 
 
 class AdminClient:
-    """One namespace of a mock, by its admin API."""
+    """Client for one namespace of a mock."""
 
     def __init__(
         self, url: str, api_key: str, send: _Send, *, server: ThreadedServer | None = None, unseen: str = ""
     ) -> None:
         self.url = url
         self.api_key = api_key
-        self.server = server  # None when it does not run in this process
-        self.unseen = unseen  # which requests the journal does not show, as the end of a sentence
+        self.server = server  # None if the mock runs in another process
+        self.unseen = unseen  # the end of a sentence: which requests are not in the journal
         self._send = send
 
     def call(self, method: str, path: str, data: Any = None, **parameters: str) -> Any:
-        """Return the JSON that answers; raise ValueError when the mock refuses, Unreachable when none answers."""
+        """Return the JSON answer; raise ValueError if the mock refuses the call, Unreachable if no mock answers."""
         if self.server is None:
             parameters["namespace"] = self.api_key
         body = b"" if data is None else json.dumps(data).encode()
         try:
             status, content = self._send(method, f"/{path}", parameters, body)
-            told = json.loads(content)
+            answer = json.loads(content)
             if status == 200:
-                return told
-            message = told["error"]["message"]
+                return answer
+            message = answer["error"]["message"]
         except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as fault:
             raise Unreachable(f"no mock answers at {self.url}: {fault or type(fault).__name__}") from fault
         raise ValueError(message)
@@ -70,7 +70,7 @@ def in_process(server: ThreadedServer, api_key: str) -> AdminClient:
 
 
 def by_url(url: str, api_key: str) -> AdminClient:
-    """Return the client of the namespace of *api_key* in the mock at *url*, fresh; raise Unreachable otherwise."""
+    """Return a client for the namespace of *api_key* at *url*, and reset it; raise Unreachable if that fails."""
     base, token = base_of(url), os.environ.get(ADMIN_TOKEN)
     parts = urlsplit(base)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection

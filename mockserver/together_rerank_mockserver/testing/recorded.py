@@ -1,4 +1,4 @@
-"""Recorded requests: entries of the journal as objects, and which of them a test asserts."""
+"""Recorded requests: journal entries as objects, and the comparison for `assert_called()`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -59,7 +59,7 @@ class RecordedRequest:
     text: str | None
     body_bytes: int
 
-    # The fields of the request; None when it has none.
+    # The fields of the request body; None if it does not have them.
     model = _field("model")
     query = _field("query")
     documents = _field("documents")
@@ -111,7 +111,7 @@ def matching(requests: Sequence[RecordedRequest], expected: Mapping[str, Any]) -
 
 
 def failure(requests: Sequence[RecordedRequest], expected: Mapping[str, Any], wanted: str) -> str:
-    """Return what to say when not as many of *requests* as *wanted* are as *expected*, the nearest ones first."""
+    """Return the message for a failed `assert_called()`, with the requests that are nearest to *expected* first."""
     described = " with " + ", ".join(f"{name}={_shown(value)}" for name, value in expected.items()) if expected else ""
     found = len(matching(requests, expected))
     lines = [f"expected {wanted}{described}; {found} of {len(requests)} {'is' if found == 1 else 'are'} such"]
@@ -132,7 +132,7 @@ def _differing(request: RecordedRequest, expected: Mapping[str, Any]) -> list[st
 
 
 def _as_json(value: Any) -> Any:
-    """Return *value* as it comes out of JSON, where there are no tuples."""
+    """Return *value* as JSON would give it back, with lists for tuples."""
     return list(value) if isinstance(value, tuple) else value
 
 

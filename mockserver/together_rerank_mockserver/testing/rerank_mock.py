@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A fault is queued; `then` is the mock, so that what comes after it can be said at once."""
+    """The result of queueing a fault; `then` is the mock, to queue the next one in the same expression."""
 
     then: RerankMock
 
@@ -50,7 +50,7 @@ class RerankMock:
 
     @property
     def last_request(self) -> RecordedRequest:
-        """The request that came last; raise AssertionError when none came."""
+        """The last request; raises AssertionError if there is none."""
         __tracebackhide__ = True
         requests = self.requests
         if not requests:
@@ -65,7 +65,7 @@ class RerankMock:
         retry_after: float | Literal["none"] | None = None,
         delay: float | None = None,
     ) -> Queued:
-        """Answer the next calls with the error *status*; ValueError, which tells those there are, if there is none.
+        """Answer the next calls with the error *status*; raises ValueError, with the known ones, if it is unknown.
 
         Args:
             status: one that the API has, 400 to 599.
@@ -89,7 +89,7 @@ class RerankMock:
     ) -> Queued:
         """Have the next calls meet the fault called *name*, one of `together-rerank-mock faults`.
 
-        Raises ValueError, which tells those there are, if there is no such fault or it takes no such argument.
+        Raises ValueError, with the known names, for an unknown fault or an argument that the fault does not take.
 
         Args:
             name: a status is a name too.
@@ -112,22 +112,22 @@ class RerankMock:
         return self.fault("ok", times)
 
     def rank(self, indexes: Sequence[int]) -> None:
-        """Rank the documents with *indexes* first, in that order, from now on; ValueError if they are no indexes."""
+        """From now on, rank the documents at *indexes* first, in that order; raises ValueError if invalid."""
         self.admin.call("PUT", "ranking", {"rank": _indexes(indexes)})
 
     def rank_first(self, *, containing: str) -> None:
-        """Rank the documents first whose text has *containing* in it, in any case, from now on; ValueError if empty."""
+        """From now on, rank documents that contain *containing* first, ignoring case; raises ValueError if empty."""
         self.admin.call("PUT", "ranking", {"rank_first": containing})
 
     def scores(self, scores: Mapping[int, float]) -> None:
-        """Give the documents *scores*, by index, from now on, others 0; ValueError if one is not from 0 to 1."""
+        """From now on, give documents *scores*, by index, and others 0; raises ValueError if one is not from 0 to 1."""
         self.admin.call("PUT", "ranking", {"scores": _scores(scores)})
 
     def explain(self, request: RecordedRequest | Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return why the mock ranks the documents of *request* as it does, best first, before any design.
 
         Each has `index`, `score`, `whole`, `parts`, `adjacent`, `in_order`, `text`. Raises ValueError if *request* is
-        no valid rerank request.
+        not a valid rerank request.
         """
         body = request.body if isinstance(request, RecordedRequest) else request
         if not isinstance(body, Mapping):
@@ -175,7 +175,7 @@ class RerankMock:
         return judge(self.requests)
 
     def assert_resilient(self) -> None:
-        """Assert that the verdict finds nothing; raise AssertionError when it does, or there is nothing to judge."""
+        """Assert that the verdict has no findings; raises AssertionError if it has, or if there are no requests."""
         __tracebackhide__ = True
         requests = self._requests(whole=True)
         if not requests:
@@ -184,7 +184,7 @@ class RerankMock:
             raise AssertionError("\n".join(["the client is not resilient:", *(f"- {each}" for each in findings)]))
 
     def client(self) -> httpx.Client:
-        """Return an `httpx.Client` with key and base URL, closed after the test; ImportError if httpx is missing."""
+        """Return an `httpx.Client` with key and base URL, closed after the test; raises ImportError without httpx."""
         _require_httpx("client()")
         import httpx
 
@@ -205,7 +205,7 @@ class RerankMock:
 
     @property
     def app(self) -> Flask:
-        """The Flask application: the same mock, without a socket; RuntimeError if the mock runs in another process."""
+        """The same mock as a Flask application, without a socket; raises RuntimeError if it runs in another process."""
         if self.admin.server is None:
             where = f"the mock at {self.base_url} runs in another process"
             raise RuntimeError(f"{where}; without --rerank-mock-url it has `app` and `transport()`")
@@ -236,15 +236,15 @@ def _require_httpx(asker: str) -> None:
 
 
 def _durations(*, retry_after: Any, **others: Any) -> dict[str, int | None]:
-    """Return the durations of an order, given in seconds; None for those that are not asked for."""
-    told = {name: _milliseconds(name, seconds) for name, seconds in others.items() if seconds is not None}
+    """Return the parameters of an order for durations in seconds; those that are None are left out."""
+    given = {name: _milliseconds(name, seconds) for name, seconds in others.items() if seconds is not None}
     if retry_after is None:
-        return {**told}
+        return {**given}
     if retry_after == "none":
-        return {**told, "retry_after": None}
+        return {**given, "retry_after": None}
     milliseconds = _milliseconds("retry_after", retry_after)
     in_seconds = {"retry_after_ms": milliseconds} if milliseconds % 1000 else {"retry_after": milliseconds // 1000}
-    return {**told, **in_seconds}
+    return {**given, **in_seconds}
 
 
 def _indexes(given: Any) -> list[int]:

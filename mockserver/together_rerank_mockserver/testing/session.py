@@ -25,22 +25,22 @@ MARKER = "rerank_mock"
 _MARKED = ("fault", "times", "retry_after", "delay", "jitter", "pause")
 # Of one test; what it takes together is bounded too.
 _JOURNAL_MAX = 10_000
-# What the fixture itself sets.
+# Settings that the fixture sets itself.
 _OWN = ("host", "one_namespace", "journal_body")
 DEFAULT_ADDRESS = ("127.0.0.1", 0)
 _UNASKED = ("refused", "misuse")
-# What is refused because of what the request says; a missing key is a matter of the verdict.
+# Statuses of invalid requests; the verdict reports a missing key.
 _STATUSES = (400, 404, 405, 413, 501)
 _SHOWN = 20
 
 
 def fail(message: str) -> NoReturn:
-    """Fail the test with *message* alone."""
+    """Fail the test with *message* and without a traceback."""
     pytest.fail(message, pytrace=False)
 
 
 class Session:
-    """The mocks of one pytest process, called *worker*: the one that runs at *url*, or those started here."""
+    """The mocks of the pytest process *worker*: the mock at *url*, or those that this process starts."""
 
     def __init__(self, url: str | None, worker: str) -> None:
         self._url = url
@@ -91,7 +91,7 @@ class Session:
 
 
 def _settings(given: Any, address: Any) -> Settings:
-    """Return the settings that *given* names, for a mock at *address*; a wrong one fails the test."""
+    """Return settings from *given* for a mock at *address*; fail the test if one is invalid."""
     match address:
         case (str(host), int()) if isinstance(address, tuple):
             pass
@@ -144,16 +144,16 @@ def apply_markers(mock: RerankMock, item: Any) -> None:
 
 
 def complaints(mock: RerankMock) -> list[str]:
-    """Return why a test that passed is not to be believed: what was not met, and what was refused unasked."""
+    """Return why a passed test should fail: unused faults and rankings, and unexpected refusals."""
     found = []
     queue = [order for order in mock.admin.call("GET", "faults")["queue"] if order["fault"] != "ok"]
     if queue:
         left = ", ".join(f"{order['fault']} ({order['times']} left)" for order in queue)
         found.append(f"faults that nobody met: {left}")
         found += [f"  which could change nothing about {each}" for each in mock.requests if _is_spared(each, queue[0])]
-    told = mock.admin.call("GET", "ranking")
-    if told["ranking"] and not told["answers"]:
-        found.append(f"a ranking that no answer followed, for want of a request or a document: {told['ranking']}")
+    state = mock.admin.call("GET", "ranking")
+    if state["ranking"] and not state["answers"]:
+        found.append(f"a ranking that no answer followed, for want of a request or a document: {state['ranking']}")
     if mock.expected_refusals or any(mock.admin.call("GET", "requests", reply=reply)["total"] for reply in _UNASKED):
         unasked = (request for request in mock.requests if request.reply.partition(";")[0] in _UNASKED)
         refused = [request for request in unasked if request.status in _STATUSES]

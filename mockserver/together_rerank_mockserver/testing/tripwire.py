@@ -21,10 +21,10 @@ _LIBRARIES = (
 
 
 class Tripwire:
-    """Fails whatever looks up, or connects to, a host of the real API while it is armed."""
+    """While armed, fails every attempt to look up or connect to a host of the real API."""
 
     def __init__(self) -> None:
-        self.tripped: list[str] = []  # what to say of each such attempt
+        self.tripped: list[str] = []  # a message for each such attempt
         self._armed = False
         self._laid = False
 

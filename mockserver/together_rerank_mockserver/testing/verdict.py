@@ -51,7 +51,7 @@ def judge(requests: Sequence[RecordedRequest]) -> list[Finding]:
 def _calls(requests: Sequence[RecordedRequest]) -> list[list[RecordedRequest]]:
     """Group the attempts of one call: equal bodies, each sent after the one before had failed.
 
-    An equal body that is sent while the other is under way, or after a success, is a call of its own.
+    An equal body that is sent while the other is in progress, or after a success, is a separate call.
     """
     calls: list[list[RecordedRequest]] = []
     unfinished: dict[str, list[list[RecordedRequest]]] = {}
