@@ -5,6 +5,7 @@ import os
 import time
 from contextlib import suppress
 from logging.handlers import QueueHandler, QueueListener
+from multiprocessing import parent_process
 from multiprocessing.util import Finalize
 from queue import Full, Queue
 from typing import Any
@@ -45,7 +46,8 @@ class RequestLog(QueueHandler):
         if not self._has_started:  # not earlier, because a thread does not survive a fork
             self._has_started = True
             self._listener.start()
-            Finalize(None, self.flush, exitpriority=0)
+            if parent_process():  # in a worker; elsewhere `logging` flushes it at exit
+                Finalize(None, self.flush, exitpriority=0)
         try:
             if self.dropped:
                 self.queue.put_nowait(logging.makeLogRecord({"msg": self._line({"dropped": self.dropped})}))
@@ -74,9 +76,10 @@ class _Writer(logging.Handler):
         super().__init__()
         self._descriptor = descriptor
 
-    def createLock(self) -> None:  # noqa: N802  # the name in the base class
-        """Create no lock: only one thread writes, and the exit must not wait for a write that nobody reads."""
-        self.lock = None
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Take no lock: only one thread writes, and the exit must not wait for a write that nobody reads."""
+        self.emit(record)
+        return True
 
     def emit(self, record: logging.LogRecord) -> None:
         # Not through sys.stderr, whose lock the exit needs. Errors are ignored: a closed descriptor has no reader.
