@@ -48,6 +48,14 @@ def test_who_waits_as_long_as_it_says_is_let_in():
             clock.shift(int(refused.headers["Retry-After"]))
 
 
+def test_retry_after_counts_from_the_delayed_answer():
+    with time_machine.travel(1_800_000_000) as clock:
+        mock = Endpoint(load(), Settings(rate_limit="1/10 seconds", latency_ms=3_000), clock.shift)
+
+        assert ask(mock).status == 200
+        assert ask(mock).headers["Retry-After"] == "4"
+
+
 def test_a_refused_call_counts_and_a_forced_one_does_not():
     mock = endpoint(rate_limit="2/minute")
 

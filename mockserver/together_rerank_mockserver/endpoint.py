@@ -153,12 +153,13 @@ class Endpoint:
     def _over_quota(self, allowance: Allowance | None, context: RequestContext) -> Reply | None:
         if allowance is None:
             return None
-        context.headers |= allowance.headers
+        left = allowance.headers
+        context.headers |= left
         if allowance.granted:
             return None
         context.origin = "quota"
         reply = self.catalogue.status(429).reply
-        headers = {"Content-Type": reply.headers["Content-Type"], "Retry-After": str(allowance.reset_s)}
+        headers = {"Content-Type": reply.headers["Content-Type"], "Retry-After": left["x-ratelimit-reset"]}
         return replace(reply, headers=headers)
 
     def _recorded(self, call: Call, context: RequestContext) -> Reply | None:

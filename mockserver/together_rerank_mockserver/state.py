@@ -85,16 +85,18 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What is left of a quota after a call. In *reset_s* seconds a call is granted again, or the window ends."""
+    """What is left of a quota after a call. At *resets_at* a call is granted again, or the window ends."""
 
     granted: bool
     limit: int
     remaining: int
-    reset_s: int
+    resets_at: float  # seconds since 1970
 
     @property
     def headers(self) -> dict[str, str]:
-        left = {"limit": self.limit, "remaining": self.remaining, "reset": self.reset_s}
+        """The headers of an answer that is sent now, which may be later than the call came."""
+        reset_s = max(1, math.ceil(self.resets_at - time.time()))
+        left = {"limit": self.limit, "remaining": self.remaining, "reset": reset_s}
         return {f"x-ratelimit-{name}": str(value) for name, value in left.items()}
 
 
@@ -114,7 +116,7 @@ class Quota:
     def ask(self, namespace: str) -> Allowance:
         granted = self._limiter.hit(self._rate, namespace)
         reset, remaining = self._limiter.get_window_stats(self._rate, namespace)
-        return Allowance(granted, self._rate.amount, max(0, remaining), max(1, math.ceil(reset - time.time())))
+        return Allowance(granted, self._rate.amount, max(0, remaining), reset)
 
     def forget(self, namespace: str) -> None:
         self._limiter.clear(self._rate, namespace)
