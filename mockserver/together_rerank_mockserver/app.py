@@ -1,5 +1,7 @@
 """The Flask application: views for the rerank operation, the health check and the control plane."""
 
+from functools import partial
+
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException, NotFound
 
@@ -69,14 +71,12 @@ def _control_plane(mock: Mock) -> Blueprint:
     guard = access.Guard(mock.settings.admin_token, mock.settings.cors, mock.settings.host)
     plane.before_request(lambda: guard.check(request.headers, request.remote_addr or ""))
 
-    def content() -> bytes:
-        return body.read(request.headers.get("Content-Length"), request.stream.read, mock.settings.max_body)
-
     def answer(**_: str) -> Response:
         # One view for all paths and methods, so that the guard also runs before a 404 or 405.
         call, raw_socket = call_of(request.environ), request.environ.get(RAW_SOCKET)
-        admin_request = AdminRequest(request.method, request.path.removeprefix(ADMIN), _parameters(), content)
-        admin_request.raw_socket = raw_socket is not None
+        path, length = request.path.removeprefix(ADMIN), call.headers.get("Content-Length")
+        content = partial(body.read, length, call.read, mock.settings.max_body)
+        admin_request = AdminRequest(call.method, path, _parameters(), content, call.raw_socket)
         if raw_socket:
             admin_request.settle = raw_socket.settle
         reply = Reply(200, mock.admin.answer(admin_request), JSON)

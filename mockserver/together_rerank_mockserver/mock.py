@@ -22,11 +22,7 @@ class Mock:
         self.admin = Admin(self.endpoint, self.settings)
 
     def rerank(self, environ: dict[str, Any]) -> Outgoing:
-        raw_socket = environ.get(RAW_SOCKET)
-        call = call_of(environ)
-        call.raw_socket = raw_socket is not None
-        call.pause = raw_socket.wait if raw_socket else self.waiting.wait
-        return outgoing(self.endpoint.answer(call), self.waiting, raw_socket)
+        return outgoing(self.endpoint.answer(call_of(environ)), self.waiting, environ.get(RAW_SOCKET))
 
     def health(self, _: dict[str, Any]) -> Outgoing:
         return outgoing(Reply(200, to_json(health()), JSON), self.waiting)
@@ -37,8 +33,10 @@ def call_of(environ: dict[str, Any]) -> Call:
     if "wsgi.input_terminated" not in environ:  # this server does not mark the end of the body
         length = environ.get("CONTENT_LENGTH") or ""
         body = SizedBody(body, int(length) if length.isascii() and length.isdigit() else 0)
-    headers = EnvironHeaders(environ)
-    return Call(headers, body.read, method=environ["REQUEST_METHOD"], path=environ.get("PATH_INFO", ""))
+    raw_socket = environ.get(RAW_SOCKET)
+    pause = raw_socket.wait if raw_socket else None
+    method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
+    return Call(EnvironHeaders(environ), body.read, raw_socket is not None, pause, method, path)
 
 
 class SizedBody:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -30,14 +30,15 @@ class WsgiApp:
         self.mock = mock
         self._flask: Flask | None = None
         self._lock = Lock()
-        self._direct: dict[tuple[str, str], Callable[[dict[str, Any]], Outgoing]] = {("GET", HEALTH): mock.health}
-        self._direct |= {("POST", route): mock.rerank for route in mock.endpoint.document.routes}
-        self._answer_directly = access.allow(self._answer, mock.settings.cors)
+        views = {("GET", HEALTH): mock.health} | {
+            ("POST", route): mock.rerank for route in mock.endpoint.document.routes
+        }
+        self._direct = {key: access.allow(partial(_answer, view), mock.settings.cors) for key, view in views.items()}
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
-        is_direct = (environ["REQUEST_METHOD"], environ["PATH_INFO"]) in self._direct
-        return (self._answer_directly if is_direct else self.flask)(environ, start_response)
+        direct = self._direct.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
+        return (direct or self.flask)(environ, start_response)
 
     @property
     def flask(self) -> Flask:
@@ -49,10 +50,13 @@ class WsgiApp:
                 self._flask = flask_app(self.mock)
             return self._flask
 
-    def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        status, headers, body = self._direct[environ["REQUEST_METHOD"], environ["PATH_INFO"]](environ)
-        start_response(_status_line(status), headers)
-        return body
+
+def _answer(
+    view: Callable[[dict[str, Any]], Outgoing], environ: dict[str, Any], start_response: Callable[..., Any]
+) -> Iterable[bytes]:
+    status, headers, body = view(environ)
+    start_response(_status_line(status), headers)
+    return body
 
 
 @lru_cache(maxsize=64)
