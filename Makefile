@@ -8,12 +8,13 @@ SOURCES := contract_tests fixtures mockserver spec tests benchmarks
 SUITES := $(wildcard tests/test_*.py) tests/plugin contract_tests/tests mockserver/tests fixtures/tests spec/tests
 # Environments of what others wrote, outside the clone: each is made once for a lock file and a Python.
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/together-rerank-kit
-HASH = import hashlib, pathlib, sys; print(hashlib.sha256(b"".join([sys.version.encode(), *(pathlib.Path(each).read_bytes() for each in sys.argv[1:])])).hexdigest()[:16])
-cached = $(CACHE)/$(1)-$(shell $(PYTHON) -c '$(HASH)' $(2))
-TOGETHER_SDK := $(call cached,together-sdk,requirements/together-sdk.txt)
-TOGETHER_1 := $(call cached,together-1,requirements/together-1.txt)
-STRANGERS := $(call cached,strangers,requirements/strangers.txt)
-PEERS := $(call cached,peers,requirements/peers/package.json requirements/peers/package-lock.json)
+LOCKS := requirements/together-sdk.txt requirements/together-1.txt requirements/strangers.txt requirements/peers/package-lock.json
+HASH = import hashlib, pathlib, sys; print(*(hashlib.sha256(sys.version.encode() + pathlib.Path(each).read_bytes()).hexdigest()[:16] for each in sys.argv[1:]))
+HASHES := $(shell $(PYTHON) -c '$(HASH)' $(LOCKS))
+TOGETHER_SDK := $(CACHE)/together-sdk-$(word 1,$(HASHES))
+TOGETHER_1 := $(CACHE)/together-1-$(word 2,$(HASHES))
+STRANGERS := $(CACHE)/strangers-$(word 3,$(HASHES))
+PEERS := $(CACHE)/peers-$(word 4,$(HASHES))
 CLIENTS = RERANK_KIT_TOGETHER_SDK=$(TOGETHER_SDK) RERANK_KIT_TOGETHER_1=$(TOGETHER_1)
 # Two files at a time; the tests of one file share their servers.
 PYTEST := -m pytest -n 2 --dist loadfile --no-loadscope-reorder
