@@ -30,9 +30,9 @@ DOCUMENTS = ["Pandas live in China.", "A llama, seen in Peru.", "Llamas in Peru"
 FIELDS = [{"title": text, "text": "Llamas"} for text in DOCUMENTS]
 INTRODUCTION = """# What clients do with each fault
 
-Each fault was met by every attempt of one call; both clients have their defaults, save a time-out of {timeout} s for
-`hang`.
-*Waited* is between attempts: *as told* is the `Retry-After` of {told} s, *backoff* the client's own idea.
+For each fault, the client makes one call, and every attempt of that call gets the fault.
+Both clients have their default settings, except for a time-out of {timeout} s for `hang`.
+*Waited as told* means the `Retry-After` of {told} s, *waited backoff* a time that the client chose.
 `make clients` writes this page anew.
 
 | fault | `together` {together} | `litellm` {litellm} |
