@@ -118,9 +118,7 @@ def _machine() -> dict[str, str]:
 
 
 def _programs() -> dict[str, str]:
-    shown = {
-        name: subprocess.run([name, "-v"], capture_output=True, text=True, check=False) for name in ("node", "wrk")
-    }
+    ran = {name: subprocess.run([name, "-v"], capture_output=True, text=True, check=False) for name in ("node", "wrk")}
     versions = {name: re.findall(r"\d+(?:\.\d+)+", of.stdout)[0] for name, of in ran.items()}
     return {"Python": platform.python_version(), "granian": version("granian"), **versions}
 

@@ -104,7 +104,7 @@ class Running(AbstractContextManager["Running"]):
             raise NoNumber(f"ended with status {status}: {self._errors.read().decode()[-2000:].strip()}")
 
     def processes(self) -> dict[int, list[str]]:
-        """Find the server's processes by their session; return each PID with its fields of /proc/PID/stat from the third on."""
+        """Find the server's processes by their session; return the fields of /proc/PID/stat, from the third on."""
         found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             with suppress(FileNotFoundError, ProcessLookupError):
