@@ -30,7 +30,7 @@ SPENDING = (
 
 
 def given(options: tuple[Any, ...]) -> Callable[[_Command], _Command]:
-    """Give a command *options*, which the help lists in their order."""
+    """Return a decorator that adds *options* to a command; the help lists them in this order."""
 
     def add(command: _Command) -> _Command:
         for each in reversed(options):
@@ -43,7 +43,7 @@ def given(options: tuple[Any, ...]) -> Callable[[_Command], _Command]:
 def settings(
     url: str, *, api_key_env: str | None, rate: str | None, timeout: float, sends: bool = True, **options: Any
 ) -> Settings:
-    """Return what the options say, without the key unless something *sends*; raise UsageError if they make no sense."""
+    """Return the settings from the options, with the key only if the command *sends*; raise UsageError if invalid."""
     try:
         Path.cwd()
     except OSError as fault:

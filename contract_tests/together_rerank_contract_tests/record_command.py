@@ -78,7 +78,7 @@ def compare(url: str, patterns: tuple[str, ...], as_json: Path | None, **told: A
 
 
 def _run(url: str, patterns: tuple[str, ...], told: dict[str, Any], check: Callable[[Settings], None]) -> Comparison:
-    """Return the comparison that is asked for, once it is over; *check* tells what is wrong before that."""
+    """Run the comparison and return it; *check* raises an error before the run if an option is wrong."""
     settings = options.settings(url, **told)
     try:
         check(settings)
@@ -92,7 +92,7 @@ def _run(url: str, patterns: tuple[str, ...], told: dict[str, Any], check: Calla
 
 
 def _check(settings: Settings, out: Path) -> None:
-    """Raise ValueError if *out* is no folder that can be filled, or the key could not be kept out of it."""
+    """Raise ValueError if *out* cannot be written, or the key is too short to be masked."""
     if settings.key and len(settings.key) < SHORTEST_KEY:
         fewest = f"{SHORTEST_KEY} characters"
         raise ValueError(f"the key in {settings.key_name} has less than {fewest}, and could not be kept out of DIR")
@@ -100,7 +100,7 @@ def _check(settings: Settings, out: Path) -> None:
 
 
 def _show(comparison: Comparison, verdict: str, found: str) -> None:
-    """Print what differs, what was not found out, and the verdict."""
+    """Print the differences, the missing answers and the verdict."""
     mask = comparison.transport.mask
     left = {"skipped": comparison.skipped, "missing": comparison.missing}
     first = comparison.endpoint.first
