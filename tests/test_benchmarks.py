@@ -40,7 +40,7 @@ def test_the_output_of_wrk_is_read():
         "wrk fails": "unable to connect to 127.0.0.1:4010 Connection refused\n",
     }.values(),
 )
-def test_no_number_is_read_if(output):
+def test_bad_output_of_wrk_has_no_number(output):
     with pytest.raises(NoNumber):
         load.read(output)
 
@@ -141,7 +141,7 @@ def runs(pid):
         return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
 
 
-def test_the_bare_flask_view_is_on_the_server_of_the_mock(monkeypatch):
+def test_the_bare_flask_view_uses_the_server_settings_of_the_mock(monkeypatch):
     intervals = []
     monkeypatch.setattr(sys, "setswitchinterval", intervals.append)
     for prepare in (granian_server.set_up, lambda: flask_view.application(b"")):
@@ -157,7 +157,7 @@ def test_the_bare_flask_view_is_on_the_server_of_the_mock(monkeypatch):
     assert mocks == views | {"workers_kill_timeout": mocks["workers_kill_timeout"]}
 
 
-def test_a_refused_load_has_a_reason_in_place_of_its_numbers(tmp_path, wrk):
+def test_a_load_with_errors_has_a_reason_in_place_of_its_numbers(tmp_path, wrk):
     flask = {"flask": own(tmp_path)["flask"]}
 
     measured = bench.measure(flask, starts=2, rounds=2, seconds=1, answers=3)["flask"]["measured"]
@@ -173,7 +173,7 @@ def test_the_run_ends_if_the_mock_breaks_connections(tmp_path, wrk):
         bench.measure({"mock": own(tmp_path)["mock"]}, starts=0, rounds=1, seconds=1, answers=1)
 
 
-def test_the_results_are_whole_and_of_the_pinned_versions():
+def test_the_results_are_complete_and_of_the_pinned_versions():
     locked = json.loads((ROOT / "requirements/peers/package-lock.json").read_text())["packages"]
     packages = {"prism": "@stoplight/prism-cli", "steady": "@stdy/cli", "aimock": "@copilotkit/aimock"}
     versions = {name: server["version"] for name, server in RESULTS["servers"].items()}
@@ -210,7 +210,7 @@ def test_the_picture_and_the_page_show_the_results(texts):
     assert "](benchmarks/results.svg)" in (ROOT / "README.md").read_text()
 
 
-def test_other_results_replace_those_that_are_shown(texts):
+def test_new_results_replace_the_shown_ones(texts):
     before, other = texts(), deepcopy(RESULTS) | {"date": "2001-02-03"}
     other["servers"]["prism"]["measured"]["98 kB, 16 connections"] = {"refused": "26 connections broke"}
 

@@ -15,7 +15,7 @@ from served_client import Client, connections_are_closed  # noqa: F401  # a fixt
 pytestmark = [pytest.mark.served, pytest.mark.usefixtures("server", "connections_are_closed")]
 
 
-def test_two_hundred_clients_are_served_side_by_side_though_each_waits_for_half_a_second():
+def test_two_hundred_slow_requests_are_answered_at_the_same_time():
     with running("-q", "--latency", 500) as mock, contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.create_connection(("127.0.0.1", mock.port), 20)) for _ in range(200)]
         request = (

@@ -1,4 +1,4 @@
-"""The command, as a process and in this one."""
+"""Run the command `together-rerank-contract` in this process, as a process of its own, or in a shell line."""
 
 import io
 import os
@@ -18,14 +18,14 @@ OPEN = ("--model", MODEL, "--api-key-env", "MINI_KEY")
 
 
 def environment(**changes):
-    """The environment without anything that speaks to Python, to the kit or to pytest; with the miniatures' key."""
+    """The environment without settings of Python, the kit or pytest, and with the key of the miniatures."""
     foreign = ("TOGETHER", "PYTEST", "HYPOTHESIS", "SCHEMATHESIS", "COV", "PYTHONUNBUFFERED")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return {**kept, "MINI_KEY": KEY, **changes}
 
 
 def contract(*arguments, cwd=None, **changes):
-    """Run the command in this process, with the environment changed, to its end."""
+    """Run the command in this process, with environment variables *changes*."""
     out, err = io.StringIO(), io.StringIO()
     with (
         patch.dict(os.environ, environment(**changes), clear=True),
@@ -38,7 +38,7 @@ def contract(*arguments, cwd=None, **changes):
 
 
 def process(*arguments, cwd=None, **changes):
-    """Run the command as a process to its end: for what the shell, signals, streams and other programs do to it."""
+    """Run the command as a process, for tests with signals, streams, the environment or other programs."""
     return subprocess.run(
         [COMMAND, *map(str, arguments)],
         cwd=cwd,
@@ -51,7 +51,7 @@ def process(*arguments, cwd=None, **changes):
 
 
 def shell(line, cwd=None, **changes):
-    """Run *line*, in which `contract` is the command."""
+    """Run the shell command *line*, in which `contract` is the command."""
     line = f'contract() {{ "{COMMAND}" "$@"; }}; {line}'
     return subprocess.run(
         ["bash", "-c", line],

@@ -52,7 +52,7 @@ def test_every_check_of_schemathesis_that_is_run_has_a_requirement():
     assert sorted(asked) == sorted(fuzzing.CHECKS)
 
 
-def test_each_requirement_sends_as_many_requests_as_it_says_and_about_as_many_tokens():
+def test_each_requirement_sends_its_declared_number_of_requests_and_about_its_tokens():
     with Honest() as server:
         endpoint = endpoint_at(server.url)
         endpoint.find()

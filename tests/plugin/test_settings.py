@@ -29,7 +29,7 @@ class TestMarkersQueueFaults:
 
 
 @pytest.mark.rerank_mock
-def test_a_marker_may_ask_for_nothing():
+def test_a_marker_without_arguments_is_allowed():
     assert order() == [1, 0]
 
 
@@ -147,7 +147,7 @@ WRONG = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", WRONG)
-def test_settings_that_are_wrong_are_told_what_is_known(fails, settings):
+def test_a_wrong_setting_is_reported_with_the_known_ones(fails, settings):
     assert_fails(fails, f"settings_{list(WRONG).index(settings)}/test_settings.py::test_it", WRONG[settings])
 
 
@@ -162,7 +162,7 @@ WRONG_MARKERS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("marker", WRONG_MARKERS)
-def test_a_marker_that_is_wrong_is_told_what_is_known(fails, marker):
+def test_a_wrong_marker_is_reported_with_the_known_arguments(fails, marker):
     node = f"test_marker_{list(WRONG_MARKERS).index(marker)}.py::test_it"
 
     assert_fails(fails, node, f"*the marker rerank_mock*{WRONG_MARKERS[marker]}")
@@ -181,7 +181,7 @@ WRONG_EXCHANGES = {
 @pytest.mark.slow
 @pytest.mark.parametrize("marker", WRONG_EXCHANGES)
 @pytest.mark.parametrize("fixture", ["rerank_example", "rerank_exchanges"])
-def test_exchanges_that_there_are_not_are_said(fails, marker, fixture):
+def test_unknown_exchanges_are_reported(fails, marker, fixture):
     file = f"test_{fixture}_{list(WRONG_EXCHANGES).index(marker)}.py"
 
     # One for each exchange is made when the file is collected, all together when the test runs.
@@ -189,7 +189,7 @@ def test_exchanges_that_there_are_not_are_said(fails, marker, fixture):
 
 
 @pytest.mark.slow
-def test_an_address_that_is_taken_is_said(fails):
+def test_an_address_in_use_is_reported(fails):
     message = "rerank_mock cannot listen on 127.0.0.1:*, where rerank_mock_address says: *in use*"
 
     assert_fails(fails, "test_it.py::test_it", message)
