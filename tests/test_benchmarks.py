@@ -1,4 +1,4 @@
-"""The benchmark: no numbers of a server that answers errors, nothing left running, and files that agree."""
+"""The benchmark: it rejects servers with errors, ends all processes, and its JSON, picture and page agree."""
 
 import contextlib
 import json
@@ -47,7 +47,7 @@ def test_bad_output_of_wrk_has_no_number(output):
 
 @pytest.fixture
 def wrk(tmp_path, monkeypatch):
-    """A wrk that prints numbers: 26 broken connections of 128, and no error. It makes the file that is returned."""
+    """Install a fake wrk that reports 26 broken connections for 128; return a file that exists once it ran."""
     program, ran = tmp_path / "wrk", tmp_path / "ran"
     count = "broken=0; test $2 = -c128 && broken=26; echo BENCH 2728 1003441 5283 21001 0 $broken"
     program.write_text(f"#!/bin/sh\ntouch {ran}\n{count}\n")
@@ -76,7 +76,7 @@ HTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()
 
 
 def answering(*statuses):
-    """A server that answers with these, and then closes the connection."""
+    """A server that answers with these statuses, and then closes the connection."""
     return Server("It", "1", "/", [sys.executable, "-c", STATUSES, *map(str, statuses)])
 
 
@@ -109,7 +109,7 @@ def test_a_server_that_ends_is_reported_with_its_message():
         load.cold(server, b"{}", answers=1)
 
 
-# Neither it nor its child, which is busy, ends when it is terminated; both end after 20 s.
+# A server with a busy child process. Both ignore SIGTERM, and end after 20 s.
 STUBBORN = """
 import signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -137,7 +137,7 @@ def test_all_processes_of_a_server_are_measured_and_ended(monkeypatch):
 
 def runs(pid):
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        # It is empty as soon as a process has ended.
+        # The file is empty for a zombie.
         return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
 
 
@@ -194,7 +194,7 @@ FILES = ("JSON", "PICTURE", "PAGE")
 
 @pytest.fixture
 def texts(tmp_path, monkeypatch):
-    """Returns the texts of the three files when it is called; they are copies, which can be written again."""
+    """Copy the three files of the report; return a function that reads the copies."""
     for name in FILES:
         copied = shutil.copy(getattr(report, name), tmp_path)
         monkeypatch.setattr(report, name, Path(copied))

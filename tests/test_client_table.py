@@ -1,4 +1,4 @@
-"""What docs/clients.md says of real clients is what they do."""
+"""docs/clients.md matches what real clients do."""
 
 import subprocess
 import sys

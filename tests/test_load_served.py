@@ -29,7 +29,7 @@ def test_two_hundred_slow_requests_are_answered_at_the_same_time():
         took = time.monotonic() - began
 
     assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
-    assert 0.5 <= took < 40  # and 100 one after the other
+    assert 0.5 <= took < 40  # one after another they would take 100 s
 
 
 def test_half_sent_requests_and_slow_readers_do_not_stop_others():

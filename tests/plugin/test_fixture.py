@@ -104,7 +104,7 @@ class TestEveryTestBeginsAfreshAtTheSameAddress:
     def test_first(self, rerank_mock):
         self.seen.append((rerank_mock.base_url, rerank_mock.api_key))
         rerank_mock.delay(1)
-        # As a client does that was left running: its answer comes when the test is over.
+        # Like a client left running: its answer arrives after the test.
         self.late.append(threading.Thread(target=ask, args=(rerank_mock.base_url,)))
         self.late[0].start()
         while rerank_mock.admin.call("GET", "faults")["queue"]:

@@ -97,7 +97,7 @@ def test_without_a_marker_all_exchanges_are_chosen(rerank_exchanges):
 
 @pytest.fixture(scope="module")
 def fails(run_pytest):
-    """All that is wrong, in one run: each in a file, and settings in the conftest.py of a folder."""
+    """Run pytest once on all wrong markers, each in a file, and on all wrong settings, each in a folder."""
     taken = """
 import socket
 
@@ -184,7 +184,7 @@ WRONG_EXCHANGES = {
 def test_unknown_exchanges_are_reported(fails, marker, fixture):
     file = f"test_{fixture}_{list(WRONG_EXCHANGES).index(marker)}.py"
 
-    # One for each exchange is made when the file is collected, all together when the test runs.
+    # rerank_example fails at collection, rerank_exchanges when the test runs.
     assert_fails(fails, file if fixture == "rerank_example" else f"{file}::test_it", WRONG_EXCHANGES[marker])
 
 

@@ -1,4 +1,4 @@
-"""All of the plugin in a few tests: `make check` runs this file under each pytest that is supported."""
+"""A few tests of the whole plugin, which `make check` runs with each supported version of pytest."""
 
 import os
 

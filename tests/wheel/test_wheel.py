@@ -1,4 +1,4 @@
-"""The wheel as others will use it: its files, and beside hostile folders. Run by `make check`."""
+"""The built wheel: its files, and its use in a project with folders of the same names. Run by `make check`."""
 
 import http.client
 import json
