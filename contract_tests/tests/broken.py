@@ -473,7 +473,7 @@ class TurnsWithAStray(Miniature):
 
 
 class ForgetsTheQuery(Miniature):
-    """Ranks documents by their length."""
+    """Ranks two documents by their length."""
 
     breaks = {"RR-RELATION-006"}
 
@@ -622,8 +622,8 @@ class TextsOfOthersWhenNotAsked(Miniature):
     breaks = {"RR-DOCUMENT-001"}
 
     def document(self, index, request):
-        asked = "return_documents" in request or not isinstance(request["documents"][0], str)
-        return super().document(index if asked else (index + 1) % len(request["documents"]), request)
+        is_given = "return_documents" in request or not isinstance(request["documents"][0], str)
+        return super().document(index if is_given else (index + 1) % len(request["documents"]), request)
 
 
 class CutsLongTexts(Miniature):

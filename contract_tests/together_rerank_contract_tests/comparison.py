@@ -95,7 +95,7 @@ class Comparison:
                 left.pop(0)
                 if self._busy_in_a_row == _MOST_BUSY_IN_A_ROW and left:
                     busy = "the endpoint was busy twice in a row, after all the waiting"
-                    self.stopped = f"{busy}, so no more was asked; try --rate"
+                    self.stopped = f"{busy}, so no more requests were sent; try --rate"
                     break
         except BudgetSpent as fault:
             self.stopped = str(fault)
