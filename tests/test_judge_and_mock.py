@@ -28,7 +28,7 @@ def test_every_body_fault_is_in_the_table():
 
 @pytest.mark.served
 @pytest.mark.parametrize("name", BREAKS)
-def test_a_fault_fails_what_it_breaks(name, mock):
+def test_a_fault_fails_exactly_the_requirements_that_it_breaks(name, mock):
     outcomes_that_each_check_decides(mock.url, f"mock/{name}", BREAKS[name])
 
 

@@ -271,7 +271,7 @@ def test_litellm_in_a_process_of_its_own(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_async_client_that_reaches_for_the_real_api(tmp_path):
+def test_an_async_client_that_calls_the_real_api(tmp_path):
     output = run_pytest(tmp_path, ASYNC)
 
     assert "2 failed in" in output

@@ -95,7 +95,7 @@ def command(
     junit: Path | None,
     as_json: Path | None,
     markdown: Path | None,
-    **told: Any,
+    **values: Any,
 ) -> int:
     """Tell whether the rerank endpoint at URL keeps the contract of Together's API."""
     from together_rerank_contract_tests import examination, report
@@ -103,9 +103,9 @@ def command(
 
     if expression is not None and len(expression) > _LONGEST_EXPRESSION:
         raise click.UsageError("-k: the expression is too long")
-    if told["quick"] and told["fuzz"]:
+    if values["quick"] and values["fuzz"]:
         raise click.UsageError("--quick and --fuzz exclude each other")
-    given = options.settings(url, sends=not list_only, **told)
+    given = options.settings(url, sends=not list_only, **values)
     for path in filter(None, (junit, as_json, markdown)):
         output.check_file(path)
     try:

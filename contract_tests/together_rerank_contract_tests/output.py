@@ -21,7 +21,7 @@ def show(text: str, *, to_stderr: bool = False) -> None:
 def check_file(path: Path) -> None:
     """Raise UsageError if *path* is not a file in an existing folder."""
     if not path.name or not path.parent.is_dir():
-        raise click.UsageError(f"'{path}': not a file in an existing folder")
+        raise click.UsageError(f"'{path}': there is no such folder, or it names no file")
 
 
 def write_file(path: Path, text: str) -> str:

@@ -60,7 +60,7 @@ def test_a_long_body_is_kept(rerank_mock):
     assert rerank_mock.last_request.documents == documents
 
 
-def test_a_body_that_is_no_json_is_kept_as_text(rerank_mock):
+def test_a_body_that_is_not_json_is_kept_as_text(rerank_mock):
     rerank_mock.expect_refusal(2)
     assert post(b"{")[0] == 400
     assert (rerank_mock.last_request.body, rerank_mock.last_request.text) == (None, "{")

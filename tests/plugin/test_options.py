@@ -144,7 +144,7 @@ def test_without_the_plugin_its_fixtures_markers_and_options_are_missing(run_pyt
 
 
 @pytest.mark.slow
-def test_a_run_that_does_not_use_it_imports_nothing_heavy(run_pytest):
+def test_a_run_without_the_fixture_imports_no_large_package(run_pytest):
     run = run_pytest(
         """
 import sys

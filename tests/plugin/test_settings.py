@@ -81,12 +81,12 @@ def test_exchanges_are_chosen_by_status(rerank_example):
 
 
 @pytest.mark.rerank_exchanges(status=401)
-def test_exchanges_are_chosen_together(rerank_exchanges):
+def test_all_chosen_exchanges_are_passed_together(rerank_exchanges):
     assert [exchange.response.status for exchange in rerank_exchanges] == [401] * 5
 
 
 @pytest.mark.rerank_exchanges(status=401, broken=True)
-def test_exchanges_are_chosen_because_they_are_broken(rerank_exchanges):
+def test_broken_exchanges_are_chosen(rerank_exchanges):
     assert all(exchange.is_broken for exchange in rerank_exchanges)
     assert len(rerank_exchanges) == 2
 

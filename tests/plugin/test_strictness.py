@@ -93,7 +93,7 @@ def strict(run_pytest):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_a_test_that_passed_fails_for(strict, case):
+def test_a_passed_test_fails_because_of(strict, case):
     node = f"test_it.py::test_{list(CASES).index(case)}"
 
     assert strict.outcomes(node) == ["passed", "error"]
