@@ -4,9 +4,9 @@ BIN := $(VENV)/bin
 # What is locked is installed as locked; a build would otherwise fetch its backend unlocked.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := contract_tests fixtures mockserver spec tests benchmarks
-# Those of few and long tests come first, that none of them runs alone at the end.
+# Files with few, long tests come first; otherwise one of them would run alone at the end.
 SUITES := $(wildcard tests/test_*.py) tests/plugin contract_tests/tests mockserver/tests fixtures/tests spec/tests
-# Environments of what others wrote, outside the clone: each is made once for a lock file and a Python.
+# Environments for other people's programs, outside the clone. Each is made once per lock file and Python version.
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/together-rerank-kit
 LOCKS := requirements/together-sdk.txt requirements/together-1.txt requirements/strangers.txt requirements/peers/package-lock.json
 HASH = import hashlib, pathlib, sys; print(*(hashlib.sha256(sys.version.encode() + pathlib.Path(each).read_bytes()).hexdigest()[:16] for each in sys.argv[1:]))
@@ -24,17 +24,17 @@ WHEEL := build/wheel
 
 help:
 	@echo 'serve     set everything up and start the mock'
-	@echo 'quick     the tests that need no server and no long run, in less than a minute'
+	@echo 'quick     run the tests that are short and need no server, in less than a minute'
 	@echo 'test      set everything up and run the tests'
-	@echo 'test-wheel  the same tests against the built wheel, with their coverage'
+	@echo 'test-wheel  run the same tests against the built wheel, and report coverage'
 	@echo 'contract  judge the endpoint URL=..., or without one a mock that is started for it; FLAGS=... are those of the command'
-	@echo 'contract-real  judge and record llama.cpp and the LiteLLM proxy, and hold docs/reports/ to it'
+	@echo 'contract-real  judge and record llama.cpp and the LiteLLM proxy, and compare with docs/reports/'
 	@echo 'check     format, lint, types, arrows between the rooms, the wheel as others will use it'
 	@echo 'matrix    the tests on every Python from 3.11 to 3.13 that this machine has'
 	@echo 'fixtures  write the answers of the mock into the exchanges'
 	@echo 'clients   write down what real clients do with each fault'
 	@echo 'dist      build the wheel and the source distribution'
-	@echo 'bench     measure the mock beside others; FLAGS=... are those of bench.py; needs wrk and npm'
+	@echo 'bench     measure the mock and other servers; FLAGS=... are those of bench.py; needs wrk and npm'
 	@echo 'lock      bring the pinned requirements up to date; needs uv and npm'
 
 serve: $(VENV)/base.stamp
@@ -46,12 +46,12 @@ quick: $(VENV)/dev.stamp
 test: $(VENV)/dev.stamp $(TOGETHER_SDK)/stamp $(TOGETHER_1)/stamp
 	$(CLIENTS) HYPOTHESIS_PROFILE=ci $(BIN)/python $(PYTEST) $(SUITES) $(PYTEST_ARGS)
 
-# The tools are those of the environment; its editable installation of the kit is not seen from there.
+# The wheel's environment uses the tools of $(VENV), but not the editable installation of the kit there.
 test-wheel: dist $(TOGETHER_SDK)/stamp $(TOGETHER_1)/stamp
 	rm -rf $(WHEEL)
 	$(BIN)/python -m venv --without-pip $(WHEEL)
 	$(PIP) --python $(WHEEL)/bin/python install --no-deps dist/*.whl
-	@# The second file has coverage start in every process; it comes after the one that leads to it.
+	@# tools_coverage.pth starts coverage in every process; Python reads it after tools.pth, which makes coverage importable.
 	site=$$(echo $(WHEEL)/lib/python*/site-packages); echo "$(CURDIR)"/$(VENV)/lib/python*/site-packages > $$site/tools.pth; \
 	  cp $(VENV)/lib/python*/site-packages/a1_coverage.pth $$site/tools_coverage.pth
 	@# A test that runs make there must not install the checkout over the wheel.
@@ -81,7 +81,7 @@ else
 	  --api-key-env MOCK_KEY --model rank --level should $(FLAGS)
 endif
 
-# Judge and record servers that somebody else wrote.
+# Judge and record other people's servers.
 contract-real: $(VENV)/dev.stamp $(STRANGERS)/stamp
 	RERANK_KIT_STRANGERS=$(STRANGERS) $(BIN)/python -m pytest tests/strangers $(PYTEST_ARGS)
 
@@ -112,7 +112,7 @@ dist: $(VENV)/dev.stamp
 	@ls dist
 
 bench: $(VENV)/base.stamp $(PEERS)/stamp
-	@wrk -v 2>/dev/null | grep -q wrk || { echo 'wrk is needed, to put servers under load; on Debian: apt-get install -y wrk' >&2; exit 1; }
+	@wrk -v 2>/dev/null | grep -q wrk || { echo 'wrk is needed to load the servers; on Debian: apt-get install -y wrk' >&2; exit 1; }
 	RERANK_KIT_PEERS=$(PEERS) $(BIN)/python benchmarks/bench.py $(FLAGS)
 
 UV_LOCK = uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
@@ -149,7 +149,7 @@ $(TOGETHER_SDK)/stamp: | $(VENV)/dev.stamp
 	tar -xzf $(@D)/together-*.tar.gz -C $(@D) --strip-components 1
 	@touch $@
 
-# What cannot share an environment with ours: the SDK's old major version, and servers that somebody else wrote.
+# Packages that conflict with those in $(VENV): the SDK's old major version, and other people's servers.
 $(TOGETHER_1)/stamp: LOCK := requirements/together-1.txt
 $(STRANGERS)/stamp: LOCK := requirements/strangers.txt
 $(TOGETHER_1)/stamp $(STRANGERS)/stamp: | $(VENV)/bin/python
@@ -157,9 +157,9 @@ $(TOGETHER_1)/stamp $(STRANGERS)/stamp: | $(VENV)/bin/python
 	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $(LOCK)
 	@touch $@
 
-# The mocks of others, for the benchmark; nothing of theirs is run while they are installed.
+# Other people's mocks, for the benchmark; npm runs none of their install scripts.
 $(PEERS)/stamp:
-	@npm --version >/dev/null 2>&1 || { echo 'npm is needed, of Node.js 18 or newer, to install the mocks of others' >&2; exit 1; }
+	@npm --version >/dev/null 2>&1 || { echo 'npm of Node.js 18 or newer is needed to install the other mocks' >&2; exit 1; }
 	rm -rf $(@D) && mkdir -p $(@D)
 	cp requirements/peers/*.json $(@D)
 	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel error

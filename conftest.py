@@ -1,9 +1,9 @@
-"""Profiles of Hypothesis for every suite: `dev` is quick, `ci` is thorough and the same on every run."""
+"""Hypothesis profiles for all test suites: `dev` is quick, `ci` is thorough and repeats the same examples."""
 
 import os
 from pathlib import Path
 
-# What Hypothesis computes once of Unicode; each Schemathesis in a folder of its own would do so again.
+# Share Hypothesis's Unicode tables: each Schemathesis process in its own folder would compute them again.
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(__file__).with_name(".hypothesis")))
 
 from hypothesis import settings

@@ -1,4 +1,4 @@
-"""Measure the mock beside other mocks and a bare Flask view: cold, warm and memory, in one run. `make bench`."""
+"""Measure start-up, throughput and memory of the mock, other mocks and a bare Flask view. Run by `make bench`."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ import report
 from servers import NoNumber, Running, Server, own, peers
 from together_rerank_spec import load as load_document
 
-# With the seconds of a load that goes before, which the compilers of Node.js need.
+# Number of connections, and seconds of unmeasured load before it, in which Node.js compiles its code.
 _CONNECTIONS = {16: 3, 128: 0}
 
 
 def main() -> None:
-    """Measure, and write the results, the picture and the page."""
+    """Run the benchmark and write results.json, results.svg and docs/benchmarks.md."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--starts", type=int, default=5, help="cold starts of each server, in turn (5)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each load, in turn (3)")
     parser.add_argument("--seconds", type=int, default=2, help="seconds of each load (2)")
-    parser.add_argument("--check", action="store_true", help="measure briefly, to see that it works, and write nothing")
+    parser.add_argument("--check", action="store_true", help="measure briefly and write nothing, as a test")
     options = parser.parse_args()
     is_check = vars(options).pop("check")
     if is_check:
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def measure(servers: dict[str, Server], starts: int, rounds: int, seconds: int, answers: int = 1000) -> dict[str, Any]:
-    """Return the names of the servers and what was measured, each number in a list with one value a round."""
+    """Return the measurements of each server; each number is a list with one value per round."""
     sent = bodies()
     results: dict[str, Any] = {
         name: {
@@ -68,7 +68,7 @@ def measure(servers: dict[str, Server], starts: int, rounds: int, seconds: int, 
         print(f"start {number} of {starts}", file=sys.stderr)
         for name, server in servers.items():
             with Running(server) as process:
-                # The start before the first fills the caches of compiled files.
+                # Start 0 is not counted: it fills the caches of compiled files.
                 into = results[name]["measured"]["cold"] if number else {}
                 _record(name, into, load.cold, process, sent["example"], answers)
     for number in range(rounds):
@@ -86,7 +86,7 @@ def measure(servers: dict[str, Server], starts: int, rounds: int, seconds: int, 
 
 
 def _record(name: str, into: dict[str, Any], function: Callable[..., dict[str, float]], *arguments: Any) -> None:
-    """Add the numbers of *function* to those of other rounds, or replace them by the reason why there is none."""
+    """Append the numbers that *function* returns to *into*; if it raises NoNumber, keep only the reason."""
     if "refused" in into:
         return
     try:
@@ -100,7 +100,7 @@ def _record(name: str, into: dict[str, Any], function: Callable[..., dict[str, f
 
 
 def bodies() -> dict[str, bytes]:
-    """Return the document's example request, and 100 documents of 150 words, which are always the same."""
+    """Return the request bodies: the document's example, and 100 fixed documents of 150 random words."""
     chance = random.Random(7)
     words = ["".join(chance.choices("etaoinshrdlu", k=chance.randint(2, 9))) for _ in range(5_000)]
     query, *documents = (" ".join(chance.choices(words, k=150)) for _ in range(101))
@@ -110,7 +110,7 @@ def bodies() -> dict[str, bytes]:
 
 
 def _machine() -> dict[str, str]:
-    """Return the hardware and the system; nothing of it names the machine."""
+    """Return the processor, memory and system, without the name of the machine."""
     processor = re.findall(r"^model name\s*: (.*)", Path("/proc/cpuinfo").read_text(), re.MULTILINE) or ["unknown"]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     system = platform.freedesktop_os_release()["PRETTY_NAME"]
@@ -118,8 +118,8 @@ def _machine() -> dict[str, str]:
 
 
 def _programs() -> dict[str, str]:
-    told = {name: subprocess.run([name, "-v"], capture_output=True, text=True, check=False) for name in ("node", "wrk")}
-    versions = {name: re.findall(r"\d+(?:\.\d+)+", of.stdout)[0] for name, of in told.items()}
+    ran = {name: subprocess.run([name, "-v"], capture_output=True, text=True, check=False) for name in ("node", "wrk")}
+    versions = {name: re.findall(r"\d+(?:\.\d+)+", of.stdout)[0] for name, of in ran.items()}
     return {"Python": platform.python_version(), "granian": version("granian"), **versions}
 
 

@@ -1,6 +1,6 @@
-"""A bare Flask view on the mock's server: `flask_view.py FILE --port PORT` answers with the bytes of FILE, always.
+"""A bare Flask view on the mock's server: `flask_view.py FILE --port PORT` always answers with the bytes of FILE.
 
-It imports nothing of the mock, which would make it slower to start; a test compares what it has in common with it.
+It does not import the mock, which would slow its start; a test checks that both have the same server settings.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OPTIONS: dict[str, Any] = {
 
 
 def application(answer: bytes) -> Flask:
-    """Return the application, in a worker process that is prepared as the mock's."""
+    """Prepare the worker process as the mock does, and return the application."""
     os.environ.clear()
     sys.setswitchinterval(0.05)
     app = Flask(__name__)

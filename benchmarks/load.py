@@ -1,4 +1,4 @@
-"""Requests to a server: the first ones one after another, then as many as wrk can send.
+"""Load a server: `cold` sends requests one after another, `warm` as many as wrk can send.
 
 Both raise NoNumber if an answer is not 200 or a connection breaks.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from servers import NoNumber, Running
 
 HEADERS = {"Authorization": "Bearer bench", "Content-Type": "application/json"}
-# A slow server at 128 connections needs seconds for an answer.
+# A slow server with 128 connections takes seconds to answer.
 _TIMEOUT_S = 60
 _POLL_S = 0.003
 # wrk counts statuses above 399 as errors.
@@ -32,7 +32,7 @@ end
 
 
 def cold(server: Running, body: bytes, answers: int) -> dict[str, float]:
-    """Send *body* until there are so many *answers*, one after another over one connection; count from the start."""
+    """Measure the time and CPU from the server's start to the last of *answers*, sent in turn on one connection."""
     host, _, path = server.url.removeprefix("http://").partition("/")
     with closing(http.client.HTTPConnection(host, timeout=_TIMEOUT_S)) as connection:
         _connect(server, connection)
@@ -61,7 +61,7 @@ def _connect(server: Running, connection: http.client.HTTPConnection) -> None:
 
 
 def warm(server: Running, body: bytes, connections: int, seconds: int, warm_up_s: int) -> dict[str, float]:
-    """Load the server with *body*; the load that warms it up is not measured."""
+    """Measure the server under load by wrk, after an unmeasured load of *warm_up_s* seconds."""
     cold(server, body, answers=1)
     if warm_up_s:
         _wrk(server.url, body, connections, warm_up_s)
@@ -88,7 +88,7 @@ def _wrk(url: str, body: bytes, connections: int, seconds: int) -> tuple[int, fl
 
 
 def read(output: str) -> tuple[int, float, float, float]:
-    """Return what wrk counted: answers, seconds, and the median and the 99th percentile of the latency in ms."""
+    """Parse wrk's output: the number of answers, seconds, and the median and 99th percentile of the latency in ms."""
     found = re.search(r"^BENCH" + 6 * r"\s(\d+)" + "$", output, re.MULTILINE)
     if found is None:
         raise NoNumber(f"wrk printed no result: {output.strip()!r}")

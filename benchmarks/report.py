@@ -1,4 +1,4 @@
-"""Write what was measured: `results.json`, and the picture and the tables of the page that are made from it."""
+"""Write the results of the benchmark: `results.json`, the picture `results.svg`, and the tables in the docs page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ JSON = Path(__file__).with_name("results.json")
 PICTURE = JSON.with_suffix(".svg")
 PAGE = JSON.parent.parent / "docs/benchmarks.md"
 _SHOWN = re.compile(r"(?<=<!-- results -->\n).*(?=<!-- /results -->\n)", re.DOTALL)
-# By heading of a column: which number it shows, and of which measurements.
+# For the heading of each column: the number it shows, and the measurement that has it.
 _PROCESS = {
     "s to the 1,000th answer": ("seconds", "cold"),
     "CPU s by then": ("cpu_s", "cold"),
@@ -22,28 +22,28 @@ _PROCESS = {
     "PSS, MB": ("pss_mb", "memory"),
 }
 _WARM = {"requests/s": "rate", "CPU µs a request": "cpu_us", "p50 ms": "p50_ms", "p99 ms": "p99_ms"}
-# What the picture shows: two lines of heading, which way is better, the number and the measurement.
+# The panels of the picture: two lines of heading, which direction is better, the number and the measurement.
 _PANELS = (
     ("Cold: seconds to", "the 1,000th answer", "less is better", "seconds", "cold"),
     ("Warm: requests/s,", "the example", "more is better", "rate", "example, 16 connections"),
     ("Warm: requests/s,", "98 kB", "more is better", "rate", "98 kB, 16 connections"),
     ("Memory: RSS after", "the example, MB", "less is better", "rss_mb", "memory"),
 )
-# In pixels: the names of the servers, a panel with room for the number of its longest bar, such a bar, and a line.
+# In pixels: the width of the names, of a panel and of its longest bar; the height of a line and of the headings.
 _NAMES, _PANEL, _BAR, _LINE, _TOP = 175, 180, 110, 28, 72
 
 
 def write(data: dict[str, Any]) -> None:
-    """Write the three files."""
+    """Write the JSON, the picture and the page."""
     text = json.dumps(data, indent=2, ensure_ascii=False)
-    # Each list is one line, so that a difference can be read.
+    # Put each list on one line, to keep diffs readable.
     JSON.write_text(re.sub(r"\[[^][{}]*\]", lambda found: " ".join(found[0].split()), text) + "\n")
     PICTURE.write_text(picture(data))
     PAGE.write_text(page(PAGE.read_text(), data))
 
 
 def page(text: str, data: dict[str, Any]) -> str:
-    """Return the page *text* with the tables of *data* in place of those that it shows."""
+    """Return the page *text* with its tables replaced by those of *data*."""
     parts = [about(data), _table(data, "Cold, and memory after the example", _PROCESS)]
     for body in ("example", "98 kB"):
         columns = {head: (what, *(f"{body}, {n} connections" for n in (16, 128))) for head, what in _WARM.items()}
@@ -58,7 +58,7 @@ def page(text: str, data: dict[str, Any]) -> str:
 
 
 def about(data: dict[str, Any]) -> str:
-    """Return when, where and with which programs the numbers were measured."""
+    """Return the date, machine, program versions and settings of the run."""
     run = data["run"]
     return (
         f"{data['date']}: {', '.join(data['machine'].values())}; "
@@ -77,7 +77,7 @@ def _table(data: dict[str, Any], heading: str, columns: Mapping[str, Sequence[st
 
 
 def picture(data: dict[str, Any]) -> str:
-    """Return the SVG: a panel for each of the numbers that tell most, with a bar for each server."""
+    """Return the SVG: a panel for each of the main figures, with a bar for each server."""
     servers = data["servers"]
     bottom, width = _TOP + _LINE * len(servers), _NAMES + _PANEL * len(_PANELS)
     drawn = [f'<rect width="{width}" height="{bottom + 60}" fill="white"/>']
@@ -104,7 +104,7 @@ def _text(x: int, y: int, text: str, attributes: str = "") -> str:
 
 
 def shown(server: dict[str, Any], where: str, what: str) -> str:
-    """Return the median as text: three digits, or all of a whole number; a dash if the server has none."""
+    """Format the median with about three significant digits; return a dash if the server has no value."""
     value = median(server, where, what)
     if value >= 1000:
         return f"{value:,.0f}"

@@ -1,4 +1,4 @@
-"""The servers that are measured, and the processes that each of them consists of."""
+"""Commands of the servers that the benchmark measures; start and stop them, and read their CPU time and memory."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _HERE = Path(__file__).parent
 _PEERS = Path(os.environ.get("RERANK_KIT_PEERS", ""), "node_modules")
 _DOCUMENT = str(_HERE.parent / "spec/together_rerank_spec/openapi.yaml")
 _GRACE_S = 5
-# Fields of /proc/PID/stat after the name; CPU is user and system, of the process and of its children that ended.
+# Fields of /proc/PID/stat after the name; _CPU is user and system time of the process and of its ended children.
 _STATE, _SESSION, _CPU = 0, 3, slice(11, 15)
 
 
 class NoNumber(Exception):
-    """A server ended, broke a connection, or answered with another status than 200, so there is nothing to report."""
+    """There is no result: the server ended, broke a connection, or answered with a status other than 200."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """What is started by a command, to which `--port` and a port are appended, and answers reranks at a path."""
+    """A server that answers rerank requests at *path*; `--port PORT` is appended to its command."""
 
     title: str
     version: str
@@ -41,7 +41,7 @@ class Server:
 
 
 def own(folder: Path) -> dict[str, Server]:
-    """Return the mock, and a bare Flask view that answers the document's example, which is written to *folder*."""
+    """Return the mock and a bare Flask view; write the view's answer, the document's example, to *folder*."""
     answer = folder / "answer.json"
     answer.write_text(json.dumps(load().example({"$ref": "#/components/schemas/RerankResponse"})))
     mock = [str(Path(sys.executable).with_name("together-rerank-mock")), "serve", "-q"]
@@ -53,7 +53,7 @@ def own(folder: Path) -> dict[str, Server]:
 
 
 def peers(folder: Path) -> dict[str, Server]:
-    """Return the mocks of others, each as quiet as its options allow; a configuration is written to *folder*."""
+    """Return the other mocks, with as little logging as their options allow; write a configuration to *folder*."""
     config = folder / "aimock.json"
     config.write_text(json.dumps({"services": {"rerank": True}}))
     prism = ("mock", "--host", "127.0.0.1", "--verboseLevel", "silent", _DOCUMENT)
@@ -70,14 +70,14 @@ def _peer(title: str, package: str, path: str, program: str, *options: str) -> S
 
 
 class Running(AbstractContextManager["Running"]):
-    """A server that runs until the `with` block ends, and the processes that it consists of."""
+    """A server process that runs until the `with` block ends."""
 
     def __init__(self, server: Server) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}{server.path}"
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
-        # Python compiles its modules once, as it does for users.
+        # Let Python cache compiled modules, as it does for users.
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         command = [*server.command, "--port", str(port)]
         self.began = time.perf_counter()
@@ -104,11 +104,11 @@ class Running(AbstractContextManager["Running"]):
             raise NoNumber(f"ended with status {status}: {self._errors.read().decode()[-2000:].strip()}")
 
     def processes(self) -> dict[int, list[str]]:
-        """Return the server's processes, found by their session: the fields of /proc/PID/stat from the third on."""
+        """Find the server's processes by their session; return the fields of /proc/PID/stat, from the third on."""
         found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             with suppress(FileNotFoundError, ProcessLookupError):
-                # The name of the program can contain anything; it ends at the last bracket.
+                # The program's name, in brackets, may contain spaces and brackets; it ends at the last bracket.
                 fields = (folder / "stat").read_text().rpartition(")")[2].split()
                 if fields[_SESSION] == str(self._process.pid) and fields[_STATE] != "Z":
                     found[int(folder.name)] = fields
@@ -120,7 +120,7 @@ class Running(AbstractContextManager["Running"]):
         return ticks / os.sysconf("SC_CLK_TCK")
 
     def memory(self) -> dict[str, float]:
-        """Return the resident MB: `rss_mb` counts shared pages once for each process, `pss_mb` once in all."""
+        """Return the resident MB: `rss_mb` counts shared pages once for each process, `pss_mb` only once."""
         self.check()
         rollups = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in self.processes()]
 
@@ -130,7 +130,7 @@ class Running(AbstractContextManager["Running"]):
         return {"rss_mb": total("Rss"), "pss_mb": total("Pss")}
 
     def settle(self) -> None:
-        """Wait for 10 s at most until the server is idle: work left over from a load is not to count in the next."""
+        """Wait at most 10 s until the server is idle, so that work left from one load does not count in the next."""
         for _ in range(100):
             before = self.cpu_s()
             time.sleep(0.1)

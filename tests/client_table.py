@@ -18,21 +18,21 @@ import together
 
 from together_rerank_mockserver.threaded_server import ThreadedServer
 
-# Far above what load adds, save for the fault that only a time-out ends.
+# Longer than any delay by load; only the fault `hang` has a shorter one.
 TIMEOUT_S = 60
 HANG_TIMEOUT_S = 2
 # A client that waits for longer waits for ever, or for the ten minutes that are its default.
 PATIENCE_S = 30
-# Far above a client's own backoff, of about a second.
+# Longer than the clients' own backoff of about a second.
 TOLD_S = 5
 CONSTANT_ID = "ooooooo-oooooo-0000000000000000"
 DOCUMENTS = ["Pandas live in China.", "A llama, seen in Peru.", "Llamas in Peru", "Pandas live in China.", "The sun"]
 FIELDS = [{"title": text, "text": "Llamas"} for text in DOCUMENTS]
 INTRODUCTION = """# What clients do with each fault
 
-Each fault was met by every attempt of one call; both clients have their defaults, save a time-out of {timeout} s for
-`hang`.
-*Waited* is between attempts: *as told* is the `Retry-After` of {told} s, *backoff* the client's own idea.
+For each fault, the client makes one call, and every attempt of that call gets the fault.
+Both clients have their default settings, except for a time-out of {timeout} s for `hang`.
+*Waited as told* means the `Retry-After` of {told} s, *waited backoff* a time that the client chose.
 `make clients` writes this page anew.
 
 | fault | `together` {together} | `litellm` {litellm} |

@@ -1,4 +1,4 @@
-"""The command `together-rerank-mock` in this process: quicker than a process where a test needs none."""
+"""Run the command `together-rerank-mock` in this process, which is faster than a process of its own."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from together_rerank_mockserver import cli
 
 
 class _Command:
-    """What click's runner invokes: the command with its one line for every refusal."""
+    """An adapter that lets click's runner call `cli.main`, which prints errors in one line."""
 
     name = "together-rerank-mock"
 
@@ -21,7 +21,7 @@ class _Command:
 
 
 def run(*arguments, stdin=None, **changes):
-    """The result of the command; its environment is ours without what speaks to the mock, and with *changes*."""
+    """Run the command without the environment's TOGETHER... variables, and with *changes*; return the result."""
     without = dict.fromkeys((name for name in os.environ if name.startswith("TOGETHER")), None)
     handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -32,7 +32,7 @@ def run(*arguments, stdin=None, **changes):
 
 
 def assert_refused(result, because=""):
-    """The command said in one line why it did nothing."""
+    """Assert that the command failed with status 2 and a one-line error that contains *because*."""
     assert result.exit_code == 2
     assert result.stderr.startswith("together-rerank-mock: ")
     assert because in result.stderr

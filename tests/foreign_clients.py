@@ -1,4 +1,4 @@
-"""Where `make test` has put clients that cannot be installed beside the kit."""
+"""Find the clients that `make test` installs in their own environments."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ TOGETHER_1 = "RERANK_KIT_TOGETHER_1"  # an environment with the SDK's old major 
 
 
 def folder(variable):
-    """Return the folder that the environment names; a test without one fails."""
+    """Return the folder that the environment variable names; fail the test if there is none."""
     path = os.environ.get(variable, "")
     if not (path and Path(path).is_dir()):
         pytest.fail(f"not set up: run make test, which sets {variable}")

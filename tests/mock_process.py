@@ -31,7 +31,7 @@ def server(request):
 
 
 def environment(**changes):
-    """The environment without anything that speaks to the mock, to Together's clients, or hides what is not flushed."""
+    """The environment without TOGETHER... variables, and without PYTHONUNBUFFERED, which hides missing flushes."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TOGETHER", "PYTHONUNBUFFERED"))}
     return {**kept, **changes}
 

@@ -1,4 +1,4 @@
-"""A client of the standard library for tests of the plugin: it needs nothing but pytest beside it."""
+"""An HTTP client for tests of the plugin, from the standard library only."""
 
 import json
 import os
@@ -9,7 +9,7 @@ BODY = {"model": "m", "query": "llama", "documents": ["panda", "llama"]}
 
 
 def post(body=None, *, timeout=20, path="/v1/rerank", **headers):
-    """Return status and body."""
+    """Send a rerank request to the mock; return the status and the body."""
     content = body if isinstance(body, bytes) else json.dumps(BODY if body is None else body).encode()
     key = {"Authorization": "Bearer " + os.environ["TOGETHER_API_KEY"], "Content-Type": "application/json"}
     url = os.environ["TOGETHER_BASE_URL"] + path
@@ -23,7 +23,7 @@ def post(body=None, *, timeout=20, path="/v1/rerank", **headers):
 
 
 def order(body=None):
-    """Return the indexes of the answer."""
+    """Send a rerank request to the mock; return the indexes in the order of the answer."""
     status, answer = post(body)
     assert status == 200, answer
     return [result["index"] for result in answer["results"]]

@@ -1,4 +1,4 @@
-"""The benchmark: no numbers of a server that answers errors, nothing left running, and files that agree."""
+"""The benchmark: it rejects servers with errors, ends all processes, and its JSON, picture and page agree."""
 
 import contextlib
 import json
@@ -40,14 +40,14 @@ def test_the_output_of_wrk_is_read():
         "wrk fails": "unable to connect to 127.0.0.1:4010 Connection refused\n",
     }.values(),
 )
-def test_no_number_is_read_if(output):
+def test_bad_output_of_wrk_has_no_number(output):
     with pytest.raises(NoNumber):
         load.read(output)
 
 
 @pytest.fixture
 def wrk(tmp_path, monkeypatch):
-    """A wrk that prints numbers: 26 broken connections of 128, and no error. It makes the file that is returned."""
+    """Install a fake wrk that reports 26 broken connections for 128; return a file that exists once it ran."""
     program, ran = tmp_path / "wrk", tmp_path / "ran"
     count = "broken=0; test $2 = -c128 && broken=26; echo BENCH 2728 1003441 5283 21001 0 $broken"
     program.write_text(f"#!/bin/sh\ntouch {ran}\n{count}\n")
@@ -76,7 +76,7 @@ HTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()
 
 
 def answering(*statuses):
-    """A server that answers with these, and then closes the connection."""
+    """A server that answers with these statuses, and then closes the connection."""
     return Server("It", "1", "/", [sys.executable, "-c", STATUSES, *map(str, statuses)])
 
 
@@ -109,7 +109,7 @@ def test_a_server_that_ends_is_reported_with_its_message():
         load.cold(server, b"{}", answers=1)
 
 
-# Neither it nor its child, which is busy, ends when it is terminated; both end after 20 s.
+# A server with a busy child process. Both ignore SIGTERM, and end after 20 s.
 STUBBORN = """
 import signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -137,11 +137,11 @@ def test_all_processes_of_a_server_are_measured_and_ended(monkeypatch):
 
 def runs(pid):
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        # It is empty as soon as a process has ended.
+        # The file is empty for a zombie.
         return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
 
 
-def test_the_bare_flask_view_is_on_the_server_of_the_mock(monkeypatch):
+def test_the_bare_flask_view_uses_the_server_settings_of_the_mock(monkeypatch):
     intervals = []
     monkeypatch.setattr(sys, "setswitchinterval", intervals.append)
     for prepare in (granian_server.set_up, lambda: flask_view.application(b"")):
@@ -157,7 +157,7 @@ def test_the_bare_flask_view_is_on_the_server_of_the_mock(monkeypatch):
     assert mocks == views | {"workers_kill_timeout": mocks["workers_kill_timeout"]}
 
 
-def test_a_refused_load_has_a_reason_in_place_of_its_numbers(tmp_path, wrk):
+def test_a_load_with_errors_has_a_reason_in_place_of_its_numbers(tmp_path, wrk):
     flask = {"flask": own(tmp_path)["flask"]}
 
     measured = bench.measure(flask, starts=2, rounds=2, seconds=1, answers=3)["flask"]["measured"]
@@ -173,7 +173,7 @@ def test_the_run_ends_if_the_mock_breaks_connections(tmp_path, wrk):
         bench.measure({"mock": own(tmp_path)["mock"]}, starts=0, rounds=1, seconds=1, answers=1)
 
 
-def test_the_results_are_whole_and_of_the_pinned_versions():
+def test_the_results_are_complete_and_of_the_pinned_versions():
     locked = json.loads((ROOT / "requirements/peers/package-lock.json").read_text())["packages"]
     packages = {"prism": "@stoplight/prism-cli", "steady": "@stdy/cli", "aimock": "@copilotkit/aimock"}
     versions = {name: server["version"] for name, server in RESULTS["servers"].items()}
@@ -194,7 +194,7 @@ FILES = ("JSON", "PICTURE", "PAGE")
 
 @pytest.fixture
 def texts(tmp_path, monkeypatch):
-    """Returns the texts of the three files when it is called; they are copies, which can be written again."""
+    """Copy the three files of the report; return a function that reads the copies."""
     for name in FILES:
         copied = shutil.copy(getattr(report, name), tmp_path)
         monkeypatch.setattr(report, name, Path(copied))
@@ -210,7 +210,7 @@ def test_the_picture_and_the_page_show_the_results(texts):
     assert "](benchmarks/results.svg)" in (ROOT / "README.md").read_text()
 
 
-def test_other_results_replace_those_that_are_shown(texts):
+def test_new_results_replace_the_shown_ones(texts):
     before, other = texts(), deepcopy(RESULTS) | {"date": "2001-02-03"}
     other["servers"]["prism"]["measured"]["98 kB, 16 connections"] = {"refused": "26 connections broke"}
 

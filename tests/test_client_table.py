@@ -1,4 +1,4 @@
-"""What docs/clients.md says of real clients is what they do."""
+"""docs/clients.md matches what real clients do."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from snippets import ROOT
 
 
 @pytest.mark.slow
-def test_what_real_clients_do_is_what_was_written_down():
+def test_the_clients_page_matches_the_real_clients():
     ran = subprocess.run(
         [sys.executable, ROOT / "tests/client_table.py"],
         env=environment(),

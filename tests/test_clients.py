@@ -141,7 +141,7 @@ def test_litellm(mock):
 
 
 def output_of(python, program, **changes):
-    """Run *program*; return the lines that it printed."""
+    """Run *program*; return the printed lines."""
     ran = subprocess.run(
         [python, "-c", program], env=environment(**changes), check=False, capture_output=True, text=True, timeout=120
     )

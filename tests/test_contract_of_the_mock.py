@@ -39,7 +39,7 @@ def test_the_mock_keeps_the_contract_whatever_schemathesis_sends(mock, tmp_path)
 
 
 @pytest.mark.fuzz
-def test_the_mock_keeps_the_document_as_it_stands_too():
+def test_the_mock_keeps_the_uncorrected_document_too():
     with running("-q", "--api-key", KEY, "--model", MODEL, "--reading", "vendored") as mock:
         ran = judged(mock, *OPEN, "--level", "should", "--fuzz", "--reading", "vendored", "--max-requests", 300)
 

@@ -45,7 +45,7 @@ def is_session(page):
 def test_the_snippets_of_a_page_print_what_is_printed_below_them_one_after_the_other(page, tmp_path):
     with running("-q") as mock:
         for snippet in snippets(f"docs/{page}"):
-            if snippet.language == "text":  # needs another tool
+            if snippet.language == "text":  # it uses another tool
                 continue
             assert not is_file(snippet), "a page with files is a project"
             ran = run(snippet, mock.port, tmp_path)

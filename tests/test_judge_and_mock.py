@@ -28,11 +28,11 @@ def test_every_body_fault_is_in_the_table():
 
 @pytest.mark.served
 @pytest.mark.parametrize("name", BREAKS)
-def test_a_fault_fails_what_it_breaks(name, mock):
+def test_a_fault_fails_exactly_the_requirements_that_it_breaks(name, mock):
     outcomes_that_each_check_decides(mock.url, f"mock/{name}", BREAKS[name])
 
 
-def test_each_requirement_has_a_server_that_fails_it_and_no_two_always_fall_together():
+def test_each_requirement_has_a_server_that_fails_it_and_no_two_always_fail_together():
     expected = BREAKS | {kind.__name__: kind.breaks | kind.breaks_fuzz for kind in BROKEN}
     lists = {each: frozenset(name for name, ids in expected.items() if each.id in ids) for each in (*PLAIN, *FUZZ)}
 

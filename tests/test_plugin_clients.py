@@ -271,12 +271,12 @@ def test_litellm_in_a_process_of_its_own(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_async_client_that_reaches_for_the_real_api(tmp_path):
+def test_an_async_client_that_calls_the_real_api(tmp_path):
     output = run_pytest(tmp_path, ASYNC)
 
     assert "2 failed in" in output
     for backend in ("asyncio", "trio"):
-        # Each failure is headed by its test, and summed up with its line.
+        # pytest prints each failure twice: under the test's name, and in the summary.
         assert f"__ test_it_reaches_for_the_real_api[{backend}] __" in output
     lines = re.findall(
         "^.*test_it.py:[0-9]+: `.*` reached for api.together.xyz while rerank_mock", output, re.MULTILINE
@@ -285,7 +285,7 @@ def test_an_async_client_that_reaches_for_the_real_api(tmp_path):
 
 
 def run_pytest(folder, tests, **changes):
-    """Return the output of pytest, with no plugin but those that are needed."""
+    """Run pytest with the needed plugins only, and return its output."""
     (folder / "test_it.py").write_text(tests)
     others = [f"-pno:{name}" for name in ("asyncio", "schemathesis", "cacheprovider", "anyio")]
     ran = subprocess.run(

@@ -36,7 +36,7 @@ def run_in_workers(tmp_path, *options):
         "    assert [request.query for request in rerank_mock.requests] == [f'q{number}'] * 3\n"
         "    rerank_mock.assert_called(times=2, status=status)\n"
     )
-    # What else may be installed takes each of four processes a second to import.
+    # Disable other plugins, which each of four processes would import in a second.
     others = (
         "anyio",
         "asyncio",

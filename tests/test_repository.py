@@ -28,7 +28,7 @@ def test_requirements_are_pinned_with_hashes_and_name_no_address():
             assert re.match(r"[a-z0-9._-]+==\S+.* --hash=sha256:[0-9a-f]{64}", entry), entry[:80]
 
 
-def test_the_lock_of_npm_is_whole_and_names_no_address():
+def test_the_npm_lock_is_complete_and_has_no_addresses():
     (lock,) = tracked("requirements/*/package-lock.json")
     packages = json.loads(lock.read_text())["packages"]
 

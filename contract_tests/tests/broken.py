@@ -1,4 +1,4 @@
-"""Servers that break one thing each, of what the mock's faults cannot express.
+"""Servers that each break one requirement, in ways that the mock's faults do not cover.
 
 `breaks` are the requirements of the first layer that must fail, `breaks_fuzz` those that Schemathesis judges.
 """
@@ -11,7 +11,7 @@ import unicodedata
 
 from miniature import KEY, MODEL, PATHS, Miniature, Refused
 
-# Whom and what they refuse, and how.
+# Servers with wrong errors and wrong authentication.
 
 
 class IgnoresTheKey(Miniature):
@@ -19,7 +19,7 @@ class IgnoresTheKey(Miniature):
     breaks_fuzz = {"RR-FUZZ-009"}
 
     def authenticate(self, headers):
-        """Everybody is welcome."""
+        """Accept every request."""
 
 
 class TakesAnyKey(Miniature):
@@ -40,7 +40,7 @@ class ForbidsInsteadOf401(Miniature):
 
 
 class NamesNoKeyAs400(Miniature):
-    """A wrong key is told as it should be."""
+    """Answers a wrong key correctly."""
 
     breaks = {"RR-AUTH-001"}
 
@@ -69,7 +69,7 @@ class AcceptsInvalidRequests(Miniature):
 
 
 class IgnoresUnknownFields(Miniature):
-    """A misspelt `top_k` is ignored."""
+    """Ignores a misspelt `top_k`."""
 
     breaks_fuzz = {"RR-FUZZ-005"}
 
@@ -99,7 +99,7 @@ class ErrorsAsHtml(Miniature):
 
 
 class ErrorsOfAnotherForm(Miniature):
-    """As FastAPI has them."""
+    """Sends errors in the form of FastAPI."""
 
     breaks = {"RR-ERROR-001"}
     breaks_fuzz = {"RR-FUZZ-004"}
@@ -130,7 +130,7 @@ class ServesAnyModel(Miniature):
     breaks = {"RR-ERROR-003"}
 
     def check_model(self, model):
-        """Whatever it is called, it is the one."""
+        """Accept every name."""
 
 
 class AcceptsGet(Miniature):
@@ -161,7 +161,7 @@ class CrashesOnAnEmptyQuery(Miniature):
 
 
 class LeavesOnAnEmptyQuery(Miniature):
-    """No answer at all."""
+    """Closes the connection without an answer."""
 
     breaks_fuzz = {"RR-FUZZ-001"}
 
@@ -172,7 +172,7 @@ class LeavesOnAnEmptyQuery(Miniature):
 
 
 class RefusesAnEmptyQuery(Miniature):
-    """Which the schema allows."""
+    """Refuses a query that the schema allows."""
 
     breaks_fuzz = {"RR-FUZZ-006"}
 
@@ -183,7 +183,7 @@ class RefusesAnEmptyQuery(Miniature):
 
 
 class AnotherFormForOneDocument(Miniature):
-    """Found only by who sends more than is usual."""
+    """Breaks the schema only for one empty document, which only Schemathesis sends."""
 
     breaks_fuzz = {"RR-FUZZ-004"}
 
@@ -203,11 +203,11 @@ class LooksAtTheBodyFirst(Miniature):
         return super().reply(method, path, headers, content)
 
 
-# What an answer holds.
+# Servers with wrong results and texts.
 
 
 class MixesUpRequests(Miniature):
-    """Answers one of two that come at once with the ranking of the other."""
+    """Answers one of two simultaneous requests with the ranking of the other."""
 
     breaks = {"RR-RELATION-008"}
 
@@ -234,7 +234,7 @@ class CutsBeforeItRanks(Miniature):
 
 
 class PicksByTopN(Miniature):
-    """An even `top_n` gets the worst."""
+    """Returns the worst documents for an even `top_n`."""
 
     breaks = {"RR-RESULT-005", "RR-RESULT-007"}
 
@@ -246,7 +246,7 @@ class PicksByTopN(Miniature):
 
 
 class LosesOneBetween(Miniature):
-    """`top_n` 2 lacks the best; 1, 5 and 6 are as they should be."""
+    """Leaves out the best document for `top_n` 2; 1, 5 and 6 are correct."""
 
     breaks = {"RR-RESULT-007"}
 
@@ -327,7 +327,7 @@ class MindsTheOrderOfKeys(Miniature):
 
 
 class MixesUpRequestsWithoutTexts(MixesUpRequests):
-    """And returns no text by which it could be told."""
+    """Also returns no texts, by which a judge could detect the mistake."""
 
     breaks = {"RR-RELATION-008", "RR-DOCUMENT-001"}
 
@@ -371,7 +371,7 @@ class CrashesOnObjects(Miniature):
         return document
 
 
-# What stays the same, and what does not.
+# Servers whose scores depend on the wrong things.
 
 
 class LeaksOtherFields(Miniature):
@@ -391,7 +391,7 @@ class RanksByTextAlone(Miniature):
 
 
 class TurnsEveryOtherTime(Miniature):
-    """More than any noise."""
+    """Reverses the ranking on every other request, which is more than noise."""
 
     breaks = {"RR-RELATION-001"}
     noisy = True
@@ -416,7 +416,7 @@ class FavoursEarlyPlacesALittle(Miniature):
 
 
 class DemotesTheSecondCopy(Miniature):
-    """In mixed lists, and with scores that depend on the list."""
+    """Does so in lists with different documents; its scores depend on the list."""
 
     breaks = {"RR-SCORE-004"}
 
@@ -435,7 +435,7 @@ class ScoresEqualsApart(Miniature):
 
 
 class MindsTheFirstPlace(Miniature):
-    """What stands first gets a bonus, in long lists."""
+    """Adds a bonus to the first document in long lists."""
 
     breaks = {"RR-RELATION-002"}
 
@@ -447,7 +447,7 @@ class MindsTheFirstPlace(Miniature):
 
 
 class TurnsWithoutTheBest(Miniature):
-    """When the best is left out the others turn around; one alone is as it was."""
+    """Reverses the ranking if the best document is missing; a single document keeps its score."""
 
     breaks = {"RR-RELATION-003"}
 
@@ -473,7 +473,7 @@ class TurnsWithAStray(Miniature):
 
 
 class ForgetsTheQuery(Miniature):
-    """Of two documents the longer wins."""
+    """Ranks two documents by their length."""
 
     breaks = {"RR-RELATION-006"}
 
@@ -512,7 +512,7 @@ class ScoresWithoutBounds(Miniature):
 
 
 class FollowsTheOrderOfFields(Miniature):
-    """The first of them counts."""
+    """Ranks by the first of several fields only."""
 
     breaks = {"RR-FIELDS-003"}
 
@@ -540,7 +540,7 @@ class RanksStringsAndObjectsDifferently(Miniature):
 
 
 class DislikesTheQueryItself(Miniature):
-    """As models made for questions do."""
+    """Ranks the query itself low, as models for questions do."""
 
     breaks = {"RR-RELATION-007"}
 
@@ -549,11 +549,11 @@ class DislikesTheQueryItself(Miniature):
         return [0.0 if text == query and len(texts) == 3 else s for s, text in zip(scores, texts, strict=True)]
 
 
-# They are right in the plainest case, and break one thing when a request has something more to it.
+# Servers that are correct for simple requests, and break one thing for others.
 
 
 class UnsortedWithTopN(Miniature):
-    """As a partition by the k-th best leaves them."""
+    """Returns the best k unsorted, as after a partition."""
 
     breaks = {"RR-RESULT-001"}
 
@@ -596,7 +596,7 @@ class RepeatsAnIndexWithTexts(Miniature):
 
 
 class TextsInTheOrderOfTheRequest(Miniature):
-    """Where `top_n` is given."""
+    """Does so if the request has `top_n`."""
 
     breaks = {"RR-DOCUMENT-001"}
 
@@ -617,13 +617,13 @@ class TextsOfOthersInLongLists(Miniature):
 
 
 class TextsOfOthersWhenNotAsked(Miniature):
-    """For or against."""
+    """Returns the wrong texts if the request has no `return_documents`."""
 
     breaks = {"RR-DOCUMENT-001"}
 
     def document(self, index, request):
-        asked = "return_documents" in request or not isinstance(request["documents"][0], str)
-        return super().document(index if asked else (index + 1) % len(request["documents"]), request)
+        is_given = "return_documents" in request or not isinstance(request["documents"][0], str)
+        return super().document(index if is_given else (index + 1) % len(request["documents"]), request)
 
 
 class CutsLongTexts(Miniature):
@@ -648,7 +648,7 @@ class LeaksTextsWithTopN(Miniature):
 
 
 class ReturnsNoMoreThan32(Miniature):
-    """Of what `top_n` asks for."""
+    """Does so even if `top_n` is larger."""
 
     breaks = {"RR-RESULT-002"}
 

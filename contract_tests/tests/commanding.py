@@ -1,4 +1,4 @@
-"""The command, as a process and in this one."""
+"""Run the command `together-rerank-contract` in this process, as a process of its own, or in a shell line."""
 
 import io
 import os
@@ -18,16 +18,16 @@ OPEN = ("--model", MODEL, "--api-key-env", "MINI_KEY")
 
 
 def environment(**changes):
-    """The environment without anything that speaks to Python, to the kit or to pytest; with the miniatures' key."""
+    """The environment without settings of Python, the kit or pytest, and with the key of the miniatures."""
     foreign = ("TOGETHER", "PYTEST", "HYPOTHESIS", "SCHEMATHESIS", "COV", "PYTHONUNBUFFERED")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    # What Hypothesis computed of Unicode; Schemathesis would compute it again in each run.
+    # With Hypothesis's cache of Unicode data; else each run of Schemathesis computes it again.
     kept |= {name: os.environ[name] for name in ["HYPOTHESIS_STORAGE_DIRECTORY"] if name in os.environ}
     return {**kept, "MINI_KEY": KEY, **changes}
 
 
 def contract(*arguments, cwd=None, **changes):
-    """Run the command in this process, with the environment changed, to its end."""
+    """Run the command in this process, with environment variables *changes*."""
     out, err = io.StringIO(), io.StringIO()
     with (
         patch.dict(os.environ, environment(**changes), clear=True),
@@ -40,12 +40,12 @@ def contract(*arguments, cwd=None, **changes):
 
 
 def process(*arguments, cwd=None, **changes):
-    """Run the command as a process to its end: for what the shell, signals, streams and other programs do to it."""
+    """Run the command as a process, for tests with signals, streams, the environment or other programs."""
     return _run([COMMAND, *map(str, arguments)], cwd, changes)
 
 
 def shell(line, cwd=None, **changes):
-    """Run *line*, in which `contract` is the command."""
+    """Run the shell command *line*, in which `contract` is the command."""
     return _run(["bash", "-c", f'contract() {{ "{COMMAND}" "$@"; }}; {line}'], cwd, changes)
 
 

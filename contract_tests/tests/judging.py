@@ -1,4 +1,4 @@
-"""The judge without its command: every requirement against one URL, and what came of each."""
+"""Judge a URL by every requirement without the command, and return the outcomes."""
 
 from collections import Counter, defaultdict
 from contextlib import closing
@@ -32,7 +32,7 @@ def judged(url, model=MODEL, key=KEY, *, transport=None, without=()):
 
 
 def fuzzed(url):
-    """What Schemathesis finds wrong with a miniature."""
+    """Run Schemathesis on a miniature, and return the run."""
     endpoint = endpoint_at(url)
     with closing(endpoint.transport):
         endpoint.find()
@@ -42,7 +42,7 @@ def fuzzed(url):
 
 
 def outcomes_of(fuzzing):
-    """The outcome of every requirement that Schemathesis judges."""
+    """Return the outcome of every requirement that Schemathesis judges."""
     return [examination.judged(each, TESTS[each], fuzzing) for each in FUZZ]
 
 
@@ -63,29 +63,29 @@ def unclear(outcomes):
 
 
 class Recording:
-    """A transport that remembers, and when it is played again answers from memory."""
+    """A transport that stores its answers; after `replay` it returns the stored ones."""
 
     def __init__(self, transport):
         self._transport = transport
-        self._heard = defaultdict(list)
+        self._answers = defaultdict(list)
         self.replay()
 
     def __getattr__(self, name):
         return getattr(self._transport, name)
 
     def replay(self):
-        self._told = Counter()
+        self._sent = Counter()
 
     def send(self, method, url, headers=(), content=b"", *, authorization=YES):
         call = method, url, tuple(headers), content, authorization
-        self._told[call] += 1
-        if len(self._heard[call]) < self._told[call]:
-            self._heard[call].append(self._transport.send(method, url, headers, content, authorization=authorization))
-        return self._heard[call][self._told[call] - 1]
+        self._sent[call] += 1
+        if len(self._answers[call]) < self._sent[call]:
+            self._answers[call].append(self._transport.send(method, url, headers, content, authorization=authorization))
+        return self._answers[call][self._sent[call] - 1]
 
 
 def outcomes_that_each_check_decides(url, model, breaks):
-    """What is judged of a server that *breaks* something; each check is seen to find its part of that alone."""
+    """Judge a server that *breaks* requirements; assert that without one check only its requirement passes."""
     recording = Recording(endpoint_at(url, model).transport)
     outcomes = judged(url, model, transport=recording)
     assert failed(outcomes) == breaks

@@ -30,7 +30,7 @@ class Miniature:
 
     breaks = breaks_fuzz = frozenset()
     noisy = False
-    # How often it is judged; what is noise differs.
+    # How many times to judge it: noise differs from run to run.
     times = 1
 
     def __init__(self):

@@ -1,4 +1,4 @@
-"""A miniature, asked for what the library has: what is kept of it, and what is told of how it differs."""
+"""Record or compare a miniature's answers to the library's requests."""
 
 import datetime as dt
 
@@ -31,7 +31,7 @@ def recorded(server, tmp_path, *patterns, **settings):
 
 
 def rows(kind, *patterns, key=KEY):
-    """What differs at a miniature, each row as a tuple."""
+    """Compare a miniature with the library; return each difference as a tuple."""
     with kind() as server:
         comparison, _ = asked(server, *patterns, key=key)
         assert comparison.answers

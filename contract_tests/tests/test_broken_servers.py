@@ -1,4 +1,4 @@
-"""Every broken server is caught, by the requirement that it breaks and by no other; a legitimate one by none."""
+"""Every broken server fails exactly the requirements that it breaks; a legitimate server fails none."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +30,7 @@ from miniature import MODEL, Refused
 from together_rerank_contract_tests import fuzzing
 
 
-@pytest.mark.slow  # all of them together
+@pytest.mark.slow  # the sum of all parameters
 @pytest.mark.parametrize("kind", BROKEN, ids=lambda kind: kind.__name__)
 def test_a_broken_server_fails_what_it_breaks(kind):
     with kind() as server:
@@ -43,7 +43,7 @@ def test_every_server_breaks_something():
     assert [kind.__name__ for kind in BROKEN if not kind.breaks | kind.breaks_fuzz] == []
 
 
-@pytest.mark.slow  # all of them together
+@pytest.mark.slow  # the sum of all parameters
 @pytest.mark.parametrize("kind", LEGITIMATE, ids=lambda kind: kind.__name__)
 def test_a_legitimate_server_is_not_accused(kind):
     for _ in range(kind.times):
@@ -55,13 +55,13 @@ def test_a_legitimate_server_is_not_accused(kind):
 
 
 class TooNoisy(Honest):
-    """By a twentieth of the span, each time."""
+    """Changes each score by up to a twentieth of the span."""
 
     def scores(self, query, texts, request):
         return [score + random.uniform(-0.05, 0.05) for score in super().scores(query, texts, request)]
 
 
-def test_noise_beyond_measure_is_inconclusive_and_no_failure():
+def test_too_much_noise_is_inconclusive_and_not_a_failure():
     with TooNoisy() as server:
         outcomes = judged(server.url)
 
@@ -78,7 +78,7 @@ def test_the_transport_of_a_judgement_counts_what_the_server_sees():
 
 
 class BreaksAll(ErrorsAsHtml, AcceptsGet, OptionsThatLie, IgnoresUnknownFields, TakesAnyKey):
-    """All that Schemathesis looks for."""
+    """Fails every check of Schemathesis."""
 
     breaks_fuzz = {each.id for each in FUZZ}
 
@@ -89,7 +89,7 @@ class BreaksAll(ErrorsAsHtml, AcceptsGet, OptionsThatLie, IgnoresUnknownFields, 
 
 
 class HasAnOddHeader(Honest):
-    """In UTF-8, which no header should have; and it breaks on what it does not know."""
+    """Sends a header in UTF-8, which HTTP does not allow, and 500 for every bad request."""
 
     breaks_fuzz = {"RR-FUZZ-001", "RR-FUZZ-002"}
 
@@ -99,7 +99,7 @@ class HasAnOddHeader(Honest):
 
 
 class Redirects(Watched):
-    """What Schemathesis likes to send, and the requirements do not."""
+    """Redirects an empty query, which only Schemathesis sends."""
 
     breaks_fuzz = {"RR-FUZZ-002"}
     other = Watched()
@@ -111,7 +111,7 @@ class Redirects(Watched):
 
 
 class LegitimateInManyWays(ErrorsWithNulls, NoTextsByDefault, NullUsage, RateLimitedNowAndThen):
-    """All that may be otherwise at once."""
+    """Combines several deviations that the contract allows."""
 
 
 FUZZED = [Honest, LegitimateInManyWays, BreaksAll, HasAnOddHeader, Redirects]
@@ -120,7 +120,7 @@ FUZZED += [kind for kind in BROKEN if kind.breaks_fuzz]
 
 @pytest.fixture(scope="module")
 def found_by_schemathesis():
-    """What Schemathesis finds wrong with each server, two at a time: most of it is one core's work."""
+    """Run Schemathesis on each server; return the runs. Two servers at a time: each run keeps one core busy."""
 
     def found(kind):
         with kind() as server:
@@ -133,7 +133,7 @@ def found_by_schemathesis():
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("kind", FUZZED, ids=lambda kind: kind.__name__)
-def test_schemathesis_finds_what_a_server_breaks(kind, found_by_schemathesis):
+def test_schemathesis_finds_exactly_the_broken_requirements(kind, found_by_schemathesis):
     outcomes = outcomes_of(found_by_schemathesis[kind])
 
     assert failed(outcomes) == kind.breaks_fuzz
@@ -142,7 +142,7 @@ def test_schemathesis_finds_what_a_server_breaks(kind, found_by_schemathesis):
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("number", range(1, len(fuzzing.CHECKS) + 1))
-def test_without_one_of_its_checks_exactly_its_id_leaves_the_list(number, found_by_schemathesis, monkeypatch):
+def test_without_one_check_only_its_requirement_passes(number, found_by_schemathesis, monkeypatch):
     run, check = found_by_schemathesis[BreaksAll], fuzzing.CHECKS[number - 1]
     others = [each for each in run._failures if each.check != check]
     monkeypatch.setattr(run, "_failures", others)
@@ -152,7 +152,7 @@ def test_without_one_of_its_checks_exactly_its_id_leaves_the_list(number, found_
 
 @pytest.mark.fuzz
 def test_the_key_goes_to_no_other_host(found_by_schemathesis):
-    """A redirect is answered to Schemathesis as it came, but for where to go."""
+    """Schemathesis gets the redirect without its Location."""
     followed = [each for each in found_by_schemathesis[Redirects]._failures if each.exchange.status == 307]
 
     assert any(b'"query": ""' in each.exchange.content for each in followed)

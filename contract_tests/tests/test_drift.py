@@ -42,7 +42,7 @@ FIELDS = {
 
 
 def of(kind, **changes):
-    """A miniature whose answers have these fields changed; None takes one away."""
+    """A miniature whose answers have these fields changed; None removes a field."""
 
     class Changed(kind):
         def answer(self, request):
@@ -237,7 +237,7 @@ def test_an_endpoint_that_says_whom_it_lets_in_is_not_asked_for_the_refusal():
 
 
 class Errors(Honest):
-    """In the words, types and codes of another server."""
+    """Sends errors with the messages, types and codes of another server."""
 
     def refusal(self, refused):
         status, headers, _ = super().refusal(refused)
@@ -245,7 +245,7 @@ class Errors(Honest):
         return status, headers, json.dumps(body).encode()
 
 
-def test_what_differs_in_errors_is_told_and_the_kit_s_own_sentences_are_no_standard():
+def test_differences_in_errors_are_reported_and_the_kit_s_own_messages_are_no_standard():
     found = rows(Errors, "unauthorized/*", "bad_request/no_body", "success/strings")
 
     codes = "string or null or absent"
@@ -267,14 +267,14 @@ class PlainErrors(Honest):
         return refused.status, {"Content-Type": "text/plain"}, b"no"
 
 
-def test_an_error_without_the_form_of_one_is_told_once():
+def test_an_error_that_is_not_error_data_is_reported_once():
     assert rows(PlainErrors, "not_found/path", "success/strings") == [
         ("error (the body)", "object", "not JSON", "object"),
     ]
 
 
 class RealErrors(Honest):
-    """In the form of the API's own."""
+    """Sends errors in the form of the real API."""
 
     type, param, code = "validation", None, None
 
@@ -286,13 +286,13 @@ class RealErrors(Honest):
 
 @pytest.mark.parametrize("code", [None, "no_body"])
 @pytest.mark.parametrize("patterns", [["bad_request/no_body"], ["bad_request/*", "not_found/path"]])
-def test_an_error_as_the_document_allows_it_is_no_drift_where_the_library_s_is_the_kit_s_own(code, patterns):
+def test_a_documented_error_is_no_drift_if_the_library_s_error_is_the_kit_s_own(code, patterns):
     kind = type("Coded", (RealErrors,), {"code": code})
 
     assert [row for row in rows(kind, *patterns) if row[0] != "status"] == []
 
 
-def test_null_is_as_good_as_absent_where_the_document_takes_both():
+def test_null_equals_absent_if_the_document_allows_both():
     exchange = fixtures.get("bad_request/no_body")
     bare = {"error": {"message": "no", "type": "t"}}
     null = {"error": {**bare["error"], "param": None}}
@@ -306,7 +306,7 @@ def test_null_is_as_good_as_absent_where_the_document_takes_both():
     assert [drift.compared([pair], load()) for pair in pairs] == [[], []]
 
 
-def test_a_type_and_a_code_that_the_document_does_not_allow_are_told_for_every_error():
+def test_a_type_and_a_code_that_the_document_forbids_are_reported_for_every_error():
     kind = type("Numbers", (RealErrors,), {"code": 400, "type": None})
 
     assert rows(kind, "bad_request/no_body") == [
@@ -350,11 +350,11 @@ def test_a_schema_is_read_as_types():
         ({}, "anything"),
     ],
 )
-def test_what_a_schema_lists_is_read_as_values(schema, shown):
+def test_an_enum_or_const_is_read_as_values(schema, shown):
     assert field_types.words(field_types.of_schema(schema, load()).at("")) == shown
 
 
-def test_a_table_is_as_wide_as_it_may_be_and_shows_no_control_character_and_no_key():
+def test_a_table_keeps_its_width_and_hides_control_characters_and_the_key():
     long = "x" * 500
     table = drift.table(
         [Row("200 /a\x1b[0m", "absent", f'"{long}"', KEY, ("success/strings",) * 20)] * 150, masking(KEY, "KEY")

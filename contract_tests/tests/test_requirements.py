@@ -47,12 +47,12 @@ def test_a_requirement_is_one_sentence_with_a_reason_and_a_source(requirement):
 
 
 def test_every_check_of_schemathesis_that_is_run_has_a_requirement():
-    asked = re.findall(r'_hold\(\s*fuzzing,\s*"(\w+)"', (FOLDER / "test_fuzz.py").read_text())
+    used = re.findall(r'_hold\(\s*fuzzing,\s*"(\w+)"', (FOLDER / "test_fuzz.py").read_text())
 
-    assert sorted(asked) == sorted(fuzzing.CHECKS)
+    assert sorted(used) == sorted(fuzzing.CHECKS)
 
 
-def test_each_requirement_sends_as_many_requests_as_it_says_and_about_as_many_tokens():
+def test_each_requirement_sends_its_declared_number_of_requests_and_about_its_tokens():
     with Honest() as server:
         endpoint = endpoint_at(server.url)
         endpoint.find()

@@ -98,7 +98,7 @@ class EchoesTheKey(AcceptsInvalidRequests):
         return {**super().answer(request), "object": self.key}
 
 
-# In one key all that Markdown, XML, JSON and a shell write otherwise.
+# A key with every character that Markdown, XML, JSON or a shell escapes.
 ODD_KEY = 'it\'s|"a"<b>&_\\key'
 
 

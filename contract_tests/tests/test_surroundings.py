@@ -1,4 +1,4 @@
-"""The command among odd endpoints, odd surroundings, and people who want it to end or do not listen."""
+"""The command with odd endpoints, odd environments, interruptions, and closed or full output streams."""
 
 import json
 import signal
@@ -18,7 +18,7 @@ REQUESTS_OF_MUST_AND_SHOULD = CALIBRATION + sum(each.requests for each in PLAIN 
 
 
 @pytest.mark.fuzz
-def test_nothing_of_the_users_has_a_say_and_nothing_is_left_behind_but_what_was_done(tmp_path):
+def test_files_and_settings_of_the_user_are_ignored_and_no_files_are_left_behind(tmp_path):
     project, report = tmp_path / "project", tmp_path / "report.json"
     project.mkdir()
     for name in ("conftest.py", "sitecustomize.py", "pytest.py", "hooks.py"):
@@ -33,9 +33,9 @@ def test_nothing_of_the_users_has_a_say_and_nothing_is_left_behind_but_what_was_
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert sorted(project.iterdir()) == before
-    told = json.loads(report.read_text())
-    assert told["fuzz"]["requests"] > 100
-    assert told["spent"]["requests"] - told["fuzz"]["requests"] == REQUESTS_OF_MUST_AND_SHOULD
+    data = json.loads(report.read_text())
+    assert data["fuzz"]["requests"] > 100
+    assert data["spent"]["requests"] - data["fuzz"]["requests"] == REQUESTS_OF_MUST_AND_SHOULD
     assert " a second" in ran.stdout
 
 
@@ -154,7 +154,7 @@ def test_what_the_environment_says_wrongly_is_told_in_a_line():
     assert ran.stderr.strip().count("\n") == 0
 
 
-# A stdout that is closed, one that is full, one whose reader leaves at once, and one whose reader takes a line.
+# Kinds of stdout: closed, full, its reader exits at once, its reader exits after one line.
 DEAF = {
     "closed": "{} >&-; echo $? >&2",
     "full": "{} > /dev/full; echo $? >&2",
@@ -175,8 +175,8 @@ PAIRS = [(deaf, words) for deaf in ("full", "left") for words in WORDS]
 
 @pytest.mark.served
 @pytest.mark.parametrize(("deaf", "words"), [*PAIRS, ("closed", "a verdict"), ("left after a line", "another verdict")])
-def test_a_reader_who_does_not_listen_changes_nothing(deaf, words, tmp_path):
-    """Python's own flush at exit would say so, and turn the status into 120; unless PYTHONUNBUFFERED is set."""
+def test_an_unread_stdout_does_not_change_the_exit_status_or_the_files(deaf, words, tmp_path):
+    """Without care, Python's flush at exit would print an error and change the status to 120."""
     arguments, status = WORDS[words]
     with CutsBeforeItRanks() if status else Honest() as server:
         opened = "" if words.startswith(("a help", "a version")) else " ".join(OPEN)
@@ -191,7 +191,7 @@ def test_a_reader_who_does_not_listen_changes_nothing(deaf, words, tmp_path):
 
 
 @pytest.mark.served
-def test_a_refusal_that_nobody_reads_is_one_all_the_same():
+def test_an_unread_error_message_does_not_change_the_exit_status():
     ran = shell("contract localhost:8000 2> /dev/full; echo $?")
 
     assert ran.stdout == "2\n"
@@ -213,7 +213,7 @@ class SaysSnow(Honest):
 
 
 @pytest.mark.served
-def test_a_terminal_that_knows_ascii_alone_gets_escapes():
+def test_an_ascii_terminal_gets_escapes():
     with SaysSnow() as server:
         ran = process(server.url, *OPEN, PYTHONIOENCODING="ascii", LC_ALL="C")
 

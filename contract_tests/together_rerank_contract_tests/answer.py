@@ -88,7 +88,7 @@ def is_number(value: Any) -> bool:
 
 
 def is_integer(value: Any) -> TypeGuard[int]:
-    """Return whether *value* is an integer, and not a Boolean, which Python counts among them."""
+    """Return whether *value* is an integer, and not a Boolean."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 

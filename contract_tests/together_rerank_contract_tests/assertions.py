@@ -1,4 +1,4 @@
-"""What several requirements hold an endpoint to, and requests that no endpoint should take."""
+"""Assertions that several requirements share, and requests that every endpoint should refuse."""
 
 import json
 import re
@@ -14,15 +14,15 @@ from together_rerank_spec import Validator, Violation
 WRONG_KEY = "Bearer not-a-key-of-this-endpoint"
 NOT_JSON = b'{"model": '
 _UNKNOWN_MODEL = {"model": "no-such-company/no-such-model", "query": "a", "documents": ["a", "b"]}
-# Parts of a 200 that have a requirement of their own, as patterns of a JSON Pointer.
+# Parts of a 200 with their own requirement, as regular expressions for a JSON Pointer.
 OBJECT, DOCUMENT, USAGE = r"/object", r"/results/\d+/document(/.*)?", r"/usage(/.*)?"
 _PARTS = (OBJECT, DOCUMENT, USAGE, r"/results/\d+/index", r"/results/\d+/relevance_score")
-# More than the parts that one result can have wrong.
+# The most violations to read; one result has fewer parts.
 _MOST = 20
 
 
 def hold_shape(endpoint: Endpoint, part: str | None, expected: str) -> None:
-    """Let the answers pass if the schema finds nothing wrong in *part* of them; None is what is no part."""
+    """Raise Unmet if an answer breaks the schema in *part*; None stands for all outside the parts above."""
     validator = Validator(endpoint.document.response_schema(200) or {})
     for answer in endpoint.samples:
         exchange = answer.exchange
@@ -40,14 +40,14 @@ def _is_of(violation: Violation, part: str | None) -> bool:
 
 
 def hold_scores(before: Scores, after: Scores, within: float, wanted: str, exchange: Exchange) -> None:
-    """Let *after*, the scores of *exchange*, pass if they are those of *before*; of documents that both have."""
+    """Raise Unmet if *after*, the scores of *exchange*, differ from *before* in a document that both have."""
     index = tolerance.unequal(before, after, within)
     if index is not None:
         raise Unmet(f"{before[index]:g} for document {index}, {wanted}", f"{after[index]:g}", exchange)
 
 
 def hold_order(before: Scores, after: Scores, margin: float, exchange: Exchange) -> None:
-    """Let *after*, the scores of *exchange*, pass if they rank as *before*, those of the reference."""
+    """Raise Unmet if *after*, the scores of *exchange*, rank two documents otherwise than *before*, the reference."""
     pair = tolerance.inverted(before, after, margin)
     if pair is not None:
         high, low = pair
@@ -64,6 +64,6 @@ def unknown_model(endpoint: Endpoint) -> Exchange:
 
 
 def refusals(endpoint: Endpoint) -> list[Exchange]:
-    """Return what came of invalid requests, and was an error; a busy endpoint has not come to that."""
+    """Send invalid requests; return the exchanges that end in an error, other than a busy endpoint's."""
     exchanges = [empty_documents(endpoint), endpoint.posted(NOT_JSON), unknown_model(endpoint)]
     return [each for each in exchanges if each.status >= 400 and each.status not in BUSY]

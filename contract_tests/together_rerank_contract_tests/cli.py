@@ -48,19 +48,19 @@ def run(arguments: list[str]) -> int:
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         return _fail(f"the extra is not installed ({', '.join(missing)}); pip install 'together-rerank-kit[contract]'")
-    asked, name = command, PROGRAM
-    if arguments[:1] in (["record"], ["drift"]):  # no URL is such a word
+    chosen, name = command, PROGRAM
+    if arguments[:1] in (["record"], ["drift"]):  # neither is a URL
         from together_rerank_contract_tests.record_command import compare, record
 
-        asked, name = record if arguments[0] == "record" else compare, f"{PROGRAM} {arguments[0]}"
+        chosen, name = record if arguments[0] == "record" else compare, f"{PROGRAM} {arguments[0]}"
         arguments = arguments[1:]
     try:
         try:
-            context = asked.make_context(name, list(arguments))
+            context = chosen.make_context(name, list(arguments))
         except OSError:  # nobody reads the help
             return 0
         with context:
-            return int(asked.invoke(context) or 0)
+            return int(chosen.invoke(context) or 0)
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as fault:
@@ -95,7 +95,7 @@ def command(
     junit: Path | None,
     as_json: Path | None,
     markdown: Path | None,
-    **told: Any,
+    **values: Any,
 ) -> int:
     """Tell whether the rerank endpoint at URL keeps the contract of Together's API."""
     from together_rerank_contract_tests import examination, report
@@ -103,9 +103,9 @@ def command(
 
     if expression is not None and len(expression) > _LONGEST_EXPRESSION:
         raise click.UsageError("-k: the expression is too long")
-    if told["quick"] and told["fuzz"]:
+    if values["quick"] and values["fuzz"]:
         raise click.UsageError("--quick and --fuzz exclude each other")
-    given = options.settings(url, sends=not list_only, **told)
+    given = options.settings(url, sends=not list_only, **values)
     for path in filter(None, (junit, as_json, markdown)):
         output.check_file(path)
     try:
@@ -118,17 +118,17 @@ def command(
     if list_only:
         output.show(judged.listing)
         return 0
-    came = report.of(judged, deviations, dt.datetime.now(dt.UTC).date())
-    forms = ((junit, came.as_junit), (as_json, came.as_json), (markdown, came.as_markdown))
+    result = report.of(judged, deviations, dt.datetime.now(dt.UTC).date())
+    forms = ((junit, result.as_junit), (as_json, result.as_json), (markdown, result.as_markdown))
     faults = [output.write_file(path, form()) for path, form in forms if path is not None]
-    output.show(f"\n\n{came.as_text()}\n")
+    output.show(f"\n\n{result.as_text()}\n")
     if any(faults):
         raise click.UsageError(next(filter(None, faults)))
-    return came.verdict.status
+    return result.verdict.status
 
 
 def _judge(judged: Any, expression: str | None, *, collect_only: bool) -> None:
-    """Judge what is selected; raise UsageError if that is nothing, or may not be sent."""
+    """Judge the selected requirements; raise UsageError if there are none, or if sending is not allowed."""
     import pytest
 
     status = judged.run(expression, collect_only=collect_only)
@@ -138,7 +138,7 @@ def _judge(judged: Any, expression: str | None, *, collect_only: bool) -> None:
         raise RuntimeError(judged.crashed)
     if status == pytest.ExitCode.USAGE_ERROR:  # which pytest has told
         raise click.exceptions.Exit(_USAGE)
-    if judged.is_empty and judged.interrupted:  # before anything was found out
+    if judged.is_empty and judged.interrupted:  # before any requirement was selected
         raise KeyboardInterrupt
     if judged.is_empty:
         raise click.UsageError("nothing is selected; --list shows what there is, all of it with --fuzz --level info")

@@ -1,4 +1,4 @@
-"""The one way to the endpoint: within the budget, at the rate, waiting out 429, and keeping no key."""
+"""HTTP client for the endpoint: keeps to the budget and the rate, retries on 429, and masks the key."""
 
 import threading
 import time
@@ -24,49 +24,49 @@ from together_rerank_spec.urls import is_loopback
 
 MOST_BYTES = 32 * 1024 * 1024
 SHORTEST_KEY = 4
-# About what a tokenizer makes of English; the endpoint's own count is taken where it tells one.
+# An estimate for English text; the endpoint's own count replaces it where the answer has one.
 _CHARACTERS_PER_TOKEN = 4
-# More is no count of tokens.
-_MOST_TOLD = 10**9
+# A larger number is not a count of tokens.
+_MOST_TOKENS = 10**9
 _MOST_WAITS = 5
-# A 429 that asks for more is no matter of waiting.
+# If a 429 asks for a longer wait, give up.
 _LONGEST_WAIT_S = 120.0
-# How many answers may be late before it is called off; each costs the whole time-out.
+# How many answers may time out before the run gives up; each costs the whole time-out.
 _MOST_MISSED_IN_A_ROW, _MOST_MISSED = 3, 10
 _USUAL = (("Accept-Encoding", "identity"), ("User-Agent", f"{PROGRAM}/{version('together-rerank-kit')}"))
 
-# Stands for the key where a request is made, so that only the transport has it.
+# Placeholder for the key: only Transport knows the key itself.
 YES = "(the endpoint's key, where there is one)"
 
 Headers = tuple[tuple[str, str], ...]
 
 
 class BudgetSpent(Exception):
-    """No more may be sent."""
+    """The budget does not allow another request."""
 
 
 class Inconclusive(Exception):
-    """Nothing can be said: no answer came, or the endpoint's noise drowns it."""
+    """A requirement cannot be judged: there was no answer, or the scores are too noisy."""
 
 
 class Dropped(Inconclusive):
-    """The connection ended before an answer was whole."""
+    """The connection ended before the answer was complete."""
 
 
 class Throttled(Inconclusive):
-    """Nothing came but 429, however long it was waited."""
+    """The endpoint still answered 429 after all retries."""
 
 
 class Unsendable(Inconclusive):
-    """The request is no HTTP, and was not sent."""
+    """The request is not valid HTTP, and was not sent."""
 
 
 class Budget:
-    """Counts what is spent, and refuses what would be too much. Threads may share it.
+    """Counts requests and tokens, and refuses a request above the limit. Threads may share it.
 
     Attributes:
-        tokens: so many were spent, as the endpoint counts, or by estimate.
-        spent: something was refused.
+        tokens: the tokens used, by the endpoint's count or by estimate.
+        spent: whether a request was refused.
     """
 
     def __init__(self, max_requests: int | None, max_tokens: int | None, seconds_between: float) -> None:
@@ -91,7 +91,7 @@ class Budget:
 
     @property
     def data(self) -> dict[str, float]:
-        """What is spent, as the schemas of the reports have it."""
+        """The counts in the form of the reports' schemas."""
         return {"requests": self.requests, "tokens": self.tokens, "seconds": round(self.seconds, 3)}
 
     def end(self) -> None:
@@ -103,7 +103,7 @@ class Budget:
         return None if self._max_requests is None else max(0, self._max_requests - self.requests)
 
     def spend(self, content: bytes) -> None:
-        """Take account of a request with *content*, and wait until it may go; raise BudgetSpent if it must not."""
+        """Count a request with *content*, and wait until the rate allows it; raise BudgetSpent above a limit."""
         with self._lock:
             tokens = tokens_of(content)
             self._hold(self.requests + 1, self._max_requests, "request")
@@ -121,16 +121,16 @@ class Budget:
             self.spent = True
             raise BudgetSpent(f"the {counted(most, what)} of --max-{what}s {'is' if most == 1 else 'are'} spent")
 
-    def settle(self, content: bytes, told: int) -> None:
-        """Put the tokens that the endpoint *told* in the place of the estimate for *content*."""
+    def settle(self, content: bytes, actual: int) -> None:
+        """Replace the estimate for *content* by the *actual* number of tokens."""
         with self._lock:
-            self.tokens += told - tokens_of(content)
+            self.tokens += actual - tokens_of(content)
 
 
 class Transport:
-    """Sends requests one by one, or from several threads; `statuses` counts how often each was answered.
+    """Sends requests, also from several threads; `statuses` counts the answers by status.
 
-    Raises ValueError if what the environment says of proxies or certificates cannot be followed.
+    Raises ValueError if the proxy or the certificates of the environment cannot be used.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -146,21 +146,21 @@ class Transport:
         try:
             self._client = httpx.Client(
                 timeout=settings.timeout_s,
-                # A proxy of the environment is for the world outside.
+                # Do not use a proxy for this machine.
                 trust_env=not is_near,
-                # Where no TLS can be spoken, the certificates need not be read, which takes a tenth of a second.
+                # Without TLS, skip reading the certificates, which takes 0.1 s.
                 verify=not (is_near and settings.url.startswith("http:")),
-                # The key would go along.
+                # A redirect would pass the key to another address.
                 follow_redirects=False,
-                # What an endpoint lets in must not depend on what it let in before.
+                # Send no cookies: one request must not change the answer to the next.
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             )
-        except Exception as fault:  # of whichever library reads them
+        except Exception as fault:  # the type depends on the library that reads them
             raise ValueError(f"the environment's proxy or certificates cannot be used: {fault}") from fault
         self._client.headers.clear()
 
     def close(self) -> None:
-        """Close what is open; who waits stops waiting."""
+        """Close the connections, and end every wait for a retry."""
         self._closed.set()
         self.budget.end()
         self._client.close()
@@ -174,14 +174,14 @@ class Transport:
         *,
         authorization: str | None = YES,
     ) -> Exchange:
-        """Return the exchange; a 429 is waited out as it asks, and a 503 that says how long.
+        """Send a request and return the exchange; wait and retry after a 429, or a 503 with Retry-After.
 
         Raises:
-            BudgetSpent: nothing was sent, or not again.
-            Unsendable: it is no HTTP, and was not sent.
-            Dropped: the connection ended before the answer.
-            Throttled: nothing but 429 came.
-            Inconclusive: no answer came in time.
+            BudgetSpent: the budget does not allow the request, or its retry.
+            Unsendable: the request is not valid HTTP, and was not sent.
+            Dropped: the connection ended before the answer was complete.
+            Throttled: the endpoint still answered 429 after all retries.
+            Inconclusive: the answer timed out.
         """
         waits = 0
         while is_too_soon(exchange := self._send_twice(method, url, tuple(headers), content, authorization)):
@@ -194,7 +194,7 @@ class Transport:
         return exchange
 
     def _send_twice(self, *call: Any) -> Exchange:
-        """Send once more when the connection ended: a server may close one just as it is used again."""
+        """Retry once if the connection ended: the server may close an idle one just as it is used again."""
         with suppress(Dropped):
             return self._send(*call)
         return self._send(*call)
@@ -220,13 +220,13 @@ class Transport:
             flaw=flaw,
             mask=self.mask,
         )
-        told = _told_tokens(exchange)
-        if told is not None:
-            self.budget.settle(content, told)
+        tokens = _counted_tokens(exchange)
+        if tokens is not None:
+            self.budget.settle(content, tokens)
         return exchange
 
     def authorized(self, authorization: str | None) -> tuple[Headers, Headers]:
-        """Return the header that is sent for *authorization*, and that which is shown."""
+        """Return the header to send for *authorization*, and the header to show in reports."""
         if authorization == YES and self.has_key:
             sent, shown = f"Bearer {self._settings.key}", f"Bearer ${self._settings.key_name}"
             return (("Authorization", sent),), (("Authorization", shown),)
@@ -234,8 +234,8 @@ class Transport:
         return given, given
 
     def _answer(self, method: str, url: str, headers: Headers, content: bytes) -> tuple[httpx.Response, bytes]:
-        """Return what came, and its body as it came."""
-        # The path goes out as it is, whatever stands in it; httpx would put it in order.
+        """Send the request; return the response and its body, still encoded."""
+        # Send the path unchanged; httpx would normalise it.
         parts = urlsplit(url)
         host = f"{parts.scheme}://{parts.netloc}"
         try:
@@ -245,7 +245,7 @@ class Transport:
         except UnicodeEncodeError:
             raise Unsendable("it has characters beyond Latin-1 outside its body") from None
         answer: Future[tuple[httpx.Response, bytes]] = Future()
-        # httpx limits the wait for each piece alone; a server that drips would never end.
+        # The time-out of httpx is per read: a server that sends its answer byte by byte would never time out.
         threading.Thread(target=self._read, args=(request, answer), daemon=True).start()
         try:
             whole = answer.result(self._settings.timeout_s)
@@ -255,7 +255,7 @@ class Transport:
             raise Inconclusive(f"no whole answer from {url} within {self._settings.timeout_s:g} s") from None
         except httpx.LocalProtocolError as fault:
             raise Unsendable(self.mask.text(str(fault))) from None
-        except Exception as fault:  # noqa: BLE001  # whichever it is, the answer is not whole
+        except Exception as fault:  # noqa: BLE001  # after any exception the answer is incomplete
             said = f"no whole answer from {url}: {str(fault) or type(fault).__name__}"
             raise Dropped(self.mask.text(said)) from None
         self._missed_in_a_row = 0
@@ -273,12 +273,12 @@ class Transport:
             finally:
                 response.close()
             answer.set_result((response, bytes(received)))
-        except Exception as fault:  # noqa: BLE001  # whoever waits for it raises it
+        except Exception as fault:  # noqa: BLE001  # answer.result() raises it
             answer.set_exception(fault)
 
 
 def tokens_of(content: bytes) -> int:
-    """Return about how many tokens *content* costs."""
+    """Estimate the number of tokens in *content*."""
     return -(-len(content) // _CHARACTERS_PER_TOKEN)
 
 
@@ -291,12 +291,12 @@ def is_too_soon(exchange: Exchange) -> bool:
 
 
 def masking(key: str | None, key_name: str) -> Redactor:
-    """Return what puts the name of the key in its place; a short key cannot be told from a part of a word."""
+    """Return the redactor that replaces the key by its name; it ignores a short key, which may be part of a word."""
     return Redactor([key] if key and len(key) >= SHORTEST_KEY else [], f"${key_name}")
 
 
 def _retry_after(exchange: Exchange) -> float:
-    """Return the seconds that a 429 asks to wait; one when it does not say."""
+    """Return the seconds in the Retry-After header; 1 if there is none."""
     value = exchange.received_headers.get("retry-after", "").strip()
     with suppress(ValueError):
         return max(0.0, float(value))
@@ -305,14 +305,14 @@ def _retry_after(exchange: Exchange) -> float:
     return 1.0
 
 
-def _told_tokens(exchange: Exchange) -> int | None:
+def _counted_tokens(exchange: Exchange) -> int | None:
     usage = exchange.members.get("usage")
-    told = usage.get("total_tokens") if isinstance(usage, dict) else None
-    return told if isinstance(told, int) and not isinstance(told, bool) and 0 <= told < _MOST_TOLD else None
+    total = usage.get("total_tokens") if isinstance(usage, dict) else None
+    return total if isinstance(total, int) and not isinstance(total, bool) and 0 <= total < _MOST_TOKENS else None
 
 
 def _decoded(raw: bytes, encoding: str) -> tuple[bytes, str]:
-    """Return *raw* without its *encoding*, and what kept it from that."""
+    """Decode *raw*; return it and an error message, "" if there is no error."""
     if encoding in ("", "identity"):
         return raw, ""
     if encoding not in ("gzip", "x-gzip", "deflate"):

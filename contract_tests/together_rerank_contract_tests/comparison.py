@@ -1,4 +1,4 @@
-"""One endpoint that is asked for what the library has: which requests, what came of each, and what that was worth."""
+"""Send the library's requests to one endpoint, and keep its answers and the reasons why some are missing."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -26,15 +26,15 @@ from together_rerank_contract_tests.settings import Settings
 from together_rerank_fixtures import bodies
 from together_rerank_fixtures.exchange import ANY_KEY
 
-# What a mock is told of whom and what it lets in; every endpoint has been told that.
+# Settings of the mock that every endpoint has in some form.
 _OF_EVERY_ENDPOINT = {"api_keys", "models"}
-# How many in a row may be busy after all the waiting; who is, is so for the next one too.
+# How many requests in a row may end in "busy" after all retries before the run stops.
 _MOST_BUSY_IN_A_ROW = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What came of a request of the library, which was sent with the endpoint's model, and below its base."""
+    """A request of the library, adapted to the endpoint's model and base path, and the endpoint's answer."""
 
     library: fixtures.Exchange
     request: fixtures.Request
@@ -51,12 +51,12 @@ class Asked:
 
 
 class Comparison:
-    """An endpoint, and what of the library it is asked: what fits *patterns*, as `chosen` has it.
+    """An endpoint, and the library's exchanges that match *patterns*, to send to it.
 
     Attributes:
-        skipped: why some were not to be asked, by name.
-        missing: what could not be found out, or kept, and why, by name.
-        stopped: why the rest was not asked, "" when there is none.
+        skipped: for each exchange that does not apply to the endpoint, the reason.
+        missing: for each exchange without a usable answer, the reason.
+        stopped: why the run ended early, "" if it did not.
     """
 
     def __init__(self, settings: Settings, patterns: Sequence[str]) -> None:
@@ -95,7 +95,7 @@ class Comparison:
                 left.pop(0)
                 if self._busy_in_a_row == _MOST_BUSY_IN_A_ROW and left:
                     busy = "the endpoint was busy twice in a row, after all the waiting"
-                    self.stopped = f"{busy}, so no more was asked; try --rate"
+                    self.stopped = f"{busy}, so no more requests were sent; try --rate"
                     break
         except BudgetSpent as fault:
             self.stopped = str(fault)
@@ -105,9 +105,9 @@ class Comparison:
         self.missing |= {each.name: self.stopped for each in left if each.name not in answered}
 
     def _why_not(self, exchange: fixtures.Exchange) -> str:
-        """Return why *exchange* says nothing of the endpoint, "" when it does."""
-        if told := sorted(set(exchange.mock) - _OF_EVERY_ENDPOINT):
-            return f"only a server that is told `{told[0]}` answers so"
+        """Return why *exchange* does not apply to the endpoint, "" if it does."""
+        if needed := sorted(set(exchange.mock) - _OF_EVERY_ENDPOINT):
+            return f"only a server that is told `{needed[0]}` answers so"
         if exchange.request.headers.get("Authorization") != ANY_KEY and not self.transport.has_key:
             return "no key was given by --api-key-env"
         accepts = self.endpoint.first.accepts if self.endpoint.first else lambda _: False
@@ -118,7 +118,7 @@ class Comparison:
         return ""
 
     def _ask(self, exchange: fixtures.Exchange) -> str:
-        """Send the request of *exchange*, and keep what came; return a sign for it."""
+        """Send the request of *exchange* and keep the answer; return a character for the progress line."""
         request, url = self._request(exchange)
         given = request.headers.get("Authorization")
         headers = [(name, value) for name, value in request.headers.items() if name != "Authorization"]
@@ -138,9 +138,9 @@ class Comparison:
         return "."
 
     def _request(self, exchange: fixtures.Exchange) -> tuple[fixtures.Request, str]:
-        """Return the request of *exchange* as the endpoint is asked it, and its URL.
+        """Return the request of *exchange*, adapted to the endpoint, and its URL.
 
-        What names the library's usual model names the endpoint's; what is not for the operation goes to the same base.
+        Replace the library's usual model by the endpoint's; send other paths below the same base path.
         """
         request, routes = exchange.request, self.endpoint.document.routes
         url = self.endpoint.url
@@ -192,9 +192,9 @@ class Comparison:
 
 
 def chosen(patterns: Sequence[str]) -> list[fixtures.Exchange]:
-    """Return the exchanges whose answer their request brings about, and whose name is, or fits, one of *patterns*.
+    """Return the exchanges that are not `forced` and whose names match one of *patterns*.
 
-    Raises LookupError if nothing fits one of them.
+    Raises LookupError if a pattern matches none.
     """
     exchanges = [exchange for exchange in fixtures.all() if not exchange.forced]
     for pattern in patterns:
@@ -206,7 +206,7 @@ def chosen(patterns: Sequence[str]) -> list[fixtures.Exchange]:
         names = ", ".join(exchange.name for exchange in exchanges)
         raise LookupError(f"--only: no exchange is called or fits '{pattern}'; there are: {names}")
     fitting = [e for e in exchanges if not patterns or any(fnmatchcase(e.name, pattern) for pattern in patterns)]
-    # Of two with the same request the mock's answer says more than the document's example.
+    # Of two with the same request, keep the mock's answer: it has more than the document's example.
     once = {_sent(exchange): exchange for exchange in sorted(fitting, key=lambda e: e.source["kind"] == "kit")}
     return sorted(once.values(), key=lambda exchange: exchange.name)
 

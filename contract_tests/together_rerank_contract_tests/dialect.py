@@ -13,9 +13,9 @@ _MOST = 12
 _OF_BODY = ("id", "object", "model", "results", "usage")
 _OF_RESULT = ("index", "relevance_score", "document")
 _LITELLM = "LiteLLM's proxy, in Cohere's form"
-# A server of these is started by the kit's own tests; the others are known by their shape alone.
+# The kit's tests run real servers of these dialects; the others are recognised by the shape of their answers only.
 _TRIED = ("Together", "llama.cpp", _LITELLM)
-# Of `body` the form, of `first` the first result. The first that fits counts; what raises does not fit.
+# Tests of a body and its first result, in order: the first that holds decides; an exception counts as false.
 _Fits = Callable[[Any, dict[str, Any]], bool]
 _DIALECTS: tuple[tuple[str, _Fits], ...] = (
     ("TEI", lambda body, first: isinstance(body, list) and set(first) <= {"index", "score", "text"}),
@@ -48,7 +48,7 @@ _DIALECTS: tuple[tuple[str, _Fits], ...] = (
 
 
 def introduction(endpoint: Endpoint) -> str:
-    """Return the lines that name *endpoint*, which answers, and its dialect."""
+    """Return lines with the URL, the model and the dialect of *endpoint*."""
     lines = [f"endpoint  {endpoint.url}", f"model     {endpoint.model}"]
     if endpoint.first is not None:
         found = deviations(endpoint.first)
@@ -57,7 +57,7 @@ def introduction(endpoint: Endpoint) -> str:
 
 
 def named(exchange: Exchange) -> str:
-    """Return the name of the dialect of the answer in *exchange*, and how sure that is."""
+    """Return the dialect of the answer in *exchange*, and whether only its shape was recognised."""
     body = exchange.body
     for name, fits in _DIALECTS if isinstance(body, dict | list) else ():
         with suppress(AttributeError, KeyError, TypeError):

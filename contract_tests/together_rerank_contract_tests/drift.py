@@ -23,7 +23,7 @@ OPEN = "-"
 # Of these the library's are the kit's own where the API was not seen to say them.
 _KIT_S_OWN = {"error /error/type", "error /error/code"}
 _NOTHING: Types = frozenset([ABSENT, "null"])
-# Of the table; what is longer than a cell stands below the others, not beside them.
+# For the table; a row with a text longer than a cell is printed as lines, not as columns.
 _HEAD = ("", "document", "endpoint", "library")
 _WIDTHS = (32, 23, 24, 25)
 _LONGEST_CELL = 60
@@ -38,9 +38,9 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One difference, in a field of a kind of answer, in the `status`, or in the `error.type`, `.code` or `.message`.
+    """One difference: in a field, in the `status`, or in `error.type`, `error.code` or `error.message`.
 
-    It names the exchanges in which it was found; none where it is of the whole kind.
+    `exchanges` names those with the difference; it is empty for a difference in a field.
     """
 
     what: str
@@ -160,14 +160,14 @@ def _allowed(document: Document, status: int) -> Fields:
 
 
 def table(rows: Sequence[Row], mask: Redactor) -> str:
-    """Return *rows* as a table for people, in a terminal's width and always the same, without the key."""
+    """Format *rows* as a text table of fixed width, without the key."""
     lines = [line for row in rows[:_MOST_ROWS] for line in _lines(row, mask)]
     more = [f"and {len(rows) - _MOST_ROWS} more differences"] if len(rows) > _MOST_ROWS else []
     return "\n".join([*_cells(_HEAD), *lines, *more])
 
 
 def _lines(row: Row, mask: Redactor) -> Iterator[str]:
-    # Masked before it is cut or broken: of half a key nothing would be found.
+    # Mask the key before cutting or wrapping: half a key is not recognised.
     what, *said = (excerpt(mask.text(each), _LONGEST) for each in (row.what, row.document, row.endpoint, row.library))
     if max(map(len, said)) > _LONGEST_CELL:
         yield what

@@ -21,7 +21,7 @@ JSON = (("Content-Type", "application/json"),)
 BUSY = (503, 504)
 # Of what an endpoint says that is no rerank server.
 _LONGEST = 300
-# A part of a request: the requirement that says that it is taken, and the plainest request that has it.
+# For each field of a request: the requirement that it is accepted, and a minimal request with it.
 _PARTS: dict[str, tuple[str, dict[str, Any]]] = {
     "documents": ("RR-REQUEST-001", {"documents": samples.OBJECTS}),
     "return_documents": ("RR-REQUEST-002", {"documents": samples.PAIR, "return_documents": False}),
@@ -35,7 +35,7 @@ class Endpoint:
 
     Attributes:
         url: of the operation, once it is found.
-        first: the first exchange with it, once there is one.
+        first: the first exchange with the endpoint, or None before it.
         exchanges: what was sent for the requirements so far, each once.
         limits_by_default: it returns fewer than all results unless `top_n` asks for them.
     """
@@ -59,9 +59,9 @@ class Endpoint:
         return self.settings.model or str(self.document.example(request)["model"])
 
     def find(self) -> None:
-        """Send the reference to the places where the operation may be, up to the first that has it.
+        """Find the operation's URL: send the reference request to each possible place until one answers.
 
-        Raises Inconclusive if nobody answers there, or not with 200.
+        Raises Inconclusive if none answers with 200.
         """
         content = self._content({"query": samples.QUERY, "documents": samples.DOCUMENTS})
         exchanges = []
@@ -69,7 +69,7 @@ class Endpoint:
             exchanges.append(self.transport.send("POST", place, JSON, content))
             if exchanges[-1].status not in (404, 405):
                 break
-        # Where it is nowhere, the likeliest place tells.
+        # If no place has the operation, report the likeliest one.
         found = exchanges[0] if exchanges[-1].status in (404, 405) else exchanges[-1]
         self.first, self.url = found, found.url
         if found.status != 200:
@@ -123,11 +123,11 @@ class Endpoint:
         return Answer(exchange)
 
     def asked(self, request: dict[str, Any]) -> Exchange:
-        """Return the exchange for *request*, with the model added."""
+        """Add the model to *request* and send it, unless it was sent before; return the exchange."""
         return self.posted(self._content(request))
 
     def posted(self, content: bytes, *, headers: Headers = (), authorization: str | None = YES) -> Exchange:
-        """Return the exchange for *content*, as it is, and with *headers* beside the usual ones."""
+        """Send *content* with additional *headers*, unless it was sent before; return the exchange."""
         memory = content, headers, authorization
         if memory not in self.exchanges:
             self.exchanges[memory] = self.again(content, headers=headers, authorization=authorization)
@@ -173,7 +173,7 @@ class Endpoint:
 
     @property
     def tolerance(self) -> Tolerance:
-        """The endpoint's own noise; raises Inconclusive where it leaves nothing to compare."""
+        """The endpoint's noise; raises Inconclusive if it is too large to compare scores."""
         measured = self.measured
         if measured.is_noisy:
             differ = f"scores differ by {measured.noise:.3g} between repeats"
@@ -183,7 +183,7 @@ class Endpoint:
 
     @property
     def pointwise(self) -> Tolerance:
-        """The endpoint's own noise; raises NotApplicable too, where a score is not of one document alone."""
+        """Like `tolerance`; raises NotApplicable if a score depends on the other documents."""
         if self.tolerance.is_listwise:
             raise NotApplicable("scores depend on the other documents of the request")
         return self.tolerance
@@ -199,7 +199,7 @@ class Endpoint:
 
 
 def heard(exchange: Exchange) -> Exchange:
-    """Return *exchange*; raise Inconclusive if the endpoint had no time to judge the request."""
+    """Return *exchange*; raise Inconclusive if the endpoint was too busy to answer it."""
     if exchange.status in BUSY:
         raise Inconclusive(f"the endpoint answers {exchange.answered}")
     return exchange

@@ -18,7 +18,7 @@ from together_rerank_contract_tests.outcome import Outcome, State, outcome_of
 from together_rerank_contract_tests.requirements import Blocked, Level, Requirement, Unmet
 from together_rerank_contract_tests.settings import Settings
 
-# What an answer is made of comes before what it means.
+# The form of an answer comes before its meaning.
 TOPICS = (
     *("response", "request", "results", "scores", "documents", "fields"),
     *("relations", "usage", "errors", "authentication", "fuzz"),
@@ -28,7 +28,7 @@ FOLDER = Path(__file__).parent
 TOKENS_A_REQUEST, _TOKENS_A_CASE = 120, 60
 # The reference, twice more, in another order, and in part.
 CALIBRATION = 5
-# By pytest alone: no file and no plugin of the user's has a say.
+# Run pytest without the user's configuration, conftest files and plugins.
 _PYTEST = (
     *("-c", os.devnull, "--rootdir", str(FOLDER), "--noconftest", "--import-mode=importlib"),
     *("--assert=plain", "--capture=no"),
@@ -37,7 +37,7 @@ _PYTEST = (
 
 
 def tests() -> dict[Requirement, Callable[..., None]]:
-    """Return every requirement with the test that judges it, in the order in which they are judged."""
+    """Return the test function of every requirement, in the order of judgement."""
     modules = [import_module(f"{__package__}.test_{topic}") for topic in TOPICS]
     found = {requirements.of(test): test for module in modules for test in vars(module).values()}
     return {requirement: test for requirement, test in found.items() if requirement is not None}
@@ -67,12 +67,12 @@ class Examination:
         self.interrupted = False
 
     def run(self, expression: str | None = None, *, collect_only: bool = False) -> int:
-        """Judge in this process what is selected, by *expression* as pytest's `-k` has it; return pytest's status."""
+        """Run pytest in this process on the requirements that *expression* selects, like `-k`; return its status."""
         for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
             os.environ.pop(name, None)
-        # Half of the time of a start would go into plugins that happen to be installed.
+        # Loading the plugins that happen to be installed would double the start-up time.
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-        # In brackets, so that what begins with a dash is no option.
+        # In brackets: an expression that begins with a dash would be read as an option.
         chosen = ["-k", f"({expression})"] if expression else []
         listed = ["--collect-only"] if collect_only else []
         files = [str(FOLDER / f"test_{topic}.py") for topic in TOPICS]
@@ -98,17 +98,17 @@ class Examination:
 
     @property
     def listing(self) -> str:
-        """The selected requirements, and what judging them would cost, without a request."""
+        """The text of `--list`: the selected requirements, and the estimated requests and tokens."""
         rows = [f"{each.id:<17} {each.level:<7} {each.sentence}" for each in self._items]
         requests, tokens = self.estimate
         return "\n".join([*rows, "", f"{len(rows)} requirements, about {requests} requests and {tokens} tokens\n"])
 
     def _fuzzed(self, requests: int) -> None:
-        # Elsewhere than on a terminal lines would pile up.
+        # Show progress on a terminal only: a file would get one line for each update.
         if sys.stdout is not None and sys.stdout.isatty():
             self._show(f"\r{requests} requests by Schemathesis ")
 
-    # What the requirements' tests ask for. There are such fixtures only where an endpoint is judged.
+    # The fixtures of the requirements' tests; this object is a pytest plugin only while it judges an endpoint.
 
     @pytest.fixture(name="endpoint")
     def _endpoint(self) -> Endpoint:
@@ -134,7 +134,7 @@ class Examination:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Leave out what was not asked for, and put the rest in order; the project's own tests stay where they are."""
+        """Deselect requirements that the settings exclude, and sort the others; keep the places of other tests."""
         left_out = [item for item in items if not self._is_wanted(_requirement(item))]
         items[:] = [item for item in items if item not in left_out]
         ordered = iter(sorted((item for item in items if _requirement(item)), key=_topic))
@@ -160,7 +160,7 @@ class Examination:
         try:
             self.endpoint.find()
             if not self.settings.quick:
-                # What keeps it from being measured is told by the requirements that need it.
+                # The requirements that need the measurement report why it failed.
                 with suppress(Blocked, Inconclusive, Unmet):
                     _ = self.endpoint.measured
         except (BudgetSpent, Inconclusive) as fault:
@@ -193,7 +193,7 @@ class Examination:
             if not outcome.fails(self.settings.level):
                 report.outcome = "skipped"
                 report.wasxfail = mask.text(f"{outcome.requirement.level}: {outcome.unmet}")
-        elif outcome.leaves_open and not unmet & {*outcome.blocked_by}:  # and nothing else tells why
+        elif outcome.leaves_open and not unmet & {*outcome.blocked_by}:  # and no failed requirement explains it
             report.longrepr = mask.text(f"{outcome.requirement.id}: could not tell: {outcome.reason}")
         elif outcome.state in (State.INCONCLUSIVE, State.SKIPPED, State.NOT_RUN):
             report.outcome = "skipped"

@@ -11,7 +11,7 @@ from together_rerank_fixtures.redaction import Redactor
 
 # Of a text that is shown.
 _LONGEST = 600
-# How an endpoint says that it lets any key in, or serves any model, on purpose.
+# Header by which the mock says that it accepts any key, or any model, on purpose.
 _ACCEPTS = "x-mock-accepts"
 
 
@@ -49,7 +49,7 @@ class Exchange:
 
     @property
     def members(self) -> dict[str, Any]:
-        """The body's members; none when it is no object."""
+        """The members of the body; empty if it is not an object."""
         return self.body if isinstance(self.body, dict) else {}
 
     @cached_property
@@ -69,7 +69,7 @@ class Exchange:
         return f"{self.status} {excerpt(self.mask.content(self.received))}".strip()
 
     def accepts(self, what: str) -> bool:
-        """Return whether the endpoint says of itself that it takes *what*, `any-key` or `any-model`."""
+        """Return whether the endpoint declares that it accepts *what*: `any-key` or `any-model`."""
         return what in self.received_headers.get(_ACCEPTS, "").replace(",", " ").split()
 
     @property
@@ -97,7 +97,7 @@ def printable(text: str) -> str:
 
 
 def wrapped(label: str, text: str, width: int = 110) -> list[str]:
-    """Return *text* as lines of *width*: *label* before the first, and as many spaces before the others."""
+    """Wrap *text* to *width*, with *label* before the first line and the others indented to match."""
     lines = textwrap.wrap(
         printable(text), width, initial_indent=label, subsequent_indent=" " * len(label), break_on_hyphens=False
     )

@@ -59,7 +59,7 @@ def of_bodies(bodies: Iterable[Any], *, told: Collection[str] = ()) -> Fields:
 
 
 def of_schema(schema: dict[str, Any], document: Document) -> Fields:
-    """Return the types that *schema*, of *document*, allows; of strings that it lists, the values."""
+    """Return the types that *schema* of *document* allows; for an enum of strings, the values."""
     found: defaultdict[str, set[str]] = defaultdict(set)
 
     def visit(path: str, node: Any, depth: int) -> None:
@@ -106,7 +106,7 @@ def words(types: Types) -> str:
 
 
 def _plain(found: dict[str, set[str]]) -> Fields:
-    """Return what was *found*; where there is any number, none is an integer."""
+    """Return *found* as Fields, without "integer" where there is "number"."""
     return Fields({p: frozenset(types - {"integer"} if "number" in types else types) for p, types in found.items()})
 
 

@@ -19,19 +19,19 @@ _NOT_RETURNED = {"connection", "content-length", "transfer-encoding", "content-e
 # Marks what the endpoint did not say.
 NO_ANSWER = "x-contract-no-answer"
 UNSENT, DROPPED = "unsent", "dropped"
-# Names an exchange to its sender; the hooks read it.
+# Header with the name of the exchange; schemathesis_hooks.py reads it.
 _NAME = "x-contract-exchange"
-# Of an answer that is kept; there may be thousands.
+# The most bytes of an answer to keep; there may be thousands of answers.
 _LONGEST = 4_000
 
 
 class Forwarder:
-    """Forwards from loopback, where the operation is asked under *path*, to its *url*.
+    """A server on loopback that forwards requests for the operation, at *path*, to the endpoint's *url*.
 
     Attributes:
         token: stands for the key; it is put in its place on the way.
         unanswered: why a request got no answer, if one did not.
-        exchanges: what came of each request, by the name in its answer.
+        exchanges: each exchange, by the name that its answer carries.
     """
 
     def __init__(self, transport: Transport, path: str, url: str) -> None:
@@ -58,7 +58,7 @@ class Forwarder:
         self._server.server_close()
 
     def forward(self, method: str, path: str, headers: list[tuple[str, str]], content: bytes) -> Exchange:
-        """Return the exchange with the endpoint, or one that says why there was none."""
+        """Send the request to the endpoint and return the exchange, or one with the reason why it failed."""
         url = self._operation if path == self._path else self._operation.removesuffix(self._path) + path
         kept = tuple((name, value) for name, value in headers if name.lower() not in _NOT_FORWARDED)
         given = next((value for name, value in headers if name.lower() == "authorization"), None)
@@ -77,7 +77,7 @@ class Forwarder:
         return Exchange(method, url, (*shown, *kept), content, status, received_headers, body, mask=mask)
 
     def keep(self, exchange: Exchange) -> str:
-        """Keep *exchange*; return its name."""
+        """Store *exchange* and return its new name."""
         name = secrets.token_hex(8)
         self.exchanges[name] = replace(exchange, received=exchange.received[:_LONGEST])
         return name

@@ -42,12 +42,12 @@ CHECKS = (
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One case that failed one check.
+    """A check of Schemathesis that failed on one request.
 
     Attributes:
-        title: what kind of failure; of one check there are several.
-        about: what was done to the case, where Schemathesis says so.
-        name: of the exchange; several checks may fail in one.
+        title: the kind of failure; a check has several kinds.
+        about: how Schemathesis changed the request, if it says so.
+        name: the name of the exchange; several checks may fail on one.
     """
 
     check: str
@@ -61,8 +61,8 @@ class Failure:
 class Fuzzing:
     """One run of Schemathesis; it begins when the first check asks what was found.
 
-    *progress* is told now and then how many requests were sent; `incomplete`, why it says nothing of what it did
-    not find.
+    It calls *progress* from time to time with the number of requests sent. `incomplete` says why the run does not
+    prove that there are no other failures.
     """
 
     def __init__(self, endpoint: Endpoint, progress: Callable[[int], None]) -> None:
@@ -77,7 +77,7 @@ class Fuzzing:
     def failures(self, check: str) -> list[Failure]:
         """Return what *check* found, the smallest request first.
 
-        Raises BudgetSpent or Inconclusive if it found nothing, and did not see all.
+        Raises BudgetSpent or Inconclusive if it found nothing in an incomplete run.
         """
         if not self.has_begun:
             self.has_begun = True
@@ -90,8 +90,8 @@ class Fuzzing:
     @property
     def asks_for_a_key(self) -> bool:
         """Whether the endpoint is to be asked without its key, and with another."""
-        lets_any_in = self._endpoint.reference.exchange.accepts("any-key")
-        return self._endpoint.transport.has_key and not lets_any_in
+        accepts_any_key = self._endpoint.reference.exchange.accepts("any-key")
+        return self._endpoint.transport.has_key and not accepts_any_key
 
     @property
     def tries_other_methods(self) -> bool:
@@ -162,12 +162,12 @@ class Fuzzing:
                 process.wait()
 
     def _read(self, path: Path) -> Iterator[Failure]:
-        """Yield what the hooks have written to *path*; a line that was not finished is left out."""
+        """Read the failures that the hooks wrote to *path*; skip an unfinished line."""
         for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []:
             if line.endswith("\n"):
                 fields = json.loads(line)
                 exchange = self._forwarder.exchanges[fields["name"]]
-                # The others are of Schemathesis and its library.
+                # Schemathesis and its HTTP library add the other headers.
                 headers = tuple(each for each in exchange.headers if each[0] in ("Content-Type", "Authorization"))
                 yield Failure(**fields, exchange=replace(exchange, headers=headers))
 

@@ -15,7 +15,7 @@ _FIELDS = {"reason", "expires"}
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One deviation; `expires` is the last day on which it counts as passed."""
+    """A known deviation, which counts as passed up to and including the day `expires`."""
 
     id: str
     reason: str
@@ -25,7 +25,7 @@ class Known:
 def read(path: Path, ids: Collection[str]) -> list[Known]:
     """Return the deviations in *path*: a table for each id, with `reason` and `expires`.
 
-    Raises ValueError, one line that names the place, if the file cannot be read or says what is not understood.
+    Raises ValueError with one line that names the place if the file cannot be read or is not valid.
     """
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))

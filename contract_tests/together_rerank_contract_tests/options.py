@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,20 +31,14 @@ SPENDING = (
 
 
 def given(options: tuple[Any, ...]) -> Callable[[_Command], _Command]:
-    """Give a command *options*, which the help lists in their order."""
-
-    def add(command: _Command) -> _Command:
-        for each in reversed(options):
-            command = each(command)
-        return command
-
-    return add
+    """Return a decorator that adds *options* to a command; the help lists them in this order."""
+    return lambda command: reduce(lambda done, option: option(done), reversed(options), command)
 
 
 def settings(
     url: str, *, api_key_env: str | None, rate: str | None, timeout: float, sends: bool = True, **options: Any
 ) -> Settings:
-    """Return what the options say, without the key unless something *sends*; raise UsageError if they make no sense."""
+    """Return the settings from the options, with the key only if the command *sends*; raise UsageError if invalid."""
     try:
         Path.cwd()
     except OSError as fault:

@@ -1,4 +1,4 @@
-"""What came of one requirement, and all that is to be said of it."""
+"""The outcome of one requirement: its state, the reason, and its row in the text report."""
 
 import traceback
 from collections.abc import Iterable
@@ -24,14 +24,8 @@ class State(StrEnum):
     ERROR = "error"
 
 
-_SIGNS = {
-    State.PASSED: ".",
-    State.FAILED: "F",
-    State.INCONCLUSIVE: "?",
-    State.SKIPPED: "s",
-    State.NOT_RUN: "-",
-    State.ERROR: "E",
-}
+# In the order of `State`.
+_SIGNS = dict(zip(State, ".FK?s-E", strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +46,12 @@ class Outcome:
 
     @property
     def sign(self) -> str:
-        # What waits for another requirement is told there, once that has failed.
+        # The requirement that blocks this one reports the failure.
         return "s" if self.blocked_by else _SIGNS[self.state]
 
     @property
     def leaves_open(self) -> bool:
-        """Whether a MUST has no verdict."""
+        """Whether this is a MUST without a verdict."""
         return self.requirement.level is Level.MUST and self.state in (State.INCONCLUSIVE, State.NOT_RUN)
 
     def fails(self, level: str) -> bool:
@@ -77,7 +71,7 @@ class Outcome:
                 "why": requirement.why,
             }
         lines = [f"{state:<13} {requirement.id}  {requirement.level}  {requirement.sentence}"]
-        # Masked before it is broken into lines: of half a key nothing would be found.
+        # Mask the key before wrapping: half a key is not recognised.
         lines += [line for name, value in fields.items() for line in wrapped(f"  {name:<10}", mask.text(value), _WIDTH)]
         if unmet is not None:
             lines.append(f"  {mask.text(printable(unmet.exchange.curl))}")
@@ -110,7 +104,7 @@ def settled(outcomes: Iterable[Outcome]) -> list[Outcome]:
 
 
 def place_of(raised: BaseException) -> str:
-    """Return what *raised* says, and where it was raised, in a line."""
+    """Return the type, message and place of *raised* in one line."""
     frames = traceback.extract_tb(raised.__traceback__)
     where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return f"{type(raised).__name__}: {raised}{where}"

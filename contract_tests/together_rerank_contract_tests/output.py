@@ -1,4 +1,4 @@
-"""What the commands write: to the terminal, whoever reads it, and to files, whole or not at all."""
+"""Write the output of the commands: to the terminal, and to files, atomically."""
 
 import sys
 from contextlib import suppress
@@ -8,9 +8,9 @@ import click
 
 
 def show(text: str, *, to_stderr: bool = False) -> None:
-    """Write *text*; whoever reads may have left, or know fewer characters."""
+    """Print *text*; ignore a closed pipe, and escape characters that the encoding lacks."""
     out = sys.stderr if to_stderr else sys.stdout
-    if out is None:  # closed before the start
+    if out is None:  # the process started with the stream closed
         return
     encoding = getattr(out, "encoding", None) or "utf-8"
     with suppress(OSError, ValueError):
@@ -19,16 +19,16 @@ def show(text: str, *, to_stderr: bool = False) -> None:
 
 
 def check_file(path: Path) -> None:
-    """Raise UsageError if no report may be written to *path*."""
+    """Raise UsageError if *path* is not a file in an existing folder."""
     if not path.name or not path.parent.is_dir():
         raise click.UsageError(f"'{path}': there is no such folder, or it names no file")
 
 
 def write_file(path: Path, text: str) -> str:
-    """Write *text* to *path*, all of it or nothing; return what kept it from that, if anything did."""
+    """Write *text* to *path* atomically; return the error, "" if there is none."""
     try:
         path = path.resolve()
-        if path.exists() and not path.is_file() and not path.is_dir():  # a pipe or a device stays what it is
+        if path.exists() and not path.is_file() and not path.is_dir():  # do not replace a pipe or a device
             path.write_text(text, encoding="utf-8", errors="backslashreplace")
             return ""
         draft = path.with_name(f".{path.name}.part")

@@ -16,7 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--rerank-base-url", metavar="URL", help="judge the rerank endpoint at URL")
     add("--rerank-model", metavar="M", help="the model that every request names")
     add("--rerank-api-key-env", metavar="NAME", help="the environment variable that holds the endpoint's key")
-    add("--rerank-max-requests", type=int, metavar="N", help="send no more requests than so many")
+    add("--rerank-max-requests", type=int, metavar="N", help="send at most N requests")
     levels = ("must", "should", "info")
     add("--rerank-level", choices=levels, default="must", help="the lowest level that fails")
     add("--rerank-live", action="store_true", help="send requests to Together's own hosts, which cost money")
@@ -31,9 +31,9 @@ def pytest_configure(config: pytest.Config) -> None:
         from together_rerank_contract_tests.examination import Examination
 
         key, key_name = settings.key_for(url, config.getoption("--rerank-api-key-env"))
-        told = {name: config.getoption(f"--rerank-{name}") for name in ("model", "level", "live")}
+        values = {name: config.getoption(f"--rerank-{name}") for name in ("model", "level", "live")}
         most = config.getoption("--rerank-max-requests")
-        given = settings.Settings(url, key=key, key_name=key_name, max_requests=most, fuzz=True, **told)
+        given = settings.Settings(url, key=key, key_name=key_name, max_requests=most, fuzz=True, **values)
         examination = Examination(given)
     except ModuleNotFoundError as fault:
         raise pytest.UsageError(f"{fault.name} is missing; install together-rerank-kit[contract]") from fault

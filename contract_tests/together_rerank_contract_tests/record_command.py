@@ -29,13 +29,13 @@ _only = click.option(
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="A folder, new or empty.")
 @_only
 @options.given(options.SPENDING)
-def record(url: str, out: Path, patterns: tuple[str, ...], **told: Any) -> int:
+def record(url: str, out: Path, patterns: tuple[str, ...], **values: Any) -> int:
     """Keep what the endpoint at URL answers to the library's requests, as exchanges in DIR.
 
     Exit 0 all of it is kept, 2 not understood or DIR cannot be written, 3 not all was answered, 4 budget spent,
     70 a fault of the kit, 130 interrupted; with 3, 4 and 130 DIR holds what was answered, if anything was.
     """
-    comparison = _run(url, patterns, told, lambda settings: _check(settings, out))
+    comparison = _run(url, patterns, values, lambda settings: _check(settings, out))
     files = recording.files(comparison, dt.datetime.now(dt.UTC).date())
     fault = ""
     try:
@@ -56,13 +56,13 @@ def record(url: str, out: Path, patterns: tuple[str, ...], **told: Any) -> int:
 @_only
 @options.given(options.SPENDING)
 @click.option("--json", "as_json", type=options.FILE, metavar="F", help="Write the comparison as JSON.")
-def compare(url: str, patterns: tuple[str, ...], as_json: Path | None, **told: Any) -> int:
+def compare(url: str, patterns: tuple[str, ...], as_json: Path | None, **values: Any) -> int:
     """Compare what the endpoint at URL answers to the library's requests with the document and the library.
 
     Exit 0 no difference, 1 there are some, 2 not understood, 3 could not tell, 4 budget spent, 70 a fault of the
     kit, 130 interrupted.
     """
-    comparison = _run(url, patterns, told, lambda _: output.check_file(as_json) if as_json else None)
+    comparison = _run(url, patterns, values, lambda _: output.check_file(as_json) if as_json else None)
     hindrance, rows, answers = comparison.hindrance, comparison.rows, comparison.answers
     if hindrance and (comparison.interrupted or not rows):
         verdict, status = str(hindrance), hindrance.status
@@ -77,9 +77,9 @@ def compare(url: str, patterns: tuple[str, ...], as_json: Path | None, **told: A
     return status
 
 
-def _run(url: str, patterns: tuple[str, ...], told: dict[str, Any], check: Callable[[Settings], None]) -> Comparison:
-    """Return the comparison that is asked for, once it is over; *check* tells what is wrong before that."""
-    settings = options.settings(url, **told)
+def _run(url: str, patterns: tuple[str, ...], values: dict[str, Any], check: Callable[[Settings], None]) -> Comparison:
+    """Run the comparison and return it; *check* raises an error before the run if an option is wrong."""
+    settings = options.settings(url, **values)
     try:
         check(settings)
         comparison = Comparison(settings, patterns)
@@ -92,7 +92,7 @@ def _run(url: str, patterns: tuple[str, ...], told: dict[str, Any], check: Calla
 
 
 def _check(settings: Settings, out: Path) -> None:
-    """Raise ValueError if *out* is no folder that can be filled, or the key could not be kept out of it."""
+    """Raise ValueError if *out* cannot be written, or the key is too short to be masked."""
     if settings.key and len(settings.key) < SHORTEST_KEY:
         fewest = f"{SHORTEST_KEY} characters"
         raise ValueError(f"the key in {settings.key_name} has less than {fewest}, and could not be kept out of DIR")
@@ -100,7 +100,7 @@ def _check(settings: Settings, out: Path) -> None:
 
 
 def _show(comparison: Comparison, verdict: str, found: str) -> None:
-    """Print what differs, what was not found out, and the verdict."""
+    """Print the differences, the missing answers and the verdict."""
     mask = comparison.transport.mask
     left = {"skipped": comparison.skipped, "missing": comparison.missing}
     first = comparison.endpoint.first

@@ -1,4 +1,4 @@
-"""What an endpoint answered, each answer as a file of an exchange: whole, impersonal, and without the key."""
+"""Turn an endpoint's answers into exchange files, without the key and with impersonal headers only."""
 
 import base64
 import datetime as dt
@@ -32,9 +32,9 @@ def files(comparison: Comparison, today: dt.date) -> dict[str, bytes]:
 
 
 def _file(asked: Asked, today: dt.date) -> bytes:
-    """Return *asked* as a file that the library reads, without the key; raise FixtureError if it cannot be one."""
+    """Return *asked* as a file of the library, without the key; raise FixtureError if that is not possible."""
     request, came, mask = asked.request, asked.came, asked.came.mask
-    # Without a key none was sent, also where the library has one.
+    # Without a key the request had no Authorization, even if the library's has one.
     sends_key = any(name == "Authorization" for name, _ in came.headers)
     sent = {name: value for name, value in request.headers.items() if sends_key or name != "Authorization"}
     place = urlsplit(came.url).netloc

@@ -1,4 +1,4 @@
-"""What came of an examination: the verdict and its exit status, and the report as JSON, JUnit's XML and Markdown."""
+"""The result of an examination: the verdict with its exit status, and the report as JSON, JUnit XML and Markdown."""
 
 import datetime as dt
 import json
@@ -18,7 +18,7 @@ from together_rerank_contract_tests.outcome import Outcome, State, settled
 from together_rerank_contract_tests.requirements import Level
 from together_rerank_fixtures.redaction import Redactor
 
-# What XML 1.0 cannot hold.
+# Characters that XML 1.0 forbids.
 _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -78,7 +78,7 @@ class Report:
 
     @property
     def data(self) -> dict[str, Any]:
-        """All of it as `report.schema.json` has it, without the key."""
+        """The report in the form of `report.schema.json`, without the key."""
         examination = self.examination
         settings, budget, fuzz = examination.settings, examination.transport.budget, examination.fuzzing
         first, counts = examination.endpoint.first, Counter(each.state for each in self.outcomes)
@@ -104,7 +104,7 @@ class Report:
         return masked
 
     def as_text(self) -> str:
-        """Return the rows of what was not passed, and the verdict, for a terminal."""
+        """Return the report for a terminal: the requirements that did not pass, and the verdict."""
         shown = [each for each in self.outcomes if each.state not in (State.PASSED, State.NOT_RUN)]
         rows = [each.row(self.mask) for each in shown]
         fuzz = self.examination.fuzzing
@@ -118,7 +118,7 @@ class Report:
         return json.dumps(self.data, ensure_ascii=False, indent=2) + "\n"
 
     def as_junit(self) -> str:
-        """Return it as JUnit's XML: one testcase a requirement, red where the exit status is."""
+        """Return the report as JUnit XML, with one testcase per requirement; it fails if the exit status is not 0."""
         suites = ET.Element("testsuites")
         seconds = self.examination.transport.budget.seconds
         suite = ET.SubElement(suites, "testsuite", name=PROGRAM, time=f"{seconds:.3f}")
@@ -133,7 +133,7 @@ class Report:
                 element = ET.SubElement(case, kind, message=self._clean(outcome.reason or str(outcome.unmet)))
                 element.text = self._clean(outcome.row(self.mask))
         if self.verdict.status and not {"failure", "error"} & set(kinds):
-            # Nothing of it is at fault, and yet it is no success.
+            # No requirement fails, but the run is not a success either.
             case = ET.SubElement(suite, "testcase", classname="rerank", name="verdict")
             ET.SubElement(case, "error", message=self._clean(self.line))
             kinds.append("error")
@@ -147,7 +147,7 @@ class Report:
         return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
 
     def as_markdown(self) -> str:
-        # From what is masked already: a key in which something is escaped would not be found any more.
+        # Use the masked data: the key is not recognised once Markdown escapes are in it.
         data = self.data
         lines = [
             f"## {data['verdict']['text']}",
@@ -218,7 +218,7 @@ def _row(outcome: Outcome, level: str) -> dict[str, Any]:
 
 
 def _kind(outcome: Outcome, level: str) -> str:
-    """Return the element of JUnit's that says how it ended, "" when it passed."""
+    """Return the JUnit element for *outcome*, "" if it passed."""
     if outcome.fails(level):
         return "failure"
     if outcome.state is State.ERROR or outcome.leaves_open:

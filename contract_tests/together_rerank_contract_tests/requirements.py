@@ -11,7 +11,7 @@ from together_rerank_contract_tests.exchange import Exchange, excerpt
 
 # How often a difference of scores must be seen.
 _TIMES = 3
-# Of what an endpoint said.
+# The most characters of an endpoint's answer to show.
 _LONGEST = 1_200
 Test = TypeVar("Test", bound=Callable[..., None])
 
@@ -33,7 +33,7 @@ class Source:
         return self.text if self.kind == "document" else f"{self.kind}: {self.text}"
 
 
-# A JSON Pointer into the document; a citation of traffic; and a reason, for this kit's reading of the document.
+# The text is a JSON Pointer into the document; a citation of traffic; or a reason for the kit's reading.
 document, observed, kit = (partial(Source, kind) for kind in ("document", "observed", "kit"))
 
 
@@ -64,12 +64,12 @@ class Requirement:
         return self.topic == "fuzz"
 
     def counts(self, level: str) -> bool:
-        """Return whether a run at *level* fails when it is unmet."""
+        """Return whether a run at *level* fails if this requirement is unmet."""
         return self.level is Level.MUST or (self.level is Level.SHOULD and level != "must")
 
 
 class Unmet(AssertionError):
-    """The endpoint does not do what is required; `exchange` is the smallest that shows it, of so many *times*."""
+    """The endpoint breaks a requirement; `exchange` is the smallest that shows it, of *times* such exchanges."""
 
     def __init__(self, expected: str, received: str, exchange: Exchange, *, times: int = 1) -> None:
         self.expected = excerpt(expected, _LONGEST)
@@ -80,7 +80,7 @@ class Unmet(AssertionError):
 
 
 class Blocked(Exception):
-    """It cannot be judged while another requirement is unmet; `by` are the ids of those that may be the one."""
+    """A requirement cannot be judged until another is met; `by` has the ids of the possible ones."""
 
     def __init__(self, reason: str, *by: str) -> None:
         super().__init__(f"{reason} ({', '.join(by)})")
@@ -88,7 +88,7 @@ class Blocked(Exception):
 
 
 class NotApplicable(Exception):
-    """There is nothing to judge: the endpoint has no such thing, or was not meant to be asked for it."""
+    """A requirement does not apply: the endpoint lacks the feature, or the settings exclude it."""
 
 
 def _requirement(
@@ -100,9 +100,9 @@ def _requirement(
     quick: bool = False,
     confirmed: bool = False,
 ) -> Callable[[Test], Test]:
-    """Make a test the judge of the requirement of its docstring: one sentence, and then why.
+    """Return a decorator that makes a requirement of a test; its docstring has one sentence, and then the reason.
 
-    Where it is *confirmed*, what is seen once is looked at again.
+    A *confirmed* requirement is unmet only if the test fails again with new answers.
     """
 
     def attach(test: Test) -> Test:

@@ -26,7 +26,7 @@ DUPLICATES = (DOCUMENTS[0], DOCUMENTS[1], DOCUMENTS[3], DOCUMENTS[1])
 # More than a batch holds; one text is longer than the others, and has spaces that must not be folded.
 LONG: tuple[str, ...] = tuple(_request("forty_documents")["documents"])
 
-# Of every kind, the smallest first: what holds for one answer is held to all of these.
+# Requests of every kind, the smallest first. Requirements for every answer are judged on all of them.
 KINDS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (PAIR, {}),
     (PAIR, {"return_documents": True}),

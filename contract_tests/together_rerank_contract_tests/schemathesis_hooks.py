@@ -6,7 +6,7 @@ from typing import Any
 
 import schemathesis
 
-# In the folder in which it is started; `fuzzing` writes the one and reads the other.
+# Files in the working folder: fuzzing.py writes `model` and reads `failures`.
 _MODEL = Path("model").read_text(encoding="utf-8")
 _FAILURES = Path("failures").absolute()
 # Of what is told of one failure; there may be thousands.
@@ -24,7 +24,7 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:  # noqa: ARG001  
 def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:  # noqa: ARG001
     """Write down *failure* at once, for a process that is ended writes no report; keep it."""
     names = response.headers.get("x-contract-exchange")
-    if not names:  # the endpoint was not even asked
+    if not names:  # the request was not sent
         return False
     data = getattr(case.meta.phase, "data", None) if case.meta else None
     fields = {

@@ -10,7 +10,7 @@ from together_rerank_spec import Document, load
 TOGETHER_KEY = "TOGETHER_API_KEY"
 _TOGETHER_DOMAINS = ("together.ai", "together.xyz")
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(?:(s|second|sec)|(m|min|minute)|(h|hour))", re.IGNORECASE)
-# One request an hour; slower is no run.
+# One request an hour is the slowest rate.
 _LONGEST_DISTANCE_S = 3600
 
 
@@ -82,7 +82,7 @@ class Settings:
 def key_for(url: str, name: str | None) -> tuple[str | None, str]:
     """Return the key for *url* and the name of its variable: *name*, or for a host of Together the usual one.
 
-    Raises ValueError if the variable is not set, or holds what no header can.
+    Raises ValueError if the variable is not set, or has characters that a header cannot contain.
     """
     if name is None:
         if not _is_together(_split(url).hostname or ""):
@@ -101,7 +101,7 @@ def key_for(url: str, name: str | None) -> tuple[str | None, str]:
 
 
 def seconds_between(rate: str) -> float:
-    """Return the seconds from one request to the next at *rate*, such as `5/s`; raise ValueError if it is none."""
+    """Parse *rate*, such as `5/s`, into the seconds between requests; raise ValueError if it is invalid."""
     match = _RATE.fullmatch(rate.strip())
     number = float(match[1]) if match else 0.0
     seconds = (1 if match[2] else 60 if match[3] else 3600) / number if match and number else 0.0
@@ -118,10 +118,10 @@ def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         fits = parts.scheme in ("http", "https") and bool((parts.hostname or "").encode("idna")) and parts.port != 0
-    except ValueError:  # UnicodeError too, of a name that is none
+    except ValueError:  # includes UnicodeError, from an invalid host name
         fits = False
     if not fits or not url.isprintable() or " " in url or not url.isascii():
-        shown = url.partition("@")[2] or url  # without a password
+        shown = url.partition("@")[2] or url  # hide the password
         raise ValueError(f"'{shown}' is not a URL like http://127.0.0.1:8000")
     if parts.username or parts.password:
         raise ValueError("a URL must hold no user or password; give a key by --api-key-env")

@@ -31,7 +31,7 @@ def test_the_text_is_that_of_the_index(endpoint: Endpoint) -> None:
 def test_an_object_comes_back_as_json(endpoint: Endpoint) -> None:
     """An object comes back in `document.text` as JSON.
 
-    Clients parse it to get title and id back; text in a form of the server's own cannot be parsed.
+    Clients parse it to get the title and the id; they cannot parse a server's own format.
     """
     answer = endpoint.rerank(QUERY, OBJECTS)
     if not any(answer.texts):
@@ -44,7 +44,7 @@ def test_an_object_comes_back_as_json(endpoint: Endpoint) -> None:
 def test_returning_documents_changes_nothing_else(endpoint: Endpoint) -> None:
     """`return_documents` changes neither scores nor order.
 
-    Who turns it on to debug looks at another ranking than production has.
+    A developer who turns it on to debug sees another ranking than in production.
     """
     within = endpoint.tolerance.equal
     without = endpoint.rerank(QUERY, DOCUMENTS, return_documents=False)
@@ -57,7 +57,7 @@ def test_returning_documents_changes_nothing_else(endpoint: Endpoint) -> None:
 def test_no_text_comes_unasked(endpoint: Endpoint) -> None:
     """With `return_documents` false no text comes back.
 
-    Texts that were not asked for cost traffic, and stand in logs where they must not.
+    Unwanted texts cost traffic, and end up in logs.
     """
     for answer in endpoint.samples:
         shown = next((place for place, text in enumerate(answer.texts) if text), None)
@@ -69,17 +69,17 @@ def test_no_text_comes_unasked(endpoint: Endpoint) -> None:
 def test_unicode_comes_back(endpoint: Endpoint) -> None:
     """Every script, emoji and sign comes back, as it is or in another normal form.
 
-    A text in the wrong encoding is shown as noise, and is found in no store.
+    A text in the wrong encoding is unreadable, and a look-up by the text fails.
     """
     _need_texts(endpoint)
     _hold_texts(_unicode(endpoint), lambda sent, came: same_text(str(sent), came))
 
 
-@should("RR-DOCUMENT-006", kit("who looks the text up again compares bytes"))
+@should("RR-DOCUMENT-006", kit("a look-up by the text compares bytes"))
 def test_texts_are_not_normalised(endpoint: Endpoint) -> None:
     """A text comes back to the last code point, not normalised.
 
-    A passage that is looked up by its text is not found when accents were put together.
+    A look-up of a passage by its text fails if the server composes accents.
     """
     _need_texts(endpoint)
     answer = _unicode(endpoint)

@@ -33,7 +33,7 @@ def test_an_error_is_error_data(endpoint: Endpoint) -> None:
 def test_no_documents_are_refused(endpoint: Endpoint) -> None:
     """A request without a document is refused.
 
-    A pipeline whose retrieval found nothing must learn it; an empty 200 elsewhere hides it.
+    A pipeline whose retrieval finds nothing needs an error; a 200 without results hides the mistake.
     """
     exchange = heard(empty_documents(endpoint))
     if not 400 <= exchange.status < 500:
@@ -57,7 +57,7 @@ def test_an_unknown_model_is_refused(endpoint: Endpoint) -> None:
 def test_errors_are_deterministic(endpoint: Endpoint) -> None:
     """The same bad request gets the same status and the same `error.type`.
 
-    Retries and alerts depend on the status; one that changes makes both unreliable.
+    Retries and alerts depend on the status; if it changes, both are unreliable.
     """
     first = heard(endpoint.posted(NOT_JSON))
     for again in (heard(endpoint.again(NOT_JSON)) for _ in range(2)):

@@ -21,7 +21,7 @@ def _hold_equal(endpoint: Endpoint, one: Answer, other: Answer, wanted: str) -> 
 def test_rank_fields_is_a_projection(endpoint: Endpoint) -> None:
     """`rank_fields` ranks as if the documents had these fields alone.
 
-    Ids and dates that were left out on purpose decide the order all the same.
+    Fields that were left out on purpose, such as ids and dates, still affect the order.
     """
     projected = endpoint.rerank(QUERY, [{"text": each["text"]} for each in FIELDS])
     chosen = endpoint.rerank(QUERY, FIELDS, rank_fields=["text"])
@@ -32,7 +32,7 @@ def test_rank_fields_is_a_projection(endpoint: Endpoint) -> None:
 def test_rank_fields_acts(endpoint: Endpoint) -> None:
     """`rank_fields` decides which document is best.
 
-    Who ranks by title gets the ranking by text, and no error.
+    A client that ranks by title gets a ranking by text, and no error.
     """
     for field, best in (("title", 0), ("text", 1)):
         answer = endpoint.rerank(QUERY, FIELDS, rank_fields=[field])

@@ -15,7 +15,7 @@ _POST = "/paths/~1rerank/post"
 def test_no_request_breaks_the_server(fuzzing: Fuzzing) -> None:
     """No request breaks the server.
 
-    Clients try again what can never succeed (500 three times in most SDKs), and attackers know what to send.
+    Clients retry requests that can never succeed (500 three times in most SDKs), and attackers can abuse them.
     """
     _hold(fuzzing, "not_a_server_error", "no status from 500 on but those of the document, and an answer")
 
@@ -24,7 +24,7 @@ def test_no_request_breaks_the_server(fuzzing: Fuzzing) -> None:
 def test_statuses_are_documented(fuzzing: Fuzzing) -> None:
     """Every answer to a POST has a status that the document lists.
 
-    Clients branch on documented statuses; FastAPI's 422 instead of 400 is taken for something else.
+    Clients branch on documented statuses; they do not expect FastAPI's 422 in place of 400.
     """
     _hold(fuzzing, "status_code_conformance", "a status that the document lists")
 
@@ -42,7 +42,7 @@ def test_content_types_are_documented(fuzzing: Fuzzing) -> None:
 def test_answers_keep_the_schema(fuzzing: Fuzzing) -> None:
     """Every answer keeps the document's schema, whatever was asked.
 
-    The form of an answer must not depend on the request, for clients have one class for it.
+    Clients have one class for all answers, so the form must not depend on the request.
     """
     _hold(fuzzing, "response_schema_conformance", "a body that the document's schema allows")
 
@@ -51,7 +51,7 @@ def test_answers_keep_the_schema(fuzzing: Fuzzing) -> None:
 def test_invalid_requests_are_refused(fuzzing: Fuzzing) -> None:
     """A request that the schema forbids is refused.
 
-    A misspelt `top_k` is ignored, and nobody learns why all documents come (HKUDS/LightRAG#1813).
+    If `top_k` is ignored, all documents come back without an error (HKUDS/LightRAG#1813).
     """
     _hold(fuzzing, "negative_data_rejection", "a 4xx, for the request breaks the schema")
 
@@ -60,9 +60,9 @@ def test_invalid_requests_are_refused(fuzzing: Fuzzing) -> None:
 def test_valid_requests_are_accepted(fuzzing: Fuzzing) -> None:
     """A request that the schema allows is not refused as invalid.
 
-    What works against one endpoint fails against another; where a limit is meant, the document can say so.
+    A request that works on one endpoint fails on another; the document could state a limit.
     """
-    expected = "200, or what has nothing to do with the request, for it keeps the schema"
+    expected = "200, or an error unrelated to the request, because the schema allows it"
     _hold(fuzzing, "positive_data_acceptance", expected)
 
 
@@ -70,7 +70,7 @@ def test_valid_requests_are_accepted(fuzzing: Fuzzing) -> None:
 def test_other_methods_are_refused(fuzzing: Fuzzing) -> None:
     """A method that the document does not have is answered with 405 and `Allow`.
 
-    A GET that ranks nothing and says 200 hides a client's mistake.
+    A 200 for a GET, which ranks nothing, hides a client's mistake.
     """
     _need_other_methods(fuzzing)
     _hold(fuzzing, "unsupported_method", "405, with `Allow`")
@@ -80,7 +80,7 @@ def test_other_methods_are_refused(fuzzing: Fuzzing) -> None:
 def test_allow_names_the_methods(fuzzing: Fuzzing) -> None:
     """`Allow` on OPTIONS names the methods that there are.
 
-    Gateways and browsers decide by it what may be sent.
+    Gateways and browsers send only the methods in it.
     """
     _need_other_methods(fuzzing)
     _hold(fuzzing, "allow_header_conformance", "the document's methods in `Allow`")

@@ -39,7 +39,7 @@ def test_a_repeat_gets_the_same_order(endpoint: Endpoint) -> None:
 def test_a_permutation_changes_nothing(endpoint: Endpoint) -> None:
     """The order of the documents in the request changes neither scores nor ranking.
 
-    The order of retrieval leaks into the ranking, and a better retriever looks worse.
+    The order of retrieval affects the ranking, so a better retriever may look worse.
     """
     within = endpoint.pointwise.equal_across_batches
     expected = endpoint.reference.scores
@@ -66,7 +66,7 @@ def test_leaving_documents_out_keeps_the_order(endpoint: Endpoint) -> None:
 def test_one_by_one_gives_the_same_order(endpoint: Endpoint) -> None:
     """Documents sent one by one have the order that they have together.
 
-    Large lists are sent in parts, and the parts are merged by score.
+    Clients send large lists in parts, and merge the parts by score.
     """
     within = endpoint.pointwise.equal_across_batches
     answers = [endpoint.rerank(QUERY, [each]) for each in DOCUMENTS]
@@ -78,7 +78,7 @@ def test_one_by_one_gives_the_same_order(endpoint: Endpoint) -> None:
 def test_an_irrelevant_document_changes_nothing(endpoint: Endpoint) -> None:
     """A document that has nothing to do with it does not change the order of the others.
 
-    One stray passage of the retriever turns the ranking over.
+    One irrelevant passage from the retriever changes the whole ranking.
     """
     within = endpoint.pointwise.equal_across_batches
     more = endpoint.rerank(QUERY, [*DOCUMENTS, IRRELEVANT])

@@ -57,7 +57,7 @@ def test_rank_fields_is_taken(endpoint: Endpoint) -> None:
 def test_headers_change_nothing(endpoint: Endpoint) -> None:
     """Neither other headers nor compression nor a closed connection change the answer.
 
-    Each HTTP library sends headers of its own; a gateway that minds them works with one client alone.
+    Each HTTP library sends its own headers; a gateway that depends on them works with one client only.
     """
     _ = endpoint.reference.scores  # what cannot be read anyway is told elsewhere
     content = endpoint.reference.exchange.content
@@ -77,7 +77,7 @@ def test_headers_change_nothing(endpoint: Endpoint) -> None:
 def test_the_order_of_keys_does_not_matter(endpoint: Endpoint) -> None:
     """The order of the request's keys does not matter.
 
-    Each client writes them in an order of its own.
+    Each client writes the keys in its own order.
     """
     request = endpoint.reference.exchange.request
     turned = dict(reversed(request.items()))

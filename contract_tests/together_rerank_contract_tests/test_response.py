@@ -62,14 +62,14 @@ def test_the_model_is_named(endpoint: Endpoint) -> None:
 def test_ids_are_unique(endpoint: Endpoint) -> None:
     """Each answer has an `id` of its own.
 
-    Traces and support requests are joined by it; an id that comes again tells of a cache in between.
+    Traces and support requests refer to it; a repeated id is the sign of a cache in between.
     """
     exchanges = [answer.exchange for answer in endpoint.repeats]
-    told = [each.members["id"] for each in exchanges if each.members.get("id") is not None]
-    if not told:
+    ids = [each.members["id"] for each in exchanges if each.members.get("id") is not None]
+    if not ids:
         raise NotApplicable("there is no `id`, which the document allows")
-    if len(set(map(str, told))) < len(told):
-        raise Unmet("another `id` in each of three answers", f"`id` is {told[0]!r} again", exchanges[-1])
+    if len(set(map(str, ids))) < len(ids):
+        raise Unmet("another `id` in each of three answers", f"`id` is {ids[0]!r} again", exchanges[-1])
 
 
 @must(

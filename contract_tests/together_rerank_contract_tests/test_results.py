@@ -35,7 +35,7 @@ def test_results_are_sorted(endpoint: Endpoint) -> None:
 def test_top_n_is_the_number_of_results(endpoint: Endpoint) -> None:
     """With `top_n` there are as many results as it says.
 
-    Prompts grow past their limit where it is ignored; who counts on k passages breaks where fewer come.
+    With too many results prompts exceed their limit; with too few, code that expects k passages breaks.
     """
     answers = [_top(endpoint, top_n) for top_n in (1, _COUNT - 1, _COUNT)]
     asked = [answer for answer in endpoint.samples if "top_n" in answer.exchange.request]
@@ -49,7 +49,7 @@ def test_top_n_is_the_number_of_results(endpoint: Endpoint) -> None:
 def test_without_top_n_all_are_ranked(endpoint: Endpoint) -> None:
     """Without `top_n` every document is ranked.
 
-    Clients that leave it out (LangChain, LlamaIndex) expect all, and lose passages in silence.
+    Clients that leave it out (LangChain, LlamaIndex) expect all, and lose passages without an error.
     """
     for documents in (PAIR, DOCUMENTS, LONG):
         answer = endpoint.accepted(endpoint.asked({"query": QUERY, "documents": documents}))
@@ -75,7 +75,7 @@ def test_indices_are_of_documents(endpoint: Endpoint) -> None:
 def test_top_n_keeps_the_best(endpoint: Endpoint) -> None:
     """With `top_n` the results are the best of all.
 
-    A server that cuts before it ranks gives up the best passage.
+    A server that cuts the list before ranking loses the best passage.
     """
     within = endpoint.tolerance.equal
     everything = endpoint.reference.scores
@@ -97,7 +97,7 @@ def test_top_n_keeps_the_best(endpoint: Endpoint) -> None:
 def test_top_n_above_the_number_of_documents(endpoint: Endpoint) -> None:
     """A `top_n` above the number of documents returns all of them.
 
-    Clients send a fixed `top_n`, however few passages were found.
+    Clients send a fixed `top_n`, even if they have fewer passages.
     """
     answer = _top(endpoint, _COUNT + 4)
     if len(answer.results) != _COUNT:
@@ -108,7 +108,7 @@ def test_top_n_above_the_number_of_documents(endpoint: Endpoint) -> None:
 def test_a_higher_top_n_only_adds(endpoint: Endpoint) -> None:
     """What is among the top k is among the top k + 1.
 
-    Whoever raises `top_n` to see more loses what was seen before.
+    A user who raises `top_n` to see more loses earlier results.
     """
     within = endpoint.tolerance.equal
     for top_n in (1, _COUNT - 1):

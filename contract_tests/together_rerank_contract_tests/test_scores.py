@@ -51,7 +51,7 @@ def test_scores_lie_between_zero_and_one(endpoint: Endpoint) -> None:
 def test_duplicates_are_ranked_twice(endpoint: Endpoint) -> None:
     """A document that comes twice is ranked twice.
 
-    Passages that overlap are sent twice all the time; where one is dropped, counts and lookups go wrong.
+    Clients often send overlapping passages twice; if one is dropped, counts and look-ups are wrong.
     """
     answer = endpoint.rerank(QUERY, DUPLICATES)
     missing = [index for index in range(len(DUPLICATES)) if index not in answer.indices]
@@ -66,7 +66,7 @@ def test_duplicates_are_ranked_twice(endpoint: Endpoint) -> None:
 def test_equal_documents_have_equal_scores(endpoint: Endpoint) -> None:
     """Equal documents have equal scores.
 
-    Where the place in the request counts, the order of retrieval decides instead of relevance.
+    If the place in the request counts, the order of retrieval decides instead of relevance.
     """
     within = endpoint.tolerance.equal
     pair = endpoint.rerank(QUERY, DUPLICATES)

@@ -59,7 +59,7 @@ def test_usage_does_not_depend_on_what_is_returned(endpoint: Endpoint) -> None:
 def test_usage_grows_with_the_documents(endpoint: Endpoint) -> None:
     """One more document costs no fewer tokens, and their order costs none.
 
-    Costs that fall as lists grow make every forecast wrong.
+    If costs fall as lists grow, every forecast is wrong.
     """
     before = _tokens(endpoint.reference)
     more = endpoint.rerank(QUERY, [*DOCUMENTS, IRRELEVANT])
@@ -78,7 +78,7 @@ def _usage(endpoint: Endpoint) -> tuple[dict[str, Any], Exchange]:
 
 
 def _tokens(answer: Answer) -> int:
-    told = (answer.usage or {}).get("prompt_tokens")
-    if not is_integer(told):
+    tokens = (answer.usage or {}).get("prompt_tokens")
+    if not is_integer(tokens):
         raise NotApplicable("there is no `usage.prompt_tokens`")
-    return told
+    return tokens

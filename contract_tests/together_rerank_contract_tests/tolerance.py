@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
-# By the index of the document.
+# The score of each document, by its index.
 Scores = Mapping[int, float]
 
 _LEAST = 1e-6

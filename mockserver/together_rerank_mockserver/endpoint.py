@@ -33,7 +33,7 @@ class RequestContext:
     """The state of one call while it is processed."""
 
     namespace: Namespace  # of the key; the call keeps it even if a reset replaces it
-    pause: Callable[[float], object]
+    call: Call
     key: str = field(repr=False)  # empty if the request has none
     content: body.Content = _NOTHING_READ
     met: Met = NOTHING
@@ -75,18 +75,18 @@ class Endpoint:
             self._authenticate(context.key)
             raw = body.read(call.headers.get("Content-Length"), call.read, self._settings.max_body)
             context.content = body.Content(raw)
-            self._select_fault(call, context)
-            reply = self._forced(context) or self._admitted(call, context)
+            self._select_fault(context)
+            reply = self._forced(context) or self._admitted(context)
         except ClientGone:
             context.origin = "client-gone"
             reply = _NOBODY_THERE
         except Exception as fault:  # noqa: BLE001  # every exception becomes an answer
             reply = self._refusal(fault, context)
-        return self._finish(call, context, reply)
+        return self._finish(context, reply)
 
     def refuse(self, call: Call, fault: Exception) -> Reply:
         context = self._context(call)
-        return self._finish(call, context, self._refusal(fault, context))
+        return self._finish(context, self._refusal(fault, context))
 
     def is_namespace(self, name: str) -> bool:
         return (
@@ -99,7 +99,7 @@ class Endpoint:
     def _context(self, call: Call) -> RequestContext:
         key = credential(call.headers)
         namespace = self.registry.open(key if self.is_namespace(key) else DEFAULT)
-        return RequestContext(namespace, call.pause or self._pause, key)
+        return RequestContext(namespace, call, key)
 
     def _authenticate(self, key: str) -> None:
         if not self.document.requires_key:
@@ -113,10 +113,10 @@ class Endpoint:
         # A list, so that every key is compared: the time must not tell which one was near.
         return any([hmac.compare_digest(key.encode(), known) for known in self._keys])
 
-    def _select_fault(self, call: Call, context: RequestContext) -> None:
-        context.met = self.plan.take_next(context.namespace, call.headers.get("Prefer"), context.content)
+    def _select_fault(self, context: RequestContext) -> None:
+        context.met = self.plan.take_next(context.namespace, context.call.headers.get("Prefer"), context.content)
         try:
-            check_server(context.met.fault, raw_socket=call.raw_socket)
+            check_server(context.met.fault, raw_socket=context.call.raw_socket)
         except NotHere:
             context.met = replace(context.met, applied=False)
             raise
@@ -126,14 +126,14 @@ class Endpoint:
             self._wait(context)
         return reply
 
-    def _admitted(self, call: Call, context: RequestContext) -> Reply:
+    def _admitted(self, context: RequestContext) -> Reply:
         admitted, allowance = context.namespace.admit(self._settings.max_in_flight)
         if not admitted:
             context.origin = "in-flight"
             return self.catalogue.status(503).reply
         try:
             self._wait(context)
-            return self._over_quota(allowance, context) or self._recorded(call, context) or self._rerank(call, context)
+            return self._over_quota(allowance, context) or self._recorded(context) or self._rerank(context)
         finally:
             context.namespace.leave()
 
@@ -145,7 +145,7 @@ class Endpoint:
         if not seconds:
             return
         try:
-            context.pause(seconds)
+            (context.call.pause or self._pause)(seconds)
         except TooManyWaiting:
             context.met = replace(context.met, applied=False)
             raise
@@ -159,22 +159,21 @@ class Endpoint:
             return None
         context.origin = "quota"
         reply = self.catalogue.status(429).reply
-        headers = {"Content-Type": reply.headers["Content-Type"], "Retry-After": left["x-ratelimit-reset"]}
-        return replace(reply, headers=headers)
+        return replace(reply, headers={**JSON, "Retry-After": left["x-ratelimit-reset"]})
 
-    def _recorded(self, call: Call, context: RequestContext) -> Reply | None:
+    def _recorded(self, context: RequestContext) -> Reply | None:
         # A body fault, `ok` and a ranking set by a test need a computed answer.
         is_selected = context.met.fault is OK or isinstance(context.met.fault, BodyFault)
         if not self._replay or is_selected or context.namespace.design:
             return None
-        recorded = self._replay.find(call.headers, context.content.raw)
+        recorded = self._replay.find(context.call.headers, context.content.raw)
         if recorded is None:
             return None
         context.origin, context.request_id = recorded.origin, recorded.request_id
         return recorded.reply
 
-    def _rerank(self, call: Call, context: RequestContext) -> Reply:
-        request = self.requests.parse(call.headers.get("Content-Type"), context.content)
+    def _rerank(self, context: RequestContext) -> Reply:
+        request = self.requests.parse(context.call.headers.get("Content-Type"), context.content)
         model = request["model"]
         if not model or (self._models and model not in self._models and not is_of_the_mock(model)):
             raise errors.ModelNotFound(model)
@@ -216,7 +215,7 @@ class Endpoint:
         context.origin = error.origin
         return refusal(error)
 
-    def _finish(self, call: Call, context: RequestContext, reply: Reply) -> Reply:
+    def _finish(self, context: RequestContext, reply: Reply) -> Reply:
         """Add the common headers to *reply*, apply a wire fault if there is one, record the reply and return it."""
         headers = {
             **reply.headers,
@@ -230,7 +229,7 @@ class Endpoint:
         sent = Reply(reply.status, reply.body, headers, reply.reason, reply.delivery)
         if reply is not _NOBODY_THERE:
             sent = context.met.spoiled(sent)
-        self.recorder.record(call, sent, context.namespace, context.content.raw)
+        self.recorder.record(context.call, sent, context.namespace, context.content.raw)
         return sent
 
 

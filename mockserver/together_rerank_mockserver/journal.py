@@ -1,16 +1,11 @@
 """Record each request: a journal entry, without keys and of limited size, and a log line."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from together_rerank_mockserver.call import Call, Reply, is_own
 from together_rerank_mockserver.redaction import Redaction
 from together_rerank_mockserver.state import DEFAULT, Entry, Namespace, Registry
-
-if TYPE_CHECKING:
-    from together_rerank_mockserver.request_log import RequestLog
 
 _MAX_HEADERS = 64
 _MAX_TEXT = 2048
@@ -23,7 +18,7 @@ class Recorder:
         self._registry = registry
         self._has_journal = journal_max > 0
         self._journal_body = journal_body
-        self._log: RequestLog | None = None
+        self._log: Any = None
         if log_format:
             from together_rerank_mockserver.request_log import RequestLog  # slow to import, and tests need no log
 

@@ -1,4 +1,4 @@
-"""Tests of what passes use the plugin of this run; those of what fails run pytest on a project of somebody else."""
+"""Tests that should pass use the plugin of this run; for tests that should fail, `run_pytest` runs a project."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import pytest
 import plugin_client
 
 HOSTILE = ("spec", "fixtures", "mockserver", "contract_tests")
-# What else may be installed takes a second to import.
+# Disable other plugins, whose imports take a second.
 ALONE = " ".join(
     f"-p no:{name}"
     for name in (
@@ -25,11 +25,11 @@ ALONE = " ".join(
         "xdist",
     )
 )
-# What the plugin sets is not set around it.
+# Unset the variables that the plugin sets.
 for name in ("TOGETHER_API_KEY", "TOGETHER_BASE_URL", "TOGETHER_AI_API_BASE"):
     os.environ.pop(name, None)
 HEAD = "import os\nimport pytest\nfrom plugin_client import BODY, order, post\n\n"
-# Loaded by the run: writes what came of each test, by its id, and of each file that could not be collected.
+# A plugin for the run: writes the outcome of each test, by its id, and each collection error.
 REPORTS = """
 import json
 
@@ -63,7 +63,7 @@ def pytest_sessionfinish():
 
 
 class Run:
-    """What came of a run of pytest: of all of it, and of each test by its id."""
+    """The result of a run of pytest: its status and output, and the outcome of each test by its id."""
 
     def __init__(self, process, reports):
         self.status = process.returncode
@@ -87,7 +87,7 @@ class Run:
 
 @pytest.fixture(scope="session")
 def run_pytest(tmp_path_factory):
-    """Return a function that runs pytest on *tests*, and on *files* by their path, in a project of their own."""
+    """Return a function that runs pytest in a new project with *tests* and *files*."""
 
     def run(tests, *options, plugins=ALONE, ini="", files=None, **variables):
         folder = tmp_path_factory.mktemp("project")

@@ -18,18 +18,18 @@ def test_faults_come_in_the_order_of_their_chain(rerank_mock):
     assert [request.fault for request in rerank_mock.requests] == ["503", "429", "429", None, None, "500", None]
 
 
-def test_retry_after_is_what_was_asked_for(rerank_mock):
+def test_retry_after_has_the_given_value(rerank_mock):
     rerank_mock.fail(429, retry_after=3).then.fail(429, retry_after=0).then.fail(429, retry_after="none")
     statuses(3)
     assert [request.retry_after for request in rerank_mock.requests] == [3, 0, None]
 
 
-def test_a_body_fault_is_met_so_often(rerank_mock):
+def test_a_body_fault_is_repeated_as_often_as_requested(rerank_mock):
     rerank_mock.fault("unsorted", times=2)
     assert [order(), order(), order()] == [[0, 1], [0, 1], [1, 0]]
 
 
-def test_a_delay_takes_its_time(rerank_mock):
+def test_a_delay_delays_the_answer(rerank_mock):
     rerank_mock.delay(0.2)
     began = time.monotonic()
     assert order() == [1, 0]
@@ -46,7 +46,7 @@ def test_the_connection_breaks(rerank_mock):
     assert [request.status for request in rerank_mock.requests] == [None, None, 200, 504]
 
 
-def test_a_reset_forgets_all_of_it(rerank_mock):
+def test_a_reset_removes_faults_and_rankings(rerank_mock):
     rerank_mock.fail(503)
     rerank_mock.rank([0])
     rerank_mock.expect_refusal()
@@ -93,7 +93,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("message", WRONG)
-def test_what_there_is_not_is_said_with_what_there_is(rerank_mock, message):
+def test_an_unknown_name_is_reported_with_the_known_ones(rerank_mock, message):
     with pytest.raises(ValueError, match=message):
         WRONG[message](rerank_mock)
     assert order() == [1, 0]
@@ -127,13 +127,13 @@ def test_documents_that_contain_a_text_come_first(rerank_mock):
     assert rerank_mock.last_request.reply == "scored"
 
 
-def test_scores_are_as_asked_for(rerank_mock):
+def test_scores_can_be_given(rerank_mock):
     rerank_mock.scores({0: 0.25, 2: 1})
     _, answer = post(THREE)
     assert [(each["index"], each["relevance_score"]) for each in answer["results"]] == [(2, 1), (0, 0.25), (1, 0)]
 
 
-def test_the_last_ranking_counts(rerank_mock):
+def test_the_last_ranking_wins(rerank_mock):
     rerank_mock.rank([0])
     rerank_mock.rank([2])
     assert order(THREE) == [2, 1, 0]

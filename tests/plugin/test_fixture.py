@@ -14,7 +14,7 @@ import pytest
 from plugin_client import BODY, order, post
 
 
-def test_it_answers_and_tells_what_it_was_asked(rerank_mock):
+def test_it_answers_and_records_the_requests(rerank_mock):
     assert order() == [1, 0]
     (request,) = rerank_mock.requests
     assert request == rerank_mock.last_request
@@ -28,7 +28,7 @@ def test_it_answers_and_tells_what_it_was_asked(rerank_mock):
     assert request.began <= request.ended
 
 
-def test_that_nothing_came_is_said(rerank_mock):
+def test_the_error_says_that_there_were_no_requests(rerank_mock):
     assert rerank_mock.requests == []
     with pytest.raises(AssertionError, match=r"no request came to http://127\.0\.0\.1:"):
         _ = rerank_mock.last_request
@@ -60,7 +60,7 @@ def test_a_long_body_is_kept(rerank_mock):
     assert rerank_mock.last_request.documents == documents
 
 
-def test_a_body_that_is_no_json_is_kept_as_text(rerank_mock):
+def test_a_body_that_is_not_json_is_kept_as_text(rerank_mock):
     rerank_mock.expect_refusal(2)
     assert post(b"{")[0] == 400
     assert (rerank_mock.last_request.body, rerank_mock.last_request.text) == (None, "{")
@@ -85,13 +85,13 @@ def test_the_environment_is_patched_for_the_test(proxied, rerank_mock):
     assert order() == [1, 0]
 
 
-def test_a_test_changes_it_too(monkeypatch, rerank_mock):
+def test_a_test_can_change_the_environment_too(monkeypatch, rerank_mock):
     assert os.environ.get("NO_PROXY") == PROXY["NO_PROXY"]
     monkeypatch.delenv("TOGETHER_API_KEY")
     monkeypatch.setenv("TOGETHER_BASE_URL", "http://127.0.0.1:1")
 
 
-def test_afterwards_it_is_as_it_was():
+def test_the_environment_is_restored_afterwards():
     assert {name: os.environ.get(name) for name in PROXY} == PROXY
     assert not {"TOGETHER_API_KEY", "TOGETHER_BASE_URL", "TOGETHER_AI_API_BASE"} & os.environ.keys()
 
@@ -104,7 +104,7 @@ class TestEveryTestBeginsAfreshAtTheSameAddress:
     def test_first(self, rerank_mock):
         self.seen.append((rerank_mock.base_url, rerank_mock.api_key))
         rerank_mock.delay(1)
-        # As a client does that was left running: its answer comes when the test is over.
+        # Like a client left running: its answer arrives after the test.
         self.late.append(threading.Thread(target=ask, args=(rerank_mock.base_url,)))
         self.late[0].start()
         while rerank_mock.admin.call("GET", "faults")["queue"]:
@@ -127,7 +127,7 @@ def ask(url):
     urllib.request.urlopen(urllib.request.Request(url + "/rerank", json.dumps(BODY).encode(), headers)).close()
 
 
-def test_clients_and_transports_are_made_with_httpx_or_say_what_is_missing(rerank_mock, monkeypatch):
+def test_clients_and_transports_need_httpx_and_say_so_if_it_is_missing(rerank_mock, monkeypatch):
     monkeypatch.setitem(sys.modules, "httpx", None)
 
     for make in (rerank_mock.client, rerank_mock.transport):
@@ -170,5 +170,5 @@ def test_a_client_that_leaves_is_in_the_journal_at_once(rerank_mock, _):
     assert rerank_mock.last_request.fault == "delay"
 
 
-def test_who_left_is_not_in_the_journal_of_the_next_test(rerank_mock):
+def test_a_client_that_left_is_not_in_the_journal_of_the_next_test(rerank_mock):
     assert rerank_mock.requests == []

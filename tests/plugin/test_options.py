@@ -28,7 +28,7 @@ def served():
 
 
 @pytest.mark.slow
-def test_what_is_said_at_the_end(run_pytest):
+def test_the_summary_at_the_end(run_pytest):
     tests = """
 @pytest.mark.rerank_mock(fault=429, times=2, retry_after=1)
 def test_hasty():
@@ -52,7 +52,7 @@ def test_good(rerank_mock):
 
 
 @pytest.mark.served
-def test_a_mock_that_runs_is_used_and_left_as_it_was(run_pytest, served):
+def test_a_running_mock_is_used_and_restored(run_pytest, served):
     url = served()
 
     run = run_pytest(
@@ -98,7 +98,7 @@ def test_it_is_fresh(rerank_mock):
 
 
 @pytest.mark.served
-def test_a_mock_with_a_token_is_opened_with_it(run_pytest, served):
+def test_the_admin_token_is_sent_to_a_mock_that_needs_it(run_pytest, served):
     url = served("--admin-token", "open-sesame")
     test = "def test_it(rerank_mock):\n    assert order() == [1, 0]\n"
 
@@ -115,7 +115,7 @@ def hang_up(server):
 
 
 @pytest.mark.slow
-def test_a_url_where_no_mock_is(run_pytest):
+def test_a_url_without_a_mock(run_pytest):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         threading.Thread(target=hang_up, args=(silent,), daemon=True).start()
@@ -128,7 +128,7 @@ def test_a_url_where_no_mock_is(run_pytest):
 
 
 @pytest.mark.slow
-def test_without_the_plugin_nothing_of_it_is_there(run_pytest):
+def test_without_the_plugin_its_fixtures_markers_and_options_are_missing(run_pytest):
     options = ("-p", "no:together_rerank", "-p", "no:together_rerank_contract")
 
     run = run_pytest("def test_it(rerank_mock):\n    pass\n", *options)
@@ -144,7 +144,7 @@ def test_without_the_plugin_nothing_of_it_is_there(run_pytest):
 
 
 @pytest.mark.slow
-def test_a_run_that_does_not_use_it_imports_nothing_heavy(run_pytest):
+def test_a_run_without_the_fixture_imports_no_large_package(run_pytest):
     run = run_pytest(
         """
 import sys

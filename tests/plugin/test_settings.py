@@ -29,7 +29,7 @@ class TestMarkersQueueFaults:
 
 
 @pytest.mark.rerank_mock
-def test_a_marker_may_ask_for_nothing():
+def test_a_marker_without_arguments_is_allowed():
     assert order() == [1, 0]
 
 
@@ -81,12 +81,12 @@ def test_exchanges_are_chosen_by_status(rerank_example):
 
 
 @pytest.mark.rerank_exchanges(status=401)
-def test_exchanges_are_chosen_together(rerank_exchanges):
+def test_all_chosen_exchanges_are_passed_together(rerank_exchanges):
     assert [exchange.response.status for exchange in rerank_exchanges] == [401] * 5
 
 
 @pytest.mark.rerank_exchanges(status=401, broken=True)
-def test_exchanges_are_chosen_because_they_are_broken(rerank_exchanges):
+def test_broken_exchanges_are_chosen(rerank_exchanges):
     assert all(exchange.is_broken for exchange in rerank_exchanges)
     assert len(rerank_exchanges) == 2
 
@@ -97,7 +97,7 @@ def test_without_a_marker_all_exchanges_are_chosen(rerank_exchanges):
 
 @pytest.fixture(scope="module")
 def fails(run_pytest):
-    """All that is wrong, in one run: each in a file, and settings in the conftest.py of a folder."""
+    """Run pytest once on all wrong markers, each in a file, and on all wrong settings, each in a folder."""
     taken = """
 import socket
 
@@ -147,7 +147,7 @@ WRONG = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", WRONG)
-def test_settings_that_are_wrong_are_told_what_is_known(fails, settings):
+def test_a_wrong_setting_is_reported_with_the_known_ones(fails, settings):
     assert_fails(fails, f"settings_{list(WRONG).index(settings)}/test_settings.py::test_it", WRONG[settings])
 
 
@@ -162,7 +162,7 @@ WRONG_MARKERS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("marker", WRONG_MARKERS)
-def test_a_marker_that_is_wrong_is_told_what_is_known(fails, marker):
+def test_a_wrong_marker_is_reported_with_the_known_arguments(fails, marker):
     node = f"test_marker_{list(WRONG_MARKERS).index(marker)}.py::test_it"
 
     assert_fails(fails, node, f"*the marker rerank_mock*{WRONG_MARKERS[marker]}")
@@ -181,15 +181,15 @@ WRONG_EXCHANGES = {
 @pytest.mark.slow
 @pytest.mark.parametrize("marker", WRONG_EXCHANGES)
 @pytest.mark.parametrize("fixture", ["rerank_example", "rerank_exchanges"])
-def test_exchanges_that_there_are_not_are_said(fails, marker, fixture):
+def test_unknown_exchanges_are_reported(fails, marker, fixture):
     file = f"test_{fixture}_{list(WRONG_EXCHANGES).index(marker)}.py"
 
-    # One for each exchange is made when the file is collected, all together when the test runs.
+    # rerank_example fails at collection, rerank_exchanges when the test runs.
     assert_fails(fails, file if fixture == "rerank_example" else f"{file}::test_it", WRONG_EXCHANGES[marker])
 
 
 @pytest.mark.slow
-def test_an_address_that_is_taken_is_said(fails):
+def test_an_address_in_use_is_reported(fails):
     message = "rerank_mock cannot listen on 127.0.0.1:*, where rerank_mock_address says: *in use*"
 
     assert_fails(fails, "test_it.py::test_it", message)

@@ -1,4 +1,4 @@
-"""All of the plugin in a few tests: `make check` runs this file under each pytest that is supported."""
+"""A few tests of the whole plugin, which `make check` runs with each supported version of pytest."""
 
 import os
 
@@ -7,7 +7,7 @@ import pytest
 from plugin_client import BODY, order, post
 
 
-def test_the_fixture_answers_and_tells_what_it_was_asked(rerank_mock):
+def test_the_fixture_answers_and_records_the_requests(rerank_mock):
     rerank_mock.fail(503, retry_after=0.01).then.fault("unsorted")
 
     assert [post()[0], order(), order()] == [503, [0, 1], [1, 0]]
@@ -26,7 +26,7 @@ def test_an_example_is_an_exchange(rerank_example):
 
 
 @pytest.mark.slow
-def test_a_fault_that_nobody_met_and_a_call_of_the_real_api_fail_a_test(run_pytest):
+def test_an_unused_fault_and_a_call_of_the_real_api_fail_a_test(run_pytest):
     run = run_pytest(
         """
 import socket

@@ -93,7 +93,7 @@ def strict(run_pytest):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_a_test_that_passed_fails_for(strict, case):
+def test_a_passed_test_fails_because_of(strict, case):
     node = f"test_it.py::test_{list(CASES).index(case)}"
 
     assert strict.outcomes(node) == ["passed", "error"]
@@ -103,14 +103,14 @@ def test_a_test_that_passed_fails_for(strict, case):
 
 
 @pytest.mark.slow
-def test_all_of_it_can_be_turned_off(run_pytest):
+def test_strictness_can_be_turned_off(run_pytest):
     run = run_pytest(functions(), ini="rerank_mock_strict = false\n")
 
     assert run.all_outcomes() == ["passed"] * len(CASES)
 
 
 @pytest.mark.slow
-def test_a_test_that_did_not_pass_is_not_blamed_twice_and_shows_what_was_asked(strict):
+def test_a_failed_test_gets_no_second_failure_and_shows_its_requests(strict):
     outcomes = {
         "fails": "failed",
         "skips": "skipped",
@@ -144,23 +144,23 @@ def test_a_failed_assertion_shows_the_nearest_requests_and_the_users_line_alone(
     shown.no_fnmatch_line("*def assert_called*")
 
 
-def test_forced_errors_and_what_is_meant_fail_nothing(rerank_mock):
+def test_forced_errors_and_intended_faults_fail_no_test(rerank_mock):
     rerank_mock.fail(400).then.fail(404).then.fail(422).then.fail(503).then.ok()
     assert [post()[0] for _ in range(4)] == [400, 404, 422, 503]
     rerank_mock.expect_refusal()
     assert post([])[0] == 400
 
 
-def test_a_success_that_nobody_met_is_no_fault(rerank_mock):
+def test_an_unused_ok_does_not_fail_a_test(rerank_mock):
     rerank_mock.fail(503).then.ok(2)
     post()
 
 
-def test_a_call_without_a_key_is_no_fault(rerank_mock):
+def test_a_call_without_a_key_does_not_fail_a_test(rerank_mock):
     assert post(Authorization="Bearer")[0] == 401
 
 
-def test_what_cannot_be_asserted_is_said(rerank_mock):
+def test_a_failed_assertion_says_why(rerank_mock):
     with pytest.raises(TypeError, match="does not know `qurey`; known: times, model, query, documents, top_n"):
         rerank_mock.assert_called(qurey="llama")
     with pytest.raises(AssertionError, match="expected a request; 0 of 0 are such"):

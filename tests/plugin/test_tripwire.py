@@ -64,7 +64,7 @@ def reaches(run_pytest):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("call", CALL)
-def test_what_reaches_for_the_real_api_fails_with_the_line(reaches, call):
+def test_a_call_of_the_real_api_fails_the_test_with_its_line(reaches, call):
     node = f"test_it.py::test_{list(CALL).index(call)}"
 
     assert reaches.outcomes(node) == ["failed"]
@@ -74,7 +74,7 @@ def test_what_reaches_for_the_real_api_fails_with_the_line(reaches, call):
 
 
 @pytest.mark.slow
-def test_code_that_swallows_it_does_not_hide_it(reaches):
+def test_code_that_catches_the_error_does_not_hide_it(reaches):
     assert reaches.outcomes("test_it.py::test_swallows") == ["passed", "error"]
     reaches.text("test_it.py::test_swallows").fnmatch_lines([
         "rerank_mock:",
@@ -89,11 +89,11 @@ def looked_up(host):
 
 
 @pytest.mark.parametrize("host", ["xapi.together.xyz", "api.together.xyz.example", "together.ai", "api.together"])
-def test_other_hosts_are_let_through(rerank_mock, host):
+def test_other_hosts_can_be_reached(rerank_mock, host):
     looked_up(host)
 
 
-def test_other_tests_are_let_through():
+def test_tests_without_the_fixture_can_call_the_real_api():
     looked_up("api.together.xyz")
 
 

@@ -34,7 +34,7 @@ _VOLATILE = (
 
 @contextmanager
 def started(command, port, log, **changes):
-    """Run a server until the test is over; it answers when the test begins."""
+    """Start a server, wait until it answers, and stop it after the test."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=environment(**changes), stdout=output, stderr=output)
     try:

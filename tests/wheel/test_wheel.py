@@ -1,4 +1,4 @@
-"""The wheel as others will use it: its files, and beside hostile folders. Run by `make check`."""
+"""The built wheel: its files, and its use in a project with folders of the same names. Run by `make check`."""
 
 import http.client
 import json
@@ -188,7 +188,7 @@ def free_port():
 
 
 @pytest.mark.parametrize(("version", "beside"), [("8.2", False), ("8.4", True), ("9", True)])
-def test_the_plugin_works_with_each_pytest_alone_or_beside_what_the_judge_needs(with_pytest, version, beside, hostile):
+def test_the_plugin_works_with_each_pytest_with_and_without_other_packages(with_pytest, version, beside, hostile):
     python = with_pytest(version, tools=beside)
     others = {"RERANK_PLUGIN_OPTIONS": "-p no:asyncio"} if beside else {}
 
