@@ -8,13 +8,12 @@ import urllib.request
 
 import pytest
 
-from mock_process import environment, running
+from mock_process import ALONE, environment, running
 
 KEY, MODEL = "the-mocks-key", "rank"
 PACKAGE = "together_rerank_contract_tests"
 pytestmark = pytest.mark.served
-# What a developer's environment has beside it, save what others may ask for.
-OTHERS = os.environ.get("RERANK_PLUGIN_OPTIONS", "-p no:schemathesis -p no:asyncio -p no:anyio").split()
+OPTIONS = os.environ.get("RERANK_PLUGIN_OPTIONS", " ".join(ALONE)).split()
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +23,7 @@ def mock():
 
 
 def pytest_run(folder, *arguments):
-    command = [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", "-ra", *OTHERS, *arguments]
+    command = [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", "-ra", *OPTIONS, *arguments]
     return subprocess.run(
         command,
         cwd=folder,
@@ -143,7 +142,6 @@ def test_the_plugin_imports_nothing_heavy_at_start(tmp_path):
         "    print('loaded:', sorted(heavy), sorted(ours))\n"
     )
     (tmp_path / "test_it.py").write_text("def test_it():\n    pass\n")
-    others = ("hypothesispytest", "respx", "pytest_httpserver", "time_machine", "xdist")
-    ran = pytest_run(tmp_path, "-s", *(f"-pno:{name}" for name in others))
+    ran = pytest_run(tmp_path, "-s", "-pno:xdist", *ALONE)
 
     assert f"loaded: [] ['{PACKAGE}', '{PACKAGE}.pytest_plugin']" in ran.stdout

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from mock_process import COMMAND, environment, running
+from mock_process import ALONE, COMMAND, environment, running
 from snippets import PORT, ROOT, is_file, shown, snippets, write_project
 from together_rerank_fixtures import strategies
 from together_rerank_mockserver.mock import Mock
@@ -69,21 +69,8 @@ def test_the_tests_of_a_page_pass_as_they_are_printed(page, files, tests, tmp_pa
 def run_tests(folder):
     """Run the tests in *folder*; return what pytest said once all of them passed."""
     shutil.copy(ROOT / "conftest.py", folder / "profiles.py")
-    options = [
-        "-v",
-        "-p",
-        "profiles",
-        "-W",
-        "error",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:asyncio",
-        "-p",
-        "no:schemathesis",
-    ]
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, folder],
+        [sys.executable, "-m", "pytest", *ALONE, "-v", "-p", "profiles", "-W", "error", folder],
         cwd=folder,
         env=environment(HYPOTHESIS_PROFILE="dev"),
         check=False,

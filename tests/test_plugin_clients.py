@@ -13,7 +13,7 @@ import requests
 import together
 
 from foreign_clients import TOGETHER_1, folder
-from mock_process import environment
+from mock_process import ALONE, environment
 
 BODY = {"model": "m", "query": "llama", "documents": ["panda", "llama"]}
 
@@ -287,9 +287,8 @@ def test_an_async_client_that_calls_the_real_api(tmp_path):
 def run_pytest(folder, tests, **changes):
     """Run pytest with the needed plugins only, and return its output."""
     (folder / "test_it.py").write_text(tests)
-    others = [f"-pno:{name}" for name in ("asyncio", "schemathesis", "cacheprovider", "anyio")]
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *others, folder],
+        [sys.executable, "-m", "pytest", "-q", *ALONE, folder],
         cwd=folder,
         env=environment(TOGETHER_NO_BANNER="1", **changes),
         check=False,

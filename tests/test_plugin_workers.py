@@ -7,7 +7,7 @@ import sys
 import httpx
 import pytest
 
-from mock_process import environment, running
+from mock_process import ALONE, environment, running
 
 pytestmark = pytest.mark.served
 
@@ -36,20 +36,8 @@ def run_in_workers(tmp_path, *options):
         "    assert [request.query for request in rerank_mock.requests] == [f'q{number}'] * 3\n"
         "    rerank_mock.assert_called(times=2, status=status)\n"
     )
-    # Disable other plugins, which each of four processes would import in a second.
-    others = (
-        "anyio",
-        "asyncio",
-        "cacheprovider",
-        "hypothesispytest",
-        "pytest_httpserver",
-        "respx",
-        "schemathesis",
-        "time_machine",
-    )
-    flags = ["-v", "-n", "4", *(f"-pno:{name}" for name in others), *options]
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", *flags, tmp_path],
+        [sys.executable, "-m", "pytest", *ALONE, "-v", "-n", "4", *options, tmp_path],
         cwd=tmp_path,
         env=environment(),
         check=False,

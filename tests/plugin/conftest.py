@@ -9,22 +9,10 @@ from pathlib import Path
 import pytest
 
 import plugin_client
+from mock_process import ALONE
 
 HOSTILE = ("spec", "fixtures", "mockserver", "contract_tests")
-# Disable other plugins, whose imports take a second.
-ALONE = " ".join(
-    f"-p no:{name}"
-    for name in (
-        "anyio",
-        "asyncio",
-        "hypothesispytest",
-        "pytest_httpserver",
-        "respx",
-        "schemathesis",
-        "time_machine",
-        "xdist",
-    )
-)
+ONLY_OURS = " ".join([*ALONE, "-pno:xdist"])
 # Unset the variables that the plugin sets.
 for name in ("TOGETHER_API_KEY", "TOGETHER_BASE_URL", "TOGETHER_AI_API_BASE"):
     os.environ.pop(name, None)
@@ -89,7 +77,7 @@ class Run:
 def run_pytest(tmp_path_factory):
     """Return a function that runs pytest in a new project with *tests* and *files*."""
 
-    def run(tests, *options, plugins=ALONE, ini="", files=None, **variables):
+    def run(tests, *options, plugins=ONLY_OURS, ini="", files=None, **variables):
         folder = tmp_path_factory.mktemp("project")
         written = {
             **{
@@ -106,7 +94,7 @@ def run_pytest(tmp_path_factory):
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(content)
         process = subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options],
+            [sys.executable, "-m", "pytest", *options],
             cwd=folder,
             env={**os.environ, **variables},
             check=False,
