@@ -101,7 +101,7 @@ matrix:
 	    fi; done; done; test -n "$$found" || { echo 'no        Python from 3.11 to 3.13 found' >&2; exit 1; }
 
 fixtures: $(VENV)/dev.stamp
-	$(BIN)/python fixtures/refresh.py
+	$(BIN)/python -P fixtures/refresh.py
 
 clients: $(VENV)/dev.stamp
 	@mkdir -p build

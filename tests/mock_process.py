@@ -34,8 +34,13 @@ def server(request):
 
 
 def environment(**changes):
-    """The environment without TOGETHER... variables, and without PYTHONUNBUFFERED, which hides missing flushes."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TOGETHER", "PYTHONUNBUFFERED"))}
+    """Return the environment for a process of a test.
+
+    It has no TOGETHER... variables, no PYTHONUNBUFFERED, which hides missing flushes, and no COVERAGE..., for to
+    measure every process takes as long as the tests.
+    """
+    left_out = ("TOGETHER", "PYTHONUNBUFFERED", "COV")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     return {**kept, **changes}
 
 

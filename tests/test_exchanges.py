@@ -96,7 +96,7 @@ def test_every_rule_is_one_of_the_judges():
 
 @pytest.mark.slow
 def test_make_fixtures_would_change_nothing():
-    command = [sys.executable, ROOT / "fixtures/refresh.py", "--check"]
+    command = [sys.executable, "-P", ROOT / "fixtures/refresh.py", "--check"]
     ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
 
     assert (ran.stdout, ran.stderr) == ("", "")
