@@ -23,8 +23,9 @@ import report
 from servers import NoNumber, Running, Server, own, peers
 from together_rerank_spec import load as load_document
 
-# Number of connections, and seconds of unmeasured load before it, in which Node.js compiles its code.
-_CONNECTIONS = {16: 3, 128: 0}
+_CONNECTIONS = (16, 128)
+# Unmeasured load before the first number of each body, in which Node.js compiles its code.
+_WARM_UP_S = 3
 
 
 def main() -> None:
@@ -37,7 +38,7 @@ def main() -> None:
     options = parser.parse_args()
     is_check = vars(options).pop("check")
     if is_check:
-        options = argparse.Namespace(starts=1, rounds=1, seconds=1)
+        options = argparse.Namespace(starts=1, rounds=1, seconds=1, warm_up_s=0)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     run = {**vars(options), "load_before": round(os.getloadavg()[1], 1)}
     with tempfile.TemporaryDirectory() as folder:
@@ -53,7 +54,14 @@ def main() -> None:
         report.write({**about, "servers": measured})
 
 
-def measure(servers: dict[str, Server], starts: int, rounds: int, seconds: int, answers: int = 1000) -> dict[str, Any]:
+def measure(
+    servers: dict[str, Server],
+    starts: int,
+    rounds: int,
+    seconds: int,
+    warm_up_s: int = _WARM_UP_S,
+    answers: int = 1000,
+) -> dict[str, Any]:
     """Return the measurements of each server; each number is a list with one value per round."""
     sent = bodies()
     results: dict[str, Any] = {
@@ -77,9 +85,10 @@ def measure(servers: dict[str, Server], starts: int, rounds: int, seconds: int, 
             measured = results[name]["measured"]
             with Running(server) as process:
                 for body, content in sent.items():
-                    for connections, warm_up_s in _CONNECTIONS.items():
+                    for connections in _CONNECTIONS:
                         into = measured.setdefault(f"{body}, {connections} connections", {})
-                        _record(name, into, load.warm, process, content, connections, seconds, warm_up_s)
+                        before = warm_up_s if connections == _CONNECTIONS[0] else 0
+                        _record(name, into, load.warm, process, content, connections, seconds, before)
                     if body == "example":
                         _record(name, measured["memory"], process.memory)
     return results

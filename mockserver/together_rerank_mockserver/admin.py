@@ -77,7 +77,7 @@ class Admin:
         self._check(request, ("namespace", *(_FILTERS if (method, request.path) == ("GET", "/requests") else ())))
         takes_none = method == "DELETE" or request.path == "/reset"
         if takes_none and (raw := request.body()) and body.parse(raw) != {}:
-            raise InvalidRequest("This takes no body; what it is about is said by `?namespace=`")
+            raise InvalidRequest("This takes no body; name the namespace in `?namespace=`")
         return to_json(methods[method](request))
 
     def _check(self, request: AdminRequest, known: tuple[str, ...]) -> None:

@@ -27,7 +27,7 @@ def as_json(what: str) -> Callable[[Any], Any]:
 
 def document_options(command: Any) -> Any:
     file = click.Path(exists=True, dir_okay=False, path_type=Path)
-    reading = "As the kit corrects the document, or as it stands."
+    reading = "corrected is the document with the overlay of the kit; vendored is without."
     command = option("--overlay", type=file, help="OpenAPI Overlay to apply to --spec.")(command)
     command = option("--spec", type=file, help="OpenAPI 3.1 document in place of the vendored one.")(command)
     return option("--reading", type=click.Choice(READINGS), default=READINGS[0], help=reading)(command)

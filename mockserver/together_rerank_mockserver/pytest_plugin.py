@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _URL = "--rerank-mock-url"
 _MARKER = "rerank_mock"
 _EXAMPLES = "rerank_exchanges"
-_CALLS = "what the next calls of the test meet; durations in seconds"
+_CALLS = "a fault for the next calls of the test; durations in seconds"
 _MARKERS = (
     f"{_MARKER}(fault, times=1, retry_after=, delay=, jitter=, pause=): {_CALLS}",
     f"{_EXAMPLES}(*names, status=, broken=): which exchanges `rerank_example` and `rerank_exchanges` are about",

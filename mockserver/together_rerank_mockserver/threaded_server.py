@@ -104,7 +104,9 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
         at_a_signal(signalled.set)
         server.start()
         readiness.publish_when_healthy(server.url, os.getpid())
-        signalled.wait()
+        # Look again and again: Python does not handle a signal that comes just before the main thread blocks.
+        while not signalled.wait(0.5):
+            pass
         server.stop(GRACE_S)
 
 
