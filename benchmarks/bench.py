@@ -38,7 +38,7 @@ def main() -> None:
     options = parser.parse_args()
     is_check = vars(options).pop("check")
     if is_check:
-        options = argparse.Namespace(starts=1, rounds=1, seconds=1, warm_up_s=0)
+        options = argparse.Namespace(starts=0, rounds=1, seconds=1, warm_up_s=0)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     run = {**vars(options), "load_before": round(os.getloadavg()[1], 1)}
     with tempfile.TemporaryDirectory() as folder:
