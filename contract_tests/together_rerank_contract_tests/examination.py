@@ -28,12 +28,11 @@ FOLDER = Path(__file__).parent
 TOKENS_A_REQUEST, _TOKENS_A_CASE = 120, 60
 # The reference, twice more, in another order, and in part.
 CALIBRATION = 5
-# Run pytest without the user's configuration, conftest files and plugins.
+# Run pytest without the user's configuration, conftest files and plugins, and without what it need not do itself.
 _PYTEST = (
     *("-c", os.devnull, "--rootdir", str(FOLDER), "--noconftest", "--import-mode=importlib"),
     *("--assert=plain", "--capture=no"),
-    *("-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:warnings"),
-    *("-p", "no:unraisableexception"),  # it collects garbage ten times at the end
+    *(f"-pno:{name}" for name in ("cacheprovider", "faulthandler", "terminal", "unraisableexception", "warnings")),
 )
 
 

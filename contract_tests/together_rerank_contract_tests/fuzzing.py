@@ -100,15 +100,11 @@ class Fuzzing:
 
     @cached_property
     def _forwarder(self) -> Forwarder:
-        return Forwarder(self._endpoint.transport, self._path, self._endpoint.url)
+        return Forwarder(self._endpoint.transport, self._endpoint.document.routes[-1], self._endpoint.url)
 
     @cached_property
     def _requests(self) -> Validator:
         return Validator(self._endpoint.document.request_schema)
-
-    @property
-    def _path(self) -> str:
-        return self._endpoint.document.routes[-1]
 
     @property
     def _examples(self) -> int:
