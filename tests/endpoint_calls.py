@@ -1,8 +1,10 @@
 """Calls to an endpoint, without a server around it."""
 
 import json
+from threading import Event
 
 from together_rerank_mockserver.call import Call
+from together_rerank_mockserver.delivery import DelayLimiter
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_spec import load
 
@@ -10,6 +12,14 @@ KEY = {"Authorization": "Bearer key", "Content-Type": "application/json"}
 
 
 ENDPOINT = Endpoint(load())
+
+
+class Pauses(DelayLimiter):
+    """Calls *pause* with the seconds instead of waiting."""
+
+    def __init__(self, pause):
+        super().__init__(Event())
+        self.wait = lambda seconds, _=None: pause(seconds)
 
 
 def send(body, endpoint=ENDPOINT, headers=KEY, *, parse=True, raw_socket=False):

@@ -12,6 +12,8 @@ import pytest
 from mock_process import BODY, running, server  # noqa: F401  # a fixture
 from served_client import Client, connections_are_closed  # noqa: F401  # a fixture
 
+HEAD = b"POST /rerank HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\nContent-Type: application/json\r\n"
+
 pytestmark = [pytest.mark.served, pytest.mark.usefixtures("server", "connections_are_closed")]
 
 
@@ -51,22 +53,53 @@ def test_half_sent_requests_and_slow_readers_do_not_stop_others():
         assert time.monotonic() - began < 100
 
 
-def test_more_calls_than_can_wait_are_told_so_and_leave_room_for_others(server):
-    with running("-q") as mock, contextlib.ExitStack() as stack:
-        head = "POST /rerank HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\nPrefer: delay=600000\r\n"
-        request = f"{head}Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n{BODY}".encode()
-        for _ in range(600):
-            client = stack.enter_context(socket.create_connection(("127.0.0.1", mock.port), 20))
-            client.sendall(request)
+WAITING = {
+    "a body that never comes": b"Content-Length: 9\r\n\r\n1",
+    "chunks that never come": b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+    "a drip": b"Prefer: fault=drip, pause=60000\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY.encode()),
+    "a delay": b"Prefer: delay=600000\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY.encode()),
+}
 
-        assert Client(mock).ask()[0] == 200
-        refused = 120 if server == "granian" else 0
+
+@pytest.mark.parametrize("kind", WAITING)
+def test_six_hundred_calls_that_wait_leave_room_for_others(kind, server):
+    with running("-q") as mock, contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", mock.port), 20)) for _ in range(600)]
+        for client in clients:
+            client.sendall(HEAD + WAITING[kind])
+        times = []
+        for _ in range(10):
+            began = time.monotonic()
+            assert Client(mock).ask(None, "GET", "/health")[0] == 200
+            assert Client(mock).ask()[0] == 200
+            times.append(time.monotonic() - began)
+        assert min(times) < 1
+
+        counted = server == "granian" or kind in ("a drip", "a delay")
         deadline = time.monotonic() + 100
-        while Client(mock).admin("GET", "requests?status=503")["total"] < refused:
+        while Client(mock).admin("GET", "requests?status=503&limit=0")["total"] < 200 * counted:
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        for told in Client(mock).admin("GET", "requests?status=503")["requests"]:
-            assert told["reply"] == "refused; fault=delay; by=header; not-applied"
+        for refused in Client(mock).admin("GET", "requests?status=503")["requests"]:
+            assert "400 calls wait already" in refused["reason"]
+            assert refused["reply"].startswith("refused")
+        assert mock.stop(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize("rest", [b"Content-Length: 9\r\n\r\n1", b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1"])
+def test_a_body_that_never_comes_gets_408_and_the_connection_is_closed(rest):
+    with running("-q", "--read-timeout", 1) as mock, contextlib.ExitStack() as stack:
+        began = time.monotonic()
+        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", mock.port), 20)) for _ in range(10)]
+        for client in clients:
+            client.sendall(HEAD + rest)
+        answers = [b"".join(iter(lambda client=client: client.recv(4096), b"")) for client in clients]
+        took = time.monotonic() - began
+
+        assert {answer[:13] for answer in answers} == {b"HTTP/1.1 408 "}
+        assert all(b"did not arrive within 1 s" in answer for answer in answers)
+        assert 1 <= took < 15
+        assert Client(mock).admin("GET", "requests?status=408")["total"] == 10
 
 
 @pytest.mark.parametrize("preference", ["delay=60000", "fault=drip, pause=60000", "code=503, delay=60000"])
@@ -86,6 +119,31 @@ def test_a_stop_cuts_every_wait_at_once_and_what_waited_is_answered(preference):
         answered = b"".join(iter(lambda: client.recv(4096), b""))
         assert answered.endswith(b"}")
         assert b'"error"' in answered if "503" in preference else b'"usage"' in answered
+
+
+def test_a_stop_loses_no_answer_on_connections_that_are_reused():
+    sent = HEAD + b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY.encode())
+
+    def ask_until_the_connection_ends(port):
+        with socket.create_connection(("127.0.0.1", port), 60) as client:
+            answered = 0
+            while True:
+                client.sendall(sent)
+                received = b""
+                while not received.endswith(b"}}"):
+                    data = client.recv(65536)
+                    assert data, f"no answer after {answered}"
+                    received += data
+                answered += 1
+                if b"connection: close" in received.lower():
+                    return answered
+
+    for _ in range(3):
+        with running("-q") as mock, concurrent.futures.ThreadPoolExecutor(16) as pool:
+            clients = [pool.submit(ask_until_the_connection_ends, mock.port) for _ in range(16)]
+            time.sleep(0.3)
+            assert mock.stop(signal.SIGTERM, 60) == 0
+            assert all(client.result(60) > 1 for client in clients)
 
 
 def test_chaos_is_the_same_in_another_process_with_the_same_seed():

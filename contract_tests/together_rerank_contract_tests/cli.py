@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from together_rerank_contract_tests import PROGRAM, options, output
-from together_rerank_spec.output import close_output
+from together_rerank_spec.output import close_output, open_output
 
 _NEEDED = ("httpx", "hypothesis", "pytest", "schemathesis")
 _USAGE, _KIT_FAULT, _INTERRUPTED = 2, 70, 130
@@ -28,6 +28,7 @@ def main() -> None:
     Exit 0 keeps the contract, 1 does not, 2 not understood or nothing selected, 3 could not tell, 4 budget spent,
     70 a fault of the kit, 130 interrupted.
     """
+    open_output()
     # A job that is cancelled reports what it knows, like one that is interrupted; also one that a script
     # started in the background, for which the shell has interruptions ignored.
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -192,10 +192,46 @@ def test_bad_input_is_told_what_would_be_accepted(client, method, path, body, be
     assert because in refused.json["error"]["message"]
 
 
-def test_a_body_over_the_limit_is_refused():
-    client = create_app(Settings(max_body=100)).test_client()
+@pytest.mark.parametrize(("method", "path"), [("POST", "faults"), ("PUT", "ranking"), ("POST", "reset")])
+def test_a_body_over_the_limit_is_refused(method, path):
+    client = create_app(Settings(max_body=10**9)).test_client()
 
-    assert client.post("/__admin/faults", data=b"x" * 101).status_code == 413
+    refused = client.open(f"/__admin/{path}", method=method, data=b" " * 4_194_305)
+
+    assert refused.status_code == 413
+    assert "4194304 bytes, the most this server reads (for the control plane)" in refused.json["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "key"),
+    [
+        ("POST", "faults", '{"fault": "429", "times": 1, "times": 2}', "times"),
+        ("POST", "faults", '{"fault": "429", "then": {"fault": "ok", "f\\u0061ult": "503"}}', "fault"),
+        ("PUT", "ranking", '{"scores": {"0": 0.5, "1": 1, "0": 0.7}}', "0"),
+    ],
+)
+def test_a_repeated_key_is_refused_with_its_name(client, method, path, body, key):
+    refused = client.open(f"/__admin/{path}", method=method, data=body)
+
+    assert refused.status_code == 400
+    assert f"the key `{key}` twice" in refused.json["error"]["message"]
+    assert client.get("/__admin/faults").json["queue"] == []
+    assert client.get("/__admin/ranking").json["ranking"] is None
+
+
+def test_rankings_of_all_namespaces_share_a_limit():
+    client = create_app().test_client()
+    scores = {str(number): 0.123456 for number in range(60_000)}
+    statuses = []
+    while 413 not in statuses and len(statuses) < 20:
+        set_ = client.put(f"/__admin/ranking?namespace=test-{len(statuses)}", json={"scores": scores})
+        statuses.append(set_.status_code)
+
+    assert statuses[:2] == [200, 200]
+    assert "of all namespaces would take more than 67108864 bytes" in set_.json["error"]["message"]
+    assert client.put("/__admin/ranking?namespace=test-0", json={"scores": scores}).status_code == 200
+    client.delete("/__admin/ranking?namespace=test-0")
+    assert client.put("/__admin/ranking", json={"scores": scores}).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/__admin", "/__admin/", "/__admin/nothing", "/__admin/requests/1", "/__admin/%ff"])

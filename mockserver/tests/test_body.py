@@ -121,21 +121,21 @@ class Source:
 
 @pytest.mark.parametrize("declared", [None, "100", ""])
 def test_a_body_of_the_limit_is_read(declared):
-    assert len(read(declared, Source(100).read, 100)) == 100
+    assert len(read({"Content-Length": declared}, Source(100).read, 100)) == 100
 
 
 def test_a_body_that_ends_early_is_refused():
     with pytest.raises(InvalidRequest, match="ended after 99 of 100 bytes"):
-        read("100", Source(99).read, 100)
+        read({"Content-Length": "100"}, Source(99).read, 100)
 
 
 def test_a_body_that_says_it_is_too_long_is_not_read_at_all():
     source = Source(10**12)
 
     with pytest.raises(BodyTooLarge, match="100 bytes"):
-        read("101", source.read, 100)
+        read({"Content-Length": "101"}, source.read, 100)
     with pytest.raises(BodyTooLarge):
-        read("9" * 5_000, source.read, 100)
+        read({"Content-Length": "9" * 5_000}, source.read, 100)
 
     assert source.asked == 0
 
@@ -144,7 +144,7 @@ def test_a_body_that_does_not_say_is_read_one_byte_beyond_the_limit():
     source = Source(10**12)
 
     with pytest.raises(BodyTooLarge):
-        read(None, source.read, 100)
+        read({}, source.read, 100)
 
     assert source.asked == 101
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from endpoint_calls import body, send
+from endpoint_calls import Pauses, body, send
 from together_rerank_mockserver.app import create_app
 from together_rerank_mockserver.design import BadDesign, from_json
 from together_rerank_mockserver.endpoint import Endpoint
@@ -144,7 +144,7 @@ def test_neither_design_nor_fault_is_for_a_call_that_came_before_a_reset():
         endpoint.registry.open("default").set_design(from_json({"rank": [0]}))
         endpoint.registry.open("default").enqueue(from_json_order({"fault": "unsorted"}, endpoint.catalogue))
 
-    endpoint = Endpoint(load(), Settings(latency_ms=1), begin_the_next_test)
+    endpoint = Endpoint(load(), Settings(latency_ms=1), Pauses(begin_the_next_test))
     endpoint.registry.open("default").enqueue(from_json_order({"fault": "model-other"}, endpoint.catalogue))
 
     reply, answer = send(body(), endpoint)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from endpoint_calls import KEY, body, send
+from endpoint_calls import KEY, Pauses, body, send
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.orders import from_json
 from together_rerank_mockserver.settings import Settings
@@ -14,7 +14,7 @@ from together_rerank_spec import load
 
 
 def endpoint(**settings):
-    return Endpoint(load(), Settings(**settings), lambda _: None)
+    return Endpoint(load(), Settings(**settings), Pauses(lambda _: None))
 
 
 def queue(mock, data, namespace="default"):
@@ -166,7 +166,7 @@ def test_when_another_call_took_a_body_fault_the_next_one_counts_if_it_is_of_the
 
 def test_the_delay_of_a_body_fault_is_waited_once_it_shows():
     waited = []
-    mock = Endpoint(load(), Settings(), waited.append)
+    mock = Endpoint(load(), Settings(), Pauses(waited.append))
     queue(mock, {"fault": "unsorted", "delay": 250})
 
     assert ask(mock, body(documents=[])).status == 400

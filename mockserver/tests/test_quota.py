@@ -5,7 +5,7 @@ import json
 import pytest
 import time_machine
 
-from endpoint_calls import KEY, body, send
+from endpoint_calls import KEY, Pauses, body, send
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state import Quota, parse_rate
@@ -13,7 +13,7 @@ from together_rerank_spec import Validator, load
 
 
 def endpoint(**settings):
-    return Endpoint(load(), Settings(**settings), lambda _: None)
+    return Endpoint(load(), Settings(**settings), Pauses(lambda _: None))
 
 
 def ask(mock, sent=None, **headers):
@@ -50,7 +50,7 @@ def test_who_waits_as_long_as_it_says_is_let_in():
 
 def test_retry_after_counts_from_the_delayed_answer():
     with time_machine.travel(1_800_000_000) as clock:
-        mock = Endpoint(load(), Settings(rate_limit="1/10 seconds", latency_ms=3_000), clock.shift)
+        mock = Endpoint(load(), Settings(rate_limit="1/10 seconds", latency_ms=3_000), Pauses(clock.shift))
 
         assert ask(mock).status == 200
         assert ask(mock).headers["Retry-After"] == "4"
@@ -106,7 +106,7 @@ def test_all_of_a_window_is_granted_at_once():
 
 def test_calls_above_the_most_in_flight_get_503_and_do_not_count():
     met = []
-    mock = Endpoint(load(), Settings(max_in_flight=2, latency_ms=1), lambda _: again())
+    mock = Endpoint(load(), Settings(max_in_flight=2, latency_ms=1), Pauses(lambda _: again()))
 
     def again():
         if len(met) < 9:

@@ -7,7 +7,7 @@ import pytest
 
 import together_rerank_fixtures as fixtures
 from command_runner import assert_refused, run
-from endpoint_calls import KEY, body, send
+from endpoint_calls import KEY, Pauses, body, send
 from exchange_files import changed, recorded
 from mock_process import running
 from together_rerank_fixtures import FixtureError
@@ -30,7 +30,7 @@ REPLAYED = [
 
 
 def endpoint(source=LIBRARY, **settings):
-    return Endpoint(load(), Settings(replay=str(source), **settings), pause=lambda _: None)
+    return Endpoint(load(), Settings(replay=str(source), **settings), Pauses(lambda _: None))
 
 
 LIBRARIAN = endpoint()

@@ -5,13 +5,14 @@ import http.client
 import json
 import signal
 import socket
+import subprocess
 import threading
 import time
 
 import pytest
 
-from bare_http import connect, request
-from mock_process import BODY, KEY, READY, post, running, server, start  # noqa: F401  # a fixture
+from bare_http import connect, request, until
+from mock_process import BODY, COMMAND, KEY, READY, environment, post, running, server, start  # noqa: F401  # a fixture
 
 pytestmark = [pytest.mark.served, pytest.mark.usefixtures("server")]
 
@@ -135,14 +136,71 @@ def test_what_never_ends_is_cut_after_five_seconds():
         assert time.monotonic() - began > 4
 
 
-@pytest.mark.parametrize("attempt", range(3))
-def test_signals_in_a_row_stop_it_as_one_does(attempt):
+PAIRS = [(signal.SIGINT, signal.SIGTERM), (signal.SIGTERM, signal.SIGHUP), (signal.SIGHUP, signal.SIGINT)]
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_signals_of_two_kinds_within_a_millisecond_stop_it_as_one_does(pair):
+    with contextlib.ExitStack() as stack:
+        mocks = [stack.enter_context(running("-q")) for _ in range(4)]
+        for number, mock in enumerate(mocks):
+            mock.process.send_signal(pair[0])
+            time.sleep(0.0003 * number)
+            mock.process.send_signal(pair[1])
+        for mock in mocks:
+            assert mock.process.wait(60) == 0
+            mock.read_to_the_end()
+            assert mock.lines == []
+
+
+def test_twenty_signals_in_a_row_stop_it_as_one_does():
     with running("-q") as mock:
         for _ in range(20):
-            mock.process.send_signal((signal.SIGTERM, signal.SIGINT)[attempt % 2])
-            time.sleep(0.0005 * attempt)
+            mock.process.send_signal(signal.SIGTERM)
+            time.sleep(0.0005)
 
         assert mock.process.wait(60) == 0
+
+
+# Redirections of the command; a closed pipe is one whose reader is gone.
+DEAF = {
+    "stdin closed": "<&-",
+    "stdout closed": ">&-",
+    "stderr closed": "2>&-",
+    "all closed": "<&- >&- 2>&-",
+    "both full": ">/dev/full 2>/dev/full",
+    "a closed pipe": "",
+}
+
+
+@pytest.mark.parametrize("way", DEAF)
+def test_no_byte_of_the_log_reaches_a_client(way, server, tmp_path):
+    ready_file = tmp_path / "ready"
+    script = f'exec "$0" serve --port 0 --server {server} --ready-file "{ready_file}" {DEAF[way]}'
+    process = subprocess.Popen(
+        ["bash", "-c", script, COMMAND], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    )
+    with process, contextlib.ExitStack() as stack:
+        stack.callback(process.kill)
+        process.stdout.close()
+        process.stderr.close()
+        deadline = time.monotonic() + 60
+        while not (ready_file.exists() and ready_file.read_text()):
+            assert time.monotonic() < deadline, "the mock did not start"
+            time.sleep(0.01)
+        port = int(ready_file.read_text().strip().rpartition(":")[2])
+        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", port), 20)) for _ in range(8)]
+        for client in clients:
+            client.sendall(b"POST /v1/nowhere HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert until(client, lambda got: got.endswith(b"}}")).startswith(b"HTTP/1.1 404")
+        time.sleep(0.2)
+        for client in clients:
+            client.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                client.recv(1)
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(60) == 0
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_sent(mock):

@@ -12,6 +12,7 @@ WRONG = {
     "api_keys": ["clé"],
     "models": "m",
     "max_body": 0,
+    "read_timeout_s": 0,
     "log_format": "xml",
     "fault": 429,
     "chaos": [0.5],

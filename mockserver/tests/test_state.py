@@ -2,6 +2,7 @@
 
 import re
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -136,6 +137,41 @@ def test_all_journals_together_are_bounded_and_the_largest_pays():
     for number in range(fitting - 11):
         record(registry, "test-other", number, size)
     assert registry.look("test-other").journal()[1] == 0
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [{"path": "/\u65e5" * 1000}, {"method": "X" * 2000}, {"reason": "\U0001f600" * 500}, {"reply": "r" * 2000}, {}],
+)
+def test_the_size_of_an_entry_is_at_least_what_it_takes_in_memory(texts):
+    headers = {f"x-{number}": f"{number}" + "\u00e9" * 100 for number in range(50)}
+
+    tracemalloc.start()
+    recorded = [
+        Entry(
+            **{"time": time.time(), "method": "POST", "path": "/", "status": 200, "reply": "scored", "request_id": "i"}
+            | {name: text[:-1] + text[-1] for name, text in texts.items()},  # a copy
+            headers={name + "x": value + "y" for name, value in headers.items()},
+            body=bytes(1000 + number),
+            body_bytes=1000,
+            ms=1.5 + number,
+        )
+        for number in range(100)
+    ]
+    taken = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+
+    assert 0.8 * taken < sum(each.size for each in recorded) < 1.5 * taken
+
+
+def test_a_call_that_ends_after_its_namespace_was_reset_and_forgotten_leaves_no_entry(registry):
+    late = registry.open("test-late")
+    registry.reset("test-late")
+    for number in range(state.MAX_NAMESPACES):
+        registry.open(f"test-{number}")
+    registry.record(late, entry(1))
+
+    assert paths(registry, "test-late") == []
 
 
 def test_the_oldest_idle_namespace_is_forgotten_when_there_are_too_many(registry, quota):

@@ -39,9 +39,9 @@ def test_a_hang_sends_nothing_and_ends_with_its_client():
             client.settimeout(0.3)
             with pytest.raises(TimeoutError):
                 client.recv(1)
-            assert len(mock._server._connections) == 1
+            assert len(mock._connections._open) == 1
         deadline = time.monotonic() + 60
-        while mock._server._connections:
+        while mock._connections._open:
             assert time.monotonic() < deadline, "the connection of a client that left is still there"
             time.sleep(0.01)
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from endpoint_calls import KEY, body, send
+from endpoint_calls import KEY, Pauses, body, send
 
 
 def ask(preference, sent=None, *, raw_socket=False):
@@ -107,7 +107,7 @@ def test_a_delay_waits_and_a_jitter_is_the_same_for_the_same_seed():
 
     def waits(seed, preference="delay=100, jitter=50"):
         waited = []
-        endpoint = Endpoint(load(), Settings(seed=seed), waited.append)
+        endpoint = Endpoint(load(), Settings(seed=seed), Pauses(waited.append))
         for _ in range(4):
             send(body(), endpoint, {**KEY, "Prefer": preference})
         return waited
@@ -126,7 +126,7 @@ def test_latency_keeps_every_answer_back():
     from together_rerank_spec import load
 
     waited = []
-    endpoint = Endpoint(load(), Settings(latency_ms=500), waited.append)
+    endpoint = Endpoint(load(), Settings(latency_ms=500), Pauses(waited.append))
     send(body(), endpoint)
     send(body(documents=[]), endpoint)
     reply = send(body(), endpoint, {**KEY, "Prefer": "delay=250"}, parse=False)

@@ -13,6 +13,8 @@ from together_rerank_mockserver.rendering import explain, to_json
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state import DEFAULT
 
+# The most bytes of what is sent to the control plane, except of a request to explain.
+MAX_BODY = 4 * 1024 * 1024
 _FILTERS = ("status", "path", "reply", "limit", "offset")
 
 
@@ -23,9 +25,13 @@ class AdminRequest:
     method: str
     path: str  # below `/__admin`
     parameters: Mapping[str, str]
-    body: Callable[[], bytes]  # reads the body, up to the limit
+    read: Callable[[int], bytes]  # reads the body, up to that many bytes
     raw_socket: bool = True  # whether the server can produce the faults that need a raw socket
     settle: Callable[[], object] = lambda: None  # returns once every call received so far is in the journal
+
+    @property
+    def json(self) -> Any:
+        return body.parse_once(self.read(MAX_BODY))
 
     @property
     def namespace(self) -> str:
@@ -76,7 +82,7 @@ class Admin:
             raise MethodNotAllowed(method, methods)
         self._check(request, ("namespace", *(_FILTERS if (method, request.path) == ("GET", "/requests") else ())))
         takes_none = method == "DELETE" or request.path == "/reset"
-        if takes_none and (raw := request.body()) and body.parse(raw) != {}:
+        if takes_none and (raw := request.read(MAX_BODY)) and body.parse(raw) != {}:
             raise InvalidRequest("This takes no body; name the namespace in `?namespace=`")
         return to_json(methods[method](request))
 
@@ -119,7 +125,7 @@ class Admin:
 
     def _queue_faults(self, request: AdminRequest) -> Any:
         try:
-            sequence = orders.from_json(body.parse(request.body()), self._endpoint.catalogue)
+            sequence = orders.from_json(request.json, self._endpoint.catalogue)
             for order in sequence:
                 check_server(order.fault, raw_socket=request.raw_socket)
             self._registry.open(request.namespace).enqueue(sequence)
@@ -142,10 +148,10 @@ class Admin:
 
     def _set_ranking(self, request: AdminRequest) -> Any:
         try:
-            chosen = design.from_json(body.parse(request.body()))
+            chosen = design.from_json(request.json)
         except design.BadDesign as bad:
             raise InvalidRequest(str(bad)) from bad
-        self._registry.open(request.namespace).set_design(chosen)
+        self._registry.set_design(request.namespace, chosen)
         return self._ranking(request)
 
     def _clear_ranking(self, request: AdminRequest) -> Any:
@@ -157,7 +163,7 @@ class Admin:
         return {"namespace": request.namespace}
 
     def _explain(self, request: AdminRequest) -> Any:
-        raw = request.body()
+        raw = request.read(self._settings.max_body)
         media_type = self._endpoint.document.request_media_types[0]
         return explain(raw, self._endpoint.requests.parse(media_type, body.Content(raw)))
 

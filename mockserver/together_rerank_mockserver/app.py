@@ -4,6 +4,7 @@ from functools import partial
 
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import MethodNotAllowed as NotAllowed
 
 from together_rerank_mockserver import access, body
 from together_rerank_mockserver.admin import AdminRequest
@@ -34,7 +35,7 @@ def flask_app(mock: Mock) -> Flask:
     app = Flask(__name__, static_folder=None)
     # Werkzeug would answer /v1//rerank with a redirect, and take //rerank for /rerank.
     app.url_map.merge_slashes = False
-    app.before_request(_refuse_doubled_slash)
+    app.before_request(_check_request_line)
 
     def rerank() -> Response:
         return _response(mock.rerank(request.environ))
@@ -49,7 +50,7 @@ def flask_app(mock: Mock) -> Flask:
             endpoint.recorder.record(call, reply)
         else:
             reply = endpoint.refuse(call, error)
-        return _response(outgoing(reply, mock.waiting))
+        return _response(outgoing(reply, mock.limiter))
 
     for route in endpoint.document.routes:
         app.add_url_rule(
@@ -74,8 +75,8 @@ def _control_plane(mock: Mock) -> Blueprint:
     def answer(**_: str) -> Response:
         # One view for all paths and methods, so that the guard also runs before a 404 or 405.
         call, raw_socket = call_of(request.environ), request.environ.get(RAW_SOCKET)
-        path, length = request.path.removeprefix(ADMIN), call.headers.get("Content-Length")
-        content = partial(body.read, length, call.read, mock.settings.max_body)
+        path = request.path.removeprefix(ADMIN)
+        content = partial(body.read, call.headers, call.read, why="for the control plane")
         admin_request = AdminRequest(call.method, path, _parameters(), content, call.raw_socket)
         if raw_socket:
             admin_request.settle = raw_socket.settle
@@ -102,18 +103,22 @@ def _response(answer: Outgoing) -> Response:
     return Response(body, status, headers)
 
 
-def _refuse_doubled_slash() -> None:
+def _check_request_line() -> None:
+    """Refuse what Flask would accept: a path that begins with two slashes, and a method in lower case."""
     if request.environ.get("PATH_INFO", "").startswith("//"):
         raise NotFound
+    if request.environ["REQUEST_METHOD"] != request.method:
+        raise NotAllowed(request.url_rule.methods if request.url_rule else None)
 
 
 def _translated(fault: Exception, document: Document) -> Exception:
     """Return the API's error for *fault* if it is one of Flask's, else *fault* itself."""
     match fault:
         case HTTPException(code=404):
-            return RouteNotFound(_nothing_there(request.path, document))
+            path = request.environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
+            return RouteNotFound(_nothing_there(path, document))
         case HTTPException(code=405):
-            return MethodNotAllowed(request.method, getattr(fault, "valid_methods", None) or ())
+            return MethodNotAllowed(request.environ["REQUEST_METHOD"], getattr(fault, "valid_methods", None) or ())
         case HTTPException():
             return InvalidRequest(fault.description or fault.name)
     return fault

@@ -10,7 +10,8 @@ from typing import Any, cast
 
 import orjson
 
-from together_rerank_mockserver.errors import BodyTooLarge, InvalidRequest
+from together_rerank_mockserver.call import Headers
+from together_rerank_mockserver.errors import BodyTooLarge, InvalidRequest, UnsupportedEncoding
 from together_rerank_spec import Document, DocumentError, Validator
 from together_rerank_spec.validation import SchemaError
 
@@ -45,20 +46,26 @@ class HugeInteger(str):
     __slots__ = ()
 
 
-def read(declared: str | None, read: Callable[[int], bytes], limit: int) -> bytes:
-    """Return the body, reading one byte beyond *limit* at the most.
+def read(headers: Headers, read: Callable[[int], bytes], limit: int, why: str = "--max-body") -> bytes:
+    """Return the body of a request with *headers*, reading one byte beyond *limit* at the most; *why* explains it.
 
-    *declared* is the Content-Length header, None for a chunked body. A body longer than *limit*, declared or read,
-    raises BodyTooLarge; a body shorter than declared raises InvalidRequest.
+    Raises:
+        BodyTooLarge: it is longer than *limit*, by its Content-Length or as it is read.
+        InvalidRequest: it is shorter than its Content-Length.
+        UnsupportedEncoding: it has a Content-Encoding.
     """
+    coding = headers.get("Content-Encoding")
+    if coding and coding.strip().lower() != "identity":
+        raise UnsupportedEncoding(coding)
+    declared = headers.get("Content-Length")
     promised = int(declared[:20]) if declared and declared.isascii() and declared.isdigit() else 0
     if promised > limit:
-        raise BodyTooLarge(limit)
+        raise BodyTooLarge(limit, why)
     body = read(limit + 1)
     if len(body) < promised:
         raise InvalidRequest(f"The body ended after {len(body)} of {promised} bytes")
     if len(body) > limit:
-        raise BodyTooLarge(limit)
+        raise BodyTooLarge(limit, why)
     return body
 
 
@@ -137,6 +144,21 @@ def parse(body: bytes) -> Any:
     # Fewer brackets than that cannot be nested so deep; most bodies are not walked.
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise InvalidRequest(f"The body is nested deeper than {MAX_DEPTH} levels")
+    return value
+
+
+def parse_once(body: bytes) -> Any:
+    """Return the JSON value of *body* as `parse` does; also raise InvalidRequest if an object has a key twice."""
+
+    def check(pairs: list[tuple[str, Any]]) -> None:
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise InvalidRequest(f"The body has the key `{key[:100]}` twice in one object")
+            seen.add(key)
+
+    value = parse(body)
+    json.loads(body, object_pairs_hook=check, parse_int=len)
     return value
 
 

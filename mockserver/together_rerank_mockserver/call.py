@@ -11,6 +11,8 @@ JSON = {"Content-Type": "application/json"}
 # Paths of the mock itself; they are not part of the API, and the journal leaves them out.
 HEALTH = "/health"
 ADMIN = "/__admin"
+# The most bytes of a request line with its headers.
+MAX_HEAD = 64 * 1024
 # How a reply is sent: `whole`, or as the wire fault of that name sends it.
 Delivery = Literal["whole", "drip", "truncate", "hang", "reset", "empty"]
 

@@ -15,7 +15,7 @@ from together_rerank_mockserver.fixtures_command import fixtures
 from together_rerank_mockserver.options import COMMAND, CONTEXT, as_json, document_options, option
 from together_rerank_mockserver.readiness import PROGRAM, is_healthy
 from together_rerank_mockserver.serve_command import serve
-from together_rerank_spec.output import close_output
+from together_rerank_spec.output import close_output, open_output
 from together_rerank_spec.urls import base_of
 
 _LONGEST_TEXT = 40
@@ -23,6 +23,7 @@ _LONGEST_TEXT = 40
 
 def main() -> NoReturn:
     """Run the command; exit 0 done, 1 not in time, 2 not understood or not started: one line says why."""
+    open_output()
     _warn_of_unknown_variables()
     try:
         status = _run(sys.argv[1:])

@@ -1,7 +1,7 @@
 """Send a reply through WSGI: whole or changed by a wire fault, at once or delayed."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from threading import BoundedSemaphore, Event
 from typing import Any
 
@@ -12,65 +12,88 @@ from together_rerank_mockserver.errors import TooManyWaiting
 RAW_SOCKET = "together_rerank_mock.raw_socket"
 # The status, the headers and the pieces of the body.
 Outgoing = tuple[int, list[tuple[str, str]], Iterable[bytes]]
+MOST_WAITING = 400
 _PIECES = 10
-_FLUSHED_S = 0.1
-# Waits up to this long need no seat, because they end soon.
-_SHORT_S = 5
+FLUSHED_S = 0.1
+# Waits up to this long are not counted: they end before others would notice.
+_SHORT_S = 0.5
 
 
-class Waiting:
-    """Delays calls until *stopping* is set, and at most *most* calls for long at the same time."""
+class DelayLimiter:
+    """Delays calls until *stopping* is set, and bounds how many calls wait at the same time.
 
-    def __init__(self, stopping: Event, most: int | None = None) -> None:
+    A call waits for a delay, between the pieces of a drip, in a hang, or for the rest of a body.
+    """
+
+    def __init__(self, stopping: Event, most: int = MOST_WAITING) -> None:
         self._stopping = stopping
         self._most = most
-        self._seats = BoundedSemaphore(most) if most else None
+        self._seats = BoundedSemaphore(most)
 
-    def wait(self, seconds: float) -> None:
-        """Return after *seconds*, or at a stop; raise TooManyWaiting if the wait is long and every seat is taken."""
-        if self._seats is None or seconds <= _SHORT_S:
-            self._stopping.wait(seconds)
-        elif not self._seats.acquire(blocking=False):
-            most = f"{self._most} calls are being kept waiting for long"
-            raise TooManyWaiting(f"{most}, the most at a time on this server")
-        else:
-            try:
-                self._stopping.wait(seconds)
-            finally:
-                self._seats.release()
+    @property
+    def is_stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def wait(self, seconds: float, pause: Callable[[float], object] | None = None) -> None:
+        """Call *pause*, which waits for *seconds*, or wait until a stop; raise TooManyWaiting if too many wait."""
+        counted: AbstractContextManager[object] = self if seconds > _SHORT_S else nullcontext()
+        with counted:
+            (pause or self._stopping.wait)(seconds)
+
+    def __enter__(self) -> None:
+        """Count a call that waits; raise TooManyWaiting if too many do."""
+        if not self._seats.acquire(blocking=False):
+            raise TooManyWaiting(self._most)
+
+    def __exit__(self, *_: object) -> None:
+        self._seats.release()
+
+    def pause(self, seconds: float) -> None:
+        """Wait, or until a stop, in a call that is counted already."""
+        self._stopping.wait(seconds)
 
 
-def outgoing(reply: Reply, waiting: Waiting, raw_socket: Any = None) -> Outgoing:
+def waits(reply: Reply) -> bool:
+    """Return whether the delivery of *reply* takes time, and is counted while it does."""
+    return reply.delivery in ("drip", "hang")
+
+
+def outgoing(reply: Reply, limiter: DelayLimiter, raw_socket: Any = None) -> Outgoing:
+    """Return *reply* for WSGI; if it `waits`, the caller has entered *limiter*, and the end of its body leaves it."""
     headers = [*reply.headers.items(), ("Content-Length", str(len(reply.body)))]
-    return reply.status, headers, _body(reply, waiting, raw_socket)
-
-
-def _body(reply: Reply, waiting: Waiting, raw_socket: Any) -> Iterable[bytes]:
     if reply.delivery == "whole":
-        return [reply.body]
+        return reply.status, headers, [reply.body]
+    pieces = _pieces(reply, limiter, raw_socket)
+    return reply.status, headers, _Counted(pieces, limiter) if waits(reply) else pieces
+
+
+class _Counted:
+    """The pieces of a body whose call is counted until they are closed; a generator that never ran has no `finally`."""
+
+    def __init__(self, pieces: Iterator[bytes], limiter: DelayLimiter) -> None:
+        self._pieces = pieces
+        self._limiter: DelayLimiter | None = limiter
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
+
+    def close(self) -> None:
+        limiter, self._limiter = self._limiter, None
+        if limiter:
+            limiter.__exit__()
+
+
+def _pieces(reply: Reply, limiter: DelayLimiter, raw_socket: Any) -> Iterator[bytes]:
     if reply.delivery == "drip":
-        return _dripping(reply, waiting)
-    return _truncated(reply, waiting) if reply.delivery == "truncate" else _abandoned(reply.delivery, raw_socket)
-
-
-def _dripping(reply: Reply, waiting: Waiting) -> Iterator[bytes]:
-    length = max(1, -(-len(reply.body) // _PIECES))
-    for start in range(0, len(reply.body), length):
-        with suppress(TooManyWaiting):  # then send without pauses: the head is already sent
-            waiting.wait(reply.pause_ms / 1000)
-        yield reply.body[start : start + length]
-
-
-def _truncated(reply: Reply, waiting: Waiting) -> Iterator[bytes]:
-    yield reply.body[: len(reply.body) // 2]
-    # Granian drops what it has not sent yet when a body ends early.
-    with suppress(TooManyWaiting):
-        waiting.wait(_FLUSHED_S)
-
-
-def _abandoned(delivery: str, raw_socket: Any) -> Iterator[bytes]:
-    if raw_socket is not None and delivery in ("hang", "reset"):
-        getattr(raw_socket, delivery)()
-    # Before a byte is sent: the server takes it for a client that went away, and closes.
-    raise ConnectionAbortedError
-    yield b""
+        length = max(1, -(-len(reply.body) // _PIECES))
+        for start in range(0, len(reply.body), length):
+            limiter.pause(reply.pause_ms / 1000)
+            yield reply.body[start : start + length]
+    elif reply.delivery == "truncate":
+        yield reply.body[: len(reply.body) // 2]
+        limiter.pause(FLUSHED_S)  # granian drops what it has not sent yet when a body ends early
+    else:
+        if raw_socket is not None and reply.delivery in ("hang", "reset"):
+            getattr(raw_socket, reply.delivery)()
+        # Before a byte is sent: the server takes it for a client that went away, and closes.
+        raise ConnectionAbortedError

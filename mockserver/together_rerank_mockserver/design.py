@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from sys import getsizeof
 from typing import Any
 
 from together_rerank_mockserver.errors import Misuse
@@ -22,6 +23,7 @@ class Design:
     # Takes the usual ranking and the texts of its documents, and returns the ranking of the test; None if it does
     # not apply to them. Raises Misuse if it names a document that the request does not have.
     apply: Callable[[list[Ranked], list[str]], list[Ranked] | None]
+    size: int  # about how many bytes it takes in memory
 
 
 def from_json(data: Any) -> Design:
@@ -29,7 +31,12 @@ def from_json(data: Any) -> Design:
     if not isinstance(data, dict) or len(data) != 1 or not data.keys() <= _READ.keys():
         raise BadDesign('it must be {"rank": [2, 0]}, {"rank_first": "llama"} or {"scores": {"0": 0.9, "2": 0.1}}')
     ((name, value),) = data.items()
-    return Design(data, _READ[name](value))
+    return Design(data, _READ[name](value), 2 * _size(value))  # the JSON, and as much for what `apply` uses
+
+
+def _size(value: Any) -> int:
+    children = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+    return getsizeof(value) + sum(map(_size, children))
 
 
 def _order(value: Any) -> Any:

@@ -2,13 +2,13 @@
 
 import hmac
 import logging
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from threading import Event
 from typing import Any
 
 from together_rerank_mockserver import body, errors, rendering
 from together_rerank_mockserver.call import JSON, Call, Reply, credential
+from together_rerank_mockserver.delivery import DelayLimiter, waits
 from together_rerank_mockserver.errors import ApiError, ClientGone, InternalError, NotHere, TooManyWaiting
 from together_rerank_mockserver.faults import OK, BodyFault, Case, Catalogue, Fault
 from together_rerank_mockserver.journal import Recorder
@@ -46,7 +46,7 @@ class Endpoint:
     """The rerank operation of one document, with its state between calls. Raises the exceptions of `create_app`."""
 
     def __init__(
-        self, document: Document, settings: Settings | None = None, pause: Callable[[float], object] = time.sleep
+        self, document: Document, settings: Settings | None = None, limiter: DelayLimiter | None = None
     ) -> None:
         settings = settings or Settings()
         if settings.api_keys and not document.requires_key:
@@ -58,7 +58,7 @@ class Endpoint:
         # Header of a 200: it tells a judge that the mock accepts any key or any model on purpose.
         self._accepts = {"x-mock-accepts": ", ".join(accepts)} if accepts else {}
         self._settings = settings
-        self._pause = pause
+        self._limiter = limiter or DelayLimiter(Event())
         self.requests = body.RequestParser(document)
         rendering.check_answers(document)
         self.registry = Registry(settings.journal_max, Quota(settings.rate_limit) if settings.rate_limit else None)
@@ -73,7 +73,7 @@ class Endpoint:
         context = self._context(call)
         try:
             self._authenticate(context.key)
-            raw = body.read(call.headers.get("Content-Length"), call.read, self._settings.max_body)
+            raw = body.read(call.headers, call.read, self._settings.max_body)
             context.content = body.Content(raw)
             self._select_fault(context)
             reply = self._forced(context) or self._admitted(context)
@@ -145,7 +145,7 @@ class Endpoint:
         if not seconds:
             return
         try:
-            (context.call.pause or self._pause)(seconds)
+            self._limiter.wait(seconds, context.call.pause)
         except TooManyWaiting:
             context.met = replace(context.met, applied=False)
             raise
@@ -229,6 +229,12 @@ class Endpoint:
         sent = Reply(reply.status, reply.body, headers, reply.reason, reply.delivery)
         if reply is not _NOBODY_THERE:
             sent = context.met.spoiled(sent)
+        if waits(sent):
+            try:
+                self._limiter.__enter__()
+            except TooManyWaiting as full:
+                context.met = replace(context.met, applied=False)
+                return self._finish(context, self._refusal(full, context))
         self.recorder.record(context.call, sent, context.namespace, context.content.raw)
         return sent
 

@@ -87,18 +87,44 @@ class MethodNotAllowed(ApiError):
         self.headers = {"Allow": allow}
 
 
+class RequestTimeout(ApiError):
+    status = 408
+    headers: Mapping[str, str] = {"Connection": "close"}
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(f"The body did not arrive within {limit_s:g} s (--read-timeout)")
+
+
 class BodyTooLarge(ApiError):
     status = 413
 
+    def __init__(self, limit: int, why: str) -> None:
+        super().__init__(f"The body is longer than {limit} bytes, the most this server reads ({why})")
+
+
+class RankingsTooLarge(ApiError):
+    status = 413
+
     def __init__(self, limit: int) -> None:
-        super().__init__(f"The body is longer than {limit} bytes, the most this server reads (--max-body)")
+        super().__init__(f"The rankings of all namespaces would take more than {limit} bytes; DELETE one before")
 
 
 class TooManyWaiting(ApiError):
-    """The server would have no thread left for others if it kept one more call waiting."""
+    """The server would have no thread left for others if one more call waited."""
 
     status = 503
     type = "overloaded_error"
+    headers: Mapping[str, str] = {"Connection": "close"}
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"{most} calls wait already, for a delay or for the rest of a body; more cannot")
+
+
+class UnsupportedEncoding(ApiError):
+    status = 415
+
+    def __init__(self, coding: str) -> None:
+        super().__init__(f"The body has Content-Encoding: {coding[:100]}; only identity, which means none, is accepted")
 
 
 class InternalError(ApiError):

@@ -15,23 +15,23 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 
-from together_rerank_mockserver.delivery import Waiting
+from together_rerank_mockserver.call import MAX_HEAD
+from together_rerank_mockserver.delivery import MOST_WAITING, DelayLimiter
+from together_rerank_mockserver.granian_front import GranianFront
 from together_rerank_mockserver.mock import Mock
-from together_rerank_mockserver.readiness import GRACE_S, PROGRAM, Readiness, ServerDied, at_a_signal
+from together_rerank_mockserver.readiness import GRACE_S, LINGER_S, PROGRAM, Readiness, ServerDied, StopSignals
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.wsgi import WsgiApp
 from together_rerank_spec.urls import url_of
 
-# The most requests that can wait at the same time; a thread starts, and costs, only when it is needed.
-_THREADS = 512
+# The calls that wait leave some for others; a thread starts, and costs, only when it is needed.
+_THREADS = MOST_WAITING + 112
 # A call computes for less than this, and finishes sooner if no other thread interrupts it.
 _SWITCH_S = 0.05
 # There may be many more connections than threads, most of them idle.
 _CONNECTIONS = 8192
 # A parent that stops has told its worker long before.
 _TOLD_S = 1
-# For those that do not wait; granian does not tell when a client that waits has gone.
-_KEPT_FREE = 32
 
 
 def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
@@ -46,20 +46,23 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
         address, port = reserved.getsockname()[:2]
         settings = replace(settings, host=address)
         # Build it in the parent, which can still report an error; a forked worker inherits it.
-        application, _ = _application(settings)
-        for fault in [order.fault for order in application.mock.endpoint.plan.configured if order.fault.server]:
+        front, _ = _application(settings)
+        for fault in [order.fault for order in front.app.mock.endpoint.plan.configured if order.fault.server]:
             warning = f"`{fault.name}` will be answered with 501: it needs --server {fault.server}"
             print(f"{PROGRAM}: {warning}", file=sys.stderr)
         server = granian(__name__, address, port)
         lifeline, held = Pipe(duplex=False)
-
-        def stop() -> None:
-            held.close()
-            server.signal_handler_interrupt()
-
-        server.on_startup(partial(at_a_signal, stop))
         url = url_of(address, port)
-        with readiness.ready_file_of(url):
+        with readiness.ready_file_of(url), StopSignals() as signals:
+
+            def stop() -> None:
+                signals.wait()
+                held.close()
+                time.sleep(LINGER_S)
+                server.signal_handler_interrupt()
+
+            server.on_startup(signals.install)  # again, because granian has installed handlers of its own
+            threading.Thread(target=stop, daemon=True).start()
             try:
                 loader = partial(_load, settings, url, readiness, lifeline, held)
                 server.serve(target_loader=loader, wrap_loader=False)
@@ -71,6 +74,7 @@ def granian(name: str, address: str, port: int) -> Any:
     """Return a Granian for the module *name*, with one worker, that does not serve yet."""
     from granian import Granian
     from granian.constants import Interfaces
+    from granian.http import HTTP1Settings
 
     return Granian(
         name,
@@ -81,6 +85,7 @@ def granian(name: str, address: str, port: int) -> Any:
         blocking_threads=_THREADS,
         backpressure=_CONNECTIONS,
         log_enabled=False,
+        http1_settings=HTTP1Settings(max_buffer_size=MAX_HEAD),
         workers_kill_timeout=GRACE_S,
     )
 
@@ -110,9 +115,10 @@ def reserve(host: str, port: int) -> socket.socket:
 
 
 @lru_cache(maxsize=1)
-def _application(settings: Settings) -> tuple[WsgiApp, threading.Event]:
-    told_to_stop = threading.Event()
-    return WsgiApp(Mock(settings, Waiting(told_to_stop, _THREADS - _KEPT_FREE))), told_to_stop
+def _application(settings: Settings) -> tuple[GranianFront, threading.Event]:
+    stopping = threading.Event()
+    limiter = DelayLimiter(stopping)
+    return GranianFront(WsgiApp(Mock(settings, limiter)), limiter, settings.read_timeout_s), stopping
 
 
 def _load(
@@ -122,22 +128,23 @@ def _load(
     held.close()  # the worker's own copy, which would keep the lifeline open
     # What a terminal sends to all of its group is for the parent alone, which then ends the worker.
     os.setpgid(0, 0)
+    signal.set_wakeup_fd(-1)  # else a signal to the worker would stop the parent
     set_up()
-    application, told_to_stop = _application(settings)
+    front, stopping = _application(settings)
     publish = partial(readiness.publish_when_healthy, url, os.getppid())
     threading.Thread(target=publish, daemon=True).start()
-    threading.Thread(target=_follow_parent, args=(lifeline, told_to_stop), daemon=True).start()
-    return application
+    threading.Thread(target=_follow_parent, args=(lifeline, stopping), daemon=True).start()
+    return front
 
 
-def _follow_parent(lifeline: Connection, told_to_stop: threading.Event) -> None:
+def _follow_parent(lifeline: Connection, stopping: threading.Event) -> None:
     with suppress(EOFError):
-        lifeline.recv()  # nothing is ever sent: it ends when the parent lets go of its end
-    told_to_stop.set()
-    # A parent that stops will tell granian's worker itself, and takes one that ends before for a crash. It is told
-    # again, for Python does not hear a signal that comes just as the main thread lies down to wait.
+        lifeline.recv()  # nothing is ever sent: it ends when the parent closes its end
+    stopping.set()
+    # A parent that stops sends SIGTERM itself, and takes a worker that ends before for a crash. But Python does not
+    # handle a signal that another thread gets, or that comes just before the main thread blocks.
     if parent := multiprocessing.parent_process():
         parent.join(_TOLD_S)
-    os.kill(os.getpid(), signal.SIGTERM)
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)  # type: ignore[arg-type]
     time.sleep(GRACE_S)
     os._exit(0)

@@ -5,7 +5,7 @@ from typing import Any
 
 from together_rerank_mockserver.admin import Admin, health
 from together_rerank_mockserver.call import JSON, Call, EnvironHeaders, Reply
-from together_rerank_mockserver.delivery import RAW_SOCKET, Outgoing, Waiting, outgoing
+from together_rerank_mockserver.delivery import RAW_SOCKET, DelayLimiter, Outgoing, outgoing
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.errors import InvalidRequest
 from together_rerank_mockserver.rendering import to_json
@@ -13,19 +13,19 @@ from together_rerank_mockserver.settings import Settings
 
 
 class Mock:
-    """The mock that *settings* describe; it delays calls with *waiting*. Raises the exceptions of `create_app`."""
+    """The mock that *settings* describe; *limiter* delays its calls. Raises the exceptions of `create_app`."""
 
-    def __init__(self, settings: Settings | None = None, waiting: Waiting | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, limiter: DelayLimiter | None = None) -> None:
         self.settings = settings or Settings()
-        self.waiting = waiting or Waiting(Event())
-        self.endpoint = Endpoint(self.settings.document(), self.settings, self.waiting.wait)
+        self.limiter = limiter or DelayLimiter(Event())
+        self.endpoint = Endpoint(self.settings.document(), self.settings, self.limiter)
         self.admin = Admin(self.endpoint, self.settings)
 
     def rerank(self, environ: dict[str, Any]) -> Outgoing:
-        return outgoing(self.endpoint.answer(call_of(environ)), self.waiting, environ.get(RAW_SOCKET))
+        return outgoing(self.endpoint.answer(call_of(environ)), self.limiter, environ.get(RAW_SOCKET))
 
     def health(self, _: dict[str, Any]) -> Outgoing:
-        return outgoing(Reply(200, to_json(health()), JSON), self.waiting)
+        return outgoing(Reply(200, to_json(health()), JSON), self.limiter)
 
 
 def call_of(environ: dict[str, Any]) -> Call:

@@ -4,21 +4,24 @@ import errno
 import json
 import os
 import signal
+import socket
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from together_rerank_mockserver.call import HEALTH
 
 PROGRAM = "together-rerank-mock"
 # At a stop, calls in flight have this long to finish.
 GRACE_S = 5
+# First, a client that reuses its connection has this long to send one more request, whose answer ends the connection.
+LINGER_S = 0.2
 # SIGHUP is included because granian would restart on it.
-_SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+STOP_SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,9 @@ class Readiness:
             time.sleep(0.001)
         try:
             self._publish(url, pid)
-        except OSError as fault:  # stdout was closed, or the ready file's folder is gone: nobody can learn of it
-            print(f"{PROGRAM}: cannot announce {url}: {fault}", file=sys.stderr)
+        except OSError as fault:  # nobody reads stdout or stderr, or the ready file's folder is gone
+            with suppress(OSError):
+                print(f"{PROGRAM}: cannot announce {url}: {fault}", file=sys.stderr, flush=True)
 
     def _publish(self, url: str, pid: int) -> None:
         if self.ready_file:
@@ -96,17 +100,32 @@ def _write_whole(path: Path, text: str) -> None:
 class ServerDied(Exception): ...
 
 
-def at_a_signal(stop: Callable[[], object]) -> None:
-    """Call *stop* at the first stopping signal, and ignore later ones.
+class StopSignals:
+    """Inside a `with` block, stopping signals do not end the process; `wait` returns at the first one.
 
-    Granian's own handler takes a lock that the interrupted thread may hold: with two signals in a row (make
-    forwards the one that the terminal has already sent) it would block for ever. A new thread only waits for it.
+    A handler in Python runs only when the main thread wakes up, which a signal to another thread does not cause. So the
+    handlers do nothing, and `wait` reads the byte that Python writes at a signal, whichever thread gets it.
     """
 
-    def handle(_signal: int, _frame: object) -> None:
-        for each in _SIGNALS:
-            signal.signal(each, signal.SIG_IGN)
-        threading.Thread(target=stop).start()
+    def __init__(self) -> None:
+        self._received, self._wakeup = socket.socketpair()
+        self._wakeup.setblocking(False)
 
-    for each in _SIGNALS:
-        signal.signal(each, handle)
+    def __enter__(self) -> Self:
+        self.install()
+        return self
+
+    def install(self) -> None:
+        signal.set_wakeup_fd(self._wakeup.fileno(), warn_on_full_buffer=False)
+        for each in STOP_SIGNALS:
+            signal.signal(each, lambda *_: None)
+
+    def wait(self) -> None:
+        """Return at the first stopping signal; any thread can wait."""
+        self._received.recv(1)
+
+    def __exit__(self, *_: object) -> None:
+        """Ignore signals from now on, because the process is about to exit."""
+        for each in STOP_SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        signal.set_wakeup_fd(-1)

@@ -10,11 +10,12 @@ from typing import Any
 import click
 
 from together_rerank_mockserver.options import COMMAND, document_options, option, refused, settings_of
-from together_rerank_mockserver.readiness import PROGRAM, Readiness, ServerDied
-from together_rerank_mockserver.settings import JOURNAL_MAX, LIBRARY, MAX_BODY, SettingsError
+from together_rerank_mockserver.readiness import PROGRAM, STOP_SIGNALS, Readiness, ServerDied
+from together_rerank_mockserver.settings import JOURNAL_MAX, LIBRARY, MAX_BODY, READ_TIMEOUT_S, SettingsError
 
 _SERVER = click.Choice(["granian", "threaded"])
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_TIMEOUT = "The seconds in which a request body must arrive."
 _REPLAY = "Answer as recorded in DIR, or in the kit's library, where the request is equal."
 
 
@@ -36,6 +37,7 @@ _REPLAY = "Answer as recorded in DIR, or in the kit's library, where the request
 @option("--admin-token", metavar="TOKEN", help="The token that the control plane then requires.")
 @option("--cors", multiple=True, metavar="ORIGIN", help="An origin whose pages may read answers, repeatable.")
 @option("--max-body", type=int, default=MAX_BODY, metavar="BYTES", help="The most bytes of a request body.")
+@option("--read-timeout", "read_timeout_s", type=int, default=READ_TIMEOUT_S, metavar="S", help=_TIMEOUT)
 @option("--log-format", type=click.Choice(["text", "json"]), default="text", help="The form of the log lines.")
 @option("-q", "--quiet", is_flag=True, help="No hints, and no line per request.")
 @option("--ready-file", type=_FILE, metavar="PATH", help="The file to write the URL to when ready.")
@@ -51,7 +53,7 @@ def serve(
     **values: Any,
 ) -> None:
     """Serve until interrupted."""
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in STOP_SIGNALS:
         signal.signal(each, lambda *_: sys.exit(0))  # until the server has handlers of its own
     settings = settings_of(context, log_format=None if quiet else log_format, **values)
     key = None if quiet or log_format == "json" else "YOUR_KEY" if settings.api_keys else "any-key"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from together_rerank_mockserver.plan import Chaos
 
 MAX_BODY = 32 * 1024 * 1024
+READ_TIMEOUT_S = 30
 JOURNAL_MAX = 1000
 JOURNAL_BODY = 64 * 1024
 # What to replay, in the place of a folder: the exchanges that the kit has.
@@ -45,6 +46,7 @@ class Settings:
         api_keys: the keys let in; none given lets in any.
         models: the models served; none given serves any.
         max_body: the most bytes of a body that are read.
+        read_timeout_s: how many seconds a body has to arrive.
         log_format: `text` or `json`; None writes no line per request.
         fault: the fault of every call, such as `429,retry_after=2`.
         chaos: faults and how often they are met, such as `429=0.2`.
@@ -71,6 +73,7 @@ class Settings:
     api_keys: tuple[str, ...] = field(default=(), repr=False)
     models: tuple[str, ...] = ()
     max_body: int = MAX_BODY
+    read_timeout_s: int = READ_TIMEOUT_S
     log_format: str | None = None
     fault: str | None = None
     chaos: tuple[str, ...] = ()
@@ -190,6 +193,7 @@ _CHECKS: dict[str, _Check] = {
     "api_keys": _list(_is_printable_ascii, "printable ASCII, and not empty", shown=False),
     "models": _list(_is_printable, "printable, and not empty"),
     "max_body": _whole(1, 1024**4),
+    "read_timeout_s": _whole(1, 3600),
     "log_format": _check(("text", "json").__contains__, "text or json"),
     "fault": _check(_is_text, "the name of a fault"),
     "chaos": _list(_is_text, "a fault and its probability, such as 429=0.2"),

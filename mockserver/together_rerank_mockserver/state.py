@@ -15,24 +15,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
+from sys import getsizeof
 from threading import Lock
 from typing import Any
 
 from together_rerank_mockserver import body
 from together_rerank_mockserver.design import Design
-from together_rerank_mockserver.errors import InvalidRequest
+from together_rerank_mockserver.errors import InvalidRequest, RankingsTooLarge
 from together_rerank_mockserver.orders import MAX_SEQUENCE, BadOrder, Order
 
 DEFAULT = "default"
 MAX_NAMESPACES = 256
 MAX_JOURNAL_BYTES = 64 * 1024 * 1024
+MAX_DESIGN_BYTES = 64 * 1024 * 1024
 _ALPHABET = string.ascii_letters + string.digits
 # The letter or digit in an id for each byte of a hash.
 _LETTERS = bytes(ord(_ALPHABET[byte % len(_ALPHABET)]) for byte in range(256))
 _MOST_BODIES = 2_000
 _COUNT = re.compile("[0-9]{1,9}")
-# Approximate bytes of a journal entry without its texts.
-_OVERHEAD = 600
+# Approximate bytes of a journal entry without its texts and headers.
+_OVERHEAD = 400
 
 
 @dataclass(slots=True)
@@ -54,8 +56,8 @@ class Entry:
     size: int = field(init=False)  # about how many bytes the entry takes
 
     def __post_init__(self) -> None:
-        texts = sum(map(len, self.headers)) + sum(map(len, self.headers.values()))
-        self.size = _OVERHEAD + len(self.body) + texts
+        texts = (self.body, self.method, self.path, self.reply, self.request_id, self.reason, self.headers)
+        self.size = _OVERHEAD + sum(map(getsizeof, (*texts, *self.headers, *self.headers.values())))
 
     @property
     def described(self) -> dict[str, Any]:
@@ -312,6 +314,15 @@ class Registry:
                 self._drop_oldest(namespace)
             while self._journal_bytes > MAX_JOURNAL_BYTES:
                 self._drop_oldest(max(self._namespaces.values(), key=lambda each: each.journal_bytes))
+
+    def set_design(self, name: str, design: Design) -> None:
+        """Set the ranking of the namespace called *name*; raise RankingsTooLarge if all would take too much memory."""
+        namespace = self.open(name)
+        with self._lock:
+            others = [each.design.size for each in self._namespaces.values() if each.design and each is not namespace]
+            if sum(others) + design.size > MAX_DESIGN_BYTES:
+                raise RankingsTooLarge(MAX_DESIGN_BYTES)
+        namespace.set_design(design)
 
     def forget_journal(self, name: str) -> None:
         with self._lock:

@@ -1,7 +1,17 @@
-"""Flush the standard streams when a command exits."""
+"""The standard streams of a command: whole at its start, flushed at its end."""
 
 import os
 import sys
+
+
+def open_output() -> None:
+    """Open the null device for each standard descriptor that is closed.
+
+    Otherwise the next socket would get its number, and what is written to stderr would go to another program.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
 
 
 def close_output() -> None:

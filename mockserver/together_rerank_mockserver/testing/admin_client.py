@@ -60,7 +60,7 @@ def in_process(server: ThreadedServer, api_key: str) -> AdminClient:
     from together_rerank_mockserver.errors import ApiError
 
     def send(method: str, path: str, parameters: dict[str, str], body: bytes) -> tuple[int, bytes]:
-        request = AdminRequest(method, path, parameters, lambda: body, settle=server.settle)
+        request = AdminRequest(method, path, parameters, lambda _: body, settle=server.settle)
         try:
             return 200, server.mock.admin.answer(request)
         except ApiError as refused:

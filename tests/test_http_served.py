@@ -1,0 +1,159 @@
+"""HTTP as bytes on sockets, on each server: what is refused, and that nothing hidden in a request is executed."""
+
+import http.client
+import json
+import socket
+
+import pytest
+
+from bare_http import BODY, HEAD, connect, request
+from mock_process import running, server  # noqa: F401  # a fixture
+
+pytestmark = [pytest.mark.served, pytest.mark.usefixtures("server")]
+
+LENGTH = b"Content-Length: %d\r\n" % len(BODY)
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+CHUNKS = b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)
+NO_HOST = HEAD.replace(b"Host: x\r\n", b"")
+
+
+@pytest.fixture(scope="module")
+def mock(server):
+    with running("-q") as mock:
+        yield mock
+
+
+def exchange(mock, sent, *, half_close=False):
+    """Send bytes; return all that comes until the server closes the connection, or is silent for 0.5 s."""
+    with connect(mock) as client:
+        client.sendall(sent)
+        if half_close:
+            client.shutdown(socket.SHUT_WR)
+        client.settimeout(0.5)
+        received = b""
+        try:
+            while data := client.recv(65536):
+                received += data
+        except TimeoutError:
+            return received, False
+        return received, True
+
+
+def executed(mock):
+    """Return how many calls are in the journal."""
+    connection = http.client.HTTPConnection("127.0.0.1", mock.port, timeout=20)
+    connection.request("GET", "/__admin/requests?limit=0")
+    total = json.loads(connection.getresponse().read())["total"]
+    connection.close()
+    return total
+
+
+REFUSED = {
+    "a folded Transfer-Encoding": HEAD + b"Transfer-Encoding:\r\n chunked\r\n\r\n" + CHUNKS,
+    "a folded header": HEAD + b"X-A: b\r\n\tc\r\n" + LENGTH + b"\r\n" + BODY,
+    "an unknown Transfer-Encoding": HEAD + b"Transfer-Encoding: xchunked\r\n\r\n" + CHUNKS,
+    "a Transfer-Encoding with a control character": HEAD + b"Transfer-Encoding:\x0bchunked\r\n\r\n" + CHUNKS,
+    "a space before the colon": HEAD + b"Transfer-Encoding : chunked\r\n\r\n" + CHUNKS,
+    "Transfer-Encoding in HTTP/1.0": HEAD.replace(b"/1.1", b"/1.0") + CHUNKED + b"\r\n" + CHUNKS,
+    "two lengths": HEAD + LENGTH + b"Content-Length: 3\r\n\r\n" + BODY,
+    "two lengths in one header": HEAD + b"Content-Length: 3, 4\r\n\r\n" + BODY,
+    "no Host": NO_HOST + LENGTH + b"\r\n" + BODY,
+    "two Hosts": HEAD + b"Host: y\r\n" + LENGTH + b"\r\n" + BODY,
+    "the same Host twice": HEAD + b"Host: x\r\n" + LENGTH + b"\r\n" + BODY,
+}
+# hyper reads these by their chunks; GranianFront closes the connection.
+AMBIGUOUS = {
+    "a length beside chunks": HEAD + LENGTH + CHUNKED + b"\r\n" + CHUNKS,
+    "a short length beside chunks": HEAD + CHUNKED + b"Content-Length: 4\r\n\r\n" + CHUNKS,
+    "chunked twice": HEAD + CHUNKED + CHUNKED + b"\r\n" + CHUNKS,
+    "two codings": HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n" + CHUNKS,
+}
+
+
+@pytest.mark.parametrize("case", [*REFUSED, *AMBIGUOUS])
+def test_an_ambiguous_request_is_refused_and_nothing_after_it_is_executed(mock, server, case):
+    is_read_by_hyper = server == "granian" and case in AMBIGUOUS
+    before = executed(mock)
+
+    received, closed = exchange(mock, (REFUSED | AMBIGUOUS)[case] + request())
+
+    assert received.startswith(b"HTTP/1.1 200" if is_read_by_hyper else b"HTTP/1.1 400")
+    assert received.count(b"HTTP/1.1 ") == 1
+    assert closed
+    assert executed(mock) == before + is_read_by_hyper
+
+
+def test_nothing_after_a_chunked_request_is_executed_on_granian(mock, server):
+    received, closed = exchange(mock, HEAD + CHUNKED + b"\r\n" + CHUNKS + request())
+
+    assert received.count(b"HTTP/1.1 200") == (1 if server == "granian" else 2)
+    assert closed == (server == "granian")
+
+
+@pytest.mark.parametrize("cut", [HEAD[:20], HEAD, HEAD + LENGTH, HEAD + LENGTH + b"\r"])
+def test_a_head_that_is_cut_off_executes_nothing(mock, cut):
+    before = executed(mock)
+
+    received, closed = exchange(mock, cut, half_close=True)
+
+    assert b" 200 " not in received
+    assert closed
+    assert executed(mock) == before
+
+
+def test_empty_lines_before_a_request_are_ignored(mock):
+    received, _ = exchange(mock, b"\r\n" + request() + b"\r\n" + request())
+
+    assert received.count(b"HTTP/1.1 200") == 2
+
+
+def test_a_head_beyond_64_kib_is_refused(mock):
+    fitting, closed = exchange(mock, request(X_Long="a" * 60_000))
+    received, closed = exchange(mock, request(X_Long="a" * 66_000))
+
+    assert fitting.startswith(b"HTTP/1.1 200")
+    assert received.startswith(b"HTTP/1.1 431")
+    assert closed
+
+
+@pytest.mark.parametrize("method", [b"post", b"Post"])
+def test_a_method_in_lower_case_is_another_method(mock, method):
+    received, _ = exchange(mock, request().replace(b"POST", method, 1))
+
+    assert received.startswith(b"HTTP/1.1 405")
+    assert method + b" is not allowed here; allowed: POST" in received
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "identity, gzip"])
+def test_a_content_encoding_is_refused_by_its_name(mock, coding):
+    received, _ = exchange(mock, request(b"\x1f\x8b" + BODY, Content_Encoding=coding))
+
+    assert received.startswith(b"HTTP/1.1 415")
+    assert b"only identity" in received
+
+
+def test_identity_is_no_content_encoding(mock):
+    assert exchange(mock, request(Content_Encoding="Identity"))[0].startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("path", [b"//v1/rerank", b"//v1//rerank", b"///", b"/v1//rerank"])
+def test_a_doubled_slash_is_shown_as_it_came(mock, path):
+    received, _ = exchange(mock, b"POST " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    assert received.startswith(b"HTTP/1.1 404")
+    assert b"There is no " + path + b" here" in received
+
+
+@pytest.mark.parametrize("version", [b"HTTP/2.0", b"HTTP/9.9", b"HTTP/1.2"])
+def test_another_version_is_refused(mock, version):
+    received, closed = exchange(mock, b"GET /health " + version + b"\r\nHost: x\r\n\r\n")
+
+    assert b" 200 " not in received
+    assert closed
+
+
+def test_a_header_that_cannot_be_read_is_not_repeated(mock):
+    received, _ = exchange(mock, HEAD.replace(b"Authorization:", b"Authorization :") + b"\r\n")
+
+    assert received.startswith(b"HTTP/1.1 400")
+    assert b"Bearer" not in received
