@@ -32,7 +32,7 @@ INTRODUCTION = """# What clients do with each fault
 
 For each fault, the client makes one call, and every attempt of that call gets the fault.
 Both clients have their default settings, except for a time-out of {timeout} s for `hang`.
-*Waited as told* means the `Retry-After` of {told} s, *waited backoff* a time that the client chose.
+*Waited as told*: the client waited the {told} s of `Retry-After`. *Waited backoff*: it waited a time of its own.
 `make clients` writes this page anew.
 
 | fault | `together` {together} | `litellm` {litellm} |

@@ -107,7 +107,7 @@ class Comparison:
     def _why_not(self, exchange: fixtures.Exchange) -> str:
         """Return why *exchange* does not apply to the endpoint, "" if it does."""
         if needed := sorted(set(exchange.mock) - _OF_EVERY_ENDPOINT):
-            return f"only a server that is told `{needed[0]}` answers so"
+            return f"the server needs the setting `{needed[0]}` to answer so"
         if exchange.request.headers.get("Authorization") != ANY_KEY and not self.transport.has_key:
             return "no key was given by --api-key-env"
         accepts = self.endpoint.first.accepts if self.endpoint.first else lambda _: False

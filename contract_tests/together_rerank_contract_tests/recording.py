@@ -32,7 +32,7 @@ def files(comparison: Comparison, today: dt.date) -> dict[str, bytes]:
 
 
 def _file(asked: Asked, today: dt.date) -> bytes:
-    """Return *asked* as a file of the library, without the key; raise FixtureError if that is not possible."""
+    """Return the exchange *asked* as a JSON file of the library, without the key; raise FixtureError if that fails."""
     request, came, mask = asked.request, asked.came, asked.came.mask
     # Without a key the request had no Authorization, even if the library's has one.
     sends_key = any(name == "Authorization" for name, _ in came.headers)

@@ -96,7 +96,7 @@ class Allowance:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers of an answer that is sent now, which may be later than the call came."""
+        """Headers for an answer that is sent now: the wait counts from now, not from the check of the quota."""
         wait_s = max(1, math.ceil(self.resets_at - time.time()))
         left = {"limit": self.limit, "remaining": self.remaining, "reset": wait_s}
         return {f"x-ratelimit-{name}": str(value) for name, value in left.items()}
