@@ -115,7 +115,7 @@ class _Connections:
 
     def __init__(self, listener: socket.socket, wsgi: WsgiApp, read_timeout_s: float) -> None:
         host, port = listener.getsockname()[:2]
-        self.server = {"SERVER_NAME": host, "SERVER_PORT": str(port)}
+        self.names = {"SERVER_NAME": host, "SERVER_PORT": str(port)}
         self.wsgi = wsgi
         self.read_timeout_s = read_timeout_s
         self.linger_s = 0.0
@@ -132,21 +132,23 @@ class _Connections:
         while not self.is_stopping:
             readable(None, self._listener, self.stopping)
             self._accept()
+        self._accept()
         self._listener.close()
 
     def _accept(self) -> None:
         """Accept the connections that are in the backlog, each on a thread of its own."""
-        with self._changed, suppress(BlockingIOError):
+        with self._changed:
             while True:
                 try:
                     client, remote = self._listener.accept()
+                except BlockingIOError:
+                    return
                 except ConnectionError:
                     continue  # the client is gone already
-                except BlockingIOError:
-                    raise
                 except OSError:  # no descriptor is left
                     self._changed.wait(_RETRY_S)
                     return
+                client.setblocking(True)
                 connection = _Connection(self, client, remote[0])
                 self._open.add(connection)
                 try:
@@ -252,7 +254,7 @@ class _Connection:
     def _answer(self) -> bool:
         """Answer one request; return whether the connection can take another one."""
         exchange = Exchange(self._socket, self._received, self._connections.read_timeout_s)
-        environ = exchange.environ(REMOTE_ADDR=self._address, **self._connections.server, **{RAW_SOCKET: self})
+        environ = exchange.environ(REMOTE_ADDR=self._address, **self._connections.names, **{RAW_SOCKET: self})
         head: list[Any] = []
         pieces = self._connections.wsgi(environ, lambda status, headers, _=None: head.extend((status, headers)))
         self._connections.set_phase(self, _Phase.RECORDED)

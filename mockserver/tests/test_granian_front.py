@@ -1,0 +1,129 @@
+"""What the front of granian adds to the application, without granian."""
+
+import io
+import threading
+
+import pytest
+
+from together_rerank_mockserver import granian_front
+from together_rerank_mockserver.delivery import DelayLimiter
+from together_rerank_mockserver.granian_front import GranianFront
+from together_rerank_mockserver.mock import Mock
+from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.wsgi import WsgiApp
+
+BODY = b'{"model": "m", "query": "llama", "documents": ["panda", "llama"]}'
+
+
+class StuckBody:
+    """A body as granian has it: a read returns when the client has sent all, or is gone."""
+
+    def __init__(self):
+        self.gone = threading.Event()
+
+    def read(self, _):
+        self.gone.wait(60)
+        return b""
+
+
+def front(*, most=400, timeout_s=30.0):
+    limiter = DelayLimiter(threading.Event(), most)
+    return GranianFront(WsgiApp(Mock(Settings(), limiter)), limiter, timeout_s), limiter
+
+
+def call(app, body=None, **changes):
+    """Return the status line, the headers and the body of the answer."""
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/v1/rerank",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": "x",
+        "HTTP_AUTHORIZATION": "Bearer key",
+        "CONTENT_TYPE": "application/json",
+        "CONTENT_LENGTH": str(len(BODY)),
+        "wsgi.input": body or io.BytesIO(BODY),
+        "wsgi.input_terminated": True,
+        **changes,
+    }
+    head = []
+    pieces = app(environ, lambda status, headers, *_: head.extend((status, dict(headers))))
+    return *head, b"".join(pieces)
+
+
+def test_a_usual_call_keeps_the_connection():
+    status, headers, body = call(front()[0])
+
+    assert status == "200 OK"
+    assert "Connection" not in headers
+    assert int(headers["Content-Length"]) == len(body)
+
+
+def test_a_chunked_call_ends_the_connection():
+    status, headers, _ = call(front()[0], HTTP_TRANSFER_ENCODING="chunked")
+
+    assert (status, headers["Connection"]) == ("200 OK", "close")
+
+
+def test_a_call_while_the_server_stops_ends_the_connection():
+    app, limiter = front()
+    limiter._stopping.set()
+
+    assert call(app)[1]["Connection"] == "close"
+    assert call(app, REQUEST_METHOD="GET", PATH_INFO="/health", CONTENT_LENGTH="0")[1]["Connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    ("host", "protocol", "status"), [("", "HTTP/1.1", 400), ("x,y", "HTTP/1", 400), ("", "HTTP/1", 200)]
+)
+def test_a_request_has_one_host(host, protocol, status):
+    line, headers, _ = call(front()[0], HTTP_HOST=host, SERVER_PROTOCOL=protocol)
+
+    assert int(line[:3]) == status
+    assert headers.get("Connection") == ("close" if status == 400 else None)
+
+
+def test_a_body_that_does_not_come_gets_408_one_byte_short():
+    stuck = StuckBody()
+    app, limiter = front(timeout_s=0.3)
+
+    status, headers, body = call(app, stuck)
+
+    stuck.gone.set()
+    assert status == "408 REQUEST TIMEOUT"
+    assert headers["Connection"] == "close"
+    assert int(headers["Content-Length"]) == len(body) + 1
+    assert limiter._seats._value == 400
+
+
+def test_bodies_that_do_not_come_are_counted_and_more_get_503():
+    stuck = [StuckBody() for _ in range(4)]
+    app, limiter = front(most=3)
+    answers = []
+    threads = [threading.Thread(target=lambda each=each: answers.append(call(app, each))) for each in stuck]
+    for thread in threads:
+        thread.start()
+    while not answers:
+        threads[0].join(0.01)
+    assert answers[0][0] == "503 SERVICE UNAVAILABLE"
+    assert b"3 calls wait already" in answers[0][2]
+    assert call(app)[0] == "200 OK"
+
+    for each in stuck:
+        each.gone.set()
+    for thread in threads:
+        thread.join()
+    assert [int(status[:3]) for status, _, _ in answers] == [503, 400, 400, 400]
+    assert limiter._seats._value == 3
+
+
+def test_a_reader_is_used_again_unless_its_read_is_given_up():
+    granian_front._idle.clear()
+    app, _ = front(timeout_s=0.3)
+    for _ in range(3):
+        call(app)
+    assert len(granian_front._idle) == 1
+
+    stuck = StuckBody()
+    call(app, stuck)
+    assert granian_front._idle == []
+    stuck.gone.set()
