@@ -26,6 +26,8 @@ _MOST = {**MOST_MS, "retry_after": MOST_MS["retry_after"] // 1000}
 _MOST_TIMES = 1_000_000
 MAX_SEQUENCE = 1000
 _LONGEST = 200
+# Of so many unknown preferences in a header it is checked whether they are typos; more are sent on purpose.
+_MOST_UNKNOWN = 20
 _CHARACTER = r'(?:[^",]|"(?:[^"\\]|\\.)*")'
 _ITEM = re.compile(f"{_CHARACTER}+")
 _LIST = re.compile(f"(?:{_CHARACTER}|,)*")
@@ -115,7 +117,7 @@ def from_prefer(header: str, catalogue: Catalogue) -> tuple[Order | None, str]:
         ):
             raise BadOrder("preferences are parted by commas, as in code=429, retry_after=2")
     preferences = {name: value for name, value in given.items() if name in _PREFERENCES}
-    for name in given.keys() - preferences.keys():
+    for name in [name for name in given if name not in preferences][:_MOST_UNKNOWN]:
         _refuse_slip(name, catalogue)
     if not preferences:
         return None, ""
