@@ -72,6 +72,25 @@ def test_extensions_and_trailers_are_read_over_and_the_connection_is_kept(mock):
     assert received.count(b"HTTP/1.1 200") == 2
 
 
+@pytest.mark.parametrize("length", [b"", b"Content-Length: 0\r\n"])
+def test_a_request_without_a_body_is_answered_at_once(mock, length):
+    answer = ask(mock, HEAD + length + b"\r\n")
+
+    assert answer.status == 400
+    assert b"has no body" in answer.body
+    assert not answer.closes
+
+
+def test_chunks_can_be_small_or_many_but_not_both(mock):
+    def status(*sizes):
+        head = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+        return ask(mock, head + chunks(BODY[:-1], *(b" " * size for size in sizes), b"}")).status
+
+    assert status(*[1] * 9_000) == 200
+    assert status(*[9] * 10_010) == 400
+    assert status(*[64] * 1_000, *[1] * 9_500) == 400
+
+
 def test_chunks_over_the_limit_are_refused_and_read_no_further(mock):
     with connect(mock) as client:
         client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"186A1\r\n" + b"x" * 100_001)

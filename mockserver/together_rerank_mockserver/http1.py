@@ -23,6 +23,8 @@ _HEAD_END = re.compile(rb"\n\r?\n")
 _FOLDED_LINE = re.compile(rb"\n[ \t]")
 # For a few sockets and one question, poll is cheaper than epoll; Windows has only select.
 _SELECTOR = getattr(selectors, "PollSelector", selectors.SelectSelector)
+# Chunks cost more than their bytes: if there are many, they must have so many bytes on average.
+_MANY, _LEAST_CHUNK = 10_000, 64
 _FRAMING = (b"content-length", b"transfer-encoding")
 
 
@@ -168,12 +170,16 @@ class Body:
         while length < size and (piece := self._next_piece()):
             pieces.append(piece)
             length += len(piece)
+            if len(pieces) > _MANY and length < _LEAST_CHUNK * len(pieces):
+                raise InvalidRequest("The body comes in too many small chunks")
         data = b"".join(pieces)
         self._left = data[size:]
         return data[:size]
 
     def _next_piece(self) -> bytes:
         """Return the next bytes of the body, as many as are there; none at its end."""
+        if self.is_read:
+            return b""
         try:
             while (event := self._protocol.next_event()) is h11.NEED_DATA:
                 if self._protocol.they_are_waiting_for_100_continue:
