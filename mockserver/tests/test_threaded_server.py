@@ -231,6 +231,21 @@ def test_a_stop_with_grace_ends_waits_and_still_answers():
         assert time.monotonic() - began < 40
 
 
+def test_a_client_that_reuses_its_connection_during_a_stop_is_still_answered():
+    mock = ThreadedServer()
+    mock.start()
+    with connect(mock) as client, ThreadPoolExecutor(1) as pool:
+        client.sendall(request())
+        assert not Answer(client).closes
+        stopping = pool.submit(mock.stop, 50)
+        time.sleep(0.05)
+        client.sendall(request())
+        answer = Answer(client)
+
+        assert (answer.status, answer.closes) == (200, True)
+        stopping.result(40)
+
+
 def test_nothing_is_waited_for_while_all_clients_are_there():
     with ThreadedServer() as mock, connect(mock) as client:
         client.sendall(LATE)

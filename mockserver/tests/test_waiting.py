@@ -5,9 +5,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from werkzeug.test import Client
 
+from together_rerank_mockserver.app import flask_app
 from together_rerank_mockserver.delivery import DelayLimiter
 from together_rerank_mockserver.errors import TooManyWaiting
+from together_rerank_mockserver.mock import Mock
+from together_rerank_mockserver.wsgi import WsgiApp
 
 
 def test_only_so_many_calls_wait_and_a_stop_ends_them_all():
@@ -26,3 +30,23 @@ def test_only_so_many_calls_wait_and_a_stop_ends_them_all():
         stopping.set()
         assert [each.result(5) for each in held] == [None, None]
     limiter.wait(600)  # the seats are free again, and the stop still holds
+
+
+@pytest.mark.parametrize("application", [WsgiApp, flask_app])
+def test_a_drip_is_counted_until_its_last_piece(application):
+    client = Client(application(Mock(limiter=DelayLimiter(threading.Event(), most=1))))
+    body = {"model": "m", "query": "llama", "documents": ["panda", "llama"]}
+
+    def call(prefer, **how):
+        return client.post("/v1/rerank", json=body, headers={"Authorization": "Bearer key", "Prefer": prefer}, **how)
+
+    for _ in range(3):
+        assert call("fault=drip, pause=0", buffered=True).status_code == 200
+    with call("fault=drip, pause=0") as dripping:
+        refused = call("fault=drip, pause=0")
+        assert refused.status_code == 503
+        assert refused.headers["Connection"] == "close"
+        assert refused.headers["x-mock-reply"] == "refused; fault=drip; by=header; not-applied"
+        assert call("fault=bom").status_code == 200
+        assert dripping.data
+    assert call("fault=drip, pause=0").status_code == 200
