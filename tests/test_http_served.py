@@ -24,12 +24,12 @@ def mock(server):
 
 
 def exchange(mock, sent, *, half_close=False):
-    """Send bytes; return all that comes until the server closes the connection, or is silent for 0.5 s."""
+    """Send bytes; return all that comes until the server closes the connection, or is silent for 0.3 s."""
     with connect(mock) as client:
         client.sendall(sent)
         if half_close:
             client.shutdown(socket.SHUT_WR)
-        client.settimeout(0.5)
+        client.settimeout(0.3)
         received = b""
         try:
             while data := client.recv(65536):

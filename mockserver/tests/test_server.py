@@ -164,8 +164,6 @@ def test_twenty_signals_in_a_row_stop_it_as_one_does():
 
 # Redirections of the command; a closed pipe is one whose reader is gone.
 DEAF = {
-    "stdin closed": "<&-",
-    "stdout closed": ">&-",
     "stderr closed": "2>&-",
     "all closed": "<&- >&- 2>&-",
     "both full": ">/dev/full 2>/dev/full",
