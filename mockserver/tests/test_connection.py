@@ -1,7 +1,9 @@
 """HTTP as the threaded server speaks it: what is kept, what is refused, and how it is told."""
 
+import contextlib
 import json
 import socket
+import time
 
 import pytest
 
@@ -89,6 +91,26 @@ def test_chunks_can_be_small_or_many_but_not_both(mock):
     assert status(*[1] * 9_000) == 200
     assert status(*[9] * 10_010) == 400
     assert status(*[64] * 1_000, *[1] * 9_500) == 400
+
+
+def test_a_broken_chunk_is_not_repeated(mock):
+    answer = ask(mock, HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"zz secret" + b"\x01" * 60_000 + b"\r\n")
+
+    assert answer.status == 400
+    assert len(answer.body) < 200
+    assert b"secret" not in answer.body
+
+
+def test_a_body_has_its_time_though_bytes_keep_coming():
+    piece = b"2;" + b"e" * 30_000 + b"\r\n  \r\n"
+    with ThreadedServer(Settings(read_timeout_s=1)) as mock, connect(mock) as client:
+        client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+        began = time.monotonic()
+        with contextlib.suppress(OSError):  # until the server closes the connection
+            while time.monotonic() - began < 20:
+                client.sendall(piece)
+
+        assert time.monotonic() - began < 10
 
 
 def test_chunks_over_the_limit_are_refused_and_read_no_further(mock):

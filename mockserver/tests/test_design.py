@@ -99,7 +99,7 @@ def test_a_design_is_described_as_it_is_asked_for(design):
 
 def test_a_design_holds_for_its_namespace_until_a_reset():
     endpoint = Endpoint(load())
-    endpoint.registry.open("default").set_design(from_json({"rank": [0]}))
+    endpoint.registry.set_design("default", from_json({"rank": [0]}))
 
     reply, answer = send(body(), endpoint)
     _, other = send(body(), endpoint, {"Authorization": "Bearer test-a", "Content-Type": "application/json"})
@@ -141,7 +141,7 @@ def test_the_control_plane_refuses_what_is_no_design(sent):
 def test_neither_design_nor_fault_is_for_a_call_that_came_before_a_reset():
     def begin_the_next_test(_seconds):
         endpoint.registry.reset("default")
-        endpoint.registry.open("default").set_design(from_json({"rank": [0]}))
+        endpoint.registry.set_design("default", from_json({"rank": [0]}))
         endpoint.registry.open("default").enqueue(from_json_order({"fault": "unsorted"}, endpoint.catalogue))
 
     endpoint = Endpoint(load(), Settings(latency_ms=1), Pauses(begin_the_next_test))

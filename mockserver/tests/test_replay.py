@@ -206,7 +206,7 @@ def test_the_mocks_own_headers_are_said_once(tmp_path):
 
 def test_a_designed_ranking_comes_first():
     designed = endpoint()
-    designed.registry.open("default").set_design(from_json({"rank": [2, 1, 0]}))
+    designed.registry.set_design("default", from_json({"rank": [2, 1, 0]}))
 
     reply, answer = send(json.dumps(RECORDED).encode(), designed)
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -151,6 +152,26 @@ def test_signals_of_two_kinds_within_a_millisecond_stop_it_as_one_does(pair):
             assert mock.process.wait(60) == 0
             mock.read_to_the_end()
             assert mock.lines == []
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_signals_before_it_is_ready_stop_it_with_status_zero(pair):
+    processes = [start("-q") for _ in range(4)]
+    for number, process in enumerate(processes):
+        with process:
+            caught = 0
+            while not caught & 1 << signal.SIGTERM - 1:  # until it has handlers
+                (caught,) = (
+                    int(line.split()[1], 16)
+                    for line in Path(f"/proc/{process.pid}/status").read_text().splitlines()
+                    if line.startswith("SigCgt:")
+                )
+            time.sleep(0.01 * number)
+            process.send_signal(pair[0])
+            process.send_signal(pair[1])
+
+            assert process.wait(60) == 0
+            assert process.stderr.read() == ""
 
 
 def test_twenty_signals_in_a_row_stop_it_as_one_does():

@@ -11,6 +11,7 @@ from together_rerank_mockserver import state
 from together_rerank_mockserver.design import from_json
 from together_rerank_mockserver.faults import OK, Catalogue
 from together_rerank_mockserver.orders import MAX_SEQUENCE, BadOrder, Order
+from together_rerank_mockserver.rendering import to_json
 from together_rerank_mockserver.state import Entry, Registry
 from together_rerank_spec import load
 
@@ -158,6 +159,8 @@ def test_the_size_of_an_entry_is_at_least_what_it_takes_in_memory(texts):
         )
         for number in range(100)
     ]
+    for each in recorded:
+        to_json(each.described)  # after which Python keeps the UTF-8 of the texts
     taken = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
 
@@ -292,7 +295,7 @@ def test_calls_in_flight_are_limited_and_a_refused_call_does_not_count():
 
 def test_a_design_counts_the_answers_that_followed_it(registry, namespace):
     namespace.count_designed()
-    namespace.set_design(DESIGN)
+    registry.set_design("default", DESIGN)
     assert namespace.designed == 0
     namespace.count_designed()
 

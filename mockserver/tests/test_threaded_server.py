@@ -217,6 +217,43 @@ def test_a_client_that_sends_more_while_it_waits_is_not_gone():
         assert b"x-mock-reply: forced; fault=delay" in until(client, lambda got: got.count(b"HTTP/1.1 200") == 2)
 
 
+@pytest.mark.parametrize("prefer", ["delay=60000", "fault=drip, pause=60000"])
+def test_a_wait_ends_with_its_client_though_it_has_sent_more(prefer):
+    with ThreadedServer() as mock:
+        with connect(mock) as client:
+            client.sendall(request(Prefer=prefer))
+            while not in_flight(mock) and not journal(mock):
+                time.sleep(0.001)
+            time.sleep(0.05)
+            client.sendall(b"P")
+            time.sleep(0.05)
+        deadline = time.monotonic() + 30
+        while mock._connections._open or mock.mock.limiter._seats._value < 400:
+            assert time.monotonic() < deadline, "the call still waits"
+            time.sleep(0.01)
+
+
+def test_a_request_that_was_sent_during_a_drip_is_answered_after_it():
+    with ThreadedServer() as mock, connect(mock) as client:
+        client.sendall(request(Prefer="fault=drip, pause=30"))
+        time.sleep(0.1)
+        client.sendall(request()[:50])
+        time.sleep(0.1)
+        client.sendall(request()[50:])
+
+        assert until(client, lambda got: got.count(b'"usage"') == 2).count(b"HTTP/1.1 200") == 2
+
+
+def test_the_journal_does_not_wait_for_a_refused_connection():
+    with ThreadedServer() as mock, connect(mock) as client:
+        client.sendall(b"nonsense\r\n\r\n")
+        assert client.recv(10) == b"HTTP/1.1 4"
+        began = time.monotonic()
+        mock.settle()
+
+        assert time.monotonic() - began < 0.5
+
+
 def test_a_stop_with_grace_ends_waits_and_still_answers():
     mock = ThreadedServer()
     mock.start()

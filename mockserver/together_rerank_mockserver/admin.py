@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from orjson import Fragment
+
 from together_rerank_mockserver import __version__, body, design, orders
 from together_rerank_mockserver.call import ADMIN
 from together_rerank_mockserver.endpoint import NAMESPACE_PREFIX, Endpoint, check_server
@@ -113,7 +115,9 @@ class Admin:
         ]
         offset, limit = request.number("offset") or 0, request.number("limit")
         shown = found[offset : None if limit is None else offset + limit]
-        page = {"total": len(found), "dropped": dropped, "requests": [entry.described for entry in shown]}
+        # Each becomes JSON at once: the values of all bodies together would take much memory.
+        requests = [Fragment(to_json(entry.described)) for entry in shown]
+        page = {"total": len(found), "dropped": dropped, "requests": requests}
         return {"namespace": request.namespace, **page}
 
     def _forget_requests(self, request: AdminRequest) -> Any:
@@ -155,7 +159,7 @@ class Admin:
         return self._ranking(request)
 
     def _clear_ranking(self, request: AdminRequest) -> Any:
-        self._registry.look(request.namespace).set_design(None)
+        self._registry.look(request.namespace).clear_design()
         return self._ranking(request)
 
     def _reset(self, request: AdminRequest) -> Any:

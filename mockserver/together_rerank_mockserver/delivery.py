@@ -86,8 +86,9 @@ class _Counted:
 def _pieces(reply: Reply, limiter: DelayLimiter, raw_socket: Any) -> Iterator[bytes]:
     if reply.delivery == "drip":
         length = max(1, -(-len(reply.body) // _PIECES))
+        pause = raw_socket.wait if raw_socket is not None else limiter.pause
         for start in range(0, len(reply.body), length):
-            limiter.pause(reply.pause_ms / 1000)
+            pause(reply.pause_ms / 1000)
             yield reply.body[start : start + length]
     elif reply.delivery == "truncate":
         yield reply.body[: len(reply.body) // 2]

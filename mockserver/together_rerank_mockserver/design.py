@@ -9,6 +9,7 @@ from together_rerank_mockserver.errors import Misuse
 from together_rerank_mockserver.ranking import Ranked
 
 _MOST = 100_000
+_LONGEST = 10_000
 
 
 class BadDesign(ValueError):
@@ -54,8 +55,9 @@ def _order(value: Any) -> Any:
 
 
 def _first(value: Any) -> Any:
-    if not isinstance(value, str) or not value or any("\ud800" <= character <= "\udfff" for character in value):
-        raise BadDesign("`rank_first` must be a text that documents can have in them, and not empty")
+    is_text = isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+    if not is_text or not 0 < len(value) <= _LONGEST:
+        raise BadDesign(f"`rank_first` must be a text that documents can have in them, of 1 to {_LONGEST} characters")
     wanted = value.casefold()
 
     def apply(ranking: list[Ranked], texts: list[str]) -> list[Ranked] | None:

@@ -141,5 +141,5 @@ class NotHere(ApiError):
     headers: Mapping[str, str] = {"x-should-retry": "false"}
 
 
-class ClientGone(Exception):
+class ClientGone(ConnectionError):
     """Nobody is there any more to answer."""

@@ -73,7 +73,7 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
 def granian(name: str, address: str, port: int) -> Any:
     """Return a Granian for the module *name*, with one worker, that does not serve yet."""
     from granian import Granian
-    from granian.constants import Interfaces
+    from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
 
     return Granian(
@@ -81,6 +81,7 @@ def granian(name: str, address: str, port: int) -> Any:
         address=address,
         port=port,
         interface=Interfaces.WSGI,
+        http=HTTPModes.http1,  # HTTP/2 would go past the limits of GranianFront
         workers=1,
         blocking_threads=_THREADS,
         backpressure=_CONNECTIONS,

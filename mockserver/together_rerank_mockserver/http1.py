@@ -70,7 +70,7 @@ class Exchange:
         except h11.RemoteProtocolError as error:
             # For h11, a Transfer-Encoding other than chunked is not implemented; it is invalid in a request.
             status = 400 if error.error_status_hint == HTTPStatus.NOT_IMPLEMENTED else error.error_status_hint
-            raise InvalidHttp(str(error).partition(": bytearray")[0], status) from error
+            raise InvalidHttp(_without_bytes(error), status) from error
         if request.http_version not in (b"1.0", b"1.1"):
             raise InvalidHttp("the version must be HTTP/1.1 or HTTP/1.0", 505)
         framing = {name: value for name, value in request.headers if name in _FRAMING}
@@ -79,6 +79,10 @@ class Exchange:
         if not framing or framing == {b"content-length": b"0"}:
             self._protocol.next_event()  # the end of the request, which has no body
         return request
+
+    def receive(self, data: bytes) -> None:
+        """Keep *data* that the client sends before it has the answer."""
+        self._protocol.receive_data(data)
 
     @property
     def rest(self) -> bytes:
@@ -185,12 +189,18 @@ class Body:
                 if self._protocol.they_are_waiting_for_100_continue:
                     go_on = h11.InformationalResponse(status_code=100, reason=b"Continue", headers=[])
                     self._socket.sendall(self._protocol.send(go_on))
-                if not readable(max(0.0, self._deadline - time.monotonic()), self._socket):
+                left_s = self._deadline - time.monotonic()
+                if left_s <= 0 or not readable(left_s, self._socket):
                     raise RequestTimeout(self._timeout_s)
                 self._protocol.receive_data(self._socket.recv(PIECE))
         except (h11.RemoteProtocolError, ConnectionError) as error:
-            raise InvalidRequest(f"The body cannot be read: {error}") from error
+            raise InvalidRequest(f"The body cannot be read: {_without_bytes(error)}") from error
         return bytes(event.data) if isinstance(event, h11.Data) else b""
+
+
+def _without_bytes(error: Exception) -> str:
+    """Return the message of *error* without what the client sent, which may be long, or a secret."""
+    return str(error).partition(": bytearray")[0]
 
 
 def readable(seconds: float | None, *sockets: socket.socket) -> list[socket.socket]:

@@ -1,6 +1,7 @@
 """The command `serve`: parse the options, build the settings and run a server."""
 
 import errno
+import os
 import signal
 import sys
 from importlib import import_module
@@ -54,7 +55,7 @@ def serve(
 ) -> None:
     """Serve until interrupted."""
     for each in STOP_SIGNALS:
-        signal.signal(each, lambda *_: sys.exit(0))  # until the server has handlers of its own
+        signal.signal(each, lambda *_: os._exit(0))  # until the server can stop; nothing is there yet to be finished
     settings = settings_of(context, log_format=None if quiet else log_format, **values)
     key = None if quiet or log_format == "json" else "YOUR_KEY" if settings.api_keys else "any-key"
     readiness = Readiness(as_json=log_format == "json", ready_file=ready_file, key=key)

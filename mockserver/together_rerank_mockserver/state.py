@@ -56,8 +56,9 @@ class Entry:
     size: int = field(init=False)  # about how many bytes the entry takes
 
     def __post_init__(self) -> None:
-        texts = (self.body, self.method, self.path, self.reply, self.request_id, self.reason, self.headers)
-        self.size = _OVERHEAD + sum(map(getsizeof, (*texts, *self.headers, *self.headers.values())))
+        texts = [self.method, self.path, self.reply, self.request_id, self.reason or ""]
+        texts += [*self.headers, *self.headers.values()]
+        self.size = _OVERHEAD + getsizeof(self.body) + getsizeof(self.headers) + sum(map(_size, texts))
 
     @property
     def described(self) -> dict[str, Any]:
@@ -83,6 +84,11 @@ class Entry:
         except InvalidRequest:
             shown["text"] = self.body.decode(errors="replace")
         return shown
+
+
+def _size(text: str) -> int:
+    """Return how many bytes *text* takes, with the UTF-8 that Python keeps after it was written as JSON."""
+    return getsizeof(text) + (0 if text.isascii() else len(text.encode(errors="replace")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,9 +254,9 @@ class Namespace:
         letters = digest[:13].translate(_LETTERS).decode()
         return f"{letters[:7]}-{letters[7:]}-{digest[13:21].hex()}"
 
-    def set_design(self, design: Design | None) -> None:
+    def clear_design(self) -> None:
         with self._lock:
-            self.design, self.designed = design, 0
+            self.design, self.designed = None, 0
 
     def count_designed(self) -> None:
         with self._lock:
@@ -322,7 +328,7 @@ class Registry:
             others = [each.design.size for each in self._namespaces.values() if each.design and each is not namespace]
             if sum(others) + design.size > MAX_DESIGN_BYTES:
                 raise RankingsTooLarge(MAX_DESIGN_BYTES)
-        namespace.set_design(design)
+            namespace.design, namespace.designed = design, 0
 
     def forget_journal(self, name: str) -> None:
         with self._lock:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Self
 
+from together_rerank_mockserver.call import MAX_HEAD
 from together_rerank_mockserver.delivery import RAW_SOCKET, DelayLimiter
 from together_rerank_mockserver.errors import ClientGone
 from together_rerank_mockserver.http1 import PIECE, Exchange, InvalidHttp, has_head, readable
@@ -214,6 +215,7 @@ class _Connection:
             while self._has_request() and self._answer():
                 pass
         except InvalidHttp as invalid:
+            self._connections.set_phase(self, _Phase.RECORDED)  # `settle` does not wait for it
             with suppress(OSError):
                 self._socket.sendall(invalid.answer)
                 self._drain()
@@ -247,13 +249,15 @@ class _Connection:
 
     def _wait_for_bytes(self, deadline: float | None) -> bool:
         """Return whether the client sends something, or closes, before *deadline* and before the server stops."""
-        left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        ready = readable(left, self._socket, self._connections.stopping)
+        left_s = None if deadline is None else deadline - time.monotonic()
+        if left_s is not None and left_s <= 0:
+            return False
+        ready = readable(left_s, self._socket, self._connections.stopping)
         return self._socket in ready or bool(readable(self._connections.linger_s, self._socket))
 
     def _answer(self) -> bool:
         """Answer one request; return whether the connection can take another one."""
-        exchange = Exchange(self._socket, self._received, self._connections.read_timeout_s)
+        self._exchange = exchange = Exchange(self._socket, self._received, self._connections.read_timeout_s)
         environ = exchange.environ(REMOTE_ADDR=self._address, **self._connections.names, **{RAW_SOCKET: self})
         head: list[Any] = []
         pieces = self._connections.wsgi(environ, lambda status, headers, _=None: head.extend((status, headers)))
@@ -264,9 +268,9 @@ class _Connection:
         finally:
             if hasattr(pieces, "close"):
                 pieces.close()
-        if not exchange.body.is_read:
-            self._drain()
         self._received = exchange.rest.lstrip(b"\r\n")
+        if not exchange.is_reusable and (self._received or not exchange.body.is_read):
+            self._drain()
         return exchange.is_reusable
 
     def _drain(self) -> None:
@@ -296,11 +300,12 @@ class _Connection:
 
     @contextmanager
     def _waiting(self) -> Iterator[None]:
+        before = self.phase
         self._connections.set_phase(self, _Phase.WAITING)
         try:
             yield
         finally:
-            self._connections.set_phase(self, _Phase.ANSWERING)
+            self._connections.set_phase(self, before)
 
     def wait(self, seconds: float) -> None:
         """Return after *seconds*, or when the server stops; raise ClientGone if the client disconnects."""
@@ -311,9 +316,11 @@ class _Connection:
             while (left := deadline - time.monotonic()) > 0 and (ready := readable(left, *watched)):
                 if stopping in ready:
                     return
-                if self._is_at_its_end():
+                if not (data := self._socket.recv(PIECE)):
                     raise ClientGone
-                watched = [stopping]  # the client has already sent its next request
+                self._exchange.receive(data)  # the client has sent its next request already
+                if len(self._exchange.rest) > MAX_HEAD:
+                    watched = [stopping]
 
     def settle(self) -> None:
         """Wait until every other call is in the journal, except delayed ones whose clients are connected."""
