@@ -11,8 +11,8 @@ _SECRET_NAME = re.compile(
 )
 _SECRET_VALUE = re.compile(r"\b(?:bearer|basic)\s+\S|\b(?:(?:sk|pk|key)[-_]|(?:tgp|ghp|hf)_)[\w-]{8,}", re.IGNORECASE)
 _BETWEEN = re.compile(r"[\s,;=\"]+")
-# Secrets of more characters are not cached, because they may take much memory.
-_USUAL = 2_000
+# Redactors for more characters of secrets are not cached: they take much memory.
+_USUAL = 1_000
 # A header without these has no URL with a query or a password.
 _OF_A_URL = re.compile(r"[=%@\\&]")
 _PARAMETER = re.compile(rb"((?:[?&#]|(?<![^\s;,\"'<>(]))[^\s;,\"'<>(?&#=]++)=[\"']?")
@@ -56,7 +56,7 @@ class Redaction:
         if not self._has_secrets:
             return content[:limit]
         shown = self._redactor.content(content[: limit + 2 * REACH])
-        # At the end of a part of the content may be a part of a secret.
+        # The last bytes of content that was cut may be a part of a secret.
         return shown[:limit] if len(content) <= limit + 2 * REACH else shown[: min(limit, len(shown) - REACH)]
 
 
@@ -64,12 +64,12 @@ def _redactor(*values: str) -> Redactor:
     return Redactor(secret for value in values for secret in _secrets(value))
 
 
-# A client sends the same each time.
-_recent = lru_cache(maxsize=64)(_redactor)
+# A client sends the same secrets each time.
+_recent = lru_cache(maxsize=16)(_redactor)
 
 
 def _secrets(value: str) -> set[str]:
-    """Return what of the *value* of a header must be shown nowhere: all of it, and its words."""
+    """Return the secrets in the *value* of a header: all of it without the scheme, and its words."""
     whole = value.strip()
     rest = whole.partition(" ")[2].strip()  # without the scheme
     found = {rest if len(rest) >= SHORTEST else whole, *_BETWEEN.split(whole)}
