@@ -12,7 +12,6 @@ from together_rerank_contract_tests import PROGRAM
 from together_rerank_contract_tests.comparison import Asked, Comparison
 from together_rerank_fixtures import bodies, conformity
 from together_rerank_fixtures.exchange import parse, text
-from together_rerank_fixtures.redaction import Redactor
 
 # What of an answer's headers is of use and says nothing of anybody; whatever else comes is left out.
 _KEPT = ("Content-Type", "Allow", "WWW-Authenticate", "Retry-After", "retry-after-ms", "x-should-retry")
@@ -49,7 +48,11 @@ def _file(asked: Asked, today: dt.date) -> bytes:
         },
         "deviations": [],
         "request": {"method": request.method, "path": request.path, "headers": sent, **body},
-        "response": {"status": came.status, "headers": _headers(asked), **_masked(came.received, mask)},
+        "response": {
+            "status": came.status,
+            "headers": _headers(asked),
+            **next(bodies.forms(mask.content(came.received))),
+        },
     }
     if mask.is_legible(_legible(data["response"])):
         raise fixtures.FixtureError("the key is in it, in a form that is not masked")
@@ -59,15 +62,6 @@ def _file(asked: Asked, today: dt.date) -> bytes:
     content = text({name: value for name, value in data.items() if value != []}).encode()
     conformity.check(parse(asked.name, content, where), where)
     return content
-
-
-def _masked(content: bytes, mask: Redactor) -> dict[str, Any]:
-    """Return *content* in the form of a file; first read, then masked, for JSON may write the key in many ways."""
-    form = next(bodies.forms(content))
-    if "base64" in form:
-        return next(bodies.forms(mask.content(content)))
-    masked: dict[str, Any] = mask.value(form)
-    return masked
 
 
 def _legible(response: dict[str, Any]) -> str:

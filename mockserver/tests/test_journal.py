@@ -1,6 +1,7 @@
 """The journal keeps what a test asks about, and nothing that is a secret."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -144,10 +145,11 @@ def test_a_body_without_the_key_is_told_as_it_came(value):
     assert json.loads(to_json(told))["body"] == value
 
 
-def test_a_newline_before_the_rest_of_a_key_is_none():
+def test_a_key_that_begins_within_an_escape_is_removed_with_the_escape():
+    # As JSON the body has a newline and "ame-1234"; as text, as in the answer of the journal, it has the key.
     told = journal_entry(key="name-1234", body=rb'{"a": "x\name-1234", "b": "\u0041"}').described
 
-    assert told["body"] == {"a": "x\name-1234", "b": "A"}
+    assert told["body"] == {"a": "x[key]", "b": "A"}
 
 
 @pytest.mark.parametrize("count", ["9" * 30, "-1", "\u0662"])
@@ -156,6 +158,78 @@ def test_an_odd_retry_count_does_not_break_the_journal(count):
 
     assert told["retry_count"] is None
     assert to_json(told)
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("https://a.example/?q=1&token=abc&x=2", "https://a.example/?q=1&token=[key]&x=2"),
+        ("https://a.example/x#access_token=0123456789", "https://a.example/x#access_token=[key]"),
+        ("/v1/rerank?api%5Fkey=0123456789&a=b", "/v1/rerank?api%5Fkey=[key]&a=b"),
+        (
+            "/?next=https%3A%2F%2Fb%2F%3FX-Amz-Signature%3Dabc%26d",
+            "/?next=https%3A%2F%2Fb%2F%3FX-Amz-Signature%3D[key]%26d",
+        ),
+        ("https://user:pa55word@a.example/", "https://user:[key]@a.example/"),
+        ('</x?sig=abc>; rel="next"', '</x?sig=[key]>; rel="next"'),
+        ("/?keyword=llama&max_tokens=5#top", "/?keyword=llama&max_tokens=5#top"),
+        ("code=429; seed=1", "code=429; seed=1"),
+    ],
+)
+def test_the_secrets_in_the_urls_of_a_header_are_removed(sent, kept):
+    assert journal_entry(headers=[("Referer", sent)]).headers == {"referer": kept}
+
+
+def test_a_secret_of_a_url_is_removed_from_the_rest_of_the_request():
+    headers = [("Referer", "/?token=ab%2Bcdefgh"), ("X-Ab", "ab+cdefgh")]
+
+    told = journal_entry(headers, path="/ab+cdefgh", body=rb'{"a": "\u0061b+cdefgh"}', reason="no AB+CDEFGH here")
+
+    assert told.headers == {"referer": "/?token=[key]", "x-ab": "[key]"}
+    assert (told.path, told.described["body"], told.reason) == ("/[key]", {"a": "[key]"}, "no [key] here")
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        "tgp_v1_%c3%a9%41bcd",
+        "TGP_V1_é\\x41BCD",
+        "&#x74;gp&#95;v1_é&#65;bcd",
+        "tgp_v1_\\\\u00E9Abcd",
+        "%2574gp_v1_%25C3%25a9Abcd",
+    ],
+)
+def test_a_key_is_removed_in_every_spelling_from_every_place(spelled):
+    sent = spelled.encode().decode("latin-1")  # as WSGI has it
+    told = journal_entry(
+        [("X-Note", f"a {sent} b")],
+        key="tgp_v1_éAbcd".encode().decode("latin-1"),
+        path=f"/{sent}/",
+        body=json.dumps({"a": f"b {spelled}", spelled: 1}).encode(),
+        reason=f"model {spelled}.",
+    )
+
+    assert told.headers == {"x-note": "a [key] b"}
+    assert told.described["body"] == {"a": "b [key]", "[key]": 1}
+    assert (told.path, told.reason) == ("/[key]/", "model [key].")
+
+
+def test_a_key_in_the_name_of_a_header_is_removed():
+    assert journal_entry([("X-TGP-V1-ABCDEF", "1")], key="tgp_v1_abcdef").headers == {"x-[key]": "1"}
+
+
+def test_the_time_is_linear_in_the_secrets_and_the_text():
+    def seconds(number):
+        words = [f"{each * 2_654_435_761 % 2**32:08x}" for each in range(5 * number)]
+        headers = [(f"X-Key-{each}", " ".join(words[each::5])) for each in range(5)]
+        body = "".join(word[:7] for word in words).encode()
+        began = time.process_time()
+        journal_entry(headers, body=body, most=10**9, reason="a" * number, path="/" + "a" * number)
+        return time.process_time() - began
+
+    few, many = (min(seconds(number) for _ in range(3)) for number in (300, 1200))
+
+    assert many < 9 * few  # sixteen times if quadratic
 
 
 def test_a_message_has_no_half_of_a_key_in_any_case():
