@@ -12,10 +12,13 @@ from typing import Any
 
 from flask import Flask, request
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 
 OPTIONS: dict[str, Any] = {
     "interface": Interfaces.WSGI,
+    "http": HTTPModes.http1,
+    "http1_settings": HTTP1Settings(max_buffer_size=64 * 1024),
     "workers": 1,
     "blocking_threads": 512,
     "backpressure": 8192,
