@@ -12,10 +12,10 @@ from together_rerank_mockserver.tokens import (
     KINDS,
     count,
     is_plain,
-    is_whole,
-    next_word,
+    next_words,
     normalise,
     parts,
+    spans,
     spread,
     words,
 )
@@ -122,16 +122,16 @@ def test_the_work_of_spreading_a_text_does_not_grow_with_its_symbols():
 
 
 @given(WORDS)
-def test_words_are_whole_and_follow_one_another(text):
+def test_words_follow_one_another(text):
     searched = spread(text)
-    at = next_word(searched, 0)
+    places = list(spans(searched))
+    following = next_words(searched, [0, *(end for _, end in places)])
 
-    for word in words(searched):
-        assert searched.startswith(word, at)
-        assert is_whole(searched, at, at + len(word))
-        assert KINDS[word[0]] == "u" or len(word) == 1 or not is_whole(searched, at, at + 1)
-        at = next_word(searched, at + len(word))
-    assert at == len(searched)
+    assert [searched[start:end] for start, end in places] == words(searched)
+    assert [following[at] for at in [0, *(end for _, end in places)]] == [
+        *(start for start, _ in places),
+        len(searched),
+    ]
 
 
 def test_no_normalised_text_has_a_capital():

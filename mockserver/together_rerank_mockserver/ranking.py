@@ -13,19 +13,31 @@ length, so it never lowers the score; words of unspaced scripts that lie inside 
 one place, can lose one adjacency each.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count, pairwise
+from itertools import count, islice, pairwise
+from math import fsum
 from operator import itemgetter
 from typing import NamedTuple
 
-from together_rerank_mockserver.search import contents, places
-from together_rerank_mockserver.tokens import is_plain, is_whole, next_word, normalise, parts, spread, words
+from together_rerank_mockserver.search import Places, contents, places_of
+from together_rerank_mockserver.tokens import KINDS, is_plain, next_words, normalise, parts, spans, spread, words
 
 WHOLE, PART, ADJACENT, IN_ORDER = 8.0, 4.0, 2.0, 1.0
+# A word of an unspaced script is compared with whole runs alone if it is longer, or if more words begin or end it.
+_LONGEST, _NESTED = 1_000, 8
+# Words of a query up to which a text is asked for each of them.
+_FEW = 8
+# Words that share a part, or pairs, that are compared one by one in the shortest text.
+_LEAST = 64
 
 Pair = tuple[str, str]
+# A word of the query, by its number, and where it begins and ends in a text.
+_Place = tuple[int, int, int]
+# A spread text, the needles found in it, and of the query's words, by their numbers, those that are whole, the
+# pairs that are adjacent, and those that are only in order.
+_Match = tuple[str, set[str], Collection[int], Collection[tuple[int, int]], Collection[tuple[int, int]]]
 
 
 class Ranked(NamedTuple):
@@ -55,115 +67,171 @@ def rank(query: str, texts: Sequence[str]) -> list[Ranked]:
 class Query:
     def __init__(self, text: str) -> None:
         normal = normalise(text)
-        order = words(normal)
         self._length = len(normal)
-        self._pairs = dict.fromkeys(pairwise(order))
+        order = words(normal)
+        self._words = dict(zip(dict.fromkeys(order), count()))
+        self._pairs = dict.fromkeys(pairwise(map(self._words.__getitem__, order)))
+        pieces = list(map(parts, self._words))
         # Of each word how many parts it has, and of each part whose it is.
-        self._sizes: dict[str, int] = {}
-        self._owners: dict[str, list[str]] = {}
-        self._order = {word: place for place, word in enumerate(dict.fromkeys(order))}
-        for word in self._order:
-            pieces = parts(word)
-            self._sizes[word] = len(pieces)
-            for piece in pieces:
-                self._owners.setdefault(piece, []).append(word)
-        self._spaced = {f" {word} ": word for word in self._sizes}
+        self._sizes = list(map(len, pieces))
+        self._owners: dict[str, list[int]] = {}
+        for number, each in enumerate(pieces):
+            for part in each:
+                self._owners.setdefault(part, []).append(number)
+        self._most_owners = max(map(len, self._owners.values()), default=0)
+        self._spaced = {f" {word} ": number for word, number in self._words.items()}
+        self._inner = _inner(self._words)
+        self._outer = {word: number for word, number in self._words.items() if word not in self._inner}
         self._points = WHOLE * len(self._sizes) + ADJACENT * len(self._pairs) + 0.5
 
     def scores(self, texts: Sequence[str]) -> list[float]:
-        return [self._score(text, found) for text, found in self._search(texts)]
+        return list(map(self._score, self._matches(texts)))
 
     def evidence(self, text: str) -> Evidence:
-        ((searched, found),) = self._search([text])
-        whole, adjacent, in_order = self._match(searched, found)
-        met = {word: tuple(part for part in parts(word) if part in found) for word in self._sizes if word not in whole}
-        return Evidence(
-            self._score(searched, found),
-            tuple(word for word in self._sizes if word in whole),
-            {word: pieces for word, pieces in met.items() if pieces},
-            tuple(pair for pair in self._pairs if pair in adjacent),
-            tuple(pair for pair in self._pairs if pair in in_order),
-        )
+        return next(self.evidences([text]))
 
-    def _search(self, texts: Sequence[str]) -> Iterator[tuple[str, set[str]]]:
-        """Yield each of *texts* spread, with the needles that are in it: parts and, if it is plain, spaced words."""
-        plain = [*self._spaced, *self._owners]
-        # What is ASCII is plain.
-        needles = plain if all(map(str.isascii, texts)) else [*self._sizes, *self._owners]
-        return contents(needles, plain, map(spread, texts), sum(map(len, texts)))
+    def evidences(self, texts: Sequence[str]) -> Iterator[Evidence]:
+        """Yield the evidence of each of *texts*; of parts that very many words share, only for some of these words."""
+        names = list(self._words)
+        places = [dict(zip(parts(word), count())) for word in names]
+        order = dict(zip(self._pairs, count()))
+        for match in self._matches(texts):
+            text, found, whole, *pairs = match
+            shared = ((number, part) for part in sorted(found) for number in self._owners.get(part, ()))
+            met: dict[int, list[str]] = {}
+            for number, part in islice(shared, _most(text)):
+                if number not in whole:
+                    met.setdefault(number, []).append(part)
+            adjacent, in_order = (sorted(each, key=order.__getitem__) for each in pairs)
+            yield Evidence(
+                self._score(match),
+                tuple(names[number] for number in sorted(whole)),
+                {names[number]: tuple(sorted(met[number], key=places[number].__getitem__)) for number in sorted(met)},
+                tuple((names[left], names[right]) for left, right in adjacent),
+                tuple((names[left], names[right]) for left, right in in_order),
+            )
 
-    def _score(self, text: str, found: set[str]) -> float:
-        if not found:
+    def _matches(self, texts: Sequence[str]) -> Iterator[_Match]:
+        characters = sum(map(len, texts)) + 2 * len(texts)
+        inner = Places(self._inner, characters)
+        has_short = 0 in self._sizes
+        for text, found in contents([*self._owners, *self._spaced], map(spread, texts), characters):
+            yield self._match(text, found, inner) if found or has_short else (text, found, (), (), ())
+
+    def _match(self, text: str, found: set[str], inner: Places) -> _Match:
+        needles = self._spaced.keys() & found if is_plain(text) else None
+        places = self._search(text, inner) if needles is None else []
+        whole = set(map(itemgetter(0), places) if needles is None else map(self._spaced.__getitem__, needles))
+        if not whole or not (pairs := self._pairs_of(whole, text)):
+            return text, found, whole, (), ()
+        following: dict[int, int] = {}
+        if needles and len(needles) > _FEW:
+            # Where in words, not in characters.
+            numbers = map(self._words.get, text.split())
+            places = [(number, at, at + 1) for at, number in enumerate(numbers) if number is not None]
+        else:
+            for needle in needles or ():
+                length = len(needle) - 2
+                places += [(self._spaced[needle], at + 1, at + 1 + length) for at in places_of(needle, text)]
+            following = next_words(text, {end for _, _, end in places})
+        first: dict[int, int] = {}
+        last: dict[int, int] = {}
+        beginning: dict[int, list[int]] = {}
+        for word, begin, _ in places:
+            first.setdefault(word, begin)
+            last[word] = begin
+            beginning.setdefault(begin, []).append(word)
+        met = {(left, right) for left, _, end in places for right in beginning.get(following.get(end, end), ())}
+        adjacent = self._pairs.keys() & met
+        in_order = {(left, right) for left, right in pairs if first[left] < last[right]} - adjacent
+        return text, found, whole, adjacent, in_order
+
+    def _pairs_of(self, whole: set[int], text: str) -> list[tuple[int, int]]:
+        """Return the pairs of words in *whole*, or none if they are too many to compare."""
+        if len(self._pairs) <= _LEAST:
+            return [pair for pair in self._pairs if pair[0] in whole and pair[1] in whole]
+        following = [(left, self._next[left]) for left in whole if left in self._next]
+        if sum([min(len(rights), len(whole)) for _, rights in following]) > _most(text):
+            return []
+        return [(left, right) for left, rights in following for right in rights & whole]
+
+    def _search(self, text: str, inner: Places) -> list[_Place]:
+        """Return the places of words in a text that is not plain, those of one word from first to last."""
+        most = 2 * len(text) + 16
+        places = [(self._words[word], at, at + len(word)) for word, at in islice(inner.find(text), most + 1)]
+        runs = self._outer
+        if len(places) > most:
+            places, runs = [], self._words
+        if runs:
+            cut = ((text[start:end], start, end) for start, end in spans(text))
+            places += [(runs[word], start, end) for word, start, end in cut if word in runs]
+        return places
+
+    def _score(self, match: _Match) -> float:
+        text, found, whole, adjacent, in_order = match
+        if not whole and not found:
             return 0.0
-        whole, adjacent, in_order = self._match(text, found)
-        shares: dict[str, int] = {}
-        owners = self._owners
-        for needle in found:
-            for word in owners.get(needle, ()):
-                if word not in whole:
-                    shares[word] = shares.get(word, 0) + 1
-        if not whole and not shares:
-            return 0.0
+        owners, sizes = self._owners, self._sizes
         points = WHOLE * len(whole) + ADJACENT * len(adjacent) + IN_ORDER * len(in_order)
-        # In the query's order, for a sum of floats depends on it.
-        for word in sorted(shares, key=self._order.__getitem__):
-            points += PART * shares[word] / self._sizes[word]
+        at_most = len(found) * self._most_owners
+        if (
+            at_most <= _LEAST
+            or at_most <= _most(text)
+            or sum([len(owners.get(part, ())) for part in found]) <= _most(text)
+        ):
+            shares: dict[int, int] = {}
+            for part in found:
+                for word in owners.get(part, ()):
+                    if word not in whole:
+                        shares[word] = shares.get(word, 0) + 1
+            if not whole and not shares:
+                return 0.0
+            # In the query's order, for a sum of floats depends on it.
+            for word in sorted(shares):
+                points += PART * shares[word] / sizes[word]
+        else:
+            # The same but for rounding, as a whole word has all of its parts.
+            weights = map(self._weights.__getitem__, found & owners.keys())
+            points += fsum(weights) - PART * sum(sizes[word] > 0 for word in whole)
         points += self._length / (self._length + len(text) - 2)
         return min(1.0, points / self._points)
 
-    def _match(self, text: str, found: set[str]) -> tuple[Collection[str], Collection[Pair], Collection[Pair]]:
-        """Return the words that are whole in *text*, the pairs that are adjacent, and those that are only in order."""
-        if not is_plain(text):
-            needles = self._sizes.keys() & found
-            first, adjacent, in_order = self._match_pairs(text, needles, self._pairs_of(needles))
-            return first, adjacent, in_order
-        needles = self._spaced.keys() & found
-        if not needles:
-            return (), (), ()
-        whole = {self._spaced[needle] for needle in needles}
-        pairs = self._pairs_of(whole)
-        # For places matter in pairs alone.
-        needles = {f" {word} " for pair in pairs for word in pair}
-        _, adjacent, in_order = self._match_pairs(text, needles, pairs)
-        return whole, adjacent, in_order
-
-    def _match_pairs(
-        self, text: str, needles: Collection[str], pairs: Collection[Pair]
-    ) -> tuple[Collection[str], set[Pair], list[Pair]]:
-        """Return which words among *needles* are whole in *text*, and which *pairs* are adjacent or only in order."""
-        first: dict[str, int] = {}
-        last: dict[str, int] = {}
-        adjacent: set[Pair] = set()
-        # Of the many words that may come next in a query, few can begin in one place: one of each length.
-        lengths: dict[str, set[int]] = {}
-        for left, right in pairs:
-            lengths.setdefault(left, set()).add(len(right))
-        for needle, at in places(needles, text):
-            word = self._spaced.get(needle, needle)
-            start = at + (needle != word)
-            end = start + len(word)
-            if is_whole(text, start, end):
-                first.setdefault(word, start)
-                last[word] = start
-                if word in lengths:
-                    following = next_word(text, end)
-                    for after in [following + length for length in lengths[word]]:
-                        pair = word, text[following:after]
-                        if pair in pairs and is_whole(text, following, after):
-                            adjacent.add(pair)
-        in_order = [
-            (left, right)
-            for left, right in pairs
-            if left in first and right in first and first[left] < last[right] and (left, right) not in adjacent
-        ]
-        return first, adjacent, in_order
-
-    def _pairs_of(self, met: Collection[str]) -> set[Pair]:
-        return {(left, right) for left in met for right in self._next.get(left, ()) if right in met}
+    @cached_property
+    def _next(self) -> dict[int, set[int]]:
+        following: dict[int, set[int]] = {}
+        for left, right in self._pairs:
+            following.setdefault(left, set()).add(right)
+        return following
 
     @cached_property
-    def _next(self) -> dict[str, list[str]]:
-        following: dict[str, list[str]] = {}
-        for left, right in self._pairs:
-            following.setdefault(left, []).append(right)
-        return following
+    def _weights(self) -> dict[str, float]:
+        """The points that each part wins for all the words that have it."""
+        return {part: fsum([PART / self._sizes[word] for word in owners]) for part, owners in self._owners.items()}
+
+
+def _most(text: str) -> int:
+    """Return how many words that share a part, or that may follow others, are compared one by one in *text*.
+
+    A text of any language has less of them, and others take no longer than their length allows.
+    """
+    return 4 * len(text) + _LEAST
+
+
+def _inner(words: Iterable[str]) -> set[str]:
+    """Return those of *words* which are looked for inside of runs."""
+    short = {word for word in words if KINDS[word[0]] == "u" and len(word) <= _LONGEST}
+    if not short:
+        return short
+    deep = {*_nested(short), *(word[::-1] for word in _nested({word[::-1] for word in short}))}
+    return short - deep
+
+
+def _nested(words: Iterable[str]) -> Iterator[str]:
+    """Yield each of *words* that begins with more than `_NESTED` others."""
+    outer: list[str] = []
+    for word in sorted(words):
+        while outer and not word.startswith(outer[-1]):
+            outer.pop()
+        if len(outer) > _NESTED:
+            yield word
+        outer.append(word)

@@ -65,10 +65,11 @@ def explain(raw: bytes, request: dict[str, Any]) -> list[dict[str, Any]]:
     """Return, best first, each document's `index`, `score`, `whole`, `parts`, `adjacent`, `in_order`, `text`."""
     query = Query(request["query"])
     documents = exact(raw, request)["documents"]
-    rows = []
-    for index, document in enumerate(documents):
-        evidence = asdict(query.evidence(ranked_text(document, request.get("rank_fields"))))
-        rows.append({"index": index, **evidence, "text": returned_text(document)})
+    evidence = query.evidences(ranked_texts(documents, request.get("rank_fields")))
+    rows = [
+        {"index": index, **asdict(why), "text": returned_text(document)}
+        for index, (document, why) in enumerate(zip(documents, evidence, strict=True))
+    ]
     return sorted(rows, key=lambda row: -row["score"])
 
 
@@ -111,16 +112,18 @@ def _ranked_text(document: Any, places: dict[str, int] | None) -> str:
 
 
 def _leaves(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for child in value.values():
-            yield from _leaves(child)
-    elif isinstance(value, list):
-        for child in value:
-            yield from _leaves(child)
-    elif value is not None:
-        yield to_json(value).decode()
+    # A stack, as each level of nested generators would take time for each leaf.
+    stack = [value]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            stack += reversed(value.values())
+        elif isinstance(value, list):
+            stack += reversed(value)
+        elif value is not None:
+            yield to_json(value).decode()
 
 
 def _number(value: Any) -> Any:

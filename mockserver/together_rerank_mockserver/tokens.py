@@ -7,6 +7,8 @@ runs of their own, whose parts are pairs of characters; elsewhere a part is thre
 
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Literal
 
 _UNSPACED = ("CJK ", "HIRAGANA ", "KATAKANA", "IDEOGRAPHIC ITERATION", "THAI ", "LAO ", "KHMER ", "MYANMAR ")
 _JOINERS = "\u200c\u200d"
@@ -17,6 +19,10 @@ _SPREAD = re.sub(rb"\W", b" ", _ASCII).lower() + bytes(range(128, 256))
 # So many characters of a text that are in no word are replaced, one after another.
 _REPLACED = 20
 _CHARACTERS_A_TOKEN = 4
+# Characters that are normalised at once: the time for a run of marks grows with the square of its length.
+_PIECE = 128
+# A text that NFKC makes longer than this times its length, and some characters, stays as it is but for NFC.
+_EXPANSION, _SOME = 3, 20
 
 
 def normalise(text: str) -> str:
@@ -24,7 +30,7 @@ def normalise(text: str) -> str:
     if text.isascii():
         return text.lower()
     # Casefolding can leave what NFKC would compose, so it comes between two of them.
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return _nfkc(_nfkc(text).casefold())
 
 
 def spread(text: str) -> str:
@@ -53,8 +59,24 @@ def is_plain(text: str) -> bool:
 def words(text: str) -> list[str]:
     if text.isascii():
         return _ASCII_WORD.findall(text)
-    kinds = "".join(map(KINDS.__getitem__, text))
-    return [text[run.start() : run.end()] for run in _RUN.finditer(kinds)]
+    return [text[start:end] for start, end in spans(text)]
+
+
+def spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where each word of the normalised *text* begins and ends."""
+    return map(re.Match.span, _RUN.finditer("".join(map(KINDS.__getitem__, text))))
+
+
+def next_words(text: str, positions: Iterable[int]) -> dict[int, int]:
+    """Return for each of *positions* in a *spread* text where the first word from there on begins, or the text ends."""
+    found: dict[int, int] = {}
+    # From the last one, so that no gap is crossed twice.
+    for position in sorted(positions, reverse=True):
+        at = position
+        while at not in found and at < len(text) and KINDS[text[at]] in " m":
+            at += 1
+        found[position] = found.get(at, at)
+    return found
 
 
 def parts(word: str) -> list[str]:
@@ -66,28 +88,39 @@ def parts(word: str) -> list[str]:
     return list(found)
 
 
-def is_whole(text: str, start: int, end: int) -> bool:
-    """Return whether the word that a *spread* text has from *start* to *end* is whole there."""
-    if KINDS[text[start]] == "u":
-        return True
-    if KINDS[text[end]] not in " u":
-        return False
-    # Marks before it may belong to a word that began earlier.
-    while KINDS[text[start - 1]] == "m":
-        start -= 1
-    return KINDS[text[start - 1]] != "w"
-
-
-def next_word(text: str, position: int) -> int:
-    """Return where in a *spread* text the first word from *position* on begins, or the text ends."""
-    while position < len(text) and KINDS[text[position]] in " m":
-        position += 1
-    return position
-
-
 def count(text: str) -> int:
     """Return about how many tokens a model would see: one for every four characters begun."""
     return -(-len(text) // _CHARACTERS_A_TOKEN)
+
+
+def _nfkc(text: str) -> str:
+    if unicodedata.is_normalized("NFKC", text):
+        return text
+    normal = _normalised("NFKC", text)
+    # One character can become 18, but not many of a text of any language.
+    return normal if len(normal) <= _EXPANSION * len(text) + _SOME else _normalised("NFC", text)
+
+
+def _normalised(form: Literal["NFC", "NFKC"], text: str) -> str:
+    return "".join([unicodedata.normalize(form, piece) for piece in _pieces(text)])
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Cut *text* where that does not change what it normalises to; inside of longer runs of marks, anywhere."""
+    start = 0
+    while len(text) - start > 2 * _PIECE:
+        end = start + _PIECE
+        while end < start + 2 * _PIECE and not _is_boundary(text[end]):
+            end += 1
+        yield text[start:end]
+        start = end
+    yield text[start:]
+
+
+def _is_boundary(character: str) -> bool:
+    """Return whether *character* neither changes places nor composes with what is before it."""
+    first = unicodedata.normalize("NFKD", character)[0]
+    return unicodedata.category(first)[0] != "M" and not "\u1160" <= first <= "\u11ff"
 
 
 class _Kinds(dict[str, str]):

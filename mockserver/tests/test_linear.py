@@ -1,0 +1,84 @@
+"""No request costs more than its size: four times as much text takes about four times as long, whatever it says."""
+
+import gc
+import json
+import sys
+import time
+from itertools import product
+from string import ascii_lowercase
+
+import pytest
+
+from together_rerank_mockserver.ranking import rank
+from together_rerank_mockserver.rendering import explain
+
+NAMES = ["".join(letters) for letters in product(ascii_lowercase, repeat=3)]
+
+
+def clique(size):
+    """Return about *size* pairs of neighbours, each of the same few words with each, and documents of these words."""
+    words = NAMES[: int(size**0.5)]
+    return " ".join(f"{left} {right}" for left, right in product(words, words)), [" ".join(words)] * len(words)
+
+
+# For each kind of text a size that takes some milliseconds, and the query and documents of that size.
+KINDS = {
+    "marks in a document": (4_000, lambda size: ("a", ["a" + "\u0301\u0323" * size])),
+    "marks in a query": (4_000, lambda size: ("a" + "\u0301\u0323" * size, ["a"])),
+    "marks that a letter hides": (4_000, lambda size: ("a", ["a" + "\u0f73" * size])),
+    "empty documents": (2_000, lambda size: (" ".join(NAMES[:size]), [""] * size)),
+    "one part of all words": (2_000, lambda size: (" ".join("abc" + name for name in NAMES[:size]), ["abc"] * size)),
+    "one word before all words": (2_000, lambda size: (" b ".join(NAMES[:size]), ["b"] * size)),
+    "all pairs of words": (2_500, clique),
+}
+
+
+def seconds(function, *given):
+    """Return the least CPU time that *function* takes."""
+    taken = []
+    gc.disable()
+    try:
+        for _ in range(4):
+            begin = time.process_time()
+            function(*given)
+            taken.append(time.process_time() - begin)
+    finally:
+        gc.enable()
+    return min(taken)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_time_to_rank_grows_with_the_request_and_no_faster(kind):
+    size, request = KINDS[kind]
+
+    assert seconds(rank, *request(4 * size)) < 7 * seconds(rank, *request(size))
+
+
+@pytest.mark.parametrize("gap", ["", " ", "\u0301", "京"])
+def test_words_inside_of_words_take_few_calls_a_character(gap):
+    query = " ".join("東" * times for times in range(1, 60))
+    text = ("東" * 58 + gap) * 40
+    calls = 0
+
+    def count(_frame, event, _argument):
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        rank(query, [text])
+    finally:
+        sys.setprofile(None)
+
+    assert calls < 20 * (len(query) + len(text))
+
+
+@pytest.mark.parametrize("kind", ["fields", "words"])
+def test_the_time_to_explain_grows_with_the_request_and_no_faster(kind):
+    def request(size):
+        body = {"model": "m", "query": "llama", "documents": [{"text": "llama"}] * size}
+        names = NAMES[:size]
+        body |= {"rank_fields": names} if kind == "fields" else {"query": " ".join(names)}
+        return json.dumps(body).encode(), body
+
+    assert seconds(explain, *request(4_000)) < 7 * seconds(explain, *request(1_000))
