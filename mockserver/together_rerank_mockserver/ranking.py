@@ -32,6 +32,9 @@ _FEW = 8
 # Words that share a part, or pairs, that are compared one by one in the shortest text.
 _LEAST = 64
 
+# So many parts the evidence of all texts can list beyond what their length allows.
+_SPARE = 100_000
+
 Pair = tuple[str, str]
 # A word of the query, by its number, and where it begins and ends in a text.
 _Place = tuple[int, int, int]
@@ -95,11 +98,14 @@ class Query:
         names = list(self._words)
         places = [dict(zip(parts(word), count())) for word in names]
         order = dict(zip(self._pairs, count()))
+        spare = _SPARE
         for match in self._matches(texts):
             text, found, whole, *pairs = match
-            shared = ((number, part) for part in sorted(found) for number in self._owners.get(part, ()))
+            every = ((number, part) for part in sorted(found) for number in self._owners.get(part, ()))
+            shared = [*islice(every, _most(text) + spare)]
+            spare -= max(0, len(shared) - _most(text))
             met: dict[int, list[str]] = {}
-            for number, part in islice(shared, _most(text)):
+            for number, part in shared:
                 if number not in whole:
                     met.setdefault(number, []).append(part)
             adjacent, in_order = (sorted(each, key=order.__getitem__) for each in pairs)
