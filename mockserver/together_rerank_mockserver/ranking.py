@@ -32,8 +32,8 @@ _FEW = 8
 # Words that share a part, or pairs, that are compared one by one in the shortest text.
 _LEAST = 64
 
-# So many parts the evidence of all texts can list beyond what their length allows.
-_SPARE = 100_000
+# Words that share a part, for each character of a request, that are compared one by one beyond what each text allows.
+_SPARE = 16
 
 Pair = tuple[str, str]
 # A word of the query, by its number, and where it begins and ends in a text.
@@ -85,6 +85,7 @@ class Query:
         self._spaced = {f" {word} ": number for word, number in self._words.items()}
         self._inner = _inner(self._words)
         self._outer = {word: number for word, number in self._words.items() if word not in self._inner}
+        self._spare = 0
         self._points = WHOLE * len(self._sizes) + ADJACENT * len(self._pairs) + 0.5
 
     def scores(self, texts: Sequence[str]) -> list[float]:
@@ -98,7 +99,7 @@ class Query:
         names = list(self._words)
         places = [dict(zip(parts(word), count())) for word in names]
         order = dict(zip(self._pairs, count()))
-        spare = _SPARE
+        spare = _SPARE * (self._length + sum(map(len, texts)))
         for match in self._matches(texts):
             text, found, whole, *pairs = match
             every = ((number, part) for part in sorted(found) for number in self._owners.get(part, ()))
@@ -119,6 +120,7 @@ class Query:
 
     def _matches(self, texts: Sequence[str]) -> Iterator[_Match]:
         characters = sum(map(len, texts)) + 2 * len(texts)
+        self._spare = _SPARE * (self._length + characters)
         inner = Places(self._inner, characters)
         has_short = 0 in self._sizes
         for text, found in contents([*self._owners, *self._spaced], map(spread, texts), characters):
@@ -180,11 +182,7 @@ class Query:
         owners, sizes = self._owners, self._sizes
         points = WHOLE * len(whole) + ADJACENT * len(adjacent) + IN_ORDER * len(in_order)
         at_most = len(found) * self._most_owners
-        if (
-            at_most <= _LEAST
-            or at_most <= _most(text)
-            or sum([len(owners.get(part, ())) for part in found]) <= _most(text)
-        ):
+        if at_most <= _LEAST or at_most <= _most(text) or self._is_affordable(text, found):
             shares: dict[int, int] = {}
             for part in found:
                 for word in owners.get(part, ()):
@@ -201,6 +199,14 @@ class Query:
             points += fsum(weights) - PART * sum(sizes[word] > 0 for word in whole)
         points += self._length / (self._length + len(text) - 2)
         return min(1.0, points / self._points)
+
+    def _is_affordable(self, text: str, found: set[str]) -> bool:
+        """Return whether the words that share the parts *found* can be compared one by one."""
+        shared = sum([len(self._owners.get(part, ())) for part in found])
+        if shared <= _most(text):
+            return True
+        self._spare -= shared
+        return self._spare >= 0
 
     @cached_property
     def _next(self) -> dict[int, set[int]]:
