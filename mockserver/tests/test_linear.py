@@ -29,7 +29,7 @@ KINDS = {
     "empty documents": (2_000, lambda size: (" ".join(NAMES[:size]), [""] * size)),
     "one part of all words": (2_000, lambda size: (" ".join("abc" + name for name in NAMES[:size]), ["abc"] * size)),
     "one word before all words": (2_000, lambda size: (" b ".join(NAMES[:size]), ["b"] * size)),
-    "all pairs of words": (2_500, clique),
+    "all pairs of words": (10_000, clique),
 }
 
 

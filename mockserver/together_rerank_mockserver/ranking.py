@@ -11,6 +11,9 @@ that is not there whole, the share of its parts that are. Without a shared word 
 A missing word put into a text wins at least 4 and loses at most 1 pair's adjacency and less than 1 of
 length, so it never lowers the score; words of unspaced scripts that lie inside one another, and so end in
 one place, can lose one adjacency each.
+
+The time grows with the size of the request and no faster. Text that no language has is therefore compared less
+finely: `_LONGEST`, `_NESTED`, `_search`, `_pairs_of` and `tokens.normalise` say where.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -25,15 +28,14 @@ from together_rerank_mockserver.search import Places, contents, places_of
 from together_rerank_mockserver.tokens import KINDS, is_plain, next_words, normalise, parts, spans, spread, words
 
 WHOLE, PART, ADJACENT, IN_ORDER = 8.0, 4.0, 2.0, 1.0
-# A word of an unspaced script is compared with whole runs alone if it is longer, or if more words begin or end it.
+# A longer word of an unspaced script, or one that more words of the query begin or end, counts only as a whole run.
 _LONGEST, _NESTED = 1_000, 8
-# Words of a query up to which a text is asked for each of them.
+# Words up to which each is looked for by itself.
 _FEW = 8
-# Words that share a part, or pairs, that are compared one by one in the shortest text.
-_LEAST = 64
-
-# Words that share a part, for each character of a request, that are compared one by one beyond what each text allows.
-_SPARE = 16
+# What `_most` allows the shortest text.
+_LEAST = 32
+# For each character of a request: what its texts can take beyond `_most`. No usual text needs more.
+_SPARE = 8
 
 Pair = tuple[str, str]
 # A word of the query, by its number, and where it begins and ends in a text.
@@ -95,7 +97,7 @@ class Query:
         return next(self.evidences([text]))
 
     def evidences(self, texts: Sequence[str]) -> Iterator[Evidence]:
-        """Yield the evidence of each of *texts*; of parts that very many words share, only for some of these words."""
+        """Yield the evidence of each of *texts*; if more words than `_most` share its parts, that for some of them."""
         names = list(self._words)
         places = [dict(zip(parts(word), count())) for word in names]
         order = dict(zip(self._pairs, count()))
@@ -155,16 +157,18 @@ class Query:
         return text, found, whole, adjacent, in_order
 
     def _pairs_of(self, whole: set[int], text: str) -> list[tuple[int, int]]:
-        """Return the pairs of words in *whole*, or none if they are too many to compare."""
-        if len(self._pairs) <= _LEAST:
+        """Return the pairs of words in *whole*; none if too many would have to be compared."""
+        if len(self._pairs) <= _FEW:
             return [pair for pair in self._pairs if pair[0] in whole and pair[1] in whole]
         following = [(left, self._next[left]) for left in whole if left in self._next]
-        if sum([min(len(rights), len(whole)) for _, rights in following]) > _most(text):
+        work = sum([min(len(rights), len(whole)) for _, rights in following])
+        if work > _most(text) // 4 and not self._can_spend(work):
             return []
         return [(left, right) for left, rights in following for right in rights & whole]
 
     def _search(self, text: str, inner: Places) -> list[_Place]:
         """Return the places of words in a text that is not plain, those of one word from first to last."""
+        # If there are more, words of unspaced scripts too count only as whole runs.
         most = 2 * len(text) + 16
         places = [(self._words[word], at, at + len(word)) for word, at in islice(inner.find(text), most + 1)]
         runs = self._outer
@@ -182,7 +186,7 @@ class Query:
         owners, sizes = self._owners, self._sizes
         points = WHOLE * len(whole) + ADJACENT * len(adjacent) + IN_ORDER * len(in_order)
         at_most = len(found) * self._most_owners
-        if at_most <= _LEAST or at_most <= _most(text) or self._is_affordable(text, found):
+        if at_most <= _LEAST or at_most <= _most(text) or self._can_share(text, found):
             shares: dict[int, int] = {}
             for part in found:
                 for word in owners.get(part, ()):
@@ -200,12 +204,14 @@ class Query:
         points += self._length / (self._length + len(text) - 2)
         return min(1.0, points / self._points)
 
-    def _is_affordable(self, text: str, found: set[str]) -> bool:
+    def _can_share(self, text: str, found: set[str]) -> bool:
         """Return whether the words that share the parts *found* can be compared one by one."""
         shared = sum([len(self._owners.get(part, ())) for part in found])
-        if shared <= _most(text):
-            return True
-        self._spare -= shared
+        return shared <= _most(text) or self._can_spend(shared)
+
+    def _can_spend(self, work: int) -> bool:
+        """Take *work* from what the texts of a request share; return False if that is used up."""
+        self._spare -= work
         return self._spare >= 0
 
     @cached_property
@@ -222,15 +228,15 @@ class Query:
 
 
 def _most(text: str) -> int:
-    """Return how many words that share a part, or that may follow others, are compared one by one in *text*.
+    """Return how many words that share its parts are counted one by one for *text*; of pairs, a quarter of that.
 
-    A text of any language has less of them, and others take no longer than their length allows.
+    Text of any language stays far below, but for queries of some 20,000 characters.
     """
-    return 4 * len(text) + _LEAST
+    return 8 * len(text.encode()) + _LEAST
 
 
 def _inner(words: Iterable[str]) -> set[str]:
-    """Return those of *words* which are looked for inside of runs."""
+    """Return those of *words* that are found inside of runs, too."""
     short = {word for word in words if KINDS[word[0]] == "u" and len(word) <= _LONGEST}
     if not short:
         return short

@@ -1,7 +1,8 @@
-"""Where the needles of a query lie in texts: by asking each text, or, where that takes longer, by an automaton.
+"""Find the words and parts of words of a query in texts.
 
-While an automaton is built a short text is asked many times; and for that, and again for each search, it gives
-up the interpreter's lock, which costs under load. But its time grows with the text alone, not with the needles.
+There are three ways, and each finds the same. To ask each text for each needle is the fastest for little text. An
+automaton takes as long for many needles as for few, but has to be built, and gives up the interpreter's lock for
+that and for each search, which costs under load. For very many needles each piece of a text is looked up.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -11,7 +12,7 @@ from ahocorasick_rs import AhoCorasick, Implementation
 
 # Needles times characters from which on an automaton pays.
 _ASKED = 100_000
-# Characters of texts for each of needles from which on an automaton pays; for fewer, each piece of a text is looked up.
+# Characters of texts for each character of needles from which on an automaton pays.
 _LOOKED_UP = 6
 # A DFA searches in a third of the time, but takes up to three times as long to build, and of long needles it makes a
 # large table.
@@ -23,9 +24,9 @@ _BETWEEN = "A"
 
 
 def contents(needles: Collection[str], texts: Iterable[str], characters: int) -> Iterator[tuple[str, set[str]]]:
-    """Yield each of *texts* with those of *needles* that it contains; all texts are about *characters* long.
+    """Yield each of *texts*, about *characters* long in all, with those of *needles* that it contains.
 
-    A needle has two or three characters, or is what lies between two spaces, these included. Others are found or not.
+    A needle is two or three characters, or a word between two spaces, which counts in plain texts only.
     """
     if len(needles) * characters <= _ASKED:
         return ((text, {needle for needle in needles if needle in text}) for text in texts)
@@ -49,7 +50,7 @@ def _contents(needles: Collection[str], texts: Iterable[str], characters: int) -
     for batch in _batches(texts):
         if len(batch) == 1:
             found: set[str] = set()
-            for _, window in _windows(batch[0], longest):
+            for _, _, window in _windows(batch[0], longest):
                 found.update(find(window, overlapping=True))
             yield batch[0], found
             continue
@@ -62,6 +63,7 @@ def _contents(needles: Collection[str], texts: Iterable[str], characters: int) -
 
 
 def places_of(needle: str, text: str) -> Iterator[int]:
+    """Yield each place where *needle* begins in *text*, overlapping ones too."""
     at = text.find(needle)
     while at >= 0:
         yield at
@@ -69,7 +71,7 @@ def places_of(needle: str, text: str) -> Iterator[int]:
 
 
 class Places:
-    """Where *needles* begin in each of some texts, which are about *characters* long in all."""
+    """Finds where *needles* begin in texts that are about *characters* long in all."""
 
     def __init__(self, needles: Collection[str], characters: int) -> None:
         self._needles, self._characters = [*needles], characters
@@ -80,9 +82,9 @@ class Places:
         if len(self._needles) * self._characters <= _ASKED:
             yield from ((needle, at) for needle in self._needles for at in places_of(needle, text))
             return
-        for begin, window in _windows(text, self._longest):
+        for begin, end, window in _windows(text, self._longest):
             for number, start, _ in self._automaton.find_matches_as_indexes(window, overlapping=True):
-                if start < _WINDOW:
+                if begin + start < end:
                     yield self._needles[number], begin + start
 
     @cached_property
@@ -97,11 +99,11 @@ def _automaton(needles: list[str], characters: int) -> AhoCorasick:
     return AhoCorasick(needles, store_patterns=True, implementation=kind)
 
 
-def _windows(text: str, longest: int) -> Iterator[tuple[int, str]]:
-    """Cut *text*, that the hits need not all be held at once; what begins in a window is whole in it."""
+def _windows(text: str, longest: int) -> Iterator[tuple[int, int, str]]:
+    """Cut *text*, that the hits need not all be held at once; what begins between two places is whole in the window."""
     size = max(_WINDOW, longest)
     for begin in range(0, len(text), size):
-        yield begin, text[begin : begin + size + longest - 1]
+        yield begin, begin + size, text[begin : begin + size + longest - 1]
 
 
 def _batches(texts: Iterable[str]) -> Iterator[list[str]]:

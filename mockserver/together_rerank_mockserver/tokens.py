@@ -69,11 +69,11 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
 
 def next_words(text: str, positions: Iterable[int]) -> dict[int, int]:
     """Return for each of *positions* in a *spread* text where the first word from there on begins, or the text ends."""
-    found: dict[int, int] = {}
+    found = {len(text): len(text)}
     # From the last one, so that no gap is crossed twice.
     for position in sorted(positions, reverse=True):
         at = position
-        while at not in found and at < len(text) and KINDS[text[at]] in " m":
+        while at not in found and KINDS[text[at]] in " m":
             at += 1
         found[position] = found.get(at, at)
     return found
