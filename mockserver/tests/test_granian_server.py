@@ -37,6 +37,18 @@ def test_a_server_that_dies_is_said():
     assert mock.lines == ["together-rerank-mock: the server process died\n"]
 
 
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_worker_too_is_no_crash(stop):
+    with running("-q") as mock:
+        (worker,) = Path(f"/proc/{mock.process.pid}/task/{mock.process.pid}/children").read_text().split()
+        mock.process.send_signal(stop)
+        os.kill(int(worker), stop)
+
+        assert mock.process.wait(60) == 0
+        mock.read_to_the_end()
+    assert mock.lines == []
+
+
 @pytest.mark.parametrize("attempt", range(4))
 def test_a_worker_that_ends_because_it_was_told_to_is_no_crash(attempt):
     with running("-q") as mock:

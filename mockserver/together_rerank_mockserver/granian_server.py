@@ -54,9 +54,11 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
         lifeline, held = Pipe(duplex=False)
         url = url_of(address, port)
         with readiness.ready_file_of(url), StopSignals() as signals:
+            stopped = threading.Event()
 
             def stop() -> None:
                 signals.wait()
+                stopped.set()
                 held.close()
                 time.sleep(LINGER_S)
                 server.signal_handler_interrupt()
@@ -67,7 +69,8 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
                 loader = partial(_load, settings, url, readiness, lifeline, held)
                 server.serve(target_loader=loader, wrap_loader=False)
             except SystemExit as fault:
-                raise ServerDied("the server process died") from fault
+                if not stopped.is_set():  # a signal to all processes also ends the worker
+                    raise ServerDied("the server process died") from fault
 
 
 def granian(name: str, address: str, port: int) -> Any:
