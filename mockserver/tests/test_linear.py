@@ -29,7 +29,7 @@ KINDS = {
     "empty documents": (2_000, lambda size: (" ".join(NAMES[:size]), [""] * size)),
     "one part of all words": (2_000, lambda size: (" ".join("abc" + name for name in NAMES[:size]), ["abc"] * size)),
     "one word before all words": (2_000, lambda size: (" b ".join(NAMES[:size]), ["b"] * size)),
-    "all pairs of words": (10_000, clique),
+    "all pairs of words": (2_500, clique),
 }
 
 
@@ -82,3 +82,16 @@ def test_the_time_to_explain_grows_with_the_request_and_no_faster(kind):
         return json.dumps(body).encode(), body
 
     assert seconds(explain, *request(4_000)) < 7 * seconds(explain, *request(1_000))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_document_has_the_same_score_alone_and_among_others(kind):
+    size, request = KINDS[kind]
+    query, documents = request(size)
+    documents = documents[:40]
+
+    together = {ranked.index: ranked.score for ranked in rank(query, [*documents, "a", *documents])}
+
+    for index, document in enumerate(documents):
+        (alone,) = rank(query, [document])
+        assert alone.score == together[index] == together[len(documents) + 1 + index]

@@ -34,8 +34,6 @@ _LONGEST, _NESTED = 1_000, 8
 _FEW = 8
 # What `_most` allows the shortest text.
 _LEAST = 32
-# For each character of a request: what its texts can take beyond `_most`. No usual text needs more.
-_SPARE = 8
 
 Pair = tuple[str, str]
 # A word of the query, by its number, and where it begins and ends in a text.
@@ -87,7 +85,6 @@ class Query:
         self._spaced = {f" {word} ": number for word, number in self._words.items()}
         self._inner = _inner(self._words)
         self._outer = {word: number for word, number in self._words.items() if word not in self._inner}
-        self._spare = 0
         self._points = WHOLE * len(self._sizes) + ADJACENT * len(self._pairs) + 0.5
 
     def scores(self, texts: Sequence[str]) -> list[float]:
@@ -101,14 +98,11 @@ class Query:
         names = list(self._words)
         places = [dict(zip(parts(word), count())) for word in names]
         order = dict(zip(self._pairs, count()))
-        spare = _SPARE * (self._length + sum(map(len, texts)))
         for match in self._matches(texts):
             text, found, whole, *pairs = match
-            every = ((number, part) for part in sorted(found) for number in self._owners.get(part, ()))
-            shared = [*islice(every, _most(text) + spare)]
-            spare -= max(0, len(shared) - _most(text))
+            shared = ((number, part) for part in sorted(found) for number in self._owners.get(part, ()))
             met: dict[int, list[str]] = {}
-            for number, part in shared:
+            for number, part in islice(shared, _most(text)):
                 if number not in whole:
                     met.setdefault(number, []).append(part)
             adjacent, in_order = (sorted(each, key=order.__getitem__) for each in pairs)
@@ -122,7 +116,6 @@ class Query:
 
     def _matches(self, texts: Sequence[str]) -> Iterator[_Match]:
         characters = sum(map(len, texts)) + 2 * len(texts)
-        self._spare = _SPARE * (self._length + characters)
         inner = Places(self._inner, characters)
         has_short = 0 in self._sizes
         for text, found in contents([*self._owners, *self._spaced], map(spread, texts), characters):
@@ -161,8 +154,7 @@ class Query:
         if len(self._pairs) <= _FEW:
             return [pair for pair in self._pairs if pair[0] in whole and pair[1] in whole]
         following = [(left, self._next[left]) for left in whole if left in self._next]
-        work = sum([min(len(rights), len(whole)) for _, rights in following])
-        if work > _most(text) // 4 and not self._can_spend(work):
+        if sum([min(len(rights), len(whole)) for _, rights in following]) > _most(text) // 4:
             return []
         return [(left, right) for left, rights in following for right in rights & whole]
 
@@ -207,12 +199,7 @@ class Query:
     def _can_share(self, text: str, found: set[str]) -> bool:
         """Return whether the words that share the parts *found* can be compared one by one."""
         shared = sum([len(self._owners.get(part, ())) for part in found])
-        return shared <= _most(text) or self._can_spend(shared)
-
-    def _can_spend(self, work: int) -> bool:
-        """Take *work* from what the texts of a request share; return False if that is used up."""
-        self._spare -= work
-        return self._spare >= 0
+        return shared <= _most(text)
 
     @cached_property
     def _next(self) -> dict[int, set[int]]:
