@@ -16,7 +16,7 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 import litellm
 import together
 
-from together_rerank_mockserver.threaded_server import ThreadedServer
+from together_rerank_mockserver.server.threaded_server import MockServer
 
 # Longer than any delay by load; only the fault `hang` has a shorter one.
 TIMEOUT_S = 60
@@ -137,7 +137,7 @@ def attempts(requests):
 def table():
     """The whole page."""
     litellm.suppress_debug_info = True
-    with ThreadedServer() as server, ThreadPoolExecutor(32) as pool:
+    with MockServer() as server, ThreadPoolExecutor(32) as pool:
         faults = [name for name in admin(server.url, "faults")["known"] if name != "ok"]
         rows = [
             [pool.submit(met, server.url, client, fault) for client in (ask_together, ask_litellm)] for fault in faults

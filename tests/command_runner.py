@@ -7,7 +7,7 @@ from unittest import mock
 
 from click.testing import CliRunner
 
-from together_rerank_mockserver import cli
+from together_rerank_mockserver.cli import command
 
 
 class _Command:
@@ -17,7 +17,7 @@ class _Command:
 
     def main(self, args, prog_name):
         with mock.patch.object(sys, "argv", [prog_name, *args]):
-            cli.main()
+            command.main()
 
 
 def run(*arguments, stdin=None, **changes):

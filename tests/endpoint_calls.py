@@ -3,9 +3,9 @@
 import json
 from threading import Event
 
-from together_rerank_mockserver.call import Call
-from together_rerank_mockserver.delivery import DelayLimiter
+from together_rerank_mockserver.api.messages import Call
 from together_rerank_mockserver.endpoint import Endpoint
+from together_rerank_mockserver.state.delay_limiter import DelayLimiter
 from together_rerank_spec import load
 
 KEY = {"Authorization": "Bearer key", "Content-Type": "application/json"}

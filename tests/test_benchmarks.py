@@ -18,7 +18,8 @@ import load
 import report
 from servers import NoNumber, Running, Server, own
 from snippets import ROOT
-from together_rerank_mockserver import __version__, granian_server
+from together_rerank_mockserver import __version__
+from together_rerank_mockserver.server import granian_server
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,8 @@ import pytest
 
 from commanding import contract, verdict
 from mock_process import running
-from together_rerank_mockserver.faults import Catalogue, StatusFault
+from together_rerank_mockserver.faults.catalogue import Catalogue
+from together_rerank_mockserver.faults.fault import StatusFault
 from together_rerank_spec import load
 
 KEY, MODEL = "the-mocks-key", "rank"

@@ -12,8 +12,9 @@ import pytest
 from mock_process import ALONE, COMMAND, environment, running
 from snippets import PORT, ROOT, is_file, shown, snippets, write_project
 from together_rerank_fixtures import strategies
-from together_rerank_mockserver.mock import Mock
-from together_rerank_mockserver.testing import RerankMock, verdict
+from together_rerank_mockserver.http.wsgi import Mock
+from together_rerank_mockserver import RerankMock
+from together_rerank_mockserver.testing import resilience
 
 # What an earlier snippet of a page exports.
 EXPORTED = {"MY_KEY": "any-key"}
@@ -108,7 +109,7 @@ def test_every_strategy_and_argument_is_described():
 
 
 def verdict_rules():
-    return re.findall(r'_finding\(\s*"([a-z-]+)"', inspect.getsource(verdict))
+    return re.findall(r'_finding\(\s*"([a-z-]+)"', inspect.getsource(resilience))
 
 
 @pytest.mark.parametrize(("method", "rule"), Mock().admin._actions)

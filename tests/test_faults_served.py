@@ -10,7 +10,7 @@ import pytest
 
 from mock_process import BODY, running, server  # noqa: F401  # a fixture
 from served_client import Client, connections_are_closed  # noqa: F401  # a fixture
-from together_rerank_mockserver.faults import Catalogue
+from together_rerank_mockserver.faults.catalogue import Catalogue
 from together_rerank_spec import load
 
 pytestmark = [pytest.mark.served, pytest.mark.usefixtures("server", "connections_are_closed")]

@@ -10,7 +10,8 @@ from judging import FUZZ, PLAIN, outcomes_that_each_check_decides
 from miniature import KEY, MODEL
 from mock_process import running
 from together_rerank_contract_tests.requirements import Level
-from together_rerank_mockserver.faults import BodyFault, Catalogue
+from together_rerank_mockserver.faults.catalogue import Catalogue
+from together_rerank_mockserver.faults.fault import BodyFault
 from together_rerank_spec import load
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from mock_process import COMMAND, READY, environment, running, start
 from snippets import PORT, ROOT, shown, snippet, snippets
-from together_rerank_mockserver import cli
+from together_rerank_mockserver.cli import command
 
 README = (ROOT / "README.md").read_text()
 # Which test runs the snippet that begins so; the last three are run with the wheel, by `make check`.
@@ -153,20 +153,20 @@ def test_the_json_ready_line_has_the_fields_shown():
 
 
 def test_the_formula_is_the_one_of_the_code():
-    from together_rerank_mockserver import ranking
+    from together_rerank_mockserver.ranking import score
 
     flat = " ".join(snippet("score = min").text.split())
-    weights = (ranking.WHOLE, ranking.PART, ranking.ADJACENT, ranking.IN_ORDER)
+    weights = (score.WHOLE, score.PART, score.ADJACENT, score.IN_ORDER)
 
     assert [f"{weight:g} x" in flat for weight in weights] == [True] * 4
-    assert "score = min(1, points(document) / points(query))" in ranking.__doc__
+    assert "score = min(1, points(document) / points(query))" in score.__doc__
 
 
 def test_every_flag_is_listed_with_its_default():
     rows = [line for line in README.splitlines() if line.startswith("| `-")]
 
-    assert len(rows) == len(cli.serve.params)
-    for option in cli.serve.params:
+    assert len(rows) == len(command.serve.params)
+    for option in command.serve.params:
         (row,) = [row for row in rows if re.search(rf"`{option.opts[-1]}[` ]", row.split("|")[1])]
         if isinstance(option.default, str | int) and option.default and not option.is_flag:
             assert row.rstrip(" |").endswith(f"`{option.default}`") or str(option.default) in row

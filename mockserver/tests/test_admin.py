@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from together_rerank_mockserver.app import create_app
-from together_rerank_mockserver.rendering import explain
+from together_rerank_mockserver.http.flask_app import create_app
+from together_rerank_mockserver.ranking.score import explain
 from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import Validator, load
 
@@ -199,7 +199,7 @@ def test_a_body_over_the_limit_is_refused(method, path):
     refused = client.open(f"/__admin/{path}", method=method, data=b" " * 4_194_305)
 
     assert refused.status_code == 413
-    assert "4194304 bytes, the most this server reads (for the control plane)" in refused.json["error"]["message"]
+    assert "4194304 bytes, the limit of this server (for the control plane)" in refused.json["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from together_rerank_mockserver.app import create_app
+from together_rerank_mockserver.http.flask_app import create_app
 from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import Validator, load
 

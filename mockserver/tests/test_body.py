@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from together_rerank_mockserver import body
-from together_rerank_mockserver.body import MAX_DEPTH, Content, check_media_type, exact, parse, read
-from together_rerank_mockserver.errors import BodyTooLarge, InvalidRequest
-from together_rerank_mockserver.rendering import to_json
+from together_rerank_mockserver.api import body
+from together_rerank_mockserver.api.body import Content, check_media_type, read
+from together_rerank_mockserver.api.errors import BodyTooLarge, InvalidRequest
+from together_rerank_mockserver.api.json_text import MAX_DEPTH, exact, parse, to_json
 
 
 def nested(levels):

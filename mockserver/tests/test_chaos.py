@@ -2,9 +2,9 @@
 
 import pytest
 
-from together_rerank_mockserver.faults import Catalogue
-from together_rerank_mockserver.orders import BadOrder
-from together_rerank_mockserver.plan import Chaos, chance
+from together_rerank_mockserver.faults.catalogue import Catalogue
+from together_rerank_mockserver.faults.chaos import Chaos, chance
+from together_rerank_mockserver.faults.grammar import InvalidFaultSpec
 from together_rerank_spec import load
 
 CATALOGUE = Catalogue(load())
@@ -28,14 +28,14 @@ WRITTEN_DOWN = [0.86803, 0.242892, 0.036567, 0.682565]
 def test_a_draw_leads_to_a_fault_as_often_as_was_asked():
     chaos = Chaos(["429,retry_after=2=0.2", "delay=50=0.1"], CATALOGUE)
 
-    assert chaos.order_for(0.0).fault.name == chaos.order_for(0.19).fault.name == "429"
-    assert chaos.order_for(0.0).get("retry_after") == 2
-    assert chaos.order_for(0.2).fault.name == chaos.order_for(0.29).fault.name == "delay"
-    assert chaos.order_for(0.31) is None
+    assert chaos.spec_for(0.0).fault.name == chaos.spec_for(0.19).fault.name == "429"
+    assert chaos.spec_for(0.0).get("retry_after") == 2
+    assert chaos.spec_for(0.2).fault.name == chaos.spec_for(0.29).fault.name == "delay"
+    assert chaos.spec_for(0.31) is None
 
 
 def test_probabilities_up_to_one_are_certain():
-    assert Chaos(["429=0.7", "503=0.3"], CATALOGUE).order_for(0.999999).fault.name == "503"
+    assert Chaos(["429=0.7", "503=0.3"], CATALOGUE).spec_for(0.999999).fault.name == "503"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_probabilities_up_to_one_are_certain():
     ],
 )
 def test_bad_ones_are_refused(probabilities, because):
-    with pytest.raises(BadOrder) as refused:
+    with pytest.raises(InvalidFaultSpec) as refused:
         Chaos(probabilities, CATALOGUE)
 
     assert because in str(refused.value)

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from bare_http import BODY, HEAD, Answer, ask, connect, request, until
+from together_rerank_mockserver.server.threaded_server import MockServer
 from together_rerank_mockserver.settings import Settings
-from together_rerank_mockserver.threaded_server import ThreadedServer
 from together_rerank_spec import Validator, load
 
 ERROR = Validator(load().response_schema(400))
@@ -17,7 +17,7 @@ ERROR = Validator(load().response_schema(400))
 
 @pytest.fixture(scope="module")
 def mock():
-    with ThreadedServer(Settings(max_body=100_000)) as server:
+    with MockServer(Settings(max_body=100_000)) as server:
         yield server
 
 
@@ -103,7 +103,7 @@ def test_a_broken_chunk_is_not_repeated(mock):
 
 def test_a_body_has_its_time_though_bytes_keep_coming():
     piece = b"2;" + b"e" * 30_000 + b"\r\n  \r\n"
-    with ThreadedServer(Settings(read_timeout_s=1)) as mock, connect(mock) as client:
+    with MockServer(Settings(read_timeout_s=1)) as mock, connect(mock) as client:
         client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
         began = time.monotonic()
         with contextlib.suppress(OSError):  # until the server closes the connection

@@ -5,10 +5,10 @@ from functools import partial
 import pytest
 from werkzeug.test import Client
 
-from together_rerank_mockserver.app import create_app
-from together_rerank_mockserver.mock import Mock
+from together_rerank_mockserver.http.flask_app import create_app
+from together_rerank_mockserver.http.wsgi import Mock
+from together_rerank_mockserver.http.wsgi_app import WsgiApp
 from together_rerank_mockserver.settings import Settings
-from together_rerank_mockserver.wsgi import WsgiApp
 
 ORIGIN = "http://app.example"
 BODY = {"model": "m", "query": "llama", "documents": ["panda", "llama"]}

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from endpoint_calls import body, send
 from together_rerank_fixtures.strategies import requests
 from together_rerank_mockserver.endpoint import Endpoint
-from together_rerank_mockserver.plan import is_of_the_mock
-from together_rerank_mockserver.ranking import rank
+from together_rerank_mockserver.faults.selection import names_fault
+from together_rerank_mockserver.ranking.score import rank
 from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import Validator, load
 
 # A model of the mock's own asks for a fault, not for a ranking.
-MODELS = st.text(min_size=1, max_size=20).filter(lambda model: not is_of_the_mock(model))
+MODELS = st.text(min_size=1, max_size=20).filter(lambda model: not names_fault(model))
 REQUESTS = st.builds(lambda request, model: {**request, "model": model}, requests(), MODELS) | requests()
 
 

@@ -55,7 +55,7 @@ def test_keys_that_a_document_does_not_ask_for_are_refused():
     content = json.loads(json.dumps(load().content))
     content["security"] = []
 
-    with pytest.raises(DocumentError, match="asks for no key"):
+    with pytest.raises(DocumentError, match="needs no key"):
         Endpoint(Document("other.yaml", content), Settings(api_keys=("key",)))
 
 

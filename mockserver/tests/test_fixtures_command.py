@@ -11,7 +11,7 @@ from command_runner import assert_refused, run
 from exchange_files import changed, recorded
 from mock_process import environment
 from together_rerank_fixtures.library import raw
-from together_rerank_mockserver.app import create_app
+from together_rerank_mockserver.http.flask_app import create_app
 from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import read
 
@@ -180,7 +180,9 @@ def test_a_list_needs_no_server():
 
     imported = {line.rpartition("|")[2].strip() for line in ran.stderr.decode().splitlines()}
     assert CLI in imported
-    assert imported.isdisjoint({"flask", "granian", "jsonschema", "hypothesis", "together_rerank_mockserver.app"})
+    assert imported.isdisjoint(
+        {"flask", "granian", "jsonschema", "hypothesis", "together_rerank_mockserver.http.flask_app"}
+    )
 
 
-CLI = "together_rerank_mockserver.cli"
+CLI = "together_rerank_mockserver.cli.command"

@@ -5,12 +5,12 @@ import threading
 
 import pytest
 
-from together_rerank_mockserver import granian_front
-from together_rerank_mockserver.delivery import DelayLimiter
-from together_rerank_mockserver.granian_front import GranianFront
-from together_rerank_mockserver.mock import Mock
+from together_rerank_mockserver.http.wsgi import Mock
+from together_rerank_mockserver.http.wsgi_app import WsgiApp
+from together_rerank_mockserver.server import granian_front
+from together_rerank_mockserver.server.granian_front import GranianFront
 from together_rerank_mockserver.settings import Settings
-from together_rerank_mockserver.wsgi import WsgiApp
+from together_rerank_mockserver.state.delay_limiter import DelayLimiter
 
 BODY = b'{"model": "m", "query": "llama", "documents": ["panda", "llama"]}'
 
@@ -92,7 +92,7 @@ def test_a_body_that_does_not_come_gets_408_one_byte_short():
     assert status == "408 REQUEST TIMEOUT"
     assert headers["Connection"] == "close"
     assert int(headers["Content-Length"]) == len(body) + 1
-    assert limiter._seats._value == 400
+    assert limiter._slots._value == 400
 
 
 def test_bodies_that_do_not_come_are_counted_and_more_get_503():
@@ -105,7 +105,7 @@ def test_bodies_that_do_not_come_are_counted_and_more_get_503():
     while not answers:
         threads[0].join(0.01)
     assert answers[0][0] == "503 SERVICE UNAVAILABLE"
-    assert b"3 calls wait already" in answers[0][2]
+    assert b"3 calls already wait" in answers[0][2]
     assert call(app)[0] == "200 OK"
 
     for each in stuck:
@@ -113,7 +113,7 @@ def test_bodies_that_do_not_come_are_counted_and_more_get_503():
     for thread in threads:
         thread.join()
     assert [int(status[:3]) for status, _, _ in answers] == [503, 400, 400, 400]
-    assert limiter._seats._value == 3
+    assert limiter._slots._value == 3
 
 
 def test_a_reader_is_used_again_unless_its_read_is_given_up():

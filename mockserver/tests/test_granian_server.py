@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mock_process import running, start
-from together_rerank_mockserver.granian_server import _follow_parent
+from together_rerank_mockserver.server.granian_server import _follow_parent
 
 pytestmark = pytest.mark.served
 

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from together_rerank_mockserver import endpoint as endpoint_module
-from together_rerank_mockserver.mock import Mock
-from together_rerank_mockserver.orders import from_json
+from together_rerank_mockserver.faults.grammar import from_json
+from together_rerank_mockserver.http.wsgi import Mock
+from together_rerank_mockserver.http.wsgi_app import WsgiApp
 from together_rerank_mockserver.settings import Settings
-from together_rerank_mockserver.wsgi import WsgiApp
 from together_rerank_spec import Validator, load
 
 EXAMPLE = load().example({"$ref": "#/components/schemas/RerankRequest"})
@@ -98,7 +98,9 @@ def test_a_fault_takes_no_more_than_an_answer(app, door):
         request = {**EXAMPLE, "model": "mock/429"}
     else:
         endpoint = app.mock.endpoint
-        endpoint.registry.open("default").enqueue(from_json({"fault": "429", "times": 10}, endpoint.catalogue))
+        endpoint.registry.open("default").enqueue(
+            [each.queued for each in from_json({"fault": "429", "times": 10}, endpoint.catalogue)]
+        )
     assert answer(app, request, **headers)[0] == "429 TOO MANY REQUESTS"
 
     assert operations(app, request, **headers) <= operations(WsgiApp(Mock()), EXAMPLE)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from together_rerank_mockserver.journal import entry
-from together_rerank_mockserver.redaction import Redaction
-from together_rerank_mockserver.rendering import to_json
+from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.settings import JOURNAL_BODY
+from together_rerank_mockserver.state.journal import entry
+from together_rerank_mockserver.state.redaction import Redaction
 
 
 def journal_entry(headers=(), key=None, named=False, **changes):
@@ -32,7 +32,7 @@ def journal_entry(headers=(), key=None, named=False, **changes):
 def test_what_is_told_of_a_request():
     headers = [("Content-Type", "application/json"), ("X-Stainless-Retry-Count", "2")]
 
-    told = journal_entry(headers=headers, body=b'{"query": "llama"}').described
+    told = journal_entry(headers=headers, body=b'{"query": "llama"}').as_dict
 
     assert told == {
         "time": "2027-01-15T08:00:00.250000Z",
@@ -96,7 +96,7 @@ def test_the_key_of_the_request_is_removed_wherever_it_stands():
     assert key not in repr(told)
     assert told.path == "/v1/[key]"
     assert told.headers == {"x-note": "my [key] here"}
-    assert told.described["body"] == {"query": "is [key] safe", "[key]": 1}
+    assert told.as_dict["body"] == {"query": "is [key] safe", "[key]": 1}
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_the_key_of_the_request_is_removed_wherever_it_stands():
 def test_a_key_is_removed_however_json_writes_it(key, written):
     told = journal_entry(key=key, body=b'{"query": "is ' + written + b' safe"}')
 
-    assert told.described["body"] == {"query": "is [key] safe"}
+    assert told.as_dict["body"] == {"query": "is [key] safe"}
 
 
 @given(
@@ -128,7 +128,7 @@ def test_a_key_is_not_in_what_is_told_and_the_rest_is(key, before, after, spelli
         written = '"' + "".join(f"\\u{ord(character):04X}" for character in value) + '"'
     else:
         written = json.dumps(value, ensure_ascii=spelling == "ascii")
-    told = journal_entry(key=key, body=b'{"query": ' + written.encode() + b"}").described
+    told = journal_entry(key=key, body=b'{"query": ' + written.encode() + b"}").as_dict
 
     assert key.strip() not in told["body"]["query"]
     assert "[key]" in told["body"]["query"]
@@ -140,21 +140,21 @@ def test_a_key_is_not_in_what_is_told_and_the_rest_is(key, before, after, spelli
     )
 )
 def test_a_body_without_the_key_is_told_as_it_came(value):
-    told = journal_entry(key="0123456789abcdef-key", body=json.dumps(value).encode()).described
+    told = journal_entry(key="0123456789abcdef-key", body=json.dumps(value).encode()).as_dict
 
     assert json.loads(to_json(told))["body"] == value
 
 
 def test_a_key_that_begins_within_an_escape_is_removed_with_the_escape():
     # As JSON the body has a newline and "ame-1234"; as text, as in the answer of the journal, it has the key.
-    told = journal_entry(key="name-1234", body=rb'{"a": "x\name-1234", "b": "\u0041"}').described
+    told = journal_entry(key="name-1234", body=rb'{"a": "x\name-1234", "b": "\u0041"}').as_dict
 
     assert told["body"] == {"a": "x[key]", "b": "A"}
 
 
 @pytest.mark.parametrize("count", ["9" * 30, "-1", "\u0662"])
 def test_an_odd_retry_count_does_not_break_the_journal(count):
-    told = journal_entry([("x-stainless-retry-count", count)]).described
+    told = journal_entry([("x-stainless-retry-count", count)]).as_dict
 
     assert told["retry_count"] is None
     assert to_json(told)
@@ -186,7 +186,7 @@ def test_a_secret_of_a_url_is_removed_from_the_rest_of_the_request():
     told = journal_entry(headers, path="/ab+cdefgh", body=rb'{"a": "\u0061b+cdefgh"}', reason="no AB+CDEFGH here")
 
     assert told.headers == {"referer": "/?token=[key]", "x-ab": "[key]"}
-    assert (told.path, told.described["body"], told.reason) == ("/[key]", {"a": "[key]"}, "no [key] here")
+    assert (told.path, told.as_dict["body"], told.reason) == ("/[key]", {"a": "[key]"}, "no [key] here")
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_a_key_is_removed_in_every_spelling_from_every_place(spelled):
     )
 
     assert told.headers == {"x-note": "a [key] b"}
-    assert told.described["body"] == {"a": "b [key]", "[key]": 1}
+    assert told.as_dict["body"] == {"a": "b [key]", "[key]": 1}
     assert (told.path, told.reason) == ("/[key]/", "model [key].")
 
 
@@ -242,7 +242,7 @@ def test_a_message_has_no_half_of_a_key_in_any_case():
 def test_escapes_are_undone_without_changing_what_is_said():
     body = rb'{"a": "\u0041\\u0061 \u0022 \u005c \n \u00e9 \/", "b": "\\"}'
 
-    assert journal_entry(key="0123456789", body=body).described["body"] == json.loads(body)
+    assert journal_entry(key="0123456789", body=body).as_dict["body"] == json.loads(body)
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_of_a_namespace_the_key_alone_may_be_shown():
 def test_a_key_that_is_a_name_may_be_shown():
     told = journal_entry(key="test-search-1", named=True, body=b'{"query": "test-search-1"}')
 
-    assert told.described["body"] == {"query": "test-search-1"}
+    assert told.as_dict["body"] == {"query": "test-search-1"}
     assert told.headers == {}
 
 
@@ -295,7 +295,7 @@ def test_a_key_across_the_cut_leaves_no_half():
 
 @pytest.mark.parametrize("body", [b"{", b"", b"\xff", b"x" * (JOURNAL_BODY + 1), b'{"a": NaN}', b"[" * 100_000])
 def test_a_body_that_is_cut_or_no_json_is_told_as_text(body):
-    told = journal_entry(body=body).described
+    told = journal_entry(body=body).as_dict
 
     assert told["body"] is None
     assert told["text"] == body[:JOURNAL_BODY].decode(errors="replace")
@@ -304,7 +304,7 @@ def test_a_body_that_is_cut_or_no_json_is_told_as_text(body):
 
 @pytest.mark.parametrize("body", [rb'{"model": "\ud800"}', rb'{"\ud800": 1}', b"[" * 400 + b"]" * 400, b'{"a": 1e999}'])
 def test_what_cannot_be_told_as_json_is_told_as_text(body):
-    told = journal_entry(body=body).described
+    told = journal_entry(body=body).as_dict
 
     assert told["text"] == body.decode()
     assert json.loads(to_json(told)) == told
@@ -312,13 +312,13 @@ def test_what_cannot_be_told_as_json_is_told_as_text(body):
 
 @pytest.mark.parametrize("number", ["18446744073709551616", "1" * 400])
 def test_numbers_are_told_as_they_were_sent(number):
-    told = journal_entry(body=b'{"n": %s}' % number.encode()).described
+    told = journal_entry(body=b'{"n": %s}' % number.encode()).as_dict
 
     assert f'"body":{{"n":{number}}}' in to_json(told).decode() or told.get("text")
 
 
 def test_json_null_is_told_from_no_json():
-    assert "text" not in journal_entry(body=b"null").described
+    assert "text" not in journal_entry(body=b"null").as_dict
 
 
 def test_many_and_long_headers_are_bounded():
@@ -329,7 +329,7 @@ def test_many_and_long_headers_are_bounded():
 
 
 def test_no_answer_has_no_status_and_an_odd_retry_count_is_none():
-    told = journal_entry(status=None, headers=[("x-stainless-retry-count", "many")]).described
+    told = journal_entry(status=None, headers=[("x-stainless-retry-count", "many")]).as_dict
 
     assert told["status"] is None
     assert told["retry_count"] is None

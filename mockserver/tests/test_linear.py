@@ -9,8 +9,7 @@ from string import ascii_lowercase
 
 import pytest
 
-from together_rerank_mockserver.ranking import rank
-from together_rerank_mockserver.rendering import explain
+from together_rerank_mockserver.ranking.score import explain, rank
 
 NAMES = ["".join(letters) for letters in product(ascii_lowercase, repeat=3)]
 

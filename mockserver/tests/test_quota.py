@@ -8,7 +8,7 @@ import time_machine
 from endpoint_calls import KEY, Pauses, body, send
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.settings import Settings
-from together_rerank_mockserver.state import Quota, parse_rate
+from together_rerank_mockserver.state.quota import Quota, parse_rate
 from together_rerank_spec import Validator, load
 
 
@@ -75,11 +75,11 @@ def test_each_namespace_has_its_own_and_a_reset_gives_it_back():
 
 
 def test_a_queued_body_fault_is_not_spent_on_a_call_above_the_rate():
-    from together_rerank_mockserver.orders import from_json
+    from together_rerank_mockserver.faults.grammar import from_json
 
     mock = endpoint(rate_limit="1/hour")
     ask(mock)
-    mock.registry.open("default").enqueue(from_json("unsorted", mock.catalogue))
+    mock.registry.open("default").enqueue([each.queued for each in from_json("unsorted", mock.catalogue)])
 
     assert ask(mock).status == 429
     assert len(mock.registry.look("default").queued()) == 1
@@ -101,7 +101,7 @@ def test_rates_that_cannot(rate):
 def test_all_of_a_window_is_granted_at_once():
     quota = Quota("100/minute")
 
-    assert [quota.ask("n").granted for _ in range(101)] == [True] * 100 + [False]
+    assert [quota.hit("n").granted for _ in range(101)] == [True] * 100 + [False]
 
 
 def test_calls_above_the_most_in_flight_get_503_and_do_not_count():

@@ -9,8 +9,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from together_rerank_fixtures.strategies import requests, texts
-from together_rerank_mockserver.ranking import Query, rank
-from together_rerank_mockserver.tokens import normalise, parts, words
+from together_rerank_mockserver.ranking.score import Query, rank
+from together_rerank_mockserver.ranking.tokens import normalise, parts, words
 from together_rerank_spec import load
 
 vocabulary = st.sampled_from(
@@ -200,10 +200,10 @@ def every_way(function):
         (0, 0, 0, 30),
     ):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("together_rerank_mockserver.ranking._FEW", few)
-            patch.setattr("together_rerank_mockserver.search._ASKED", asked)
-            patch.setattr("together_rerank_mockserver.search._LOOKED_UP", looked_up)
-            patch.setattr("together_rerank_mockserver.search._WINDOW", window)
+            patch.setattr("together_rerank_mockserver.ranking.score._FEW", few)
+            patch.setattr("together_rerank_mockserver.ranking.search._ASKED", asked)
+            patch.setattr("together_rerank_mockserver.ranking.search._LOOKED_UP", looked_up)
+            patch.setattr("together_rerank_mockserver.ranking.search._WINDOW", window)
             returned.append(function())
     return returned
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from together_rerank_mockserver.body import HugeInteger
-from together_rerank_mockserver.rendering import ranked_text, ranked_texts
+from together_rerank_mockserver.api.json_text import HugeInteger
+from together_rerank_mockserver.api.rendering import ranked_text, ranked_texts
 
 ANIMAL = {"title": "Llama", "text": "of Peru", "tags": ["meek", {"size": 2}, None], "weight": HugeInteger("9" * 30)}
 

@@ -11,9 +11,9 @@ from endpoint_calls import KEY, Pauses, body, send
 from exchange_files import changed, recorded
 from mock_process import running
 from together_rerank_fixtures import FixtureError
-from together_rerank_mockserver.design import from_json
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.faults import wire
+from together_rerank_mockserver.ranking.override import from_json
 from together_rerank_mockserver.replay import LIBRARY
 from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import load
@@ -206,7 +206,7 @@ def test_the_mocks_own_headers_are_said_once(tmp_path):
 
 def test_a_designed_ranking_comes_first():
     designed = endpoint()
-    designed.registry.set_design("default", from_json({"rank": [2, 1, 0]}))
+    designed.registry.set_override("default", from_json({"rank": [2, 1, 0]}))
 
     reply, answer = send(json.dumps(RECORDED).encode(), designed)
 

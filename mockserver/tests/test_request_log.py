@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from together_rerank_mockserver.request_log import RequestLog
+from together_rerank_mockserver.state.request_log import RequestLog
 
 
 @pytest.fixture

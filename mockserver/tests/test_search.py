@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from together_rerank_mockserver import search
-from together_rerank_mockserver.tokens import is_plain, spread
+from together_rerank_mockserver.ranking import search
+from together_rerank_mockserver.ranking.tokens import is_plain, spread
 
 needles = st.sets(st.text("ab東\u0301", min_size=1, max_size=4), max_size=8)
 texts = st.text("ab東\u0301 ,", max_size=40).map(spread)

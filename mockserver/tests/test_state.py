@@ -7,12 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from together_rerank_mockserver import state
-from together_rerank_mockserver.design import from_json
-from together_rerank_mockserver.faults import OK, Catalogue
-from together_rerank_mockserver.orders import MAX_SEQUENCE, BadOrder, Order
-from together_rerank_mockserver.rendering import to_json
-from together_rerank_mockserver.state import Entry, Registry
+from together_rerank_mockserver.api.json_text import to_json
+from together_rerank_mockserver.faults.catalogue import OK, Catalogue
+from together_rerank_mockserver.faults.grammar import FaultSpec, InvalidFaultSpec
+from together_rerank_mockserver.ranking.override import from_json
+from together_rerank_mockserver.state import namespace as namespace_module
+from together_rerank_mockserver.state import registry as registry_module
+from together_rerank_mockserver.state.journal import Entry
+from together_rerank_mockserver.state.namespace import MAX_QUEUE, QueueFull
+from together_rerank_mockserver.state.registry import Registry
 from together_rerank_spec import load
 
 OBSERVED_ID = "oGs6Zt9-62bZhn-99529372487b1b0a"
@@ -28,7 +31,7 @@ class Forgetting:
         self.forgotten = []
         self.forget = self.forgotten.append
 
-    def ask(self, _):
+    def hit(self, _):
         return None
 
 
@@ -60,7 +63,7 @@ def paths(registry, name="default"):
 
 
 def test_a_fault_is_taken_by_as_many_calls_as_times_says(namespace):
-    namespace.enqueue([Order(OK, times=2), Order(OK)])
+    namespace.enqueue([FaultSpec(OK, times=2).queued, FaultSpec(OK).queued])
 
     first, second, third = (namespace.take_fault() for _ in range(3))
 
@@ -70,25 +73,25 @@ def test_a_fault_is_taken_by_as_many_calls_as_times_says(namespace):
 
 
 def test_a_body_fault_stays_until_it_shows(namespace):
-    namespace.enqueue([Order(UNSORTED, times=2), Order(OK)])
+    namespace.enqueue([FaultSpec(UNSORTED, times=2).queued, FaultSpec(OK).queued])
 
     first = namespace.take_fault()
     assert first is namespace.take_fault() is namespace.first()
     assert [namespace.take(first) for _ in range(3)] == [True, True, False]
-    assert namespace.take_fault().order.fault is OK
+    assert namespace.take_fault().spec.fault is OK
 
 
 @pytest.mark.parametrize("fault", [OK, UNSORTED])
 def test_concurrent_calls_take_a_fault_exactly_as_often_as_times_says(namespace, fault, monkeypatch):
     times = 3_200
-    namespace.enqueue([Order(fault, times=times)])
-    take = state.Namespace._take
+    namespace.enqueue([FaultSpec(fault, times=times).queued])
+    take = namespace_module.Namespace._take
 
     def interrupted(self, first):
         time.sleep(0)  # has another thread go on, in the midst
         take(self, first)
 
-    monkeypatch.setattr(state.Namespace, "_take", interrupted)
+    monkeypatch.setattr(namespace_module.Namespace, "_take", interrupted)
 
     def take_one(_):
         first = namespace.take_fault()
@@ -100,11 +103,11 @@ def test_concurrent_calls_take_a_fault_exactly_as_often_as_times_says(namespace,
 
 
 def test_a_queue_that_is_full_takes_all_or_nothing(namespace):
-    namespace.enqueue([Order(OK)] * (MAX_SEQUENCE - 1))
+    namespace.enqueue([FaultSpec(OK).queued for _ in range(MAX_QUEUE - 1)])
 
-    with pytest.raises(BadOrder, match="999 are"):
-        namespace.enqueue([Order(OK)] * 2)
-    assert len(namespace.queued()) == MAX_SEQUENCE - 1
+    with pytest.raises(QueueFull, match="it has 999"):
+        namespace.enqueue([FaultSpec(OK).queued] * 2)
+    assert len(namespace.queued()) == MAX_QUEUE - 1
 
 
 def test_the_journal_keeps_the_last_and_counts_the_rest():
@@ -125,7 +128,7 @@ def test_a_journal_of_none_keeps_none():
 
 def test_all_journals_together_are_bounded_and_the_largest_pays():
     registry, size = Registry(10_000), 64 * 1024
-    fitting = state.MAX_JOURNAL_BYTES // entry(0, size).size
+    fitting = registry_module.MAX_JOURNAL_BYTES // entry(0, size).size
     for number in range(10):
         record(registry, "test-small", number, size)
     for number in range(fitting):
@@ -160,7 +163,7 @@ def test_the_size_of_an_entry_is_at_least_what_it_takes_in_memory(texts):
         for number in range(100)
     ]
     for each in recorded:
-        to_json(each.described)  # after which Python keeps the UTF-8 of the texts
+        to_json(each.as_dict)  # after which Python keeps the UTF-8 of the texts
     taken = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
 
@@ -170,7 +173,7 @@ def test_the_size_of_an_entry_is_at_least_what_it_takes_in_memory(texts):
 def test_a_call_that_ends_after_its_namespace_was_reset_and_forgotten_leaves_no_entry(registry):
     late = registry.open("test-late")
     registry.reset("test-late")
-    for number in range(state.MAX_NAMESPACES):
+    for number in range(registry_module.MAX_NAMESPACES):
         registry.open(f"test-{number}")
     registry.record(late, entry(1))
 
@@ -179,7 +182,7 @@ def test_a_call_that_ends_after_its_namespace_was_reset_and_forgotten_leaves_no_
 
 def test_the_oldest_idle_namespace_is_forgotten_when_there_are_too_many(registry, quota):
     registry.open("test-busy").admit(None)
-    for name in ("test-idle", "default", *(f"test-{number}" for number in range(state.MAX_NAMESPACES - 2))):
+    for name in ("test-idle", "default", *(f"test-{number}" for number in range(registry_module.MAX_NAMESPACES - 2))):
         record(registry, name)
 
     assert quota.forgotten == ["test-idle"]
@@ -189,34 +192,34 @@ def test_the_oldest_idle_namespace_is_forgotten_when_there_are_too_many(registry
 
 
 def test_a_namespace_with_a_queue_is_forgotten_only_when_all_have_one(registry, quota):
-    registry.open("test-queued").enqueue([Order(OK)])
-    for number in range(state.MAX_NAMESPACES):
+    registry.open("test-queued").enqueue([FaultSpec(OK).queued])
+    for number in range(registry_module.MAX_NAMESPACES):
         registry.open(f"test-{number}")
     assert quota.forgotten == ["test-0"]
 
-    for number in range(state.MAX_NAMESPACES):
-        registry.open(f"test-more-{number}").enqueue([Order(OK)])
+    for number in range(registry_module.MAX_NAMESPACES):
+        registry.open(f"test-more-{number}").enqueue([FaultSpec(OK).queued])
     assert "test-queued" in quota.forgotten
-    assert len(quota.forgotten) == state.MAX_NAMESPACES + 1
+    assert len(quota.forgotten) == registry_module.MAX_NAMESPACES + 1
 
 
 def test_namespaces_that_were_busy_together_are_forgotten_once_they_are_idle(registry, quota):
     busy = []
-    for number in range(state.MAX_NAMESPACES * 2):
+    for number in range(registry_module.MAX_NAMESPACES * 2):
         busy.append(registry.open(f"test-{number}"))
         busy[-1].admit(None)
     assert quota.forgotten == []
     for each in busy:
-        each.leave()
+        each.release()
 
     registry.open("test-next")
 
-    assert len(quota.forgotten) == state.MAX_NAMESPACES + 1
+    assert len(quota.forgotten) == registry_module.MAX_NAMESPACES + 1
 
 
 def test_a_namespace_that_is_forgotten_during_a_call_is_restored(registry):
     early = registry.open("test-early")
-    for number in range(state.MAX_NAMESPACES):
+    for number in range(registry_module.MAX_NAMESPACES):
         registry.open(f"test-{number}")
     assert registry.look("test-early") is not early
 
@@ -226,7 +229,7 @@ def test_a_namespace_that_is_forgotten_during_a_call_is_restored(registry):
 
 
 def test_look_does_not_create_a_namespace(registry, quota):
-    for number in range(state.MAX_NAMESPACES * 2):
+    for number in range(registry_module.MAX_NAMESPACES * 2):
         namespace = registry.look(f"test-{number}")
         namespace.clear_queue()
         registry.forget_journal(namespace.name)
@@ -240,7 +243,7 @@ def test_a_reset_forgets_all_of_one_namespace_but_what_is_in_flight():
     names = ("test-a", "test-b")
     for namespace in map(registry.open, names):
         namespace.admit(None)
-        namespace.enqueue([Order(OK)])
+        namespace.enqueue([FaultSpec(OK).queued])
         registry.record(namespace, entry())
         namespace.next_draw()
     ids = [registry.open(name).request_id(b"same") for name in names]
@@ -256,18 +259,18 @@ def test_a_reset_forgets_all_of_one_namespace_but_what_is_in_flight():
 
 def test_a_call_that_began_before_a_reset_is_not_recorded(registry):
     before = registry.open("default")
-    before.enqueue([Order(UNSORTED)])
+    before.enqueue([FaultSpec(UNSORTED).queued])
     seen = before.take_fault()
     registry.reset("default")
     after = registry.open("default")
-    after.enqueue([Order(UNSORTED)])
+    after.enqueue([FaultSpec(UNSORTED).queued])
 
     registry.record(before, entry())
-    before.count_designed()
+    before.count_override()
 
     assert not before.take(seen)
     assert before.take_fault() is None
-    assert (len(after.queued()), after.journal(), after.designed) == (1, ([], 0), 0)
+    assert (len(after.queued()), after.journal(), after.overridden) == (1, ([], 0), 0)
     registry.record(after, entry(7))
     assert paths(registry) == ["/7"]
 
@@ -279,7 +282,7 @@ def test_a_call_that_ends_after_a_reset_is_no_longer_in_flight():
     registry.reset("default")
     assert registry.open("default").admit(1) == (False, None)
 
-    before.leave()
+    before.release()
 
     assert registry.open("default").admit(1) == (True, None)
 
@@ -288,21 +291,21 @@ def test_calls_in_flight_are_limited_and_a_refused_call_does_not_count():
     namespace = Registry(0).open("default")
 
     assert [namespace.admit(2)[0] for _ in range(5)] == [True, True, False, False, False]
-    namespace.leave()
+    namespace.release()
     assert [namespace.admit(2)[0] for _ in range(2)] == [True, False]
     assert namespace.admit(None)[0]
 
 
 def test_a_design_counts_the_answers_that_followed_it(registry, namespace):
-    namespace.count_designed()
-    registry.set_design("default", DESIGN)
-    assert namespace.designed == 0
-    namespace.count_designed()
+    namespace.count_override()
+    registry.set_override("default", DESIGN)
+    assert namespace.overridden == 0
+    namespace.count_override()
 
-    assert (namespace.design, namespace.designed) == (DESIGN, 1)
-    assert registry.look("test-b").design is None
+    assert (namespace.override, namespace.overridden) == (DESIGN, 1)
+    assert registry.look("test-b").override is None
     registry.reset("default")
-    assert (registry.look("default").design, registry.look("default").designed) == (None, 0)
+    assert (registry.look("default").override, registry.look("default").overridden) == (None, 0)
 
 
 def test_an_id_has_the_observed_shape(namespace):
@@ -326,7 +329,7 @@ def test_no_two_requests_share_an_id(namespace):
 
 
 def test_the_oldest_body_is_forgotten_first(namespace, monkeypatch):
-    monkeypatch.setattr(state, "_MOST_BODIES", 2)
+    monkeypatch.setattr(namespace_module, "_MAX_BODIES", 2)
     first = [namespace.request_id(body) for body in (b"a", b"b", b"a", b"c")]
 
     assert namespace.request_id(b"b") == first[1]

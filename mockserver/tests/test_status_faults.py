@@ -18,8 +18,8 @@ def ask(preference, sent=None, endpoint=ENDPOINT):
 
 
 def test_the_documented_ones_are_the_documents_and_the_others_are_marked():
-    documented = {int(fault.name) for fault in ENDPOINT.catalogue if fault.described.get("documented") is True}
-    observed = {int(fault.name) for fault in ENDPOINT.catalogue if fault.described.get("documented") is False}
+    documented = {int(fault.name) for fault in ENDPOINT.catalogue if fault.as_dict.get("documented") is True}
+    observed = {int(fault.name) for fault in ENDPOINT.catalogue if fault.as_dict.get("documented") is False}
 
     assert documented == set(load().error_statuses)
     assert observed == {402, 403, 413, 422, 500, 502, 520, 524, 529}

@@ -11,13 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from bare_http import HEAD, Answer, ask, connect, request, until
+from together_rerank_mockserver.server.threaded_server import MockServer
 from together_rerank_mockserver.settings import Settings
-from together_rerank_mockserver.threaded_server import ThreadedServer
 
 
 @pytest.fixture(scope="module")
 def mock():
-    with ThreadedServer() as server:
+    with MockServer() as server:
         yield server
 
 
@@ -33,7 +33,7 @@ def test_a_reset_is_a_reset_and_an_end_is_an_end(mock):
 
 
 def test_a_hang_sends_nothing_and_ends_with_its_client():
-    with ThreadedServer() as mock:
+    with MockServer() as mock:
         with connect(mock) as client:
             client.sendall(request(Prefer="fault=hang") + b"\r\nand more")
             client.settimeout(0.3)
@@ -66,7 +66,7 @@ def test_a_truncated_body_promises_more_and_closes(mock):
 
 @pytest.mark.slow
 def test_a_drip_comes_in_ten_pieces():
-    with ThreadedServer() as mock, connect(mock) as client:
+    with MockServer() as mock, connect(mock) as client:
         client.sendall(request(Prefer="fault=drip, pause=200"))
         began, times = time.monotonic(), []
         while sum(1 for _ in times) < 10 and client.recv(4096):
@@ -91,7 +91,7 @@ STATES = {
 def test_it_stops_at_once_in_every_state_of_a_connection(state):
     took = []
     for _ in range(2):
-        server = ThreadedServer()
+        server = MockServer()
         server.start()
         with connect(server) as client:
             client.sendall(STATES[state])
@@ -104,7 +104,7 @@ def test_it_stops_at_once_in_every_state_of_a_connection(state):
 
 
 def test_a_server_that_was_never_started_can_be_stopped():
-    server = ThreadedServer()
+    server = MockServer()
     server.stop()
 
     with pytest.raises(ConnectionRefusedError):
@@ -112,19 +112,19 @@ def test_a_server_that_was_never_started_can_be_stopped():
 
 
 def test_a_taken_port_is_an_os_error():
-    with ThreadedServer() as mock, pytest.raises(OSError, match="in use"):
-        ThreadedServer(port=mock.port)
+    with MockServer() as mock, pytest.raises(OSError, match="in use"):
+        MockServer(port=mock.port)
 
 
 def test_a_port_is_free_again_at_once():
-    with ThreadedServer() as mock:
+    with MockServer() as mock:
         assert ask(mock, request()).status == 200
-    with ThreadedServer(port=mock.port) as again:
+    with MockServer(port=mock.port) as again:
         assert ask(again, request()).status == 200
 
 
 def test_a_client_that_resets_leaves_no_trace(capfd):
-    with ThreadedServer() as mock:
+    with MockServer() as mock:
         for _ in range(20):
             client = connect(mock)
             client.sendall(request())
@@ -141,7 +141,7 @@ def test_a_client_that_resets_leaves_no_trace(capfd):
 
 
 def test_ipv6_is_served_too():
-    with ThreadedServer(Settings(host="::1")) as mock, socket.create_connection(("::1", mock.port), 10) as client:
+    with MockServer(Settings(host="::1")) as mock, socket.create_connection(("::1", mock.port), 10) as client:
         client.sendall(request())
 
         assert mock.url == f"http://[::1]:{mock.port}"
@@ -158,7 +158,7 @@ def journal(mock):
 @pytest.mark.parametrize("settings", [Settings(), Settings(latency_ms=60_000)])
 @pytest.mark.parametrize("leave", [lambda client: client.close(), lambda client: client.shutdown(socket.SHUT_WR)])
 def test_a_wait_ends_with_its_client_and_is_told_at_once(settings, leave):
-    with ThreadedServer(settings) as mock:
+    with MockServer(settings) as mock:
         for _ in range(5):
             client = connect(mock)
             client.sendall(LATE if not settings.latency_ms else request())
@@ -179,7 +179,7 @@ def in_flight(mock):
 
 
 def test_the_control_plane_tells_of_clients_that_left():
-    with ThreadedServer() as mock:
+    with MockServer() as mock:
         for number in range(5):
             with connect(mock) as client:
                 client.sendall(LATE)
@@ -193,7 +193,7 @@ def test_the_control_plane_tells_of_clients_that_left():
 def test_a_request_is_told_of_though_its_client_closed_at_once(sent):
     stop = threading.Event()
     others = [threading.Thread(target=lambda: [sum(range(1000)) for _ in iter(stop.is_set, True)]) for _ in range(2)]
-    with ThreadedServer() as mock:
+    with MockServer() as mock:
         for thread in others:
             thread.start()
         for number in range(10):
@@ -211,7 +211,7 @@ def test_a_request_is_told_of_though_its_client_closed_at_once(sent):
 
 
 def test_a_client_that_sends_more_while_it_waits_is_not_gone():
-    with ThreadedServer() as mock, connect(mock) as client:
+    with MockServer() as mock, connect(mock) as client:
         client.sendall(request(Prefer="delay=200") + request())
 
         assert b"x-mock-reply: forced; fault=delay" in until(client, lambda got: got.count(b"HTTP/1.1 200") == 2)
@@ -219,7 +219,7 @@ def test_a_client_that_sends_more_while_it_waits_is_not_gone():
 
 @pytest.mark.parametrize("prefer", ["delay=60000", "fault=drip, pause=60000"])
 def test_a_wait_ends_with_its_client_though_it_has_sent_more(prefer):
-    with ThreadedServer() as mock:
+    with MockServer() as mock:
         with connect(mock) as client:
             client.sendall(request(Prefer=prefer))
             while not in_flight(mock) and not journal(mock):
@@ -228,13 +228,13 @@ def test_a_wait_ends_with_its_client_though_it_has_sent_more(prefer):
             client.sendall(b"P")
             time.sleep(0.05)
         deadline = time.monotonic() + 30
-        while mock._connections._open or mock.mock.limiter._seats._value < 400:
+        while mock._connections._open or mock.mock.limiter._slots._value < 400:
             assert time.monotonic() < deadline, "the call still waits"
             time.sleep(0.01)
 
 
 def test_a_request_that_was_sent_during_a_drip_is_answered_after_it():
-    with ThreadedServer() as mock, connect(mock) as client:
+    with MockServer() as mock, connect(mock) as client:
         client.sendall(request(Prefer="fault=drip, pause=30"))
         time.sleep(0.1)
         client.sendall(request()[:50])
@@ -245,7 +245,7 @@ def test_a_request_that_was_sent_during_a_drip_is_answered_after_it():
 
 
 def test_the_journal_does_not_wait_for_a_refused_connection():
-    with ThreadedServer() as mock, connect(mock) as client:
+    with MockServer() as mock, connect(mock) as client:
         client.sendall(b"nonsense\r\n\r\n")
         assert client.recv(10) == b"HTTP/1.1 4"
         began = time.monotonic()
@@ -255,7 +255,7 @@ def test_the_journal_does_not_wait_for_a_refused_connection():
 
 
 def test_a_stop_with_grace_ends_waits_and_still_answers():
-    mock = ThreadedServer()
+    mock = MockServer()
     mock.start()
     with connect(mock) as client:
         client.sendall(LATE)
@@ -269,7 +269,7 @@ def test_a_stop_with_grace_ends_waits_and_still_answers():
 
 
 def test_a_client_that_reuses_its_connection_during_a_stop_is_still_answered():
-    mock = ThreadedServer()
+    mock = MockServer()
     mock.start()
     with connect(mock) as client, ThreadPoolExecutor(1) as pool:
         client.sendall(request())
@@ -284,7 +284,7 @@ def test_a_client_that_reuses_its_connection_during_a_stop_is_still_answered():
 
 
 def test_nothing_is_waited_for_while_all_clients_are_there():
-    with ThreadedServer() as mock, connect(mock) as client:
+    with MockServer() as mock, connect(mock) as client:
         client.sendall(LATE)
         while not in_flight(mock):
             time.sleep(0.001)
@@ -301,7 +301,7 @@ def test_a_busy_server_settles_all_the_same():
         while not stop.is_set():
             ask(mock, request())
 
-    with ThreadedServer() as mock:
+    with MockServer() as mock:
         busy = [threading.Thread(target=ask_without_end) for _ in range(4)]
         for thread in busy:
             thread.start()
@@ -318,7 +318,7 @@ def test_a_busy_server_settles_all_the_same():
 
 def test_those_who_ask_for_the_journal_do_not_wait_for_each_other():
     asked = b"GET /__admin/requests HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    with ThreadedServer() as mock:
+    with MockServer() as mock:
         began = time.monotonic()
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda _: ask(mock, asked), range(200)))

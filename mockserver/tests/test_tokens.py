@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from together_rerank_mockserver.tokens import (
+from together_rerank_mockserver.api.rendering import usage
+from together_rerank_mockserver.ranking.tokens import (
     KINDS,
-    count,
     is_plain,
     next_words,
     normalise,
@@ -74,8 +74,11 @@ def test_words_are_pieces_of_the_text_in_order(text):
 
 @given(st.text(), st.text())
 def test_more_text_counts_more(text, more):
-    assert count(text) <= count(text + more)
-    assert count(text) < count(text + "word")
+    def tokens(text):
+        return usage("", [text])["total_tokens"]
+
+    assert tokens(text) <= tokens(text + more)
+    assert tokens(text) < tokens(text + "word")
 
 
 def test_every_python_sees_the_same_words():

@@ -12,11 +12,11 @@ from werkzeug.test import Client
 from mock_process import running
 from served_client import Client as ServedClient
 from served_client import connections_are_closed  # noqa: F401  # a fixture
-from together_rerank_mockserver import app as flask_application
-from together_rerank_mockserver.app import create_app
-from together_rerank_mockserver.mock import Mock
+from together_rerank_mockserver.http import flask_app
+from together_rerank_mockserver.http.flask_app import create_app
+from together_rerank_mockserver.http.wsgi import Mock
+from together_rerank_mockserver.http.wsgi_app import WsgiApp
 from together_rerank_mockserver.settings import Settings
-from together_rerank_mockserver.wsgi import WsgiApp
 
 BODY = {"model": "m", "query": "llama", "documents": ["panda", "llama"]}
 KEY = {"Authorization": "Bearer key"}
@@ -49,7 +49,8 @@ REQUESTS = [
 ASK = """
 import io, sys
 from wsgiref.util import setup_testing_defaults
-from together_rerank_mockserver import cli, granian_server
+from together_rerank_mockserver import cli
+from together_rerank_mockserver.server import granian_server
 from together_rerank_mockserver.settings import Settings
 
 application, _ = granian_server._application(Settings())
@@ -121,14 +122,14 @@ def test_pages_of_other_origins_may_read_the_health():
 
 
 def test_two_that_need_flask_first_at_the_same_moment_get_the_same_one(monkeypatch):
-    built, flask_app = [], flask_application.flask_app
+    built, build_app = [], flask_app.build_app
 
     def slowly(mock):
         time.sleep(0.1)
-        built.append(flask_app(mock))
+        built.append(build_app(mock))
         return built[-1]
 
-    monkeypatch.setattr(flask_application, "flask_app", slowly)
+    monkeypatch.setattr(flask_app, "build_app", slowly)
     application = served()
     statuses = []
 

@@ -1,3 +1,38 @@
-"""An endpoint that keeps the promise of Together's rerank API, in place of the real one."""
+"""A mock of Together AI's rerank API. These names are public; all other modules are private.
+
+Importing this package loads neither Flask nor a server: a name is imported when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from together_rerank_mockserver.http.flask_app import create_app
+    from together_rerank_mockserver.server.threaded_server import MockServer
+    from together_rerank_mockserver.settings import Settings, SettingsError
+    from together_rerank_mockserver.testing.recorded import RecordedRequest
+    from together_rerank_mockserver.testing.rerank_mock import RerankMock
+    from together_rerank_mockserver.testing.resilience import Finding
 
 __version__ = "0.1.0"
+__all__ = ["Finding", "MockServer", "RecordedRequest", "RerankMock", "Settings", "SettingsError", "create_app"]
+
+_MODULES = {
+    "Finding": "testing.resilience",
+    "MockServer": "server.threaded_server",
+    "RecordedRequest": "testing.recorded",
+    "RerankMock": "testing.rerank_mock",
+    "Settings": "settings",
+    "SettingsError": "settings",
+    "create_app": "http.flask_app",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""The rerank endpoint, independent of any framework. `Endpoint.answer` turns a call into a reply."""
+"""The path of one call: `Endpoint.answer` turns a call to the rerank operation into a reply, stage by stage."""
 
 import hmac
 import logging
@@ -6,40 +6,55 @@ from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import Any
 
-from together_rerank_mockserver import body, errors, rendering
-from together_rerank_mockserver.call import JSON, Call, Reply, credential
-from together_rerank_mockserver.delivery import DelayLimiter, waits
-from together_rerank_mockserver.errors import ApiError, ClientGone, InternalError, NotHere, TooManyWaiting
-from together_rerank_mockserver.faults import OK, BodyFault, Case, Catalogue, Fault
-from together_rerank_mockserver.journal import Recorder
-from together_rerank_mockserver.plan import NOTHING, Met, Plan, is_of_the_mock
-from together_rerank_mockserver.ranking import Ranked, rank
+from together_rerank_mockserver.api import body, rendering
+from together_rerank_mockserver.api.errors import (
+    ApiError,
+    ClientDisconnected,
+    InternalError,
+    InvalidApiKey,
+    MissingApiKey,
+    ModelNotFound,
+    TooManyWaiting,
+    UnsupportedByServer,
+)
+from together_rerank_mockserver.api.json_text import exact, to_json
+from together_rerank_mockserver.api.messages import JSON, Call, Reply, credential
+from together_rerank_mockserver.faults.catalogue import OK, Catalogue
+from together_rerank_mockserver.faults.fault import BodyFault, RankedRequest, StatusFault, top
+from together_rerank_mockserver.faults.selection import NO_FAULT, FaultSelector, SelectedFault, names_fault
+from together_rerank_mockserver.ranking.score import Ranked, rank
 from together_rerank_mockserver.replay import Replay
 from together_rerank_mockserver.settings import Settings
-from together_rerank_mockserver.state import DEFAULT, Allowance, Namespace, Quota, Registry
+from together_rerank_mockserver.state.delay_limiter import DelayLimiter
+from together_rerank_mockserver.state.namespace import DEFAULT, Namespace
+from together_rerank_mockserver.state.quota import Quota
+from together_rerank_mockserver.state.recorder import Recorder
+from together_rerank_mockserver.state.registry import Registry
 from together_rerank_spec import Document, DocumentError
 
-# A key that begins so is a name, not a secret: it opens a namespace of its own.
+# A key with this prefix is a name, not a secret: it selects a namespace of its own.
 NAMESPACE_PREFIX = "test-"
-_LONGEST_NAMESPACE = 200
-_NOTHING_READ = body.Content(b"")
-# The status is what nginx logs for it; nobody gets it.
-_NOBODY_THERE = Reply(499, b"", delivery="empty")
+_MAX_NAMESPACE_LENGTH = 200
+_UNREAD = body.Content(b"")
+# The status that nginx logs for it; no client receives it.
+_DISCONNECTED = Reply(499, b"", delivery="empty")
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class RequestContext:
-    """The state of one call while it is processed."""
+    """What is known about one call while it is processed."""
 
-    namespace: Namespace  # of the key; the call keeps it even if a reset replaces it
     call: Call
     key: str = field(repr=False)  # empty if the request has none
-    content: body.Content = _NOTHING_READ
-    met: Met = NOTHING
-    headers: dict[str, str] = field(default_factory=dict)  # added to the answer, success or error
-    origin: str = "refused"  # the value of `x-mock-reply` if no fault is applied
-    request_id: str = ""  # of a 200, whose body has it too
+    namespace: Namespace  # of the key; the call keeps it even if a reset replaces it
+    content: body.Content = _UNREAD
+    selected: SelectedFault = NO_FAULT
+    headers: dict[str, str] = field(default_factory=dict)  # added to the answer: what is left of the quota
+    is_admitted: bool = False  # whether it counts as in flight
+    origin: str = "refused"  # where the answer comes from, for `x-mock-reply`; a fault is added to it
+    reason: str | None = None  # why the answer is an error, for journal and log; None for a success
+    request_id: str = ""  # of a 200, whose body contains it
 
 
 class Endpoint:
@@ -50,218 +65,237 @@ class Endpoint:
     ) -> None:
         settings = settings or Settings()
         if settings.api_keys and not document.requires_key:
-            raise DocumentError(f"{document.name}: it asks for no key, so no --api-key can be held to")
+            raise DocumentError(f"{document.name}: the operation needs no key, so --api-key cannot be enforced")
+        rendering.self_check(document)
         self.document = document
+        self.requests = body.RequestParser(document)
+        self.catalogue = Catalogue(document)
+        self.selector = FaultSelector(self.catalogue, *settings.chosen_faults(self.catalogue), settings.seed)
+        self.registry = Registry(settings.journal_max, Quota(settings.rate_limit) if settings.rate_limit else None)
+        self.recorder = Recorder(self.registry, settings.log_format, settings.journal_max, settings.journal_body)
+        self._settings = settings
+        self._limiter = limiter or DelayLimiter(Event())
+        self._replay = Replay(settings.replay, document) if settings.replay else None
         self._keys = [key.encode() for key in settings.api_keys]
         self._models = frozenset(settings.models)
         accepts = ["any-key"] * (document.requires_key and not self._keys) + ["any-model"] * (not self._models)
-        # Header of a 200: it tells a judge that the mock accepts any key or any model on purpose.
+        # A header of each 200: it tells the contract tests that the mock accepts any key or model on purpose.
         self._accepts = {"x-mock-accepts": ", ".join(accepts)} if accepts else {}
-        self._settings = settings
-        self._limiter = limiter or DelayLimiter(Event())
-        self.requests = body.RequestParser(document)
-        rendering.check_answers(document)
-        self.registry = Registry(settings.journal_max, Quota(settings.rate_limit) if settings.rate_limit else None)
-        self.recorder = Recorder(self.registry, settings.log_format, settings.journal_max, settings.journal_body)
-        self._replay = Replay(settings.replay, document) if settings.replay else None
-        self.catalogue = Catalogue(document)
-        fault, chaos = settings.chosen_faults(self.catalogue)
-        self.plan = Plan(self.catalogue, fault, chaos, settings.seed)
 
     def answer(self, call: Call) -> Reply:
-        """Return the reply to *call*; whatever the API refuses becomes a reply too."""
+        """Return the reply to *call*. Every exception becomes a reply, too."""
         context = self._context(call)
         try:
+            # --- Authenticate --- 401
             self._authenticate(context.key)
-            raw = body.read(call.headers, call.read, self._settings.max_body)
-            context.content = body.Content(raw)
+            # --- Read the body --- 408, 413, 415; 400 if it is cut short
+            context.content = body.Content(body.read(call.headers, call.read, self._settings.max_body))
+            # --- Select a fault --- by header, model, queue, settings or chance; 400 if it is invalid, 501
             self._select_fault(context)
-            reply = self._forced(context) or self._admitted(context)
-        except ClientGone:
+            # --- Answer with a status fault --- any error status, before admission and validation
+            reply = self._status_fault(context)
+            # --- Admit --- 503 if too many calls are in flight; then the delay; 429 if the quota is used up
+            reply = reply or self._admit(context)
+            # --- Replay --- a recorded answer, if the request is equal to a recorded one
+            reply = reply or self._recorded(context)
+            if reply is None:
+                # --- Parse and validate by the document --- 400, 404
+                request = self._parse(context)
+                # --- Rank --- or apply the ranking override of the namespace
+                ranked = self._rank(request, context)
+                # --- Render ---
+                answer = self._render(ranked, context)
+                # --- Apply a body fault --- a wrong 200
+                answer = self._apply_body_fault(answer, ranked, context)
+                reply = Reply(200, to_json(answer), JSON)
+        except ClientDisconnected:
             context.origin = "client-gone"
-            reply = _NOBODY_THERE
-        except Exception as fault:  # noqa: BLE001  # every exception becomes an answer
-            reply = self._refusal(fault, context)
-        return self._finish(context, reply)
+            reply = _DISCONNECTED
+        except Exception as error:  # noqa: BLE001  # every exception becomes an answer
+            reply = self._error_reply(error, context)
+        finally:
+            if context.is_admitted:
+                context.namespace.release()
+        # --- Finish --- common headers, wire fault, journal and log
+        return self._finish(reply, context)
 
-    def refuse(self, call: Call, fault: Exception) -> Reply:
+    def refuse(self, call: Call, error: Exception) -> Reply:
+        """Return the reply to a *call* that does not reach the operation, such as one to an unknown path."""
         context = self._context(call)
-        return self._finish(context, self._refusal(fault, context))
+        return self._finish(self._error_reply(error, context), context)
 
     def is_namespace(self, name: str) -> bool:
         return (
             not self._settings.one_namespace
             and name.startswith(NAMESPACE_PREFIX)
-            and len(name) <= _LONGEST_NAMESPACE
-            and (not self._keys or self._known(name))
+            and len(name) <= _MAX_NAMESPACE_LENGTH
+            and (not self._keys or self._is_known(name))
         )
 
     def _context(self, call: Call) -> RequestContext:
         key = credential(call.headers)
-        namespace = self.registry.open(key if self.is_namespace(key) else DEFAULT)
-        return RequestContext(namespace, call, key)
+        return RequestContext(call, key, self.registry.open(key if self.is_namespace(key) else DEFAULT))
+
+    # Authenticate
 
     def _authenticate(self, key: str) -> None:
         if not self.document.requires_key:
             return
         if not key:
-            raise errors.MissingApiKey
-        if self._keys and not self._known(key):
-            raise errors.InvalidApiKey
+            raise MissingApiKey
+        if self._keys and not self._is_known(key):
+            raise InvalidApiKey
 
-    def _known(self, key: str) -> bool:
-        # A list, so that every key is compared: the time must not tell which one was near.
+    def _is_known(self, key: str) -> bool:
+        # A list, so that every key is compared: the time must not reveal which key is similar.
         return any([hmac.compare_digest(key.encode(), known) for known in self._keys])
 
+    # Select a fault
+
     def _select_fault(self, context: RequestContext) -> None:
-        context.met = self.plan.take_next(context.namespace, context.call.headers.get("Prefer"), context.content)
-        try:
-            check_server(context.met.fault, raw_socket=context.call.raw_socket)
-        except NotHere:
-            context.met = replace(context.met, applied=False)
-            raise
+        context.selected = self.selector.select(context.namespace, context.call.headers.get("Prefer"), context.content)
+        if context.selected.fault:
+            try:
+                context.selected.fault.check_server(raw_socket=context.call.raw_socket)
+            except UnsupportedByServer:
+                context.selected = replace(context.selected, applied=False)
+                raise
 
-    def _forced(self, context: RequestContext) -> Reply | None:
-        if reply := context.met.reply():
-            self._wait(context)
-        return reply
+    def _status_fault(self, context: RequestContext) -> Reply | None:
+        fault = context.selected.fault
+        if not isinstance(fault, StatusFault):
+            return None
+        context.reason = fault.reason
+        self._delay(context)
+        return context.selected.status_reply(fault)
 
-    def _admitted(self, context: RequestContext) -> Reply:
-        admitted, allowance = context.namespace.admit(self._settings.max_in_flight)
-        if not admitted:
-            context.origin = "in-flight"
-            return self.catalogue.status(503).reply
-        try:
-            self._wait(context)
-            return self._over_quota(allowance, context) or self._recorded(context) or self._rerank(context)
-        finally:
-            context.namespace.leave()
+    # Admit
 
-    def _wait(self, context: RequestContext) -> None:
-        order = context.met.order if context.met.applied else None
-        self._wait_for(self._settings.latency_ms / 1000 + self.plan.delay_s(context.namespace, order), context)
+    def _admit(self, context: RequestContext) -> Reply | None:
+        context.is_admitted, allowance = context.namespace.admit(self._settings.max_in_flight)
+        if not context.is_admitted:
+            return self._limit_reply(503, "in-flight", context)
+        self._delay(context)
+        if allowance is None:
+            return None
+        context.headers = allowance.headers
+        if allowance.granted:
+            return None
+        reply = self._limit_reply(429, "quota", context)
+        return replace(reply, headers={**JSON, "Retry-After": context.headers["x-ratelimit-reset"]})
 
-    def _wait_for(self, seconds: float, context: RequestContext) -> None:
+    def _limit_reply(self, status: int, origin: str, context: RequestContext) -> Reply:
+        fault = self.catalogue.status(status)
+        context.origin, context.reason = origin, fault.reason
+        return fault.reply
+
+    def _delay(self, context: RequestContext) -> None:
+        spec = context.selected.spec if context.selected.applied else None
+        self._wait(self._settings.latency_ms / 1000 + self.selector.delay_s(context.namespace, spec), context)
+
+    def _wait(self, seconds: float, context: RequestContext) -> None:
         if not seconds:
             return
         try:
             self._limiter.wait(seconds, context.call.pause)
         except TooManyWaiting:
-            context.met = replace(context.met, applied=False)
+            context.selected = replace(context.selected, applied=False)
             raise
 
-    def _over_quota(self, allowance: Allowance | None, context: RequestContext) -> Reply | None:
-        if allowance is None:
-            return None
-        left = allowance.headers
-        context.headers |= left
-        if allowance.granted:
-            return None
-        context.origin = "quota"
-        reply = self.catalogue.status(429).reply
-        return replace(reply, headers={**JSON, "Retry-After": left["x-ratelimit-reset"]})
+    # Replay
 
     def _recorded(self, context: RequestContext) -> Reply | None:
-        # A body fault, `ok` and a ranking set by a test need a computed answer.
-        is_selected = context.met.fault is OK or isinstance(context.met.fault, BodyFault)
-        if not self._replay or is_selected or context.namespace.design:
+        # A body fault, `ok` and a ranking override need a computed answer.
+        needs_answer = context.selected.fault is OK or isinstance(context.selected.fault, BodyFault)
+        if not self._replay or needs_answer or context.namespace.override:
             return None
         recorded = self._replay.find(context.call.headers, context.content.raw)
         if recorded is None:
             return None
-        context.origin, context.request_id = recorded.origin, recorded.request_id
+        context.origin, context.request_id, context.reason = recorded.origin, recorded.request_id, recorded.reason
         return recorded.reply
 
-    def _rerank(self, context: RequestContext) -> Reply:
+    # Parse, rank and render
+
+    def _parse(self, context: RequestContext) -> dict[str, Any]:
         request = self.requests.parse(context.call.headers.get("Content-Type"), context.content)
         model = request["model"]
-        if not model or (self._models and model not in self._models and not is_of_the_mock(model)):
-            raise errors.ModelNotFound(model)
-        documents = body.exact(context.content.raw, request)["documents"]
-        texts = rendering.ranked_texts(documents, request.get("rank_fields"))
-        ranking = self._designed(rank(request["query"], texts), texts, context)
-        returned = documents if request.get("return_documents", True) else None
-        context.request_id = context.namespace.request_id(context.content.raw)
-        answer = rendering.answer(
-            context.request_id,
-            model,
-            rendering.results(top(ranking, request.get("top_n")), returned),
-            rendering.usage(request["query"], texts),
-        )
-        if isinstance(context.met.fault, BodyFault):
-            answer = self._bent(answer, context, Case(request, documents, texts, ranking))
-        return Reply(200, rendering.to_json(answer), JSON)
+        if not model or (self._models and model not in self._models and not names_fault(model)):
+            raise ModelNotFound(model)
+        return request
 
-    def _designed(self, ranking: list[Ranked], texts: list[str], context: RequestContext) -> list[Ranked]:
-        design = context.namespace.design
-        designed = design.apply(ranking, texts) if design else None
-        if designed is None:
+    def _rank(self, request: dict[str, Any], context: RequestContext) -> RankedRequest:
+        documents = exact(context.content.raw, request)["documents"]
+        texts = rendering.ranked_texts(documents, request.get("rank_fields"))
+        ranking = rank(request["query"], texts)
+        return RankedRequest(request, documents, texts, self._override(ranking, texts, context))
+
+    def _override(self, ranking: list[Ranked], texts: list[str], context: RequestContext) -> list[Ranked]:
+        override = context.namespace.override
+        overridden = override.apply(ranking, texts) if override else None
+        if overridden is None:
             context.origin = "scored"
             return ranking
         context.origin = "designed"
-        context.namespace.count_designed()
-        return designed
+        context.namespace.count_override()
+        return overridden
 
-    def _bent(self, answer: Any, context: RequestContext, case: Case) -> Any:
-        context.met, bent = self.plan.bend(context.namespace, context.met, answer, case)
-        if context.met.applied:
-            self._wait_for(self.plan.delay_s(context.namespace, context.met.order), context)
-        return bent
+    def _render(self, ranked: RankedRequest, context: RequestContext) -> dict[str, Any]:
+        request = ranked.request
+        context.request_id = context.namespace.request_id(context.content.raw)
+        results = ranked.results(top(ranked.ranking, request.get("top_n")))
+        usage = rendering.usage(request["query"], ranked.texts)
+        return rendering.answer(context.request_id, request["model"], results, usage)
 
-    def _refusal(self, fault: Exception, context: RequestContext) -> Reply:
-        error = api_error(fault)
-        if isinstance(error, InternalError):
-            context.met = NOTHING
-        context.origin = error.origin
-        return refusal(error)
+    # Apply faults, finish and record
 
-    def _finish(self, context: RequestContext, reply: Reply) -> Reply:
-        """Add the common headers to *reply*, apply a wire fault if there is one, record the reply and return it."""
+    def _apply_body_fault(self, answer: Any, ranked: RankedRequest, context: RequestContext) -> Any:
+        if not isinstance(context.selected.fault, BodyFault):
+            return answer
+        context.selected, answer = self.selector.apply(context.namespace, context.selected, answer, ranked)
+        if context.selected.applied:
+            self._wait(self.selector.delay_s(context.namespace, context.selected.spec), context)
+        return answer
+
+    def _error_reply(self, error: Exception, context: RequestContext) -> Reply:
+        refused = api_error(error)
+        if isinstance(refused, InternalError):
+            context.selected = NO_FAULT
+        context.origin, context.reason = refused.origin, str(refused)
+        return rendering.error_reply(refused)
+
+    def _finish(self, reply: Reply, context: RequestContext) -> Reply:
+        selected = context.selected
         headers = {
             **reply.headers,
             **(self._accepts if reply.status == 200 else {}),
             **context.headers,
-            "x-request-id": context.request_id or _refusal_id(reply, context),
-            "x-mock-reply": context.met.origin(context.origin),
+            "x-request-id": context.request_id or _error_id(reply, context),
+            "x-mock-reply": selected.origin(context.origin),
         }
-        if context.met.preferences and context.met.applied:
-            headers["Preference-Applied"] = context.met.preferences
-        sent = Reply(reply.status, reply.body, headers, reply.reason, reply.delivery)
-        if reply is not _NOBODY_THERE:
-            sent = context.met.spoiled(sent)
-        if waits(sent):
+        if selected.preferences and selected.applied:
+            headers["Preference-Applied"] = selected.preferences
+        sent = Reply(reply.status, reply.body, headers, reply.delivery)
+        if reply is not _DISCONNECTED:
+            sent = selected.apply_wire_fault(sent)
+        if sent.is_slow:
             try:
-                self._limiter.__enter__()
+                self._limiter.acquire()
             except TooManyWaiting as full:
-                context.met = replace(context.met, applied=False)
-                return self._finish(context, self._refusal(full, context))
-        self.recorder.record(context.call, sent, context.namespace, context.content.raw)
+                context.selected = replace(selected, applied=False)
+                return self._finish(self._error_reply(full, context), context)
+        self.recorder.record(context.call, sent, context.reason, context.namespace, context.content.raw)
         return sent
 
 
-def top(ranking: list[Ranked], top_n: float | None) -> list[Ranked]:
-    """Return the first *top_n* of *ranking*, all when it is None; 2.0 is an integer too, in JSON Schema."""
-    return ranking if top_n is None else ranking[: max(0, int(top_n))]
+def api_error(error: Exception) -> ApiError:
+    """Return the error that the client gets for the exception *error*."""
+    if isinstance(error, ApiError):
+        return error
+    _logger.error("a bug in the mock", exc_info=error)
+    return InternalError(f"The mock itself failed: {type(error).__name__}; the traceback is in its log")
 
 
-def check_server(fault: Fault | None, *, raw_socket: bool) -> None:
-    """Raise NotHere if *fault* needs the raw socket and the server has none."""
-    if fault and fault.server and not raw_socket:
-        raise NotHere(f"`{fault.name}` needs the raw socket, which only `serve --server {fault.server}` has")
-
-
-def api_error(fault: Exception) -> ApiError:
-    """Return the error that the client gets for the exception *fault*."""
-    if isinstance(fault, ApiError):
-        return fault
-    _logger.error("a bug in the mock", exc_info=fault)
-    return InternalError(f"The mock itself failed: {type(fault).__name__}; the traceback is in its log")
-
-
-def refusal(error: ApiError) -> Reply:
-    return Reply(error.status, rendering.to_json(error.data), {**JSON, **error.headers}, reason=str(error))
-
-
-def _refusal_id(reply: Reply, context: RequestContext) -> str:
-    # Counted apart from successes: earlier refusals of a request do not change the id of its answer.
+def _error_id(reply: Reply, context: RequestContext) -> str:
+    # Counted apart from successes: earlier errors for a request do not change the id of its answer.
     return context.namespace.request_id(b"%d %s %s" % (reply.status, reply.body, context.content.raw))

@@ -12,7 +12,7 @@ import pytest
 
 if TYPE_CHECKING:
     from together_rerank_fixtures import Exchange
-    from together_rerank_mockserver.testing import RerankMock
+    from together_rerank_mockserver.testing.rerank_mock import RerankMock
     from together_rerank_mockserver.testing.session import Session, Summary
 
 _URL = "--rerank-mock-url"
@@ -28,7 +28,7 @@ _passed = pytest.StashKey[bool]()
 _summary = pytest.StashKey["Summary"]()
 
 
-class MockServer(NamedTuple):
+class MockAddress(NamedTuple):
     """Where the mock is, for what is made once for many tests."""
 
     base_url: str
@@ -131,10 +131,10 @@ def _rerank_session(request: pytest.FixtureRequest) -> Iterator[Session]:
 @pytest.fixture(scope="session")
 def rerank_mock_server(
     _rerank_session: Session, rerank_mock_settings: Mapping[str, Any], rerank_mock_address: tuple[str, int]
-) -> MockServer:
+) -> MockAddress:
     """Where the mock is: `base_url` and `api_key`, for clients that are made once for many tests."""
     admin = _rerank_session.client(rerank_mock_settings, rerank_mock_address)
-    return MockServer(admin.url, admin.api_key)
+    return MockAddress(admin.url, admin.api_key)
 
 
 @pytest.fixture
@@ -148,17 +148,18 @@ def rerank_mock(
     """A mock of Together's `POST /v1/rerank`, fresh for this test; the environment sends clients there."""
     from contextlib import nullcontext
 
-    from together_rerank_mockserver.testing import RerankMock, session
+    from together_rerank_mockserver.testing import session
+    from together_rerank_mockserver.testing.rerank_mock import RerankMock
 
     item = request.node
     mock = RerankMock(_rerank_session.client(rerank_mock_settings, rerank_mock_address))
     mock.reset()
     session.apply_markers(mock, item)
-    tripwire = _rerank_session.tripwire
+    network_guard = _rerank_session.network_guard
     may_reach = request.config.getini("rerank_mock_allow_live")
     # Of the test's own monkeypatch, so that all changes are undone in the right order.
     session.patch_environment(monkeypatch, mock.admin)
-    with nullcontext() if may_reach else tripwire.armed():
+    with nullcontext() if may_reach else network_guard.armed():
         item.stash[_mock] = mock
         item.stash[_passed] = True
         yield mock
@@ -167,9 +168,9 @@ def rerank_mock(
     if request.config.get_verbosity() > 0:
         _summary_of(request.config).add(item.nodeid, mock)
     if item.stash[_passed]:
-        found = [*tripwire.tripped]
+        found = [*network_guard.tripped]
         if request.config.getini("rerank_mock_strict"):
-            found += session.complaints(mock)
+            found += session.strict_failures(mock)
         if found:
             session.fail("\n".join(["rerank_mock:", *found, "what it was asked:", session.recent(mock)]))
 

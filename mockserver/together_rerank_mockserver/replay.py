@@ -1,4 +1,4 @@
-"""The replay: recorded exchanges by what was asked, so that a request equal to one gets what was answered then."""
+"""Replay recorded exchanges: a request that is equal to a recorded one gets the recorded answer."""
 
 import json
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from urllib.parse import quote
 import together_rerank_fixtures as fixtures
 from together_rerank_fixtures import Exchange, FixtureError, bodies
 from together_rerank_fixtures.exchange import ANY_KEY, header
-from together_rerank_mockserver.call import Headers, Reply
+from together_rerank_mockserver.api.messages import Headers, Reply
 from together_rerank_mockserver.settings import LIBRARY
 from together_rerank_spec import Document, load
 
@@ -35,6 +35,7 @@ class Recorded:
     reply: Reply
     origin: str  # the value of `x-mock-reply`
     request_id: str  # from the answer; "" if it has none that fits a header
+    reason: str | None  # why it is an error, for journal and log
 
 
 class Replay:
@@ -92,8 +93,8 @@ def _recorded(exchange: Exchange) -> Recorded:
     kept = {name: value for name, value in response.headers.items() if name.lower() not in _OF_THE_SERVER}
     headers = {_WRITTEN_HERE.get(name.lower(), name): value for name, value in kept.items()}
     reason = None if response.status < 400 else exchange.shows.rstrip(".")
-    reply = Reply(response.status, response.content, headers, reason=reason)
-    return Recorded(exchange, reply, f"replayed; name={quote(exchange.name)}", _request_id(exchange))
+    reply = Reply(response.status, response.content, headers)
+    return Recorded(exchange, reply, f"replayed; name={quote(exchange.name)}", _request_id(exchange), reason)
 
 
 def _request_id(exchange: Exchange) -> str:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Self
 from together_rerank_spec import READINGS, Document, load, read
 
 if TYPE_CHECKING:
-    from together_rerank_mockserver.faults import Catalogue
-    from together_rerank_mockserver.orders import Order
-    from together_rerank_mockserver.plan import Chaos
+    from together_rerank_mockserver.faults.catalogue import Catalogue
+    from together_rerank_mockserver.faults.chaos import Chaos
+    from together_rerank_mockserver.faults.grammar import FaultSpec
 
 MAX_BODY = 32 * 1024 * 1024
 READ_TIMEOUT_S = 30
@@ -116,17 +116,17 @@ class Settings:
         """Return the document to serve; raise DocumentError if it cannot be read."""
         return load(self.reading) if self.spec is None else read(self.spec, self.overlay)
 
-    def chosen_faults(self, catalogue: Catalogue) -> tuple[Order | None, Chaos]:
+    def chosen_faults(self, catalogue: Catalogue) -> tuple[FaultSpec | None, Chaos]:
         """Parse `fault` and `chaos`; raise SettingsError if one is invalid or *catalogue* does not have the fault."""
-        from together_rerank_mockserver.orders import BadOrder, from_text
-        from together_rerank_mockserver.plan import Chaos
+        from together_rerank_mockserver.faults.chaos import Chaos
+        from together_rerank_mockserver.faults.grammar import InvalidFaultSpec, from_text
 
         name = "fault"
         try:
             fault = None if self.fault is None else from_text(self.fault, catalogue)
             name = "chaos"
             return fault, Chaos(self.chaos, catalogue)
-        except BadOrder as bad:
+        except InvalidFaultSpec as bad:
             raise SettingsError(name, f"cannot be read: {bad}") from bad
 
 
@@ -159,7 +159,7 @@ def _list(fits: _Check, wanted: str, *, shown: bool = True) -> _Check:
 
 
 def _rate(value: Any) -> str:
-    from together_rerank_mockserver.state import parse_rate
+    from together_rerank_mockserver.state.quota import parse_rate
 
     parse_rate(_check(_is_text, "a rate such as 60/minute")(value))
     return str(value)

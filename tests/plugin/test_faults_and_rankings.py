@@ -78,7 +78,7 @@ WRONG = {
     "fail.. takes an error status such as 429, not 200": lambda mock: mock.fail(200),
     "fail.. takes an error status such as 429, not '429'": lambda mock: mock.fail("429"),
     "no fault is called `418`": lambda mock: mock.fail(418),
-    "`pause` is not known of `429`": lambda mock: mock.fault("429", pause=1),
+    "`pause` is not a parameter of `429`": lambda mock: mock.fault("429", pause=1),
     "`retry_after` must be a number of seconds from 0 to 86400, not 'soon'": (
         lambda mock: mock.fail(429, retry_after="soon")
     ),

@@ -17,7 +17,7 @@ from snippets import ROOT, snippet
 ROOMS = ("contract_tests", "fixtures", "mockserver", "spec")
 (WHEEL,) = ROOT.glob("dist/*.whl")
 # Modules that need Hypothesis, pytest or httpx; of the judge all but the command, which says so.
-NEED_MORE = (".pytest_plugin", ".testing.session", ".testing.tripwire", ".testing.transport")
+NEED_MORE = (".pytest_plugin", ".testing.session", ".testing.network_guard", ".testing.transport")
 STRATEGIES = "together_rerank_fixtures.strategies"
 JUDGE = "together_rerank_contract_tests."
 

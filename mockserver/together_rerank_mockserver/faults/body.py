@@ -1,15 +1,15 @@
-"""The body family: a 200 that is wrong in one thing, be it the contract or a habit that clients lean on."""
+"""Body faults: a 200 that is wrong in one thing. It breaks the contract, or a habit that clients rely on."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
 
-from together_rerank_mockserver.faults.fault import BodyFault, Case
-from together_rerank_mockserver.ranking import Ranked, rank
-from together_rerank_mockserver.rendering import ranked_text
+from together_rerank_mockserver.api.rendering import ranked_text
+from together_rerank_mockserver.faults.fault import BodyFault, RankedRequest, top
+from together_rerank_mockserver.ranking.score import Ranked, rank
 
-_Bend = Callable[[Any, Case], Any]
+_Change = Callable[[Any, RankedRequest], Any]
 # Which answers a fault can change: the fewest results, and the description for users.
 _ANY = 0, "any 200"
 _SOME = 1, "a 200 with results"
@@ -25,138 +25,136 @@ _TEXTS = 2, "a 200 with texts"
 _NO_TEXTS = 1, "`return_documents` false"
 
 
-def _fault(name: str, sentence: str, bend: _Bend, where: tuple[int, str]) -> BodyFault:
+def _fault(name: str, sentence: str, apply: _Change, where: tuple[int, str]) -> BodyFault:
     least, applies = where
     breaks = "habit" if name in _HABITS else "contract"
-    return BodyFault(name=name, breaks=breaks, sentence=sentence, applies=applies, least=least, bend=bend)
+    return BodyFault(name=name, breaks=breaks, sentence=sentence, applies=applies, least=least, apply=apply)
 
 
-def _with(field: str, value: Any) -> _Bend:
+def _with(field: str, value: Any) -> _Change:
     return lambda answer, _: {**answer, field: value}
 
 
-def _without(field: str) -> _Bend:
+def _without(field: str) -> _Change:
     return lambda data, _: {name: value for name, value in data.items() if name != field}
 
 
-def _usage(bend: _Bend) -> _Bend:
-    return lambda answer, case: {**answer, "usage": bend(answer["usage"], case)}
+def _usage(apply: _Change) -> _Change:
+    return lambda answer, ranked: {**answer, "usage": apply(answer["usage"], ranked)}
 
 
-def _results(change: Callable[[list[Any], Case], list[Any]]) -> _Bend:
-    return lambda answer, case: {**answer, "results": change(answer["results"], case)}
+def _results(change: Callable[[list[Any], RankedRequest], list[Any]]) -> _Change:
+    return lambda answer, ranked: {**answer, "results": change(answer["results"], ranked)}
 
 
-def _each(field: str, change: Callable[[Any], Any]) -> _Bend:
+def _each(field: str, change: Callable[[Any], Any]) -> _Change:
     """Change one field of each result."""
     return _results(lambda results, _: [{**each, field: change(each[field])} for each in results])
 
 
-def _one(place: int, field: str, change: Callable[[list[Any], Case], Any]) -> _Bend:
-    """Change one field of the result at *place* to what *change* makes of the results and the case."""
+def _one(place: int, field: str, change: Callable[[list[Any], RankedRequest], Any]) -> _Change:
+    """Change one field of the result at *place* to what *change* makes of the results and the ranked."""
 
-    def changed(results: list[Any], case: Case) -> list[Any]:
-        bent = [*results]
-        bent[place] = {**bent[place], field: change(results, case)}
-        return bent
+    def changed(results: list[Any], ranked: RankedRequest) -> list[Any]:
+        changed = [*results]
+        changed[place] = {**changed[place], field: change(results, ranked)}
+        return changed
 
     return _results(changed)
 
 
-def _score_of(place: int, score: Any) -> _Bend:
+def _score_of(place: int, score: Any) -> _Change:
     return _one(place, "relevance_score", lambda *_: score)
 
 
-def _ranked(rerank: Callable[[Case], Sequence[Ranked]], more: int = 0) -> _Bend:
+def _ranked(rerank: Callable[[RankedRequest], Sequence[Ranked]], more: int = 0) -> _Change:
     """Answer with the ranking that *rerank* gives instead, and so many *more* results."""
 
-    def results(_: list[Any], case: Case) -> list[Any]:
-        top_n = case.request.get("top_n")
-        ranking = rerank(case)
-        return case.results(ranking if top_n is None else ranking[: max(0, int(top_n + more))])
+    def results(_: list[Any], ranked: RankedRequest) -> list[Any]:
+        return ranked.results(top(rerank(ranked), ranked.request.get("top_n"), more))
 
     return _results(results)
 
 
-def _distinct(case: Case) -> list[Ranked]:
-    first = {repr(document): index for index, document in reversed(list(enumerate(case.documents)))}
+def _distinct(ranked: RankedRequest) -> list[Ranked]:
+    first = {repr(document): index for index, document in reversed(list(enumerate(ranked.documents)))}
     kept = set(first.values())
-    return [ranked for ranked in case.ranking if ranked.index in kept]
+    return [ranked for ranked in ranked.ranking if ranked.index in kept]
 
 
-def _biased(case: Case) -> list[Ranked]:
-    count = len(case.documents)
-    biased = (each._replace(score=(each.score + 1 - each.index / count) / 2) for each in case.ranking)
+def _biased(ranked: RankedRequest) -> list[Ranked]:
+    count = len(ranked.documents)
+    biased = (each._replace(score=(each.score + 1 - each.index / count) / 2) for each in ranked.ranking)
     return sorted(biased, key=lambda ranked: -ranked.score)
 
 
-def _all_fields(case: Case) -> list[Ranked]:
-    return rank(case.request["query"], [ranked_text(document, None) for document in case.documents])
+def _all_fields(ranked: RankedRequest) -> list[Ranked]:
+    return rank(ranked.request["query"], [ranked_text(document, None) for document in ranked.documents])
 
 
-def _first(case: Case) -> list[Ranked]:
-    return rank(case.texts[0], case.texts)
+def _first(ranked: RankedRequest) -> list[Ranked]:
+    return rank(ranked.texts[0], ranked.texts)
 
 
-def _worst_first(results: list[Any], _: Case) -> list[Any]:
+def _worst_first(results: list[Any], _: RankedRequest) -> list[Any]:
     return sorted(results, key=lambda result: result["relevance_score"])
 
 
-def _all(_: list[Any], case: Case) -> list[Any]:
-    return case.results(case.ranking)
+def _all(_: list[Any], ranked: RankedRequest) -> list[Any]:
+    return ranked.results(ranked.ranking)
 
 
-def _one_fewer(results: list[Any], case: Case) -> list[Any]:
-    return results[:-1] if "top_n" in case.request else results
+def _one_fewer(results: list[Any], ranked: RankedRequest) -> list[Any]:
+    return results[:-1] if "top_n" in ranked.request else results
 
 
-def _rank_as_index(results: list[Any], _: Case) -> list[Any]:
+def _rank_as_index(results: list[Any], _: RankedRequest) -> list[Any]:
     return [{**each, "index": place} for place, each in enumerate(results)]
 
 
-def _swapped(results: list[Any], _: Case) -> list[Any]:
+def _swapped(results: list[Any], _: RankedRequest) -> list[Any]:
     first, second, *others = results
     return [{**first, "document": second["document"]}, {**second, "document": first["document"]}, *others]
 
 
-def _no_documents(results: list[Any], case: Case) -> list[Any]:
-    return [_without("document")(each, case) for each in results]
+def _no_documents(results: list[Any], ranked: RankedRequest) -> list[Any]:
+    return [_without("document")(each, ranked) for each in results]
 
 
-def _unasked(results: list[Any], case: Case) -> list[Any]:
-    return case.results(case.ranking[: len(results)], texts=True)
+def _unasked(results: list[Any], ranked: RankedRequest) -> list[Any]:
+    return ranked.results(ranked.ranking[: len(results)], texts=True)
 
 
-def _altered(results: list[Any], _: Case) -> Any:
+def _altered(results: list[Any], _: RankedRequest) -> Any:
     document = results[0]["document"]
     return {"text": document["text"][:-1]} if document.get("text") else document
 
 
-def _count(_: list[Any], case: Case) -> int:
-    return len(case.documents)
+def _count(_: list[Any], ranked: RankedRequest) -> int:
+    return len(ranked.documents)
 
 
-def _first_index(results: list[Any], _: Case) -> Any:
+def _first_index(results: list[Any], _: RankedRequest) -> Any:
     return results[0]["index"]
 
 
-def _wrong_sum(usage: Any, _: Case) -> Any:
+def _wrong_sum(usage: Any, _: RankedRequest) -> Any:
     return {**usage, "total_tokens": usage["total_tokens"] + 1}
 
 
-def _below_zero(usage: Any, _: Case) -> Any:
+def _below_zero(usage: Any, _: RankedRequest) -> Any:
     return {**usage, "prompt_tokens": -1, "total_tokens": -1}
 
 
 _ERROR = {"error": {"message": "The model could not be loaded.", "type": "server_error"}}
 
-_TABLE: list[tuple[str, str, _Bend, tuple[int, str]]] = [
+_TABLE: list[tuple[str, str, _Change, tuple[int, str]]] = [
     # Which results, and in which order.
     ("unsorted", "The results come worst first", _results(_worst_first), _SCORES),
     ("top-n-ignored", "All documents come, whatever `top_n` says", _results(_all), _BELOW),
-    ("top-n-one-more", "One result more than `top_n` asks for", _ranked(lambda case: case.ranking, 1), _BELOW),
+    ("top-n-one-more", "One result more than `top_n` asks for", _ranked(lambda ranked: ranked.ranking, 1), _BELOW),
     ("top-n-one-fewer", "One result fewer than `top_n` asks for", _results(_one_fewer), _TOP_N),
-    ("document-dropped", "The best document is not ranked", _ranked(lambda case: case.ranking[1:]), _SOME),
+    ("document-dropped", "The best document is not ranked", _ranked(lambda ranked: ranked.ranking[1:]), _SOME),
     ("duplicates-removed", "Of equal documents one is ranked", _ranked(_distinct), _TWICE),
     ("rank-fields-ignored", "All fields are compared, whatever `rank_fields` says", _ranked(_all_fields), _FIELDS),
     (

@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from together_rerank_mockserver import rendering
-from together_rerank_mockserver.call import Reply
-from together_rerank_mockserver.ranking import Ranked
+from together_rerank_mockserver.api import rendering
+from together_rerank_mockserver.api.errors import UnsupportedByServer
+from together_rerank_mockserver.api.messages import Reply
+from together_rerank_mockserver.ranking.score import Ranked
 
-EVERYWHERE = ("delay", "jitter")
+COMMON_PARAMETERS = ("delay", "jitter")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,15 +21,22 @@ class Fault:
     family: str  # `status`, `wire`, `body` or `none`
     sentence: str  # what the client gets
     applies: str  # which calls it applies to
-    parameters: tuple[str, ...] = ()  # besides those in EVERYWHERE
+    parameters: tuple[str, ...] = ()  # besides those in COMMON_PARAMETERS
     server: str | None = None  # the only server that can produce it; None if every server can
 
     @property
-    def described(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """The description for users, as JSON."""
         shown = {name: getattr(self, name) for name in ("name", "family", "sentence", "applies")}
         more = {name: getattr(self, name) for name in ("documented", "breaks") if hasattr(self, name)}
-        return {**shown, "parameters": [*self.parameters, *EVERYWHERE], "server": self.server or "any", **more}
+        return {**shown, "parameters": [*self.parameters, *COMMON_PARAMETERS], "server": self.server or "any", **more}
+
+    def check_server(self, *, raw_socket: bool) -> None:
+        """Raise UnsupportedByServer if the fault needs the raw socket and the server has none."""
+        if self.server and not raw_socket:
+            raise UnsupportedByServer(
+                f"`{self.name}` needs the raw socket, which only `serve --server {self.server}` has"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +44,7 @@ class StatusFault(Fault):
     """Answers with an error status and nothing else."""
 
     reply: Reply  # without headers that differ from call to call
+    reason: str  # why it is an error, for journal and log
     documented: bool  # whether the document lists the status
     family: str = "status"
     applies: str = "any call with a key"
@@ -62,13 +71,13 @@ class StatusFault(Fault):
 class WireFault(Fault):
     """Spoils how the reply that was earned goes out."""
 
-    spoil: Callable[[Reply], Reply]
+    apply: Callable[[Reply], Reply]
     family: str = "wire"
     applies: str = "any call with a key"
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class RankedRequest:
     """One request that gets a 200, as the input of a body fault."""
 
     request: dict[str, Any]
@@ -88,5 +97,12 @@ class BodyFault(Fault):
 
     breaks: str  # `contract`: what the document says or means; or `habit`: what clients are known to rely on
     least: int  # the fewest results that it needs
-    bend: Callable[[Any, Case], Any]  # returns the changed answer; the same answer if the fault does not apply
+    apply: Callable[
+        [Any, RankedRequest], Any
+    ]  # returns the changed answer; the same answer if the fault does not apply
     family: str = "body"
+
+
+def top(ranking: Sequence[Ranked], top_n: float | None, more: int = 0) -> Sequence[Ranked]:
+    """Return the first *top_n* of *ranking* and *more*, or all if *top_n* is None; 2.0 is an integer in JSON Schema."""
+    return ranking if top_n is None else ranking[: max(0, int(top_n + more))]

@@ -1,14 +1,14 @@
-"""The status family: every error status, with the body and headers that the library of exchanges has for it."""
+"""Status faults: each error status, with the body and headers that the library of exchanges has for it."""
 
 from collections.abc import Iterable
 
 import together_rerank_fixtures as fixtures
-from together_rerank_mockserver.call import JSON, Reply
+from together_rerank_mockserver.api.json_text import to_json
+from together_rerank_mockserver.api.messages import JSON, Reply
 from together_rerank_mockserver.faults.fault import StatusFault
-from together_rerank_mockserver.rendering import to_json
 from together_rerank_spec import Document
 
-# Of several exchanges with one status, that in which the API itself speaks.
+# For each status, the exchange whose answer comes from the API itself, not from a proxy in front of it.
 _EXCHANGES = {
     400: "bad_request/model_not_available",
     401: "unauthorized/invalid_key",
@@ -29,20 +29,20 @@ _EXCHANGES = {
 
 
 def faults(document: Document) -> Iterable[StatusFault]:
-    """Return a fault for each error status that *document* lists, and for those seen though it does not list them."""
+    """Yield a fault for each error status that *document* lists, and for each other one that was observed."""
     for status in sorted({*document.error_statuses, *_EXCHANGES}):
-        documented = status in document.error_statuses
-        if documented:
-            sentence = f"{document.statuses[status]} ({status})" if document.statuses[status] else f"Status {status}"
-        else:
-            sentence = fixtures.get(_EXCHANGES[status]).shows.rstrip(".")
-        yield StatusFault(name=str(status), sentence=sentence, reply=_reply(status, document), documented=documented)
+        documented, description = status in document.error_statuses, document.statuses.get(status)
+        reply, reason = _reply(status, description)
+        sentence = f"{description} ({status})" if description else f"Status {status}" if documented else reason
+        yield StatusFault(name=str(status), sentence=sentence, reply=reply, reason=reason, documented=documented)
 
 
-def _reply(status: int, document: Document) -> Reply:
+def _reply(status: int, description: str | None) -> tuple[Reply, str]:
+    """Return the reply for *status*, and the reason for journal and log."""
     if status not in _EXCHANGES:
-        message = document.statuses[status] or f"Status {status}, as it was asked for"
-        body = to_json({"error": {"message": message, "type": "server_error" if status >= 500 else "request_error"}})
-        return Reply(status, body, JSON, reason=message)
+        message = description or f"Status {status}, as requested"
+        kind = "server_error" if status >= 500 else "request_error"
+        return Reply(status, to_json({"error": {"message": message, "type": kind}}), JSON), message
     exchange = fixtures.get(_EXCHANGES[status])
-    return Reply(status, exchange.response.content, dict(exchange.response.headers), reason=exchange.shows.rstrip("."))
+    reply = Reply(status, exchange.response.content, dict(exchange.response.headers))
+    return reply, exchange.shows.rstrip(".")

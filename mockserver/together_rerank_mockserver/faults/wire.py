@@ -1,4 +1,4 @@
-"""The wire family: replies that come late, in part, not at all, or as something else than they say."""
+"""Wire faults: replies that are late, partial, missing, or not what their headers say."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
-from together_rerank_mockserver.call import Delivery, Reply
+from together_rerank_mockserver.api.json_text import to_json
+from together_rerank_mockserver.api.messages import Delivery, Reply
 from together_rerank_mockserver.faults.fault import WireFault
-from together_rerank_mockserver.rendering import to_json
 
 DEFAULT_DELAY_MS = 1000
 # Only a server that hands over the socket can leave a client without an answer.
@@ -27,10 +27,10 @@ def _wire(
 ) -> WireFault:
     """Return the fault that changes the body of a reply, some headers, and the fields in *changes*."""
 
-    def spoil(reply: Reply) -> Reply:
+    def apply(reply: Reply) -> Reply:
         return replace(reply, body=body(reply.body), headers={**reply.headers, **headers}, **changes)
 
-    return WireFault(name=name, sentence=sentence, parameters=parameters, server=server, spoil=spoil)
+    return WireFault(name=name, sentence=sentence, parameters=parameters, server=server, apply=apply)
 
 
 def _delivered(name: Delivery, sentence: str, *parameters: str, server: str | None = None) -> WireFault:
@@ -70,5 +70,5 @@ FAULTS = (
     _wire("wrong-content-type", "The JSON says that it is text/plain", headers={"Content-Type": "text/plain"}),
     _wire("bad-gzip", "The body says that it is gzip, and is not", headers={"Content-Encoding": "gzip"}),
     _wire("latin-1", "The JSON is encoded in Latin-1 instead of UTF-8", _latin_1),
-    _wire("bom", "The JSON begins with a byte order mark", lambda body: b"\xef\xbb\xbf" + body),
+    _wire("bom", "The JSON begins with a byte spec mark", lambda body: b"\xef\xbb\xbf" + body),
 )

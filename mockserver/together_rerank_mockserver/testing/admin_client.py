@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 from together_rerank_spec.urls import base_of
 
 if TYPE_CHECKING:
-    from together_rerank_mockserver.threaded_server import ThreadedServer
+    from together_rerank_mockserver.server.threaded_server import MockServer
 
 # The key for a mock in this process, which accepts any key unless the settings list keys.
 API_KEY = "rerank-mock-key"
@@ -30,7 +30,7 @@ class AdminClient:
     """Client for one namespace of a mock."""
 
     def __init__(
-        self, url: str, api_key: str, send: _Send, *, server: ThreadedServer | None = None, unseen: str = ""
+        self, url: str, api_key: str, send: _Send, *, server: MockServer | None = None, unseen: str = ""
     ) -> None:
         self.url = url
         self.api_key = api_key
@@ -54,17 +54,17 @@ class AdminClient:
         raise ValueError(message)
 
 
-def in_process(server: ThreadedServer, api_key: str) -> AdminClient:
-    from together_rerank_mockserver.admin import AdminRequest
-    from together_rerank_mockserver.endpoint import refusal
-    from together_rerank_mockserver.errors import ApiError
+def in_process(server: MockServer, api_key: str) -> AdminClient:
+    from together_rerank_mockserver.api.errors import ApiError
+    from together_rerank_mockserver.api.rendering import error_reply
+    from together_rerank_mockserver.http.admin import AdminRequest
 
     def send(method: str, path: str, parameters: dict[str, str], body: bytes) -> tuple[int, bytes]:
         request = AdminRequest(method, path, parameters, lambda _: body, settle=server.settle)
         try:
             return 200, server.mock.admin.answer(request)
         except ApiError as refused:
-            return refused.status, refusal(refused).body
+            return refused.status, error_reply(refused).body
 
     return AdminClient(server.url, api_key, send, server=server)
 

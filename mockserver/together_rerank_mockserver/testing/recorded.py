@@ -112,9 +112,9 @@ def matching(requests: Sequence[RecordedRequest], expected: Mapping[str, Any]) -
 
 def failure(requests: Sequence[RecordedRequest], expected: Mapping[str, Any], wanted: str) -> str:
     """Return the message for a failed `assert_called()`, with the requests that are nearest to *expected* first."""
-    described = " with " + ", ".join(f"{name}={_shown(value)}" for name, value in expected.items()) if expected else ""
+    as_dict = " with " + ", ".join(f"{name}={_shown(value)}" for name, value in expected.items()) if expected else ""
     found = len(matching(requests, expected))
-    lines = [f"expected {wanted}{described}; {found} of {len(requests)} {'is' if found == 1 else 'are'} such"]
+    lines = [f"expected {wanted}{as_dict}; {found} of {len(requests)} {'is' if found == 1 else 'are'} such"]
     others = [request for request in requests if _differing(request, expected)]
     if others:
         lines.append("the nearest of the others:")

@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from together_rerank_mockserver.orders import MOST_MS
+from together_rerank_mockserver.faults.grammar import MAX_MS
 from together_rerank_mockserver.testing import recorded
 from together_rerank_mockserver.testing.admin_client import AdminClient
 from together_rerank_mockserver.testing.recorded import Expected, RecordedRequest
-from together_rerank_mockserver.testing.verdict import Finding, judge
+from together_rerank_mockserver.testing.resilience import Finding, judge
 
 if TYPE_CHECKING:
     import httpx
@@ -264,7 +264,7 @@ def _milliseconds(name: str, seconds: Any) -> int:
     if isinstance(seconds, int | float) and not isinstance(seconds, bool):
         with suppress(OverflowError, ValueError):
             milliseconds = round(seconds * 1000)
-            if 0 <= milliseconds <= MOST_MS[name]:
+            if 0 <= milliseconds <= MAX_MS[name]:
                 return milliseconds
-    most = MOST_MS[name] // 1000
+    most = MAX_MS[name] // 1000
     raise ValueError(f"`{name}` must be a number of seconds from 0 to {most}, not {str(seconds)[:100]!r}")

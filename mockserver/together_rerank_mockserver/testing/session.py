@@ -14,9 +14,9 @@ import pytest
 
 from together_rerank_mockserver.testing import admin_client
 from together_rerank_mockserver.testing.admin_client import AdminClient
+from together_rerank_mockserver.testing.network_guard import REAL, NetworkGuard
 from together_rerank_mockserver.testing.recorded import RecordedRequest
 from together_rerank_mockserver.testing.rerank_mock import RerankMock
-from together_rerank_mockserver.testing.tripwire import REAL, Tripwire
 
 if TYPE_CHECKING:
     from together_rerank_mockserver.settings import Settings
@@ -47,7 +47,7 @@ class Session:
         self._worker = worker
         self._clients: dict[Any, AdminClient] = {}
         self._running = ExitStack()
-        self.tripwire = Tripwire()
+        self.network_guard = NetworkGuard()
 
     def client(self, settings: Mapping[str, Any], address: tuple[str, int]) -> AdminClient:
         if self._url is not None:
@@ -77,11 +77,11 @@ class Session:
         return client
 
     def _in_process(self, settings: Settings, address: tuple[str, int]) -> AdminClient:
-        from together_rerank_mockserver.threaded_server import ThreadedServer
+        from together_rerank_mockserver.server.threaded_server import MockServer
 
         host, port = address
         try:
-            server = ThreadedServer(settings, port)
+            server = MockServer(settings, port)
         except (OSError, OverflowError, UnicodeError) as fault:
             fail(f"rerank_mock cannot listen on {host}:{port}, where rerank_mock_address says: {fault}")
         except ValueError as fault:
@@ -117,7 +117,7 @@ def patch_environment(patch: pytest.MonkeyPatch, admin: AdminClient) -> None:
     patch.setenv("TOGETHER_BASE_URL", admin.url)
     patch.setenv("TOGETHER_AI_API_BASE", admin.url)
     if any(os.environ.get(proxy) for proxy in _PROXIES):
-        # A proxy cannot reach this machine's loopback, and the tripwire not see through a proxy.
+        # A proxy cannot reach this machine's loopback, and the network_guard not see through a proxy.
         for name in ("NO_PROXY", "no_proxy"):
             patch.setenv(name, ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost", *REAL))))
 
@@ -143,12 +143,12 @@ def apply_markers(mock: RerankMock, item: Any) -> None:
             fail(f"the marker {MARKER}: {bad}")
 
 
-def complaints(mock: RerankMock) -> list[str]:
+def strict_failures(mock: RerankMock) -> list[str]:
     """Return why a passed test should fail: unused faults and rankings, and unexpected refusals."""
     found = []
-    queue = [order for order in mock.admin.call("GET", "faults")["queue"] if order["fault"] != "ok"]
+    queue = [spec for spec in mock.admin.call("GET", "faults")["queue"] if spec["fault"] != "ok"]
     if queue:
-        left = ", ".join(f"{order['fault']} ({order['times']} left)" for order in queue)
+        left = ", ".join(f"{spec['fault']} ({spec['times']} left)" for spec in queue)
         found.append(f"faults that nobody met: {left}")
         found += [f"  which could change nothing about {each}" for each in mock.requests if _is_spared(each, queue[0])]
     state = mock.admin.call("GET", "ranking")
@@ -167,8 +167,8 @@ def complaints(mock: RerankMock) -> list[str]:
     return found
 
 
-def _is_spared(request: RecordedRequest, order: dict[str, Any]) -> bool:
-    return request.reply.endswith("not-applied") and f"fault={order['fault']};" in request.reply
+def _is_spared(request: RecordedRequest, spec: dict[str, Any]) -> bool:
+    return request.reply.endswith("not-applied") and f"fault={spec['fault']};" in request.reply
 
 
 def recent(mock: RerankMock) -> str:

@@ -1,0 +1,156 @@
+"""The grammar of orders, as text and as JSON, and what of it is refused with which words."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from together_rerank_mockserver.faults.catalogue import Catalogue
+from together_rerank_mockserver.faults.grammar import InvalidFaultSpec, from_json, from_text
+from together_rerank_mockserver.state.namespace import MAX_QUEUE
+from together_rerank_spec import load
+
+CATALOGUE = Catalogue(load())
+
+
+def told(order):
+    return order.fault.name, dict(order.parameters), order.times
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("429", ("429", {}, 1)),
+        ("unsorted", ("unsorted", {}, 1)),
+        ("200", ("ok", {}, 1)),
+        (" 429 , retry_after = 2 ", ("429", {"retry_after": 2}, 1)),
+        ("429,retry_after=none", ("429", {"retry_after": None}, 1)),
+        ("503,retry_after_ms=150,delay=20,jitter=5", ("503", {"retry_after_ms": 150, "delay": 20, "jitter": 5}, 1)),
+        ("delay=250", ("delay", {"delay": 250}, 1)),
+        ("delay", ("delay", {"delay": 1000}, 1)),
+        ("drip,pause=10", ("drip", {"pause": 10}, 1)),
+    ],
+)
+def test_text(text, meant):
+    assert told(from_text(text, CATALOGUE)) == meant
+
+
+@pytest.mark.parametrize(
+    ("text", "because"),
+    [
+        ("", "no fault is called ``; there are: ok, 400"),
+        ("428", "no fault is called `428`; did you mean `429`?"),
+        ("unsrted", "did you mean `unsorted`?"),
+        ("retry_after=2", "it names no fault"),
+        ("429,retry=2", "`retry` is not a parameter of `429`; did you mean `retry_after`?"),
+        ("unsorted,retry_after=2", "`retry_after` is not a parameter of `unsorted`; known: delay, jitter"),
+        ("hang,pause=2", "`pause` is not a parameter of `hang`"),
+        ("429,retry_after=soon", "`retry_after` must be a whole number of seconds from 0 to 86400, or none"),
+        ("429,retry_after=-1", "`retry_after` must be a whole number of seconds"),
+        ("429,retry_after=1.5", "`retry_after` must be a whole number of seconds"),
+        ("429,retry_after=\u0662", "`retry_after` must be a whole number of seconds"),
+        ("delay=99999999", "`delay` must be a whole number of milliseconds from 0 to 3600000"),
+        ("delay=", "`delay` must be"),
+        ("delay=1,delay=2", "`delay` is given twice"),
+        ("429,503", "`503` is not a parameter of `429`"),
+        ("429;retry_after=2", "separate the parameters with commas"),
+        ("429,", "`` is not a parameter of `429`"),
+    ],
+)
+def test_bad_text_says_what_would_be_accepted(text, because):
+    with pytest.raises(InvalidFaultSpec) as refused:
+        from_text(text, CATALOGUE)
+
+    assert because in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "meant"),
+    [
+        ({"fault": "429"}, [("429", {}, 1)]),
+        ({"fault": 429, "times": 2, "retry_after": 1}, [("429", {"retry_after": 1}, 2)]),
+        ("unsorted", [("unsorted", {}, 1)]),
+        ({"delay": 5}, [("delay", {"delay": 5}, 1)]),
+        ({"fault": "429", "retry_after": None}, [("429", {"retry_after": None}, 1)]),
+        (
+            {"fault": "503", "times": 2, "then": {"fault": "429", "then": "ok"}},
+            [("503", {}, 2), ("429", {}, 1), ("ok", {}, 1)],
+        ),
+    ],
+)
+def test_json(data, meant):
+    assert [told(order) for order in from_json(data, CATALOGUE)] == meant
+
+
+@pytest.mark.parametrize(
+    ("data", "because"),
+    [
+        ([], "it must be an object such as"),
+        (None, "it must be an object such as"),
+        ({}, "it names no fault"),
+        ({"times": 2}, "it names no fault"),
+        ({"falt": "429"}, "`falt` is not a parameter of a fault; did you mean `fault`?"),
+        ({"fault": "reset,delay=1"}, "`reset,delay=1` is more than a name"),
+        ({"fault": ["429"]}, "`fault` must be the name of a fault"),
+        ({"fault": True}, "`fault` must be the name of a fault"),
+        ({"fault": "429", "times": 0}, "`times` must be an integer from 1"),
+        ({"fault": "429", "times": True}, "`times` must be an integer from 1"),
+        ({"fault": "429", "times": 1.0}, "`times` must be an integer from 1"),
+        ({"fault": "429", "tims": 1}, "`tims` is not a parameter of `429`; did you mean `times`?"),
+        ({"fault": "429", "retry_after": "2"}, "`retry_after` must be a whole number"),
+        ({"fault": "429", "retry_after": 1e400}, "`retry_after` must be a whole number"),
+        ({"fault": "429", "delay": None}, "`delay` must be a whole number"),
+        ({"fault": "429", "then": None}, "it must be an object such as"),
+        ({"fault": "429", "then": [{"fault": "503"}]}, "it must be an object such as"),
+    ],
+)
+def test_bad_json_says_what_would_be_accepted(data, because):
+    with pytest.raises(InvalidFaultSpec) as refused:
+        from_json(data, CATALOGUE)
+
+    assert because in str(refused.value)
+
+
+def test_a_sequence_has_an_end():
+    data = "ok"
+    for _ in range(MAX_QUEUE):
+        data = {"fault": "429", "then": data}
+
+    with pytest.raises(InvalidFaultSpec, match="at most 1000"):
+        from_json(data, CATALOGUE)
+
+
+def test_what_is_told_of_an_order_asks_for_it_again():
+    for data in ({"fault": "429", "times": 3, "retry_after": None}, {"fault": "drip", "pause": 3, "delay": 1}):
+        (order,) = from_json(data, CATALOGUE)
+
+        assert from_json(order.as_dict, CATALOGUE) == [order]
+
+
+@pytest.mark.parametrize("text", ["x" * 30_000_000, "429" + ",a=1" * 100_000])
+def test_text_that_is_too_long_is_refused_at_once(text):
+    with pytest.raises(InvalidFaultSpec, match="characters, not"):
+        from_text(text, CATALOGUE)
+
+
+@given(st.text())
+def test_any_text_is_read_or_refused(text):
+    try:
+        order = from_text(text, CATALOGUE)
+    except InvalidFaultSpec:
+        return
+    assert CATALOGUE[order.fault.name] is order.fault
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["fault", "times", "then", "delay", "x"]), inner),
+)
+
+
+@given(JSON)
+def test_any_json_is_read_or_refused(data):
+    try:
+        orders = from_json(data, CATALOGUE)
+    except InvalidFaultSpec:
+        return
+    assert orders

@@ -1,0 +1,159 @@
+"""Designed rankings: read strictly, and kept to the documents of the request."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from endpoint_calls import Pauses, body, send
+from together_rerank_mockserver.api.errors import Misuse
+from together_rerank_mockserver.endpoint import Endpoint
+from together_rerank_mockserver.faults.grammar import from_json as from_json_fault
+from together_rerank_mockserver.http.flask_app import create_app
+from together_rerank_mockserver.ranking.override import InvalidOverride, from_json
+from together_rerank_mockserver.ranking.score import rank
+from together_rerank_mockserver.settings import Settings
+from together_rerank_spec import load
+
+TEXTS = ["panda", "llama", "a llama in Peru"]
+
+
+def designed(design, query="llama", texts=TEXTS):
+    ranked = from_json(design).apply(rank(query, texts), texts)
+    return ranked and [(each.index, each.score) for each in ranked]
+
+
+@pytest.mark.parametrize(
+    ("design", "ranking"),
+    [
+        ({"rank": [2, 0, 1]}, [(2, 1), (0, 2 / 3), (1, 1 / 3)]),
+        ({"rank": [0]}, [(0, 1), (1, 2 / 3), (2, 1 / 3)]),
+        ({"rank_first": "PANDA"}, [(0, 1), (1, 2 / 3), (2, 1 / 3)]),
+        ({"rank_first": "a"}, [(1, 1), (2, 2 / 3), (0, 1 / 3)]),
+        ({"rank_first": "bear"}, None),
+        ({"scores": {"2": 0.5, "0": 1}}, [(0, 1), (2, 0.5), (1, 0)]),
+        ({"scores": {"1": 0}}, [(0, 0), (1, 0), (2, 0)]),
+    ],
+)
+def test_documents_are_ranked_as_designed(design, ranking):
+    assert designed(design) == ranking
+
+
+@given(st.lists(st.sampled_from(range(6)), min_size=1, unique=True), st.text(max_size=5))
+def test_every_document_is_ranked_once_and_scores_fall(first, query):
+    ranked = designed({"rank": first}, query, ["a", "b", "c", "ab", "", "ca"])
+
+    assert [index for index, _ in ranked][: len(first)] == first
+    assert sorted(index for index, _ in ranked) == list(range(6))
+    scores = [score for _, score in ranked]
+    assert scores == sorted(set(scores), reverse=True)
+    assert all(0 < score <= 1 for score in scores)
+
+
+@pytest.mark.parametrize("design", [{"rank": [0, 3]}, {"scores": {"3": 0.1}}])
+def test_a_document_that_the_request_lacks_is_a_misuse(design):
+    with pytest.raises(Misuse, match="names document 3, and the request has 3, counted from 0"):
+        designed(design)
+
+
+WRONG = [
+    None,
+    [],
+    {},
+    "rank",
+    {"rank": [0], "rank_first": "a"},
+    {"ranking": [0]},
+    {"rank": []},
+    {"rank": 0},
+    {"rank": ["0"]},
+    {"rank": [True]},
+    {"rank": [-1]},
+    {"rank": [1.0]},
+    {"rank": [1, 1]},
+    {"rank": [10**12]},
+    {"rank_first": ""},
+    {"rank_first": None},
+    {"scores": {}},
+    {"scores": [0.5]},
+    {"scores": {"a": 0.5}},
+    {"scores": {"-1": 0.5}},
+    {"scores": {"0": 1.1}},
+    {"scores": {"0": -0.1}},
+    {"scores": {"0": "1"}},
+    {"scores": {"0": True}},
+    {"scores": {"0": float("nan")}},
+    {"scores": {"1": 0.5, "01": 0.5}},
+    {"scores": {"²": 0.5}},
+]
+
+
+@pytest.mark.parametrize("design", WRONG, ids=str)
+def test_what_is_no_design_is_refused_with_what_is_one(design):
+    with pytest.raises(InvalidOverride, match="must"):
+        from_json(design)
+
+
+@pytest.mark.parametrize("design", [{"rank": [2, 0]}, {"rank_first": "a"}, {"scores": {"0": 0.5, "2": 0.25}}])
+def test_a_design_is_described_as_it_is_asked_for(design):
+    assert from_json(design).as_dict == design
+
+
+def test_a_design_holds_for_its_namespace_until_a_reset():
+    endpoint = Endpoint(load())
+    endpoint.registry.set_override("default", from_json({"rank": [0]}))
+
+    reply, answer = send(body(), endpoint)
+    _, other = send(body(), endpoint, {"Authorization": "Bearer test-a", "Content-Type": "application/json"})
+    assert [result["index"] for result in answer["results"]] == [0, 1]
+    assert reply.headers["x-mock-reply"] == "designed"
+    assert [result["index"] for result in other["results"]] == [1, 0]
+    assert endpoint.registry.look("default").overridden == 1
+
+    endpoint.registry.reset("default")
+    _, answer = send(body(), endpoint)
+    assert [result["index"] for result in answer["results"]] == [1, 0]
+
+
+def test_the_control_plane_designs():
+    client = create_app().test_client()
+    path = "/__admin/ranking?namespace=test-a"
+
+    assert client.get(path).json == {"namespace": "test-a", "ranking": None, "answers": 0}
+    assert client.put(path, json={"rank": [0]}).json["ranking"] == {"rank": [0]}
+    headers = {"Authorization": "Bearer test-a"}
+    assert client.post("/rerank", json=body(), headers=headers).json["results"][0]["index"] == 0
+    assert client.get(path).json["answers"] == 1
+    assert client.put(path, json={"rank_first": "llama"}).json["answers"] == 0
+    assert client.delete(path).json == {"namespace": "test-a", "ranking": None, "answers": 0}
+    assert client.post("/rerank", json=body(), headers=headers).json["results"][0]["index"] == 1
+
+
+@pytest.mark.parametrize("sent", [b"", b"[]", b'{"rank": [0], "times": 1}', b'{"scores": {"0": 1e999}}'])
+def test_the_control_plane_refuses_what_is_no_design(sent):
+    client = create_app().test_client()
+    client.put("/__admin/ranking", json={"rank": [0]})
+
+    refused = client.put("/__admin/ranking", data=sent)
+
+    assert refused.status_code == 400
+    assert client.get("/__admin/ranking").json["ranking"] == {"rank": [0]}
+
+
+def test_neither_design_nor_fault_is_for_a_call_that_came_before_a_reset():
+    def begin_the_next_test(_seconds):
+        endpoint.registry.reset("default")
+        endpoint.registry.set_override("default", from_json({"rank": [0]}))
+        endpoint.registry.open("default").enqueue(
+            [each.queued for each in from_json_fault({"fault": "unsorted"}, endpoint.catalogue)]
+        )
+
+    endpoint = Endpoint(load(), Settings(latency_ms=1), Pauses(begin_the_next_test))
+    endpoint.registry.open("default").enqueue(
+        [each.queued for each in from_json_fault({"fault": "model-other"}, endpoint.catalogue)]
+    )
+
+    reply, answer = send(body(), endpoint)
+
+    assert [result["index"] for result in answer["results"]] == [1, 0]
+    assert reply.headers["x-mock-reply"] == "scored"
+    assert endpoint.registry.look("default").overridden == 0
+    assert [each.spec.fault.name for each in endpoint.registry.look("default").queued()] == ["unsorted"]

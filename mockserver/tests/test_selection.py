@@ -1,0 +1,267 @@
+"""Four doors to the same fault, their precedence, and that no fault stays for the next call."""
+
+import itertools
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from endpoint_calls import KEY, Pauses, body, send
+from together_rerank_mockserver.endpoint import Endpoint
+from together_rerank_mockserver.faults.grammar import from_json
+from together_rerank_mockserver.settings import Settings
+from together_rerank_spec import load
+
+
+def endpoint(**settings):
+    return Endpoint(load(), Settings(**settings), Pauses(lambda _: None))
+
+
+def queue(mock, data, namespace="default"):
+    mock.registry.open(namespace).enqueue([each.queued for each in from_json(data, mock.catalogue)])
+
+
+def ask(mock, sent=None, **headers):
+    return send(sent or body(), mock, KEY | headers, parse=False)
+
+
+def origin(mock, sent=None, **headers):
+    return ask(mock, sent, **headers).headers["x-mock-reply"]
+
+
+DOORS = ("header", "model", "queue", "server")
+
+
+@pytest.mark.parametrize("fault", ["429", "bom", "unsorted"])
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_the_first_of_the_doors_that_are_used_counts(fault, count):
+    other = {"429": "503", "bom": "bad-gzip", "unsorted": "id-missing"}[fault]
+    for used in itertools.combinations(DOORS, count):
+        name = dict.fromkeys(used, other) | {used[0]: fault}
+        mock = endpoint(fault=name.get("server"))
+        if "queue" in used:
+            queue(mock, {"fault": name["queue"]})
+        sent = body(model=f"mock/{name['model']}") if "model" in used else body()
+        headers = {"Prefer": f"fault={name['header']}"} if "header" in used else {}
+
+        assert origin(mock, sent, **headers) == f"forced; fault={fault}; by={used[0]}"
+
+
+def test_a_header_or_a_model_leaves_the_queue_as_it_is():
+    mock = endpoint()
+    queue(mock, {"fault": "503"})
+
+    assert ask(mock, Prefer="code=429").status == 429
+    assert ask(mock, body(model="mock/401")).status == 401
+    assert ask(mock).status == 503
+    assert ask(mock).status == 200
+
+
+def test_ok_keeps_the_doors_behind_it_shut():
+    mock = endpoint(fault="503")
+    queue(mock, {"fault": "ok", "then": "429"})
+
+    assert origin(mock, Prefer="code=200") == "scored; fault=ok; by=header"
+    assert [ask(mock).status for _ in range(3)] == [200, 429, 503]
+
+
+@pytest.mark.parametrize("preference", ["code=429", "fault=unsorted", "delay=5", "fault=bom"])
+def test_no_fault_stays_for_the_next_call(preference):
+    mock = endpoint()
+
+    before = ask(mock).headers["x-mock-reply"], len(ask(mock).body)
+    assert origin(mock, Prefer=preference).startswith("forced")
+    assert (ask(mock).headers["x-mock-reply"], len(ask(mock).body)) == before == ("scored", before[1])
+
+
+def test_the_ids_of_successes_do_not_depend_on_faults_before_them():
+    plain, broken = endpoint(), endpoint()
+    queue(broken, {"fault": "429", "times": 3})
+    for _ in range(3):
+        ask(broken)
+
+    assert ask(plain).body == ask(broken).body
+
+
+def test_a_model_of_the_mock_passes_the_list_of_models():
+    mock = endpoint(models=("known",))
+
+    assert ask(mock, body(model="mock/429")).status == 429
+    assert ask(mock, body(model="mock/unsorted")).status == 200
+    assert ask(mock, body(model="other")).status == 404
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"model": "mock/503"},
+        {"model": "Mock/503"},
+        {"model": "MOCK/503"},
+        {"model": "mock/503", "documents": 1, "x": []},
+    ],
+)
+def test_the_model_s_door_needs_no_more_than_json(sent):
+    assert ask(endpoint(), sent).status == 503
+
+
+def test_the_model_s_door_sees_through_json_escapes():
+    assert ask(endpoint(), rb'{"model": "\u006dock/429"}').status == 429
+    assert ask(endpoint(), rb'{"model": "mock\/429"}').status == 429
+
+
+def test_a_model_that_is_no_fault_is_refused_with_its_place():
+    reply, answer = send(body(model="mock/unsrted"), endpoint())
+
+    assert reply.status == 400
+    assert reply.headers["x-mock-reply"] == "misuse"
+    assert answer["error"]["param"] == "/model"
+    assert "did you mean `unsorted`?" in answer["error"]["message"]
+
+
+def test_a_sequence_is_met_in_its_order():
+    mock = endpoint()
+    queue(mock, {"fault": "503", "times": 2, "then": {"fault": "429", "retry_after": 4, "then": {"fault": "unsorted"}}})
+    queue(mock, {"fault": "500"})
+
+    replies = [ask(mock) for _ in range(6)]
+
+    assert [reply.status for reply in replies] == [503, 503, 429, 200, 500, 200]
+    assert replies[2].headers["Retry-After"] == "4"
+    assert replies[3].headers["x-mock-reply"] == "forced; fault=unsorted; by=queue"
+    assert mock.registry.look("default").queued() == []
+
+
+def test_a_queued_body_fault_waits_for_a_call_that_it_can_bend():
+    mock = endpoint()
+    queue(mock, {"fault": "unsorted"})
+
+    assert ask(mock, body(documents=[])).status == 400
+    assert ask(mock, b"{").status == 400
+    assert origin(mock, body(documents=["one"])) == "scored; fault=unsorted; by=queue; not-applied"
+    assert [each.left for each in mock.registry.look("default").queued()] == [1]
+    assert origin(mock) == "forced; fault=unsorted; by=queue"
+    assert origin(mock) == "scored"
+
+
+@pytest.mark.parametrize(
+    ("next_one", "bent"), [("unsorted", True), ("id-missing", True), ("429", False), (None, False)]
+)
+def test_when_another_call_took_a_body_fault_the_next_one_counts_if_it_is_of_the_same_family(next_one, bent):
+    mock = endpoint()
+    queue(mock, {"fault": "unsorted"} | ({"then": next_one} if next_one else {}))
+    answer = mock.selector.apply
+
+    def after_another_call(namespace, *others):
+        assert namespace.take(namespace.first())
+        return answer(namespace, *others)
+
+    mock.selector.apply = after_another_call
+    said = origin(mock)
+
+    assert said == (f"forced; fault={next_one}; by=queue" if bent else "scored")
+    assert [each.spec.fault.name for each in mock.registry.look("default").queued()] == (
+        [next_one] if next_one and not bent else []
+    )
+
+
+def test_the_delay_of_a_body_fault_is_waited_once_it_shows():
+    waited = []
+    mock = Endpoint(load(), Settings(), Pauses(waited.append))
+    queue(mock, {"fault": "unsorted", "delay": 250})
+
+    assert ask(mock, body(documents=[])).status == 400
+    assert ask(mock, body(documents=["one"])).status == 200
+    assert waited == []
+    assert origin(mock) == "forced; fault=unsorted; by=queue"
+    assert ask(mock).status == 200
+    assert waited == [0.25]
+
+
+def test_a_queued_status_is_taken_by_a_call_that_would_be_refused():
+    mock = endpoint()
+    queue(mock, {"fault": "503"})
+
+    assert [ask(mock, body(documents=[])).status for _ in range(2)] == [503, 400]
+
+
+def test_a_call_without_a_key_takes_nothing():
+    mock = endpoint()
+    queue(mock, {"fault": "503"})
+
+    assert send(body(), mock, {}, parse=False).status == 401
+    assert ask(mock).status == 503
+
+
+@pytest.mark.parametrize("fault", ["429", "unsorted", "bom"])
+def test_ten_times_are_ten_times_for_fifty_clients_at_once(fault):
+    mock = endpoint()
+    queue(mock, {"fault": fault, "times": 10})
+
+    with ThreadPoolExecutor(50) as clients:
+        origins = list(clients.map(lambda _: origin(mock), range(200)))
+
+    assert origins.count(f"forced; fault={fault}; by=queue") == 10
+    assert len([each for each in origins if each.startswith("scored")]) == 190
+    assert mock.registry.look("default").queued() == []
+
+
+def test_chaos_is_the_same_for_the_same_seed_and_sequence():
+    def replies(seed):
+        mock = endpoint(chaos=("429=0.3", "unsorted=0.2"), seed=seed)
+        return [(reply.status, reply.headers["x-mock-reply"]) for reply in (ask(mock) for _ in range(200))]
+
+    first = replies(7)
+
+    assert first == replies(7) != replies(8)
+    assert 40 < [status for status, _ in first].count(429) < 80
+    assert 20 < len([said for _, said in first if said.startswith("chaos; fault=unsorted; draw=")]) < 60
+    for status, said in first:
+        draw = float(said.rpartition("draw=")[2])
+        assert (status == 429) is (draw < 0.3)
+        assert said.startswith("chaos; fault=unsorted") is (0.3 <= draw < 0.5)
+        assert said.startswith("scored; draw=") is (draw >= 0.5)
+
+
+def test_other_doors_use_up_no_draw():
+    mock, other = (endpoint(chaos=("429=0.5",), seed=3) for _ in range(2))
+    for _ in range(5):
+        ask(other, Prefer="code=200")
+
+    assert [origin(mock) for _ in range(20)] == [origin(other) for _ in range(20)]
+
+
+def test_a_server_s_fault_is_met_by_every_call():
+    mock = endpoint(fault="429,retry_after=3")
+
+    replies = [ask(mock) for _ in range(3)]
+
+    assert {reply.status for reply in replies} == {429}
+    assert {reply.headers["Retry-After"] for reply in replies} == {"3"}
+
+
+def test_namespaces_share_nothing():
+    mock = endpoint(chaos=("429=0.5",), seed=1)
+    queue(mock, {"fault": "503"}, "test-a")
+    a, b = ({"Authorization": f"Bearer test-{name}"} for name in "ab")
+
+    assert ask(mock, **a).status == 503
+    ids = [json.loads(ask(mock, Prefer="code=200", **key).body)["id"] for key in (a, b)]
+    draws = [[origin(mock, **key) for _ in range(20)] for key in (a, b)]
+
+    again = endpoint(chaos=("429=0.5",), seed=1)
+
+    assert ids[0] == ids[1]
+    assert draws[0] != draws[1]  # else the first call of each of a hundred tests would meet the same
+    assert draws[0] == [origin(again, **a) for _ in range(20)]
+
+
+def test_a_key_that_is_not_listed_opens_no_namespace():
+    mock = endpoint(api_keys=("test-listed", "secret"))
+    queue(mock, {"fault": "503"}, "test-listed")
+    queue(mock, {"fault": "500"}, "test-other")
+
+    refused = ask(mock, Authorization="Bearer test-other")
+    assert refused.status == 401
+    assert [len(mock.registry.look(name).journal()[0]) for name in ("default", "test-other")] == [1, 0]
+    assert ask(mock, Authorization="Bearer test-listed").status == 503
+    assert ask(mock, Authorization="Bearer secret").status == 200

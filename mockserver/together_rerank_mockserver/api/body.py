@@ -1,0 +1,112 @@
+"""Read the body of a request within a limit, and validate it by the document."""
+
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import Any, cast
+
+from together_rerank_mockserver.api.errors import BodyTooLarge, InvalidRequest, UnsupportedEncoding
+from together_rerank_mockserver.api.json_text import parse
+from together_rerank_mockserver.api.messages import Headers
+from together_rerank_spec import Document, DocumentError, Validator
+from together_rerank_spec.validation import SchemaError
+
+_JSON_CHARSETS = ("", "utf-8", "utf8")
+_UNREAD = object()
+# Schema of the requests that the mock can rank, even if a document allows more.
+_RANKABLE = Validator(
+    {
+        "type": "object",
+        "required": ["model", "query", "documents"],
+        "properties": {
+            "model": {"type": "string"},
+            "query": {"type": "string"},
+            "documents": {"type": "array"},
+            "top_n": {"type": ["integer", "null"]},
+            "rank_fields": {"type": ["array", "null"], "items": {"type": "string"}},
+        },
+    }
+)
+
+
+def read(headers: Headers, read: Callable[[int], bytes], limit: int, setting: str = "--max-body") -> bytes:
+    """Return the body of a request with *headers*, reading at most one byte beyond *limit*, which *setting* sets.
+
+    Raises:
+        BodyTooLarge: it is longer than *limit*, by its Content-Length or as it is read.
+        InvalidRequest: it is shorter than its Content-Length.
+        UnsupportedEncoding: it has a Content-Encoding.
+    """
+    coding = headers.get("Content-Encoding")
+    if coding and coding.strip().lower() != "identity":
+        raise UnsupportedEncoding(coding)
+    declared = headers.get("Content-Length")
+    promised = int(declared[:20]) if declared and declared.isascii() and declared.isdigit() else 0
+    if promised > limit:
+        raise BodyTooLarge(limit, setting)
+    body = read(limit + 1)
+    if len(body) < promised:
+        raise InvalidRequest(f"The body ended after {len(body)} of {promised} bytes")
+    if len(body) > limit:
+        raise BodyTooLarge(limit, setting)
+    return body
+
+
+class Content:
+    """The body of one request, parsed when `value` is first read; parsed again only if that failed."""
+
+    __slots__ = ("_value", "raw")
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self._value: Any = _UNREAD
+
+    @property
+    def value(self) -> Any:
+        """The JSON value that it is; raises InvalidRequest as `parse` does."""
+        # A fault that is kept would keep itself alive, by the frames of its traceback, and the body with it.
+        if self._value is _UNREAD:
+            self._value = parse(self.raw)
+        return self._value
+
+
+class RequestParser:
+    """Parses and validates requests by *document*; raises DocumentError if it does not allow a plain rerank request."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        try:
+            self._schema = Validator(document.request_schema)
+            self._check()
+        except SchemaError as fault:
+            raise DocumentError(f"{document.name}: {fault}") from fault
+
+    def parse(self, content_type: str | None, content: Content) -> dict[str, Any]:
+        """Return the request in *content*; raise InvalidRequest if it does not match the schema."""
+        if content.raw:
+            check_media_type(content_type, self._document.request_media_types)
+        request = content.value
+        if violations := self._schema.violations(request) or _RANKABLE.violations(request):
+            places = [f"`{each.pointer}`" if each.pointer else "The body" for each in violations]
+            sentences = [f"{place} {each.message}" for place, each in zip(places, violations, strict=True)]
+            raise InvalidRequest("; ".join(sentences), param=violations[0].pointer)
+        return cast(dict[str, Any], request)
+
+    def _check(self) -> None:
+        for violation in self._schema.violations({"model": "model", "query": "query", "documents": ["a"]}):
+            if violation.pointer.startswith(("/query", "/documents")):
+                problem = f"its request schema does not allow what is ranked: {violation}"
+                raise DocumentError(f"{self._document.name}: {problem}")
+
+
+# A client says the same each time; headers are longer than this on purpose only.
+@lru_cache(maxsize=64)
+def check_media_type(header: str | None, accepted: tuple[str, ...]) -> None:
+    """Raise InvalidRequest unless *header*, a Content-Type, names one of *accepted*, in UTF-8."""
+    media, *parameters = [part.strip().lower() for part in (header or "").split(";")]
+    if not any(fnmatchcase(media, each.partition(";")[0].strip().lower()) for each in accepted):
+        said = f"not {media[:100]}" if media else "and none was sent"
+        raise InvalidRequest(f"The Content-Type must be {' or '.join(accepted)}, {said}")
+    charset = next((p.removeprefix("charset=").strip('"') for p in parameters if p.startswith("charset=")), "")
+    if charset not in _JSON_CHARSETS:
+        raise InvalidRequest(f"The body must be UTF-8, and the Content-Type says charset={charset[:40]}")

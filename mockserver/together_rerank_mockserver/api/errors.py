@@ -1,0 +1,155 @@
+"""The errors of the API, with the messages of the real gateway where they have been observed."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+class ApiError(Exception):
+    """An error of the API itself: it becomes a response, never a traceback.
+
+    The shape is the document's `ErrorData`, without its nulls. A subclass fixes the status, the `type`, the `code` and
+    perhaps the message; `headers` are added to the usual ones, and `origin` is the value of `x-mock-reply`.
+    """
+
+    status: int
+    origin = "refused"
+    type = "invalid_request_error"
+    code: str | None = None
+    message = ""
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, message: str = "", *, param: str | None = None) -> None:
+        super().__init__(message or self.message)
+        self.param = param
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The body: the document's `ErrorData`."""
+        error = {"message": str(self), "type": self.type, "param": self.param, "code": self.code}
+        return {"error": {name: value for name, value in error.items() if value is not None}}
+
+
+class InvalidRequest(ApiError):
+    status = 400
+
+
+class Misuse(InvalidRequest):
+    """A fault or ranking that the client requests of the mock itself is invalid."""
+
+    origin = "misuse"
+
+
+class Unauthorized(ApiError):
+    status = 401
+    headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
+
+
+class MissingApiKey(Unauthorized):
+    code = "missing_api_key"
+    message = (
+        "Missing API key. You need to provide your API key in an Authorization header using Bearer auth "
+        "(i.e. Authorization: Bearer YOUR_KEY)"
+    )
+
+
+class InvalidApiKey(Unauthorized):
+    code = "invalid_api_key"
+    message = "Invalid API key provided. You can find your API key at https://api.together.xyz/settings/api-keys."
+
+
+class ModelNotFound(ApiError):
+    status = 404
+    code = "model_not_found"
+
+    def __init__(self, model: str) -> None:
+        shown = '""' if not model else model if len(model) <= 200 else f"{model[:200]}..."
+        super().__init__(
+            f"Unable to access model {shown}. Please visit https://api.together.xyz to see the list of supported "
+            "models or contact the owner to request access.",
+            param="/model",
+        )
+
+
+class Forbidden(ApiError):
+    status = 403
+
+
+class RouteNotFound(ApiError):
+    status = 404
+
+
+class MethodNotAllowed(ApiError):
+    status = 405
+
+    def __init__(self, method: str, allowed: Iterable[str]) -> None:
+        allow = ", ".join(sorted(allowed))
+        super().__init__(f"{method[:40]} is not allowed here; allowed: {allow}")
+        self.headers = {"Allow": allow}
+
+
+class InvalidHttp(ApiError):
+    """The bytes are not an HTTP request; the server closes the connection after the answer."""
+
+    headers: Mapping[str, str] = {"Connection": "close"}
+
+    def __init__(self, problem: str, status: int = 400) -> None:
+        super().__init__(f"Not valid HTTP: {problem}"[:300])
+        self.status = status
+
+
+class RequestTimeout(ApiError):
+    status = 408
+    headers: Mapping[str, str] = {"Connection": "close"}
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(f"The body did not arrive within {limit_s:g} s (--read-timeout)")
+
+
+class BodyTooLarge(ApiError):
+    status = 413
+
+    def __init__(self, limit: int, setting: str) -> None:
+        super().__init__(f"The body is longer than {limit} bytes, the limit of this server ({setting})")
+
+
+class RankingsTooLarge(ApiError):
+    status = 413
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The rankings of all namespaces would take more than {limit} bytes; DELETE one first")
+
+
+class TooManyWaiting(ApiError):
+    """One more waiting call would leave no thread for other calls."""
+
+    status = 503
+    type = "overloaded_error"
+    headers: Mapping[str, str] = {"Connection": "close"}
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} calls already wait, for a delay or for the rest of a body; this is the limit")
+
+
+class UnsupportedEncoding(ApiError):
+    status = 415
+
+    def __init__(self, coding: str) -> None:
+        super().__init__(f"The body has Content-Encoding: {coding[:100]}; only identity (no encoding) is accepted")
+
+
+class InternalError(ApiError):
+    status = 500
+    type = "server_error"
+
+
+class UnsupportedByServer(ApiError):
+    """The running server cannot produce the requested fault; a retry does not help."""
+
+    status = 501
+    type = "server_error"
+    origin = "misuse"
+    headers: Mapping[str, str] = {"x-should-retry": "false"}
+
+
+class ClientDisconnected(ConnectionError):
+    """The client closed the connection before its answer."""

@@ -1,0 +1,125 @@
+"""Read JSON strictly and write it compactly, with integers of any size."""
+
+import json
+import math
+import re
+from typing import Any
+
+import orjson
+
+from together_rerank_mockserver.api.errors import InvalidRequest
+
+MAX_DEPTH = 100
+_FITS_64_BITS = 19
+_HUGE = 2**63
+# A double holds no integer of more digits than this, and so the fast parser takes none.
+_FITS_A_DOUBLE = 308
+_LONG_NUMBER = re.compile(rb"(?<![0-9])[1-9][0-9]{308,}")
+_NOT_JSON = re.compile(rb"NaN|Infinity")
+
+
+class HugeInteger(str):
+    """An integer beyond 64 bits, as its digits: kept, never computed with."""
+
+    __slots__ = ()
+
+
+def parse(body: bytes) -> Any:
+    """Return the JSON value of *body*; raise InvalidRequest if it is not JSON, or nested deeper than MAX_DEPTH."""
+    if not body:
+        raise InvalidRequest("The request has no body; it must be a JSON object")
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as fault:
+        if "infinity" in fault.msg and _LONG_NUMBER.search(body):
+            # Read once with such numbers shortened, which proves all the rest; then with a stand-in for them.
+            parse(_LONG_NUMBER.sub(b"9", body))
+            return json.loads(body, parse_int=_within_a_double, parse_float=_float)
+        raise InvalidRequest(_reason(body, fault)) from fault
+    # Fewer brackets than that cannot be nested so deep; most bodies are not walked.
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+        raise InvalidRequest(f"The body is nested deeper than {MAX_DEPTH} levels")
+    return value
+
+
+def parse_unique_keys(body: bytes) -> Any:
+    """Return the JSON value of *body* as `parse` does; also raise InvalidRequest if an object has a key twice."""
+
+    def check(pairs: list[tuple[str, Any]]) -> None:
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise InvalidRequest(f"The body has the key `{key[:100]}` twice in one object")
+            seen.add(key)
+
+    value = parse(body)
+    json.loads(body, object_pairs_hook=check, parse_int=len)
+    return value
+
+
+def exact(body: bytes, value: Any) -> Any:
+    """Return *value*, parsed from *body*, with every integer as it was written.
+
+    The fast parser makes floats of integers beyond 64 bits; only where such a float is met is the
+    body parsed again.
+    """
+    return json.loads(body, parse_int=_exactly, parse_float=_float) if _has_huge_number(value) else value
+
+
+def _exactly(digits: str) -> int | HugeInteger:
+    return int(digits) if len(digits) < _FITS_64_BITS else HugeInteger(digits)
+
+
+def _within_a_double(digits: str) -> int:
+    return int(digits) if len(digits) < _FITS_A_DOUBLE else (-1 if digits[0] == "-" else 1) * 10**_FITS_A_DOUBLE
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise InvalidRequest("The body has a number beyond what a double can hold")
+    return number
+
+
+def _reason(body: bytes, fault: orjson.JSONDecodeError) -> str:
+    try:
+        body.decode()
+    except UnicodeDecodeError as bad:
+        return f"The body is not UTF-8: byte 0x{body[bad.start]:02x} at offset {bad.start}"
+    where = f"line {fault.lineno} column {fault.colno}"
+    if literal := _NOT_JSON.match(body.decode()[fault.pos : fault.pos + 10].encode()):
+        return f"The body is not JSON: {literal[0].decode()} is not a number in JSON, {where}"
+    if "surrogate" in fault.msg:
+        return f"The body is not JSON: a lone surrogate in a string, {where}"
+    if "depth" in fault.msg:
+        return f"The body is nested deeper than {MAX_DEPTH} levels, {where}"
+    return f"The body is not JSON: {fault.msg}, {where}"
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level := [item for item in level if type(item) in (dict, list)]:
+        depth += 1
+        level = [child for item in level for child in (item.values() if type(item) is dict else item)]
+    return depth
+
+
+def _has_huge_number(value: Any) -> bool:
+    kind = type(value)
+    if kind is str:
+        return False
+    if kind is list or kind is dict:
+        children = value.values() if kind is dict else value
+        return any([_has_huge_number(child) for child in children if type(child) is not str])
+    return kind in (int, float) and abs(value) >= _HUGE
+
+
+def to_json(value: Any) -> bytes:
+    """Return *value* as compact JSON: keys in their order, no spaces, non-ASCII characters literal."""
+    return orjson.dumps(value, default=_number, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, HugeInteger):
+        return orjson.Fragment(value.encode())
+    raise TypeError(f"{type(value).__name__} is not JSON")

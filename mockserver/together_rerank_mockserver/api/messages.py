@@ -1,0 +1,83 @@
+"""A request to the mock and its reply, independent of the server and of any framework."""
+
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+JSON = {"Content-Type": "application/json"}
+# Paths of the mock itself; they are not part of the API, and the journal leaves them out.
+HEALTH = "/health"
+ADMIN = "/__admin"
+# The most bytes of a request line with its headers.
+MAX_HEAD = 64 * 1024
+# How a reply is sent: `whole`, or as the wire fault of that name sends it.
+Delivery = Literal["whole", "drip", "truncate", "hang", "reset", "empty"]
+
+
+class Headers(Protocol):
+    def get(self, name: str, /) -> str | None: ...
+
+    def items(self) -> Iterable[tuple[str, str]]: ...
+
+
+@dataclass(slots=True)
+class Call:
+    """One request to the mock. Treat as immutable; not frozen, for speed."""
+
+    headers: Headers
+    read: Callable[[int], bytes] = lambda _: b""  # reads up to that many more bytes of the body
+    raw_socket: bool = False  # whether the server can close the connection without an answer
+    pause: Callable[[float], object] | None = None  # waits for that many seconds, or raises ClientDisconnected
+    method: str = "POST"
+    path: str = ""  # without the query string
+    arrived: float = field(default_factory=time.time)
+    began: float = field(default_factory=time.perf_counter)
+
+
+@dataclass(slots=True)
+class Reply:
+    """One answer. Treat as immutable; not frozen, for speed."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)  # without headers that a server adds, such as Content-Length
+    delivery: Delivery = "whole"
+    pause_ms: int = 0  # between two pieces, for the delivery `drip`
+
+    @property
+    def retry_after(self) -> float | None:
+        """The seconds that Retry-After or retry-after-ms gives; None without such a header."""
+        milliseconds, seconds = _number(self.headers.get("retry-after-ms")), _number(self.headers.get("Retry-After"))
+        return seconds if milliseconds is None else milliseconds / 1000
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether the client gets any part of the reply."""
+        return self.delivery not in ("hang", "reset", "empty")
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether its delivery takes time, so that the call counts as waiting meanwhile."""
+        return self.delivery in ("drip", "hang")
+
+
+def is_mock_path(path: str) -> bool:
+    return path == HEALTH or is_admin(path)
+
+
+def is_admin(path: str) -> bool:
+    return path == ADMIN or path.startswith(f"{ADMIN}/")
+
+
+def credential(headers: Headers) -> str:
+    """Return the key that a request with *headers* carries; empty when there is none."""
+    # Whatever follows is the key: "My API Key" is what the tests of Together's own SDK send.
+    scheme, _, key = (headers.get("Authorization") or "").strip().partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def _number(header: str | None) -> float | None:
+    """Return *header* as a number from 0; None if it is not one, such as a recorded date."""
+    return float(header) if header and re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,6})?", header) else None

@@ -1,0 +1,116 @@
+"""Render ranked documents as a response body, and a document as the text that is ranked and returned."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from together_rerank_mockserver.api.errors import ApiError, InvalidRequest
+from together_rerank_mockserver.api.json_text import to_json
+from together_rerank_mockserver.api.messages import JSON, Reply
+from together_rerank_spec import Document, DocumentError, Validator
+from together_rerank_spec.validation import SchemaError
+
+_CHARACTERS_PER_TOKEN = 4
+
+
+def returned_text(document: Any) -> str:
+    """Return what `document.text` says of *document*: the string itself, or the whole object as JSON."""
+    return document if isinstance(document, str) else to_json(document).decode()
+
+
+def ranked_text(document: Any, fields: Sequence[str] | None) -> str:
+    """Return the text by which *document* is ranked.
+
+    A string is its own text. An object gives the values named by *fields*, each once and in that order, or all
+    values if *fields* is None. Nested values give their leaves.
+    """
+    return ranked_texts([document], fields)[0]
+
+
+def ranked_texts(documents: Sequence[Any], fields: Sequence[str] | None) -> list[str]:
+    places = None if fields is None else {field: place for place, field in enumerate(dict.fromkeys(fields))}
+    return [document if isinstance(document, str) else _ranked_text(document, places) for document in documents]
+
+
+def usage(query: str, texts: Sequence[str]) -> dict[str, int]:
+    """Return the document's `UsageData`; a reranker reads the query once more with every document."""
+    prompt = len(texts) * _tokens(query) + sum(map(_tokens, texts))
+    return {"prompt_tokens": prompt, "completion_tokens": 0, "total_tokens": prompt}
+
+
+def results(ranking: Sequence[tuple[int, float]], documents: Sequence[Any] | None) -> list[dict[str, Any]]:
+    """Return `results` for *ranking*, pairs of index and score; without *documents* each `document` is `{}`."""
+    return [
+        {
+            "index": index,
+            "relevance_score": score,
+            "document": {} if documents is None else {"text": returned_text(documents[index])},
+        }
+        for index, score in ranking
+    ]
+
+
+def answer(request_id: str, model: str, ranked: list[dict[str, Any]], used: dict[str, int]) -> dict[str, Any]:
+    """Return the body of a 200, the document's `RerankResponse`, with *ranked* as its `results`."""
+    return {"id": request_id, "object": "rerank", "model": model, "results": ranked, "usage": used}
+
+
+def self_check(document: Document) -> None:
+    """Validate a sample of each kind of answer against *document*; raise DocumentError if one does not match."""
+    ranking = [(1, 0.5), (0, 0.0)]
+    used = usage("query", ["a", "b"])
+    samples: list[tuple[int, Any]] = [
+        (200, answer("id", "model", results(ranking, documents), used)) for documents in (["a", {"b": 1}], None)
+    ]
+    samples += [(status, InvalidRequest("message", param="/pointer").data) for status in document.error_statuses]
+    for status, sample in samples:
+        _check_sample(document, status, sample)
+
+
+def error_reply(error: ApiError) -> Reply:
+    return Reply(error.status, to_json(error.data), {**JSON, **error.headers})
+
+
+def _check_sample(document: Document, status: int, sample: Any) -> None:
+    if status not in document.statuses:
+        raise DocumentError(f"{document.name}: the operation has no answer with status {status}")
+    schema = document.response_schema(status)
+    if schema is None:
+        raise DocumentError(f"{document.name}: the answer with status {status} is not JSON")
+    try:
+        violations = Validator(schema).violations(sample)
+    except SchemaError as fault:
+        raise DocumentError(f"{document.name}: {fault}") from fault
+    if violations:
+        schema_of = f"its schema for status {status}"
+        raise DocumentError(f"{document.name}: {schema_of} does not allow the mock's answer: {violations[0]}")
+
+
+def _ranked_text(document: Any, places: dict[str, int] | None) -> str:
+    if not isinstance(document, dict):
+        return "\n".join(_leaves(document))
+    named = document if places is None else sorted(filter(places.__contains__, document), key=places.__getitem__)
+    values = [document[field] for field in named]
+    try:
+        return "\n".join(values)
+    except TypeError:  # it is seldom that not all are strings, and joining finds out
+        return "\n".join(_leaves(values))
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    # A stack, as each level of nested generators would take time for each leaf.
+    stack = [value]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            stack += reversed(value.values())
+        elif isinstance(value, list):
+            stack += reversed(value)
+        elif value is not None:
+            yield to_json(value).decode()
+
+
+def _tokens(text: str) -> int:
+    """Return about how many tokens a model would count: one for every four characters, rounded up."""
+    return -(-len(text) // _CHARACTERS_PER_TOKEN)

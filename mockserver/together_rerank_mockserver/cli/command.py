@@ -1,0 +1,89 @@
+"""The command `together-rerank-mock`: its subcommands, its errors and its exit status."""
+
+import os
+import sys
+from difflib import get_close_matches
+from typing import NoReturn
+
+import click
+from click.core import ParameterSource
+
+from together_rerank_mockserver import __version__
+from together_rerank_mockserver.cli import options
+from together_rerank_mockserver.cli.document import faults, spec
+from together_rerank_mockserver.cli.explain import explain
+from together_rerank_mockserver.cli.fixtures import fixtures
+from together_rerank_mockserver.cli.options import CONTEXT
+from together_rerank_mockserver.cli.serve import serve
+from together_rerank_mockserver.cli.wait import wait
+from together_rerank_mockserver.server.readiness import PROGRAM
+from together_rerank_spec.output import close_output, open_output
+
+
+def main() -> NoReturn:
+    """Run the command; exit 0 done, 1 not in time, 2 not understood or not started: one line says why."""
+    open_output()
+    _warn_of_unknown_variables()
+    try:
+        status = _run(sys.argv[1:])
+    except click.ClickException as fault:
+        status = _failed(fault.format_message() + _origin(fault))
+    except (KeyboardInterrupt, click.Abort):
+        status = 130
+    except BrokenPipeError:  # the reader closed the pipe
+        status = 0
+    except OSError as fault:
+        status = _failed(str(fault) if fault.filename else f"cannot write to stdout: {fault.strerror}")
+    except ValueError as fault:
+        status = _failed(str(fault))
+    close_output()
+    sys.exit(status)
+
+
+def _run(arguments: list[str]) -> int:
+    # Not click's own main, which exits with 1 if the reader closes the pipe.
+    try:
+        with commands.make_context(PROGRAM, arguments) as context:
+            status = int(commands.invoke(context) or 0)
+    except click.exceptions.Exit as end:
+        status = end.exit_code
+    if sys.stdout:
+        sys.stdout.flush()
+    return status
+
+
+def _warn_of_unknown_variables() -> None:
+    groups = [commands, *(each for each in commands.commands.values() if isinstance(each, click.Group))]
+    every = [command for group in groups for command in group.commands.values()]
+    known = sorted({str(each.envvar) for command in every for each in command.params if each.envvar})
+    for name in sorted(os.environ):
+        if name.startswith(f"{options.PREFIX}_") and name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+            print(f"{PROGRAM}: the environment variable {name} is not known and has no effect; {hint}", file=sys.stderr)
+
+
+def _origin(fault: click.ClickException) -> str:
+    """Name the environment variable that a bad value came from; click says the flag alone."""
+    option, context = getattr(fault, "param", None), getattr(fault, "ctx", None)
+    if option and context and context.get_parameter_source(option.name) is ParameterSource.ENVIRONMENT:
+        return f" (from {option.envvar})"
+    return ""
+
+
+def _failed(message: str) -> int:
+    print(f"{PROGRAM}: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+@click.group(context_settings=CONTEXT, invoke_without_command=True)
+@click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
+@click.pass_context
+def commands(context: click.Context) -> None:
+    """A mock of Together AI's POST /v1/rerank."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+for each in (serve, fixtures, wait, explain, faults, spec):
+    commands.add_command(each)

@@ -1,0 +1,91 @@
+"""The command `fixtures`: the library of exchanges, for people and for other tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from together_rerank_mockserver.cli.options import COMMAND, CONTEXT, as_json, option, print_rows
+from together_rerank_mockserver.server.readiness import PROGRAM
+
+if TYPE_CHECKING:
+    from together_rerank_fixtures import Exchange
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_FORMAT = "The files, or an OpenAPI document with the exchanges as examples."
+_FROM = "Those in FOLDER, as when they were recorded, in the place of the library's."
+
+
+@click.group(context_settings=CONTEXT, invoke_without_command=True)
+@click.pass_context
+def fixtures(context: click.Context) -> None:
+    """List, show and export the example exchanges."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@fixtures.command("list", context_settings=COMMAND)
+@option("--status", type=click.IntRange(200, 599), metavar="N", help="Those answered with N alone.")
+@as_json("exchange")
+def list_(status: int | None, as_json: bool) -> None:
+    """List the exchanges, with what each shows."""
+    from together_rerank_fixtures import all as every
+
+    chosen = every(status=status)
+    if not chosen:
+        there = ", ".join(map(str, sorted({each.response.status for each in every()})))
+        raise click.BadParameter(f"no exchange is answered with {status}; there are: {there}", param_hint="--status")
+    head = ("exchange", "status", "source", "what it shows")
+    print_rows([_described(exchange) for exchange in chosen], head, _cells, as_json=as_json)
+
+
+@fixtures.command(context_settings=COMMAND)
+@click.argument("name")
+def show(name: str) -> None:
+    """Print the exchange NAME as the library has it, in JSON."""
+    from together_rerank_fixtures.library import raw
+
+    try:
+        click.echo(raw(name), nl=False)
+    except LookupError as fault:
+        raise click.ClickException(str(fault.args[0])) from fault
+
+
+@fixtures.command(context_settings=COMMAND)
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@option("--format", "form", type=click.Choice(["json", "openapi"]), default="json", help=_FORMAT)
+@option("--from", "source", type=_FOLDER, metavar="FOLDER", help=_FROM)
+def export(folder: Path, form: str, source: Path | None) -> None:
+    """Write the exchanges to DIR, which must be new or empty."""
+    from together_rerank_fixtures import all as every
+    from together_rerank_fixtures import named_examples, read
+    from together_rerank_fixtures.folder import write
+    from together_rerank_fixtures.library import raw
+
+    exchanges = read(source) if source else every()
+    if form == "openapi":
+        contents = named_examples.files(exchanges)
+        many = f"{sum(map(named_examples.is_example, exchanges))} of {len(exchanges)}"
+    else:
+        names = [exchange.name for exchange in exchanges]
+        contents = {f"{name}.json": (source / f"{name}.json").read_bytes() if source else raw(name) for name in names}
+        many = str(len(exchanges))
+    write(folder, contents)
+    click.echo(f"{PROGRAM}: {many} exchanges written to {folder}", err=True)
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    return row["name"], str(row["status"]), row["source"]["kind"], row["shows"]
+
+
+def _described(exchange: Exchange) -> dict[str, Any]:
+    return {
+        "name": exchange.name,
+        "status": exchange.response.status,
+        "source": exchange.source,
+        "forced": exchange.forced,
+        "broken": exchange.is_broken,
+        "shows": exchange.shows,
+    }

@@ -1,0 +1,31 @@
+"""The command `wait`."""
+
+import math
+import sys
+import time
+
+import click
+
+from together_rerank_mockserver.cli.options import COMMAND, option
+from together_rerank_mockserver.server.readiness import PROGRAM, is_healthy
+from together_rerank_spec.urls import base_of
+
+
+@click.command(context_settings=COMMAND)
+@click.argument("url")
+@option("--timeout", type=click.FloatRange(min=0), default=10.0, metavar="S", help="Seconds to wait.")
+def wait(url: str, timeout: float) -> int:
+    """Wait until the mock at URL answers; exit 1 when it does not in time."""
+    try:
+        base = base_of(url)
+    except ValueError as fault:
+        raise click.BadParameter(str(fault), param_hint="URL") from fault
+    if not math.isfinite(timeout):
+        raise click.BadParameter(f"'{timeout}' is not a number of seconds", param_hint="--timeout")
+    deadline = time.monotonic() + timeout
+    while not is_healthy(base):
+        if time.monotonic() >= deadline:
+            print(f"{PROGRAM}: nothing healthy at {url} within {timeout:g} s", file=sys.stderr)
+            return 1
+        time.sleep(0.02)
+    return 0

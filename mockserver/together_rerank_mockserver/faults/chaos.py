@@ -1,0 +1,42 @@
+"""Faults by chance, reproducible by a seed."""
+
+import hashlib
+from collections.abc import Sequence
+from itertools import accumulate
+
+from together_rerank_mockserver.faults.catalogue import Catalogue
+from together_rerank_mockserver.faults.grammar import FaultSpec, InvalidFaultSpec, from_text
+
+
+class Chaos:
+    """Chooses a fault by *probabilities* such as `429=0.2`.
+
+    Raises InvalidFaultSpec if one is invalid, or if their sum is above 1.
+    """
+
+    def __init__(self, probabilities: Sequence[str], catalogue: Catalogue) -> None:
+        parsed = [_parsed(each, catalogue) for each in probabilities]
+        self.specs = [spec for spec, _ in parsed]
+        self._limits = list(accumulate(probability for _, probability in parsed))
+        if self._limits and self._limits[-1] > 1 + 1e-9:
+            raise InvalidFaultSpec(f"the probabilities add up to {self._limits[-1]:g}, more than 1")
+
+    def spec_for(self, draw: float) -> FaultSpec | None:
+        return next((spec for spec, limit in zip(self.specs, self._limits, strict=True) if draw < limit), None)
+
+
+def chance(seed: int, namespace: str, number: int) -> float:
+    """Return random draw *number* of *namespace*: from 0 to below 1, always the same for the same *seed*."""
+    digest = hashlib.blake2b(f"{seed}:{namespace}:{number}".encode(), digest_size=6).digest()
+    return int.from_bytes(digest, "big") / 2**48
+
+
+def _parsed(text: str, catalogue: Catalogue) -> tuple[FaultSpec, float]:
+    fault, _, number = text.rpartition("=")
+    try:
+        probability = float(number)
+    except ValueError:
+        probability = -1.0
+    if not fault or not 0 <= probability <= 1:
+        raise InvalidFaultSpec(f"'{text}' is not a fault and its probability from 0 to 1, such as 429=0.2")
+    return from_text(fault, catalogue), probability

@@ -1,0 +1,155 @@
+"""Select the fault of a call: from its Prefer header, its model, the queue or the server's settings."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from together_rerank_mockserver.api.body import Content
+from together_rerank_mockserver.api.errors import InvalidRequest, Misuse
+from together_rerank_mockserver.api.messages import Reply
+from together_rerank_mockserver.faults.catalogue import OK, Catalogue
+from together_rerank_mockserver.faults.chaos import Chaos, chance
+from together_rerank_mockserver.faults.fault import BodyFault, Fault, RankedRequest, StatusFault, WireFault
+from together_rerank_mockserver.faults.grammar import FaultSpec, InvalidFaultSpec, from_text
+from together_rerank_mockserver.faults.prefer import from_prefer
+from together_rerank_mockserver.state.namespace import Namespace, QueuedFault
+
+MODEL_PREFIX = "mock/"
+_PREFIXES = (MODEL_PREFIX, MODEL_PREFIX.title(), MODEL_PREFIX.upper())
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedFault:
+    """The fault of one call, and where it was requested."""
+
+    spec: FaultSpec | None = None
+    source: str = ""  # `header`, `model`, `queue`, `server` or `chaos`
+    queued: QueuedFault | None = None  # a body fault to remove from the queue when it is applied; else None
+    preferences: str = ""  # the preferences of the Prefer header that apply
+    draw: float | None = None  # the random number, if one was drawn
+    applied: bool = True  # whether the answer shows the fault; a body fault shows only once it has changed a 200
+
+    @property
+    def fault(self) -> Fault | None:
+        return self.spec.fault if self.spec else None
+
+    def status_reply(self, fault: StatusFault) -> Reply:
+        """Return the reply of *fault*, the selected one, with the requested Retry-After."""
+        return fault.reply_with(dict(self.spec.parameters) if self.spec else {})
+
+    def apply_wire_fault(self, reply: Reply) -> Reply:
+        """Return *reply* changed by the selected wire fault, or *reply* itself if none is selected."""
+        if self.spec is None or not self.applied or not isinstance(self.spec.fault, WireFault):
+            return reply
+        changed = self.spec.fault.apply(reply)
+        return replace(changed, pause_ms=self.spec.get("pause", changed.pause_ms))
+
+    def origin(self, without_fault: str) -> str:
+        """Return the value of `x-mock-reply`; *without_fault* is its value if no fault was selected."""
+        draw = "" if self.draw is None else f"; draw={self.draw:.6f}"
+        if self.fault is None:
+            return without_fault + draw
+        by = f"; fault={self.fault.name}{draw or f'; by={self.source}'}"
+        if not self.applied:
+            return f"{without_fault}{by}; not-applied"
+        if self.fault is OK:
+            return without_fault + by
+        return ("chaos" if self.source == "chaos" else "forced") + by
+
+
+NO_FAULT = SelectedFault()
+
+
+def names_fault(model: str) -> bool:
+    """Return whether *model* requests a fault, such as `mock/429`; other capitalisations do not."""
+    return model.startswith(_PREFIXES)
+
+
+class FaultSelector:
+    """Selects the fault of each call; *fault* and *chaos* are the server's settings, *seed* makes chance reproducible.
+
+    The first of these that requests a fault wins: the Prefer header, the model, the queue, *fault*, *chaos*.
+    """
+
+    def __init__(self, catalogue: Catalogue, fault: FaultSpec | None, chaos: Chaos, seed: int) -> None:
+        self._catalogue = catalogue
+        self._fault = fault
+        self._chaos = chaos
+        self._seed = seed
+        self.configured = [*([fault] if fault else []), *chaos.specs]
+
+    def select(self, namespace: Namespace, prefer: str | None, content: Content) -> SelectedFault:
+        """Return the fault of a call and remove it from the queue, except a body fault, which `apply` removes.
+
+        Raises:
+            Misuse: the Prefer header or the model requests a fault that does not exist.
+        """
+        selected = (
+            self._by_header(prefer) or self._by_model(content) or _by_queue(namespace) or self._by_server(namespace)
+        )
+        return replace(selected, applied=False) if isinstance(selected.fault, BodyFault) else selected
+
+    def delay_s(self, namespace: Namespace, spec: FaultSpec | None) -> float:
+        """Return the delay of *spec* in seconds, with its jitter."""
+        if spec is None:
+            return 0
+        milliseconds: float = spec.get("delay")
+        if jitter := spec.get("jitter"):
+            milliseconds += jitter * self._chance(namespace)
+        return milliseconds / 1000
+
+    def apply(
+        self, namespace: Namespace, selected: SelectedFault, answer: Any, ranked: RankedRequest
+    ) -> tuple[SelectedFault, Any]:
+        """Apply the selected body fault to *answer*; return the fault that was applied in the end, and the answer."""
+        while isinstance(selected.fault, BodyFault):
+            changed = selected.fault.apply(answer, ranked) if len(answer["results"]) >= selected.fault.least else answer
+            if changed == answer:
+                return selected, answer
+            if selected.queued is None or namespace.take(selected.queued):
+                return replace(selected, applied=True), changed
+            # Another call took the fault from the queue: try the next one, if it is a body fault.
+            first = namespace.first()
+            selected = _from_queue(first) if first and first.needs_200 else NO_FAULT
+        return selected, answer
+
+    def _chance(self, namespace: Namespace) -> float:
+        return chance(self._seed, namespace.name, namespace.next_draw())
+
+    def _by_header(self, prefer: str | None) -> SelectedFault | None:
+        if not prefer:
+            return None
+        try:
+            spec, preferences = from_prefer(prefer, self._catalogue)
+        except InvalidFaultSpec as error:
+            raise Misuse(f"Prefer: {error}") from error
+        return SelectedFault(spec, "header", preferences=preferences) if spec else None
+
+    def _by_model(self, content: Content) -> SelectedFault | None:
+        try:
+            data = content.value
+        except InvalidRequest:
+            return None  # validation reports it later
+        model = data.get("model") if isinstance(data, dict) else None
+        if not isinstance(model, str) or not names_fault(model):
+            return None
+        try:
+            return SelectedFault(from_text(model[len(MODEL_PREFIX) :], self._catalogue), "model")
+        except InvalidFaultSpec as error:
+            raise Misuse(f"`/model` {error}", param="/model") from error
+
+    def _by_server(self, namespace: Namespace) -> SelectedFault:
+        if self._fault:
+            return SelectedFault(self._fault, "server")
+        if not self._chaos.specs:
+            return NO_FAULT
+        draw = self._chance(namespace)
+        return SelectedFault(self._chaos.spec_for(draw), "chaos", draw=draw)
+
+
+def _by_queue(namespace: Namespace) -> SelectedFault | None:
+    first = namespace.take_fault()
+    return _from_queue(first) if first else None
+
+
+def _from_queue(queued: QueuedFault) -> SelectedFault:
+    return SelectedFault(queued.spec, "queue", queued if queued.needs_200 else None, applied=not queued.needs_200)

@@ -1,0 +1,181 @@
+"""The admin API, independent of any framework: read requests, queue faults, set rankings and reset, as JSON."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from orjson import Fragment
+
+from together_rerank_mockserver import __version__
+from together_rerank_mockserver.api import body, json_text
+from together_rerank_mockserver.api.errors import InvalidRequest, MethodNotAllowed, RouteNotFound
+from together_rerank_mockserver.api.json_text import to_json
+from together_rerank_mockserver.api.messages import ADMIN
+from together_rerank_mockserver.endpoint import NAMESPACE_PREFIX, Endpoint
+from together_rerank_mockserver.faults import grammar
+from together_rerank_mockserver.ranking import override
+from together_rerank_mockserver.ranking.score import explain
+from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.state.namespace import DEFAULT, QueueFull
+
+# The maximum bytes of a body for the control plane, except of a request to explain.
+MAX_BODY = 4 * 1024 * 1024
+_FILTERS = ("status", "path", "reply", "limit", "offset")
+
+
+@dataclass(slots=True)
+class AdminRequest:
+    """One request to the admin API."""
+
+    method: str
+    path: str  # below `/__admin`
+    parameters: Mapping[str, str]
+    read: Callable[[int], bytes]  # reads the body, up to that many bytes
+    raw_socket: bool = True  # whether the server can produce the faults that need a raw socket
+    settle: Callable[[], object] = lambda: None  # returns once every call received so far is in the journal
+
+    @property
+    def json(self) -> Any:
+        return json_text.parse_unique_keys(self.read(MAX_BODY))
+
+    @property
+    def namespace(self) -> str:
+        return self.parameters.get("namespace", DEFAULT)
+
+    def number(self, name: str) -> int | None:
+        text = self.parameters.get(name)
+        if text is None:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) < 10):
+            also = ", or none for a connection left without an answer" if name == "status" else ""
+            raise InvalidRequest(f"`{name}` must be a whole number from 0{also}, not {text[:100]}")
+        return int(text)
+
+
+class Admin:
+    """Reads and changes the state of *endpoint*; each action is one method."""
+
+    def __init__(self, endpoint: Endpoint, settings: Settings) -> None:
+        self._endpoint = endpoint
+        self._registry = endpoint.registry
+        self._settings = settings
+        self._actions: dict[tuple[str, str], Callable[[AdminRequest], Any]] = {
+            ("GET", "/health"): lambda _: health(),
+            ("GET", "/version"): lambda _: {"version": __version__, "document": endpoint.document.name},
+            ("GET", "/spec"): lambda _: endpoint.document.content,
+            ("GET", "/requests"): self._requests,
+            ("DELETE", "/requests"): self._forget_requests,
+            ("GET", "/faults"): self._faults,
+            ("POST", "/faults"): self._queue_faults,
+            ("DELETE", "/faults"): self._clear_faults,
+            ("GET", "/ranking"): self._ranking,
+            ("PUT", "/ranking"): self._set_ranking,
+            ("DELETE", "/ranking"): self._clear_ranking,
+            ("POST", "/reset"): self._reset,
+            ("GET", "/settings"): self._shown_settings,
+            ("POST", "/explain"): self._explain,
+        }
+
+    def answer(self, request: AdminRequest) -> bytes:
+        """Return the JSON answer to *request*; raise ApiError if the request is invalid."""
+        methods = {method: action for (method, path), action in self._actions.items() if path == request.path}
+        if not methods:
+            there = ", ".join(dict.fromkeys(path.removeprefix("/") for _, path in self._actions))
+            raise RouteNotFound(f"There is no {ADMIN}{request.path[:200]}; below {ADMIN}/ there are: {there}")
+        method = "GET" if request.method == "HEAD" else request.method
+        if method not in methods:
+            raise MethodNotAllowed(method, methods)
+        self._check(request, ("namespace", *(_FILTERS if (method, request.path) == ("GET", "/requests") else ())))
+        takes_none = method == "DELETE" or request.path == "/reset"
+        if takes_none and (raw := request.read(MAX_BODY)) and json_text.parse(raw) != {}:
+            raise InvalidRequest("This takes no body; name the namespace in `?namespace=`")
+        return to_json(methods[method](request))
+
+    def _check(self, request: AdminRequest, known: tuple[str, ...]) -> None:
+        for name in request.parameters:
+            if name not in known:
+                raise InvalidRequest(f"`{name[:100]}` is not a parameter; known: {', '.join(known)}")
+        if request.namespace != DEFAULT and not self._endpoint.is_namespace(request.namespace):
+            wanted = f"{DEFAULT}, or a key that is let in and begins with {NAMESPACE_PREFIX}"
+            raise InvalidRequest(f"`namespace` must be {wanted}")
+
+    def _shown_settings(self, _: AdminRequest) -> Any:
+        settings = self._settings
+        shown = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(settings).items()}
+        return {**shown, "api_keys": len(settings.api_keys), "admin_token": settings.admin_token is not None}
+
+    def _requests(self, request: AdminRequest) -> Any:
+        request.settle()
+        path, reply, status = (request.parameters.get(name) for name in ("path", "reply", "status"))
+        number = None if status == "none" else request.number("status")
+        entries, dropped = self._registry.look(request.namespace).journal()
+        found = [
+            entry
+            for entry in entries
+            if (status is None or entry.status == number)
+            and path in (None, entry.path)
+            and reply in (None, entry.reply.partition(";")[0])
+        ]
+        offset, limit = request.number("offset") or 0, request.number("limit")
+        shown = found[offset : None if limit is None else offset + limit]
+        # Each becomes JSON at once: the values of all bodies together would take much memory.
+        requests = [Fragment(to_json(entry.as_dict)) for entry in shown]
+        page = {"total": len(found), "dropped": dropped, "requests": requests}
+        return {"namespace": request.namespace, **page}
+
+    def _forget_requests(self, request: AdminRequest) -> Any:
+        self._registry.forget_journal(request.namespace)
+        return {"namespace": request.namespace, "total": 0, "dropped": 0, "requests": []}
+
+    def _faults(self, request: AdminRequest) -> Any:
+        return {**self._queue(request), "known": [fault.name for fault in self._endpoint.catalogue]}
+
+    def _queue_faults(self, request: AdminRequest) -> Any:
+        try:
+            chain = grammar.from_json(request.json, self._endpoint.catalogue)
+            for spec in chain:
+                spec.fault.check_server(raw_socket=request.raw_socket)
+            self._registry.open(request.namespace).enqueue([spec.queued for spec in chain])
+        except (grammar.InvalidFaultSpec, QueueFull) as error:
+            raise InvalidRequest(str(error)) from error
+        return self._queue(request)
+
+    def _clear_faults(self, request: AdminRequest) -> Any:
+        self._registry.look(request.namespace).clear_queue()
+        return self._queue(request)
+
+    def _queue(self, request: AdminRequest) -> dict[str, Any]:
+        queue = self._registry.look(request.namespace).queued()
+        return {"namespace": request.namespace, "queue": [{**each.spec.as_dict, "times": each.left} for each in queue]}
+
+    def _ranking(self, request: AdminRequest) -> Any:
+        namespace = self._registry.look(request.namespace)
+        ranking = namespace.override and namespace.override.as_dict
+        return {"namespace": request.namespace, "ranking": ranking, "answers": namespace.overridden}
+
+    def _set_ranking(self, request: AdminRequest) -> Any:
+        try:
+            chosen = override.from_json(request.json)
+        except override.InvalidOverride as bad:
+            raise InvalidRequest(str(bad)) from bad
+        self._registry.set_override(request.namespace, chosen)
+        return self._ranking(request)
+
+    def _clear_ranking(self, request: AdminRequest) -> Any:
+        self._registry.look(request.namespace).clear_override()
+        return self._ranking(request)
+
+    def _reset(self, request: AdminRequest) -> Any:
+        self._registry.reset(request.namespace)
+        return {"namespace": request.namespace}
+
+    def _explain(self, request: AdminRequest) -> Any:
+        raw = request.read(self._settings.max_body)
+        media_type = self._endpoint.document.request_media_types[0]
+        return explain(raw, self._endpoint.requests.parse(media_type, body.Content(raw)))
+
+
+def health() -> dict[str, str]:
+    """Return the body of the health check."""
+    return {"status": "ok", "version": __version__}

@@ -1,0 +1,132 @@
+"""The Flask application: views for the rerank operation, the health check and the control plane."""
+
+from functools import partial
+
+from flask import Blueprint, Flask, Response, request
+from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import MethodNotAllowed as NotAllowed
+
+from together_rerank_mockserver.api import body
+from together_rerank_mockserver.api.errors import InvalidRequest, MethodNotAllowed, RouteNotFound
+from together_rerank_mockserver.api.messages import ADMIN, HEALTH, JSON, Reply, is_admin
+from together_rerank_mockserver.api.rendering import error_reply
+from together_rerank_mockserver.endpoint import api_error
+from together_rerank_mockserver.http import access
+from together_rerank_mockserver.http.admin import AdminRequest
+from together_rerank_mockserver.http.wsgi import RAW_SOCKET, Mock, Outgoing, call_of, outgoing
+from together_rerank_mockserver.settings import Settings
+from together_rerank_spec import Document
+
+_ANY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Return the mock as a Flask application, to be embedded or called without a socket.
+
+    Raises:
+        DocumentError: the document cannot be read, or does not allow the mock's answers.
+        SettingsError: the settings name a fault that does not exist.
+        FixtureError: the exchanges to replay cannot be read.
+    """
+    return build_app(Mock(settings))
+
+
+def build_app(mock: Mock) -> Flask:
+    """Return the Flask application of *mock*; it answers every request, also one to the rerank operation."""
+    endpoint = mock.endpoint
+    app = Flask(__name__, static_folder=None)
+    # Werkzeug would answer /v1//rerank with a redirect, and take //rerank for /rerank.
+    app.url_map.merge_slashes = False
+    app.before_request(_check_request_line)
+
+    def rerank() -> Response:
+        return _response(mock.rerank(request.environ))
+
+    def health() -> Response:
+        return _response(mock.health(request.environ))
+
+    def refuse(fault: Exception) -> Response:
+        call, error = call_of(request.environ), api_error(_translated(fault, endpoint.document))
+        if is_admin(request.path):
+            reply = error_reply(error)
+            endpoint.recorder.record(call, reply, str(error))
+        else:
+            reply = endpoint.refuse(call, error)
+        return _response(outgoing(reply, mock.limiter))
+
+    for route in endpoint.document.routes:
+        app.add_url_rule(
+            route,
+            view_func=rerank,
+            methods=["POST"],
+            provide_automatic_options=False,
+            strict_slashes=not route.endswith("/"),  # else a redirect
+        )
+    app.add_url_rule(HEALTH, view_func=health, methods=["GET"], provide_automatic_options=False)
+    app.register_blueprint(_control_plane(mock))
+    app.register_error_handler(Exception, refuse)
+    app.wsgi_app = access.allow(app.wsgi_app, mock.settings.cors)  # type: ignore[assignment,method-assign]
+    return app
+
+
+def _control_plane(mock: Mock) -> Blueprint:
+    plane = Blueprint("control plane", __name__, url_prefix=ADMIN)
+    guard = access.AdminAccess(mock.settings.admin_token, mock.settings.cors, mock.settings.host)
+    plane.before_request(lambda: guard.check(request.headers, request.remote_addr or ""))
+
+    def answer(**_: str) -> Response:
+        # One view for all paths and methods, so that the guard also runs before a 404 or 405.
+        call, raw_socket = call_of(request.environ), request.environ.get(RAW_SOCKET)
+        path = request.path.removeprefix(ADMIN)
+        content = partial(body.read, call.headers, call.read, setting="for the control plane")
+        admin_request = AdminRequest(call.method, path, _parameters(), content, call.raw_socket)
+        if raw_socket:
+            admin_request.settle = raw_socket.settle
+        reply = Reply(200, mock.admin.answer(admin_request), JSON)
+        mock.endpoint.recorder.record(call, reply, None)
+        return Response(reply.body, reply.status, reply.headers)
+
+    for rule in ("/", "/<path:_>"):
+        plane.add_url_rule(
+            rule, view_func=answer, methods=_ANY_METHOD, provide_automatic_options=False, strict_slashes=False
+        )
+    return plane
+
+
+def _parameters() -> dict[str, str]:
+    for name, values in request.args.lists():
+        if len(values) > 1:
+            raise InvalidRequest(f"`{name[:100]}` is given twice")
+    return request.args.to_dict()
+
+
+def _response(answer: Outgoing) -> Response:
+    status, headers, body = answer
+    return Response(body, status, headers)
+
+
+def _check_request_line() -> None:
+    """Refuse what Flask would accept: a path that begins with two slashes, and a method in lower case."""
+    if request.environ.get("PATH_INFO", "").startswith("//"):
+        raise NotFound
+    if request.environ["REQUEST_METHOD"] != request.method:
+        raise NotAllowed(request.url_rule.methods if request.url_rule else None)
+
+
+def _translated(fault: Exception, document: Document) -> Exception:
+    """Return the API's error for *fault* if it is one of Flask's, else *fault* itself."""
+    match fault:
+        case HTTPException(code=404):
+            path = request.environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
+            return RouteNotFound(_nothing_there(path, document))
+        case HTTPException(code=405):
+            return MethodNotAllowed(request.environ["REQUEST_METHOD"], getattr(fault, "valid_methods", None) or ())
+        case HTTPException():
+            return InvalidRequest(fault.description or fault.name)
+    return fault
+
+
+def _nothing_there(path: str, document: Document) -> str:
+    if base := document.doubled_routes.get(path):
+        return f"There is no {path}: the base URL already ends in {base}; leave {base} out of it"
+    return f"There is no {path[:200]} here; the mock answers POST {' and POST '.join(document.routes)}"

@@ -1,0 +1,144 @@
+"""One mock behind WSGI: a request's environ becomes a Call, and a Reply becomes a WSGI answer."""
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from threading import Event
+from typing import Any
+
+from together_rerank_mockserver.api.errors import InvalidRequest
+from together_rerank_mockserver.api.json_text import to_json
+from together_rerank_mockserver.api.messages import JSON, Call, Reply
+from together_rerank_mockserver.endpoint import Endpoint
+from together_rerank_mockserver.http.admin import Admin, health
+from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.state.delay_limiter import DelayLimiter
+
+# The environ key of the raw socket, if the server has one: an object with `hang`, `reset`, `wait` and `settle`.
+RAW_SOCKET = "together_rerank_mock.raw_socket"
+# The status, the headers and the pieces of the body.
+Outgoing = tuple[int, list[tuple[str, str]], Iterable[bytes]]
+_PIECES = 10
+FLUSHED_S = 0.1
+
+
+class Mock:
+    """The mock that *settings* describe; *limiter* delays its calls. Raises the exceptions of `create_app`."""
+
+    def __init__(self, settings: Settings | None = None, limiter: DelayLimiter | None = None) -> None:
+        self.settings = settings or Settings()
+        self.limiter = limiter or DelayLimiter(Event())
+        self.endpoint = Endpoint(self.settings.document(), self.settings, self.limiter)
+        self.admin = Admin(self.endpoint, self.settings)
+
+    def rerank(self, environ: dict[str, Any]) -> Outgoing:
+        return outgoing(self.endpoint.answer(call_of(environ)), self.limiter, environ.get(RAW_SOCKET))
+
+    def health(self, _: dict[str, Any]) -> Outgoing:
+        return outgoing(Reply(200, to_json(health()), JSON), self.limiter)
+
+
+def call_of(environ: dict[str, Any]) -> Call:
+    body = environ["wsgi.input"]
+    if "wsgi.input_terminated" not in environ:  # this server does not mark the end of the body
+        length = environ.get("CONTENT_LENGTH") or ""
+        body = SizedBody(body, int(length) if length.isascii() and length.isdigit() else 0)
+    raw_socket = environ.get(RAW_SOCKET)
+    pause = raw_socket.wait if raw_socket else None
+    method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
+    return Call(EnvironHeaders(environ), body.read, raw_socket is not None, pause, method, path)
+
+
+class SizedBody:
+    def __init__(self, source: Any, left: int) -> None:
+        self._source = source
+        self._left = left
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to *size* bytes, or all that is left for -1; fewer if the client sent fewer."""
+        data = read_from(self._source, self._left if size < 0 else min(size, self._left))
+        self._left -= len(data)
+        return data
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the whole body has been read from the connection."""
+        return self._left == 0
+
+
+def read_from(source: Any, size: int) -> bytes:
+    try:
+        data: bytes = source.read(size)
+    except ConnectionError as gone:
+        raise InvalidRequest("The client went away before its body was there") from gone
+    return data
+
+
+class EnvironHeaders:
+    """The headers of a WSGI request, read from its environ on access."""
+
+    __slots__ = ("_environ",)
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        self._environ = environ
+
+    def get(self, name: str, /) -> str | None:
+        value: str | None = self._environ.get(_key(name))
+        return value
+
+    def items(self) -> list[tuple[str, str]]:
+        return [(name, value) for key, value in self._environ.items() if (name := _name(key))]
+
+
+@lru_cache(maxsize=64)
+def _key(name: str) -> str:
+    key = name.upper().replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+
+
+@lru_cache(maxsize=256)
+def _name(key: str) -> str | None:
+    if key.startswith("HTTP_"):
+        return key.removeprefix("HTTP_").replace("_", "-")
+    return key.replace("_", "-") if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else None
+
+
+def outgoing(reply: Reply, limiter: DelayLimiter, raw_socket: Any = None) -> Outgoing:
+    """Return *reply* for WSGI; the caller has acquired *limiter* for a slow one, and the end of its body releases it."""
+    headers = [*reply.headers.items(), ("Content-Length", str(len(reply.body)))]
+    if reply.delivery == "whole":
+        return reply.status, headers, [reply.body]
+    pieces = _pieces(reply, limiter, raw_socket)
+    return reply.status, headers, _Counted(pieces, limiter) if reply.is_slow else pieces
+
+
+class _Counted:
+    """The pieces of a body whose call is counted until they are closed; a generator that never ran has no `finally`."""
+
+    def __init__(self, pieces: Iterator[bytes], limiter: DelayLimiter) -> None:
+        self._pieces = pieces
+        self._limiter: DelayLimiter | None = limiter
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
+
+    def close(self) -> None:
+        limiter, self._limiter = self._limiter, None
+        if limiter:
+            limiter.release()
+
+
+def _pieces(reply: Reply, limiter: DelayLimiter, raw_socket: Any) -> Iterator[bytes]:
+    if reply.delivery == "drip":
+        length = max(1, -(-len(reply.body) // _PIECES))
+        pause = raw_socket.wait if raw_socket is not None else limiter.pause
+        for start in range(0, len(reply.body), length):
+            pause(reply.pause_ms / 1000)
+            yield reply.body[start : start + length]
+    elif reply.delivery == "truncate":
+        yield reply.body[: len(reply.body) // 2]
+        limiter.pause(FLUSHED_S)  # granian drops what it has not sent yet when a body ends early
+    else:
+        if raw_socket is not None and reply.delivery in ("hang", "reset"):
+            getattr(raw_socket, reply.delivery)()
+        # Before a byte is sent: the server takes it for a client that went away, and closes.
+        raise ConnectionAbortedError

@@ -1,0 +1,72 @@
+"""The WSGI application that servers run; it loads Flask only when a request needs it."""
+
+from __future__ import annotations
+
+import http
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from together_rerank_mockserver.api.messages import HEALTH
+from together_rerank_mockserver.http import access
+from together_rerank_mockserver.http.wsgi import Mock, Outgoing
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+class WsgiApp:
+    """Answers the rerank operation and the health check itself, and all other requests with Flask.
+
+    Importing Flask takes a third of the start time, and the first requests rarely need it. The first request that needs
+    Flask imports it. A background thread does not, because a stop would have to wait for it.
+    Code that answers a call must not import Flask or Werkzeug: if two threads import different modules of a package,
+    they wait for each other, and Python raises an error.
+    """
+
+    def __init__(self, mock: Mock) -> None:
+        self.mock = mock
+        self._flask: Flask | None = None
+        self._lock = Lock()
+        views = {("GET", HEALTH): mock.health} | {
+            ("POST", route): mock.rerank for route in mock.endpoint.document.routes
+        }
+        self._direct = {key: access.allow(partial(_answer, view), mock.settings.cors) for key, view in views.items()}
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer one request."""
+        direct = self._direct.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
+        return (direct or self.flask)(environ, start_response)
+
+    @property
+    def flask(self) -> Flask:
+        """The Flask application of the same mock; it answers all requests, the rerank operation included."""
+        with self._lock:
+            if self._flask is None:
+                from together_rerank_mockserver.http.flask_app import build_app
+
+                self._flask = build_app(self.mock)
+            return self._flask
+
+
+def _answer(
+    view: Callable[[dict[str, Any]], Outgoing], environ: dict[str, Any], start_response: Callable[..., Any]
+) -> Iterable[bytes]:
+    return send(view(environ), start_response)
+
+
+def send(answer: Outgoing, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Send *answer* as a WSGI application does."""
+    status, headers, body = answer
+    start_response(_status_line(status), headers)
+    return body
+
+
+@lru_cache(maxsize=64)
+def _status_line(status: int) -> str:
+    """Return *status* with its reason phrase, in the format of Flask."""
+    try:
+        return f"{status} {http.HTTPStatus(status).phrase.upper()}"
+    except ValueError:
+        return f"{status} UNKNOWN"

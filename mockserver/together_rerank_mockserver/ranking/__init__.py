@@ -1,0 +1,1 @@
+"""Rank documents by lexical overlap, explain their scores, and override a ranking."""

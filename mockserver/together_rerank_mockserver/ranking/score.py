@@ -1,0 +1,264 @@
+"""Score documents against a query by lexical overlap: deterministic, pointwise, explainable, invented.
+
+The real models are not public, so no score here is *right*. What a client may rely on is the order:
+
+    score = min(1, points(document) / points(query))
+    points(text) = 8 x whole words + 4 x parts + 2 x pairs in order and adjacent
+                   + 1 x pairs in order only + length(query) / (length(query) + length(text))
+
+over the distinct words of the query and the distinct pairs of neighbours in it; *parts* is, for a word
+that is not there whole, the share of its parts that are. Without a shared word or part all of it is 0.
+A missing word put into a text wins at least 4 and loses at most 1 pair's adjacency and less than 1 of
+length, so it never lowers the score; words of unspaced scripts that lie inside one another, and so end in
+one place, can lose one adjacency each.
+
+The time grows with the size of the request and no faster. Text that no language has is therefore compared less
+finely: `_LONGEST`, `_NESTED`, `_search`, `_pairs_of` and `tokens.normalise` say where.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import count, islice, pairwise
+from math import fsum
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from together_rerank_mockserver.api.json_text import exact
+from together_rerank_mockserver.api.rendering import ranked_texts, returned_text
+from together_rerank_mockserver.ranking.search import Places, contents, places_of
+from together_rerank_mockserver.ranking.tokens import (
+    KINDS,
+    is_plain,
+    next_words,
+    normalise,
+    parts,
+    spans,
+    spread,
+    words,
+)
+
+WHOLE, PART, ADJACENT, IN_ORDER = 8.0, 4.0, 2.0, 1.0
+# A longer word of an unspaced script, or one that more words of the query begin or end, counts only as a whole run.
+_LONGEST, _NESTED = 1_000, 8
+# Words up to which each is looked for by itself.
+_FEW = 8
+# What `_most` allows the shortest text.
+_LEAST = 32
+Pair = tuple[str, str]
+# A word of the query, by its number, and where it begins and ends in a text.
+_Place = tuple[int, int, int]
+# A spread text, the needles found in it, and of the query's words, by their numbers, those that are whole, the
+# pairs that are adjacent, and those that are only in order.
+_Match = tuple[str, set[str], Collection[int], Collection[tuple[int, int]], Collection[tuple[int, int]]]
+
+
+class Ranked(NamedTuple):
+    """One document's position in the request's `documents`, from 0, and its relevance, 0.0 to 1.0."""
+
+    index: int  # type: ignore[assignment]  # the method of that name, which every tuple has, is of no use here
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why a text has its score, 0.0 to 1.0."""
+
+    score: float
+    whole: tuple[str, ...]  # words of the query found whole, in the query's order
+    parts: dict[str, tuple[str, ...]]  # for each word found in part only, which parts, in the word's order
+    adjacent: tuple[Pair, ...]  # neighbours in the query found adjacent and in that order
+    in_order: tuple[Pair, ...]  # neighbours in the query found in that order, with something between them
+
+
+def rank(query: str, texts: Sequence[str]) -> list[Ranked]:
+    """Return *texts* ranked by relevance to *query*: best first, equals in the order given."""
+    scores = Query(query).scores(texts)
+    return sorted(map(Ranked, count(), scores), key=itemgetter(1), reverse=True)
+
+
+class Query:
+    def __init__(self, text: str) -> None:
+        normal = normalise(text)
+        self._length = len(normal)
+        order = words(normal)
+        self._words = dict(zip(dict.fromkeys(order), count()))
+        self._pairs = dict.fromkeys(pairwise(map(self._words.__getitem__, order)))
+        pieces = list(map(parts, self._words))
+        # Of each word how many parts it has, and of each part whose it is.
+        self._sizes = list(map(len, pieces))
+        self._owners: dict[str, list[int]] = {}
+        for number, each in enumerate(pieces):
+            for part in each:
+                self._owners.setdefault(part, []).append(number)
+        self._most_owners = max(map(len, self._owners.values()), default=0)
+        self._spaced = {f" {word} ": number for word, number in self._words.items()}
+        self._inner = _inner(self._words)
+        self._outer = {word: number for word, number in self._words.items() if word not in self._inner}
+        self._points = WHOLE * len(self._sizes) + ADJACENT * len(self._pairs) + 0.5
+
+    def scores(self, texts: Sequence[str]) -> list[float]:
+        return list(map(self._score, self._matches(texts)))
+
+    def evidence(self, text: str) -> Evidence:
+        return next(self.evidences([text]))
+
+    def evidences(self, texts: Sequence[str]) -> Iterator[Evidence]:
+        """Yield the evidence of each of *texts*; if more words than `_most` share its parts, that for some of them."""
+        names = list(self._words)
+        places = [dict(zip(parts(word), count())) for word in names]
+        order = dict(zip(self._pairs, count()))
+        for match in self._matches(texts):
+            text, found, whole, *pairs = match
+            shared = ((number, part) for part in sorted(found) for number in self._owners.get(part, ()))
+            met: dict[int, list[str]] = {}
+            for number, part in islice(shared, _most(text)):
+                if number not in whole:
+                    met.setdefault(number, []).append(part)
+            adjacent, in_order = (sorted(each, key=order.__getitem__) for each in pairs)
+            yield Evidence(
+                self._score(match),
+                tuple(names[number] for number in sorted(whole)),
+                {names[number]: tuple(sorted(met[number], key=places[number].__getitem__)) for number in sorted(met)},
+                tuple((names[left], names[right]) for left, right in adjacent),
+                tuple((names[left], names[right]) for left, right in in_order),
+            )
+
+    def _matches(self, texts: Sequence[str]) -> Iterator[_Match]:
+        characters = sum(map(len, texts)) + 2 * len(texts)
+        inner = Places(self._inner, characters)
+        has_short = 0 in self._sizes
+        for text, found in contents([*self._owners, *self._spaced], map(spread, texts), characters):
+            yield self._match(text, found, inner) if found or has_short else (text, found, (), (), ())
+
+    def _match(self, text: str, found: set[str], inner: Places) -> _Match:
+        needles = self._spaced.keys() & found if is_plain(text) else None
+        places = self._search(text, inner) if needles is None else []
+        whole = set(map(itemgetter(0), places) if needles is None else map(self._spaced.__getitem__, needles))
+        if not whole or not (pairs := self._pairs_of(whole, text)):
+            return text, found, whole, (), ()
+        following: dict[int, int] = {}
+        if needles and len(needles) > _FEW:
+            # Where in words, not in characters.
+            numbers = map(self._words.get, text.split())
+            places = [(number, at, at + 1) for at, number in enumerate(numbers) if number is not None]
+        else:
+            for needle in needles or ():
+                length = len(needle) - 2
+                places += [(self._spaced[needle], at + 1, at + 1 + length) for at in places_of(needle, text)]
+            following = next_words(text, {end for _, _, end in places})
+        first: dict[int, int] = {}
+        last: dict[int, int] = {}
+        beginning: dict[int, list[int]] = {}
+        for word, begin, _ in places:
+            first.setdefault(word, begin)
+            last[word] = begin
+            beginning.setdefault(begin, []).append(word)
+        met = {(left, right) for left, _, end in places for right in beginning.get(following.get(end, end), ())}
+        adjacent = self._pairs.keys() & met
+        in_order = {(left, right) for left, right in pairs if first[left] < last[right]} - adjacent
+        return text, found, whole, adjacent, in_order
+
+    def _pairs_of(self, whole: set[int], text: str) -> list[tuple[int, int]]:
+        """Return the pairs of words in *whole*; none if too many would have to be compared."""
+        if len(self._pairs) <= _FEW:
+            return [pair for pair in self._pairs if pair[0] in whole and pair[1] in whole]
+        following = [(left, self._next[left]) for left in whole if left in self._next]
+        if sum([min(len(rights), len(whole)) for _, rights in following]) > _most(text) // 4:
+            return []
+        return [(left, right) for left, rights in following for right in rights & whole]
+
+    def _search(self, text: str, inner: Places) -> list[_Place]:
+        """Return the places of words in a text that is not plain, those of one word from first to last."""
+        # If there are more, words of unspaced scripts too count only as whole runs.
+        most = 2 * len(text) + 16
+        places = [(self._words[word], at, at + len(word)) for word, at in islice(inner.find(text), most + 1)]
+        runs = self._outer
+        if len(places) > most:
+            places, runs = [], self._words
+        if runs:
+            cut = ((text[start:end], start, end) for start, end in spans(text))
+            places += [(runs[word], start, end) for word, start, end in cut if word in runs]
+        return places
+
+    def _score(self, match: _Match) -> float:
+        text, found, whole, adjacent, in_order = match
+        if not whole and not found:
+            return 0.0
+        owners, sizes = self._owners, self._sizes
+        points = WHOLE * len(whole) + ADJACENT * len(adjacent) + IN_ORDER * len(in_order)
+        at_most = len(found) * self._most_owners
+        if at_most <= _LEAST or at_most <= _most(text) or self._can_share(text, found):
+            shares: dict[int, int] = {}
+            for part in found:
+                for word in owners.get(part, ()):
+                    if word not in whole:
+                        shares[word] = shares.get(word, 0) + 1
+            if not whole and not shares:
+                return 0.0
+            # In the query's order, for a sum of floats depends on it.
+            for word in sorted(shares):
+                points += PART * shares[word] / sizes[word]
+        else:
+            # The same but for rounding, as a whole word has all of its parts.
+            weights = map(self._weights.__getitem__, found & owners.keys())
+            points += fsum(weights) - PART * sum(sizes[word] > 0 for word in whole)
+        points += self._length / (self._length + len(text) - 2)
+        return min(1.0, points / self._points)
+
+    def _can_share(self, text: str, found: set[str]) -> bool:
+        """Return whether the words that share the parts *found* can be compared one by one."""
+        shared = sum([len(self._owners.get(part, ())) for part in found])
+        return shared <= _most(text)
+
+    @cached_property
+    def _next(self) -> dict[int, set[int]]:
+        following: dict[int, set[int]] = {}
+        for left, right in self._pairs:
+            following.setdefault(left, set()).add(right)
+        return following
+
+    @cached_property
+    def _weights(self) -> dict[str, float]:
+        """The points that each part wins for all the words that have it."""
+        return {part: fsum([PART / self._sizes[word] for word in owners]) for part, owners in self._owners.items()}
+
+
+def _most(text: str) -> int:
+    """Return how many words that share its parts are counted one by one for *text*; of pairs, a quarter of that.
+
+    Text of any language stays far below, but for queries of some 20,000 characters.
+    """
+    return 8 * len(text.encode()) + _LEAST
+
+
+def _inner(words: Iterable[str]) -> set[str]:
+    """Return those of *words* that are found inside of runs, too."""
+    short = {word for word in words if KINDS[word[0]] == "u" and len(word) <= _LONGEST}
+    if not short:
+        return short
+    deep = {*_nested(short), *(word[::-1] for word in _nested({word[::-1] for word in short}))}
+    return short - deep
+
+
+def _nested(words: Iterable[str]) -> Iterator[str]:
+    """Yield each of *words* that begins with more than `_NESTED` others."""
+    outer: list[str] = []
+    for word in sorted(words):
+        while outer and not word.startswith(outer[-1]):
+            outer.pop()
+        if len(outer) > _NESTED:
+            yield word
+        outer.append(word)
+
+
+def explain(raw: bytes, request: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return, best first, each document's `index`, `score`, `whole`, `parts`, `adjacent`, `in_order`, `text`."""
+    query = Query(request["query"])
+    documents = exact(raw, request)["documents"]
+    evidence = query.evidences(ranked_texts(documents, request.get("rank_fields")))
+    rows = [
+        {"index": index, **asdict(why), "text": returned_text(document)}
+        for index, (document, why) in enumerate(zip(documents, evidence, strict=True))
+    ]
+    return sorted(rows, key=lambda row: -row["score"])

@@ -1,0 +1,1 @@
+"""Servers for the mock: granian in a process of its own, or threads in this process."""

@@ -1,0 +1,138 @@
+"""The WSGI application that granian runs: it adds what hyper leaves open of HTTP, and a time limit for bodies."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from together_rerank_mockserver.api.errors import ApiError, InvalidHttp, RequestTimeout
+from together_rerank_mockserver.api.rendering import error_reply
+from together_rerank_mockserver.http.wsgi import FLUSHED_S, outgoing
+from together_rerank_mockserver.http.wsgi_app import WsgiApp, send
+from together_rerank_mockserver.state.delay_limiter import DelayLimiter
+
+# A call that waits longer for its body is counted as waiting.
+_SHORT_S = 0.25
+
+
+class GranianFront:
+    """Answers with *app*; a body has *timeout_s* to arrive, and *limiter* counts the calls that wait for one."""
+
+    def __init__(self, app: WsgiApp, limiter: DelayLimiter, timeout_s: float) -> None:
+        self.app = app
+        self._limiter = limiter
+        self._timeout_s = timeout_s
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        host, is_chunked = environ["HTTP_HOST"], "HTTP_TRANSFER_ENCODING" in environ
+        if "," in host or (not host and environ["SERVER_PROTOCOL"] == "HTTP/1.1"):
+            reply = error_reply(InvalidHttp("a request must have one Host header"))
+            return send(outgoing(reply, self._limiter), start_response)
+        # hyper ignores a Content-Length beside it, by which a proxy may have seen another end of the request.
+        if is_chunked or self._limiter.is_stopping:
+            start_response = _closing(start_response)
+        if not is_chunked and environ.get("CONTENT_LENGTH", "0") == "0":
+            return self.app(environ, start_response)
+        body = environ["wsgi.input"] = _TimedBody(environ["wsgi.input"].read, self._limiter, self._timeout_s)
+        head: list[Any] = []
+        pieces = self.app(environ, lambda status, headers, _=None: head.extend((status, headers)))
+        status, headers = head
+        if body.is_given_up:
+            return _cut(status, headers, pieces, start_response)
+        start_response(status, headers)
+        return pieces
+
+
+def _closing(start_response: Callable[..., Any]) -> Callable[..., Any]:
+    """Return *start_response* with a header that ends the connection after the answer."""
+    return lambda status, headers, *rest: start_response(status, [*headers, ("Connection", "close")], *rest)
+
+
+def _cut(
+    status: str, headers: list[tuple[str, str]], pieces: Iterable[bytes], start_response: Callable[..., Any]
+) -> Iterator[bytes]:
+    """Answer with a Content-Length that is one byte too long; hyper then closes the connection.
+
+    After a complete answer it would keep it until the client has sent the whole body.
+    """
+    body = b"".join(pieces)
+    kept = [(name, value) for name, value in headers if name not in ("Content-Length", "Connection")]
+    start_response(status, [*kept, ("Content-Length", str(len(body) + 1)), ("Connection", "close")])
+
+    def send() -> Iterator[bytes]:
+        yield body
+        time.sleep(FLUSHED_S)  # hyper drops what it has not sent yet
+
+    return send()
+
+
+class _TimedBody:
+    """The body of one request, whose reads end in time."""
+
+    def __init__(self, read: Callable[[int], bytes], limiter: DelayLimiter, timeout_s: float) -> None:
+        self.is_given_up = False
+        self._read = read
+        self._limiter = limiter
+        self._timeout_s = timeout_s
+
+    def read(self, size: int) -> bytes:
+        """Return *size* bytes, fewer at the end.
+
+        Raises:
+            RequestTimeout: it takes too long.
+            TooManyWaiting: it takes long, and too many calls wait.
+        """
+        try:
+            reader = _idle.pop()
+        except IndexError:
+            reader = _Reader()
+        reader.begin(self._read, size)
+        try:
+            if not reader.has_ended(_SHORT_S):
+                with self._limiter.counted():
+                    if not reader.has_ended(self._timeout_s - _SHORT_S):
+                        raise RequestTimeout(self._timeout_s)
+        except ApiError:
+            self.is_given_up = True
+            reader.stop()
+            raise
+        data = reader.take()
+        _idle.append(reader)
+        return data
+
+
+class _Reader:
+    """A thread that reads one body after another: granian's read blocks until the client sends all, or leaves."""
+
+    def __init__(self) -> None:
+        self._read: Callable[[int], bytes] | None = None
+        self._size = 0
+        self._data = b""
+        self._has_begun, self._has_ended = threading.Lock(), threading.Lock()
+        self._has_begun.acquire()
+        self._has_ended.acquire()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        while self._has_begun.acquire() and self._read:
+            self._data = self._read(self._size)
+            self._has_ended.release()
+
+    def begin(self, read: Callable[[int], bytes], size: int) -> None:
+        self._read, self._size = read, size
+        self._has_begun.release()
+
+    def has_ended(self, seconds: float) -> bool:
+        return self._has_ended.acquire(timeout=seconds)
+
+    def take(self) -> bytes:
+        data, self._data = self._data, b""
+        return data
+
+    def stop(self) -> None:
+        """End the thread when its read ends."""
+        self._read = None
+        self._has_begun.release()
+
+
+_idle: list[_Reader] = []

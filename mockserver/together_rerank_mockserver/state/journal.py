@@ -1,0 +1,92 @@
+"""The journal's entry of one request, without secrets and of limited size."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from sys import getsizeof
+from typing import Any
+
+from together_rerank_mockserver.api import json_text
+from together_rerank_mockserver.api.errors import InvalidRequest
+from together_rerank_mockserver.state.redaction import Redaction
+
+_COUNT = re.compile("[0-9]{1,9}")
+# Approximate bytes of a journal entry without its texts and headers.
+_OVERHEAD = 400
+
+
+@dataclass(slots=True)
+class Entry:
+    """One request in a journal. Treat as immutable; not frozen, for speed."""
+
+    time: float  # when the request arrived, in seconds since 1970
+    method: str
+    path: str
+    status: int | None  # None if the client got no answer
+    headers: dict[str, str]
+    body: bytes  # the first bytes, up to the journal's limit
+    body_bytes: int  # how many bytes were read
+    reply: str  # the value of `x-mock-reply`: where the answer comes from
+    request_id: str
+    ms: float  # until the answer was ready
+    reason: str | None = None
+    retry_after: float | None = None  # the seconds in the answer's Retry-After or retry-after-ms
+    size: int = field(init=False)  # about how many bytes the entry takes
+
+    def __post_init__(self) -> None:
+        texts = [self.method, self.path, self.reply, self.request_id, self.reason or ""]
+        texts += [*self.headers, *self.headers.values()]
+        self.size = _OVERHEAD + getsizeof(self.body) + getsizeof(self.headers) + sum(map(_size, texts))
+
+    @property
+    def as_dict(self) -> dict[str, Any]:
+        """The entry as JSON; `body` is the value if it is complete JSON, else `text` has the text."""
+        retry_count = self.headers.get("x-stainless-retry-count", "")
+        shown: dict[str, Any] = {
+            "time": datetime.fromtimestamp(self.time, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "method": self.method,
+            "path": self.path,
+            "status": self.status,
+            "reply": self.reply,
+            "request_id": self.request_id,
+            "ms": round(self.ms, 1),
+            "reason": self.reason,
+            "retry_after": self.retry_after,
+            "retry_count": int(retry_count) if _COUNT.fullmatch(retry_count) else None,
+            "headers": self.headers,
+            "body_bytes": self.body_bytes,
+            "body": None,
+        }
+        try:
+            shown["body"] = json_text.exact(self.body, json_text.parse(self.body))
+        except InvalidRequest:
+            shown["text"] = self.body.decode(errors="replace")
+        return shown
+
+
+def _size(text: str) -> int:
+    """Return how many bytes *text* takes, with the UTF-8 that Python keeps after it was written as JSON."""
+    return getsizeof(text) + (0 if text.isascii() else len(text.encode(errors="replace")))
+
+
+_MAX_HEADERS = 64
+_MAX_TEXT = 2048
+
+
+def entry(
+    redaction: Redaction, *, method: str, path: str, body: bytes, most: int, reason: str | None = None, **facts: Any
+) -> Entry:
+    """Return a request's entry, with secrets redacted and *body* cut to *most* bytes; *facts* are fields of Entry."""
+    headers = redaction.headers
+    if len(headers) > _MAX_HEADERS or max(map(len, headers.values()), default=0) > _MAX_TEXT:
+        first = list(headers.items())[:_MAX_HEADERS]
+        headers = {name[:_MAX_TEXT]: value[:_MAX_TEXT] for name, value in first}
+    return Entry(
+        method=redaction.text(method)[:_MAX_TEXT],
+        path=redaction.text(path)[:_MAX_TEXT],
+        headers=headers,
+        body=redaction.content(body, most),
+        body_bytes=len(body),
+        reason=redaction.message(reason)[:_MAX_TEXT] if reason else None,
+        **facts,
+    )

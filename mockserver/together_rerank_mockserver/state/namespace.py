@@ -1,0 +1,149 @@
+"""The state that all calls with one key share."""
+
+import hashlib
+import string
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Any
+
+from together_rerank_mockserver.ranking.override import RankingOverride
+from together_rerank_mockserver.state.journal import Entry
+from together_rerank_mockserver.state.quota import Allowance, Quota
+
+DEFAULT = "default"
+_ALPHABET = string.ascii_letters + string.digits
+# The letter or digit in an id for each byte of a hash.
+_LETTERS = bytes(ord(_ALPHABET[byte % len(_ALPHABET)]) for byte in range(256))
+MAX_QUEUE = 1000
+_MAX_BODIES = 2_000
+
+
+class QueueFull(ValueError):
+    """The queue of a namespace cannot hold so many faults; the message gives both numbers."""
+
+
+@dataclass(slots=True)
+class QueuedFault:
+    """A requested fault in a queue."""
+
+    spec: Any  # a `faults.grammar.FaultSpec`, which this room does not know
+    left: int  # how many calls still get it
+    needs_200: bool  # it leaves the queue only when it has changed a 200
+
+
+@dataclass(slots=True)
+class InFlight:
+    """The number of calls being answered; a reset keeps it."""
+
+    count: int = 0
+
+
+class Namespace:
+    """The state that all calls with one key share. Every method is atomic."""
+
+    def __init__(self, name: str, lock: Lock, quota: Quota | None = None, in_flight: InFlight | None = None) -> None:
+        self.name = name
+        self.in_flight = in_flight or InFlight()
+        self.is_reset = False
+        self.entries: deque[Entry] = deque()
+        self.journal_bytes = 0
+        self.dropped = 0
+        self.override: RankingOverride | None = None
+        self.overridden = 0
+        self.queue: deque[QueuedFault] = deque()
+        self._lock = lock
+        self._quota = quota
+        self._draws = 0
+        self._bodies: OrderedDict[bytes, int] = OrderedDict()
+
+    def take_fault(self) -> QueuedFault | None:
+        """Return the first fault of the queue and use it up once; one that needs a 200 is used up by `take`."""
+        if not self.queue:
+            return None  # most calls end here, without taking the lock
+        with self._lock:
+            first = self.queue[0] if self.queue else None
+            if first and not first.needs_200:
+                self._take(first)
+            return first
+
+    def first(self) -> QueuedFault | None:
+        with self._lock:
+            return self.queue[0] if self.queue else None
+
+    def take(self, queued: QueuedFault) -> bool:
+        """Use up *queued* once; return False if it is no longer the first."""
+        with self._lock:
+            is_first = bool(self.queue) and self.queue[0] is queued
+            if is_first:
+                self._take(queued)
+            return is_first
+
+    def _take(self, first: QueuedFault) -> None:
+        first.left -= 1
+        if not first.left:
+            self.queue.popleft()
+
+    def enqueue(self, faults: Sequence[QueuedFault]) -> None:
+        """Append *faults* to the queue; raise QueueFull if it would be longer than MAX_QUEUE."""
+        with self._lock:
+            if len(self.queue) + len(faults) > MAX_QUEUE:
+                raise QueueFull(f"a queue holds at most {MAX_QUEUE} faults, and it has {len(self.queue)}")
+            self.queue.extend(faults)
+
+    def queued(self) -> list[QueuedFault]:
+        """Return copies of the queued faults, first to last."""
+        with self._lock:
+            return [replace(each) for each in self.queue]
+
+    def clear_queue(self) -> None:
+        with self._lock:
+            self.queue.clear()
+
+    def next_draw(self) -> int:
+        """Return the number of earlier draws, and count this one."""
+        with self._lock:
+            self._draws += 1
+            return self._draws - 1
+
+    def admit(self, max_in_flight: int | None) -> tuple[bool, Allowance | None]:
+        """Count a call as in flight unless *max_in_flight* are; return whether it is counted, and its allowance."""
+        with self._lock:
+            if max_in_flight is not None and self.in_flight.count >= max_in_flight:
+                return False, None
+            self.in_flight.count += 1
+            return True, self._quota.hit(self.name) if self._quota else None
+
+    def release(self) -> None:
+        with self._lock:
+            self.in_flight.count -= 1
+
+    def request_id(self, content: bytes) -> str:
+        """Return an id for a request with *content*, such as `oFgh4Kd-2kFHot-9a0b1c2d3e4f5061`.
+
+        The id depends on the content and on how many earlier requests had it, so it does not depend on how threads
+        interleave. The last 2,000 contents are remembered, as hashes; the count of a forgotten one restarts.
+        """
+        key = hashlib.sha256(content).digest()
+        with self._lock:
+            times = self._bodies.pop(key, 0)
+            self._bodies[key] = times + 1
+            if len(self._bodies) > _MAX_BODIES:
+                self._bodies.popitem(last=False)
+        digest = hashlib.sha256(key + times.to_bytes(8, "big")).digest()
+        letters = digest[:13].translate(_LETTERS).decode()
+        return f"{letters[:7]}-{letters[7:]}-{digest[13:21].hex()}"
+
+    def clear_override(self) -> None:
+        with self._lock:
+            self.override, self.overridden = None, 0
+
+    def count_override(self) -> None:
+        with self._lock:
+            self.overridden += 1
+
+    def journal(self) -> tuple[list[Entry], int]:
+        """Return the entries, oldest first, and how many were dropped to bound the memory."""
+        with self._lock:
+            return list(self.entries), self.dropped

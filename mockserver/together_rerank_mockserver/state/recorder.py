@@ -1,0 +1,63 @@
+"""Record each request and its reply: in the journal, and as a log line."""
+
+import time
+from typing import Any
+
+from together_rerank_mockserver.api.messages import Call, Reply, is_mock_path
+from together_rerank_mockserver.state.journal import entry
+from together_rerank_mockserver.state.namespace import DEFAULT, Namespace
+from together_rerank_mockserver.state.redaction import Redaction
+from together_rerank_mockserver.state.registry import Registry
+
+
+class Recorder:
+    """Records requests and replies in the journal and, unless *log_format* is None, in the log."""
+
+    def __init__(self, registry: Registry, log_format: str | None, journal_max: int, journal_body: int) -> None:
+        self._registry = registry
+        self._has_journal = journal_max > 0
+        self._journal_body = journal_body
+        self._log: Any = None
+        if log_format:
+            from together_rerank_mockserver.state.request_log import RequestLog
+
+            self._log = RequestLog(as_json=log_format == "json")
+
+    def record(
+        self, call: Call, reply: Reply, reason: str | None, namespace: Namespace | None = None, received: bytes = b""
+    ) -> None:
+        """Record *call* with the body *received*, its *reply* and the *reason* if that is an error.
+
+        Without a namespace, as for the control plane, it is recorded in the log only.
+        """
+        in_journal = namespace is not None and self._has_journal and not is_mock_path(call.path)
+        if not in_journal and not self._log:
+            return
+        redaction = Redaction(call.headers.items(), named=namespace is not None and namespace.name != DEFAULT)
+        status = reply.status if reply.is_sent else None
+        ms = (time.perf_counter() - call.began) * 1000
+        if namespace is not None and in_journal:
+            recorded = entry(
+                redaction,
+                time=call.arrived,
+                method=call.method,
+                path=call.path,
+                status=status,
+                body=received,
+                most=self._journal_body,
+                reason=reason,
+                retry_after=reply.retry_after,
+                reply=reply.headers["x-mock-reply"],
+                request_id=reply.headers["x-request-id"],
+                ms=ms,
+            )
+            self._registry.record(namespace, recorded)
+        if self._log:
+            why = redaction.message(_log_reason(reply, reason))
+            self._log.record(redaction.text(call.method), redaction.text(call.path), status, ms, why)
+
+
+def _log_reason(reply: Reply, reason: str | None) -> str:
+    """Return the last part of a log line: where an unusual reply comes from, and the reason of an error."""
+    origin = reply.headers.get("x-mock-reply", "refused")
+    return ": ".join(each for each in (origin if origin not in ("scored", "refused") else "", reason) if each)

@@ -1,0 +1,114 @@
+"""The state of a mock between calls, by namespace, in the memory of one process.
+
+A call gets its `Namespace` from the registry and keeps it. A reset replaces it, so what a late call still writes
+goes into one that nobody reads. A call uses its namespace before its answer (`take_fault`, `admit`) and
+after it (`Registry.record`); a store that processes share can serve each of the two with one round trip.
+"""
+
+from collections import OrderedDict
+from threading import Lock
+
+from together_rerank_mockserver.api.errors import RankingsTooLarge
+from together_rerank_mockserver.ranking.override import RankingOverride
+from together_rerank_mockserver.state.journal import Entry
+from together_rerank_mockserver.state.namespace import DEFAULT, Namespace
+from together_rerank_mockserver.state.quota import Quota
+
+MAX_NAMESPACES = 256
+MAX_JOURNAL_BYTES = 64 * 1024 * 1024
+MAX_OVERRIDE_BYTES = 64 * 1024 * 1024
+
+
+class Registry:
+    """The namespaces of one process; if there are too many, the oldest idle one is dropped.
+
+    Each keeps at most *journal_max* entries. *quota* limits its calls; None sets no limit.
+    """
+
+    def __init__(self, journal_max: int, quota: Quota | None = None) -> None:
+        self._journal_max = journal_max
+        self._quota = quota
+        self._namespaces: OrderedDict[str, Namespace] = OrderedDict()
+        self._journal_bytes = 0
+        self._lock = Lock()
+
+    def open(self, name: str) -> Namespace:
+        with self._lock:
+            namespace = self._namespaces.get(name)
+            if namespace is None:
+                namespace = self._namespaces[name] = Namespace(name, self._lock, self._quota)
+                self._bound(namespace)
+            self._namespaces.move_to_end(name)
+            return namespace
+
+    def look(self, name: str) -> Namespace:
+        """Return the namespace called *name*, or a new empty one that is not stored."""
+        return self._namespaces.get(name) or Namespace(name, self._lock)
+
+    def reset(self, name: str) -> None:
+        """Replace the namespace called *name* with a new one; calls in flight finish, but are not recorded."""
+        with self._lock:
+            old = self.look(name)
+            self._forget(old)
+            old.is_reset = True
+            old.queue.clear()
+            old.override = None
+            self._namespaces[name] = new = Namespace(name, self._lock, self._quota, old.in_flight)
+            self._bound(new)
+
+    def record(self, namespace: Namespace, entry: Entry) -> None:
+        """Add *entry* to the journal of *namespace*, unless that was reset in the meantime."""
+        if not self._journal_max:
+            return
+        with self._lock:
+            # A namespace dropped during a call is restored here; one that was reset is not.
+            if namespace.is_reset or self._namespaces.setdefault(namespace.name, namespace) is not namespace:
+                return
+            namespace.entries.append(entry)
+            namespace.journal_bytes += entry.size
+            self._journal_bytes += entry.size
+            if len(namespace.entries) > self._journal_max:
+                self._drop_oldest(namespace)
+            while self._journal_bytes > MAX_JOURNAL_BYTES:
+                self._drop_oldest(max(self._namespaces.values(), key=lambda each: each.journal_bytes))
+
+    def set_override(self, name: str, override: RankingOverride) -> None:
+        """Set the ranking of the namespace called *name*; raise RankingsTooLarge if all would take too much memory."""
+        namespace = self.open(name)
+        with self._lock:
+            others = [
+                each.override.size for each in self._namespaces.values() if each.override and each is not namespace
+            ]
+            if sum(others) + override.size > MAX_OVERRIDE_BYTES:
+                raise RankingsTooLarge(MAX_OVERRIDE_BYTES)
+            namespace.override, namespace.overridden = override, 0
+
+    def forget_journal(self, name: str) -> None:
+        with self._lock:
+            self._empty_journal(self.look(name))
+
+    def _bound(self, newest: Namespace) -> None:
+        while len(self._namespaces) > MAX_NAMESPACES:
+            others = (each for each in self._namespaces.values() if each.name != DEFAULT and each is not newest)
+            idle = [each for each in others if not each.in_flight.count]
+            # Prefer a namespace without queued faults; if all have some, drop the oldest.
+            chosen = next((each for each in idle if not each.queue), next(iter(idle), None))
+            if chosen is None:
+                return
+            self._forget(self._namespaces.pop(chosen.name))
+
+    def _forget(self, namespace: Namespace) -> None:
+        self._empty_journal(namespace)
+        if self._quota:
+            self._quota.forget(namespace.name)
+
+    def _empty_journal(self, namespace: Namespace) -> None:
+        self._journal_bytes -= namespace.journal_bytes
+        namespace.journal_bytes = namespace.dropped = 0
+        namespace.entries.clear()
+
+    def _drop_oldest(self, namespace: Namespace) -> None:
+        size = namespace.entries.popleft().size
+        namespace.journal_bytes -= size
+        self._journal_bytes -= size
+        namespace.dropped += 1

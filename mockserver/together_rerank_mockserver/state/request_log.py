@@ -1,0 +1,92 @@
+"""Log one line per request to stderr without blocking: if nobody reads, lines are dropped and counted."""
+
+import logging
+import os
+import time
+from contextlib import suppress
+from logging.handlers import QueueHandler, QueueListener
+from multiprocessing import parent_process
+from multiprocessing.util import Finalize
+from queue import Full, Queue
+from typing import Any
+
+import orjson
+
+_MAX_LINES = 1_000
+# Two such texts in UTF-8 keep a line below 4096 bytes, which a pipe takes at once or not at all.
+_MAX_CHARACTERS = 300
+# The longest that the process waits at exit for unwritten lines.
+_CLOSING_S = 1.0
+
+
+class RequestLog(QueueHandler):
+    """Writes lines to a file descriptor from a thread, as text or *as_json*; 2 is stderr."""
+
+    queue: Queue[Any]
+
+    def __init__(self, descriptor: int = 2, *, as_json: bool = False) -> None:
+        super().__init__(Queue(_MAX_LINES))
+        self.dropped = 0  # lines dropped since the last one that fit into the queue
+        self._as_json = as_json
+        self._listener = QueueListener(self.queue, _Writer(descriptor))
+        self._has_started = False
+
+    def record(self, method: str, path: str, status: int | None, ms: float, reason: str) -> None:
+        """Write what happened to one request; None is no answer at all, *reason* says why it is not a usual one."""
+        entry: dict[str, Any] = {"method": _short(method), "path": _short(path), "status": status, "ms": round(ms, 1)}
+        if reason:
+            entry["reason"] = _short(reason)
+        self.handle(logging.makeLogRecord({"msg": self._line(entry)}))
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        return record  # the message is already a finished line
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Put *record* into the queue, or count it as dropped if that is full; `handle` holds the lock."""
+        if not self._has_started:  # not earlier, because a thread does not survive a fork
+            self._has_started = True
+            self._listener.start()
+            if parent_process():  # in a worker; elsewhere `logging` flushes it at exit
+                Finalize(None, self.flush, exitpriority=0)
+        try:
+            if self.dropped:
+                self.queue.put_nowait(logging.makeLogRecord({"msg": self._line({"dropped": self.dropped})}))
+                self.dropped = 0
+            self.queue.put_nowait(record)
+        except Full:
+            self.dropped += 1
+
+    def flush(self) -> None:
+        """Return when all lines are written, or after a second."""
+        deadline = time.monotonic() + _CLOSING_S
+        while self.queue.unfinished_tasks and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    def _line(self, entry: dict[str, Any]) -> bytes:
+        if self._as_json:
+            return orjson.dumps({"event": "request"} | entry, option=orjson.OPT_APPEND_NEWLINE)
+        if "dropped" in entry:
+            return f"({entry['dropped']} lines dropped: nobody read them)\n".encode()
+        words = [entry["method"], entry["path"], str(entry["status"] or "unanswered"), f"{entry['ms']} ms"]
+        return (" ".join([*words, entry.get("reason", "")]).rstrip() + "\n").encode()
+
+
+class _Writer(logging.Handler):
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Take no lock: only one thread writes, and the exit must not wait for a write that nobody reads."""
+        self.emit(record)
+        return True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # Not through sys.stderr, whose lock the exit needs. Errors are ignored: a closed descriptor has no reader.
+        with suppress(OSError):
+            os.write(self._descriptor, record.msg)  # type: ignore[arg-type]  # bytes
+
+
+def _short(text: str) -> str:
+    printable = text if text.isprintable() else text.encode("unicode_escape").decode()
+    return printable if len(printable) <= _MAX_CHARACTERS else printable[:_MAX_CHARACTERS] + "..."
