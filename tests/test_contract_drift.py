@@ -17,7 +17,7 @@ STARTED = {
 }
 
 
-def asked(mock, command, *options):
+def run_command(mock, command, *options):
     return contract(command, mock.url, "--api-key-env", "MOCK_KEY", *options, MOCK_KEY=KEY)
 
 
@@ -31,7 +31,7 @@ def skipped(*, closed):
 def test_nothing_drifts_at_the_mock(how, tmp_path):
     flags, options = STARTED[how]
     with running("-q", *flags) as mock:
-        ran = asked(mock, "drift", *options, "--json", tmp_path / "drift.json")
+        ran = run_command(mock, "drift", *options, "--json", tmp_path / "drift.json")
     report = json.loads((tmp_path / "drift.json").read_text())
 
     assert (ran.returncode, ran.stderr, report["drift"], report["missing"]) == (0, "", [], {})
@@ -46,7 +46,7 @@ def test_nothing_drifts_at_the_mock(how, tmp_path):
 
 def test_what_is_recorded_of_the_mock_is_the_library(tmp_path):
     with running("-q", "--api-key", KEY, "--model", "Salesforce/Llama-Rank-v1") as mock:
-        ran = asked(mock, "record", "--model", "Salesforce/Llama-Rank-v1", "--out", tmp_path / "kept")
+        ran = run_command(mock, "record", "--model", "Salesforce/Llama-Rank-v1", "--out", tmp_path / "kept")
         recorded = fixtures.read(tmp_path / "kept")
 
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -62,7 +62,7 @@ def test_what_is_recorded_of_the_mock_is_the_library(tmp_path):
 
 def test_a_fault_of_the_mock_is_drift():
     with running("-q") as mock:
-        ran = asked(mock, "drift", "--model", "mock/usage-missing", "--only", "success/*")
+        ran = run_command(mock, "drift", "--model", "mock/usage-missing", "--only", "success/*")
 
     assert ran.returncode == 1
     rows = [" ".join(line.split()) for line in ran.stdout.splitlines() if line.startswith(("200 ", "error", "status"))]

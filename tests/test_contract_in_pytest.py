@@ -52,7 +52,7 @@ def test_a_good_endpoint_passes_and_schemathesis_runs_as_a_test(mock, tmp_path):
 @pytest.mark.fuzz
 def test_schemathesis_finds_a_fault_as_a_test(mock, tmp_path):
     options = ("--rerank-max-requests", "150")
-    ran = judged(tmp_path, mock, "--pyargs", f"{PACKAGE}.test_fuzz", *options, model="mock/object-wrong")
+    ran = judged(tmp_path, mock, "--pyargs", f"{PACKAGE}.suite.test_fuzz", *options, model="mock/object-wrong")
 
     assert ran.returncode == 1, ran.stdout
     assert "FAILED        RR-FUZZ-004  MUST  Every answer keeps the document's schema" in ran.stdout
@@ -60,7 +60,7 @@ def test_schemathesis_finds_a_fault_as_a_test(mock, tmp_path):
 
 
 def test_a_failed_requirement_is_told_in_full_and_without_a_traceback(mock, tmp_path):
-    ran = judged(tmp_path, mock, "--pyargs", f"{PACKAGE}.test_results", model="mock/unsorted")
+    ran = judged(tmp_path, mock, "--pyargs", f"{PACKAGE}.suite.test_results", model="mock/unsorted")
 
     assert ran.returncode == 1
     assert "FAILED        RR-RESULT-001  MUST" in ran.stdout
@@ -72,7 +72,7 @@ def test_a_failed_requirement_is_told_in_full_and_without_a_traceback(mock, tmp_
 
 @pytest.mark.parametrize(("level", "status", "said"), [("must", 0, "1 xfailed"), ("should", 1, "1 failed")])
 def test_a_should_fails_at_its_level(mock, tmp_path, level, status, said):
-    options = ("--pyargs", f"{PACKAGE}.test_response", "--rerank-level", level)
+    options = ("--pyargs", f"{PACKAGE}.suite.test_response", "--rerank-level", level)
     ran = judged(tmp_path, mock, *options, model="mock/id-constant")
 
     assert ran.returncode == status, ran.stdout
@@ -80,7 +80,7 @@ def test_a_should_fails_at_its_level(mock, tmp_path, level, status, said):
 
 
 def test_what_cannot_be_judged_is_skipped_with_its_reason(mock, tmp_path):
-    ran = judged(tmp_path, mock, "--pyargs", f"{PACKAGE}.test_usage", model="mock/usage-missing")
+    ran = judged(tmp_path, mock, "--pyargs", f"{PACKAGE}.suite.test_usage", model="mock/usage-missing")
 
     assert ran.returncode == 0
     assert "skipped: there is no `usage`, which the document allows" in ran.stdout
@@ -105,7 +105,7 @@ def test_a_must_that_cannot_be_judged_is_no_pass(tmp_path):
         queue = {"fault": "ok", "times": 6, "then": {"fault": "503", "times": 99}}
         admin = urllib.request.Request(f"{own.url}/__admin/faults", json.dumps(queue).encode())
         urllib.request.urlopen(admin).close()
-        ran = judged(tmp_path, own, "--pyargs", f"{PACKAGE}.test_results")
+        ran = judged(tmp_path, own, "--pyargs", f"{PACKAGE}.suite.test_results")
 
     assert ran.returncode == 1
     assert "RR-RESULT-002: could not tell: the endpoint answers 503" in ran.stdout
@@ -125,7 +125,7 @@ def test_the_tests_of_the_project_run_beside_it_and_have_no_fixture_of_ours(mock
     )
 
     alone = pytest_run(tmp_path)
-    beside = judged(tmp_path, mock, "--pyargs", f"{PACKAGE}.test_results", tmp_path / "test_own.py")
+    beside = judged(tmp_path, mock, "--pyargs", f"{PACKAGE}.suite.test_results", tmp_path / "test_own.py")
 
     assert "1 passed" in alone.stdout
     assert "8 passed" in beside.stdout

@@ -12,8 +12,8 @@ import pytest
 from mock_process import ALONE, COMMAND, environment, running
 from snippets import PORT, ROOT, is_file, shown, snippets, write_project
 from together_rerank_fixtures import strategies
-from together_rerank_mockserver.http.wsgi import Mock
 from together_rerank_mockserver import RerankMock
+from together_rerank_mockserver.http.wsgi import Mock
 from together_rerank_mockserver.testing import resilience
 
 # What an earlier snippet of a page exports.

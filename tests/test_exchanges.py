@@ -11,7 +11,7 @@ import together_rerank_fixtures as fixtures
 from faults_and_rules import BREAKS
 from mock_process import running, server  # noqa: F401  # a fixture
 from snippets import ROOT
-from together_rerank_contract_tests import examination
+from together_rerank_contract_tests.run import session
 
 KIT = [exchange for exchange in fixtures.all() if exchange.source == {"kind": "kit"}]
 FLAGS = {"api_keys": "--api-key", "models": "--model", "max_body": "--max-body"}
@@ -91,7 +91,7 @@ def test_what_is_broken_breaks_the_rule_that_it_names():
 def test_every_rule_is_one_of_the_judges():
     rules = {each.rule for exchange in fixtures.all() for each in exchange.deviations if each.rule}
 
-    assert rules <= {each.id for each in examination.tests()}
+    assert rules <= {each.id for each in session.tests()}
 
 
 @pytest.mark.slow

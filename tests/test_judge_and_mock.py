@@ -9,7 +9,7 @@ from faults_and_rules import BREAKS
 from judging import FUZZ, PLAIN, outcomes_that_each_check_decides
 from miniature import KEY, MODEL
 from mock_process import running
-from together_rerank_contract_tests.requirements import Level
+from together_rerank_contract_tests.suite.requirements import Level
 from together_rerank_mockserver.faults.catalogue import Catalogue
 from together_rerank_mockserver.faults.fault import BodyFault
 from together_rerank_spec import load

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 from miniature import KEY, MODEL
-from together_rerank_contract_tests import cli
+from together_rerank_contract_tests.cli import command
 
 COMMAND = Path(sys.executable).with_name("together-rerank-contract")
 # What opens a miniature.
@@ -35,7 +35,7 @@ def contract(*arguments, cwd=None, **changes):
         redirect_stdout(out),
         redirect_stderr(err),
     ):
-        status = cli.run([*map(str, arguments)])
+        status = command.run([*map(str, arguments)])
     return SimpleNamespace(returncode=status, stdout=out.getvalue(), stderr=err.getvalue())
 
 

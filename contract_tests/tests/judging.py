@@ -4,15 +4,15 @@ from collections import Counter, defaultdict
 from contextlib import closing
 
 from miniature import KEY, MODEL
-from together_rerank_contract_tests import examination, outcome
-from together_rerank_contract_tests.client import YES, Transport
-from together_rerank_contract_tests.endpoint import Endpoint
-from together_rerank_contract_tests.fuzzing import Fuzzing
-from together_rerank_contract_tests.outcome import State
-from together_rerank_contract_tests.requirements import Level
+from together_rerank_contract_tests.client.transport import ENDPOINT_KEY, Transport
+from together_rerank_contract_tests.fuzz.fuzzing import Fuzzing
+from together_rerank_contract_tests.run import outcome, session
+from together_rerank_contract_tests.run.outcome import State
 from together_rerank_contract_tests.settings import Settings
+from together_rerank_contract_tests.suite.endpoint import Endpoint
+from together_rerank_contract_tests.suite.requirements import Level
 
-TESTS = examination.tests()
+TESTS = session.tests()
 PLAIN = [requirement for requirement in TESTS if not requirement.fuzz]
 FUZZ = [requirement for requirement in TESTS if requirement.fuzz]
 
@@ -28,7 +28,7 @@ def judged(url, model=MODEL, key=KEY, *, transport=None, without=()):
     with closing(endpoint.transport):
         endpoint.find()
         wanted = [each for each in PLAIN if each.id not in without]
-        return outcome.settled(examination.judged(each, TESTS[each], endpoint) for each in wanted)
+        return outcome.settled(session.judged(each, TESTS[each], endpoint) for each in wanted)
 
 
 def fuzzed(url):
@@ -43,7 +43,7 @@ def fuzzed(url):
 
 def outcomes_of(fuzzing):
     """Return the outcome of every requirement that Schemathesis judges."""
-    return [examination.judged(each, TESTS[each], fuzzing) for each in FUZZ]
+    return [session.judged(each, TESTS[each], fuzzing) for each in FUZZ]
 
 
 def failed(outcomes):
@@ -76,7 +76,7 @@ class Recording:
     def replay(self):
         self._sent = Counter()
 
-    def send(self, method, url, headers=(), content=b"", *, authorization=YES):
+    def send(self, method, url, headers=(), content=b"", *, authorization=ENDPOINT_KEY):
         call = method, url, tuple(headers), content, authorization
         self._sent[call] += 1
         if len(self._answers[call]) < self._sent[call]:

@@ -4,15 +4,15 @@ import datetime as dt
 
 import together_rerank_fixtures as fixtures
 from miniature import KEY, MODEL
-from together_rerank_contract_tests import recording
-from together_rerank_contract_tests.comparison import Comparison
+from together_rerank_contract_tests.record import recording
+from together_rerank_contract_tests.record.comparison import Comparison
 from together_rerank_contract_tests.settings import Settings
 from together_rerank_fixtures import folder
 
 DAY = dt.date(2026, 11, 25)
 
 
-def asked(server, *patterns, url="", key=KEY):
+def sent(server, *patterns, url="", key=KEY):
     """What was asked, and the files of it by their path."""
     settings = Settings(f"{server.url}{url}", model=MODEL, key=key, key_name="KEY", timeout_s=20)
     comparison = Comparison(settings, patterns)
@@ -27,13 +27,13 @@ def read(tmp_path, files):
 
 
 def recorded(server, tmp_path, *patterns, **settings):
-    return read(tmp_path, asked(server, *patterns, **settings)[1])
+    return read(tmp_path, sent(server, *patterns, **settings)[1])
 
 
 def rows(kind, *patterns, key=KEY):
     """Compare a miniature with the library; return each difference as a tuple."""
     with kind() as server:
-        comparison, _ = asked(server, *patterns, key=key)
+        comparison, _ = sent(server, *patterns, key=key)
         assert comparison.answers
         assert not comparison.stopped
         return [(row.what, row.document, row.endpoint, row.library, *row.exchanges) for row in comparison.rows]

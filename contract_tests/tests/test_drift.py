@@ -10,9 +10,9 @@ import together_rerank_fixtures as fixtures
 from legitimate import LEGITIMATE, Honest
 from miniature import KEY, Refused
 from recordings import rows
-from together_rerank_contract_tests import drift, field_types
-from together_rerank_contract_tests.client import masking
-from together_rerank_contract_tests.drift import Row
+from together_rerank_contract_tests.client.transport import masking
+from together_rerank_contract_tests.record import drift, field_types
+from together_rerank_contract_tests.record.drift import Row
 from together_rerank_spec import load
 
 FIELDS = {

@@ -6,8 +6,8 @@ import subprocess
 import pytest
 
 from miniature import Miniature
-from together_rerank_contract_tests.client import masking
-from together_rerank_contract_tests.exchange import Exchange, excerpt, printable
+from together_rerank_contract_tests.client.exchange import Exchange, excerpt, printable
+from together_rerank_contract_tests.client.transport import masking
 
 
 class Echo(Miniature):

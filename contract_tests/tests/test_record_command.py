@@ -201,7 +201,7 @@ WRONG = [
     (("record", "http://127.0.0.1:1"), "Missing option '--out'"),
     (("record", "--out", "x"), "Missing argument 'URL'"),
     (("drift", "localhost:8000"), "not a URL"),
-    (("drift", "http://127.0.0.1:1", "--only", "nothing/*"), "fits 'nothing/*'; there are: bad_request/"),
+    (("drift", "http://127.0.0.1:1", "--only", "nothing/*"), "matches 'nothing/*'; there are: bad_request/"),
     (("drift", "http://127.0.0.1:1", "--rate", "fast"), "not a rate"),
     (("drift", "http://127.0.0.1:1", "--timeout", "nan"), "nan"),
     (("drift", "http://127.0.0.1:1", "--api-key-env", "NOT_SET"), "NOT_SET is not set"),

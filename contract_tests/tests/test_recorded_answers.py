@@ -8,7 +8,7 @@ import pytest
 import together_rerank_fixtures as fixtures
 from legitimate import Honest
 from miniature import KEY
-from recordings import asked, read, recorded
+from recordings import read, recorded, sent
 
 
 class Talkative(Honest):
@@ -38,7 +38,7 @@ class Talkative(Honest):
 
 def test_only_what_is_on_the_list_is_kept_and_the_key_nowhere(tmp_path):
     with Talkative() as server:
-        _, files = asked(server)
+        _, files = sent(server)
         kept = read(tmp_path, files)
 
     assert len(files) > 60
@@ -103,17 +103,17 @@ def test_a_key_is_masked_however_the_body_writes_it(echo, tmp_path):
 def test_an_answer_in_which_the_key_can_still_be_read_is_not_kept():
     with EchoesTheKey() as server:
         server.echo = SECRET.replace("+", "%252525252B").encode()
-        comparison, files = asked(server, "success/strings", key=SECRET)
+        comparison, files = sent(server, "success/strings", key=SECRET)
 
     assert files == {}
     assert comparison.missing == {"success/strings": "cannot be kept: the key is in it, in a form that is not masked"}
-    assert comparison.hindrance.status == 3
+    assert comparison.abort_reason.status == 3
 
 
 def test_a_key_is_masked_in_a_header_too():
     with EchoesTheKey() as server:
         server.headers = {"WWW-Authenticate": f'Bearer realm="{UNICODE}"'}
-        _, files = asked(server, "success/strings", key=SECRET)
+        _, files = sent(server, "success/strings", key=SECRET)
 
     assert b'Bearer realm=\\"$KEY\\"' in files["success/strings.json"]
 
@@ -158,7 +158,7 @@ def test_an_odd_200_is_kept_so_that_it_says_the_same_again(odd, tmp_path):
     content, form = ODD[odd]
     with Says() as server:
         server.said = content
-        _, files = asked(server, "success/strings")
+        _, files = sent(server, "success/strings")
     (exchange,) = read(tmp_path, files).values()
 
     stored = json.loads(files["success/strings.json"])["response"]
@@ -205,8 +205,8 @@ def test_a_500_to_a_valid_request_is_kept_as_it_is(tmp_path):
 def test_what_cannot_be_kept_is_named(status, headers, why):
     with Says() as server:
         server.status, server.headers, server.said = status, headers, gzip.compress(b"{}" * 99)[:-6]
-        comparison, files = asked(server, "success/strings")
+        comparison, files = sent(server, "success/strings")
 
     assert files == {}
     assert comparison.missing["success/strings"].startswith(why)
-    assert comparison.hindrance.status == 3
+    assert comparison.abort_reason.status == 3

@@ -8,8 +8,8 @@ import pytest
 import together_rerank_fixtures as fixtures
 from legitimate import Honest, Watched
 from miniature import KEY, MODEL, Miniature, Refused
-from recordings import asked, read, recorded
-from together_rerank_contract_tests.comparison import chosen
+from recordings import read, recorded, sent
+from together_rerank_contract_tests.record.comparison import chosen
 
 
 def test_what_is_kept_is_the_library_s_request_and_the_endpoint_s_answer(tmp_path):
@@ -50,7 +50,7 @@ def test_the_model_is_the_endpoint_s_where_it_is_not_what_the_exchange_is_about(
 
 def test_each_request_is_sent_once():
     with Watched() as server:
-        comparison, _ = asked(server)
+        comparison, _ = sent(server)
 
     assert len(server.seen) == len(comparison.answers) + 1
     assert "success/document_example" not in [each.name for each in comparison.exchanges]
@@ -67,7 +67,7 @@ KEYS = {
 @pytest.mark.parametrize("name", KEYS)
 def test_the_key_is_sent_where_the_library_has_one_and_what_is_another_as_it_is(name):
     with Watched() as server:
-        asked(server, name)
+        sent(server, name)
 
     assert server.seen[-1][2].get("Authorization") == KEYS[name]
 
@@ -79,7 +79,7 @@ class Open(Watched):
 
 def test_without_a_key_none_is_sent_and_what_is_about_keys_is_skipped(tmp_path):
     with Open() as server:
-        comparison, files = asked(server, "unauthorized/*", "success/strings", key=None)
+        comparison, files = sent(server, "unauthorized/*", "success/strings", key=None)
 
     assert server.keys == {None}
     assert set(comparison.skipped) == {name for name in KEYS if name.startswith("unauthorized")}
@@ -139,12 +139,12 @@ class Drops(Honest):
 
 def test_an_answer_that_never_comes_is_missing_and_the_others_are_kept(tmp_path):
     with Drops() as server:
-        comparison, files = asked(server, "success/t*")
+        comparison, files = sent(server, "success/t*")
 
     assert set(comparison.missing) == {"success/thai"}
     assert "no whole answer from" in comparison.missing["success/thai"]
     assert set(read(tmp_path, files)) == {each.name for each in comparison.exchanges if each.name != "success/thai"}
-    assert comparison.hindrance.status == 3
+    assert comparison.abort_reason.status == 3
 
 
 class SaysLater(Watched):
@@ -163,7 +163,7 @@ class SaysLater(Watched):
 def test_an_endpoint_that_is_busy_for_ever_is_not_asked_for_all(status):
     with SaysLater() as server:
         server.status = status
-        comparison, files = asked(server, "success/*")
+        comparison, files = sent(server, "success/*")
 
     assert files == {}
     assert 1 + 2 * 2 < len(server.seen) <= 1 + 2 * 6
@@ -173,14 +173,14 @@ def test_an_endpoint_that_is_busy_for_ever_is_not_asked_for_all(status):
         assert comparison.missing[name].startswith(f"the endpoint answers {status}")
     assert {comparison.missing[name] for name in rest} == {comparison.stopped}
     assert comparison.stopped.startswith("the endpoint was busy twice in a row, after all the waiting")
-    assert comparison.hindrance.status == 3
+    assert comparison.abort_reason.status == 3
 
 
 def test_one_that_is_busy_now_and_then_is_asked_for_all():
     busy = {"success/thai", "success/ties", "success/two_subjects"}
     with SaysLater() as server:
         server.queries = {fixtures.get(name).request.body["query"] for name in busy}
-        comparison, files = asked(server, "success/t*")
+        comparison, files = sent(server, "success/t*")
 
     assert comparison.stopped == ""
     assert set(comparison.missing) == busy
@@ -194,7 +194,7 @@ class RefusesAll(Miniature):
 
 def test_an_endpoint_without_a_200_is_asked_for_nothing_else():
     with RefusesAll() as server:
-        comparison, files = asked(server)
+        comparison, files = sent(server)
 
     assert files == {}
     assert "answers 401" in comparison.stopped
@@ -208,7 +208,7 @@ def test_the_name_of_the_model_stands_in_requests_for_the_model_alone():
 
 
 def test_a_pattern_that_fits_nothing_says_what_there_is():
-    with pytest.raises(LookupError, match="no exchange is called or fits 'sucess/\\*'; there are: bad_request/"):
+    with pytest.raises(LookupError, match="no exchange matches 'sucess/\\*'; there are: bad_request/"):
         chosen(["success/*", "sucess/*"])
 
 
@@ -220,8 +220,7 @@ def test_what_no_request_brings_about_is_told_apart_from_what_there_is_not(patte
         chosen(["success/*", pattern])
 
     assert str(raised.value) == (
-        f"--only: '{pattern}' fits only what no request brings about, and so no endpoint can be asked for: "
-        + ", ".join(names)
+        f"--only: '{pattern}' matches only exchanges whose answers no request causes: " + ", ".join(names)
     )
 
 

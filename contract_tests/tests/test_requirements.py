@@ -8,10 +8,10 @@ import pytest
 
 from judging import PLAIN, TESTS, endpoint_at
 from legitimate import Honest
-from together_rerank_contract_tests import fuzzing
-from together_rerank_contract_tests.client import tokens_of
-from together_rerank_contract_tests.examination import CALIBRATION, FOLDER, TOKENS_A_REQUEST, TOPICS
-from together_rerank_contract_tests.requirements import Level
+from together_rerank_contract_tests.client.budget import tokens_of
+from together_rerank_contract_tests.fuzz import fuzzing
+from together_rerank_contract_tests.run.session import CALIBRATION, FOLDER, TOKENS_A_REQUEST, TOPICS
+from together_rerank_contract_tests.suite.requirements import Level
 from together_rerank_spec import load
 
 ALL = list(TESTS)
@@ -72,8 +72,8 @@ def test_each_requirement_sends_its_declared_number_of_requests_and_about_its_to
 
 
 def test_levels_are_those_of_the_standard_run():
-    counted = [each for each in ALL if each.level is not Level.INFO]
+    plural = [each for each in ALL if each.level is not Level.INFO]
 
-    assert len(counted) == 56
+    assert len(plural) == 56
     assert sum(each.quick for each in ALL) == 15
     assert not any(each.quick and each.level is Level.INFO for each in ALL)

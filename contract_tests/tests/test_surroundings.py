@@ -11,8 +11,8 @@ from broken import CutsBeforeItRanks
 from commanding import COMMAND, OPEN, contract, environment, process, shell
 from judging import PLAIN
 from legitimate import Honest, Slow
-from together_rerank_contract_tests.examination import CALIBRATION
-from together_rerank_contract_tests.requirements import Level
+from together_rerank_contract_tests.run.session import CALIBRATION
+from together_rerank_contract_tests.suite.requirements import Level
 
 REQUESTS_OF_MUST_AND_SHOULD = CALIBRATION + sum(each.requests for each in PLAIN if each.level is not Level.INFO)
 
@@ -40,9 +40,9 @@ def test_files_and_settings_of_the_user_are_ignored_and_no_files_are_left_behind
 
 
 BREAKAGES = {
-    "a check": "from together_rerank_contract_tests import tolerance\ntolerance.unequal = lambda *_: 1 / 0\n",
-    "a module": "import sys\nsys.modules['together_rerank_contract_tests.assertions'] = None\n",
-    "a report": "from together_rerank_contract_tests import report\nreport.of = lambda *_: 1 / 0\n",
+    "a check": "import together_rerank_contract_tests.suite.tolerance as tolerance\ntolerance.unequal = lambda *_: 1 / 0\n",
+    "a module": "import sys\nsys.modules['together_rerank_contract_tests.suite.assertions'] = None\n",
+    "a report": "import together_rerank_contract_tests.report.report as report\nreport.of = lambda *_: 1 / 0\n",
 }
 
 

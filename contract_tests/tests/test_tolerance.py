@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from together_rerank_contract_tests.tolerance import Tolerance, inverted, measured, unequal
+from together_rerank_contract_tests.suite.tolerance import Tolerance, inverted, measured, unequal
 
 SCORES = {0: 1.0, 1: 0.6, 2: 0.0}
 EXACT = measured([SCORES, SCORES, SCORES], SCORES, {0: 1.0, 1: 0.6})

@@ -12,7 +12,8 @@ import pytest
 
 from legitimate import Honest
 from miniature import KEY, Miniature
-from together_rerank_contract_tests.client import BudgetSpent, Dropped, Inconclusive, Transport, Unsendable
+from together_rerank_contract_tests.client.budget import BudgetSpent
+from together_rerank_contract_tests.client.transport import Dropped, Inconclusive, Transport, Unsendable
 from together_rerank_contract_tests.settings import Settings, seconds_between
 
 
@@ -76,7 +77,7 @@ _GZIPPED = gzip.compress(b"{}", mtime=0)
 
 
 @pytest.mark.parametrize(
-    ("headers", "content", "received", "flaw"),
+    ("headers", "content", "received", "decode_error"),
     [
         ({"Content-Encoding": "gzip"}, _GZIPPED, b"{}", ""),
         ({"Content-Encoding": "gzip"}, b"{}", b"{}", "it says that it is gzip, and is not"),
@@ -85,13 +86,13 @@ _GZIPPED = gzip.compress(b"{}", mtime=0)
         ({}, b"\xff", b"\xff", ""),
     ],
 )
-def test_a_body_is_read_as_its_encoding_says(headers, content, received, flaw):
+def test_a_body_is_read_as_its_encoding_says(headers, content, received, decode_error):
     with Script((200, headers, content)) as server, transport() as sender:
         exchange = sender.send("POST", f"{server.url}/v1/rerank")
 
     assert exchange.received == received
-    assert exchange.flaw.startswith(flaw)
-    assert bool(exchange.flaw) is bool(flaw)
+    assert exchange.decode_error.startswith(decode_error)
+    assert bool(exchange.decode_error) is bool(decode_error)
 
 
 def test_the_key_is_sent_and_not_kept():

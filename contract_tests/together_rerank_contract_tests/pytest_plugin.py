@@ -28,19 +28,19 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     try:
         from together_rerank_contract_tests import settings
-        from together_rerank_contract_tests.examination import Examination
+        from together_rerank_contract_tests.run.session import ContractSession
 
         key, key_name = settings.key_for(url, config.getoption("--rerank-api-key-env"))
         values = {name: config.getoption(f"--rerank-{name}") for name in ("model", "level", "live")}
         most = config.getoption("--rerank-max-requests")
         given = settings.Settings(url, key=key, key_name=key_name, max_requests=most, fuzz=True, **values)
-        examination = Examination(given)
+        session = ContractSession(given)
     except ModuleNotFoundError as fault:
         raise pytest.UsageError(f"{fault.name} is missing; install together-rerank-kit[contract]") from fault
     except ValueError as fault:
         raise pytest.UsageError(str(fault)) from fault
-    config.pluginmanager.register(examination, "rerank examination")
-    config.add_cleanup(examination.finish)
+    config.pluginmanager.register(session, "rerank session")
+    config.add_cleanup(session.finish)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.faults.catalogue import OK, Catalogue
-from together_rerank_mockserver.faults.grammar import FaultSpec, InvalidFaultSpec
+from together_rerank_mockserver.faults.grammar import FaultSpec
 from together_rerank_mockserver.ranking.override import from_json
 from together_rerank_mockserver.state import namespace as namespace_module
 from together_rerank_mockserver.state import registry as registry_module

@@ -103,7 +103,7 @@ def _name(key: str) -> str | None:
 
 
 def outgoing(reply: Reply, limiter: DelayLimiter, raw_socket: Any = None) -> Outgoing:
-    """Return *reply* for WSGI; the caller has acquired *limiter* for a slow one, and the end of its body releases it."""
+    """Return *reply* for WSGI; a slow reply releases *limiter*, which the caller has acquired, when its body ends."""
     headers = [*reply.headers.items(), ("Content-Length", str(len(reply.body)))]
     if reply.delivery == "whole":
         return reply.status, headers, [reply.body]

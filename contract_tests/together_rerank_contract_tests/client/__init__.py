@@ -1,0 +1,1 @@
+"""The way to the endpoint: one client with a budget, and the exchanges with it."""

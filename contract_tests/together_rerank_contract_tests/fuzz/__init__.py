@@ -1,0 +1,1 @@
+"""Run Schemathesis against the endpoint."""

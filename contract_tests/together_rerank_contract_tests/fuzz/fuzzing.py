@@ -1,0 +1,223 @@
+"""Schemathesis, run against the endpoint through the proxy, and what its checks found."""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from together_rerank_contract_tests.client.budget import BudgetSpent
+from together_rerank_contract_tests.client.exchange import Exchange
+from together_rerank_contract_tests.client.transport import Inconclusive
+from together_rerank_contract_tests.fuzz.proxy import DROPPED, NO_ANSWER, Proxy
+from together_rerank_contract_tests.suite.endpoint import Endpoint
+from together_rerank_spec import Validator
+
+MAX_EXAMPLES = 2_000
+# What the examples and the coverage of the document come to, whatever the number of examples of the fuzzing.
+BEFORE_FUZZING = 110
+_MIN_EXAMPLES = 10
+# Below a budget, a wait for 429 or a slow answer Schemathesis must not lose patience.
+_PATIENCE_S = 600
+_CRASH, _AUTH = "not_a_server_error", "ignored_auth"
+# Those that have a requirement; what else Schemathesis knows does not apply to one operation without links.
+CHECKS = (
+    _CRASH,
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_schema_conformance",
+    "negative_data_rejection",
+    "positive_data_acceptance",
+    "unsupported_method",
+    "allow_header_conformance",
+    _AUTH,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A check of Schemathesis that failed on one request.
+
+    Attributes:
+        title: the kind of failure; a check has several kinds.
+        about: how Schemathesis changed the request, if it says so.
+        name: the name of the exchange; several checks may fail on one.
+    """
+
+    check: str
+    title: str
+    message: str
+    about: str
+    name: str
+    exchange: Exchange
+
+
+class Fuzzing:
+    """One run of Schemathesis; it begins when the first check asks what was found.
+
+    It calls *progress* from time to time with the number of requests sent. `incomplete` says why the run does not
+    prove that there are no other failures.
+    """
+
+    def __init__(self, endpoint: Endpoint, progress: Callable[[int], None]) -> None:
+        self._endpoint = endpoint
+        self._progress = progress
+        self._failures: list[Failure] = []
+        self.has_begun = False
+        self.incomplete = ""
+        self.requests = 0
+        self.seconds = 0.0
+
+    def failures(self, check: str) -> list[Failure]:
+        """Return what *check* found, the smallest request first.
+
+        Raises BudgetSpent or Inconclusive if it found nothing in an incomplete run.
+        """
+        if not self.has_begun:
+            self.has_begun = True
+            self._run()
+        found = [each for each in self._failures if each.check == check and self._is_sound(each)]
+        if not found and self.incomplete:
+            raise (BudgetSpent if self._endpoint.transport.budget.spent else Inconclusive)(self.incomplete)
+        return sorted(found, key=lambda each: len(each.exchange.content))
+
+    @property
+    def asks_for_a_key(self) -> bool:
+        """Whether the endpoint is to be asked without its key, and with another."""
+        accepts_any_key = self._endpoint.reference.exchange.accepts("any-key")
+        return self._endpoint.transport.has_key and not accepts_any_key
+
+    @property
+    def tries_other_methods(self) -> bool:
+        """Whether methods are sent that the document does not have."""
+        return not self._endpoint.settings.is_together
+
+    @cached_property
+    def _proxy(self) -> Proxy:
+        return Proxy(self._endpoint.transport, self._endpoint.document.routes[-1], self._endpoint.url)
+
+    @cached_property
+    def _requests(self) -> Validator:
+        return Validator(self._endpoint.document.request_schema)
+
+    @property
+    def _examples(self) -> int:
+        left = self._endpoint.transport.budget.requests_left
+        return MAX_EXAMPLES if left is None else max(_MIN_EXAMPLES, min(MAX_EXAMPLES, left - BEFORE_FUZZING))
+
+    def _run(self) -> None:
+        transport = self._endpoint.transport
+        self.incomplete = "it was interrupted"
+        before, answered, began = transport.budget.requests, transport.statuses[200], time.monotonic()
+        with tempfile.TemporaryDirectory() as name, self._proxy:
+            folder = Path(name)
+            try:
+                status = self._wait(folder)
+            finally:
+                self._failures = list(self._read(folder / "failures"))
+                self.requests = transport.budget.requests - before
+                self.seconds = time.monotonic() - began
+            said = (folder / "output").read_text(encoding="utf-8", errors="replace")
+        self.incomplete = self._proxy.unanswered
+        if self.incomplete:
+            return
+        if status not in (0, 1):
+            self.incomplete = f"Schemathesis ended with status {status}: {' '.join(said.split())[-300:]}"
+        elif transport.statuses[200] == answered:
+            self.incomplete = f"none of {self.requests} requests was answered with 200"
+
+    def _wait(self, folder: Path) -> int:
+        """Run Schemathesis in *folder* to its end, or until nothing more may be sent; return its status."""
+        budget = self._endpoint.transport.budget
+        before = budget.requests
+        self._write_input(folder)
+        with (folder / "output").open("wb") as output:
+            process = subprocess.Popen(  # noqa: S603  # our own interpreter
+                self._command,
+                cwd=folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # an interrupt of the terminal is ours to handle
+            )
+            try:
+                while not budget.spent:
+                    with suppress(subprocess.TimeoutExpired):
+                        return process.wait(0.2)
+                    self._progress(budget.requests - before)
+                return 0
+            finally:
+                process.kill()
+                process.wait()
+
+    def _read(self, path: Path) -> Iterator[Failure]:
+        """Read the failures that the hooks wrote to *path*; skip an unfinished line."""
+        for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []:
+            if line.endswith("\n"):
+                fields = json.loads(line)
+                exchange = self._proxy.exchanges[fields["name"]]
+                # Schemathesis and its HTTP library add the other headers.
+                headers = tuple(each for each in exchange.headers if each[0] in ("Content-Type", "Authorization"))
+                yield Failure(**fields, exchange=replace(exchange, headers=headers))
+
+    def _write_input(self, folder: Path) -> None:
+        document = replace(self._endpoint.document, content=copy.deepcopy(self._endpoint.document.content))
+        # The document as it stands lets a body be left out; there is nothing to rank then, in any reading.
+        document.operation["requestBody"]["required"] = True
+        (folder / "document.json").write_text(json.dumps(document.content), encoding="utf-8")
+        (folder / "config.toml").write_text("\n".join(self._config()), encoding="utf-8")
+        (folder / "model").write_text(self._endpoint.model, encoding="utf-8")
+
+    def _config(self) -> Iterator[str]:
+        # All that is needed, so that no file of the user's and no memory of an earlier run has a say.
+        yield f"seed = {self._endpoint.settings.seed}"
+        yield f"request-timeout = {_PATIENCE_S}"
+        if self._endpoint.transport.has_key:
+            yield f'headers = {{ Authorization = "Bearer {self._proxy.token}" }}'
+        yield '[generation]\ndatabase = "none"'
+        yield "[cache]\nenabled = false"
+        documented = [str(status) for status in self._endpoint.document.statuses if status >= 500]
+        yield f"[checks.{_CRASH}]\nexpected-statuses = {json.dumps(['2xx', '3xx', '4xx', *documented])}"
+        if not self.tries_other_methods:
+            yield "[phases.coverage]\nunexpected-methods = []"
+
+    @property
+    def _command(self) -> list[str]:
+        run = ["run", "document.json", "--url", self._proxy.url, "--max-examples", str(self._examples)]
+        # All deviations are wanted, not the first of each phase; of many failing cases the smallest is shown.
+        whole = ["--continue-on-failure", "--no-shrink", "--suppress-health-check", "all"]
+        checks = [check for check in CHECKS if check != _AUTH or self.asks_for_a_key]
+        command = [sys.executable, "-m", "schemathesis.cli", "--config-file", "config.toml", *run, *whole]
+        return [*command, "--checks", ",".join(checks)]
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        # Neither the key nor a proxy: it speaks to the proxy alone.
+        key_name = self._endpoint.settings.key_name
+        kept = {name: value for name, value in os.environ.items() if name != key_name and "proxy" not in name.lower()}
+        hooks = f"{__package__}.schemathesis_hooks"
+        alone = {"HYPOTHESIS_NO_PLUGINS": "1", "NETRC": os.devnull, "PYTHONSAFEPATH": "1"}
+        return {**kept, **alone, "SCHEMATHESIS_HOOKS": hooks}
+
+    def _is_sound(self, found: Failure) -> bool:
+        """Whether *found* holds when it is looked at again with another validator."""
+        exchange = found.exchange
+        if NO_ANSWER in exchange.received_headers:
+            return found.check == _CRASH and exchange.received_headers[NO_ANSWER] == DROPPED
+        if found.check not in ("negative_data_rejection", "positive_data_acceptance"):
+            return True
+        try:
+            body = json.loads(exchange.content)
+        except ValueError:
+            return found.check == "negative_data_rejection"
+        kind = dict(reversed(exchange.headers)).get("Content-Type")
+        valid = kind == "application/json" and self._requests.is_valid(body)
+        return valid is (found.check == "positive_data_acceptance")

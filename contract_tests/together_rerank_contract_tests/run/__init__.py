@@ -1,0 +1,1 @@
+"""Run the requirements as a pytest session, and keep their outcomes."""

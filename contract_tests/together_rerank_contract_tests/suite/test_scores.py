@@ -1,0 +1,117 @@
+"""What a score is, and that it is the document's and not the place's."""
+
+from itertools import pairwise
+
+from together_rerank_contract_tests.suite.answer import COUNT_ALL, Answer, is_number
+from together_rerank_contract_tests.suite.endpoint import Endpoint
+from together_rerank_contract_tests.suite.requirements import (
+    PrerequisiteFailed,
+    RequirementFailed,
+    document,
+    info,
+    kit,
+    must,
+    observed,
+    should,
+)
+from together_rerank_contract_tests.suite.samples import DOCUMENTS, DUPLICATES, IDENTICAL, QUERY
+
+_SCORE = "/components/schemas/RerankResponse/properties/results/items/properties/relevance_score"
+# Six in a strict order by chance: one in 720, and in either direction one in 360.
+_COPIES = 6
+_TWICE = "RR-SCORE-003"
+_UNIT_SLACK = 1e-6
+
+
+def _copies(endpoint: Endpoint, count: int) -> Answer:
+    answer = endpoint.rerank(QUERY, [IDENTICAL] * count)
+    if len(answer.results) != count:
+        raise PrerequisiteFailed(f"{len(answer.results)} of {count} equal documents came", _TWICE, COUNT_ALL)
+    return answer
+
+
+@must("RR-SCORE-001", document(_SCORE), quick=True)
+def test_scores_are_numbers(endpoint: Endpoint) -> None:
+    """`relevance_score` is a finite number.
+
+    A string stays one in together 2 and 3 and sorts as text; NaN is no JSON, and breaks JavaScript's parser.
+    """
+    for answer in endpoint.samples:
+        for place, result in enumerate(answer.results):
+            score = result.get("relevance_score")
+            if not is_number(score):
+                received = f"results[{place}].relevance_score is {score!r}"
+                raise RequirementFailed("a finite number in each result", received, answer.exchange)
+
+
+@info("RR-SCORE-002", observed("every sample of Together's answers; the document names no range"))
+def test_scores_lie_between_zero_and_one(endpoint: Endpoint) -> None:
+    """Scores lie between 0 and 1.
+
+    Thresholds set on probabilities mean nothing on logits (open-webui PR#20228, llama.cpp#8555).
+    """
+    answer = endpoint.reference
+    for score in answer.listed_scores:
+        if not -_UNIT_SLACK <= score <= 1 + _UNIT_SLACK:
+            raise RequirementFailed("scores from 0 to 1", f"a score of {score:g}", answer.exchange)
+
+
+@should("RR-SCORE-003", kit("each result stands for a place of the request, not for a text"), requests=1)
+def test_duplicates_are_ranked_twice(endpoint: Endpoint) -> None:
+    """A document that comes twice is ranked twice.
+
+    Clients often send overlapping passages twice; if one is dropped, counts and look-ups are wrong.
+    """
+    answer = endpoint.rerank(QUERY, DUPLICATES)
+    missing = [index for index in range(len(DUPLICATES)) if index not in answer.indices]
+    twice = [index for index in missing if DUPLICATES.count(DUPLICATES[index]) > 1]
+    if missing != twice:
+        raise PrerequisiteFailed(f"{len(missing)} documents are missing", COUNT_ALL)
+    if twice:
+        raise RequirementFailed(
+            "a result for each of two equal documents", f"none for document {twice[0]}", answer.exchange
+        )
+
+
+@should("RR-SCORE-004", kit("a score is of the query and the document"), requests=2, confirmed=True)
+def test_equal_documents_have_equal_scores(endpoint: Endpoint) -> None:
+    """Equal documents have equal scores.
+
+    If the place in the request counts, the order of retrieval decides instead of relevance.
+    """
+    within = endpoint.tolerance.equal
+    pair = endpoint.rerank(QUERY, DUPLICATES)
+    equal = [score for index, score in pair.scores.items() if DUPLICATES.count(DUPLICATES[index]) > 1]
+    others = [score for index, score in pair.scores.items() if DUPLICATES.count(DUPLICATES[index]) == 1]
+    if any(min(equal) + within < score < max(equal) - within for score in others):
+        expected = "two equal documents side by side"
+        raise RequirementFailed(expected, f"another between {max(equal):g} and {min(equal):g}", pair.exchange)
+    alone = endpoint.rerank(QUERY, DOCUMENTS[:1]).scores[0]
+    if endpoint.tolerance.is_listwise or abs(alone - endpoint.reference.scores[0]) > endpoint.tolerance.listwise:
+        return  # where a score is of the list, little is made much of: of equals one is best, and one worst
+    copies = _copies(endpoint, _COPIES)
+    for answer, scores in ((pair, equal), (copies, list(copies.scores.values()))):
+        spread = max(scores) - min(scores)
+        if spread > within:
+            raise RequirementFailed(
+                f"one score for {len(scores)} equal documents", f"scores {spread:.3g} apart", answer.exchange
+            )
+
+
+@should("RR-SCORE-005", kit("a bias too small to see in one score shows in the order of many"), requests=1)
+def test_the_place_does_not_decide(endpoint: Endpoint) -> None:
+    """The place in the request does not decide among equal documents.
+
+    Listwise rerankers favour early passages (Tang et al. 2024); metrics then measure the retriever.
+    """
+    answers = [_copies(endpoint, count) for count in (_COPIES, _COPIES + 1)]
+    for sign in (1, -1):
+        if all(_is_monotone(answer, sign) for answer in answers):
+            direction = "falls" if sign > 0 else "rises"
+            received = f"a score that {direction} with every place, for {_COPIES} and for {_COPIES + 1} of them"
+            raise RequirementFailed("no strict order by place among equal documents", received, answers[0].exchange)
+
+
+def _is_monotone(answer: Answer, sign: int) -> bool:
+    scores = [sign * answer.scores[index] for index in range(len(answer.scores))]
+    return all(one > following for one, following in pairwise(scores))

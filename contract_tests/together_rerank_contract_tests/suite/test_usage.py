@@ -1,0 +1,94 @@
+"""What is plural."""
+
+from typing import Any
+
+from together_rerank_contract_tests.client.exchange import Exchange
+from together_rerank_contract_tests.suite.answer import Answer, is_integer
+from together_rerank_contract_tests.suite.assertions import USAGE, assert_shape
+from together_rerank_contract_tests.suite.endpoint import Endpoint
+from together_rerank_contract_tests.suite.requirements import (
+    NotApplicable,
+    PrerequisiteFailed,
+    RequirementFailed,
+    document,
+    kit,
+    must,
+    should,
+)
+from together_rerank_contract_tests.suite.samples import DOCUMENTS, IRRELEVANT, ORDERS, PAIR, QUERY
+
+_USAGE = "/components/schemas/UsageData"
+_SHAPE = "RR-USAGE-001"
+_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+
+
+@must("RR-USAGE-001", document(_USAGE), quick=True)
+def test_usage_has_three_counts(endpoint: Endpoint) -> None:
+    """`usage`, where there is one, has three counts.
+
+    The AI SDK refuses a `usage` that lacks one, and together 1.x raises a ValidationError.
+    """
+    assert_shape(endpoint, USAGE, "the document's UsageData")
+    _usage(endpoint)
+
+
+@must("RR-USAGE-002", kit("a total of counts can be nothing but their sum"), quick=True)
+def test_usage_adds_up(endpoint: Endpoint) -> None:
+    """No count of `usage` is below zero, and the total is the sum of the others.
+
+    Bills and budgets do not add up.
+    """
+    usage, exchange = _usage(endpoint)
+    counts = [usage.get(name) for name in _COUNTS]
+    numbers = [each for each in counts if is_integer(each)]
+    if len(numbers) < len(_COUNTS):
+        raise PrerequisiteFailed("the counts cannot be read", _SHAPE)
+    prompt, completion, total = numbers
+    if min(numbers) < 0 or total != prompt + completion:
+        expected = "counts from 0, and `total_tokens` the sum of the others"
+        raise RequirementFailed(expected, f"{prompt}, {completion} and {total}", exchange)
+
+
+@should("RR-USAGE-003", kit("every document is read, whichever come back"))
+def test_usage_does_not_depend_on_what_is_returned(endpoint: Endpoint) -> None:
+    """What is returned does not change what the prompt costs.
+
+    Budgets by tokens go wrong, and nobody can say why.
+    """
+    expected = _tokens(endpoint.reference)
+    variants = [endpoint.rerank(QUERY, DOCUMENTS, top_n=top_n) for top_n in (1, len(DOCUMENTS) - 1)]
+    variants += [endpoint.rerank(QUERY, DOCUMENTS, return_documents=wanted) for wanted in (False, True)]
+    for answer in variants:
+        if _tokens(answer) != expected:
+            raise RequirementFailed(f"{expected} prompt tokens, as without it", f"{_tokens(answer)}", answer.exchange)
+
+
+@should("RR-USAGE-004", kit("a document is read once, wherever it stands"))
+def test_usage_grows_with_the_documents(endpoint: Endpoint) -> None:
+    """One more document costs no fewer tokens, and their order costs none.
+
+    If costs fall as lists grow, every forecast is wrong.
+    """
+    before = _tokens(endpoint.reference)
+    more = endpoint.rerank(QUERY, [*DOCUMENTS, IRRELEVANT])
+    if _tokens(more) < before:
+        raise RequirementFailed(
+            f"at least {before} prompt tokens, as without the last", f"{_tokens(more)}", more.exchange
+        )
+    turned = endpoint.rerank(QUERY, [DOCUMENTS[index] for index in ORDERS[0]])
+    if _tokens(turned) != before:
+        raise RequirementFailed(f"{before} prompt tokens, as in another order", f"{_tokens(turned)}", turned.exchange)
+
+
+def _usage(endpoint: Endpoint) -> tuple[dict[str, Any], Exchange]:
+    answer = endpoint.rerank(QUERY, PAIR)
+    if answer.usage is None:
+        raise NotApplicable("there is no `usage`, which the document allows")
+    return answer.usage, answer.exchange
+
+
+def _tokens(answer: Answer) -> int:
+    tokens = (answer.usage or {}).get("prompt_tokens")
+    if not is_integer(tokens):
+        raise NotApplicable("there is no `usage.prompt_tokens`")
+    return tokens
