@@ -85,7 +85,7 @@ def test_together_3_with_v1_in_its_base_url_is_told_what_is_wrong(mock):
 
     with (
         together.Together(base_url=f"{mock.url}/v1", api_key="test-key") as client,
-        pytest.raises(together.NotFoundError, match="base URL already ends in /v1"),
+        pytest.raises(together.NotFoundError, match="remove /v1 from its base URL"),
     ):
         client.rerank.create(model=MODEL, query=QUERY, documents=DOCUMENTS)
 

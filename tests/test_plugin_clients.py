@@ -61,8 +61,8 @@ def test_together_without_a_retry_gives_up(rerank_mock):
     with together.Together(max_retries=0) as client, pytest.raises(together.InternalServerError):
         client.rerank.create(**BODY)
 
-    assert [finding.rule for finding in rerank_mock.verdict()] == ["gave-up"]
-    with pytest.raises(AssertionError, match="Gave up at the first 503, which may have passed: #1"):
+    assert [finding.rule for finding in rerank_mock.resilience()] == ["gave-up"]
+    with pytest.raises(AssertionError, match="Gave up after the first 503, which is temporary: #1"):
         rerank_mock.assert_resilient()
 
 
@@ -77,13 +77,13 @@ def test_a_loop_around_together_that_retries_all_is_found(rerank_mock):
             with pytest.raises(together.InternalServerError):
                 client.rerank.create(**BODY)
 
-    assert [finding.rule for finding in rerank_mock.verdict()] == ["resent-invalid", "retry-storm"]
+    assert [finding.rule for finding in rerank_mock.resilience()] == ["resent-invalid", "retry-storm"]
 
 
 def test_no_key(rerank_mock):
     assert httpx.post(url(), json=BODY).status_code == 401
 
-    (finding,) = rerank_mock.verdict()
+    (finding,) = rerank_mock.resilience()
     assert finding.rule == "no-key"
     assert "Missing API key" in str(finding)
 
@@ -219,7 +219,7 @@ def test_it_does_not_try_again(rerank_mock):
         litellm.rerank(model="together_ai/m", query="llama", documents=["panda", "llama"])
     except Exception as error:
         assert "503" in str(error) or "Service" in type(error).__name__
-    assert [finding.rule for finding in rerank_mock.verdict()] == ["gave-up"]
+    assert [finding.rule for finding in rerank_mock.resilience()] == ["gave-up"]
 """
 TOGETHER_1_TESTS = """
 from importlib.metadata import version
@@ -239,7 +239,7 @@ def test_it(rerank_mock):
 def test_it_overhears_retry_after(rerank_mock):
     rerank_mock.fail(429, retry_after=3)
     assert search() == [1, 0]
-    assert [finding.rule for finding in rerank_mock.verdict()] == ["ignored-retry-after"]
+    assert [finding.rule for finding in rerank_mock.resilience()] == ["ignored-retry-after"]
 """
 
 
@@ -279,7 +279,7 @@ def test_an_async_client_that_calls_the_real_api(tmp_path):
         # pytest prints each failure twice: under the test's name, and in the summary.
         assert f"__ test_it_reaches_for_the_real_api[{backend}] __" in output
     lines = re.findall(
-        "^.*test_it.py:[0-9]+: `.*` reached for api.together.xyz while rerank_mock", output, re.MULTILINE
+        "^.*test_it.py:[0-9]+: `.*` tried to connect to api.together.xyz, which rerank_mock", output, re.MULTILINE
     )
     assert len(lines) >= 2
 

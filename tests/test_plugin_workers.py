@@ -46,7 +46,7 @@ def run_in_workers(tmp_path, *options):
         timeout=300,
     )
     assert "120 passed" in ran.stdout, ran.stdout[-3000:]
-    assert "360 requests in 120 tests; faults met: 429 x60, 500 x60, 503 x60, 504 x60" in ran.stdout
+    assert "360 requests in 120 tests; faults applied: 429 x60, 500 x60, 503 x60, 504 x60" in ran.stdout
 
 
 def test_four_workers_with_a_mock_each(tmp_path):

@@ -160,20 +160,20 @@ def test_the_control_plane_stays_out_of_auth_faults_ids_and_journal():
             "`limt` is not a parameter; known: namespace, status, path, reply, limit, offset",
         ),
         ("GET", "health?status=1", None, "`status` is not a parameter; known: namespace"),
-        ("GET", "requests?limit=-1", None, "`limit` must be a whole number from 0, not -1"),
-        ("GET", "requests?status=ok", None, "`status` must be a whole number from 0, or none"),
-        ("GET", "requests?limit=1&limit=2", None, "`limit` is given twice"),
+        ("GET", "requests?limit=-1", None, "`limit` must be an integer from 0, not -1"),
+        ("GET", "requests?status=ok", None, "`status` must be an integer from 0, or none"),
+        ("GET", "requests?limit=1&limit=2", None, "The parameter `limit` occurs twice"),
         (
             "GET",
             "faults?namespace=secret",
             None,
-            "`namespace` must be default, or a key that is let in and begins with test-",
+            "`namespace` must be default, or an accepted key that begins with test-",
         ),
         ("GET", "faults?namespace=", None, "`namespace` must be default"),
-        ("POST", "faults?namespace=test-unlisted", b"{}", "`namespace` must be default, or a key that is let in"),
+        ("POST", "faults?namespace=test-unlisted", b"{}", "`namespace` must be default, or an accepted key"),
         ("GET", f"faults?namespace=test-{'x' * 300}", None, "`namespace` must be default"),
-        ("POST", "reset", b'{"namespace": "test-a"}', "This takes no body"),
-        ("DELETE", "requests", b"[1]", "This takes no body"),
+        ("POST", "reset", b'{"namespace": "test-a"}', "This request takes no body"),
+        ("DELETE", "requests", b"[1]", "This request takes no body"),
         ("DELETE", "faults", b"{", "The body is not JSON"),
         ("POST", "faults", b"", "The request has no body"),
         ("POST", "faults", b"{", "The body is not JSON"),
@@ -239,7 +239,7 @@ def test_another_route_says_which_there_are(client, path):
     refused = client.get(path)
 
     assert refused.status_code == 404
-    assert "below /__admin/ there are: health, version, spec, requests" in refused.json["error"]["message"]
+    assert "known routes below /__admin/: health, version, spec, requests" in refused.json["error"]["message"]
 
 
 @pytest.mark.parametrize(

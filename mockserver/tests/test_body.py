@@ -34,7 +34,7 @@ def test_json_is_parsed(body):
         (b"[NaN]", "NaN is not a number in JSON, line 1 column 2"),
         (b"[Infinity]", "Infinity is not a number"),
         (b"[-Infinity]", "Infinity is not a number in JSON, line 1 column 3"),
-        (b"[" + b"1" * 400 + b".5]", "beyond what a double can hold"),
+        (b"[" + b"1" * 400 + b".5]", "that a double cannot hold"),
         (b"[" + b"1" * 400 + b", NaN]", "NaN is not a number"),
         (b"[" + b"1" * 400 + b"," + nested(MAX_DEPTH) + b"]", f"deeper than {MAX_DEPTH} levels"),
         (b"[1e400]", "number is infinity"),
@@ -94,7 +94,7 @@ def test_the_documents_media_type_is_accepted(header):
 @pytest.mark.parametrize(
     ("header", "because"),
     [
-        (None, "must be application/json, and none was sent"),
+        (None, "must be application/json, and the request has none"),
         ("text/plain", "must be application/json, not text/plain"),
         ("application/json; charset=latin-1", "charset=latin-1"),
         ("application/jsonx", "not application/jsonx"),

@@ -48,7 +48,7 @@ def test_wait_gives_up():
         waited = run("wait", url, "--timeout", "0.2")
 
     assert waited.exit_code == 1
-    assert waited.stderr == f"together-rerank-mock: nothing healthy at {url} within 0.2 s\n"
+    assert waited.stderr == f"together-rerank-mock: no healthy mock at {url} within 0.2 s\n"
 
 
 NO_URLS = ["localhost:1", "ftp://localhost", "http://", "http://localhost:abc", "4010", "http://a b", "http://[::1"]
@@ -159,7 +159,7 @@ def test_an_unknown_variable_prints_a_warning_with_the_nearest_name():
     assert warned.exit_code == 0
     assert json.loads(warned.stdout)
     assert warned.stderr == (
-        "together-rerank-mock: the environment variable TOGETHER_RERANK_MOCK_REDING is not known and has no effect; "
+        "together-rerank-mock: ignored the unknown environment variable TOGETHER_RERANK_MOCK_REDING; "
         "did you mean TOGETHER_RERANK_MOCK_READING?\n"
     )
 

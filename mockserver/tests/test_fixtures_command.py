@@ -72,7 +72,7 @@ def test_an_exchange_is_shown_as_it_is(name):
     [
         (["lsit"], "No such command 'lsit'."),
         (["list", "more"], "unexpected extra argument"),
-        (["list", "--status", "418"], "no exchange is answered with 418; there are: 200, 400, "),
+        (["list", "--status", "418"], "no exchange has the status 418; known: 200, 400, "),
         (["list", "--status", "99"], "not in the range"),
         (["list", "--status", "ok"], "--status"),
         (["show"], "Missing argument"),

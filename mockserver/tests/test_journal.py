@@ -23,7 +23,7 @@ def journal_entry(headers=(), key=None, named=False, **changes):
         "reply": "scored",
         "request_id": "abc",
         "ms": 1.26,
-        "most": JOURNAL_BODY,
+        "max_body": JOURNAL_BODY,
     }
     authorization = [("Authorization", f"Bearer {key}")] if key else []
     return entry(Redaction([*authorization, *headers], named=named), **{**facts, **changes})
@@ -224,7 +224,7 @@ def test_the_time_is_linear_in_the_secrets_and_the_text():
         headers = [(f"X-Key-{each}", " ".join(words[each::5])) for each in range(5)]
         body = "".join(word[:7] for word in words).encode()
         began = time.process_time()
-        journal_entry(headers, body=body, most=10**9, reason="a" * number, path="/" + "a" * number)
+        journal_entry(headers, body=body, max_body=10**9, reason="a" * number, path="/" + "a" * number)
         return time.process_time() - began
 
     few, many = (min(seconds(number) for _ in range(3)) for number in (300, 1200))

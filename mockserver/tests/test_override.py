@@ -51,7 +51,7 @@ def test_every_document_is_ranked_once_and_scores_fall(first, query):
 
 @pytest.mark.parametrize("design", [{"rank": [0, 3]}, {"scores": {"3": 0.1}}])
 def test_a_document_that_the_request_lacks_is_a_misuse(design):
-    with pytest.raises(Misuse, match="names document 3, and the request has 3, counted from 0"):
+    with pytest.raises(Misuse, match="names document 3, counted from 0, but the request has only 3"):
         designed(design)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from together_rerank_mockserver.testing.recorded import Headers, RecordedRequest
-from together_rerank_mockserver.testing.resilience import judge
+from together_rerank_mockserver.testing.resilience import find_problems
 
 BODY = {"model": "m", "query": "llama", "documents": ["a", "b"]}
 
@@ -22,7 +22,7 @@ def requests(*attempts):
 
 
 def rules(*attempts):
-    return [finding.rule for finding in judge(requests(*attempts))]
+    return [finding.rule for finding in find_problems(requests(*attempts))]
 
 
 OTHER = {"body": {**BODY, "query": "other"}}
@@ -88,10 +88,10 @@ def test_it_finds(rule, name):
 
 
 def test_a_finding_is_a_sentence_with_its_evidence():
-    (finding,) = judge(requests((0, 429, {"retry_after": 2}), (0.5, 200)))
+    (finding,) = find_problems(requests((0, 429, {"retry_after": 2}), (0.5, 200)))
 
     assert str(finding) == (
-        "Tried again 0.49 s after 429, which said to wait 2 s: #1 at +0.00 s -> 429, #2 at +0.50 s -> 200 "
+        "Retried 0.49 s after 429, whose Retry-After was 2 s: #1 at +0.00 s -> 429, #2 at +0.50 s -> 200 "
         "[ignored-retry-after]"
     )
     assert [request.number for request in finding.requests] == [1, 2]

@@ -94,8 +94,8 @@ def test_a_document_that_cannot_be_served_is_refused(spec, content, because):
     [
         (["more"], "unexpected extra argument"),
         (["--spec", "."], "is a directory"),
-        (["--reading", "vendored", "--spec", "SPEC"], "--reading: is of the vendored document"),
-        (["--overlay", "SPEC"], "--overlay: belongs to a document given as `spec`"),
+        (["--reading", "vendored", "--spec", "SPEC"], "--reading: applies to the vendored document only"),
+        (["--overlay", "SPEC"], "--overlay: applies to a document given as `spec` only"),
     ],
 )
 def test_invalid_arguments_are_refused(spec, arguments, because):

@@ -85,7 +85,9 @@ def test_a_fault_that_the_server_cannot_produce_is_told_at_the_start(flag):
     with running("-q", "--server", "threaded", *flag) as able:
         able.stop(signal.SIGTERM)
 
-    assert mock.lines == ["together-rerank-mock: `reset` will be answered with 501: it needs --server threaded\n"]
+    assert mock.lines == [
+        "together-rerank-mock: calls get 501 instead of the fault `reset`, which needs --server threaded\n"
+    ]
     assert able.lines == []
 
 
@@ -107,25 +109,25 @@ def test_a_token_and_the_environment_of_the_process_are_shown_nowhere():
         (["--prot", "1"], "No such option"),
         (["--reading", "lenient"], "'lenient' is not one of 'corrected', 'vendored'"),
         (["--max-body", "0"], "--max-body"),
-        (["--api-key", ""], "Invalid value for --api-key: must be printable ASCII, and not empty"),
+        (["--api-key", ""], "Invalid value for --api-key: must be printable ASCII and not empty"),
         (["--api-key", "schl\u00fcssel"], "must be printable ASCII"),
-        (["--model", ""], "Invalid value for --model: must be printable, and not empty, not ''"),
-        (["--model", "\udcff"], "must be printable, and not empty, not '\\udcff'"),
+        (["--model", ""], "Invalid value for --model: must be printable and not empty, not ''"),
+        (["--model", "\udcff"], "must be printable and not empty, not '\\udcff'"),
         (
             ["--max-body", "10000000000000"],
-            "--max-body: must be a whole number from 1 to 1099511627776, not 10000000000000",
+            "--max-body: must be an integer from 1 to 1099511627776, not 10000000000000",
         ),
-        (["--host", ".."], "'..' is no host name"),
-        (["--host", "x" * 70], "is no host name"),
+        (["--host", ".."], "'..' is not a host name"),
+        (["--host", "x" * 70], "is not a host name"),
         (["--cors", "http://["], "must be an origin like http://localhost:3000, not 'http://['"),
-        (["--ready-file", "/dev/null"], "cannot write /dev/null: it is there, and no regular file"),
+        (["--ready-file", "/dev/null"], "cannot write /dev/null: it exists and is not a regular file"),
         (["--host", "256.1.1.1"], "cannot listen on 256.1.1.1:"),
         (["--host", "192.0.2.1"], "cannot listen on 192.0.2.1:"),
         (["--spec", "missing.yaml"], "'missing.yaml' does not exist"),
-        (["--overlay", "pyproject.toml"], "Invalid value for --overlay: belongs to a document given as `spec`"),
+        (["--overlay", "pyproject.toml"], "Invalid value for --overlay: applies to a document given as `spec` only"),
         (
             ["--spec", "pyproject.toml", "--reading", "vendored"],
-            "Invalid value for --reading: is of the vendored document",
+            "Invalid value for --reading: applies to the vendored document only",
         ),
         (["--spec", "pyproject.toml"], "pyproject.toml: "),
         (["--ready-file", "missing/ready"], "cannot write missing/ready: No such file"),
@@ -133,18 +135,18 @@ def test_a_token_and_the_environment_of_the_process_are_shown_nowhere():
         (["--server", "gunicorn"], "'gunicorn' is not one of 'granian', 'threaded'"),
         (
             ["--fault", "428"],
-            "Invalid value for --fault: cannot be read: no fault is called `428`; did you mean `429`?",
+            "Invalid value for --fault: must name a fault: there is no fault `428`; did you mean `429`?",
         ),
         (["--fault", "unsorted,retry_after=2"], "`retry_after` is not a parameter of `unsorted`; known: delay, jitter"),
-        (["--fault", ""], "Invalid value for --fault: cannot be read: no fault is called"),
+        (["--fault", ""], "Invalid value for --fault: must name a fault: no fault is called"),
         (["--chaos", "429"], "'429' is not a fault and its probability from 0 to 1, such as 429=0.2"),
         (["--chaos", "429=0.7", "--chaos", "503=0.7"], "the probabilities add up to 1.4"),
         (["--seed", "lucky"], "'lucky' is not a valid integer"),
-        (["--latency", "-1"], "Invalid value for --latency: must be a whole number from 0 to 3600000, not -1"),
+        (["--latency", "-1"], "Invalid value for --latency: must be an integer from 0 to 3600000, not -1"),
         (["--rate-limit", "often"], "'often' is not a rate such as 60/minute, 5/second or 1000/hour"),
-        (["--max-in-flight", "0"], "--max-in-flight: must be a whole number from 1 on, not 0"),
-        (["--journal-max", "-1"], "--journal-max: must be a whole number from 0 on, not -1"),
-        (["--admin-token", ""], "Invalid value for --admin-token: must be printable ASCII, and not empty"),
+        (["--max-in-flight", "0"], "--max-in-flight: must be an integer of at least 1, not 0"),
+        (["--journal-max", "-1"], "--journal-max: must be an integer of at least 0, not -1"),
+        (["--admin-token", ""], "Invalid value for --admin-token: must be printable ASCII and not empty"),
         (["--cors", "*"], "Invalid value for --cors: must be an origin like http://localhost:3000, not '*'"),
         (
             ["--cors", "http://localhost:3000/"],

@@ -1,6 +1,6 @@
-"""The pytest plugin: a rerank API in any test, as the fixture `rerank_mock`.
+"""The pytest plugin: the fixture `rerank_mock`, a mock of the rerank API for any test.
 
-Whoever has the kit installed loads this at every start of pytest: what is heavy is imported by who uses it.
+pytest loads this module at every start if the kit is installed, so it imports the rest of the kit only on use.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 _URL = "--rerank-mock-url"
 _MARKER = "rerank_mock"
 _EXAMPLES = "rerank_exchanges"
-_CALLS = "a fault for the next calls of the test; durations in seconds"
+_CALLS = "request a fault for the next calls of the test; durations in seconds"
 _MARKERS = (
     f"{_MARKER}(fault, times=1, retry_after=, delay=, jitter=, pause=): {_CALLS}",
-    f"{_EXAMPLES}(*names, status=, broken=): which exchanges `rerank_example` and `rerank_exchanges` are about",
+    f"{_EXAMPLES}(*names, status=, broken=): select the exchanges of `rerank_example` and `rerank_exchanges`",
 )
 _mock = pytest.StashKey["RerankMock"]()
 _passed = pytest.StashKey[bool]()
@@ -29,7 +29,7 @@ _summary = pytest.StashKey["Summary"]()
 
 
 class MockAddress(NamedTuple):
-    """Where the mock is, for what is made once for many tests."""
+    """The base URL and the key of the mock, for clients that several tests share."""
 
     base_url: str
     api_key: str
@@ -38,9 +38,9 @@ class MockAddress(NamedTuple):
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("rerank mock")
     group.addoption(_URL, metavar="URL", help="use the mock that runs at URL instead of starting one")
-    strict = "fail a test that leaves a fault unmet, or whose requests are refused as invalid"
+    strict = "fail a test that leaves a fault unused, or that sends invalid requests"
     parser.addini("rerank_mock_strict", strict, type="bool", default=True)
-    allows = "let tests that use rerank_mock reach the real API"
+    allows = "allow tests that use rerank_mock to connect to the real API"
     parser.addini("rerank_mock_allow_live", allows, type="bool", default=False)
 
 
@@ -52,19 +52,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
         try:
             base_of(config.getoption(_URL))
-        except ValueError as fault:
-            raise pytest.UsageError(f"{_URL}: {fault}") from fault
+        except ValueError as error:
+            raise pytest.UsageError(f"{_URL}: {error}") from error
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Give a test with the marker the fixture, whether it names it or not."""
+    """Add the fixture to a test that has the marker."""
     if isinstance(item, pytest.Function) and _MARKER not in item.fixturenames and item.get_closest_marker(_MARKER):
-        # A list of its own: tests of one function share theirs.
+        # A new list, because the tests of one function share the old one.
         item.fixturenames = [_MARKER, *item.fixturenames]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for one exchange once for each that its marker selects."""
+    """Run a test with `rerank_example` once for each exchange that its marker selects."""
     if "rerank_example" in metafunc.fixturenames:
         exchanges = _selected(metafunc.definition)
         metafunc.parametrize("rerank_example", exchanges, ids=[exchange.name for exchange in exchanges], indirect=True)
@@ -72,7 +72,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Any:
-    """Show what the mock was asked in the report of a test that failed."""
+    """Show the latest requests in the report of a failed test."""
     report = yield
     mock = item.stash.get(_mock, None)
     if report.when != "teardown":
@@ -106,13 +106,13 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 @pytest.fixture(scope="session")
 def rerank_mock_settings() -> Mapping[str, Any]:
-    """Override it to choose the settings of the mock: those of `serve`, as `{"models": ["m"], "latency_ms": 20}`."""
+    """Override this fixture to set the settings of the mock, such as `{"models": ["m"], "latency_ms": 20}`."""
     return {}
 
 
 @pytest.fixture(scope="session")
 def rerank_mock_address() -> tuple[str, int]:
-    """Override it to choose the host and the port that the mock listens on; the port 0 is a free one."""
+    """Override this fixture to set the host and port of the mock; the port 0 selects a free port."""
     from together_rerank_mockserver.testing.session import DEFAULT_ADDRESS
 
     return DEFAULT_ADDRESS
@@ -132,7 +132,7 @@ def _rerank_session(request: pytest.FixtureRequest) -> Iterator[Session]:
 def rerank_mock_server(
     _rerank_session: Session, rerank_mock_settings: Mapping[str, Any], rerank_mock_address: tuple[str, int]
 ) -> MockAddress:
-    """Where the mock is: `base_url` and `api_key`, for clients that are made once for many tests."""
+    """The `base_url` and `api_key` of the mock, for clients that several tests share."""
     admin = _rerank_session.client(rerank_mock_settings, rerank_mock_address)
     return MockAddress(admin.url, admin.api_key)
 
@@ -145,7 +145,7 @@ def rerank_mock(
     rerank_mock_settings: Mapping[str, Any],
     rerank_mock_address: tuple[str, int],
 ) -> Iterator[RerankMock]:
-    """A mock of Together's `POST /v1/rerank`, fresh for this test; the environment sends clients there."""
+    """A mock of Together's `POST /v1/rerank`, reset for this test; the environment points clients to it."""
     from contextlib import nullcontext
 
     from together_rerank_mockserver.testing import session
@@ -157,9 +157,9 @@ def rerank_mock(
     session.apply_markers(mock, item)
     network_guard = _rerank_session.network_guard
     may_reach = request.config.getini("rerank_mock_allow_live")
-    # Of the test's own monkeypatch, so that all changes are undone in the right order.
+    # With the monkeypatch of the test, so that all changes are undone in the right order.
     session.patch_environment(monkeypatch, mock.admin)
-    with nullcontext() if may_reach else network_guard.armed():
+    with nullcontext() if may_reach else network_guard.active():
         item.stash[_mock] = mock
         item.stash[_passed] = True
         yield mock
@@ -168,16 +168,16 @@ def rerank_mock(
     if request.config.get_verbosity() > 0:
         _summary_of(request.config).add(item.nodeid, mock)
     if item.stash[_passed]:
-        found = [*network_guard.tripped]
+        found = [*network_guard.attempts]
         if request.config.getini("rerank_mock_strict"):
             found += session.strict_failures(mock)
         if found:
-            session.fail("\n".join(["rerank_mock:", *found, "what it was asked:", session.recent(mock)]))
+            session.fail("\n".join(["rerank_mock:", *found, "latest requests:", session.recent(mock)]))
 
 
 @pytest.fixture
 def rerank_example(request: pytest.FixtureRequest) -> Exchange:
-    """One exchange of the library; the test runs once for each, or for those that `rerank_exchanges(...)` selects."""
+    """An exchange of the library; the test runs once for each, or for those that `rerank_exchanges(...)` selects."""
     example: Exchange = request.param
     return example
 
@@ -196,16 +196,18 @@ def _selected(item: Any) -> list[Exchange]:
         return list(fixtures.all())
     unknown = [name for name in mark.kwargs if name not in ("status", "broken")]
     if unknown or (mark.args and mark.kwargs) or not (mark.args or mark.kwargs):
-        asked = f"`{unknown[0]}`" if unknown else "these together" if mark.args else "nothing"
-        message = f"the marker {_EXAMPLES} does not take {asked}; it takes names, or status= and broken="
+        problem = (
+            f"has no argument `{unknown[0]}`" if unknown else "mixes names and conditions" if mark.args else "is empty"
+        )
+        message = f"the marker {_EXAMPLES} {problem}; it takes names, or status= and broken="
         pytest.fail(message, pytrace=False)
     try:
         exchanges = [fixtures.get(name) for name in mark.args] or fixtures.all(**mark.kwargs)
     except LookupError as unknown_name:
         pytest.fail(f"the marker {_EXAMPLES}: {unknown_name}", pytrace=False)
     if not exchanges:
-        asked = ", ".join(f"{name}={value}" for name, value in mark.kwargs.items())
-        pytest.fail(f"the marker {_EXAMPLES}: no exchange has {asked}", pytrace=False)
+        conditions = ", ".join(f"{name}={value}" for name, value in mark.kwargs.items())
+        pytest.fail(f"the marker {_EXAMPLES}: no exchange has {conditions}", pytrace=False)
     return list(exchanges)
 
 

@@ -12,12 +12,12 @@ from together_rerank_mockserver.api.messages import Headers, Reply
 from together_rerank_mockserver.settings import LIBRARY
 from together_rerank_spec import Document, load
 
-# What a server says of the connection, and the mock of its answer, whatever was recorded.
+# Headers that the server or the mock sets itself; recorded ones are dropped.
 _OF_THE_SERVER = (
     *("connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"),
     *("preference-applied", "x-mock-accepts", "x-mock-reply", "x-request-id"),
 )
-# As the mock writes those that it looks at or changes.
+# The spelling of headers that the mock reads or changes.
 _WRITTEN_HERE = {name.lower(): name for name in ("Content-Type", "Content-Encoding", "Retry-After")} | {
     name: name for name in ("retry-after-ms", "x-ratelimit-reset")
 }
@@ -39,30 +39,30 @@ class Recorded:
 
 
 class Replay:
-    """Exchanges with the operation of *document*, from the folder *source* or, if it is LIBRARY, the kit's own.
+    """Exchanges with the operation of *document*, from the folder *source*, or from the kit's library if it is LIBRARY.
 
     Raises FixtureError if the folder has no exchanges, an invalid one, or two with the same request.
     """
 
     def __init__(self, source: str, document: Document) -> None:
         exchanges = fixtures.all() if source == LIBRARY else fixtures.read(Path(source))
-        paths = {*document.routes, *load().routes}  # where it was recorded need not be where it is served
+        paths = {*document.routes, *load().routes}  # an exchange may have been recorded at another path
         self._recorded: dict[_Key, Recorded] = {}
         # Exchanges of other sources come first: the mock can compute the kit's own answers.
         for exchange in sorted(exchanges, key=_is_the_kits):
             if exchange.request.method != "POST" or exchange.request.path not in paths:
                 continue
             content_type = header(exchange.request.headers, "Content-Type")
-            key = (_narrow(exchange), *_request(content_type, exchange.request.content))
+            key = (_required_key(exchange), *_request(content_type, exchange.request.content))
             earlier = self._recorded.setdefault(key, _recorded(exchange)).exchange
             if earlier is not exchange and _is_the_kits(earlier) == _is_the_kits(exchange):
                 raise FixtureError(f"{source}: {earlier.name} and {exchange.name} have the same request")
 
     def find(self, headers: Headers, content: bytes) -> Recorded | None:
-        """Return what was answered to this request; None when it was not recorded.
+        """Return the recorded answer to this request; None if it was not recorded.
 
-        JSON is equal whatever the order of its keys and the spaces between them; 1 is not 1.0. A key is
-        compared where the exchange is about one that is wrong.
+        JSON bodies are equal regardless of key order and spaces; 1 is not 1.0. API keys are compared only if the
+        exchange is about a wrong key.
         """
         request = _request(headers.get("Content-Type"), content)
         return self._recorded.get((headers.get("Authorization"), *request)) or self._recorded.get((None, *request))
@@ -72,8 +72,8 @@ def _is_the_kits(exchange: Exchange) -> bool:
     return exchange.source["kind"] == "kit"
 
 
-def _narrow(exchange: Exchange) -> str | None:
-    """Return the key that a request must have, None for any; "" is none, which the mock refuses by itself."""
+def _required_key(exchange: Exchange) -> str | None:
+    """Return the Authorization that a request must have; None for any, "" for a request without one."""
     key = header(exchange.request.headers, "Authorization") or ""
     is_open = not key and exchange.response.status not in (401, 403)
     return None if key == ANY_KEY or is_open else key

@@ -20,13 +20,13 @@ MAX_BODY = 32 * 1024 * 1024
 READ_TIMEOUT_S = 30
 JOURNAL_MAX = 1000
 JOURNAL_BODY = 64 * 1024
-# What to replay, in the place of a folder: the exchanges that the kit has.
+# The value of `replay` for the exchanges of the kit, instead of a folder.
 LIBRARY = "library"
 _ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
 
 
 class SettingsError(ValueError):
-    """An invalid setting: *field* names it, and *problem* is the end of a sentence that says what is wrong."""
+    """A setting is invalid: *field* is its name, and *problem* says what is wrong with it."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"`{field}` {problem}")
@@ -39,27 +39,27 @@ class Settings:
     """Settings of one mock.
 
     Attributes:
-        reading: of the vendored document, `corrected` or `vendored`.
-        spec: another document in its place, read as it stands.
-        overlay: what to apply to *spec*.
-        replay: a folder of exchanges whose requests get the answers recorded in it, or `library` for the kit's own.
-        api_keys: the keys let in; none given lets in any.
-        models: the models served; none given serves any.
-        max_body: the most bytes of a body that are read.
-        read_timeout_s: how many seconds a body has to arrive.
-        log_format: `text` or `json`; None writes no line per request.
+        reading: how to read the vendored document, `corrected` or `vendored`.
+        spec: the path of another OpenAPI document to serve, read as it is.
+        overlay: the path of an OpenAPI Overlay to apply to *spec*.
+        replay: a folder of exchanges to answer with, or `library` for the exchanges of the kit.
+        api_keys: the accepted keys; if empty, any key is accepted.
+        models: the served models; if empty, any model is served.
+        max_body: the maximum bytes of a request body.
+        read_timeout_s: the maximum seconds for a request body to arrive.
+        log_format: `text` or `json` for a log line per request; None for no log.
         fault: the fault of every call, such as `429,retry_after=2`.
-        chaos: faults and how often they are met, such as `429=0.2`.
-        seed: of all that is left to chance.
-        latency_ms: how long every answer is kept back.
-        rate_limit: the calls that each namespace has, such as `60/minute`.
-        max_in_flight: the most calls of a namespace that are answered at the same time; None for any number.
-        journal_max: the most requests that each namespace's journal keeps.
-        journal_body: the most bytes of a body that the journal keeps.
-        one_namespace: whether all keys share one, those that are names too.
-        admin_token: opens the control plane, and is needed to; None opens it to this machine.
+        chaos: faults with their probabilities, such as `429=0.2`.
+        seed: the seed of chaos and jitter.
+        latency_ms: the delay of every answer, in milliseconds.
+        rate_limit: the quota of each namespace, such as `60/minute`; None for no quota.
+        max_in_flight: the maximum concurrent calls of a namespace; None for no limit.
+        journal_max: the maximum requests in the journal of each namespace; 0 for no journal.
+        journal_body: the maximum bytes of a body in the journal.
+        one_namespace: whether all keys share one namespace, also keys that begin with `test-`.
+        admin_token: the token that the control plane requires; None allows this machine only, without a token.
         cors: the origins whose pages may read answers.
-        host: the address that is listened on.
+        host: the address to listen on.
 
     Raises:
         SettingsError: a value is invalid.
@@ -89,11 +89,11 @@ class Settings:
     host: str = "127.0.0.1"
 
     def __new__(cls, *_: Any, **values: Any) -> Self:
-        """Raise TypeError for an unknown name, with a suggestion, before the constructor does."""
+        """Raise TypeError with a suggestion for an unknown setting."""
         known = [each.name for each in fields(cls)]
         if unknown := next((name for name in values if name not in known), None):
             near = get_close_matches(unknown, known, n=1)
-            hint = f"did you mean `{near[0]}`?" if near else f"there are: {', '.join(known)}"
+            hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}"
             raise TypeError(f"`{unknown}` is not a setting; {hint}")
         return object.__new__(cls)
 
@@ -103,13 +103,13 @@ class Settings:
             if value is not None or each.default is not None:
                 try:
                     object.__setattr__(self, each.name, _CHECKS[each.name](value))
-                except ValueError as bad:
-                    raise SettingsError(each.name, str(bad)) from bad
+                except ValueError as error:
+                    raise SettingsError(each.name, str(error)) from error
         if self.spec is not None and self.reading != "corrected":
-            problem = "is of the vendored document; a document given as `spec` is read as it stands"
+            problem = "applies to the vendored document only; a document given as `spec` is read as it is"
             raise SettingsError("reading", problem)
         if self.overlay is not None and self.spec is None:
-            problem = "belongs to a document given as `spec`; the vendored one has an overlay of its own"
+            problem = "applies to a document given as `spec` only; the vendored document has its own overlay"
             raise SettingsError("overlay", problem)
 
     def document(self) -> Document:
@@ -126,8 +126,8 @@ class Settings:
             fault = None if self.fault is None else from_text(self.fault, catalogue)
             name = "chaos"
             return fault, Chaos(self.chaos, catalogue)
-        except InvalidFaultSpec as bad:
-            raise SettingsError(name, f"cannot be read: {bad}") from bad
+        except InvalidFaultSpec as error:
+            raise SettingsError(name, f"must name a fault: {error}") from error
 
 
 _Check = Callable[[Any], Any]
@@ -148,8 +148,8 @@ def _whole(least: int | None = None, most: int | None = None) -> _Check:
     def fits(value: Any) -> bool:
         return type(value) is int and (least is None or value >= least) and (most is None or value <= most)
 
-    bounds = "" if least is None else f" from {least} on" if most is None else f" from {least} to {most}"
-    return _check(fits, f"a whole number{bounds}")
+    bounds = "" if least is None else f" of at least {least}" if most is None else f" from {least} to {most}"
+    return _check(fits, f"an integer{bounds}")
 
 
 def _list(fits: _Check, wanted: str, *, shown: bool = True) -> _Check:
@@ -190,8 +190,8 @@ _CHECKS: dict[str, _Check] = {
     "spec": _check(_is_path, "a path", Path),
     "overlay": _check(_is_path, "a path", Path),
     "replay": _check(_is_path, f"a folder, or '{LIBRARY}'", str),
-    "api_keys": _list(_is_printable_ascii, "printable ASCII, and not empty", shown=False),
-    "models": _list(_is_printable, "printable, and not empty"),
+    "api_keys": _list(_is_printable_ascii, "printable ASCII and not empty", shown=False),
+    "models": _list(_is_printable, "printable and not empty"),
     "max_body": _whole(1, 1024**4),
     "read_timeout_s": _whole(1, 3600),
     "log_format": _check(("text", "json").__contains__, "text or json"),
@@ -204,7 +204,7 @@ _CHECKS: dict[str, _Check] = {
     "journal_max": _whole(0),
     "journal_body": _whole(0),
     "one_namespace": _check(lambda value: isinstance(value, bool), "True or False"),
-    "admin_token": _check(_is_printable_ascii, "printable ASCII, and not empty", shown=False),
+    "admin_token": _check(_is_printable_ascii, "printable ASCII and not empty", shown=False),
     "cors": _list(_is_origin, "an origin like http://localhost:3000"),
     "host": _check(_is_text, "an address"),
 }

@@ -58,7 +58,7 @@ def test_a_reset_removes_faults_and_rankings(rerank_mock):
 
 
 WRONG = {
-    "no fault is called `unsotred`; did you mean `unsorted`?": lambda mock: mock.fault("unsotred"),
+    "there is no fault `unsotred`; did you mean `unsorted`?": lambda mock: mock.fault("unsotred"),
     "`delay` must be a number of seconds from 0 to [0-9]*, not '1'": lambda mock: mock.delay("1"),
     "`delay` must be a number of seconds from 0 to [0-9]*, not '1e.308'": lambda mock: mock.delay(1e308),
     "`retry_after` must be a number of seconds from 0 to .*, not '100": (
@@ -69,24 +69,24 @@ WRONG = {
     "scores.. takes a score for each index": lambda mock: mock.scores([0.5]),
     "a lone surrogate in a string": lambda mock: mock.rank_first(containing="\ud800"),
     "explain.. takes the body of a rerank request, an object, not": lambda mock: mock.explain(b"x"),
-    "explain.. takes what JSON can hold": lambda mock: mock.explain({"model": b"m"}),
-    "expect_refusal.. takes how many, a whole number from 1, not -1": lambda mock: mock.expect_refusal(-1),
+    "explain.. takes a JSON value": lambda mock: mock.explain({"model": b"m"}),
+    "expect_refusal.. takes how many, an integer from 1, not -1": lambda mock: mock.expect_refusal(-1),
     "`delay` must be a number of seconds from 0 to [0-9]*, not 'nan": lambda mock: mock.delay(float("nan")),
     "`delay` must be a number of seconds from 0 to 3600, not '-1'": lambda mock: mock.delay(-1),
     "`delay` must be a number of seconds from 0 to 3600, not '30000'": lambda mock: mock.delay(30000),
     "`times` must be an integer from 1": lambda mock: mock.fail(429, times=0),
     "fail.. takes an error status such as 429, not 200": lambda mock: mock.fail(200),
     "fail.. takes an error status such as 429, not '429'": lambda mock: mock.fail("429"),
-    "no fault is called `418`": lambda mock: mock.fail(418),
+    "there is no fault `418`": lambda mock: mock.fail(418),
     "`pause` is not a parameter of `429`": lambda mock: mock.fault("429", pause=1),
     "`retry_after` must be a number of seconds from 0 to 86400, not 'soon'": (
         lambda mock: mock.fail(429, retry_after="soon")
     ),
     "rank.. takes indexes of documents, such as .2, 0., not .'0'.": lambda mock: mock.rank(["0"]),
-    "`rank` must list indexes of documents, whole": lambda mock: mock.rank([]),
+    "`rank` must be a list of document indexes": lambda mock: mock.rank([]),
     "`rank` must name each document once": lambda mock: mock.rank([1, 1]),
-    "`rank_first` must be a text": lambda mock: mock.rank_first(containing=""),
-    "`scores` has 1.5 for 0, and must have numbers from 0 to 1": lambda mock: mock.scores({0: 1.5}),
+    "`rank_first` must be a string": lambda mock: mock.rank_first(containing=""),
+    "`scores` has 1.5 for document 0; scores must be numbers from 0 to 1": lambda mock: mock.scores({0: 1.5}),
     "scores.. takes a score for each index, such as": lambda mock: mock.scores({"a": 1}),
     "`/documents` is missing": lambda mock: mock.explain({"model": "m", "query": "q"}),
 }
@@ -152,7 +152,7 @@ def test_validation_and_faults_come_first(rerank_mock):
     status, answer = post(THREE)
     assert status == 400
     assert answer["error"]["message"] == (
-        "The ranking asked for names document 7, and the request has 3, counted from 0"
+        "The ranking override names document 7, counted from 0, but the request has only 3"
     )
     assert rerank_mock.last_request.reply == "misuse"
     rerank_mock.reset()

@@ -69,7 +69,7 @@ def test_a_call_of_the_real_api_fails_the_test_with_its_line(reaches, call):
 
     assert reaches.outcomes(node) == ["failed"]
     reaches.text(node).fnmatch_lines(
-        ["*test_it.py:*: `*# the line` reached for *api.together.* while rerank_mock stands in*"]
+        ["*test_it.py:*: `*# the line` tried to connect to *api.together.*, which rerank_mock replaces*"]
     )
 
 
@@ -78,7 +78,7 @@ def test_code_that_catches_the_error_does_not_hide_it(reaches):
     assert reaches.outcomes("test_it.py::test_swallows") == ["passed", "error"]
     reaches.text("test_it.py::test_swallows").fnmatch_lines([
         "rerank_mock:",
-        "*test_it.py:*: `socket.getaddrinfo*` reached for api.together.xyz*",
+        "*test_it.py:*: `socket.getaddrinfo*` tried to connect to api.together.xyz*",
     ])  # fmt: skip
 
 

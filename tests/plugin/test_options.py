@@ -45,9 +45,9 @@ def test_good(rerank_mock):
     quiet.lines.no_fnmatch_line("*rerank mock*")
     verbose.lines.fnmatch_lines([
         "*== rerank mock ==*",
-        "4 requests in 2 tests; faults met: 429 x2",
-        "test_it.py::test_hasty: Tried again 0.* s after 429, which said to wait 1 s: #1 at +0.00 s -> 429, #2*",
-        "test_it.py::test_hasty: Tried again*",
+        "4 requests in 2 tests; faults applied: 429 x2",
+        "test_it.py::test_hasty: Retried 0.* s after 429, whose Retry-After was 1 s: #1 at +0.00 s -> 429, #2*",
+        "test_it.py::test_hasty: Retried*",
     ])  # fmt: skip
 
 
@@ -93,7 +93,7 @@ def test_it_is_fresh(rerank_mock):
 
     assert sorted(run.all_outcomes()) == ["error", "passed", "passed"]
     run.text("settings/test_settings.py::test_it").fnmatch_lines(
-        ["rerank_mock_settings and rerank_mock_address are of a mock that is started here*"]
+        ["rerank_mock_settings and rerank_mock_address apply to a mock that the tests start*"]
     )
 
 

@@ -66,7 +66,7 @@ class TestSettingsCanBeOverriddenWhereTheyAreToHold:
         assert post(Authorization="Bearer other")[0] == 401
         rerank_mock.expect_refusal()
         assert post({**BODY, "model": "x"})[0] == 404
-        assert [finding.rule for finding in rerank_mock.verdict()] == ["no-key"]
+        assert [finding.rule for finding in rerank_mock.resilience()] == ["no-key"]
 
 
 @pytest.mark.rerank_exchanges("success/rank_fields", "bad_request/unknown_field")
@@ -133,15 +133,15 @@ def assert_fails(run, node, message):
 WRONG = {
     "{'model': ['m']}": "rerank_mock_settings: `model` is not a setting; did you mean `models`?",
     "['m']": "rerank_mock_settings must be a mapping*",
-    "{'fault': 'unsotred'}": "rerank_mock_settings: *no fault is called `unsotred`*",
+    "{'fault': 'unsotred'}": "rerank_mock_settings: *there is no fault `unsotred`*",
     "{'rate_limit': 'often'}": "rerank_mock_settings: *",
     "{'spec': 'none.yaml'}": "rerank_mock_settings: *none.yaml*",
-    "{'latency_ms': 'long'}": "rerank_mock_settings: `latency_ms` must be a whole number from 0 to 3600000, not 'long'",
+    "{'latency_ms': 'long'}": "rerank_mock_settings: `latency_ms` must be an integer from 0 to 3600000, not 'long'",
     "{'models': 'm'}": "rerank_mock_settings: `models` must be a list, not 'm'",
-    "{'api_keys': ['']}": "rerank_mock_settings: `api_keys` must be printable ASCII, and not empty",
+    "{'api_keys': ['']}": "rerank_mock_settings: `api_keys` must be printable ASCII and not empty",
     "{'latency': 5}": "rerank_mock_settings: `latency` is not a setting; did you mean `latency_ms`?",
-    "{'host': '::1'}": "rerank_mock_settings does not take `host`, which the fixture sets",
-    "{'journal_max': 0}": "rerank_mock_settings: `journal_max` must be a whole number from 1 on, not 0",
+    "{'host': '::1'}": "rerank_mock_settings cannot set `host`, which the fixture sets itself",
+    "{'journal_max': 0}": "rerank_mock_settings: `journal_max` must be an integer of at least 1, not 0",
 }
 
 
@@ -152,10 +152,10 @@ def test_a_wrong_setting_is_reported_with_the_known_ones(fails, settings):
 
 
 WRONG_MARKERS = {
-    "fualt='429'": "does not know fualt; known: fault, times, retry_after, delay, jitter, pause",
-    "'429'": "does not know '429'; known: fault, times*",
+    "fualt='429'": "has no argument fualt; known: fault, times, retry_after, delay, jitter, pause",
+    "'429'": "has no argument '429'; known: fault, times*",
     "times=2": "names no fault, as in rerank_mock(fault=429)",
-    "fault='unsotred'": "no fault is called `unsotred`; did you mean `unsorted`?*",
+    "fault='unsotred'": "there is no fault `unsotred`; did you mean `unsorted`?*",
     "fault='429', times=0": "`times` must be an integer from 1*",
 }
 
@@ -171,10 +171,10 @@ def test_a_wrong_marker_is_reported_with_the_known_arguments(fails, marker):
 WRONG_EXCHANGES = {
     "'success/none'": "*no exchange 'success/none'*; there are: *",
     "status=418": "*no exchange has status=418*",
-    "state=200": "*does not take `state`; it takes names, or status= and broken=",
+    "state=200": "*has no argument `state`; it takes names, or status= and broken=",
     "status=429, broken=True": "*no exchange has status=429, broken=True*",
-    "'success/strings', status=200": "*does not take these together*",
-    "": "*does not take nothing*",
+    "'success/strings', status=200": "*mixes names and conditions*",
+    "": "*is empty*",
 }
 
 
@@ -190,6 +190,6 @@ def test_unknown_exchanges_are_reported(fails, marker, fixture):
 
 @pytest.mark.slow
 def test_an_address_in_use_is_reported(fails):
-    message = "rerank_mock cannot listen on 127.0.0.1:*, where rerank_mock_address says: *in use*"
+    message = "rerank_mock cannot listen on 127.0.0.1:*, the rerank_mock_address: *in use*"
 
     assert_fails(fails, "test_it.py::test_it", message)

@@ -41,19 +41,19 @@ def read(headers: Headers, read: Callable[[int], bytes], limit: int, setting: st
     if coding and coding.strip().lower() != "identity":
         raise UnsupportedEncoding(coding)
     declared = headers.get("Content-Length")
-    promised = int(declared[:20]) if declared and declared.isascii() and declared.isdigit() else 0
-    if promised > limit:
+    length = int(declared[:20]) if declared and declared.isascii() and declared.isdigit() else 0
+    if length > limit:
         raise BodyTooLarge(limit, setting)
     body = read(limit + 1)
-    if len(body) < promised:
-        raise InvalidRequest(f"The body ended after {len(body)} of {promised} bytes")
+    if len(body) < length:
+        raise InvalidRequest(f"The body ended after {len(body)} of {length} bytes")
     if len(body) > limit:
         raise BodyTooLarge(limit, setting)
     return body
 
 
 class Content:
-    """The body of one request, parsed when `value` is first read; parsed again only if that failed."""
+    """The body of one request. It is parsed when `value` is first read."""
 
     __slots__ = ("_value", "raw")
 
@@ -63,23 +63,26 @@ class Content:
 
     @property
     def value(self) -> Any:
-        """The JSON value that it is; raises InvalidRequest as `parse` does."""
-        # A fault that is kept would keep itself alive, by the frames of its traceback, and the body with it.
+        """The JSON value; raises InvalidRequest as `parse` does."""
+        # Do not store an error: the frames of its traceback would keep the body alive.
         if self._value is _UNREAD:
             self._value = parse(self.raw)
         return self._value
 
 
 class RequestParser:
-    """Parses and validates requests by *document*; raises DocumentError if it does not allow a plain rerank request."""
+    """Parses and validates requests by *document*.
+
+    Raises DocumentError if the document does not allow a plain rerank request.
+    """
 
     def __init__(self, document: Document) -> None:
         self._document = document
         try:
             self._schema = Validator(document.request_schema)
             self._check()
-        except SchemaError as fault:
-            raise DocumentError(f"{document.name}: {fault}") from fault
+        except SchemaError as error:
+            raise DocumentError(f"{document.name}: {error}") from error
 
     def parse(self, content_type: str | None, content: Content) -> dict[str, Any]:
         """Return the request in *content*; raise InvalidRequest if it does not match the schema."""
@@ -95,18 +98,18 @@ class RequestParser:
     def _check(self) -> None:
         for violation in self._schema.violations({"model": "model", "query": "query", "documents": ["a"]}):
             if violation.pointer.startswith(("/query", "/documents")):
-                problem = f"its request schema does not allow what is ranked: {violation}"
+                problem = f"its request schema rejects a plain rerank request: {violation}"
                 raise DocumentError(f"{self._document.name}: {problem}")
 
 
-# A client says the same each time; headers are longer than this on purpose only.
+# A client sends the same header each time.
 @lru_cache(maxsize=64)
 def check_media_type(header: str | None, accepted: tuple[str, ...]) -> None:
     """Raise InvalidRequest unless *header*, a Content-Type, names one of *accepted*, in UTF-8."""
     media, *parameters = [part.strip().lower() for part in (header or "").split(";")]
     if not any(fnmatchcase(media, each.partition(";")[0].strip().lower()) for each in accepted):
-        said = f"not {media[:100]}" if media else "and none was sent"
-        raise InvalidRequest(f"The Content-Type must be {' or '.join(accepted)}, {said}")
+        sent = f"not {media[:100]}" if media else "and the request has none"
+        raise InvalidRequest(f"The Content-Type must be {' or '.join(accepted)}, {sent}")
     charset = next((p.removeprefix("charset=").strip('"') for p in parameters if p.startswith("charset=")), "")
     if charset not in _JSON_CHARSETS:
-        raise InvalidRequest(f"The body must be UTF-8, and the Content-Type says charset={charset[:40]}")
+        raise InvalidRequest(f"The body must be UTF-8, but the Content-Type has charset={charset[:40]}")

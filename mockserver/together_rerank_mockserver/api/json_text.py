@@ -12,14 +12,14 @@ from together_rerank_mockserver.api.errors import InvalidRequest
 MAX_DEPTH = 100
 _FITS_64_BITS = 19
 _HUGE = 2**63
-# A double holds no integer of more digits than this, and so the fast parser takes none.
+# A double cannot hold an integer of more digits, and the fast parser rejects one.
 _FITS_A_DOUBLE = 308
 _LONG_NUMBER = re.compile(rb"(?<![0-9])[1-9][0-9]{308,}")
 _NOT_JSON = re.compile(rb"NaN|Infinity")
 
 
 class HugeInteger(str):
-    """An integer beyond 64 bits, as its digits: kept, never computed with."""
+    """An integer beyond 64 bits, as its digits; it is returned unchanged and never used as a number."""
 
     __slots__ = ()
 
@@ -30,13 +30,13 @@ def parse(body: bytes) -> Any:
         raise InvalidRequest("The request has no body; it must be a JSON object")
     try:
         value = orjson.loads(body)
-    except orjson.JSONDecodeError as fault:
-        if "infinity" in fault.msg and _LONG_NUMBER.search(body):
-            # Read once with such numbers shortened, which proves all the rest; then with a stand-in for them.
+    except orjson.JSONDecodeError as error:
+        if "infinity" in error.msg and _LONG_NUMBER.search(body):
+            # Validate the rest of the body with short numbers, then parse it with the largest double in their place.
             parse(_LONG_NUMBER.sub(b"9", body))
             return json.loads(body, parse_int=_within_a_double, parse_float=_float)
-        raise InvalidRequest(_reason(body, fault)) from fault
-    # Fewer brackets than that cannot be nested so deep; most bodies are not walked.
+        raise InvalidRequest(_reason(body, error)) from error
+    # A body with fewer brackets cannot be nested so deep, so most bodies need no traversal.
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise InvalidRequest(f"The body is nested deeper than {MAX_DEPTH} levels")
     return value
@@ -60,8 +60,7 @@ def parse_unique_keys(body: bytes) -> Any:
 def exact(body: bytes, value: Any) -> Any:
     """Return *value*, parsed from *body*, with every integer as it was written.
 
-    The fast parser makes floats of integers beyond 64 bits; only where such a float is met is the
-    body parsed again.
+    The fast parser turns integers beyond 64 bits into floats. The body is parsed again if *value* has such a float.
     """
     return json.loads(body, parse_int=_exactly, parse_float=_float) if _has_huge_number(value) else value
 
@@ -77,23 +76,24 @@ def _within_a_double(digits: str) -> int:
 def _float(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
-        raise InvalidRequest("The body has a number beyond what a double can hold")
+        raise InvalidRequest("The body has a number that a double cannot hold")
     return number
 
 
-def _reason(body: bytes, fault: orjson.JSONDecodeError) -> str:
+def _reason(body: bytes, error: orjson.JSONDecodeError) -> str:
     try:
         body.decode()
-    except UnicodeDecodeError as bad:
-        return f"The body is not UTF-8: byte 0x{body[bad.start]:02x} at offset {bad.start}"
-    where = f"line {fault.lineno} column {fault.colno}"
-    if literal := _NOT_JSON.match(body.decode()[fault.pos : fault.pos + 10].encode()):
+    except UnicodeDecodeError as undecodable:
+        place = undecodable.start
+        return f"The body is not UTF-8: byte 0x{body[place]:02x} at offset {place}"
+    where = f"line {error.lineno} column {error.colno}"
+    if literal := _NOT_JSON.match(body.decode()[error.pos : error.pos + 10].encode()):
         return f"The body is not JSON: {literal[0].decode()} is not a number in JSON, {where}"
-    if "surrogate" in fault.msg:
+    if "surrogate" in error.msg:
         return f"The body is not JSON: a lone surrogate in a string, {where}"
-    if "depth" in fault.msg:
+    if "depth" in error.msg:
         return f"The body is nested deeper than {MAX_DEPTH} levels, {where}"
-    return f"The body is not JSON: {fault.msg}, {where}"
+    return f"The body is not JSON: {error.msg}, {where}"
 
 
 def _depth(value: Any) -> int:

@@ -10,7 +10,7 @@ JSON = {"Content-Type": "application/json"}
 # Paths of the mock itself; they are not part of the API, and the journal leaves them out.
 HEALTH = "/health"
 ADMIN = "/__admin"
-# The most bytes of a request line with its headers.
+# The maximum bytes of a request line with its headers.
 MAX_HEAD = 64 * 1024
 # How a reply is sent: `whole`, or as the wire fault of that name sends it.
 Delivery = Literal["whole", "drip", "truncate", "hang", "reset", "empty"]
@@ -27,7 +27,7 @@ class Call:
     """One request to the mock. Treat as immutable; not frozen, for speed."""
 
     headers: Headers
-    read: Callable[[int], bytes] = lambda _: b""  # reads up to that many more bytes of the body
+    read: Callable[[int], bytes] = lambda _: b""  # reads up to that many bytes of the body
     raw_socket: bool = False  # whether the server can close the connection without an answer
     pause: Callable[[float], object] | None = None  # waits for that many seconds, or raises ClientDisconnected
     method: str = "POST"
@@ -72,8 +72,8 @@ def is_admin(path: str) -> bool:
 
 
 def credential(headers: Headers) -> str:
-    """Return the key that a request with *headers* carries; empty when there is none."""
-    # Whatever follows is the key: "My API Key" is what the tests of Together's own SDK send.
+    """Return the bearer key in *headers*; empty if there is none."""
+    # The key may contain spaces: the tests of Together's own SDK send "My API Key".
     scheme, _, key = (headers.get("Authorization") or "").strip().partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
 

@@ -13,7 +13,7 @@ _CHARACTERS_PER_TOKEN = 4
 
 
 def returned_text(document: Any) -> str:
-    """Return what `document.text` says of *document*: the string itself, or the whole object as JSON."""
+    """Return the `document.text` of a result: *document* itself if it is a string, else the whole object as JSON."""
     return document if isinstance(document, str) else to_json(document).decode()
 
 
@@ -32,7 +32,7 @@ def ranked_texts(documents: Sequence[Any], fields: Sequence[str] | None) -> list
 
 
 def usage(query: str, texts: Sequence[str]) -> dict[str, int]:
-    """Return the document's `UsageData`; a reranker reads the query once more with every document."""
+    """Return the document's `UsageData`. A reranker reads the query once for each document."""
     prompt = len(texts) * _tokens(query) + sum(map(_tokens, texts))
     return {"prompt_tokens": prompt, "completion_tokens": 0, "total_tokens": prompt}
 
@@ -55,7 +55,7 @@ def answer(request_id: str, model: str, ranked: list[dict[str, Any]], used: dict
 
 
 def self_check(document: Document) -> None:
-    """Validate a sample of each kind of answer against *document*; raise DocumentError if one does not match."""
+    """Check that *document* allows the answers of the mock; raise DocumentError if it does not."""
     ranking = [(1, 0.5), (0, 0.0)]
     used = usage("query", ["a", "b"])
     samples: list[tuple[int, Any]] = [
@@ -72,14 +72,14 @@ def error_reply(error: ApiError) -> Reply:
 
 def _check_sample(document: Document, status: int, sample: Any) -> None:
     if status not in document.statuses:
-        raise DocumentError(f"{document.name}: the operation has no answer with status {status}")
+        raise DocumentError(f"{document.name}: the operation has no response with status {status}")
     schema = document.response_schema(status)
     if schema is None:
-        raise DocumentError(f"{document.name}: the answer with status {status} is not JSON")
+        raise DocumentError(f"{document.name}: the response with status {status} is not JSON")
     try:
         violations = Validator(schema).violations(sample)
-    except SchemaError as fault:
-        raise DocumentError(f"{document.name}: {fault}") from fault
+    except SchemaError as error:
+        raise DocumentError(f"{document.name}: {error}") from error
     if violations:
         schema_of = f"its schema for status {status}"
         raise DocumentError(f"{document.name}: {schema_of} does not allow the mock's answer: {violations[0]}")
@@ -92,12 +92,12 @@ def _ranked_text(document: Any, places: dict[str, int] | None) -> str:
     values = [document[field] for field in named]
     try:
         return "\n".join(values)
-    except TypeError:  # it is seldom that not all are strings, and joining finds out
+    except TypeError:  # not all of them are strings, which is rare
         return "\n".join(_leaves(values))
 
 
 def _leaves(value: Any) -> Iterator[str]:
-    # A stack, as each level of nested generators would take time for each leaf.
+    # A stack, because each level of nested generators would cost time for each leaf.
     stack = [value]
     while stack:
         value = stack.pop()

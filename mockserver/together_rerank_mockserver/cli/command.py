@@ -21,27 +21,27 @@ from together_rerank_spec.output import close_output, open_output
 
 
 def main() -> NoReturn:
-    """Run the command; exit 0 done, 1 not in time, 2 not understood or not started: one line says why."""
+    """Run the command. Exit status 0: done; 1: `wait` timed out or the server died; 2: invalid usage or no start."""
     open_output()
     _warn_of_unknown_variables()
     try:
         status = _run(sys.argv[1:])
-    except click.ClickException as fault:
-        status = _failed(fault.format_message() + _origin(fault))
+    except click.ClickException as error:
+        status = _failed(error.format_message() + _origin(error))
     except (KeyboardInterrupt, click.Abort):
         status = 130
     except BrokenPipeError:  # the reader closed the pipe
         status = 0
-    except OSError as fault:
-        status = _failed(str(fault) if fault.filename else f"cannot write to stdout: {fault.strerror}")
-    except ValueError as fault:
-        status = _failed(str(fault))
+    except OSError as error:
+        status = _failed(str(error) if error.filename else f"cannot write to stdout: {error.strerror}")
+    except ValueError as error:
+        status = _failed(str(error))
     close_output()
     sys.exit(status)
 
 
 def _run(arguments: list[str]) -> int:
-    # Not click's own main, which exits with 1 if the reader closes the pipe.
+    # Not with click's own main, which exits with 1 if the reader closes the pipe.
     try:
         with commands.make_context(PROGRAM, arguments) as context:
             status = int(commands.invoke(context) or 0)
@@ -60,11 +60,11 @@ def _warn_of_unknown_variables() -> None:
         if name.startswith(f"{options.PREFIX}_") and name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
-            print(f"{PROGRAM}: the environment variable {name} is not known and has no effect; {hint}", file=sys.stderr)
+            print(f"{PROGRAM}: ignored the unknown environment variable {name}; {hint}", file=sys.stderr)
 
 
 def _origin(fault: click.ClickException) -> str:
-    """Name the environment variable that a bad value came from; click says the flag alone."""
+    """Return the environment variable that an invalid value comes from; click names only the flag."""
     option, context = getattr(fault, "param", None), getattr(fault, "ctx", None)
     if option and context and context.get_parameter_source(option.name) is ParameterSource.ENVIRONMENT:
         return f" (from {option.envvar})"
@@ -80,7 +80,7 @@ def _failed(message: str) -> int:
 @click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
 @click.pass_context
 def commands(context: click.Context) -> None:
-    """A mock of Together AI's POST /v1/rerank."""
+    """A mock server for Together AI's POST /v1/rerank."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 

@@ -1,4 +1,4 @@
-"""The commands `spec` and `faults`, which show what the document gives."""
+"""The commands `spec` and `faults`: print the document of a mock, and its faults."""
 
 from typing import Any
 
@@ -13,19 +13,19 @@ from together_rerank_mockserver.cli.options import COMMAND, as_json, document_op
 @as_json("fault")
 @click.pass_context
 def faults(context: click.Context, /, as_json: bool, **document_options: Any) -> None:
-    """List the faults that the mock can be asked for."""
+    """List the faults that you can request."""
     from together_rerank_mockserver.faults.catalogue import Catalogue
 
     catalogue = Catalogue(options.settings_of(context, **document_options).document())
-    head = ("fault", "family", "what the client meets", "where it applies", "note")
-    options.print_rows([fault.as_dict for fault in catalogue], head, _fault, as_json=as_json)
+    head = ("fault", "family", "what the client gets", "which calls it applies to", "note")
+    options.print_table([fault.as_dict for fault in catalogue], head, _fault, as_json=as_json)
 
 
 @click.command(context_settings=COMMAND)
 @document_options
 @click.pass_context
 def spec(context: click.Context, /, **document_options: Any) -> None:
-    """Print the document that the mock serves, as YAML."""
+    """Print the OpenAPI document that the mock serves, as YAML."""
     from together_rerank_spec.document import vendored_text
     from together_rerank_spec.yaml_text import render
 

@@ -1,4 +1,4 @@
-"""The command `explain`."""
+"""The command `explain`: show how the mock ranks a request, and why."""
 
 from typing import Any, BinaryIO
 
@@ -16,7 +16,7 @@ _LONGEST_TEXT = 40
 @as_json("document")
 @click.pass_context
 def explain(context: click.Context, /, request_file: BinaryIO, as_json: bool, **document_options: Any) -> None:
-    """Show how the mock ranks the rerank request in FILE, or on stdin, and why."""
+    """Show how the mock ranks the rerank request in FILE or on stdin, and why."""
     from together_rerank_mockserver.api.body import Content, RequestParser
     from together_rerank_mockserver.api.errors import ApiError
     from together_rerank_mockserver.ranking.score import explain as explained
@@ -28,7 +28,7 @@ def explain(context: click.Context, /, request_file: BinaryIO, as_json: bool, **
     except ApiError as error:
         raise click.ClickException(str(error)) from error
     head = ("index", "score", "words", "parts", "pairs", "document")
-    options.print_rows(explained(raw, request), head, _evidence, as_json=as_json)
+    options.print_table(explained(raw, request), head, _evidence, as_json=as_json)
 
 
 def _evidence(row: dict[str, Any]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The command `fixtures`: the library of exchanges, for people and for other tools."""
+"""The command `fixtures`: list, show and export the library of exchanges."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from together_rerank_mockserver.cli.options import COMMAND, CONTEXT, as_json, option, print_rows
+from together_rerank_mockserver.cli.options import COMMAND, CONTEXT, as_json, option, print_table
 from together_rerank_mockserver.server.readiness import PROGRAM
 
 if TYPE_CHECKING:
     from together_rerank_fixtures import Exchange
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-_FORMAT = "The files, or an OpenAPI document with the exchanges as examples."
-_FROM = "Those in FOLDER, as when they were recorded, in the place of the library's."
+_FORMAT = "JSON files, or one OpenAPI document with the exchanges as examples."
+_FROM = "Export the exchanges in FOLDER instead of the library."
 
 
 @click.group(context_settings=CONTEXT, invoke_without_command=True)
@@ -27,30 +27,30 @@ def fixtures(context: click.Context) -> None:
 
 
 @fixtures.command("list", context_settings=COMMAND)
-@option("--status", type=click.IntRange(200, 599), metavar="N", help="Those answered with N alone.")
+@option("--status", type=click.IntRange(200, 599), metavar="N", help="List only exchanges with this status.")
 @as_json("exchange")
 def list_(status: int | None, as_json: bool) -> None:
-    """List the exchanges, with what each shows."""
+    """List the exchanges, and what each shows."""
     from together_rerank_fixtures import all as every
 
     chosen = every(status=status)
     if not chosen:
         there = ", ".join(map(str, sorted({each.response.status for each in every()})))
-        raise click.BadParameter(f"no exchange is answered with {status}; there are: {there}", param_hint="--status")
+        raise click.BadParameter(f"no exchange has the status {status}; known: {there}", param_hint="--status")
     head = ("exchange", "status", "source", "what it shows")
-    print_rows([_described(exchange) for exchange in chosen], head, _cells, as_json=as_json)
+    print_table([_described(exchange) for exchange in chosen], head, _cells, as_json=as_json)
 
 
 @fixtures.command(context_settings=COMMAND)
 @click.argument("name")
 def show(name: str) -> None:
-    """Print the exchange NAME as the library has it, in JSON."""
+    """Print the exchange NAME as JSON, as in the library."""
     from together_rerank_fixtures.library import raw
 
     try:
         click.echo(raw(name), nl=False)
-    except LookupError as fault:
-        raise click.ClickException(str(fault.args[0])) from fault
+    except LookupError as error:
+        raise click.ClickException(str(error.args[0])) from error
 
 
 @fixtures.command(context_settings=COMMAND)
@@ -58,7 +58,7 @@ def show(name: str) -> None:
 @option("--format", "form", type=click.Choice(["json", "openapi"]), default="json", help=_FORMAT)
 @option("--from", "source", type=_FOLDER, metavar="FOLDER", help=_FROM)
 def export(folder: Path, form: str, source: Path | None) -> None:
-    """Write the exchanges to DIR, which must be new or empty."""
+    """Write the exchanges to DIR, a new or empty folder."""
     from together_rerank_fixtures import all as every
     from together_rerank_fixtures import named_examples, read
     from together_rerank_fixtures.folder import write

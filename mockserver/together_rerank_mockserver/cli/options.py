@@ -1,4 +1,4 @@
-"""Options that commands share, and their environment variables."""
+"""Options that several commands share, and their environment variables."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ COMMAND = {**CONTEXT, "show_default": True}
 
 
 def option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
-    """Return a decorator that adds an option, which TOGETHER_RERANK_MOCK_<FLAG> sets too."""
+    """Return a decorator that adds an option; the environment variable TOGETHER_RERANK_MOCK_<FLAG> sets it, too."""
     flag = next(name for name in names if name.startswith("--"))
     return click.option(*names, envvar=f"{PREFIX}_{flag[2:].replace('-', '_').upper()}", **attributes)
 
@@ -27,27 +27,27 @@ def as_json(what: str) -> Callable[[Any], Any]:
 
 def document_options(command: Any) -> Any:
     file = click.Path(exists=True, dir_okay=False, path_type=Path)
-    reading = "corrected is the document with the overlay of the kit; vendored is without."
-    command = option("--overlay", type=file, help="OpenAPI Overlay to apply to --spec.")(command)
-    command = option("--spec", type=file, help="OpenAPI 3.1 document in place of the vendored one.")(command)
+    reading = "The vendored document with the corrections of the kit, or as published."
+    command = option("--overlay", type=file, help="An OpenAPI Overlay to apply to --spec.")(command)
+    command = option("--spec", type=file, help="An OpenAPI 3.1 document to serve instead of the vendored one.")(command)
     return option("--reading", type=click.Choice(READINGS), default=READINGS[0], help=reading)(command)
 
 
 def settings_of(context: click.Context, **values: Any) -> Settings:
-    """Return the settings with *values* from the options of *context*; raise BadParameter if one is invalid."""
+    """Return the settings with *values*, the options of *context*; raise BadParameter if one is invalid."""
     try:
         return Settings(**values)
-    except SettingsError as bad:
-        raise refused(context, bad) from bad
+    except SettingsError as error:
+        raise bad_parameter(context, error) from error
 
 
-def refused(context: click.Context, bad: SettingsError) -> click.BadParameter:
-    """Return *bad* as an error of click, with the flag instead of the field name."""
-    (option,) = [each for each in context.command.params if each.name == bad.field]
-    return click.BadParameter(bad.problem, context, option, param_hint=option.opts[-1])
+def bad_parameter(context: click.Context, error: SettingsError) -> click.BadParameter:
+    """Return *error* as an error of click, which names the flag instead of the field."""
+    (option,) = [each for each in context.command.params if each.name == error.field]
+    return click.BadParameter(error.problem, context, option, param_hint=option.opts[-1])
 
 
-def print_rows(
+def print_table(
     rows: list[dict[str, Any]],
     head: Sequence[str],
     cells: Callable[[dict[str, Any]], Sequence[str]],

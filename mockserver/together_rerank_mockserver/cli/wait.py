@@ -1,4 +1,4 @@
-"""The command `wait`."""
+"""The command `wait`: wait until a mock is healthy."""
 
 import math
 import sys
@@ -13,19 +13,19 @@ from together_rerank_spec.urls import base_of
 
 @click.command(context_settings=COMMAND)
 @click.argument("url")
-@option("--timeout", type=click.FloatRange(min=0), default=10.0, metavar="S", help="Seconds to wait.")
+@option("--timeout", type=click.FloatRange(min=0), default=10.0, metavar="S", help="Timeout in seconds.")
 def wait(url: str, timeout: float) -> int:
-    """Wait until the mock at URL answers; exit 1 when it does not in time."""
+    """Wait until the mock at URL is healthy; exit with status 1 if the timeout expires."""
     try:
         base = base_of(url)
-    except ValueError as fault:
-        raise click.BadParameter(str(fault), param_hint="URL") from fault
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="URL") from error
     if not math.isfinite(timeout):
         raise click.BadParameter(f"'{timeout}' is not a number of seconds", param_hint="--timeout")
     deadline = time.monotonic() + timeout
     while not is_healthy(base):
         if time.monotonic() >= deadline:
-            print(f"{PROGRAM}: nothing healthy at {url} within {timeout:g} s", file=sys.stderr)
+            print(f"{PROGRAM}: no healthy mock at {url} within {timeout:g} s", file=sys.stderr)
             return 1
         time.sleep(0.02)
     return 0

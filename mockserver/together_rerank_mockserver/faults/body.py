@@ -10,16 +10,16 @@ from together_rerank_mockserver.faults.fault import BodyFault, RankedRequest, to
 from together_rerank_mockserver.ranking.score import Ranked, rank
 
 _Change = Callable[[Any, RankedRequest], Any]
-# Which answers a fault can change: the fewest results, and the description for users.
+# Which answers a fault can change: how many results it needs, and the description for users.
 _ANY = 0, "any 200"
 _SOME = 1, "a 200 with results"
 _TWO = 2, "a 200 with two results or more"
 _SCORES = 2, "a 200 with different scores"
 _BELOW = 0, "a `top_n` below the number of documents"
 _TOP_N = 1, "a request with `top_n`"
-_TWICE = 1, "documents that come twice"
-_FIELDS = 1, "objects, and `rank_fields` that makes a difference"
-_MOVED = 1, "an order unlike the request's"
+_TWICE = 1, "equal documents"
+_FIELDS = 1, "objects, if `rank_fields` makes a difference"
+_MOVED = 1, "a ranking that differs from the request's order"
 _TEXT = 1, "a 200 with texts"
 _TEXTS = 2, "a 200 with texts"
 _NO_TEXTS = 1, "`return_documents` false"
@@ -53,7 +53,7 @@ def _each(field: str, change: Callable[[Any], Any]) -> _Change:
 
 
 def _one(place: int, field: str, change: Callable[[list[Any], RankedRequest], Any]) -> _Change:
-    """Change one field of the result at *place* to what *change* makes of the results and the ranked."""
+    """Set one field of the result at *place* to what *change* returns for the results and the request."""
 
     def changed(results: list[Any], ranked: RankedRequest) -> list[Any]:
         changed = [*results]
@@ -68,7 +68,7 @@ def _score_of(place: int, score: Any) -> _Change:
 
 
 def _ranked(rerank: Callable[[RankedRequest], Sequence[Ranked]], more: int = 0) -> _Change:
-    """Answer with the ranking that *rerank* gives instead, and so many *more* results."""
+    """Answer with the ranking that *rerank* returns, and *more* results than `top_n`."""
 
     def results(_: list[Any], ranked: RankedRequest) -> list[Any]:
         return ranked.results(top(rerank(ranked), ranked.request.get("top_n"), more))
@@ -149,31 +149,31 @@ def _below_zero(usage: Any, _: RankedRequest) -> Any:
 _ERROR = {"error": {"message": "The model could not be loaded.", "type": "server_error"}}
 
 _TABLE: list[tuple[str, str, _Change, tuple[int, str]]] = [
-    # Which results, and in which order.
-    ("unsorted", "The results come worst first", _results(_worst_first), _SCORES),
-    ("top-n-ignored", "All documents come, whatever `top_n` says", _results(_all), _BELOW),
-    ("top-n-one-more", "One result more than `top_n` asks for", _ranked(lambda ranked: ranked.ranking, 1), _BELOW),
-    ("top-n-one-fewer", "One result fewer than `top_n` asks for", _results(_one_fewer), _TOP_N),
-    ("document-dropped", "The best document is not ranked", _ranked(lambda ranked: ranked.ranking[1:]), _SOME),
-    ("duplicates-removed", "Of equal documents one is ranked", _ranked(_distinct), _TWICE),
-    ("rank-fields-ignored", "All fields are compared, whatever `rank_fields` says", _ranked(_all_fields), _FIELDS),
+    # Which results, and their ranking.
+    ("unsorted", "Results are sorted worst first", _results(_worst_first), _SCORES),
+    ("top-n-ignored", "All documents are returned, whatever `top_n` is", _results(_all), _BELOW),
+    ("top-n-one-more", "One result more than `top_n`", _ranked(lambda ranked: ranked.ranking, 1), _BELOW),
+    ("top-n-one-fewer", "One result fewer than `top_n`", _results(_one_fewer), _TOP_N),
+    ("document-dropped", "The best document is missing", _ranked(lambda ranked: ranked.ranking[1:]), _SOME),
+    ("duplicates-removed", "Only one of equal documents is ranked", _ranked(_distinct), _TWICE),
+    ("rank-fields-ignored", "All fields are ranked, whatever `rank_fields` is", _ranked(_all_fields), _FIELDS),
     (
         "query-ignored",
-        "The documents are compared with the first of them, not with the query",
+        "Documents are compared with the first document, not with the query",
         _ranked(_first),
         _SOME,
     ),
-    ("position-bias", "A document scores the higher the earlier it stands in the request", _ranked(_biased), _TWO),
+    ("position-bias", "Earlier documents of the request get higher scores", _ranked(_biased), _TWO),
     # The index.
     ("index-out-of-range", "The first index is the number of documents", _one(0, "index", _count), _SOME),
-    ("index-duplicate", "The second index is the first again", _one(1, "index", _first_index), _TWO),
-    ("index-off-by-one", "Indices count from 1", _each("index", lambda index: index + 1), _SOME),
-    ("index-is-rank", "The index is the place in the results", _results(_rank_as_index), _MOVED),
-    ("index-string", "Indices are strings", _each("index", str), _SOME),
+    ("index-duplicate", "The second index equals the first", _one(1, "index", _first_index), _TWO),
+    ("index-off-by-one", "Indexes start at 1", _each("index", lambda index: index + 1), _SOME),
+    ("index-is-rank", "Each index is the position in the results", _results(_rank_as_index), _MOVED),
+    ("index-string", "Indexes are strings", _each("index", str), _SOME),
     # The document.
-    ("text-swapped", "The first two results have each other's text", _results(_swapped), _TEXTS),
+    ("text-swapped", "The texts of the first two results are swapped", _results(_swapped), _TEXTS),
     ("text-altered", "The first text lacks its last character", _one(0, "document", _altered), _TEXT),
-    ("text-unasked", "Texts come although `return_documents` is false", _results(_unasked), _NO_TEXTS),
+    ("text-unasked", "Texts are returned although `return_documents` is false", _results(_unasked), _NO_TEXTS),
     ("document-missing", "Results have no `document`", _results(_no_documents), _SOME),
     ("document-null", "`document` is null", _each("document", lambda _: None), _SOME),
     (
@@ -184,28 +184,28 @@ _TABLE: list[tuple[str, str, _Change, tuple[int, str]]] = [
     ),
     # The score.
     ("score-string", "Scores are strings", _each("relevance_score", str), _SOME),
-    ("score-nan", "The last score is NaN, which JSON has not", _score_of(-1, orjson.Fragment("NaN")), _SOME),
+    ("score-nan", "The last score is NaN, which is not JSON", _score_of(-1, orjson.Fragment("NaN")), _SOME),
     ("score-above-one", "The first score is 1.5", _score_of(0, 1.5), _SOME),
     ("score-negative", "The last score is -0.5", _score_of(-1, -0.5), _SOME),
     ("score-equal", "All scores are 0.5", _each("relevance_score", lambda _: 0.5), _TWO),
-    # What is around the results.
-    ("results-missing", "There is no `results`", _without("results"), _ANY),
+    # Fields beside the results.
+    ("results-missing", "`results` is missing", _without("results"), _ANY),
     ("results-null", "`results` is null", _with("results", None), _ANY),
     ("results-empty", "`results` is empty", _with("results", []), _SOME),
     ("results-bare-list", "The body is the list of results", lambda answer, _: answer["results"], _ANY),
-    ("usage-missing", "There is no `usage`", _without("usage"), _ANY),
+    ("usage-missing", "`usage` is missing", _without("usage"), _ANY),
     ("usage-null", "`usage` is null", _with("usage", None), _ANY),
     ("usage-no-completion-tokens", "`usage` has no `completion_tokens`", _usage(_without("completion_tokens")), _ANY),
     ("usage-wrong-sum", "`usage.total_tokens` is one more than the sum", _usage(_wrong_sum), _ANY),
-    ("usage-negative", "`usage` counts below zero", _usage(_below_zero), _ANY),
-    ("model-other", "`model` is another than was asked for", _with("model", "another/model"), _ANY),
-    ("id-missing", "There is no `id`", _without("id"), _ANY),
+    ("usage-negative", "`usage` has negative counts", _usage(_below_zero), _ANY),
+    ("model-other", "`model` differs from the requested model", _with("model", "another/model"), _ANY),
+    ("id-missing", "`id` is missing", _without("id"), _ANY),
     ("id-constant", "`id` is always the same", _with("id", "ooooooo-oooooo-0000000000000000"), _ANY),
     ("object-wrong", "`object` is `list`", _with("object", "list"), _ANY),
-    ("extra-field", "There is a field that the document does not know", _with("meta", {"version": "2"}), _ANY),
-    ("error-200", "The body is an error, and the status 200", lambda *_: _ERROR, _ANY),
+    ("extra-field", "The answer has a field that the document does not define", _with("meta", {"version": "2"}), _ANY),
+    ("error-200", "The status is 200, but the body is an error", lambda *_: _ERROR, _ANY),
 ]
-# Faults of what clients rely on although the document does not promise it; the others break the contract.
+# Faults that break only what clients rely on, not what the document requires.
 _HABITS = {
     *("position-bias", "score-above-one", "score-negative", "score-equal", "usage-missing"),
     *("usage-null", "model-other", "id-missing", "id-constant", "extra-field"),

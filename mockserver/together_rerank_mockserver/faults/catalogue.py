@@ -1,4 +1,4 @@
-"""The catalogue of faults: every way in which the mock breaks on request, by name."""
+"""The catalogue of faults: everything that the mock can simulate, by name."""
 
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -10,14 +10,15 @@ from together_rerank_mockserver.faults.fault import (
 )
 from together_rerank_spec import Document
 
-OK = Fault(name="ok", family="none", sentence="Nothing is wrong; other doors are not asked", applies="any call")
+OK = Fault(name="ok", family="none", sentence="No fault; ways of lower precedence are ignored", applies="any call")
 
 
-class UnknownFault(ValueError): ...
+class UnknownFault(ValueError):
+    """No fault has this name; the message lists all names."""
 
 
 class Catalogue:
-    """The faults that a mock of *document* knows, by name."""
+    """The faults of a mock of *document*, by name; an unknown name raises UnknownFault."""
 
     def __init__(self, document: Document) -> None:
         faults: list[Fault] = [OK, *status.faults(document), *wire.FAULTS, *body.FAULTS]
@@ -33,9 +34,10 @@ class Catalogue:
             return self._faults[name]
         near = get_close_matches(name[:100], self._faults, n=1)
         hint = f"; did you mean `{near[0]}`?" if near else ""
-        raise UnknownFault(f"no fault is called `{name[:100]}`{hint}; there are: {', '.join(self._faults)}")
+        raise UnknownFault(f"there is no fault `{name[:100]}`{hint}; known: {', '.join(self._faults)}")
 
     def status(self, code: int) -> StatusFault:
+        """Return the fault that answers with the status *code*, one of the catalogue."""
         fault = self[str(code)]
         assert isinstance(fault, StatusFault), f"{fault.name} is of another family"
         return fault

@@ -1,4 +1,4 @@
-"""What a fault is: a name, a family, one sentence, and what it does to a reply."""
+"""A fault: its name, its family, a description, and what it does to a reply."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ COMMON_PARAMETERS = ("delay", "jitter")
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One way in which the mock can misbehave."""
+    """One thing that the mock can simulate."""
 
     name: str
     family: str  # `status`, `wire`, `body` or `none`
@@ -41,7 +41,7 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class StatusFault(Fault):
-    """Answers with an error status and nothing else."""
+    """Answers with an error status."""
 
     reply: Reply  # without headers that differ from call to call
     reason: str  # why it is an error, for journal and log
@@ -51,7 +51,7 @@ class StatusFault(Fault):
     parameters: tuple[str, ...] = ("retry_after", "retry_after_ms")
 
     def reply_with(self, parameters: Mapping[str, int | None]) -> Reply:
-        """Return the reply with the wait in *parameters*: `retry_after` in s, None for none, or `retry_after_ms`."""
+        """Return the reply with `retry_after` of *parameters* in s, None to omit it, or with `retry_after_ms`."""
         headers = {**self.reply.headers}
         milliseconds, seconds = parameters.get("retry_after_ms"), parameters.get("retry_after")
         if milliseconds is not None:
@@ -69,7 +69,7 @@ class StatusFault(Fault):
 
 @dataclass(frozen=True, kw_only=True)
 class WireFault(Fault):
-    """Spoils how the reply that was earned goes out."""
+    """Changes how a finished reply is sent."""
 
     apply: Callable[[Reply], Reply]
     family: str = "wire"
@@ -78,7 +78,7 @@ class WireFault(Fault):
 
 @dataclass(frozen=True, slots=True)
 class RankedRequest:
-    """One request that gets a 200, as the input of a body fault."""
+    """A valid request with its ranking: what an answer is rendered from, and the input of a body fault."""
 
     request: dict[str, Any]
     documents: list[Any]
@@ -86,23 +86,22 @@ class RankedRequest:
     ranking: list[Ranked]  # of all documents, best first
 
     def results(self, ranking: Sequence[Ranked], *, texts: bool | None = None) -> list[dict[str, Any]]:
-        """Return `results` for *ranking*, with texts as *texts* says, or as the request does."""
+        """Return `results` for *ranking*; *texts* overrides the request's `return_documents`."""
         returned = self.request.get("return_documents", True) if texts is None else texts
         return rendering.results(ranking, self.documents if returned else None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BodyFault(Fault):
-    """Changes one thing about a 200."""
+    """Changes one thing in a 200."""
 
-    breaks: str  # `contract`: what the document says or means; or `habit`: what clients are known to rely on
-    least: int  # the fewest results that it needs
-    apply: Callable[
-        [Any, RankedRequest], Any
-    ]  # returns the changed answer; the same answer if the fault does not apply
+    breaks: str  # `contract`: what the document requires; or `habit`: what clients are known to rely on
+    least: int  # how many results it needs at least
+    # Returns the changed answer, or an equal one if the fault does not apply.
+    apply: Callable[[Any, RankedRequest], Any]
     family: str = "body"
 
 
 def top(ranking: Sequence[Ranked], top_n: float | None, more: int = 0) -> Sequence[Ranked]:
-    """Return the first *top_n* of *ranking* and *more*, or all if *top_n* is None; 2.0 is an integer in JSON Schema."""
+    """Return the first *top_n* plus *more* of *ranking*; all if *top_n* is None. In JSON Schema 2.0 is an integer."""
     return ranking if top_n is None else ranking[: max(0, int(top_n + more))]

@@ -118,8 +118,8 @@ def _spec(name: str | None, values: Mapping[str, Any], catalogue: Catalogue, ext
         )
     try:
         fault = catalogue["delay" if name is None else name]
-    except UnknownFault as unknown:
-        raise InvalidFaultSpec(str(unknown)) from unknown
+    except UnknownFault as error:
+        raise InvalidFaultSpec(str(error)) from error
     _refuse_unknown(values, (*extra, *fault.parameters, *COMMON_PARAMETERS), f"`{fault.name}`")
     parameters = {key: _checked(key, value) for key, value in values.items()}
     if fault.name == "delay" and "delay" not in parameters:
@@ -147,5 +147,5 @@ def _checked(key: str, value: Any) -> int | None:
     if type(value) is not int or not 0 <= value <= _MAX[key]:
         unit = "seconds" if key == "retry_after" else "milliseconds"
         none = ", or none (null in JSON) to send none" if key == "retry_after" else ""
-        raise InvalidFaultSpec(f"`{key}` must be a whole number of {unit} from 0 to {_MAX[key]}{none}")
+        raise InvalidFaultSpec(f"`{key}` must be an integer of {unit} from 0 to {_MAX[key]}{none}")
     return value

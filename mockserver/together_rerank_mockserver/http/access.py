@@ -1,4 +1,4 @@
-"""Access control: CORS headers for web pages, and the guard of the control plane."""
+"""Access control: CORS headers for web pages, and access to the control plane."""
 
 import hmac
 import re
@@ -48,7 +48,7 @@ def _preflight(environ: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 class AdminAccess:
-    """Checks access to the control plane: requests need *token*, or must come from this machine if it is None."""
+    """Checks access to the control plane: a request needs *token*; without a token, it must come from this machine."""
 
     def __init__(self, token: str | None, origins: Sequence[str], host: str) -> None:
         self._token = token
@@ -64,7 +64,7 @@ class AdminAccess:
         """
         origin, own = headers.get("Origin"), [f"{scheme}://{headers.get('Host')}" for scheme in ("http", "https")]
         if origin is not None and origin not in self._origins and origin not in own:
-            raise Forbidden(f"The control plane does not answer pages of {origin[:100]}; --cors lets an origin in")
+            raise Forbidden(f"The control plane rejects pages of {origin[:100]}; allow an origin with --cors")
         if self._token is None:
             self._check_local(headers.get("Host"), remote)
         elif not hmac.compare_digest(credential(headers).encode(), self._token.encode()):
@@ -72,10 +72,10 @@ class AdminAccess:
 
     def _check_local(self, host: str | None, remote: str) -> None:
         if not self._listens_here or not is_loopback(remote):
-            raise Forbidden("The control plane is off, for others than this machine can reach it; see --admin-token")
-        # A page can make its own name resolve to 127.0.0.1 (DNS rebinding), but it cannot send another Host.
+            raise Forbidden("The control plane is off because other machines can reach the mock; see --admin-token")
+        # DNS rebinding: a page can make its own name resolve to 127.0.0.1, but it cannot send another Host.
         if not is_loopback(_hostname(host)):
-            raise Forbidden(f"The control plane answers to localhost, not to {(host or 'no Host')[:100]}")
+            raise Forbidden(f"The control plane accepts requests to localhost, not to {(host or 'no Host')[:100]}")
 
 
 def _hostname(host: str | None) -> str:

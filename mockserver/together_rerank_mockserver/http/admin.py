@@ -1,4 +1,4 @@
-"""The admin API, independent of any framework: read requests, queue faults, set rankings and reset, as JSON."""
+"""The admin API, independent of any framework: read the journal, queue faults, override rankings and reset."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -48,13 +48,13 @@ class AdminRequest:
         if text is None:
             return None
         if not (text.isascii() and text.isdigit() and len(text) < 10):
-            also = ", or none for a connection left without an answer" if name == "status" else ""
-            raise InvalidRequest(f"`{name}` must be a whole number from 0{also}, not {text[:100]}")
+            also = ", or none for a connection without an answer" if name == "status" else ""
+            raise InvalidRequest(f"`{name}` must be an integer from 0{also}, not {text[:100]}")
         return int(text)
 
 
 class Admin:
-    """Reads and changes the state of *endpoint*; each action is one method."""
+    """Reads and changes the state of *endpoint*; each route is one method."""
 
     def __init__(self, endpoint: Endpoint, settings: Settings) -> None:
         self._endpoint = endpoint
@@ -65,7 +65,7 @@ class Admin:
             ("GET", "/version"): lambda _: {"version": __version__, "document": endpoint.document.name},
             ("GET", "/spec"): lambda _: endpoint.document.content,
             ("GET", "/requests"): self._requests,
-            ("DELETE", "/requests"): self._forget_requests,
+            ("DELETE", "/requests"): self._clear_requests,
             ("GET", "/faults"): self._faults,
             ("POST", "/faults"): self._queue_faults,
             ("DELETE", "/faults"): self._clear_faults,
@@ -73,7 +73,7 @@ class Admin:
             ("PUT", "/ranking"): self._set_ranking,
             ("DELETE", "/ranking"): self._clear_ranking,
             ("POST", "/reset"): self._reset,
-            ("GET", "/settings"): self._shown_settings,
+            ("GET", "/settings"): self._read_settings,
             ("POST", "/explain"): self._explain,
         }
 
@@ -82,14 +82,14 @@ class Admin:
         methods = {method: action for (method, path), action in self._actions.items() if path == request.path}
         if not methods:
             there = ", ".join(dict.fromkeys(path.removeprefix("/") for _, path in self._actions))
-            raise RouteNotFound(f"There is no {ADMIN}{request.path[:200]}; below {ADMIN}/ there are: {there}")
+            raise RouteNotFound(f"There is no {ADMIN}{request.path[:200]}; known routes below {ADMIN}/: {there}")
         method = "GET" if request.method == "HEAD" else request.method
         if method not in methods:
             raise MethodNotAllowed(method, methods)
         self._check(request, ("namespace", *(_FILTERS if (method, request.path) == ("GET", "/requests") else ())))
         takes_none = method == "DELETE" or request.path == "/reset"
         if takes_none and (raw := request.read(MAX_BODY)) and json_text.parse(raw) != {}:
-            raise InvalidRequest("This takes no body; name the namespace in `?namespace=`")
+            raise InvalidRequest("This request takes no body; name the namespace in `?namespace=`")
         return to_json(methods[method](request))
 
     def _check(self, request: AdminRequest, known: tuple[str, ...]) -> None:
@@ -97,10 +97,10 @@ class Admin:
             if name not in known:
                 raise InvalidRequest(f"`{name[:100]}` is not a parameter; known: {', '.join(known)}")
         if request.namespace != DEFAULT and not self._endpoint.is_namespace(request.namespace):
-            wanted = f"{DEFAULT}, or a key that is let in and begins with {NAMESPACE_PREFIX}"
+            wanted = f"{DEFAULT}, or an accepted key that begins with {NAMESPACE_PREFIX}"
             raise InvalidRequest(f"`namespace` must be {wanted}")
 
-    def _shown_settings(self, _: AdminRequest) -> Any:
+    def _read_settings(self, _: AdminRequest) -> Any:
         settings = self._settings
         shown = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(settings).items()}
         return {**shown, "api_keys": len(settings.api_keys), "admin_token": settings.admin_token is not None}
@@ -119,12 +119,12 @@ class Admin:
         ]
         offset, limit = request.number("offset") or 0, request.number("limit")
         shown = found[offset : None if limit is None else offset + limit]
-        # Each becomes JSON at once: the values of all bodies together would take much memory.
+        # Serialise each entry at once, because the values of all bodies together would take much memory.
         requests = [Fragment(to_json(entry.as_dict)) for entry in shown]
         page = {"total": len(found), "dropped": dropped, "requests": requests}
         return {"namespace": request.namespace, **page}
 
-    def _forget_requests(self, request: AdminRequest) -> Any:
+    def _clear_requests(self, request: AdminRequest) -> Any:
         self._registry.forget_journal(request.namespace)
         return {"namespace": request.namespace, "total": 0, "dropped": 0, "requests": []}
 
@@ -157,8 +157,8 @@ class Admin:
     def _set_ranking(self, request: AdminRequest) -> Any:
         try:
             chosen = override.from_json(request.json)
-        except override.InvalidOverride as bad:
-            raise InvalidRequest(str(bad)) from bad
+        except override.InvalidOverride as error:
+            raise InvalidRequest(str(error)) from error
         self._registry.set_override(request.namespace, chosen)
         return self._ranking(request)
 

@@ -21,7 +21,7 @@ _ANY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Return the mock as a Flask application, to be embedded or called without a socket.
+    """Return the mock as a Flask application, to embed it or to call it without a socket.
 
     Raises:
         DocumentError: the document cannot be read, or does not allow the mock's answers.
@@ -35,7 +35,7 @@ def build_app(mock: Mock) -> Flask:
     """Return the Flask application of *mock*; it answers every request, also one to the rerank operation."""
     endpoint = mock.endpoint
     app = Flask(__name__, static_folder=None)
-    # Werkzeug would answer /v1//rerank with a redirect, and take //rerank for /rerank.
+    # Without this, Werkzeug redirects /v1//rerank, and treats //rerank as /rerank.
     app.url_map.merge_slashes = False
     app.before_request(_check_request_line)
 
@@ -45,13 +45,13 @@ def build_app(mock: Mock) -> Flask:
     def health() -> Response:
         return _response(mock.health(request.environ))
 
-    def refuse(fault: Exception) -> Response:
-        call, error = call_of(request.environ), api_error(_translated(fault, endpoint.document))
+    def refuse(error: Exception) -> Response:
+        call, refused = call_of(request.environ), api_error(_as_api_error(error, endpoint.document))
         if is_admin(request.path):
-            reply = error_reply(error)
-            endpoint.recorder.record(call, reply, str(error))
+            reply = error_reply(refused)
+            endpoint.recorder.record(call, reply, str(refused))
         else:
-            reply = endpoint.refuse(call, error)
+            reply = endpoint.refuse(call, refused)
         return _response(outgoing(reply, mock.limiter))
 
     for route in endpoint.document.routes:
@@ -71,11 +71,11 @@ def build_app(mock: Mock) -> Flask:
 
 def _control_plane(mock: Mock) -> Blueprint:
     plane = Blueprint("control plane", __name__, url_prefix=ADMIN)
-    guard = access.AdminAccess(mock.settings.admin_token, mock.settings.cors, mock.settings.host)
-    plane.before_request(lambda: guard.check(request.headers, request.remote_addr or ""))
+    admin_access = access.AdminAccess(mock.settings.admin_token, mock.settings.cors, mock.settings.host)
+    plane.before_request(lambda: admin_access.check(request.headers, request.remote_addr or ""))
 
     def answer(**_: str) -> Response:
-        # One view for all paths and methods, so that the guard also runs before a 404 or 405.
+        # One view for all paths and methods, so that access is also checked before a 404 or 405.
         call, raw_socket = call_of(request.environ), request.environ.get(RAW_SOCKET)
         path = request.path.removeprefix(ADMIN)
         content = partial(body.read, call.headers, call.read, setting="for the control plane")
@@ -96,7 +96,7 @@ def _control_plane(mock: Mock) -> Blueprint:
 def _parameters() -> dict[str, str]:
     for name, values in request.args.lists():
         if len(values) > 1:
-            raise InvalidRequest(f"`{name[:100]}` is given twice")
+            raise InvalidRequest(f"The parameter `{name[:100]}` occurs twice")
     return request.args.to_dict()
 
 
@@ -106,27 +106,27 @@ def _response(answer: Outgoing) -> Response:
 
 
 def _check_request_line() -> None:
-    """Refuse what Flask would accept: a path that begins with two slashes, and a method in lower case."""
+    """Reject what Flask accepts: a path that begins with two slashes, and a method in lower case."""
     if request.environ.get("PATH_INFO", "").startswith("//"):
         raise NotFound
     if request.environ["REQUEST_METHOD"] != request.method:
         raise NotAllowed(request.url_rule.methods if request.url_rule else None)
 
 
-def _translated(fault: Exception, document: Document) -> Exception:
-    """Return the API's error for *fault* if it is one of Flask's, else *fault* itself."""
-    match fault:
+def _as_api_error(error: Exception, document: Document) -> Exception:
+    """Return the API's error for *error* if it is an error of Flask, else *error* itself."""
+    match error:
         case HTTPException(code=404):
             path = request.environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
             return RouteNotFound(_nothing_there(path, document))
         case HTTPException(code=405):
-            return MethodNotAllowed(request.environ["REQUEST_METHOD"], getattr(fault, "valid_methods", None) or ())
+            return MethodNotAllowed(request.environ["REQUEST_METHOD"], getattr(error, "valid_methods", None) or ())
         case HTTPException():
-            return InvalidRequest(fault.description or fault.name)
-    return fault
+            return InvalidRequest(error.description or error.name)
+    return error
 
 
 def _nothing_there(path: str, document: Document) -> str:
     if base := document.doubled_routes.get(path):
-        return f"There is no {path}: the base URL already ends in {base}; leave {base} out of it"
+        return f"There is no {path}: the client adds {base} itself, so remove {base} from its base URL"
     return f"There is no {path[:200]} here; the mock answers POST {' and POST '.join(document.routes)}"

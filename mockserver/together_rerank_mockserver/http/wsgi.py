@@ -68,8 +68,8 @@ class SizedBody:
 def read_from(source: Any, size: int) -> bytes:
     try:
         data: bytes = source.read(size)
-    except ConnectionError as gone:
-        raise InvalidRequest("The client went away before its body was there") from gone
+    except ConnectionError as error:
+        raise InvalidRequest("The client disconnected before the end of its body") from error
     return data
 
 
@@ -112,7 +112,7 @@ def outgoing(reply: Reply, limiter: DelayLimiter, raw_socket: Any = None) -> Out
 
 
 class _Counted:
-    """The pieces of a body whose call is counted until they are closed; a generator that never ran has no `finally`."""
+    """The pieces of a slow body. Its call counts as waiting until `close`, even if no piece was read."""
 
     def __init__(self, pieces: Iterator[bytes], limiter: DelayLimiter) -> None:
         self._pieces = pieces
@@ -136,9 +136,9 @@ def _pieces(reply: Reply, limiter: DelayLimiter, raw_socket: Any) -> Iterator[by
             yield reply.body[start : start + length]
     elif reply.delivery == "truncate":
         yield reply.body[: len(reply.body) // 2]
-        limiter.pause(FLUSHED_S)  # granian drops what it has not sent yet when a body ends early
+        limiter.pause(FLUSHED_S)  # granian drops unsent bytes when a body ends early
     else:
         if raw_socket is not None and reply.delivery in ("hang", "reset"):
             getattr(raw_socket, reply.delivery)()
-        # Before a byte is sent: the server takes it for a client that went away, and closes.
+        # No byte has been sent: the server treats this as a client that disconnected, and closes the connection.
         raise ConnectionAbortedError

@@ -1,4 +1,4 @@
-"""The WSGI application that servers run; it loads Flask only when a request needs it."""
+"""The WSGI application that servers run. It loads Flask only when a request needs it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 class WsgiApp:
     """Answers the rerank operation and the health check itself, and all other requests with Flask.
 
-    Importing Flask takes a third of the start time, and the first requests rarely need it. The first request that needs
-    Flask imports it. A background thread does not, because a stop would have to wait for it.
-    Code that answers a call must not import Flask or Werkzeug: if two threads import different modules of a package,
-    they wait for each other, and Python raises an error.
+    Importing Flask takes a third of the start time, and the first requests rarely need it. So the first request that
+    needs Flask imports it. A background thread does not, because a shutdown would have to wait for that thread.
+    Code that answers a call must not import Flask or Werkzeug: if two threads import different modules of one package,
+    Python can detect a deadlock and raise an error.
     """
 
     def __init__(self, mock: Mock) -> None:

@@ -6,14 +6,14 @@ The real models are not public, so no score here is *right*. What a client may r
     points(text) = 8 x whole words + 4 x parts + 2 x pairs in order and adjacent
                    + 1 x pairs in order only + length(query) / (length(query) + length(text))
 
-over the distinct words of the query and the distinct pairs of neighbours in it; *parts* is, for a word
-that is not there whole, the share of its parts that are. Without a shared word or part all of it is 0.
-A missing word put into a text wins at least 4 and loses at most 1 pair's adjacency and less than 1 of
-length, so it never lowers the score; words of unspaced scripts that lie inside one another, and so end in
-one place, can lose one adjacency each.
+Each distinct word of the query counts once, and so does each distinct pair of neighbouring words. For a word that
+the text does not contain whole, *parts* is the share of its parts that the text contains. If the text shares no word
+and no part with the query, the score is 0. Adding a missing word to a text never lowers its score: it adds at least 4
+points, and costs at most one adjacent pair and less than 1 point of length. Only words of unspaced scripts that lie
+inside one another can lose one adjacent pair each.
 
-The time grows with the size of the request and no faster. Text that no language has is therefore compared less
-finely: `_LONGEST`, `_NESTED`, `_search`, `_pairs_of` and `tokens.normalise` say where.
+The time is linear in the size of the request. Text that occurs in no language is therefore compared less precisely:
+see `_LONGEST`, `_NESTED`, `_search`, `_pairs_of` and `tokens.normalise`.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -39,24 +39,25 @@ from together_rerank_mockserver.ranking.tokens import (
 )
 
 WHOLE, PART, ADJACENT, IN_ORDER = 8.0, 4.0, 2.0, 1.0
-# A longer word of an unspaced script, or one that more words of the query begin or end, counts only as a whole run.
+# A word of an unspaced script counts only as a whole run if it is longer, or if more words of the query are its
+# beginning or its end.
 _LONGEST, _NESTED = 1_000, 8
-# Words up to which each is looked for by itself.
+# Up to so many words, each is searched for separately.
 _FEW = 8
-# What `_most` allows the shortest text.
+# The result of `_most` for the shortest text.
 _LEAST = 32
 Pair = tuple[str, str]
-# A word of the query, by its number, and where it begins and ends in a text.
+# The number of a word of the query, and where the word begins and ends in a text.
 _Place = tuple[int, int, int]
-# A spread text, the needles found in it, and of the query's words, by their numbers, those that are whole, the
-# pairs that are adjacent, and those that are only in order.
+# A spread text, the needles found in it, and the numbers of the query's words: those that are whole, the pairs that
+# are adjacent, and the pairs that are only in order.
 _Match = tuple[str, set[str], Collection[int], Collection[tuple[int, int]], Collection[tuple[int, int]]]
 
 
 class Ranked(NamedTuple):
     """One document's position in the request's `documents`, from 0, and its relevance, 0.0 to 1.0."""
 
-    index: int  # type: ignore[assignment]  # the method of that name, which every tuple has, is of no use here
+    index: int  # type: ignore[assignment]  # hides a method of tuples that nothing here uses
     score: float
 
 
@@ -85,7 +86,7 @@ class Query:
         self._words = dict(zip(dict.fromkeys(order), count()))
         self._pairs = dict.fromkeys(pairwise(map(self._words.__getitem__, order)))
         pieces = list(map(parts, self._words))
-        # Of each word how many parts it has, and of each part whose it is.
+        # The number of parts of each word, and the words that have each part.
         self._sizes = list(map(len, pieces))
         self._owners: dict[str, list[int]] = {}
         for number, each in enumerate(pieces):
@@ -104,7 +105,7 @@ class Query:
         return next(self.evidences([text]))
 
     def evidences(self, texts: Sequence[str]) -> Iterator[Evidence]:
-        """Yield the evidence of each of *texts*; if more words than `_most` share its parts, that for some of them."""
+        """Yield the evidence of each of *texts*; parts are limited to the words that `_most` allows."""
         names = list(self._words)
         places = [dict(zip(parts(word), count())) for word in names]
         order = dict(zip(self._pairs, count()))
@@ -139,7 +140,7 @@ class Query:
             return text, found, whole, (), ()
         following: dict[int, int] = {}
         if needles and len(needles) > _FEW:
-            # Where in words, not in characters.
+            # Places are counted in words here, not in characters.
             numbers = map(self._words.get, text.split())
             places = [(number, at, at + 1) for at, number in enumerate(numbers) if number is not None]
         else:
@@ -160,7 +161,7 @@ class Query:
         return text, found, whole, adjacent, in_order
 
     def _pairs_of(self, whole: set[int], text: str) -> list[tuple[int, int]]:
-        """Return the pairs of words in *whole*; none if too many would have to be compared."""
+        """Return the pairs whose words are both in *whole*; none if there are too many to compare."""
         if len(self._pairs) <= _FEW:
             return [pair for pair in self._pairs if pair[0] in whole and pair[1] in whole]
         following = [(left, self._next[left]) for left in whole if left in self._next]
@@ -169,8 +170,8 @@ class Query:
         return [(left, right) for left, rights in following for right in rights & whole]
 
     def _search(self, text: str, inner: Places) -> list[_Place]:
-        """Return the places of words in a text that is not plain, those of one word from first to last."""
-        # If there are more, words of unspaced scripts too count only as whole runs.
+        """Return the places of words in a text that is not plain; the places of one word ascend."""
+        # If there are more places, words of unspaced scripts count only as whole runs, too.
         most = 2 * len(text) + 16
         places = [(self._words[word], at, at + len(word)) for word, at in islice(inner.find(text), most + 1)]
         runs = self._outer
@@ -196,18 +197,18 @@ class Query:
                         shares[word] = shares.get(word, 0) + 1
             if not whole and not shares:
                 return 0.0
-            # In the query's order, for a sum of floats depends on it.
+            # Sorted, because a sum of floats depends on the order.
             for word in sorted(shares):
                 points += PART * shares[word] / sizes[word]
         else:
-            # The same but for rounding, as a whole word has all of its parts.
+            # The same sum except for rounding, because a whole word has all of its parts.
             weights = map(self._weights.__getitem__, found & owners.keys())
             points += fsum(weights) - PART * sum(sizes[word] > 0 for word in whole)
         points += self._length / (self._length + len(text) - 2)
         return min(1.0, points / self._points)
 
     def _can_share(self, text: str, found: set[str]) -> bool:
-        """Return whether the words that share the parts *found* can be compared one by one."""
+        """Return whether there are few enough words that share the parts *found* to count them one by one."""
         shared = sum([len(self._owners.get(part, ())) for part in found])
         return shared <= _most(text)
 
@@ -220,20 +221,20 @@ class Query:
 
     @cached_property
     def _weights(self) -> dict[str, float]:
-        """The points that each part wins for all the words that have it."""
+        """The points of each part, summed over the words that have it."""
         return {part: fsum([PART / self._sizes[word] for word in owners]) for part, owners in self._owners.items()}
 
 
 def _most(text: str) -> int:
-    """Return how many words that share its parts are counted one by one for *text*; of pairs, a quarter of that.
+    """Return how many words that share parts are counted one by one for *text*; for pairs, the limit is a quarter.
 
-    Text of any language stays far below, but for queries of some 20,000 characters.
+    Text in any language stays far below the limit, except with queries of some 20,000 characters.
     """
     return 8 * len(text.encode()) + _LEAST
 
 
 def _inner(words: Iterable[str]) -> set[str]:
-    """Return those of *words* that are found inside of runs, too."""
+    """Return the words of unspaced scripts that are also searched for inside runs."""
     short = {word for word in words if KINDS[word[0]] == "u" and len(word) <= _LONGEST}
     if not short:
         return short
@@ -242,7 +243,7 @@ def _inner(words: Iterable[str]) -> set[str]:
 
 
 def _nested(words: Iterable[str]) -> Iterator[str]:
-    """Yield each of *words* that begins with more than `_NESTED` others."""
+    """Yield each of *words* that has more than `_NESTED` other words as its beginning."""
     outer: list[str] = []
     for word in sorted(words):
         while outer and not word.startswith(outer[-1]):

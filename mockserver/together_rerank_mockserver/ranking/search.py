@@ -1,8 +1,9 @@
 """Find the words and parts of words of a query in texts.
 
-There are three ways, and each finds the same. To ask each text for each needle is the fastest for little text. An
-automaton takes as long for many needles as for few, but has to be built, and gives up the interpreter's lock for
-that and for each search, which costs under load. For very many needles each piece of a text is looked up.
+There are three ways with the same result. Searching each text for each needle is the fastest for little text. The time
+of an Aho-Corasick automaton does not depend on the number of needles, but it has to be built, and it releases the
+interpreter lock for each search, which costs time under load. For very many needles, each piece of a text is looked up
+in a set.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -10,16 +11,16 @@ from functools import cached_property
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
-# Needles times characters from which on an automaton pays.
+# Use an automaton from so many needles times characters on.
 _ASKED = 100_000
-# Characters of texts for each character of needles from which on an automaton pays.
+# Use an automaton from so many characters of text per character of the needles on.
 _LOOKED_UP = 6
-# A DFA searches in a third of the time, but takes up to three times as long to build, and of long needles it makes a
+# A DFA searches in a third of the time, but building it takes up to three times as long, and long needles need a
 # large table.
 _DFA_SEARCHED, _DFA_LENGTH = 30, 10_000
-# Characters that are searched at once; each hit takes some 8 bytes, or 200 with its place.
+# The number of characters searched at once; each hit takes some 8 bytes, or 200 with its place.
 _WINDOW = 100_000
-# No normalised text has a capital.
+# A separator between texts: no normalised text has a capital.
 _BETWEEN = "A"
 
 
@@ -78,7 +79,7 @@ class Places:
         self._longest = max(map(len, needles), default=0)
 
     def find(self, text: str) -> Iterator[tuple[str, int]]:
-        """Yield each needle with each place where it begins in *text*: of one needle from first to last."""
+        """Yield each needle with each place where it begins in *text*; the places of one needle ascend."""
         if len(self._needles) * self._characters <= _ASKED:
             yield from ((needle, at) for needle in self._needles for at in places_of(needle, text))
             return
@@ -100,14 +101,14 @@ def _automaton(needles: list[str], characters: int) -> AhoCorasick:
 
 
 def _windows(text: str, longest: int) -> Iterator[tuple[int, int, str]]:
-    """Cut *text*, that the hits need not all be held at once; what begins between two places is whole in the window."""
+    """Yield overlapping windows of *text*, to limit the hits in memory; a needle is whole where it begins."""
     size = max(_WINDOW, longest)
     for begin in range(0, len(text), size):
         yield begin, begin + size, text[begin : begin + size + longest - 1]
 
 
 def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Group *texts* into batches of about a window; a longer text is a batch of its own."""
+    """Group *texts* into batches of about one window; a longer text is a separate batch."""
     batch: list[str] = []
     total = 0
     for text in texts:

@@ -1,8 +1,8 @@
 """Split text into words, and words into parts.
 
-A word is a run of letters, digits and underscores after NFKC and casefolding, its combining marks
-included. Scripts that put no spaces between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese) make
-runs of their own, whose parts are pairs of characters; elsewhere a part is three letters of a word.
+A word is a run of letters, digits, underscores and combining marks, after NFKC and casefolding. Scripts without spaces
+between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese) form separate runs. The parts of such a run are its pairs
+of adjacent characters; the parts of any other word are its sequences of three characters.
 """
 
 import re
@@ -16,11 +16,11 @@ _RUN = re.compile("w[wm]*|u[um]*")
 _ASCII_WORD = re.compile(r"\w+", re.ASCII)
 _ASCII = bytes(range(128))
 _SPREAD = re.sub(rb"\W", b" ", _ASCII).lower() + bytes(range(128, 256))
-# So many characters of a text that are in no word are replaced, one after another.
+# The maximum number of different separators of a text that are replaced one by one.
 _REPLACED = 20
-# Characters that are normalised at once: the time for a run of marks grows with the square of its length.
+# The number of characters normalised at once: the time is quadratic in the length of a run of marks.
 _PIECE = 128
-# A text that NFKC makes longer than this times its length, and some characters, stays as it is but for NFC.
+# A text is only NFC-normalised if NFKC makes it longer than this factor times its length, plus some characters.
 _EXPANSION, _SOME = 3, 20
 
 
@@ -28,15 +28,15 @@ def normalise(text: str) -> str:
     """Return *text* in the form that is compared: NFKC, then casefolded."""
     if text.isascii():
         return text.lower()
-    # Casefolding can leave what NFKC would compose, so it comes between two of them.
+    # NFKC again, because casefolding can produce characters that NFKC composes.
     return _nfkc(_nfkc(text).casefold())
 
 
 def spread(text: str) -> str:
-    """Return *text* normalised and between two spaces, with a space for all that is in no word.
+    """Return *text* normalised, with a space for each separator, and between two spaces.
 
-    A word of it is then whole exactly where there is a space on either side. Not so in a text with words of unspaced
-    scripts or with marks, which is left as it is, and between two newlines: `is_plain` tells.
+    A word is then whole exactly where it has a space on both sides. A text with words of unspaced scripts or with marks
+    is only normalised, and put between two newlines; `is_plain` distinguishes the two forms.
     """
     if not text.isascii():
         text = normalise(text)
@@ -51,7 +51,7 @@ def spread(text: str) -> str:
 
 
 def is_plain(text: str) -> bool:
-    """Return whether in the *spread* text a word is whole exactly where there is a space on either side."""
+    """Return whether a word of the *spread* text is whole exactly where it has a space on both sides."""
     return text[0] == " "
 
 
@@ -67,9 +67,9 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def next_words(text: str, positions: Iterable[int]) -> dict[int, int]:
-    """Return for each of *positions* in a *spread* text where the first word from there on begins, or the text ends."""
+    """Return, for each of *positions* in a *spread* text, where the next word begins, or where the text ends."""
     found = {len(text): len(text)}
-    # From the last one, so that no gap is crossed twice.
+    # Begin with the last position, so that no gap is crossed twice.
     for position in sorted(positions, reverse=True):
         at = position
         while at not in found and KINDS[text[at]] in " m":
@@ -79,7 +79,7 @@ def next_words(text: str, positions: Iterable[int]) -> dict[int, int]:
 
 
 def parts(word: str) -> list[str]:
-    """Return the parts by which *word* can be matched in part, each once; none when it is too short."""
+    """Return the distinct parts of *word*, by which it can match partially; none if it is too short."""
     size = 2 if KINDS[word[0]] == "u" else 3
     found: dict[str, None] = {}
     for at in range(len(word) - size + 1):
@@ -91,7 +91,7 @@ def _nfkc(text: str) -> str:
     if unicodedata.is_normalized("NFKC", text):
         return text
     normal = _normalised("NFKC", text)
-    # One character can become 18, but not many of a text of any language.
+    # NFKC turns one character into up to 18, but a text of any language has few such characters.
     return normal if len(normal) <= _EXPANSION * len(text) + _SOME else _normalised("NFC", text)
 
 
@@ -100,7 +100,7 @@ def _normalised(form: Literal["NFC", "NFKC"], text: str) -> str:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Cut *text* where that does not change what it normalises to; inside of longer runs of marks, anywhere."""
+    """Split *text* where that does not change its normal form, and anywhere inside longer runs of marks."""
     start = 0
     while len(text) - start > 2 * _PIECE:
         end = start + _PIECE
@@ -112,15 +112,15 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 def _is_boundary(character: str) -> bool:
-    """Return whether *character* neither changes places nor composes with what is before it."""
+    """Return whether normalisation never moves or composes *character* with the characters before it."""
     first = unicodedata.normalize("NFKD", character)[0]
     return unicodedata.category(first)[0] != "M" and not "\u1160" <= first <= "\u11ff"
 
 
 class _Kinds(dict[str, str]):
-    """Kind of each character: `w` of a word, `u` of a word in an unspaced script, `m` a mark on either, else a space.
+    """The kind of each character: `w` in a word, `u` in a word of an unspaced script, `m` a mark, or a space.
 
-    By name and category, which Unicode never changes for a character once assigned.
+    It is derived from the name and the category, which Unicode never changes for an assigned character.
     """
 
     def __missing__(self, character: str) -> str:

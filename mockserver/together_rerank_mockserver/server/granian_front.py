@@ -1,4 +1,4 @@
-"""The WSGI application that granian runs: it adds what hyper leaves open of HTTP, and a time limit for bodies."""
+"""The WSGI application that granian runs: it adds the checks of HTTP that hyper lacks, and a time limit for bodies."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ from together_rerank_mockserver.http.wsgi import FLUSHED_S, outgoing
 from together_rerank_mockserver.http.wsgi_app import WsgiApp, send
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
 
-# A call that waits longer for its body is counted as waiting.
+# A call that waits longer for its body counts as waiting.
 _SHORT_S = 0.25
 
 
@@ -28,7 +28,8 @@ class GranianFront:
         if "," in host or (not host and environ["SERVER_PROTOCOL"] == "HTTP/1.1"):
             reply = error_reply(InvalidHttp("a request must have one Host header"))
             return send(outgoing(reply, self._limiter), start_response)
-        # hyper ignores a Content-Length beside it, by which a proxy may have seen another end of the request.
+        # hyper ignores a Content-Length beside Transfer-Encoding, but a proxy may have used it to find the end of the
+        # request.
         if is_chunked or self._limiter.is_stopping:
             start_response = _closing(start_response)
         if not is_chunked and environ.get("CONTENT_LENGTH", "0") == "0":
@@ -51,9 +52,9 @@ def _closing(start_response: Callable[..., Any]) -> Callable[..., Any]:
 def _cut(
     status: str, headers: list[tuple[str, str]], pieces: Iterable[bytes], start_response: Callable[..., Any]
 ) -> Iterator[bytes]:
-    """Answer with a Content-Length that is one byte too long; hyper then closes the connection.
+    """Answer with a Content-Length that is one byte too long, so that hyper closes the connection.
 
-    After a complete answer it would keep it until the client has sent the whole body.
+    After a complete answer, hyper would keep the connection until the client has sent the whole body.
     """
     body = b"".join(pieces)
     kept = [(name, value) for name, value in headers if name not in ("Content-Length", "Connection")]
@@ -61,7 +62,7 @@ def _cut(
 
     def send() -> Iterator[bytes]:
         yield body
-        time.sleep(FLUSHED_S)  # hyper drops what it has not sent yet
+        time.sleep(FLUSHED_S)  # hyper drops unsent bytes when it closes
 
     return send()
 
@@ -76,11 +77,11 @@ class _TimedBody:
         self._timeout_s = timeout_s
 
     def read(self, size: int) -> bytes:
-        """Return *size* bytes, fewer at the end.
+        """Return *size* bytes, or fewer at the end.
 
         Raises:
-            RequestTimeout: it takes too long.
-            TooManyWaiting: it takes long, and too many calls wait.
+            RequestTimeout: the bytes do not arrive in time.
+            TooManyWaiting: the bytes do not arrive soon, and too many calls already wait.
         """
         try:
             reader = _idle.pop()
@@ -102,7 +103,7 @@ class _TimedBody:
 
 
 class _Reader:
-    """A thread that reads one body after another: granian's read blocks until the client sends all, or leaves."""
+    """A thread that reads one body after another, because granian's read blocks without a time limit."""
 
     def __init__(self) -> None:
         self._read: Callable[[int], bytes] | None = None

@@ -1,4 +1,4 @@
-"""The mock on granian: a process that listens, and a worker with the application."""
+"""Serve with granian: a parent process, and a worker process that runs the application."""
 
 import multiprocessing
 import os
@@ -25,31 +25,31 @@ from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state.delay_limiter import MAX_WAITING, DelayLimiter
 from together_rerank_spec.urls import url_of
 
-# The calls that wait leave some for others; a thread starts, and costs, only when it is needed.
+# More threads than calls that may wait, so that other calls are answered; granian starts them on demand.
 _THREADS = MAX_WAITING + 112
-# A call computes for less than this, and finishes sooner if no other thread interrupts it.
+# Longer than most calls compute, so that other threads rarely interrupt them.
 _SWITCH_S = 0.05
-# There may be many more connections than threads, most of them idle.
+# Many more connections than threads, because most of them are idle.
 _CONNECTIONS = 8192
-# A parent that stops has told its worker long before.
-_TOLD_S = 1
+# How long the worker waits for the SIGTERM of a parent that stops.
+_SIGTERM_S = 1
 
 
 def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
-    """Serve until a signal, then finish what is in flight, for `GRACE_S` seconds at most.
+    """Serve until a stop signal, then let calls in flight finish, for at most `GRACE_S` seconds.
 
     Raises:
-        DocumentError: the document cannot be read, or not be honoured.
-        OSError: the address cannot be listened on, or the ready file not be written.
-        ServerDied: it ended without being told to.
+        DocumentError: the document cannot be read or served.
+        OSError: the server cannot listen on the address, or cannot write the ready file.
+        ServerDied: the worker ended without a stop signal.
     """
     with reserve(settings.host, port) as reserved:
         address, port = reserved.getsockname()[:2]
         settings = replace(settings, host=address)
-        # Build it in the parent, which can still report an error; a forked worker inherits it.
+        # Build the application in the parent, which can still report an error; the forked worker inherits it.
         front, _ = _application(settings)
         for fault in [spec.fault for spec in front.app.mock.endpoint.selector.configured if spec.fault.server]:
-            warning = f"`{fault.name}` will be answered with 501: it needs --server {fault.server}"
+            warning = f"calls get 501 instead of the fault `{fault.name}`, which needs --server {fault.server}"
             print(f"{PROGRAM}: {warning}", file=sys.stderr)
         server = granian(__name__, address, port)
         lifeline, held = Pipe(duplex=False)
@@ -69,9 +69,9 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
             try:
                 loader = partial(_load, settings, url, readiness, lifeline, held)
                 server.serve(target_loader=loader, wrap_loader=False)
-            except SystemExit as fault:
-                if not stopped.is_set():  # a signal to all processes also ends the worker
-                    raise ServerDied("the server process died") from fault
+            except SystemExit as error:
+                if not stopped.is_set():  # otherwise a signal to all processes also ended the worker
+                    raise ServerDied("the server process died") from error
 
 
 def granian(name: str, address: str, port: int) -> Any:
@@ -85,7 +85,7 @@ def granian(name: str, address: str, port: int) -> Any:
         address=address,
         port=port,
         interface=Interfaces.WSGI,
-        http=HTTPModes.http1,  # HTTP/2 would go past the limits of GranianFront
+        http=HTTPModes.http1,  # HTTP/2 would bypass the limits of GranianFront
         workers=1,
         blocking_threads=_THREADS,
         backpressure=_CONNECTIONS,
@@ -97,16 +97,16 @@ def granian(name: str, address: str, port: int) -> Any:
 
 def set_up() -> None:
     """Change settings of the worker process; call it there."""
-    # Granian copies the process environment into each request's environ, where HTTP_PROXY would be a header.
+    # Granian copies the process environment into each WSGI environ, where HTTP_PROXY would look like a header.
     os.environ.clear()
     sys.setswitchinterval(_SWITCH_S)
 
 
 def reserve(host: str, port: int) -> socket.socket:
-    """Return a socket that holds *port*, a free one for 0, without listening; granian can listen beside it.
+    """Return a socket that reserves *port*, or a free one for 0, without listening; granian can still listen on it.
 
-    Granian binds with SO_REUSEPORT, which would silently let two mocks share a port; so the port is first bound
-    without it, which raises OSError if another process listens there.
+    Granian binds with SO_REUSEPORT, which would silently let two mocks share a port. So the port is first bound without
+    it, which raises OSError if another process listens there.
     """
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -129,11 +129,11 @@ def _application(settings: Settings) -> tuple[GranianFront, threading.Event]:
 def _load(
     settings: Settings, url: str, readiness: Readiness, lifeline: Connection, held: Connection
 ) -> Callable[..., Any]:
-    """Return the application, in the worker; tell when it answers, and stop when the parent does, or is gone."""
-    held.close()  # the worker's own copy, which would keep the lifeline open
-    # What a terminal sends to all of its group is for the parent alone, which then ends the worker.
+    """Return the application, in the worker: announce it when it answers, and stop it when the parent stops or dies."""
+    held.close()  # the worker's copy would keep the lifeline open
+    # A terminal signals the whole process group, but only the parent handles the signal and stops the worker.
     os.setpgid(0, 0)
-    signal.set_wakeup_fd(-1)  # else a signal to the worker would stop the parent
+    signal.set_wakeup_fd(-1)  # otherwise a signal to the worker would stop the parent
     set_up()
     front, stopping = _application(settings)
     publish = partial(readiness.publish_when_healthy, url, os.getppid())
@@ -144,12 +144,12 @@ def _load(
 
 def _follow_parent(lifeline: Connection, stopping: threading.Event) -> None:
     with suppress(EOFError):
-        lifeline.recv()  # nothing is ever sent: it ends when the parent closes its end
+        lifeline.recv()  # nothing is ever sent: it raises EOFError when the parent closes its end
     stopping.set()
-    # A parent that stops sends SIGTERM itself, and takes a worker that ends before for a crash. But Python does not
-    # handle a signal that another thread gets, or that comes just before the main thread blocks.
+    # The parent sends SIGTERM itself, and treats a worker that ends earlier as crashed. But Python does not handle a
+    # signal that another thread receives, or that arrives just before the main thread blocks. So send it again later.
     if parent := multiprocessing.parent_process():
-        parent.join(_TOLD_S)
+        parent.join(_SIGTERM_S)
     signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)  # type: ignore[arg-type]
     time.sleep(GRACE_S)
     os._exit(0)

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on a socket: h11 parses and frames; each request becomes a WSGI environ, each WSGI answer bytes."""
+"""HTTP/1.1 on a socket, parsed and framed by h11: each request becomes a WSGI environ, each WSGI answer bytes."""
 
 import re
 import selectors
@@ -21,9 +21,9 @@ from together_rerank_mockserver.api.rendering import error_reply
 PIECE = 64 * 1024
 _HEAD_END = re.compile(rb"\n\r?\n")
 _FOLDED_LINE = re.compile(rb"\n[ \t]")
-# For a few sockets and one question, poll is cheaper than epoll; Windows has only select.
+# For a few sockets and a single use, poll is cheaper than epoll; Windows has only select.
 _SELECTOR = getattr(selectors, "PollSelector", selectors.SelectSelector)
-# Chunks cost more than their bytes: if there are many, they must have so many bytes on average.
+# Each chunk costs time, so many chunks must have so many bytes on average.
 _MANY, _LEAST_CHUNK = 10_000, 64
 _FRAMING = (b"content-length", b"transfer-encoding")
 
@@ -61,7 +61,7 @@ class Exchange:
         try:
             request: Any = self._protocol.next_event()
         except h11.RemoteProtocolError as error:
-            # For h11, a Transfer-Encoding other than chunked is not implemented; it is invalid in a request.
+            # h11 answers an unknown Transfer-Encoding with 501, but such a request is invalid.
             status = 400 if error.error_status_hint == HTTPStatus.NOT_IMPLEMENTED else error.error_status_hint
             raise InvalidHttp(_without_bytes(error), status) from error
         if request.http_version not in (b"1.0", b"1.1"):
@@ -74,7 +74,7 @@ class Exchange:
         return request
 
     def receive(self, data: bytes) -> None:
-        """Keep *data* that the client sends before it has the answer."""
+        """Store *data* that the client sends before it has the answer."""
         self._protocol.receive_data(data)
 
     @property
@@ -116,7 +116,7 @@ class Exchange:
         }
         for name, value in self._request.headers:
             if b"_" in name:
-                continue  # its key would be that of the header with a hyphen
+                continue  # its environ key would be that of the header with a hyphen
             key = name.decode().upper().replace("-", "_")
             key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
             text = value.decode("latin-1")
@@ -124,7 +124,7 @@ class Exchange:
         return environ
 
     def send(self, status: str, headers: list[tuple[str, str]], pieces: Iterable[bytes], *, close: bool) -> None:
-        """Send an answer, each piece when it is there; *close* tells the client that the connection ends."""
+        """Send an answer, each piece as soon as it exists; *close* announces the end of the connection."""
         code, _, reason = status.partition(" ")
         fields = [*headers, ("Date", formatdate(usegmt=True))]
         if close or not self.body.is_read:
@@ -135,7 +135,7 @@ class Exchange:
             is_sent = self._request.method != b"HEAD"
             self._socket.sendall(data + (self._protocol.send(h11.Data(data=piece)) if is_sent else b""))
             data = b""
-        # A body shorter than its Content-Length is a fault; the connection is closed after it.
+        # A body shorter than its Content-Length is a simulated fault; the connection is closed after it.
         with suppress(h11.LocalProtocolError):
             data += self._protocol.send(h11.EndOfMessage())
         self._socket.sendall(data)
@@ -157,24 +157,24 @@ class Body:
         return self._protocol.their_state not in (h11.SEND_BODY, h11.ERROR)
 
     def read(self, size: int) -> bytes:
-        """Return *size* bytes, fewer at the end.
+        """Return *size* bytes, or fewer at the end.
 
         Raises:
-            InvalidRequest: the body is not framed correctly, or ends early.
-            RequestTimeout: it does not arrive in time.
+            InvalidRequest: the framing of the body is invalid, or the body ends early.
+            RequestTimeout: the body does not arrive in time.
         """
         pieces, length = [self._left], len(self._left)
         while length < size and (piece := self._next_piece()):
             pieces.append(piece)
             length += len(piece)
             if len(pieces) > _MANY and length < _LEAST_CHUNK * len(pieces):
-                raise InvalidRequest("The body comes in too many small chunks")
+                raise InvalidRequest("The body has too many small chunks")
         data = b"".join(pieces)
         self._left = data[size:]
         return data[:size]
 
     def _next_piece(self) -> bytes:
-        """Return the next bytes of the body, as many as are there; none at its end."""
+        """Return the next bytes of the body that are available; none at its end."""
         if self.is_read:
             return b""
         try:
@@ -192,16 +192,16 @@ class Body:
 
 
 def _without_bytes(error: Exception) -> str:
-    """Return the message of *error* without what the client sent, which may be long, or a secret."""
+    """Return the message of *error* without the bytes of the client, which may be long or secret."""
     return str(error).partition(": bytearray")[0]
 
 
 def readable(seconds: float | None, *sockets: socket.socket) -> list[socket.socket]:
-    """Return those of *sockets* that have bytes or are at their end, after *seconds* at most; None waits for ever."""
+    """Return those of *sockets* that have bytes or are closed, after at most *seconds*; None waits without a limit."""
     try:
         with _SELECTOR() as selector:
             for each in sockets:
                 selector.register(each, selectors.EVENT_READ, each)
             return [key.data for key, _ in selector.select(seconds)]
-    except (OSError, ValueError):  # the server has closed a socket
+    except (OSError, ValueError):  # the server closed one of them
         return []

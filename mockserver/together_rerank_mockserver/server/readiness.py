@@ -24,19 +24,19 @@ class Readiness:
     key: str | None = None  # the key in the client hints on stderr; None prints no hints
 
     def publish_when_healthy(self, url: str, pid: int) -> None:
-        """Wait until a mock at *url* answers, then tell; *pid* is the process to stop."""
+        """Wait until the mock at *url* answers, then announce it; *pid* is the process to stop."""
         while not is_healthy(url):
             time.sleep(0.001)
         try:
             self._publish(url, pid)
-        except OSError as fault:  # nobody reads stdout or stderr, or the ready file's folder is gone
+        except OSError as error:  # stdout or stderr has no reader, or the folder of the ready file is gone
             with suppress(OSError):
-                print(f"{PROGRAM}: cannot announce {url}: {fault}", file=sys.stderr, flush=True)
+                print(f"{PROGRAM}: cannot announce {url}: {error}", file=sys.stderr, flush=True)
 
     def _publish(self, url: str, pid: int) -> None:
         if self.ready_file:
             _write_whole(self.ready_file, f"{url}\n")
-        if self.key and sys.stderr:  # before the ready line: a reader may stop reading after that
+        if self.key and sys.stderr:  # before the ready line, because a reader may stop after that line
             sdks = f"  Together's SDKs  TOGETHER_BASE_URL={url}  TOGETHER_API_KEY={self.key}"
             litellm = f"  LiteLLM          TOGETHER_AI_API_BASE={url}  TOGETHER_API_KEY={self.key}"
             print(sdks, litellm, sep="\n", file=sys.stderr, flush=True)
@@ -45,13 +45,13 @@ class Readiness:
 
     @contextmanager
     def ready_file_of(self, url: str) -> Iterator[None]:
-        """See that the ready file can be written and is not there yet; at the end remove it, if it still says *url*."""
+        """Check that the ready file can be written, and remove an old one; remove it at the end if it has *url*."""
         path = self.ready_file
         if path is None:
             yield
             return
         if path.exists() and not path.is_file():
-            raise OSError(errno.EEXIST, "it is there, and no regular file", str(path))
+            raise OSError(errno.EEXIST, "it exists and is not a regular file", str(path))
         _write_whole(path, "")
         path.unlink(missing_ok=True)
         try:
@@ -63,7 +63,7 @@ class Readiness:
 
 
 def is_healthy(url: str) -> bool:
-    import http.client  # slow to import; what serves does so beside its first answers
+    import http.client  # slow to import
 
     scheme, _, host = url.partition("://")
     kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
@@ -81,11 +81,12 @@ def _write_whole(path: Path, text: str) -> None:
         draft.write_text(text)
         if text:
             draft.replace(path)
-    except OSError as fault:
-        raise OSError(fault.errno, fault.strerror, str(path)) from fault
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
 
 
-class ServerDied(Exception): ...
+class ServerDied(Exception):
+    """The server process ended without a stop signal."""

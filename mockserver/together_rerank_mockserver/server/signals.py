@@ -4,19 +4,19 @@ import signal
 import socket
 from typing import Self
 
-# At a stop, calls in flight have this long to finish.
+# How long calls in flight have to finish after a stop signal.
 GRACE_S = 5
-# First, a client that reuses its connection has this long to send one more request, whose answer ends the connection.
+# How long a client can still send a request on an open connection; the answer then closes the connection.
 LINGER_S = 0.2
-# SIGHUP is included because granian would restart on it.
+# Includes SIGHUP, because granian would restart on it.
 STOP_SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
 
 class StopSignals:
-    """Inside a `with` block, stopping signals do not end the process; `wait` returns at the first one.
+    """Inside a `with` block, stop signals do not end the process; `wait` returns at the first one.
 
-    A handler in Python runs only when the main thread wakes up, which a signal to another thread does not cause. So the
-    handlers do nothing, and `wait` reads the byte that Python writes at a signal, whichever thread gets it.
+    A Python signal handler runs only when the main thread wakes up, and a signal that another thread receives does not
+    wake it. So the handlers do nothing, and `wait` reads the byte that Python writes for every signal.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class StopSignals:
             signal.signal(each, lambda *_: None)
 
     def wait(self) -> None:
-        """Return at the first stopping signal; any thread can wait."""
+        """Return at the first stop signal; any thread can wait."""
         self._received.recv(1)
 
     def __exit__(self, *_: object) -> None:

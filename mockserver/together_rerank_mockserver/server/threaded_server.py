@@ -1,4 +1,4 @@
-"""The mock on a thread for each connection, in this process: for tests, and for faults that need the raw socket."""
+"""Serve in this process, with a thread for each connection: for tests, and for faults that need the raw socket."""
 
 from __future__ import annotations
 
@@ -28,21 +28,26 @@ if TYPE_CHECKING:
     from flask import Flask
 
 _BACKLOG = 1024
-# The most bytes of a refused body to read before the connection is closed.
+# The maximum bytes of an unread body to discard before the connection is closed.
 _MAX_DRAINED = 64 * 1024 * 1024
 _DRAIN_S = 1.0
-# A call that is not delayed is over as soon as its thread has had its turn.
+# Longer than a call without a delay takes.
 _SETTLED_S = 2.0
-# If the process has no descriptor left, connections wait in the backlog for so long.
+# The wait before the next accept if the process has no descriptor left.
 _RETRY_S = 0.05
 
 
 class MockServer:
-    """A mock that serves inside a `with` block: `with MockServer() as mock: ... mock.url`; port 0 takes a free one.
+    """A mock server in this process that runs inside a `with` block: `with MockServer() as mock: ... mock.url`.
+
+    Attributes:
+        url: the root of the server, such as `http://127.0.0.1:49152`; the port 0 selects a free port.
+        app: the same mock as a Flask application, without a socket.
 
     Raises:
-        DocumentError: the document cannot be read, or not be honoured.
-        OSError: the address cannot be listened on.
+        DocumentError: the document cannot be read or served.
+        OSError: the server cannot listen on the address.
+        SettingsError: the settings name a fault that does not exist.
     """
 
     def __init__(self, settings: Settings | None = None, port: int = 0) -> None:
@@ -69,7 +74,7 @@ class MockServer:
         self._thread.start()
 
     def stop(self, grace_s: float = 0.0) -> None:
-        """Listen no more; cut waits short, and after *grace_s* whatever is still in flight."""
+        """Stop listening, end all waits, and close connections that are still open after *grace_s* seconds."""
         self._stopping.set()
         self._connections.stop(grace_s)
         if self._thread.is_alive():
@@ -77,7 +82,7 @@ class MockServer:
         self._connections.close(grace_s)
 
     def settle(self) -> None:
-        """Wait, for 2 s at most, until every call so far is in the journal, except delayed ones."""
+        """Wait, for at most 2 s, until every earlier call is in the journal, except delayed calls."""
         self._connections.settle()
 
     def __enter__(self) -> Self:
@@ -89,11 +94,11 @@ class MockServer:
 
 
 def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
-    """Serve until a signal, then finish what is in flight, for `GRACE_S` seconds at most.
+    """Serve until a stop signal, then let calls in flight finish, for at most `GRACE_S` seconds.
 
     Raises:
-        DocumentError: the document cannot be read, or not be honoured.
-        OSError: the address cannot be listened on, or the ready file not be written.
+        DocumentError: the document cannot be read or served.
+        OSError: the server cannot listen on the address, or cannot write the ready file.
     """
     server = MockServer(settings, port)
     with readiness.ready_file_of(server.url), StopSignals() as signals:
@@ -104,12 +109,12 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
 
 
 class _Phase(Enum):
-    """The state of a connection: no request, one in progress, one that is delayed, or one in the journal."""
+    """The state of the current request of a connection."""
 
-    IDLE = 1
+    IDLE = 1  # no request
     ANSWERING = 2
-    WAITING = 3  # in progress, and delayed
-    RECORDED = 4
+    WAITING = 3  # answering, but delayed
+    RECORDED = 4  # in the journal
 
 
 class _Connections:
@@ -122,7 +127,7 @@ class _Connections:
         self.read_timeout_s = read_timeout_s
         self.linger_s = 0.0
         self.is_stopping = False
-        # Readable from the moment on that waits are to end.
+        # Becomes readable when all waits must end.
         self.stopping, self._stop = socket.socketpair()
         self._listener = listener
         self._listener.setblocking(False)
@@ -130,7 +135,7 @@ class _Connections:
         self._changed = threading.Condition()
 
     def accept_all(self) -> None:
-        """Accept connections until `stop`, then those that are still in the backlog, and stop listening."""
+        """Accept connections until `stop`, then those in the backlog, and stop listening."""
         while not self.is_stopping:
             readable(None, self._listener, self.stopping)
             self._accept()
@@ -138,7 +143,7 @@ class _Connections:
         self._listener.close()
 
     def _accept(self) -> None:
-        """Accept the connections that are in the backlog, each on a thread of its own."""
+        """Accept the connections in the backlog, and start a thread for each."""
         with self._changed:
             while True:
                 try:
@@ -146,7 +151,7 @@ class _Connections:
                 except BlockingIOError:
                     return
                 except ConnectionError:
-                    continue  # the client is gone already
+                    continue  # the client has already disconnected
                 except OSError:  # no descriptor is left
                     self._changed.wait(_RETRY_S)
                     return
@@ -160,7 +165,7 @@ class _Connections:
                     self._open.discard(connection)
 
     def stop(self, grace_s: float) -> None:
-        """Wake everything that waits."""
+        """End all waits."""
         self.linger_s = min(grace_s, LINGER_S)
         self.is_stopping = True
         self._stop.close()
@@ -186,7 +191,7 @@ class _Connections:
             self._changed.notify_all()
 
     def settle(self) -> None:
-        """Wait until earlier requests are in the journal; not for later ones, or it might never return."""
+        """Wait until all earlier requests are in the journal. Later ones are ignored, so that it returns."""
         with self._changed:
             self._accept()
             recorded = {each: each.recorded for each in self._open}
@@ -199,7 +204,7 @@ class _Connections:
 
 
 class _Connection:
-    """Answers the requests of one client, one after another, on a thread of its own."""
+    """Answers the requests of one connection, one after another, in a separate thread."""
 
     def __init__(self, connections: _Connections, client: socket.socket, address: str) -> None:
         self.phase = _Phase.IDLE
@@ -221,7 +226,7 @@ class _Connection:
                 self._socket.sendall(error_answer(invalid))
                 self._drain()
         except OSError:
-            pass  # the client is gone, the server stops, or a fault sends no answer
+            pass  # the client disconnected, the server stops, or a fault sends no answer
         finally:
             self._socket.close()
             self._connections.closed(self)
@@ -275,7 +280,7 @@ class _Connection:
         return exchange.is_reusable
 
     def _drain(self) -> None:
-        """Read what the client still sends: closing before would reset the connection, and the answer might be lost."""
+        """Read what the client still sends, because an earlier close could reset the connection and lose the answer."""
         deadline, left = time.monotonic() + _DRAIN_S, _MAX_DRAINED
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
@@ -285,7 +290,7 @@ class _Connection:
 
     @property
     def is_settled(self) -> bool:
-        """Whether no journal entry is due soon; a delayed call counts as settled while its client is connected."""
+        """Whether no journal entry is expected soon; also true for a delayed call while its client is connected."""
         match self.phase:
             case _Phase.RECORDED:
                 return True
@@ -319,13 +324,13 @@ class _Connection:
                     return
                 if not (data := self._socket.recv(PIECE)):
                     raise ClientDisconnected
-                self._exchange.receive(data)  # the client has sent its next request already
+                self._exchange.receive(data)  # the client has already sent its next request
                 if len(self._exchange.rest) > MAX_HEAD:
                     watched = [stopping]
 
     def settle(self) -> None:
         """Wait until every other call is in the journal, except delayed ones whose clients are connected."""
-        with self._waiting():  # else two calls of `settle` would wait for each other
+        with self._waiting():  # otherwise two calls of `settle` would wait for each other
             self._connections.settle()
 
     def hang(self) -> None:

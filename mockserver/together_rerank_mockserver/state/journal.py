@@ -40,7 +40,7 @@ class Entry:
 
     @property
     def as_dict(self) -> dict[str, Any]:
-        """The entry as JSON; `body` is the value if it is complete JSON, else `text` has the text."""
+        """The entry as JSON: `body` is the JSON value, or `text` the text if the stored bytes are not JSON."""
         retry_count = self.headers.get("x-stainless-retry-count", "")
         shown: dict[str, Any] = {
             "time": datetime.fromtimestamp(self.time, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
@@ -65,7 +65,7 @@ class Entry:
 
 
 def _size(text: str) -> int:
-    """Return how many bytes *text* takes, with the UTF-8 that Python keeps after it was written as JSON."""
+    """Return how many bytes *text* takes, with the UTF-8 form that Python caches once it is written as JSON."""
     return getsizeof(text) + (0 if text.isascii() else len(text.encode(errors="replace")))
 
 
@@ -74,9 +74,9 @@ _MAX_TEXT = 2048
 
 
 def entry(
-    redaction: Redaction, *, method: str, path: str, body: bytes, most: int, reason: str | None = None, **facts: Any
+    redaction: Redaction, *, method: str, path: str, body: bytes, max_body: int, reason: str | None = None, **facts: Any
 ) -> Entry:
-    """Return a request's entry, with secrets redacted and *body* cut to *most* bytes; *facts* are fields of Entry."""
+    """Return the entry of a request: secrets redacted, *body* cut to *max_body* bytes; *facts* are other fields."""
     headers = redaction.headers
     if len(headers) > _MAX_HEADERS or max(map(len, headers.values()), default=0) > _MAX_TEXT:
         first = list(headers.items())[:_MAX_HEADERS]
@@ -85,7 +85,7 @@ def entry(
         method=redaction.text(method)[:_MAX_TEXT],
         path=redaction.text(path)[:_MAX_TEXT],
         headers=headers,
-        body=redaction.content(body, most),
+        body=redaction.content(body, max_body),
         body_bytes=len(body),
         reason=redaction.message(reason)[:_MAX_TEXT] if reason else None,
         **facts,

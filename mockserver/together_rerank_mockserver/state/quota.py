@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What is left of a quota after a call. At *resets_at* a call is granted again, or the window ends."""
+    """What is left of a quota after a call. At *resets_at*, the next call is granted, or the window ends."""
 
     granted: bool
     limit: int
@@ -18,16 +18,16 @@ class Allowance:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Headers for an answer that is sent now: the wait counts from now, not from the check of the quota."""
+        """The headers of an answer that is sent now; the wait in them counts from now."""
         wait_s = max(1, math.ceil(self.resets_at - time.time()))
         left = {"limit": self.limit, "remaining": self.remaining, "reset": wait_s}
         return {f"x-ratelimit-{name}": str(value) for name, value in left.items()}
 
 
 class Quota:
-    """A moving window: `60/minute` grants a call when fewer than 60 were granted in the last minute.
+    """A moving window: `60/minute` grants a call if fewer than 60 were granted in the last minute.
 
-    Raises ValueError if *rate* cannot be read.
+    Raises ValueError if *rate* is invalid.
     """
 
     def __init__(self, rate: str) -> None:
@@ -48,13 +48,13 @@ class Quota:
 
 @lru_cache(maxsize=8)
 def parse_rate(rate: str) -> Any:
-    """Return *rate*, such as `60/minute` or `5 per 10 seconds`, as the library has it; raise ValueError otherwise."""
+    """Parse *rate*, such as `60/minute` or `5 per 10 seconds`, with the library `limits`; raise ValueError."""
     import limits
 
     try:
         (item,) = limits.parse_many(rate)
-    except ValueError as fault:
-        raise ValueError(f"'{rate}' is not a rate such as 60/minute, 5/second or 1000/hour") from fault
+    except ValueError as error:
+        raise ValueError(f"'{rate}' is not a rate such as 60/minute, 5/second or 1000/hour") from error
     if item.amount < 1 or item.get_expiry() < 1:
-        raise ValueError(f"'{rate}' grants nothing; a rate is at least 1, as in 1/minute")
+        raise ValueError(f"'{rate}' allows no call; a rate is at least 1, as in 1/minute")
     return item

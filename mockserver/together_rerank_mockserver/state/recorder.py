@@ -11,7 +11,7 @@ from together_rerank_mockserver.state.registry import Registry
 
 
 class Recorder:
-    """Records requests and replies in the journal and, unless *log_format* is None, in the log."""
+    """Records requests and replies: in the journal, and in the log unless *log_format* is None."""
 
     def __init__(self, registry: Registry, log_format: str | None, journal_max: int, journal_body: int) -> None:
         self._registry = registry
@@ -44,7 +44,7 @@ class Recorder:
                 path=call.path,
                 status=status,
                 body=received,
-                most=self._journal_body,
+                max_body=self._journal_body,
                 reason=reason,
                 retry_after=reply.retry_after,
                 reply=reply.headers["x-mock-reply"],

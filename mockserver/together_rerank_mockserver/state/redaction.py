@@ -1,4 +1,4 @@
-"""Find the secrets of a request: in headers that are, or look like, secrets, and in URLs in the other headers."""
+"""Redact the secrets of a request: headers that are or look like secrets, and secrets in URLs in other headers."""
 
 import re
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ _SECRET_VALUE = re.compile(r"\b(?:bearer|basic)\s+\S|\b(?:(?:sk|pk|key)[-_]|(?:t
 _BETWEEN = re.compile(r"[\s,;=\"]+")
 # Redactors for more characters of secrets are not cached: they take much memory.
 _USUAL = 1_000
-# A header without these has no URL with a query or a password.
+# A header without these characters has no URL with a query or a password.
 _OF_A_URL = re.compile(r"[=%@\\&]")
 _PARAMETER = re.compile(rb"((?:[?&#]|(?<![^\s;,\"'<>(]))[^\s;,\"'<>(?&#=]++)=[\"']?")
 _VALUE = re.compile(rb"[^\s;\"'<>&#]+")
@@ -25,11 +25,11 @@ _PASSWORD = re.compile(rb"//(?:[^/?#\s@:]*:)?([^/?#\s]+)@")
 
 
 class Redaction:
-    """Redacts one request: it leaves out headers that are, or look like, secrets, and replaces what recurs of them.
+    """Redacts one request: removes headers that are or look like secrets, and replaces their values elsewhere.
 
     Args:
         headers: the headers as received.
-        named: the key is a name and may be shown.
+        named: whether the key is the name of a namespace, which may be shown.
     """
 
     def __init__(self, headers: Iterable[tuple[str, str]], *, named: bool) -> None:
@@ -52,11 +52,11 @@ class Redaction:
             self.headers = {self.text(name): self.text(value) for name, value in self.headers.items()}
 
     def content(self, content: bytes, limit: int) -> bytes:
-        """Return the first *limit* bytes of *content*, a body in JSON or not, without what is secret."""
+        """Return the first *limit* bytes of *content*, with the secrets replaced."""
         if not self._has_secrets:
             return content[:limit]
         shown = self._redactor.content(content[: limit + 2 * REACH])
-        # The last bytes of content that was cut may be a part of a secret.
+        # The last bytes of truncated content may be a part of a secret.
         return shown[:limit] if len(content) <= limit + 2 * REACH else shown[: min(limit, len(shown) - REACH)]
 
 
@@ -69,11 +69,11 @@ _recent = lru_cache(maxsize=16)(_redactor)
 
 
 def _secrets(value: str) -> set[str]:
-    """Return the secrets in the *value* of a header: all of it without the scheme, and its words."""
+    """Return the secrets in the *value* of a header: the value without its scheme, and its words."""
     whole = value.strip()
     rest = whole.partition(" ")[2].strip()  # without the scheme
     found = {rest if len(rest) >= SHORTEST else whole, *_BETWEEN.split(whole)}
-    # WSGI has a hyphen for an underscore in the name of a header.
+    # WSGI replaces underscores in header names with hyphens.
     return {form for each in found if len(each) >= SHORTEST for form in (each, each.replace("_", "-"))}
 
 

@@ -1,8 +1,7 @@
-"""The state of a mock between calls, by namespace, in the memory of one process.
+"""The namespaces of a mock, in the memory of one process.
 
-A call gets its `Namespace` from the registry and keeps it. A reset replaces it, so what a late call still writes
-goes into one that nobody reads. A call uses its namespace before its answer (`take_fault`, `admit`) and
-after it (`Registry.record`); a store that processes share can serve each of the two with one round trip.
+A call gets its `Namespace` from the registry and keeps it. A reset replaces the namespace, so a late call writes into
+one that nothing reads any more.
 """
 
 from collections import OrderedDict
@@ -20,7 +19,7 @@ MAX_OVERRIDE_BYTES = 64 * 1024 * 1024
 
 
 class Registry:
-    """The namespaces of one process; if there are too many, the oldest idle one is dropped.
+    """The namespaces of one process. Above MAX_NAMESPACES, the oldest idle one is dropped.
 
     Each keeps at most *journal_max* entries. *quota* limits its calls; None sets no limit.
     """
@@ -42,11 +41,11 @@ class Registry:
             return namespace
 
     def look(self, name: str) -> Namespace:
-        """Return the namespace called *name*, or a new empty one that is not stored."""
+        """Return the namespace *name*, or a new empty one that is not stored."""
         return self._namespaces.get(name) or Namespace(name, self._lock)
 
     def reset(self, name: str) -> None:
-        """Replace the namespace called *name* with a new one; calls in flight finish, but are not recorded."""
+        """Replace the namespace *name* with a new one; calls in flight finish, but are not recorded."""
         with self._lock:
             old = self.look(name)
             self._forget(old)
@@ -57,11 +56,11 @@ class Registry:
             self._bound(new)
 
     def record(self, namespace: Namespace, entry: Entry) -> None:
-        """Add *entry* to the journal of *namespace*, unless that was reset in the meantime."""
+        """Add *entry* to the journal of *namespace*, unless the namespace was reset in the meantime."""
         if not self._journal_max:
             return
         with self._lock:
-            # A namespace dropped during a call is restored here; one that was reset is not.
+            # Restore a namespace that was dropped during the call, but not one that was reset.
             if namespace.is_reset or self._namespaces.setdefault(namespace.name, namespace) is not namespace:
                 return
             namespace.entries.append(entry)
@@ -73,7 +72,7 @@ class Registry:
                 self._drop_oldest(max(self._namespaces.values(), key=lambda each: each.journal_bytes))
 
     def set_override(self, name: str, override: RankingOverride) -> None:
-        """Set the ranking of the namespace called *name*; raise RankingsTooLarge if all would take too much memory."""
+        """Set the ranking override of the namespace *name*; raise RankingsTooLarge if all take too much memory."""
         namespace = self.open(name)
         with self._lock:
             others = [

@@ -1,4 +1,4 @@
-"""Log one line per request to stderr without blocking: if nobody reads, lines are dropped and counted."""
+"""Log one line per request to stderr. If stderr blocks, lines are dropped and counted."""
 
 import logging
 import os
@@ -13,14 +13,14 @@ from typing import Any
 import orjson
 
 _MAX_LINES = 1_000
-# Two such texts in UTF-8 keep a line below 4096 bytes, which a pipe takes at once or not at all.
+# Keeps a line with two such texts in UTF-8 below 4096 bytes, so that a write to a pipe is atomic.
 _MAX_CHARACTERS = 300
-# The longest that the process waits at exit for unwritten lines.
+# The maximum seconds that the process waits at exit for unwritten lines.
 _CLOSING_S = 1.0
 
 
 class RequestLog(QueueHandler):
-    """Writes lines to a file descriptor from a thread, as text or *as_json*; 2 is stderr."""
+    """Writes lines to a file descriptor from a thread, as text or as JSON; 2 is stderr."""
 
     queue: Queue[Any]
 
@@ -32,7 +32,7 @@ class RequestLog(QueueHandler):
         self._has_started = False
 
     def record(self, method: str, path: str, status: int | None, ms: float, reason: str) -> None:
-        """Write what happened to one request; None is no answer at all, *reason* says why it is not a usual one."""
+        """Write the line of one request; *status* is None if there was no answer, *reason* is empty for a usual one."""
         entry: dict[str, Any] = {"method": _short(method), "path": _short(path), "status": status, "ms": round(ms, 1)}
         if reason:
             entry["reason"] = _short(reason)
@@ -43,7 +43,7 @@ class RequestLog(QueueHandler):
 
     def enqueue(self, record: logging.LogRecord) -> None:
         """Put *record* into the queue, or count it as dropped if that is full; `handle` holds the lock."""
-        if not self._has_started:  # not earlier, because a thread does not survive a fork
+        if not self._has_started:  # started here, because a thread does not survive a fork
             self._has_started = True
             self._listener.start()
             if parent_process():  # in a worker; elsewhere `logging` flushes it at exit
@@ -66,7 +66,7 @@ class RequestLog(QueueHandler):
         if self._as_json:
             return orjson.dumps({"event": "request"} | entry, option=orjson.OPT_APPEND_NEWLINE)
         if "dropped" in entry:
-            return f"({entry['dropped']} lines dropped: nobody read them)\n".encode()
+            return f"({entry['dropped']} lines dropped because stderr blocked)\n".encode()
         words = [entry["method"], entry["path"], str(entry["status"] or "unanswered"), f"{entry['ms']} ms"]
         return (" ".join([*words, entry.get("reason", "")]).rstrip() + "\n").encode()
 
@@ -77,12 +77,12 @@ class _Writer(logging.Handler):
         self._descriptor = descriptor
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Take no lock: only one thread writes, and the exit must not wait for a write that nobody reads."""
+        """Take no lock: only one thread writes, and the exit must not wait for a blocked write."""
         self.emit(record)
         return True
 
     def emit(self, record: logging.LogRecord) -> None:
-        # Not through sys.stderr, whose lock the exit needs. Errors are ignored: a closed descriptor has no reader.
+        # Not with sys.stderr, because the exit needs its lock. Errors are ignored: a closed descriptor has no reader.
         with suppress(OSError):
             os.write(self._descriptor, record.msg)  # type: ignore[arg-type]  # bytes
 

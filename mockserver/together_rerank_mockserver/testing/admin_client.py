@@ -14,7 +14,7 @@ from together_rerank_spec.urls import base_of
 if TYPE_CHECKING:
     from together_rerank_mockserver.server.threaded_server import MockServer
 
-# The key for a mock in this process, which accepts any key unless the settings list keys.
+# The key for a mock in this process if the settings list no keys, so that it accepts any key.
 API_KEY = "rerank-mock-key"
 ADMIN_TOKEN = "TOGETHER_RERANK_MOCK_ADMIN_TOKEN"  # noqa: S105  # the name of a variable
 _TIMEOUT_S = 10
@@ -23,7 +23,7 @@ _Send = Callable[[str, str, dict[str, str], bytes], tuple[int, bytes]]
 
 
 class Unreachable(RuntimeError):
-    """Nothing answers at the URL, or something that is not a mock."""
+    """Nothing answers at the URL, or the answer is not from a mock."""
 
 
 class AdminClient:
@@ -35,11 +35,11 @@ class AdminClient:
         self.url = url
         self.api_key = api_key
         self.server = server  # None if the mock runs in another process
-        self.unseen = unseen  # the end of a sentence: which requests are not in the journal
+        self.unseen = unseen  # which requests the journal does not have, as the end of a message
         self._send = send
 
     def call(self, method: str, path: str, data: Any = None, **parameters: str) -> Any:
-        """Return the JSON answer; raise ValueError if the mock refuses the call, Unreachable if no mock answers."""
+        """Return the JSON answer; raise ValueError if the mock rejects the call, Unreachable if no mock answers."""
         if self.server is None:
             parameters["namespace"] = self.api_key
         body = b"" if data is None else json.dumps(data).encode()
@@ -49,8 +49,8 @@ class AdminClient:
             if status == 200:
                 return answer
             message = answer["error"]["message"]
-        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as fault:
-            raise Unreachable(f"no mock answers at {self.url}: {fault or type(fault).__name__}") from fault
+        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
+            raise Unreachable(f"no mock answers at {self.url}: {error or type(error).__name__}") from error
         raise ValueError(message)
 
 
@@ -63,8 +63,8 @@ def in_process(server: MockServer, api_key: str) -> AdminClient:
         request = AdminRequest(method, path, parameters, lambda _: body, settle=server.settle)
         try:
             return 200, server.mock.admin.answer(request)
-        except ApiError as refused:
-            return refused.status, error_reply(refused).body
+        except ApiError as error:
+            return error.status, error_reply(error).body
 
     return AdminClient(server.url, api_key, send, server=server)
 
@@ -85,10 +85,10 @@ def by_url(url: str, api_key: str) -> AdminClient:
         finally:
             connection.close()
 
-    unseen = "; requests with another key than that of rerank_mock.api_key are not seen"
+    unseen = "; the journal has no requests with another key than rerank_mock.api_key"
     client = AdminClient(base, api_key, send, unseen=unseen)
     try:
         client.call("POST", "reset")
-    except ValueError as refused:
-        raise Unreachable(f"the mock at {base} cannot be used: {refused}") from refused
+    except ValueError as error:
+        raise Unreachable(f"the mock at {base} cannot be used: {error}") from error
     return client

@@ -1,4 +1,4 @@
-"""The network_guard: a test that reaches for the real API fails, with the line that did it."""
+"""The network guard: fail a test that connects to the real API, and name the line that does."""
 
 import asyncio
 import contextlib
@@ -21,29 +21,29 @@ _LIBRARIES = (
 
 
 class NetworkGuard:
-    """While armed, fails every attempt to look up or connect to a host of the real API."""
+    """While active, fails every attempt to look up or connect to a host of the real API."""
 
     def __init__(self) -> None:
-        self.tripped: list[str] = []  # a message for each such attempt
-        self._armed = False
-        self._laid = False
+        self.attempts: list[str] = []  # a message for each attempt
+        self._active = False
+        self._installed = False
 
     @contextlib.contextmanager
-    def armed(self) -> Iterator[None]:
-        if not self._laid:
-            # A hook cannot be taken away, so there is but one, that does nothing when it is not armed.
-            sys.addaudithook(self._hear)
-            self._laid = True
-        self.tripped.clear()
-        self._armed = True
+    def active(self) -> Iterator[None]:
+        if not self._installed:
+            # An audit hook cannot be removed, so there is only one, which does nothing while the guard is inactive.
+            sys.addaudithook(self._audit)
+            self._installed = True
+        self.attempts.clear()
+        self._active = True
         try:
             with _lookups_of_loops(self._check):
                 yield
         finally:
-            self._armed = False
+            self._active = False
 
-    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self._armed:
+    def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self._active:
             return
         if event in _LOOKED_UP:
             self._check(arguments[0])
@@ -59,18 +59,18 @@ class NetworkGuard:
             return
         where = _users_line()
         message = (
-            f"{where or 'the code under test'} reached for {name} while rerank_mock stands in for it: "
-            "a client with that host built in, or one made before the environment was set, does not ask the mock "
-            "(rerank_mock_allow_live = true lets it through)"
+            f"{where or 'the code under test'} tried to connect to {name}, which rerank_mock replaces: the client has "
+            "that host built in, or was created before the environment was set "
+            "(rerank_mock_allow_live = true allows it)"
         )
-        self.tripped.append(message)
-        # No Exception, so that no retry or fall-back of the code under test swallows it.
+        self.attempts.append(message)
+        # Not an Exception, so that the code under test does not catch it.
         pytest.fail(message, pytrace=where is None)
 
 
 @contextlib.contextmanager
 def _lookups_of_loops(check: Any) -> Iterator[None]:
-    """Have asyncio's lookups checked where the coroutine asks, for the thread that looks up knows no user's code."""
+    """Check asyncio's lookups in the coroutine, because the thread that looks up has no frames of the user's code."""
     loop = asyncio.base_events.BaseEventLoop
     real = loop.getaddrinfo
 
@@ -87,9 +87,9 @@ def _lookups_of_loops(check: Any) -> Iterator[None]:
 
 
 def _users_line() -> str | None:
-    """Return the innermost line on the way here that is neither a library's nor ours, None when there is none."""
+    """Return the innermost line on the stack that belongs neither to a library nor to the kit; None without one."""
     frames: list[tuple[FrameType, int]] = list(traceback.walk_stack(None))
-    with contextlib.suppress(RuntimeError):  # no loop runs here
+    with contextlib.suppress(RuntimeError):  # no event loop
         for task in asyncio.all_tasks():
             frames += [(frame, frame.f_lineno) for frame in reversed(task.get_stack())]
     for frame, line in frames:

@@ -1,4 +1,4 @@
-"""Recorded requests: journal entries as objects, and the comparison for `assert_called()`."""
+"""Recorded requests: journal entries as objects, and their comparison for `assert_called()`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -10,7 +10,7 @@ _LONGEST = 200
 
 
 class Headers(dict[str, str]):
-    """Headers by their names, in any case; those that are secret are left out."""
+    """Headers by name, ignoring case; secret headers are not included."""
 
     def __getitem__(self, name: str) -> str:
         return super().__getitem__(name.lower())
@@ -28,19 +28,22 @@ def _field(name: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedRequest:
-    """One request that came, and what it was answered.
+    """One request that the mock received, and its answer.
 
     Attributes:
-        number: from 1, in the order in which they came.
-        began: when it came, in seconds since 1970.
-        ended: when its answer was ready, or its client had left.
-        status: None when the connection was left without an answer.
-        reply: where the answer came from, as its `x-mock-reply` says.
-        reason: why it was an error, if it was.
-        retry_after: in how many seconds the client was told to come again, if it was.
-        retry_count: which retry it is, as Together's SDKs say; None for other clients.
-        body: the JSON value; None when it is not JSON, or was too long to be kept.
-        text: what came, where it is not JSON.
+        number: its position among the requests of the test, from 1.
+        began: when it arrived, in seconds since 1970.
+        ended: when its answer was ready, or its client had disconnected, in seconds since 1970.
+        status: the status of the answer; None if there was no answer.
+        reply: where the answer came from: the value of its `x-mock-reply`.
+        reason: why the answer is an error; None for a success.
+        retry_after: the seconds to wait before a retry, from the answer's headers; None without such a header.
+        retry_count: the number of the retry, as Together's SDKs send it; None for other clients.
+        request_id: the `x-request-id` of the answer.
+        headers: the headers of the request, without secrets.
+        body: the JSON value of the request; None if it is not JSON, or was too long for the journal.
+        text: the body as text if it is not JSON, else None.
+        body_bytes: the length of the body in bytes.
     """
 
     number: int
@@ -69,11 +72,11 @@ class RecordedRequest:
 
     @property
     def fault(self) -> str | None:
-        """The name of the fault that the answer shows, if it shows one."""
+        """The name of the fault that was applied to the answer; None without one."""
         if not self.reply.startswith(("forced", "chaos")):
             return None
-        said = dict(part.strip().partition("=")[::2] for part in self.reply.split(";"))
-        return said.get("fault")
+        parts = dict(part.strip().partition("=")[::2] for part in self.reply.split(";"))
+        return parts.get("fault")
 
     def __str__(self) -> str:
         answer = "no answer" if self.status is None else str(self.status)
@@ -81,10 +84,10 @@ class RecordedRequest:
         return f"#{self.number} {self.method} {self.path} -> {answer} ({self.reply}){why}"
 
 
-def from_json(number: int, told: dict[str, Any]) -> RecordedRequest:
-    began = datetime.fromisoformat(told["time"]).timestamp()
-    changed = {"began": began, "ended": began + told["ms"] / 1000, "headers": Headers(told["headers"])}
-    same = {each.name: told.get(each.name) for each in fields(RecordedRequest)}
+def from_json(number: int, entry: dict[str, Any]) -> RecordedRequest:
+    began = datetime.fromisoformat(entry["time"]).timestamp()
+    changed = {"began": began, "ended": began + entry["ms"] / 1000, "headers": Headers(entry["headers"])}
+    same = {each.name: entry.get(each.name) for each in fields(RecordedRequest)}
     return RecordedRequest(**{**same, "number": number, **changed})
 
 
@@ -103,7 +106,7 @@ def check_names(expected: Mapping[str, Any]) -> None:
     known = Expected.__annotations__
     for name in expected:
         if name not in known:
-            raise TypeError(f"assert_called() does not know `{name}`; known: times, {', '.join(known)}")
+            raise TypeError(f"assert_called() has no argument `{name}`; known: times, {', '.join(known)}")
 
 
 def matching(requests: Sequence[RecordedRequest], expected: Mapping[str, Any]) -> list[RecordedRequest]:
@@ -111,13 +114,13 @@ def matching(requests: Sequence[RecordedRequest], expected: Mapping[str, Any]) -
 
 
 def failure(requests: Sequence[RecordedRequest], expected: Mapping[str, Any], wanted: str) -> str:
-    """Return the message for a failed `assert_called()`, with the requests that are nearest to *expected* first."""
-    as_dict = " with " + ", ".join(f"{name}={_shown(value)}" for name, value in expected.items()) if expected else ""
+    """Return the message of a failed `assert_called()`, with the requests most similar to *expected* first."""
+    conditions = " with " + ", ".join(f"{name}={_shown(value)}" for name, value in expected.items()) if expected else ""
     found = len(matching(requests, expected))
-    lines = [f"expected {wanted}{as_dict}; {found} of {len(requests)} {'is' if found == 1 else 'are'} such"]
+    lines = [f"expected {wanted}{conditions}; {found} of {len(requests)} requests match"]
     others = [request for request in requests if _differing(request, expected)]
     if others:
-        lines.append("the nearest of the others:")
+        lines.append("most similar requests:")
     for request in sorted(others, key=lambda request: len(_differing(request, expected)))[:_NEAREST]:
         lines.append(f"  {request}")
         differing = _differing(request, expected)
@@ -132,7 +135,7 @@ def _differing(request: RecordedRequest, expected: Mapping[str, Any]) -> list[st
 
 
 def _as_json(value: Any) -> Any:
-    """Return *value* as JSON would give it back, with lists for tuples."""
+    """Return *value* as its JSON form is parsed: a list for a tuple."""
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -1,4 +1,4 @@
-"""What a test has of the mock: where it is, what the next calls meet, and what came."""
+"""The mock as one test uses it: request faults, override rankings, and assert what it received."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from together_rerank_mockserver.faults.grammar import MAX_MS
 from together_rerank_mockserver.testing import recorded
 from together_rerank_mockserver.testing.admin_client import AdminClient
 from together_rerank_mockserver.testing.recorded import Expected, RecordedRequest
-from together_rerank_mockserver.testing.resilience import Finding, judge
+from together_rerank_mockserver.testing.resilience import Finding, find_problems
 
 if TYPE_CHECKING:
     import httpx
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """The result of queueing a fault; `then` is the mock, to queue the next one in the same expression."""
+    """The result of requesting a fault; `then` is the mock, to request the next fault in the same expression."""
 
     then: RerankMock
 
@@ -32,8 +32,8 @@ class RerankMock:
     """A mock of `POST /v1/rerank`, as one test sees it.
 
     Attributes:
-        base_url: its root, where it serves `/v1/rerank` and `/rerank`.
-        api_key: the key to call it with; another one does as well, but for a mock that is shared.
+        base_url: the root of the server, which serves `/v1/rerank` and `/rerank`.
+        api_key: the key for calls. A mock in the test process accepts other keys, too; a shared mock does not.
     """
 
     def __init__(self, admin: AdminClient) -> None:
@@ -45,7 +45,7 @@ class RerankMock:
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """The requests of this test, in the order in which they came."""
+        """The requests of this test, earliest first."""
         return self._requests()
 
     @property
@@ -54,7 +54,7 @@ class RerankMock:
         __tracebackhide__ = True
         requests = self.requests
         if not requests:
-            raise AssertionError(f"no request came to {self.base_url}{self.admin.unseen}")
+            raise AssertionError(f"the mock at {self.base_url} received no request{self.admin.unseen}")
         return requests[-1]
 
     def fail(
@@ -65,13 +65,16 @@ class RerankMock:
         retry_after: float | Literal["none"] | None = None,
         delay: float | None = None,
     ) -> Queued:
-        """Answer the next calls with the error *status*; raises ValueError, with the known ones, if it is unknown.
+        """Answer the next calls with the error *status*.
 
         Args:
-            status: one that the API has, 400 to 599.
-            times: how many calls meet it.
-            retry_after: what the answer says in `Retry-After`, in seconds; "none" has it say nothing.
-            delay: how long the answer is kept back, in seconds.
+            status: an error status of the API, from 400.
+            times: how many calls get it.
+            retry_after: the wait in `Retry-After`, in seconds; "none" omits the header.
+            delay: the delay of the answer, in seconds.
+
+        Raises:
+            ValueError: the status is unknown, or an argument is out of range; the message lists what is accepted.
         """
         if type(status) is not int or status < 400:
             raise ValueError(f"fail() takes an error status such as 429, not {status!r}; ok() is for a success")
@@ -87,28 +90,29 @@ class RerankMock:
         jitter: float | None = None,
         pause: float | None = None,
     ) -> Queued:
-        """Have the next calls meet the fault called *name*, one of `together-rerank-mock faults`.
-
-        Raises ValueError, with the known names, for an unknown fault or an argument that the fault does not take.
+        """Apply the fault *name* to the next calls; `together-rerank-mock faults` lists the names.
 
         Args:
-            name: a status is a name too.
-            times: how many calls meet it.
-            retry_after: what the answer says in `Retry-After`, in seconds; "none" has it say nothing.
-            delay: how long the answer is kept back, in seconds.
-            jitter: how much longer it can be kept back by chance, in seconds.
-            pause: between the pieces of a `drip`, in seconds.
+            name: the name of a fault; a status is a name, too.
+            times: how many calls get it.
+            retry_after: the wait in `Retry-After`, in seconds; "none" omits the header.
+            delay: the delay of the answer, in seconds.
+            jitter: the maximum additional random delay, in seconds.
+            pause: the pause between the pieces of a `drip`, in seconds.
+
+        Raises:
+            ValueError: the fault is unknown, or does not take an argument; the message lists what is accepted.
         """
         durations = _durations(retry_after=retry_after, delay=delay, jitter=jitter, pause=pause)
         self.admin.call("POST", "faults", {"fault": name, "times": times, **durations})
         return Queued(self)
 
     def delay(self, seconds: float, times: int = 1) -> Queued:
-        """Keep back the answers to the next calls, as many as *times* says, by *seconds*."""
+        """Delay the answers to the next *times* calls by *seconds*."""
         return self.fault("delay", times, delay=seconds)
 
     def ok(self, times: int = 1) -> Queued:
-        """Answer the next calls, as many as *times* says, as if no fault were asked for anywhere."""
+        """Answer the next *times* calls without a fault, whatever the settings request."""
         return self.fault("ok", times)
 
     def rank(self, indexes: Sequence[int]) -> None:
@@ -120,67 +124,67 @@ class RerankMock:
         self.admin.call("PUT", "ranking", {"rank_first": containing})
 
     def scores(self, scores: Mapping[int, float]) -> None:
-        """From now on, give documents *scores*, by index, and others 0; raises ValueError if one is not from 0 to 1."""
+        """From now on, give documents the *scores* by index, 0 to 1, and others 0; raises ValueError if invalid."""
         self.admin.call("PUT", "ranking", {"scores": _scores(scores)})
 
     def explain(self, request: RecordedRequest | Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return why the mock ranks the documents of *request* as it does, best first, before any design.
+        """Return the evidence for the computed score of each document of *request*, best first.
 
-        Each has `index`, `score`, `whole`, `parts`, `adjacent`, `in_order`, `text`. Raises ValueError if *request* is
-        not a valid rerank request.
+        Each row has `index`, `score`, `whole`, `parts`, `adjacent`, `in_order`, `text`. Ranking overrides are ignored.
+        Raises ValueError if *request* is not a valid rerank request.
         """
         body = request.body if isinstance(request, RecordedRequest) else request
         if not isinstance(body, Mapping):
             raise ValueError(f"explain() takes the body of a rerank request, an object, not {str(body)[:200]}")
         try:
             rows: list[dict[str, Any]] = self.admin.call("POST", "explain", dict(body))
-        except TypeError as fault:
-            raise ValueError(f"explain() takes what JSON can hold: {fault}") from None
+        except TypeError as error:
+            raise ValueError(f"explain() takes a JSON value: {error}") from None
         return rows
 
     def reset(self) -> None:
-        """Begin afresh: nothing is queued, designed, or recorded, and requests under way leave no trace."""
+        """Clear the queue, the ranking override and the journal; requests in progress are not recorded."""
         self.admin.call("POST", "reset")
         self.expected_refusals = 0
 
     def expect_refusal(self, times: int = 1) -> None:
-        """Say that so many requests of this test, 1 or more, are meant to be refused as invalid."""
+        """Expect that the mock rejects *times* requests of this test as invalid."""
         if type(times) is not int or times < 1:
-            raise ValueError(f"expect_refusal() takes how many, a whole number from 1, not {times!r}")
+            raise ValueError(f"expect_refusal() takes how many, an integer from 1, not {times!r}")
         self.expected_refusals += times
 
     def assert_called(self, *, times: int | None = None, **expected: Unpack[Expected]) -> None:
-        """Assert that requests came that are as said, retries included; None stands for what a request leaves out.
+        """Assert that the mock received matching requests, retries included.
 
         Args:
-            times: how many; None for any number but 0.
-            **expected: by name: the fields of a request, `status`, `path`.
+            times: how many requests match; None for one or more.
+            **expected: fields of the request body, `status` and `path`; None matches a field that is missing.
 
         Raises:
-            AssertionError: another number did; it tells how the nearest ones differ.
-            TypeError: nothing is called so.
+            AssertionError: another number of requests match; the message shows how the most similar ones differ.
+            TypeError: an argument is unknown.
         """
         __tracebackhide__ = True
         recorded.check_names(expected)
         if times is not None and (type(times) is not int or times < 0):
-            raise TypeError(f"assert_called() takes how many times, a whole number from 0, not {times!r}")
+            raise TypeError(f"assert_called() takes how many times, an integer from 0, not {times!r}")
         requests = self._requests(whole=True)
         found = len(recorded.matching(requests, expected))
         if found != times if times is not None else not found:
             wanted = "a request" if times is None else "1 request" if times == 1 else f"{times} requests"
             raise AssertionError(recorded.failure(requests, expected, wanted) + ("" if requests else self.admin.unseen))
 
-    def verdict(self) -> list[Finding]:
-        """Return what the code under test did wrong as a client, judged by all requests of this test."""
-        return judge(self.requests)
+    def resilience(self) -> list[Finding]:
+        """Return what the code under test does wrong as a client, by all requests of this test."""
+        return find_problems(self.requests)
 
     def assert_resilient(self) -> None:
-        """Assert that the verdict has no findings; raises AssertionError if it has, or if there are no requests."""
+        """Assert that `resilience()` has no findings; raises AssertionError if it has, or without any request."""
         __tracebackhide__ = True
         requests = self._requests(whole=True)
         if not requests:
-            raise AssertionError(f"no request came to {self.base_url}, so there is nothing to judge")
-        if findings := judge(requests):
+            raise AssertionError(f"the mock at {self.base_url} received no request to check")
+        if findings := find_problems(requests):
             raise AssertionError("\n".join(["the client is not resilient:", *(f"- {each}" for each in findings)]))
 
     def client(self) -> httpx.Client:
@@ -194,7 +198,7 @@ class RerankMock:
         return client
 
     def transport(self) -> Transport:
-        """Return a transport for httpx clients, sync and async, that reaches the mock without a socket.
+        """Return a transport for httpx clients, sync and async, that calls the mock without a socket.
 
         Raises ImportError if httpx is missing, RuntimeError if the mock runs in another process.
         """
@@ -216,27 +220,27 @@ class RerankMock:
             self._clients.pop().close()
 
     def _requests(self, *, whole: bool = False) -> list[RecordedRequest]:
-        told = self.admin.call("GET", "requests")
-        if whole and told["dropped"]:
+        journal = self.admin.call("GET", "requests")
+        if whole and journal["dropped"]:
             raise AssertionError(
-                f"{told['dropped']} requests are no longer in the journal, which keeps the last ones; "
-                'rerank_mock_settings can have it keep more: {"journal_max": 100_000}'
+                f"{journal['dropped']} requests are no longer in the journal, which keeps only the latest; "
+                'rerank_mock_settings can raise its limit: {"journal_max": 100_000}'
             )
-        # The journal has them as they were answered; a time is text that sorts as such.
-        came = sorted(told["requests"], key=lambda each: each["time"])
-        return [recorded.from_json(told["dropped"] + number, each) for number, each in enumerate(came, 1)]
+        # The journal is sorted by the end of the requests; times are texts that sort in time order.
+        entries = sorted(journal["requests"], key=lambda each: each["time"])
+        return [recorded.from_json(journal["dropped"] + number, each) for number, each in enumerate(entries, 1)]
 
 
-def _require_httpx(asker: str) -> None:
+def _require_httpx(method: str) -> None:
     try:
         import httpx  # noqa: F401
-    except ImportError as missing:
+    except ImportError as error:
         hint = 'pip install "together-rerank-kit[client]", or httpx alone'
-        raise ImportError(f"rerank_mock.{asker} needs httpx: {hint}") from missing
+        raise ImportError(f"rerank_mock.{method} needs httpx: {hint}") from error
 
 
 def _durations(*, retry_after: Any, **others: Any) -> dict[str, int | None]:
-    """Return the parameters of an order for durations in seconds; those that are None are left out."""
+    """Return the parameters of a fault for durations in seconds, without those that are None."""
     given = {name: _milliseconds(name, seconds) for name, seconds in others.items() if seconds is not None}
     if retry_after is None:
         return {**given}

@@ -1,4 +1,4 @@
-"""The verdict: how the code under test behaved as a client, judged by the requests that it made."""
+"""Resilience: find what the code under test does wrong as a client, by the requests that it made."""
 
 import itertools
 import json
@@ -7,30 +7,30 @@ from dataclasses import dataclass
 
 from together_rerank_mockserver.testing.recorded import RecordedRequest
 
-# Errors that pass, so that trying again is the answer to them.
-_PASSING = (429, 502, 503, 504, 520, 524, 529)
-# Of the other errors of a client, those that a later attempt may not meet.
-_WORTH_REPEATING = (408, 409, 425, 429)
+# Temporary errors: a client should retry.
+_TEMPORARY = (429, 502, 503, 504, 520, 524, 529)
+# Client errors that a retry can resolve.
+_RETRYABLE = (408, 409, 425, 429)
 _INVALID = (400, 422)
-# Clocks and schedulers are this inexact.
+# The inaccuracy of clocks and schedulers.
 _TOLERANCE_S = 0.05
-# The journal tells times to the millisecond.
+# The journal rounds durations to a tenth of a millisecond, and clocks differ a little.
 _CLOCK_S = 0.002
-# A wait grows if it is longer than the first by this factor.
+# A wait has grown if it is this many times as long as the first.
 _GROWTH = 1.2
 _EQUAL = 0.1
-# Waits that are both so short are equal.
+# Differences of waits below this are ignored.
 _SOON_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a client should not do.
+    """Something that a client should not do.
 
     Attributes:
-        rule: its name, such as `ignored-retry-after`.
-        sentence: what it did, with the evidence.
-        requests: which show it.
+        rule: the name of the rule, such as `ignored-retry-after`.
+        sentence: what the client did, with the evidence.
+        requests: the requests that show it.
     """
 
     rule: str
@@ -41,17 +41,17 @@ class Finding:
         return f"{self.sentence} [{self.rule}]"
 
 
-def judge(requests: Sequence[RecordedRequest]) -> list[Finding]:
-    """Return what is wrong with *requests*, taken as those of one client: the calls by call, then one by one."""
+def find_problems(requests: Sequence[RecordedRequest]) -> list[Finding]:
+    """Return the findings for *requests* of one client: first by call, which includes its retries, then by request."""
     calls = _calls(requests)
     findings = [finding for rule in _OF_CALLS for call in calls for finding in rule(call)]
     return findings + [finding for rule in _OF_REQUESTS for request in requests for finding in rule(request)]
 
 
 def _calls(requests: Sequence[RecordedRequest]) -> list[list[RecordedRequest]]:
-    """Group the attempts of one call: equal bodies, each sent after the one before had failed.
+    """Group requests by call: attempts of one call have equal bodies, and each begins after the one before failed.
 
-    An equal body that is sent while the other is in progress, or after a success, is a separate call.
+    An equal body that is sent while another is in progress, or after a success, is a separate call.
     """
     calls: list[list[RecordedRequest]] = []
     unfinished: dict[str, list[list[RecordedRequest]]] = {}
@@ -76,38 +76,38 @@ def _fingerprint(request: RecordedRequest) -> str:
 
 
 def _succeeded(request: RecordedRequest) -> bool:
-    return request.status is not None and request.status < 400 and not _broke_off(request)
+    return request.status is not None and request.status < 400 and not _is_incomplete(request)
 
 
-def _broke_off(request: RecordedRequest) -> bool:
+def _is_incomplete(request: RecordedRequest) -> bool:
     return request.status is None or request.fault == "truncate"
 
 
-def _stays(request: RecordedRequest) -> bool:
-    return request.status is not None and 400 <= request.status < 500 and request.status not in _WORTH_REPEATING
+def _is_permanent(request: RecordedRequest) -> bool:
+    return request.status is not None and 400 <= request.status < 500 and request.status not in _RETRYABLE
 
 
 def _resent_invalid(call: list[RecordedRequest]) -> Iterator[Finding]:
     for place, request in enumerate(call[:-1]):
         if request.status in _INVALID:
-            sentence = f"Sent the same body again after it was refused as invalid with {request.status}"
+            sentence = f"Sent the same body again after it was rejected as invalid with {request.status}"
             yield _finding("resent-invalid", sentence, call[place:])
             return
 
 
-def _retried_in_vain(call: list[RecordedRequest]) -> Iterator[Finding]:
+def _retried_permanent_error(call: list[RecordedRequest]) -> Iterator[Finding]:
     for place, request in enumerate(call[:-1]):
-        if _stays(request) and request.status not in _INVALID:
-            sentence = f"Tried again after {request.status}, which no retry mends"
+        if _is_permanent(request) and request.status not in _INVALID:
+            sentence = f"Retried after {request.status}, which a retry cannot resolve"
             yield _finding("retried-not-retryable", sentence, call[place:])
             return
 
 
 def _ignored_retry_after(call: list[RecordedRequest]) -> Iterator[Finding]:
     for before, after in itertools.pairwise(call):
-        told, waited = before.retry_after, after.began - before.ended
-        if told is not None and waited < told - _TOLERANCE_S:
-            sentence = f"Tried again {waited:.2f} s after {before.status}, which said to wait {told:g} s"
+        required, waited = before.retry_after, after.began - before.ended
+        if required is not None and waited < required - _TOLERANCE_S:
+            sentence = f"Retried {waited:.2f} s after {before.status}, whose Retry-After was {required:g} s"
             yield _finding("ignored-retry-after", sentence, (before, after))
 
 
@@ -115,15 +115,17 @@ def _storm(call: list[RecordedRequest]) -> Iterator[Finding]:
     waits = [
         after.began - before.ended
         for before, after in itertools.pairwise(call)
-        if before.retry_after is None and not _stays(before)
+        if before.retry_after is None and not _is_permanent(before)
     ]
     if _is_flat(waits):
         shown = ", ".join(f"{max(0, wait):.2f}" for wait in waits)
-        yield _finding("retry-storm", f"Made {len(call)} attempts at one call without growing waits ({shown} s)", call)
+        yield _finding(
+            "retry-storm", f"Made {len(call)} attempts at one call without increasing waits ({shown} s)", call
+        )
 
 
 def _is_flat(waits: list[float]) -> bool:
-    """Return whether *waits* do not grow; two may differ by chance, as jitter has it, so they must be equal."""
+    """Return whether *waits* do not grow. Two waits can differ by jitter alone, so they must be equal."""
     if len(waits) == 2:
         return abs(waits[1] - waits[0]) <= _EQUAL * waits[0] + _SOON_S
     return len(waits) > 2 and max(waits[1:]) <= _GROWTH * waits[0] + _SOON_S
@@ -131,20 +133,20 @@ def _is_flat(waits: list[float]) -> bool:
 
 def _gave_up(call: list[RecordedRequest]) -> Iterator[Finding]:
     (first, *others) = call
-    if not others and (first.status in _PASSING or _broke_off(first)):
-        what = "call without a whole answer" if _broke_off(first) else str(first.status)
-        yield _finding("gave-up", f"Gave up at the first {what}, which may have passed", call)
+    if not others and (first.status in _TEMPORARY or _is_incomplete(first)):
+        what = "call without a complete answer" if _is_incomplete(first) else str(first.status)
+        yield _finding("gave-up", f"Gave up after the first {what}, which is temporary", call)
 
 
 def _too_large_top_n(request: RecordedRequest) -> Iterator[Finding]:
     top_n, documents = request.top_n, request.documents
     if isinstance(top_n, int | float) and isinstance(documents, list) and top_n > len(documents):
-        yield _finding("top-n-too-large", f"Asked for the top {top_n} of {len(documents)} documents", (request,))
+        yield _finding("top-n-too-large", f"Requested the top {top_n} of {len(documents)} documents", (request,))
 
 
 def _no_key(request: RecordedRequest) -> Iterator[Finding]:
     if request.status == 401 and request.fault is None:
-        yield _finding("no-key", f"Sent no key that is let in: {request.reason}", (request,))
+        yield _finding("no-key", f"Sent no accepted key: {request.reason}", (request,))
 
 
 def _finding(rule: str, sentence: str, requests: Sequence[RecordedRequest]) -> Finding:
@@ -153,5 +155,5 @@ def _finding(rule: str, sentence: str, requests: Sequence[RecordedRequest]) -> F
     return Finding(rule, f"{sentence}: {', '.join(each)}", tuple(requests))
 
 
-_OF_CALLS = (_retried_in_vain, _resent_invalid, _ignored_retry_after, _storm, _gave_up)
+_OF_CALLS = (_retried_permanent_error, _resent_invalid, _ignored_retry_after, _storm, _gave_up)
 _OF_REQUESTS = (_too_large_top_n, _no_key)

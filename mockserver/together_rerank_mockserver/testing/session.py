@@ -1,4 +1,4 @@
-"""The session: the mocks that one pytest process runs, what each test does with them, and what is said at the end."""
+"""The mocks of one pytest process: start them, apply markers, check each test, and summarise the session."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 MARKER = "rerank_mock"
 _MARKED = ("fault", "times", "retry_after", "delay", "jitter", "pause")
-# Of one test; what it takes together is bounded too.
+# For each test; the memory of all journals together is limited, too.
 _JOURNAL_MAX = 10_000
 # Settings that the fixture sets itself.
 _OWN = ("host", "one_namespace", "journal_body")
 DEFAULT_ADDRESS = ("127.0.0.1", 0)
-_UNASKED = ("refused", "misuse")
-# Statuses of invalid requests; the verdict reports a missing key.
+_REJECTED = ("refused", "misuse")
+# The statuses of invalid requests; `resilience` reports a missing key.
 _STATUSES = (400, 404, 405, 413, 501)
 _SHOWN = 20
 
@@ -53,8 +53,8 @@ class Session:
         if self._url is not None:
             if settings or address != DEFAULT_ADDRESS:
                 fail(
-                    "rerank_mock_settings and rerank_mock_address are of a mock that is started here; "
-                    "with --rerank-mock-url it runs already, and has its own"
+                    "rerank_mock_settings and rerank_mock_address apply to a mock that the tests start; "
+                    "with --rerank-mock-url the mock already runs, with settings of its own"
                 )
             return self._known("url", lambda: self._by_url(str(self._url)))
         parsed = _settings(settings, address)
@@ -71,8 +71,8 @@ class Session:
     def _by_url(self, url: str) -> AdminClient:
         try:
             client = admin_client.by_url(url, f"test-{self._worker}-{secrets.token_hex(8)}")
-        except admin_client.Unreachable as fault:
-            fail(str(fault))
+        except admin_client.Unreachable as error:
+            fail(str(error))
         self._running.callback(client.call, "POST", "reset")
         return client
 
@@ -82,10 +82,10 @@ class Session:
         host, port = address
         try:
             server = MockServer(settings, port)
-        except (OSError, OverflowError, UnicodeError) as fault:
-            fail(f"rerank_mock cannot listen on {host}:{port}, where rerank_mock_address says: {fault}")
-        except ValueError as fault:
-            fail(f"rerank_mock_settings: {fault}")
+        except (OSError, OverflowError, UnicodeError) as error:
+            fail(f"rerank_mock cannot listen on {host}:{port}, the rerank_mock_address: {error}")
+        except ValueError as error:
+            fail(f"rerank_mock_settings: {error}")
         self._running.enter_context(server)
         return admin_client.in_process(server, settings.api_keys[0] if settings.api_keys else admin_client.API_KEY)
 
@@ -96,19 +96,19 @@ def _settings(given: Any, address: Any) -> Settings:
         case (str(host), int()) if isinstance(address, tuple):
             pass
         case _:
-            fail(f"rerank_mock_address must be a host and a port, as {DEFAULT_ADDRESS}, not {address!r}")
+            fail(f"rerank_mock_address must be a host and a port, such as {DEFAULT_ADDRESS}, not {address!r}")
     if not isinstance(given, Mapping):
         fail(f"rerank_mock_settings must be a mapping, not {given!r}")
     if own := next((name for name in _OWN if name in given), None):
-        fail(f"rerank_mock_settings does not take `{own}`, which the fixture sets")
+        fail(f"rerank_mock_settings cannot set `{own}`, which the fixture sets itself")
     from together_rerank_mockserver.settings import Settings
 
     try:
         settings = Settings(**{"journal_max": _JOURNAL_MAX, **given, "host": host, "one_namespace": True})
-    except (TypeError, ValueError) as bad:
-        fail(f"rerank_mock_settings: {bad}")
+    except (TypeError, ValueError) as error:
+        fail(f"rerank_mock_settings: {error}")
     if not settings.journal_max:
-        fail("rerank_mock_settings: `journal_max` must be a whole number from 1 on, not 0")
+        fail("rerank_mock_settings: `journal_max` must be an integer of at least 1, not 0")
     return replace(settings, journal_body=settings.max_body)
 
 
@@ -117,7 +117,7 @@ def patch_environment(patch: pytest.MonkeyPatch, admin: AdminClient) -> None:
     patch.setenv("TOGETHER_BASE_URL", admin.url)
     patch.setenv("TOGETHER_AI_API_BASE", admin.url)
     if any(os.environ.get(proxy) for proxy in _PROXIES):
-        # A proxy cannot reach this machine's loopback, and the network_guard not see through a proxy.
+        # A proxy cannot reach this machine's loopback, and the network guard cannot see behind a proxy.
         for name in ("NO_PROXY", "no_proxy"):
             patch.setenv(name, ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost", *REAL))))
 
@@ -126,21 +126,21 @@ _PROXIES = [name for each in ("http_proxy", "https_proxy", "all_proxy") for name
 
 
 def apply_markers(mock: RerankMock, item: Any) -> None:
-    """Queue what the markers of *item* ask for, those of its module and class first."""
+    """Request the faults of the markers of *item*; markers of its module and class come first."""
     for mark in reversed(list(item.iter_markers(MARKER))):
         unknown = [*map(repr, mark.args), *(name for name in mark.kwargs if name not in _MARKED)]
         if unknown:
-            fail(f"the marker {MARKER} does not know {unknown[0]}; known: {', '.join(_MARKED)}")
-        asked = dict(mark.kwargs)
-        if not asked:
+            fail(f"the marker {MARKER} has no argument {unknown[0]}; known: {', '.join(_MARKED)}")
+        arguments = dict(mark.kwargs)
+        if not arguments:
             continue
-        name = asked.pop("fault", "delay" if "delay" in asked else None)
+        name = arguments.pop("fault", "delay" if "delay" in arguments else None)
         if name is None:
             fail(f"the marker {MARKER} names no fault, as in {MARKER}(fault=429)")
         try:
-            mock.fault(str(name), **asked)
-        except ValueError as bad:
-            fail(f"the marker {MARKER}: {bad}")
+            mock.fault(str(name), **arguments)
+        except ValueError as error:
+            fail(f"the marker {MARKER}: {error}")
 
 
 def strict_failures(mock: RerankMock) -> list[str]:
@@ -149,30 +149,30 @@ def strict_failures(mock: RerankMock) -> list[str]:
     queue = [spec for spec in mock.admin.call("GET", "faults")["queue"] if spec["fault"] != "ok"]
     if queue:
         left = ", ".join(f"{spec['fault']} ({spec['times']} left)" for spec in queue)
-        found.append(f"faults that nobody met: {left}")
-        found += [f"  which could change nothing about {each}" for each in mock.requests if _is_spared(each, queue[0])]
+        found.append(f"unused faults: {left}")
+        found += [f"  the fault could not change {each}" for each in mock.requests if _was_not_applied(each, queue[0])]
     state = mock.admin.call("GET", "ranking")
     if state["ranking"] and not state["answers"]:
-        found.append(f"a ranking that no answer followed, for want of a request or a document: {state['ranking']}")
-    totals = (mock.admin.call("GET", "requests", reply=reply, limit="0")["total"] for reply in _UNASKED)
+        found.append(f"unused ranking, because no request came or no document matched: {state['ranking']}")
+    totals = (mock.admin.call("GET", "requests", reply=reply, limit="0")["total"] for reply in _REJECTED)
     if mock.expected_refusals or any(totals):
-        unasked = (request for request in mock.requests if request.reply.partition(";")[0] in _UNASKED)
-        refused = [request for request in unasked if request.status in _STATUSES]
+        rejected = (request for request in mock.requests if request.reply.partition(";")[0] in _REJECTED)
+        refused = [request for request in rejected if request.status in _STATUSES]
         if len(refused) > mock.expected_refusals:
-            found.append("requests refused as invalid, which rerank_mock.expect_refusal() did not ask for:")
+            found.append("unexpected invalid requests (rerank_mock.expect_refusal() expects one):")
             found += [f"  {request}" for request in refused[mock.expected_refusals :]]
         elif len(refused) < mock.expected_refusals:
-            expected = f"requests expected to be refused as invalid: {mock.expected_refusals}"
-            found.append(f"{expected}, refused: {len(refused)}")
+            expected = f"expected {mock.expected_refusals} invalid requests (rerank_mock.expect_refusal())"
+            found.append(f"{expected}, got {len(refused)}")
     return found
 
 
-def _is_spared(request: RecordedRequest, spec: dict[str, Any]) -> bool:
+def _was_not_applied(request: RecordedRequest, spec: dict[str, Any]) -> bool:
     return request.reply.endswith("not-applied") and f"fault={spec['fault']};" in request.reply
 
 
 def recent(mock: RerankMock) -> str:
-    return "\n".join(map(str, mock.requests[-_SHOWN:])) or f"no request came to {mock.base_url}"
+    return "\n".join(map(str, mock.requests[-_SHOWN:])) or f"the mock at {mock.base_url} received no request"
 
 
 @dataclass(slots=True)
@@ -187,7 +187,7 @@ class Summary:
         self.tests += 1
         self.requests += len(requests)
         self.faults.update(request.fault for request in requests if request.fault)
-        self.findings += [f"{test}: {finding}" for finding in mock.verdict()]
+        self.findings += [f"{test}: {finding}" for finding in mock.resilience()]
 
     def merge(self, other: Mapping[str, Any]) -> None:
         self.tests += other["tests"]
@@ -201,5 +201,5 @@ class Summary:
 
     @property
     def lines(self) -> list[str]:
-        met = ", ".join(f"{name} x{count}" for name, count in sorted(self.faults.items())) or "none"
-        return [f"{self.requests} requests in {self.tests} tests; faults met: {met}", *self.findings]
+        applied = ", ".join(f"{name} x{count}" for name, count in sorted(self.faults.items())) or "none"
+        return [f"{self.requests} requests in {self.tests} tests; faults applied: {applied}", *self.findings]

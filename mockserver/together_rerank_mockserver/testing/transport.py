@@ -1,4 +1,4 @@
-"""A transport for httpx: the mock without a socket, for sync and async clients."""
+"""A transport for httpx, sync and async, that calls the mock without a socket."""
 
 import anyio.to_thread
 import httpx
@@ -6,7 +6,10 @@ from flask import Flask
 
 
 class Transport(httpx.WSGITransport, httpx.AsyncBaseTransport):
-    """Hands requests to *app*; what needs a connection, such as `reset`, is answered with 501."""
+    """Passes requests to the Flask application *app*.
+
+    A fault that needs a connection, such as `reset`, is answered with 501.
+    """
 
     def __init__(self, app: Flask) -> None:
         super().__init__(app)
