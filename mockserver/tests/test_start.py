@@ -138,7 +138,7 @@ def test_a_token_and_the_environment_of_the_process_are_shown_nowhere():
             "Invalid value for --fault: must name a fault: there is no fault `428`; did you mean `429`?",
         ),
         (["--fault", "unsorted,retry_after=2"], "`retry_after` is not a parameter of `unsorted`; known: delay, jitter"),
-        (["--fault", ""], "Invalid value for --fault: must name a fault: no fault is called"),
+        (["--fault", ""], "Invalid value for --fault: must name a fault: there is no fault"),
         (["--chaos", "429"], "'429' is not a fault and its probability from 0 to 1, such as 429=0.2"),
         (["--chaos", "429=0.7", "--chaos", "503=0.7"], "the probabilities add up to 1.4"),
         (["--seed", "lucky"], "'lucky' is not a valid integer"),

@@ -170,7 +170,7 @@ def test_a_failed_assertion_says_why(rerank_mock):
     rerank_mock.assert_called(times=0)
     post()
     rerank_mock.assert_called(times=1, top_n=None)
-    with pytest.raises(AssertionError, match="expected 2 requests; 1 of 1 is such"):
+    with pytest.raises(AssertionError, match="expected 2 requests; 1 of 1 requests match"):
         rerank_mock.assert_called(times=2)
 
 
