@@ -37,8 +37,13 @@ def error_answer(error: InvalidHttp) -> bytes:
 
 
 def has_head(received: bytes) -> bool:
-    """Return whether *received* begins with the whole head of a request; raise InvalidHttp if it is too long."""
+    """Return whether *received* begins with the whole head of a request.
+
+    Raises InvalidHttp if the head is too long, or has a folded header.
+    """
     end = _HEAD_END.search(received, 0, MAX_HEAD)
+    if end and _FOLDED_LINE.search(received, 0, end.start() + 1):
+        raise InvalidHttp("a header is folded into several lines")
     if end is None and len(received) > MAX_HEAD:
         raise InvalidHttp(f"the head is longer than {MAX_HEAD} bytes", 431)
     return end is not None
@@ -51,13 +56,10 @@ class Exchange:
         self._socket = client
         self._protocol = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
         self._protocol.receive_data(received)
-        self._request = self._parse(received)
+        self._request = self._parse()
         self.body = Body(client, self._protocol, timeout_s)
 
-    def _parse(self, received: bytes) -> Any:
-        end = _HEAD_END.search(received)
-        if end and _FOLDED_LINE.search(received, 0, end.start() + 1):
-            raise InvalidHttp("a header is folded into several lines")
+    def _parse(self) -> Any:
         try:
             request: Any = self._protocol.next_event()
         except h11.RemoteProtocolError as error:
