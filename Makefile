@@ -19,10 +19,11 @@ CLIENTS = RERANK_KIT_TOGETHER_SDK=$(TOGETHER_SDK) RERANK_KIT_TOGETHER_1=$(TOGETH
 # Three files at a time keep two cores busy, for tests wait too; the tests of one file share their servers.
 PYTEST := -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 WHEEL := build/wheel
+SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema vendor
 # Tests start hundreds of processes; without byte code each of them would compile the kit again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help serve quick test test-wheel check contract contract-real format matrix fixtures clients dist bench lock clean
+.PHONY: help serve quick test test-wheel lint check release-check contract contract-real format matrix fixtures clients dist bench lock clean
 
 help:
 	@echo 'serve     set everything up and start the mock'
@@ -31,8 +32,10 @@ help:
 	@echo 'test-wheel  run the same tests against the built wheel, and report coverage'
 	@echo 'contract  judge the endpoint URL=..., or without one a mock that is started for it; FLAGS=... are those of the command'
 	@echo 'contract-real  judge and record llama.cpp and the LiteLLM proxy, and compare with docs/reports/'
-	@echo 'check     format, lint, types, arrows between the rooms, the wheel as others will use it'
-	@echo 'matrix    the tests on every Python from 3.11 to 3.13 that this machine has'
+	@echo 'lint      check format, style, types, layers, and the files for GitHub'
+	@echo 'release-check  build the distributions, check their files, and use the wheel as the README shows'
+	@echo 'check     lint and release-check'
+	@echo 'matrix    the tests on every Python from 3.11 to 3.14 that this machine has'
 	@echo 'fixtures  write the answers of the mock into the exchanges'
 	@echo 'clients   write down what real clients do with each fault'
 	@echo 'dist      build the wheel and the source distribution'
@@ -63,12 +66,23 @@ test-wheel: dist $(TOGETHER_SDK)/stamp $(TOGETHER_1)/stamp
 	$(WHEEL)/bin/python -m coverage combine --quiet
 	$(WHEEL)/bin/python -m coverage report
 
-check: $(VENV)/dev.stamp dist
+lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typing
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
+	$(SCHEMA).github-workflows .github/workflows/*.yml
+	$(SCHEMA).dependabot .github/dependabot.yml
+	$(SCHEMA).github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
+	$(SCHEMA).github-issue-config .github/ISSUE_TEMPLATE/config.yml
+
+release-check: $(VENV)/dev.stamp dist
+	$(BIN)/twine check --strict dist/*
 	$(BIN)/python -m pytest -n 2 tests/wheel $(PYTEST_ARGS)
+
+check: lint release-check
 
 # The key of the mock that is started here is no secret.
 contract: $(VENV)/dev.stamp
@@ -93,12 +107,12 @@ format: $(VENV)/dev.stamp
 
 # A command on the path may be a shim for a version that is not there, so it is run, not only found.
 matrix:
-	@found=; for version in 3.11 3.12 3.13; do \
+	@found=; for version in 3.11 3.12 3.13 3.14; do \
 	  for python in python$$version $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version.*/bin/python$$version; do \
 	    if $$python -c '' >/dev/null 2>&1; then \
 	      echo "== Python $$version: $$python"; found=yes; \
 	      $(MAKE) --no-print-directory test PYTHON=$$python VENV=build/matrix/$$version || exit 1; break; \
-	    fi; done; done; test -n "$$found" || { echo 'no        Python from 3.11 to 3.13 found' >&2; exit 1; }
+	    fi; done; done; test -n "$$found" || { echo 'no        Python from 3.11 to 3.14 found' >&2; exit 1; }
 
 fixtures: $(VENV)/dev.stamp
 	$(BIN)/python -P fixtures/refresh.py
