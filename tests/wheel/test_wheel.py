@@ -158,11 +158,7 @@ def test_the_examples_of_the_readme_work(with_contract, tmp_path):
             text = each.at(port) if PORT in each.text else each.text
             output = run(*programs[each.language], "-c", text, cwd=tmp_path, PATH=path(with_contract))
             assert shown(output, port) == shown(each.output, port)
-
-
-def test_the_test_of_the_readme_passes(with_contract, tmp_path):
     assert write_project("README.md", tmp_path)
-
     assert " passed" in run(with_contract / "python", "-m", "pytest", cwd=tmp_path)
 
 
