@@ -170,7 +170,7 @@ class Document:
         return self._schema(response, media[0]) if media else None
 
     def example(self, schema: Any) -> Any:
-        """Return the example in *schema*, or one built from the examples of its properties; None if there is neither."""
+        """Return the example in *schema*, or one built from the examples of its properties; None without either."""
         node = self.resolve(schema)
         if "example" in schema:
             return copy.deepcopy(schema["example"])
