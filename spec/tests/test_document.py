@@ -219,7 +219,7 @@ def test_an_overlay_is_applied_to_the_document_given(tmp_path):
         ),
         (small(paths={"/rank": {"$ref": "other.yaml#/x"}}), "leads out of the document"),
         (small(paths={"/rank": {"$ref": "#/nowhere"}}), "has no target"),
-        (small(paths={"/rank": {"$ref": "#/paths/~1rank"}}), "circular references"),
+        (small(paths={"/rank": {"$ref": "#/paths/~1rank"}}), "is circular"),
         (small(servers="https://a.example"), "is malformed"),
         (small(servers=[{}]), "is malformed"),
         (small(**bearer({"type": "apiKey", "in": "header", "name": "k"})), "'auth' is not HTTP bearer"),

@@ -191,7 +191,7 @@ class Document:
             if not isinstance(node, dict) or not isinstance(node.get("$ref"), str):
                 return node
             node = self.at(node["$ref"])
-        raise self._error(f"circular references: {node['$ref']} never leads to a value")
+        raise self._error(f"the reference {node['$ref']} is circular")
 
     def at(self, reference: str) -> Any:
         """Return the node that *reference* points to; raise DocumentError if there is none in the document."""
