@@ -62,12 +62,7 @@ def parse(text: str | bytes) -> Any:
         raise YamlError(f"not YAML: {' '.join(str(error).split())}") from error
     except RecursionError as error:
         raise YamlError("an anchor contains itself") from error
-    except (
-        AttributeError,
-        KeyError,
-        TypeError,
-        ValueError,
-    ) as error:  # raised by PyYAML if a value does not fit its tag
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # PyYAML: a value does not fit its tag
         raise YamlError(f"not YAML that JSON can represent: {' '.join(str(error).split())[:200]}") from error
 
 
