@@ -79,7 +79,7 @@ def test_six_hundred_calls_that_wait_leave_room_for_others(kind, server):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         for refused in Client(mock).admin("GET", "requests?status=503")["requests"]:
-            assert "400 calls wait already" in refused["reason"]
+            assert "400 calls already wait" in refused["reason"]
             assert refused["reply"].startswith("refused")
 
 
