@@ -22,7 +22,7 @@ WHEEL := build/wheel
 # Tests start hundreds of processes; without byte code each of them would compile the kit again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help serve quick test test-wheel check contract contract-real format matrix fixtures clients dist bench lock clean
+.PHONY: help serve quick test test-wheel check contract contract-real format matrix docs fixtures clients dist bench lock clean
 
 help:
 	@echo 'serve     set everything up and start the mock'
@@ -33,6 +33,7 @@ help:
 	@echo 'contract-real  judge and record llama.cpp and the LiteLLM proxy, and compare with docs/reports/'
 	@echo 'check     format, lint, types, arrows between the rooms, the wheel as others will use it'
 	@echo 'matrix    the tests on every Python from 3.11 to 3.13 that this machine has'
+	@echo 'docs      build the site into build/site, strict'
 	@echo 'fixtures  write the answers of the mock into the exchanges'
 	@echo 'clients   write down what real clients do with each fault'
 	@echo 'dist      build the wheel and the source distribution'
@@ -99,6 +100,9 @@ matrix:
 	      echo "== Python $$version: $$python"; found=yes; \
 	      $(MAKE) --no-print-directory test PYTHON=$$python VENV=build/matrix/$$version || exit 1; break; \
 	    fi; done; done; test -n "$$found" || { echo 'no        Python from 3.11 to 3.13 found' >&2; exit 1; }
+
+docs: $(VENV)/dev.stamp
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --clean --site-dir build/site
 
 fixtures: $(VENV)/dev.stamp
 	$(BIN)/python -P fixtures/refresh.py

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from mock_process import READY, environment
-from snippets import ROOT, snippet
+from snippets import ROOT, snippet, snippets
 
 ROOMS = ("contract_tests", "fixtures", "mockserver", "spec")
 (WHEEL,) = ROOT.glob("dist/*.whl")
@@ -160,6 +160,37 @@ def test_it_installs_from_a_git_url(tmp_path):
     assert run(bin_folder / "together-rerank-mock", "--version").startswith("together-rerank-mock 0.")
 
 
+def test_the_quickstart_installs_the_kit(tmp_path):
+    bin_folder = virtual(tmp_path / "quickstart")
+    run(bin_folder / "python", "-m", "pip", "install", "-q", "--require-hashes", "-r", "requirements/base.txt")
+    text = snippets("docs/quickstart.md")[0].text
+    assert text.split() == ["pip", "install", "together-rerank-kit"]
+    text = text.replace("together-rerank-kit", str(WHEEL))
+
+    run("bash", "-c", text, PATH=f"{bin_folder}{os.pathsep}{os.environ['PATH']}")
+
+    assert run(bin_folder / "together-rerank-mock", "--version").startswith("together-rerank-mock 0.")
+
+
+def test_the_workflow_of_the_ci_page_installs_the_kit_by_its_name():
+    workflows = [yaml.safe_load(each.text)["jobs"] for each in snippets("docs/ci.md") if each.language == "yaml"]
+    steps = [step["run"] for jobs in workflows for job in jobs.values() for step in job["steps"] if "run" in step]
+    installs = [step for step in steps if step.startswith("pip install")]
+
+    assert installs == [
+        "pip install pytest together together-rerank-kit",
+        'pip install "together-rerank-kit[contract]"',
+    ]
+
+
+def ci_script():
+    """Return the script of the CI page that starts the mock beside a project's tests."""
+    (page, *_) = [each.text for each in snippets("docs/ci.md") if each.language == "yaml"]
+    steps = yaml.safe_load(page)["jobs"]["test"]["steps"]
+    (script,) = [step["run"] for step in steps if "together-rerank-mock serve" in step.get("run", "")]
+    return str(script)
+
+
 def test_the_ci_snippet_runs_a_projects_tests_against_the_mock(tools, tmp_path):
     (tmp_path / "test_search.py").write_text(
         "from together import Together\n\n\n"
@@ -168,11 +199,7 @@ def test_the_ci_snippet_runs_a_projects_tests_against_the_mock(tools, tmp_path):
         "        answer = client.rerank.create(model='m', query='llama', documents=['panda', 'llama'])\n"
         "    assert [result.index for result in answer.results] == [1, 0]\n"
     )
-    steps = yaml.safe_load(snippet("jobs:").text)["jobs"]["test"]["steps"]
-    install, script = [step["run"] for step in steps if "run" in step]
-    assert install.endswith(
-        snippet('pip install "git+').text.removeprefix("pip install ").strip()
-    )  # which is run above
+    script = ci_script()
     port = free_port()
     path = f"{tools}{os.pathsep}{os.environ['PATH']}"
 
