@@ -59,7 +59,7 @@ def test_schemathesis_finds_a_fault_as_a_test(mock, tmp_path):
     assert "1 failed, 8 passed" in ran.stdout.splitlines()[-1]
 
 
-def test_a_failed_requirement_is_told_in_full_and_without_a_traceback(mock, tmp_path):
+def test_a_failed_requirement_is_reported_without_a_traceback(mock, tmp_path):
     ran = judged(tmp_path, mock, "--pyargs", f"{PACKAGE}.suite.test_results", model="mock/unsorted")
 
     assert ran.returncode == 1
@@ -93,7 +93,7 @@ def test_without_an_endpoint_it_says_which_option_is_missing(tmp_path):
     assert "--rerank-base-url URL" in ran.stdout + ran.stderr
 
 
-def test_nobody_there_is_no_pass(tmp_path):
+def test_no_answer_is_not_a_pass(tmp_path):
     ran = pytest_run(tmp_path, "--pyargs", PACKAGE, "--rerank-base-url", "http://127.0.0.1:1")
 
     assert ran.returncode == 3
@@ -111,7 +111,7 @@ def test_a_must_that_cannot_be_judged_is_no_pass(tmp_path):
     assert "RR-RESULT-002: could not tell: the endpoint answers 503" in ran.stdout
 
 
-def test_a_bad_url_is_said(tmp_path):
+def test_a_bad_url_is_an_error(tmp_path):
     ran = pytest_run(tmp_path, "--pyargs", PACKAGE, "--rerank-base-url", "localhost")
 
     assert ran.returncode == 4

@@ -159,7 +159,7 @@ def test_chaos_is_the_same_in_another_process_with_the_same_seed():
     }
 
 
-def test_a_rate_limit_is_told_truly():
+def test_retry_after_of_a_rate_limit_is_correct():
     with running("-q", "--rate-limit", "3/2 seconds") as mock:
         client = Client(mock)
         statuses = [client.ask()[0] for _ in range(4)]
