@@ -132,7 +132,7 @@ def run_tests(folder):
 def test_the_tests_of_the_readme_pass_as_they_are_printed(tmp_path):
     assert write_project("README.md", tmp_path) == ["test_search.py"]
 
-    assert "test_search.py::test_a_rate_limit_is_waited_out PASSED" in run_tests(tmp_path)
+    assert "test_search.py::test_a_rate_limit_is_retried PASSED" in run_tests(tmp_path)
 
 
 def test_every_method_and_attribute_is_described():
