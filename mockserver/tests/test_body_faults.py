@@ -29,10 +29,10 @@ def answers(name):
     sent = body(**request_for(name))
     reply, good = send(sent)
     headers = {"Prefer": f"fault={name}", "Authorization": "Bearer key", "Content-Type": "application/json"}
-    bent, bad = send(sent, headers=headers)
-    assert (reply.status, bent.status) == (200, 200)
-    assert bent.headers["x-mock-reply"] == f"forced; fault={name}; by=header"
-    assert bent.headers["Preference-Applied"] == f"fault={name}"
+    changed, bad = send(sent, headers=headers)
+    assert (reply.status, changed.status) == (200, 200)
+    assert changed.headers["x-mock-reply"] == f"forced; fault={name}; by=header"
+    assert changed.headers["Preference-Applied"] == f"fault={name}"
     if isinstance(bad, dict) and "id" in bad and name != "id-constant":
         bad["id"] = good["id"]
     return good, bad

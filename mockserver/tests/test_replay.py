@@ -135,10 +135,10 @@ def test_a_key_comes_first():
 
 def test_a_fault_comes_first():
     forced = send(RATE_LIMIT, LIBRARIAN, {**KEY, "Prefer": "code=503"})[0]
-    bent, answer = send(json.dumps(RECORDED).encode(), LIBRARIAN, {**KEY, "Prefer": "fault=index-out-of-range"})
+    changed, answer = send(json.dumps(RECORDED).encode(), LIBRARIAN, {**KEY, "Prefer": "fault=index-out-of-range"})
 
     assert (forced.status, forced.headers["x-mock-reply"]) == (503, "forced; fault=503; by=header")
-    assert bent.headers["x-mock-reply"] == "forced; fault=index-out-of-range; by=header"
+    assert changed.headers["x-mock-reply"] == "forced; fault=index-out-of-range; by=header"
     assert answer["results"][0]["index"] == len(RECORDED["documents"])
 
 

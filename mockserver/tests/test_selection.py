@@ -144,9 +144,9 @@ def test_a_queued_body_fault_waits_for_an_answer_that_it_can_change():
 
 
 @pytest.mark.parametrize(
-    ("next_one", "bent"), [("unsorted", True), ("id-missing", True), ("429", False), (None, False)]
+    ("next_one", "changed"), [("unsorted", True), ("id-missing", True), ("429", False), (None, False)]
 )
-def test_when_another_call_took_a_body_fault_the_next_one_counts_if_it_is_of_the_same_family(next_one, bent):
+def test_when_another_call_took_a_body_fault_the_next_one_counts_if_it_is_of_the_same_family(next_one, changed):
     mock = endpoint()
     queue(mock, {"fault": "unsorted"} | ({"then": next_one} if next_one else {}))
     answer = mock.selector.apply
@@ -158,9 +158,9 @@ def test_when_another_call_took_a_body_fault_the_next_one_counts_if_it_is_of_the
     mock.selector.apply = after_another_call
     said = origin(mock)
 
-    assert said == (f"forced; fault={next_one}; by=queue" if bent else "scored")
+    assert said == (f"forced; fault={next_one}; by=queue" if changed else "scored")
     assert [each.spec.fault.name for each in mock.registry.look("default").queued()] == (
-        [next_one] if next_one and not bent else []
+        [next_one] if next_one and not changed else []
     )
 
 
