@@ -1,26 +1,30 @@
-"""The built wheel: its files, and its use in a project with folders of the same names. Run by `make check`."""
+"""The built distributions: their files, and the use of the wheel in other projects. Run by `make release-check`."""
 
 import http.client
 import json
 import os
+import re
 import site
 import subprocess
 import sys
+import tarfile
 import zipfile
+from contextlib import contextmanager
 
 import pytest
 import yaml
 
 from mock_process import READY, environment
-from snippets import ROOT, snippet, snippets
+from snippets import PORT, ROOT, shown, snippet, snippets, write_project
 
 ROOMS = ("contract_tests", "fixtures", "mockserver", "spec")
 (WHEEL,) = ROOT.glob("dist/*.whl")
+(SDIST,) = ROOT.glob("dist/*.tar.gz")
 # Modules that need Hypothesis, pytest or httpx; of the judge all but the command, which says so.
 NEED_MORE = (".pytest_plugin", ".testing.session", ".testing.network_guard", ".testing.transport")
 STRATEGIES = "together_rerank_fixtures.strategies"
 JUDGE = "together_rerank_contract_tests."
-
+NAME = "together-rerank-kit"
 
 PLUGIN = ROOT / "tests/plugin"
 TOOLS = site.getsitepackages()[0]
@@ -40,12 +44,43 @@ def virtual(folder):
     return folder / "bin"
 
 
+def path(bin_folder):
+    return f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
+
+
+@contextmanager
+def serving(bin_folder, cwd, **changes):
+    """Serve the mock of an environment on a free port; it must stop with status 0."""
+    command = [bin_folder / "together-rerank-mock", "serve", "-p", "0", "-q"]
+    settings = environment(**changes)
+    with subprocess.Popen(command, cwd=cwd, env=settings, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process.stdout.readline().removeprefix(READY).strip().rpartition(":")[2]
+        finally:
+            process.terminate()
+        assert process.wait(20) == 0
+
+
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory):
     """The wheel with its dependencies alone, as the README installs it."""
     bin_folder = virtual(tmp_path_factory.mktemp("installed"))
     run(bin_folder / "python", "-m", "pip", "install", "-q", "--require-hashes", "-r", "requirements/base.txt")
-    run("bash", "-c", snippet("pip install dist/").text, PATH=f"{bin_folder}{os.pathsep}{os.environ['PATH']}")
+    install = snippet("pip install").text
+    assert install == f"pip install {NAME}\n"
+    run("bash", "-c", install.replace(NAME, str(WHEEL)), PATH=path(bin_folder))
+    return bin_folder
+
+
+@pytest.fixture(scope="session")
+def with_contract(tmp_path_factory):
+    """The wheel with the extra `contract`, and Together's SDK for the README; their versions are those of the lock."""
+    folder = tmp_path_factory.mktemp("contract")
+    bin_folder = virtual(folder)
+    pinned = re.findall(r"^[a-z0-9._-]+==[^\\\n]+", (ROOT / "requirements/dev.txt").read_text(), re.MULTILINE)
+    (folder / "constraints.txt").write_text("\n".join(pinned))
+    constrained = ("-c", folder / "constraints.txt")
+    run(bin_folder / "python", "-m", "pip", "install", "-q", *constrained, f"{WHEEL}[contract]", "together")
     return bin_folder
 
 
@@ -105,20 +140,41 @@ def test_the_wheel_holds_the_packages_and_nothing_else():
     assert metadata == {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
 
 
+def test_the_source_distribution_holds_the_tracked_files_and_nothing_else():
+    listed = run("git", "ls-files", "--", ".", ":!.ci").splitlines()
+    with tarfile.open(SDIST) as sdist:
+        packaged = {member.name.partition("/")[2] for member in sdist if member.isfile()}
+
+    assert packaged == {*listed, "PKG-INFO"}
+
+
+def test_the_examples_of_the_readme_work(with_contract, tmp_path):
+    programs = {"sh": ["bash", "-euo", "pipefail"], "python": [with_contract / "python"]}
+    examples = [each for each in snippets() if each.output is not None]
+    assert {each.language for each in examples} == set(programs)
+
+    with serving(with_contract, tmp_path) as port:
+        for each in examples:
+            text = each.at(port) if PORT in each.text else each.text
+            output = run(*programs[each.language], "-c", text, cwd=tmp_path, PATH=path(with_contract))
+            assert shown(output, port) == shown(each.output, port)
+
+
+def test_the_test_of_the_readme_passes(with_contract, tmp_path):
+    assert write_project("README.md", tmp_path)
+
+    assert " passed" in run(with_contract / "python", "-m", "pytest", cwd=tmp_path)
+
+
 def test_the_installed_wheel_serves_in_a_hostile_project(installed, hostile):
-    command = [installed / "together-rerank-mock", "serve", "-p", "0", "-q"]
-    settings = environment(PYTHONPATH=str(hostile))
-    with subprocess.Popen(command, cwd=hostile, env=settings, stdout=subprocess.PIPE, text=True) as process:
-        url = process.stdout.readline().removeprefix(READY).strip()
-        connection = http.client.HTTPConnection("127.0.0.1", int(url.rpartition(":")[2]), timeout=20)
+    with serving(installed, hostile, PYTHONPATH=str(hostile)) as port:
+        connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=20)
         body = json.dumps({"model": "m", "query": "llama", "documents": ["panda", "llama"]})
         connection.request(
             "POST", "/v1/rerank", body, {"Authorization": "Bearer k", "Content-Type": "application/json"}
         )
         answer = json.load(connection.getresponse())
         connection.close()
-        process.terminate()
-        assert process.wait(20) == 0
 
     assert [result["index"] for result in answer["results"]] == [1, 0]
 
@@ -151,11 +207,8 @@ def test_the_judge_says_what_to_install(installed, hostile):
 
 def test_it_installs_from_a_git_url(tmp_path):
     bin_folder = virtual(tmp_path / "from-git")
-    text = snippet('pip install "git+').text
-    assert "https://git.example.com/together-rerank-kit.git" in text
-    text = text.replace("https://git.example.com/together-rerank-kit.git", f"file://{ROOT}")
 
-    run("bash", "-c", text, PATH=f"{bin_folder}{os.pathsep}{os.environ['PATH']}")
+    run(bin_folder / "python", "-m", "pip", "install", "-q", f"git+file://{ROOT}")
 
     assert run(bin_folder / "together-rerank-mock", "--version").startswith("together-rerank-mock 0.")
 
