@@ -40,9 +40,9 @@ def test_files_and_settings_of_the_user_are_ignored_and_no_files_are_left_behind
 
 
 BREAKAGES = {
-    "a check": "import together_rerank_contract_tests.suite.tolerance as tolerance\ntolerance.unequal = lambda *_: 1 / 0\n",
+    "a check": "from together_rerank_contract_tests.suite import tolerance\ntolerance.unequal = lambda *_: 1 / 0\n",
     "a module": "import sys\nsys.modules['together_rerank_contract_tests.suite.assertions'] = None\n",
-    "a report": "import together_rerank_contract_tests.report.report as report\nreport.of = lambda *_: 1 / 0\n",
+    "a report": "from together_rerank_contract_tests.report import report\nreport.of = lambda *_: 1 / 0\n",
 }
 
 
