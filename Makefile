@@ -23,24 +23,27 @@ SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema vendor
 # Tests start hundreds of processes; without byte code each of them would compile the kit again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help serve quick test test-wheel lint check release-check contract contract-real format matrix fixtures clients dist bench lock clean
+.PHONY: help serve quick test test-wheel lint check release-check contract contract-real format matrix docs fixtures clients dist bench lock clean
 
 help:
-	@echo 'serve     set everything up and start the mock'
-	@echo 'quick     run the tests that are short and need no server, in less than a minute'
-	@echo 'test      set everything up and run the tests'
-	@echo 'test-wheel  run the same tests against the built wheel, and report coverage'
-	@echo 'contract  judge the endpoint URL=..., or without one a mock that is started for it; FLAGS=... are those of the command'
-	@echo 'contract-real  judge and record llama.cpp and the LiteLLM proxy, and compare with docs/reports/'
-	@echo 'lint      check format, style, types, layers, and the files for GitHub'
+	@echo 'serve          set up, and start the mock'
+	@echo 'quick          run the short tests that need no server, in less than a minute'
+	@echo 'test           set up, and run the tests'
+	@echo 'test-wheel     run the same tests against the built wheel, and report coverage'
+	@echo 'lint           check format, style, types, layers, and the files for GitHub'
 	@echo 'release-check  build the distributions, check their files, and use the wheel as the README shows'
-	@echo 'check     lint and release-check'
-	@echo 'matrix    the tests on every Python from 3.11 to 3.14 that this machine has'
-	@echo 'fixtures  write the answers of the mock into the exchanges'
-	@echo 'clients   write down what real clients do with each fault'
-	@echo 'dist      build the wheel and the source distribution'
-	@echo 'bench     measure the mock and other servers; FLAGS=... are those of bench.py; needs wrk and npm'
-	@echo 'lock      bring the pinned requirements up to date; needs uv and npm'
+	@echo 'check          lint and release-check'
+	@echo 'contract       test the endpoint URL=..., or a new mock without it; FLAGS=... are flags of the command'
+	@echo 'contract-real  test and record llama.cpp and the LiteLLM proxy, and compare with docs/reports/'
+	@echo 'matrix         run the tests on every Python from 3.11 to 3.14 on this machine'
+	@echo 'docs           build the site in build/site'
+	@echo 'format         format the code, and fix what ruff can fix'
+	@echo 'fixtures       write the answers of the mock into the exchanges'
+	@echo 'clients        write docs/clients.md: what real clients do with each fault'
+	@echo 'dist           build the wheel and the source distribution'
+	@echo 'bench          measure the mock and other servers; FLAGS=... are flags of bench.py; needs wrk and npm'
+	@echo 'lock           update the pinned requirements; needs uv and npm'
+	@echo 'clean          remove everything that make creates'
 
 serve: $(VENV)/base.stamp
 	@$(BIN)/together-rerank-mock serve
@@ -113,6 +116,9 @@ matrix:
 	      echo "== Python $$version: $$python"; found=yes; \
 	      $(MAKE) --no-print-directory test PYTHON=$$python VENV=build/matrix/$$version || exit 1; break; \
 	    fi; done; done; test -n "$$found" || { echo 'no        Python from 3.11 to 3.14 found' >&2; exit 1; }
+
+docs: $(VENV)/dev.stamp
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --clean --site-dir build/site
 
 fixtures: $(VENV)/dev.stamp
 	$(BIN)/python -P fixtures/refresh.py

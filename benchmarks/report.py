@@ -1,4 +1,4 @@
-"""Write the results of the benchmark: `results.json`, the picture `results.svg`, and the tables in the docs page."""
+"""Write the results of the benchmark: `results.json`, and the picture and the tables of the docs page."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 JSON = Path(__file__).with_name("results.json")
-PICTURE = JSON.with_suffix(".svg")
 PAGE = JSON.parent.parent / "docs/benchmarks.md"
+PICTURE = PAGE.with_suffix(".svg")
 _SHOWN = re.compile(r"(?<=<!-- results -->\n).*(?=<!-- /results -->\n)", re.DOTALL)
 # For the heading of each column: the number it shows, and the measurement that has it.
 _PROCESS = {

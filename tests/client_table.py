@@ -28,12 +28,22 @@ TOLD_S = 5
 CONSTANT_ID = "ooooooo-oooooo-0000000000000000"
 DOCUMENTS = ["Pandas live in China.", "A llama, seen in Peru.", "Llamas in Peru", "Pandas live in China.", "The sun"]
 FIELDS = [{"title": text, "text": "Llamas"} for text in DOCUMENTS]
-INTRODUCTION = """# What clients do with each fault
+INTRODUCTION = """# How clients react to faults
 
-For each fault, the client makes one call, and every attempt of that call gets the fault.
-Both clients have their default settings, except for a time-out of {timeout} s for `hang`.
-*Waited as told*: the client waited the {told} s of `Retry-After`. *Waited backoff*: it waited a time of its own.
-`make clients` writes this page anew.
+This table shows what Together's SDK and LiteLLM do with each [fault](faults.md) of the mock.
+For each fault, the client makes one call, and the fault applies to every attempt of that call.
+Both clients use their default settings, except the time-out.
+It is {hang} s for `hang` and {usual} s for all other faults.
+
+| text in the table | meaning |
+|---|---|
+| *waited for Retry-After* | The client waited the {told} s of the `Retry-After` header between its attempts. |
+| *used its own backoff* | The client chose the time between its attempts itself. |
+| *as without the fault* | The client returned the same value as for a call without the fault. |
+| *`A` is `B`, not `C`* | `A` is the first place that differs: it is `B` with the fault, and `C` without it. |
+| *still waiting after {patience} s* | The call had not ended after {patience} s. |
+
+`make clients` runs both clients and rewrites this page.
 
 | fault | `together` {together} | `litellm` {litellm} |
 |---|---|---|
@@ -90,7 +100,7 @@ def outcome(client, url, key, fault):
     )
     try:
         value = client(url, key, fault)
-        wrong = next(differences(good, plain(value)), "as it should be")
+        wrong = next(differences(good, plain(value)), "as without the fault")
         return f"returned `{type(value).__name__}`, {wrong}"
     except Exception as raised:  # noqa: BLE001  # whatever it raises is what is looked for
         return f"raised `{type(raised).__module__.partition('.')[0]}.{type(raised).__name__}`"
@@ -100,7 +110,7 @@ def plain(value):
     """A value of a client as JSON has it, with an id that does not differ from call to call."""
     data = value.model_dump() if hasattr(value, "model_dump") else value
     if isinstance(data, dict) and data.get("id") not in (None, CONSTANT_ID):
-        data = {**data, "id": "one of its own"}
+        data = {**data, "id": "a new id"}
     return data
 
 
@@ -131,7 +141,7 @@ def attempts(requests):
     if not waits:
         return "1 attempt"
     told = all(wait > TOLD_S - 0.1 for wait in waits)
-    return f"{len(requests)} attempts, waited {'as told' if told else 'backoff'}"
+    return f"{len(requests)} attempts, {'waited for Retry-After' if told else 'used its own backoff'}"
 
 
 def table():
@@ -143,7 +153,12 @@ def table():
             [pool.submit(met, server.url, client, fault) for client in (ask_together, ask_litellm)] for fault in faults
         ]
         head = INTRODUCTION.format(
-            timeout=HANG_TIMEOUT_S, told=TOLD_S, together=version("together"), litellm=version("litellm")
+            hang=HANG_TIMEOUT_S,
+            usual=TIMEOUT_S,
+            told=TOLD_S,
+            patience=PATIENCE_S,
+            together=version("together"),
+            litellm=version("litellm"),
         )
         lines = [
             f"| `{fault}` | {' | '.join(cell.result() for cell in cells)} |"

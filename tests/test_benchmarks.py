@@ -208,7 +208,7 @@ def test_the_picture_and_the_page_show_the_results(texts):
     report.write(RESULTS)
 
     assert texts() == before
-    assert "](benchmarks/results.svg)" in (ROOT / "README.md").read_text()
+    assert f"]({report.PICTURE.name})" in report.PAGE.read_text()
 
 
 def test_new_results_replace_the_shown_ones(texts):

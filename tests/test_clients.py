@@ -80,7 +80,7 @@ def test_together_3_raises_its_own_errors(mock):
             client.with_options(api_key="test-key").rerank.create(model=MODEL, query=QUERY, documents=[])
 
 
-def test_together_3_with_v1_in_its_base_url_is_told_what_is_wrong(mock):
+def test_together_3_with_v1_in_its_base_url_gets_a_helpful_404(mock):
     import together
 
     with (

@@ -71,7 +71,7 @@ def test_a_fault_of_the_mock_is_drift():
 
 
 def test_the_row_that_the_page_takes_from_a_report_is_there():
-    (row,) = [each.text for each in snippets("docs/drift.md") if each.language == "text"]
+    (row,) = [each.text for each in snippets("docs/record-and-drift.md") if each.language == "text"]
 
     report = (ROOT / "docs/reports/llama-cpp-drift.txt").read_text()
     assert all(f"{part}\n" in report for part in row.strip("\n").split("\n", 1))

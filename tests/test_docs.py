@@ -4,21 +4,27 @@ import inspect
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 
 import pytest
+import yaml
 
 from mock_process import ALONE, COMMAND, environment, running
-from snippets import PORT, ROOT, is_file, shown, snippets, write_project
+from snippets import PORT, ROOT, Snippet, is_file, shown, snippets, write_project
 from together_rerank_fixtures import strategies
 from together_rerank_mockserver import RerankMock
 from together_rerank_mockserver.http.wsgi import Mock
+from together_rerank_mockserver.ranking import score
 from together_rerank_mockserver.testing import resilience
 
 # What an earlier snippet of a page exports.
 EXPORTED = {"MY_KEY": "any-key"}
 PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
+# What a session does not run: output of other tools, and files.
+_NOT_RUN = ("json", "text", "yaml")
+INSTALL = "pip install together-rerank-kit"  # is run with the wheel, by `make check`
 
 
 def run(snippet, port, folder):
@@ -38,7 +44,7 @@ def run(snippet, port, folder):
 
 def is_session(page):
     """Whether what a page shows is typed, one after the other."""
-    return any(not is_file(each) for each in snippets(f"docs/{page}"))
+    return page != "quickstart.md" and any(not is_file(each) for each in snippets(f"docs/{page}"))
 
 
 @pytest.mark.served
@@ -46,12 +52,51 @@ def is_session(page):
 def test_the_snippets_of_a_page_print_what_is_printed_below_them_one_after_the_other(page, tmp_path):
     with running("-q") as mock:
         for snippet in snippets(f"docs/{page}"):
-            if snippet.language == "text":  # it uses another tool
+            if snippet.language in _NOT_RUN:
                 continue
             assert not is_file(snippet), "a page with files is a project"
             ran = run(snippet, mock.port, tmp_path)
             assert ran.returncode == 0, ran.stderr
             assert shown(ran.stdout, mock.port) == shown(snippet.output, mock.port)
+
+
+@pytest.mark.served
+def test_the_quickstart_works_in_one_shell(tmp_path):
+    install, *steps = snippets("docs/quickstart.md")
+    (ready,) = [each.text for each in steps if each.language == "text"]
+    steps = [each for each in steps if each.language != "text"]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    run_by = {"sh": "{}", "python": "python - <<'END'\n{}END"}
+    lines = [run_by[each.language].format(each.text) + "\necho" for each in steps[:-1]]  # curl ends without a newline
+    script = Snippet(
+        "sh", "\n".join(["trap 'kill $(jobs -p) 2>/dev/null || true' EXIT", *lines, steps[-1].text, "wait $!"]), None
+    )
+
+    ran = run(script, port, tmp_path)
+
+    assert install.text.strip() == INSTALL
+    assert ran.returncode == 0, ran.stderr
+    printed = shown(ran.stdout, port).splitlines(keepends=True)
+    assert ready in printed  # wherever the shell let the mock print it
+    outputs = "".join(each.output for each in steps if each.output)
+    assert "".join(line for line in printed if line != ready).split() == outputs.split()
+
+
+@pytest.mark.parametrize("snippet", [each for each in snippets("docs/ci.md") if each.language == "yaml"])
+def test_a_workflow_is_yaml_and_its_jobs_have_steps(snippet):
+    workflow = yaml.safe_load(snippet.text)
+
+    for job in workflow["jobs"].values():
+        assert all("run" in step or "uses" in step for step in job["steps"])
+
+
+def test_the_formula_is_the_one_of_the_code():
+    (formula,) = [each.text for each in snippets("docs/ranking.md") if each.text.startswith("score = ")]
+    weights = (score.WHOLE, score.PART, score.ADJACENT, score.IN_ORDER)
+
+    assert [f"{weight:g} x" in formula for weight in weights] == [True] * 4
+    assert formula.splitlines()[0] in score.__doc__
 
 
 @pytest.mark.slow
@@ -87,7 +132,7 @@ def run_tests(folder):
 def test_the_tests_of_the_readme_pass_as_they_are_printed(tmp_path):
     assert write_project("README.md", tmp_path) == ["test_search.py"]
 
-    assert "test_search.py::test_a_rate_limit_is_waited_out PASSED" in run_tests(tmp_path)
+    assert "test_search.py::test_a_rate_limit_is_retried PASSED" in run_tests(tmp_path)
 
 
 def test_every_method_and_attribute_is_described():
@@ -117,8 +162,8 @@ def test_every_route_of_the_control_plane_is_described(method, rule):
     assert f"`{method} /__admin{rule}`" in (ROOT / "docs/control-plane.md").read_text()
 
 
-def test_every_page_is_linked_from_the_readme():
-    readme = (ROOT / "README.md").read_text()
+def test_every_page_is_linked_from_the_index():
+    index = (ROOT / "docs/index.md").read_text()
 
     for page in PAGES:
-        assert f"(docs/{page})" in readme
+        assert page == "index.md" or f"({page})" in index

@@ -31,7 +31,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_each_fault_is_met_and_the_next_request_is_well(mock, server, fault):
+def test_each_fault_applies_once_and_the_next_request_succeeds(mock, server, fault):
     client = Client(mock, key=f"test-{fault.name}")
     body = json.dumps({**json.loads(BODY), "model": f"mock/{fault.name}"})
 

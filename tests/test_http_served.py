@@ -137,7 +137,7 @@ def test_identity_is_no_content_encoding(mock):
 
 
 @pytest.mark.parametrize("path", [b"//v1/rerank", b"//v1//rerank", b"///", b"/v1//rerank"])
-def test_a_doubled_slash_is_shown_as_it_came(mock, path):
+def test_a_doubled_slash_is_logged_unchanged(mock, path):
     received, _ = exchange(mock, b"POST " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n")
 
     assert received.startswith(b"HTTP/1.1 404")

@@ -79,7 +79,7 @@ def test_six_hundred_calls_that_wait_leave_room_for_others(kind, server):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         for refused in Client(mock).admin("GET", "requests?status=503")["requests"]:
-            assert "400 calls wait already" in refused["reason"]
+            assert "400 calls already wait" in refused["reason"]
             assert refused["reply"].startswith("refused")
 
 
@@ -159,7 +159,7 @@ def test_chaos_is_the_same_in_another_process_with_the_same_seed():
     }
 
 
-def test_a_rate_limit_is_told_truly():
+def test_retry_after_of_a_rate_limit_is_correct():
     with running("-q", "--rate-limit", "3/2 seconds") as mock:
         client = Client(mock)
         statuses = [client.ask()[0] for _ in range(4)]

@@ -35,7 +35,7 @@ def order(results):
     return [result.index if hasattr(result, "index") else result["index"] for result in results]
 
 
-def test_together_waits_as_told(rerank_mock):
+def test_together_waits_for_retry_after(rerank_mock):
     rerank_mock.fail(429, retry_after=0.3).then.fail(503, retry_after=0.1).then.ok()
 
     with together.Together() as client:

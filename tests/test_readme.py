@@ -60,7 +60,7 @@ def test_make_contract_judges_a_mock_or_the_endpoint_that_is_named():
 
     assert of_a_mock.returncode == 0, of_a_mock.stderr
     assert "keeps the contract -- 15 passed" in of_a_mock.stdout
-    assert "could not tell: no whole answer from http://127.0.0.1:1/v1/rerank" in of_nobody.stdout
+    assert "could not tell: no complete response from http://127.0.0.1:1/v1/rerank" in of_nobody.stdout
     assert "Error 3" in of_nobody.stderr
 
 

@@ -28,7 +28,7 @@ def judged(url, model=MODEL, key=KEY, *, transport=None, without=()):
     with closing(endpoint.transport):
         endpoint.find()
         wanted = [each for each in PLAIN if each.id not in without]
-        return outcome.settled(session.judged(each, TESTS[each], endpoint) for each in wanted)
+        return outcome.resolve_prerequisites(session.judge(each, TESTS[each], endpoint) for each in wanted)
 
 
 def fuzzed(url):
@@ -43,7 +43,7 @@ def fuzzed(url):
 
 def outcomes_of(fuzzing):
     """Return the outcome of every requirement that Schemathesis judges."""
-    return [session.judged(each, TESTS[each], fuzzing) for each in FUZZ]
+    return [session.judge(each, TESTS[each], fuzzing) for each in FUZZ]
 
 
 def failed(outcomes):

@@ -34,6 +34,6 @@ def rows(kind, *patterns, key=KEY):
     """Compare a miniature with the library; return each difference as a tuple."""
     with kind() as server:
         comparison, _ = sent(server, *patterns, key=key)
-        assert comparison.answers
-        assert not comparison.stopped
-        return [(row.what, row.document, row.endpoint, row.library, *row.exchanges) for row in comparison.rows]
+        assert comparison.sent_exchanges
+        assert not comparison.stop_reason
+        return [(row.what, row.document, row.endpoint, row.library, *row.exchanges) for row in comparison.differences]

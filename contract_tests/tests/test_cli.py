@@ -29,7 +29,7 @@ def test_a_must_that_fails_is_told_so_that_somebody_can_act():
     assert ran.returncode == 1
     row = ran.stdout.partition("FAILED")[2]
     assert row.split()[:2] == ["RR-RESULT-005", "MUST"]
-    for field in ("sent      POST", "expected  the best 1", "received  document 0", "source    kit: ", "why       "):
+    for field in ("sent      POST", "expected  the top 1", "received  document 0", "source    kit: ", "why       "):
         assert f"\n  {field}" in row
     assert KEY not in command
     assert "$MINI_KEY" in command
@@ -102,7 +102,7 @@ def test_nobody_there_is_no_verdict():
     ran = contract(url, *OPEN)
 
     assert ran.returncode == 3
-    assert verdict(ran).startswith("could not tell: no whole answer from ")
+    assert verdict(ran).startswith("could not tell: no complete response from ")
     assert "keeps" not in ran.stdout
 
 
@@ -112,7 +112,7 @@ def test_a_model_that_is_not_served_names_the_flag():
 
     assert ran.returncode == 3
     assert "404" in verdict(ran)
-    assert "--model must name a model that it serves" in verdict(ran)
+    assert "use --model to name a model that the endpoint serves" in verdict(ran)
 
 
 def test_a_server_that_returns_few_by_default_is_judged_all_the_same():
@@ -129,7 +129,7 @@ def test_a_list_is_free():
 
     assert ran.returncode == 0
     assert server.seen == []
-    assert "RR-RESULT-001     MUST    Results come in the order of their scores, highest first." in ran.stdout
+    assert "RR-RESULT-001     MUST    Results are sorted by score, highest first." in ran.stdout
     assert verdict(ran).startswith("63 requirements, about ")
 
 
@@ -145,27 +145,27 @@ def test_requirements_are_selected_by_id_and_by_name():
 WRONG = [
     (("localhost:8000",), "not a URL"),
     (("http://127.0.0.1:99999",), "not a URL"),
-    (("http://user:secret-of-theirs@127.0.0.1:1",), "no user or password"),
-    (("http://127.0.0.1:1/?key=x",), "no query"),
+    (("http://user:secret-of-theirs@127.0.0.1:1",), "must not contain a user or password"),
+    (("http://127.0.0.1:1/?key=x",), "must not contain a query"),
     (("http://127.0.0.1:1", "--api-key-env", "NOT_SET"), "NOT_SET is not set"),
     (("http://127.0.0.1:1", "--api-key-env", "sk-a-key-by-mistake"), "takes the name of an environment variable"),
-    (("http://127.0.0.1:1", "-k", "no_such_thing"), "nothing is selected"),
+    (("http://127.0.0.1:1", "-k", "no_such_thing"), "no requirement is selected"),
     (("http://127.0.0.1:1", "-k", "a and ("), "Wrong expression"),
-    (("http://127.0.0.1:1", "-k", "--help"), "nothing is selected"),
-    (("http://127.0.0.1:1", "-k", "a or " * 1_000 + "a"), "too long"),
+    (("http://127.0.0.1:1", "-k", "--help"), "no requirement is selected"),
+    (("http://127.0.0.1:1", "-k", "a or " * 1_000 + "a"), "more than 2000 characters"),
     (("http://a..b/",), "not a URL"),
-    (("http://127.0.0.1:1?",), "no query"),
-    (("http://127.0.0.1:1", "--json", ""), "names no file"),
+    (("http://127.0.0.1:1?",), "must not contain a query"),
+    (("http://127.0.0.1:1", "--json", ""), "does not name a file"),
     (("http://127.0.0.1:1", "--rate", f"0.{'0' * 320}1/h"), "not a rate"),
     (("http://127.0.0.1:1", "--model", "a\nb"), "characters that cannot be sent"),
     (("http://127.0.0.1:1", "--api-key-env", "tgp_v1_by_mistake"), "that --api-key-env names is not set"),
-    (("http://127.0.0.1:1", "--rate", "fast"), "not a rate like 5/s"),
-    (("http://127.0.0.1:1", "--rate", "0/s"), "not a rate like 5/s"),
+    (("http://127.0.0.1:1", "--rate", "fast"), "not a rate such as 5/s"),
+    (("http://127.0.0.1:1", "--rate", "0/s"), "not a rate such as 5/s"),
     (("http://127.0.0.1:1", "--timeout", "nan"), "nan"),
     (("http://127.0.0.1:1", "--max-requests", "0"), "0"),
-    (("http://127.0.0.1:1", "--quick", "--fuzz"), "exclude each other"),
+    (("http://127.0.0.1:1", "--quick", "--fuzz"), "cannot be combined"),
     (("http://127.0.0.1:1", "--level", "may"), "'must', 'should', 'info'"),
-    (("http://127.0.0.1:1", "--junit", "no/such/folder/report.xml"), "there is no such folder"),
+    (("http://127.0.0.1:1", "--junit", "no/such/folder/report.xml"), "does not name a file in an existing folder"),
     (("http://127.0.0.1:1", "--known", "no-such-file.toml"), "No such file"),
     (("https://api.together.xyz/v1", "--api-key-env", "MINI_KEY"), "add --live"),
     (("https://api.together.ai",), "TOGETHER_API_KEY is not set"),

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from test_exchange import exchange
-from together_rerank_contract_tests.run.dialect import deviations, named
+from together_rerank_contract_tests.run.dialect import deviations, dialect_of
 
 TEXT = {"text": "a"}
 RESULT = {"index": 0, "relevance_score": 0.5}
@@ -62,11 +62,11 @@ SHAPES = {
 
 @pytest.mark.parametrize(("name", "body"), SHAPES.items(), ids=SHAPES)
 def test_a_shape_has_a_name(name, body):
-    assert named(exchange(received=json.dumps(body).encode())) == name
+    assert dialect_of(exchange(received=json.dumps(body).encode())) == name
 
 
 def test_tei_is_known_by_its_errors_too():
-    assert named(exchange(received=b'{"error": "x", "error_type": "Validation"}')) == "TEI (by shape only)"
+    assert dialect_of(exchange(received=b'{"error": "x", "error_type": "Validation"}')) == "TEI (by shape only)"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,10 @@ def test_tei_is_known_by_its_errors_too():
             "llama.cpp",
             ["no `id`", '`object` is "list"', "no `usage.completion_tokens`", "no `document`", "scores outside 0 to 1"],
         ),
-        ("Infinity (by shape only)", ["no `usage.completion_tokens`", "a field `created`", "`document` is no object"]),
+        (
+            "Infinity (by shape only)",
+            ["no `usage.completion_tokens`", "a field `created`", "`document` is not an object"],
+        ),
         ("TEI (by shape only)", ["a bare list of results", "no `relevance_score` in a result", "no `document`"]),
     ],
 )
@@ -104,5 +107,5 @@ def test_deviations_are_told_in_words(name, differs):
 def test_nothing_is_too_odd(body):
     shown = exchange(received=body)
 
-    assert isinstance(named(shown), str)
+    assert isinstance(dialect_of(shown), str)
     assert isinstance(deviations(shown), list)

@@ -10,9 +10,9 @@ import together_rerank_fixtures as fixtures
 from legitimate import LEGITIMATE, Honest
 from miniature import KEY, Refused
 from recordings import rows
-from together_rerank_contract_tests.client.transport import masking
+from together_rerank_contract_tests.client.transport import key_redactor
 from together_rerank_contract_tests.record import drift, field_types
-from together_rerank_contract_tests.record.drift import Row
+from together_rerank_contract_tests.record.drift import Difference
 from together_rerank_spec import load
 
 FIELDS = {
@@ -172,7 +172,7 @@ def test_a_status_that_differs_is_a_row_for_all_that_differ_alike():
 
 def test_the_library_s_statuses_are_the_document_s_where_that_has_one():
     library = [exchange for exchange in fixtures.all() if not exchange.forced and "max_body" not in exchange.mock]
-    promised = {exchange.name: drift.promised(exchange, load()) for exchange in library}
+    promised = {exchange.name: drift.documented_status(exchange, load()) for exchange in library}
 
     assert {name for name, status in promised.items() if status == "-"} == {
         "method_not_allowed/get",
@@ -303,7 +303,7 @@ def test_null_equals_absent_if_the_document_allows_both():
         for ours, theirs in [(bare, null), (null, bare)]
     ]
 
-    assert [drift.compared([pair], load()) for pair in pairs] == [[], []]
+    assert [drift.compare([pair], load()) for pair in pairs] == [[], []]
 
 
 def test_a_type_and_a_code_that_the_document_forbids_are_reported_for_every_error():
@@ -317,9 +317,9 @@ def test_a_type_and_a_code_that_the_document_forbids_are_reported_for_every_erro
 
 def test_a_schema_is_read_as_types():
     document = load()
-    answer, error = (field_types.of_schema(document.response_schema(status), document) for status in (200, 400))
+    answer, error = (field_types.types_in_schema(document.response_schema(status), document) for status in (200, 400))
 
-    shown = {path: field_types.words(answer.at(path)) for path in answer}
+    shown = {path: field_types.describe(answer.at(path)) for path in answer}
     assert shown == {
         "": "object",
         "/id": "string or absent",
@@ -336,7 +336,7 @@ def test_a_schema_is_read_as_types():
         "/usage/prompt_tokens": "integer",
         "/usage/total_tokens": "integer",
     }
-    assert field_types.words(error.at("/error/code")) == "string or null or absent"
+    assert field_types.describe(error.at("/error/code")) == "string or null or absent"
 
 
 @pytest.mark.parametrize(
@@ -351,13 +351,14 @@ def test_a_schema_is_read_as_types():
     ],
 )
 def test_an_enum_or_const_is_read_as_values(schema, shown):
-    assert field_types.words(field_types.of_schema(schema, load()).at("")) == shown
+    assert field_types.describe(field_types.types_in_schema(schema, load()).at("")) == shown
 
 
 def test_a_table_keeps_its_width_and_hides_control_characters_and_the_key():
     long = "x" * 500
     table = drift.table(
-        [Row("200 /a\x1b[0m", "absent", f'"{long}"', KEY, ("success/strings",) * 20)] * 150, masking(KEY, "KEY")
+        [Difference("200 /a\x1b[0m", "absent", f'"{long}"', KEY, ("success/strings",) * 20)] * 150,
+        key_redactor(KEY, "KEY"),
     )
 
     lines = table.splitlines()

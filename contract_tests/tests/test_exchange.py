@@ -7,7 +7,7 @@ import pytest
 
 from miniature import Miniature
 from together_rerank_contract_tests.client.exchange import Exchange, excerpt, printable
-from together_rerank_contract_tests.client.transport import masking
+from together_rerank_contract_tests.client.transport import key_redactor
 
 
 class Echo(Miniature):
@@ -78,7 +78,7 @@ KEY = 'a-long/key+with"signs'
     ],
 )
 def test_a_key_is_masked_however_it_is_written(echoed):
-    shown = exchange(received=f"{'x' * 590}{echoed}".encode(), mask=masking(KEY, "MY_KEY")).answered
+    shown = exchange(received=f"{'x' * 590}{echoed}".encode(), mask=key_redactor(KEY, "MY_KEY")).response_excerpt
 
     assert "$MY_KEY" in shown or shown.endswith("in all)")
     for form in (KEY[:8], json.dumps(KEY)[1:9]):
@@ -86,9 +86,9 @@ def test_a_key_is_masked_however_it_is_written(echoed):
 
 
 def test_a_mask_reaches_into_what_json_holds():
-    assert masking(KEY, "K").value({KEY: [f"x {KEY}", 1, None]}) == {"$K": ["x $K", 1, None]}
+    assert key_redactor(KEY, "K").value({KEY: [f"x {KEY}", 1, None]}) == {"$K": ["x $K", 1, None]}
 
 
 def test_what_is_too_short_to_tell_from_a_word_is_left():
-    assert masking("k", "K").text("kraken") == "kraken"
-    assert masking(None, "K").text("kraken") == "kraken"
+    assert key_redactor("k", "K").text("kraken") == "kraken"
+    assert key_redactor(None, "K").text("kraken") == "kraken"

@@ -60,7 +60,7 @@ def test_a_recording_says_what_it_kept_and_how_that_differs(tmp_path):
     assert lines[0] == f"endpoint  {server.url}/v1/rerank"
     assert lines[1] == f"model     {MODEL}"
     assert ran.stdout.partition("..\n\n")[2].rpartition("\n\n")[0] == TABLE
-    assert lines[-1].startswith(f"recorded -- 2 exchanges kept in {tmp_path / 'kept'}; 3 requests, ")
+    assert lines[-1].startswith(f"recorded -- 2 exchanges saved in {tmp_path / 'kept'}; 3 requests, ")
     assert {each.name for each in fixtures.read(tmp_path / "kept")} == {"success/strings", "not_found/model"}
 
 
@@ -135,7 +135,7 @@ def test_nobody_there_is_no_recording(tmp_path):
     recorded, drifted = record(server, tmp_path / "kept"), drift(server)
 
     assert recorded.returncode == drifted.returncode == 3
-    assert verdict(recorded).startswith("could not tell: no whole answer from ")
+    assert verdict(recorded).startswith("could not tell: no complete response from ")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -201,11 +201,11 @@ WRONG = [
     (("record", "http://127.0.0.1:1"), "Missing option '--out'"),
     (("record", "--out", "x"), "Missing argument 'URL'"),
     (("drift", "localhost:8000"), "not a URL"),
-    (("drift", "http://127.0.0.1:1", "--only", "nothing/*"), "matches 'nothing/*'; there are: bad_request/"),
+    (("drift", "http://127.0.0.1:1", "--only", "nothing/*"), "matches 'nothing/*'; choose from: bad_request/"),
     (("drift", "http://127.0.0.1:1", "--rate", "fast"), "not a rate"),
     (("drift", "http://127.0.0.1:1", "--timeout", "nan"), "nan"),
     (("drift", "http://127.0.0.1:1", "--api-key-env", "NOT_SET"), "NOT_SET is not set"),
-    (("drift", "http://127.0.0.1:1", "--json", "no/such/folder.json"), "there is no such folder"),
+    (("drift", "http://127.0.0.1:1", "--json", "no/such/folder.json"), "does not name a file in an existing folder"),
     (("drift", "http://127.0.0.1:1", "--level", "must"), "No such option"),
     (("drift", "https://api.together.xyz", "--api-key-env", "MINI_KEY"), "this would send about "),
     (("record", "https://api.together.xyz", "--api-key-env", "MINI_KEY", "--out", "x"), "add --live"),

@@ -106,7 +106,9 @@ def test_an_answer_in_which_the_key_can_still_be_read_is_not_kept():
         comparison, files = sent(server, "success/strings", key=SECRET)
 
     assert files == {}
-    assert comparison.missing == {"success/strings": "cannot be kept: the key is in it, in a form that is not masked"}
+    assert comparison.missing == {
+        "success/strings": "cannot be saved: the response contains the key in a form that cannot be masked"
+    }
     assert comparison.abort_reason.status == 3
 
 
@@ -196,10 +198,10 @@ def test_a_500_to_a_valid_request_is_kept_as_it_is(tmp_path):
 @pytest.mark.parametrize(
     ("status", "headers", "why"),
     [
-        (999, {}, "cannot be kept: success/strings.json: /response/status must be at most 599"),
-        (200, {"Content-Encoding": "gzip"}, "the body cannot be read: its gzip ends too early"),
-        (503, {}, "the endpoint answers 503 "),
-        (504, {}, "the endpoint answers 504 "),
+        (999, {}, "cannot be saved: success/strings.json: /response/status must be at most 599"),
+        (200, {"Content-Encoding": "gzip"}, "the body cannot be decoded: its gzip data is cut off"),
+        (503, {}, "the endpoint returns 503 "),
+        (504, {}, "the endpoint returns 504 "),
     ],
 )
 def test_what_cannot_be_kept_is_named(status, headers, why):

@@ -9,7 +9,7 @@ import together_rerank_fixtures as fixtures
 from legitimate import Honest, Watched
 from miniature import KEY, MODEL, Miniature, Refused
 from recordings import read, recorded, sent
-from together_rerank_contract_tests.record.comparison import chosen
+from together_rerank_contract_tests.record.comparison import select_exchanges
 
 
 def test_what_is_kept_is_the_library_s_request_and_the_endpoint_s_answer(tmp_path):
@@ -17,10 +17,10 @@ def test_what_is_kept_is_the_library_s_request_and_the_endpoint_s_answer(tmp_pat
         kept = recorded(server, tmp_path)
         port = server.server.server_port
 
-    library = {each.name: each for each in chosen(())}
+    library = {each.name: each for each in select_exchanges(())}
     assert set(kept) == {name for name, exchange in library.items() if not set(exchange.mock) - {"api_keys", "models"}}
     for name, exchange in kept.items():
-        assert exchange.shows == f"What 127.0.0.1:{port} answers to the request of {name}."
+        assert exchange.shows == f"The response of 127.0.0.1:{port} to the request of {name}."
         assert exchange.source == {
             "kind": "observed",
             "citation": f"127.0.0.1:{port}, by together-rerank-contract record",
@@ -52,7 +52,7 @@ def test_each_request_is_sent_once():
     with Watched() as server:
         comparison, _ = sent(server)
 
-    assert len(server.seen) == len(comparison.answers) + 1
+    assert len(server.seen) == len(comparison.sent_exchanges) + 1
     assert "success/document_example" not in [each.name for each in comparison.exchanges]
 
 
@@ -83,7 +83,7 @@ def test_without_a_key_none_is_sent_and_what_is_about_keys_is_skipped(tmp_path):
 
     assert server.keys == {None}
     assert set(comparison.skipped) == {name for name in KEYS if name.startswith("unauthorized")}
-    assert set(comparison.skipped.values()) == {"no key was given by --api-key-env"}
+    assert set(comparison.skipped.values()) == {"no key to send; --api-key-env names one"}
     assert json.loads(files["success/strings.json"])["request"]["headers"] == {"Content-Type": "application/json"}
     assert read(tmp_path, files)["success/strings"].deviations == ()
 
@@ -142,7 +142,7 @@ def test_an_answer_that_never_comes_is_missing_and_the_others_are_kept(tmp_path)
         comparison, files = sent(server, "success/t*")
 
     assert set(comparison.missing) == {"success/thai"}
-    assert "no whole answer from" in comparison.missing["success/thai"]
+    assert "no complete response from" in comparison.missing["success/thai"]
     assert set(read(tmp_path, files)) == {each.name for each in comparison.exchanges if each.name != "success/thai"}
     assert comparison.abort_reason.status == 3
 
@@ -170,9 +170,9 @@ def test_an_endpoint_that_is_busy_for_ever_is_not_asked_for_all(status):
     first, second, *rest = (each.name for each in comparison.exchanges)
     assert set(comparison.missing) == {first, second, *rest}
     for name in (first, second):
-        assert comparison.missing[name].startswith(f"the endpoint answers {status}")
-    assert {comparison.missing[name] for name in rest} == {comparison.stopped}
-    assert comparison.stopped.startswith("the endpoint was busy twice in a row, after all the waiting")
+        assert comparison.missing[name].startswith(f"the endpoint returns {status}")
+    assert {comparison.missing[name] for name in rest} == {comparison.stop_reason}
+    assert comparison.stop_reason.startswith("the endpoint was busy twice in a row, even after all retries")
     assert comparison.abort_reason.status == 3
 
 
@@ -182,7 +182,7 @@ def test_one_that_is_busy_now_and_then_is_asked_for_all():
         server.queries = {fixtures.get(name).request.body["query"] for name in busy}
         comparison, files = sent(server, "success/t*")
 
-    assert comparison.stopped == ""
+    assert comparison.stop_reason == ""
     assert set(comparison.missing) == busy
     assert len(files) + len(busy) == len(comparison.exchanges)
 
@@ -197,7 +197,7 @@ def test_an_endpoint_without_a_200_is_asked_for_nothing_else():
         comparison, files = sent(server)
 
     assert files == {}
-    assert "answers 401" in comparison.stopped
+    assert "returns 401" in comparison.stop_reason
     assert comparison.transport.budget.requests == 1
 
 
@@ -208,8 +208,8 @@ def test_the_name_of_the_model_stands_in_requests_for_the_model_alone():
 
 
 def test_a_pattern_that_fits_nothing_says_what_there_is():
-    with pytest.raises(LookupError, match="no exchange matches 'sucess/\\*'; there are: bad_request/"):
-        chosen(["success/*", "sucess/*"])
+    with pytest.raises(LookupError, match="no exchange matches 'sucess/\\*'; choose from: bad_request/"):
+        select_exchanges(["success/*", "sucess/*"])
 
 
 @pytest.mark.parametrize("pattern", ["rate_limit/*", "broken/tei"])
@@ -217,10 +217,10 @@ def test_what_no_request_brings_about_is_told_apart_from_what_there_is_not(patte
     names = [exchange.name for exchange in fixtures.all() if fnmatchcase(exchange.name, pattern)]
 
     with pytest.raises(LookupError) as raised:
-        chosen(["success/*", pattern])
+        select_exchanges(["success/*", pattern])
 
     assert str(raised.value) == (
-        f"--only: '{pattern}' matches only exchanges whose answers no request causes: " + ", ".join(names)
+        f"--only: '{pattern}' matches only exchanges whose response no request can cause: " + ", ".join(names)
     )
 
 
@@ -228,6 +228,6 @@ def test_what_no_request_brings_about_is_told_apart_from_what_there_is_not(patte
 def test_only_what_is_asked_for_and_not_forced_is_chosen(name):
     if name.startswith("broken"):
         with pytest.raises(LookupError):
-            chosen([name])
+            select_exchanges([name])
     else:
-        assert {each.name.partition("/")[0] for each in chosen([name])} == {name.partition("/")[0]}
+        assert {each.name.partition("/")[0] for each in select_exchanges([name])} == {name.partition("/")[0]}

@@ -8,7 +8,7 @@ import pytest
 
 from judging import PLAIN, TESTS, endpoint_at
 from legitimate import Honest
-from together_rerank_contract_tests.client.budget import tokens_of
+from together_rerank_contract_tests.client.budget import estimate_tokens
 from together_rerank_contract_tests.fuzz import fuzzing
 from together_rerank_contract_tests.run.session import CALIBRATION, FOLDER, TOKENS_A_REQUEST, TOPICS
 from together_rerank_contract_tests.suite.requirements import Level
@@ -18,13 +18,13 @@ ALL = list(TESTS)
 
 
 def test_every_file_of_tests_is_a_topic():
-    assert {f"test_{topic}.py" for topic in TOPICS} == {path.name for path in FOLDER.glob("test_*.py")}
+    assert {f"test_{topic}.py" for topic in TOPICS} == {path.name for path in FOLDER.glob("*/test_*.py")}
 
 
 def test_every_test_is_a_requirement_and_every_id_is_one():
     functions = [
         node.name
-        for path in FOLDER.glob("test_*.py")
+        for path in FOLDER.glob("*/test_*.py")
         for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
     ]
@@ -47,7 +47,7 @@ def test_a_requirement_is_one_sentence_with_a_reason_and_a_source(requirement):
 
 
 def test_every_check_of_schemathesis_that_is_run_has_a_requirement():
-    used = re.findall(r'_hold\(\s*fuzzing,\s*"(\w+)"', (FOLDER / "test_fuzz.py").read_text())
+    used = re.findall(r'_check\(\s*fuzzing,\s*"(\w+)"', (FOLDER / "fuzz/test_fuzz.py").read_text())
 
     assert sorted(used) == sorted(fuzzing.CHECKS)
 
@@ -65,15 +65,15 @@ def test_each_requirement_sends_its_declared_number_of_requests_and_about_its_to
             TESTS[requirement](endpoint)
             sent[requirement.id] = budget.requests - before
         endpoint.transport.close()
-    costs = [tokens_of(exchange.content) for exchange in endpoint.exchanges.values()]
+    costs = [estimate_tokens(exchange.content) for exchange in endpoint.exchanges.values()]
 
     assert sent == {requirement.id: requirement.requests for requirement in PLAIN}
     assert 0.7 < TOKENS_A_REQUEST / statistics.mean(costs) < 1.5
 
 
 def test_levels_are_those_of_the_standard_run():
-    plural = [each for each in ALL if each.level is not Level.INFO]
+    counted = [each for each in ALL if each.level is not Level.INFO]
 
-    assert len(plural) == 56
+    assert len(counted) == 56
     assert sum(each.quick for each in ALL) == 15
     assert not any(each.quick and each.level is Level.INFO for each in ALL)

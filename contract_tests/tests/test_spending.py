@@ -53,7 +53,7 @@ def test_schemathesis_cannot_pass_the_budget_either():
         ran = contract(server.url, *OPEN, "--fuzz", "-k", "RR-FUZZ", "--max-requests", 60)
 
     assert ran.returncode == 4
-    assert 50 < len(server.seen) <= 60  # what is no HTTP is plural, and cannot be sent
+    assert 50 < len(server.seen) <= 60  # a request that is not valid HTTP counts, but is not sent
 
 
 def test_a_failure_counts_more_than_a_budget_that_is_spent():

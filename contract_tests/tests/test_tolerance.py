@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from together_rerank_contract_tests.suite.tolerance import Tolerance, inverted, measured, unequal
+from together_rerank_contract_tests.suite.tolerance import Tolerance, find_difference, find_inversion, measure
 
 SCORES = {0: 1.0, 1: 0.6, 2: 0.0}
-EXACT = measured([SCORES, SCORES, SCORES], SCORES, {0: 1.0, 1: 0.6})
+EXACT = measure([SCORES, SCORES, SCORES], SCORES, {0: 1.0, 1: 0.6})
 
 
 def moved(by):
@@ -22,28 +22,28 @@ def test_what_is_exact_may_differ_by_a_fortieth_of_the_span():
 
 @pytest.mark.parametrize("noise", [0.001, 0.005, 0.019])
 def test_noise_widens_what_is_equal_up_to_a_limit(noise):
-    noisy = measured([SCORES, moved(noise), SCORES], SCORES, {0: 1.0})
+    noisy = measure([SCORES, moved(noise), SCORES], SCORES, {0: 1.0})
 
     assert noise < noisy.equal <= 0.04
     assert not noisy.is_noisy
 
 
 def test_more_noise_is_no_measure():
-    assert measured([SCORES, moved(0.03), SCORES], SCORES, {0: 1.0}).is_noisy
+    assert measure([SCORES, moved(0.03), SCORES], SCORES, {0: 1.0}).is_noisy
 
 
 def test_another_order_adds_to_the_noise_only_what_noise_can_be():
-    assert measured([SCORES] * 3, moved(0.01), {0: 1.0}).noise == pytest.approx(0.01)
-    assert measured([SCORES] * 3, moved(0.3), {0: 1.0}).noise == 0
+    assert measure([SCORES] * 3, moved(0.01), {0: 1.0}).noise == pytest.approx(0.01)
+    assert measure([SCORES] * 3, moved(0.3), {0: 1.0}).noise == 0
 
 
 def test_scores_of_fewer_documents_tell_whether_they_depend_on_the_list():
-    assert measured([SCORES] * 3, SCORES, {0: 0.9, 1: 0.6}).is_listwise
-    assert not measured([SCORES] * 3, SCORES, {0: 0.98, 1: 0.6}).is_listwise
+    assert measure([SCORES] * 3, SCORES, {0: 0.9, 1: 0.6}).is_listwise
+    assert not measure([SCORES] * 3, SCORES, {0: 0.98, 1: 0.6}).is_listwise
 
 
 def test_equal_scores_leave_room_for_floats():
-    same = measured([{0: 0.5, 1: 0.5}] * 3, {0: 0.5, 1: 0.5}, {0: 0.5})
+    same = measure([{0: 0.5, 1: 0.5}] * 3, {0: 0.5, 1: 0.5}, {0: 0.5})
 
     assert same.equal == pytest.approx(2e-6)
     assert not same.is_noisy
@@ -56,21 +56,21 @@ def test_a_scale_changes_no_judgement(scores, factor, offset):
         return
     one = dict(enumerate(scores))
     other = {index: factor * score + offset for index, score in one.items()}
-    ratio = measured([other] * 3, other, {0: other[0]}).equal / measured([one] * 3, one, {0: one[0]}).equal
+    ratio = measure([other] * 3, other, {0: other[0]}).equal / measure([one] * 3, one, {0: one[0]}).equal
 
     assert ratio == pytest.approx(factor, rel=0.01)
 
 
 def test_the_document_that_differs_most_is_named():
-    assert unequal({0: 1.0, 1: 2.0, 2: 3.0}, {0: 1.1, 1: 2.5, 3: 9.0}, 0.2) == 1
-    assert unequal({0: 1.0, 1: 2.0}, {0: 1.1, 1: 2.1}, 0.2) is None
+    assert find_difference({0: 1.0, 1: 2.0, 2: 3.0}, {0: 1.1, 1: 2.5, 3: 9.0}, 0.2) == 1
+    assert find_difference({0: 1.0, 1: 2.0}, {0: 1.1, 1: 2.1}, 0.2) is None
 
 
 def test_order_is_of_those_that_stand_apart_in_both():
-    assert inverted({0: 1.0, 1: 0.5}, {0: 0.5, 1: 1.0}, 0.1) == (0, 1)
-    assert inverted({0: 1.0, 1: 0.95}, {0: 0.5, 1: 1.0}, 0.1) is None
-    assert inverted({0: 1.0, 1: 0.5}, {0: 0.95, 1: 1.0}, 0.1) is None
+    assert find_inversion({0: 1.0, 1: 0.5}, {0: 0.5, 1: 1.0}, 0.1) == (0, 1)
+    assert find_inversion({0: 1.0, 1: 0.95}, {0: 0.5, 1: 1.0}, 0.1) is None
+    assert find_inversion({0: 1.0, 1: 0.5}, {0: 0.95, 1: 1.0}, 0.1) is None
 
 
 def test_a_quarter_of_the_span_is_no_chance():
-    assert Tolerance(span=4.0, noise=0.0, batch=0.0).chance == 1.0
+    assert Tolerance(span=4.0, noise=0.0, batch=0.0).clear_gap == 1.0

@@ -59,7 +59,7 @@ def test_a_429_for_ever_is_no_verdict():
 
 def test_a_429_that_asks_for_too_much_is_not_waited_for():
     later = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
-    with Script(too_many(later)) as server, transport() as sender, pytest.raises(Inconclusive, match="come again in 3"):
+    with Script(too_many(later)) as server, transport() as sender, pytest.raises(Inconclusive, match="a retry after 3"):
         sender.send("POST", f"{server.url}/v1/rerank")
 
     assert len(server.seen) == 1
@@ -80,9 +80,9 @@ _GZIPPED = gzip.compress(b"{}", mtime=0)
     ("headers", "content", "received", "decode_error"),
     [
         ({"Content-Encoding": "gzip"}, _GZIPPED, b"{}", ""),
-        ({"Content-Encoding": "gzip"}, b"{}", b"{}", "it says that it is gzip, and is not"),
-        ({"Content-Encoding": "gzip"}, _GZIPPED[:-6], b"{}", "its gzip ends too early"),
-        ({"Content-Encoding": "br"}, b"x", b"x", "it is encoded as br, which was not asked for"),
+        ({"Content-Encoding": "gzip"}, b"{}", b"{}", "its Content-Encoding is gzip, but it is not valid gzip"),
+        ({"Content-Encoding": "gzip"}, _GZIPPED[:-6], b"{}", "its gzip data is cut off"),
+        ({"Content-Encoding": "br"}, b"x", b"x", "its Content-Encoding is br, which the request does not accept"),
         ({}, b"\xff", b"\xff", ""),
     ],
 )

@@ -1,6 +1,6 @@
-"""The options of pytest with which the requirements run as tests: `--rerank-base-url` and what belongs to it.
+"""The pytest options that run the requirements as tests: `--rerank-base-url` and the options for it.
 
-Whoever has the kit installed loads this at every start of pytest: what is heavy is imported by who uses it.
+pytest loads this module at every start if the kit is installed, so the heavy imports are inside the functions.
 """
 
 from typing import Any
@@ -11,15 +11,15 @@ _PACKAGE = "together_rerank_contract_tests"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("rerank contract", f"the contract of a rerank endpoint: pytest --pyargs {_PACKAGE}")
+    group = parser.getgroup("rerank contract", f"contract tests of a rerank endpoint: pytest --pyargs {_PACKAGE}")
     add = group.addoption
-    add("--rerank-base-url", metavar="URL", help="judge the rerank endpoint at URL")
+    add("--rerank-base-url", metavar="URL", help="test the rerank endpoint at URL")
     add("--rerank-model", metavar="M", help="the model that every request names")
     add("--rerank-api-key-env", metavar="NAME", help="the environment variable that holds the endpoint's key")
     add("--rerank-max-requests", type=int, metavar="N", help="send at most N requests")
     levels = ("must", "should", "info")
-    add("--rerank-level", choices=levels, default="must", help="the lowest level that fails")
-    add("--rerank-live", action="store_true", help="send requests to Together's own hosts, which cost money")
+    add("--rerank-level", choices=levels, default="must", help="the lowest level that fails the run")
+    add("--rerank-live", action="store_true", help="allow requests to Together's own hosts, which cost money")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,21 +32,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
         key, key_name = settings.key_for(url, config.getoption("--rerank-api-key-env"))
         values = {name: config.getoption(f"--rerank-{name}") for name in ("model", "level", "live")}
-        most = config.getoption("--rerank-max-requests")
-        given = settings.Settings(url, key=key, key_name=key_name, max_requests=most, fuzz=True, **values)
-        session = ContractSession(given)
-    except ModuleNotFoundError as fault:
-        raise pytest.UsageError(f"{fault.name} is missing; install together-rerank-kit[contract]") from fault
-    except ValueError as fault:
-        raise pytest.UsageError(str(fault)) from fault
+        max_requests = config.getoption("--rerank-max-requests")
+        session = ContractSession(
+            settings.Settings(url, key=key, key_name=key_name, max_requests=max_requests, fuzz=True, **values)
+        )
+    except ModuleNotFoundError as error:
+        raise pytest.UsageError(f"{error.name} is missing; install together-rerank-kit[contract]") from error
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(session, "rerank session")
     config.add_cleanup(session.finish)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuse to run the requirements against nothing."""
+    """Raise UsageError if requirements are collected, but no endpoint is named."""
     if config.getoption("--rerank-base-url") is None and any(_is_requirement(item) for item in items):
-        raise pytest.UsageError(f"the tests of {_PACKAGE} judge an endpoint; name it by --rerank-base-url URL")
+        raise pytest.UsageError(f"the tests of {_PACKAGE} need an endpoint; add --rerank-base-url URL")
 
 
 def _is_requirement(item: Any) -> bool:

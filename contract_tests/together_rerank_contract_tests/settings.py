@@ -1,4 +1,4 @@
-"""What a run is told: which endpoint, how far to go, and what it may spend; refused where it makes no sense."""
+"""The settings of a run: the endpoint, the level, and the limits on requests and tokens; validated on creation."""
 
 import os
 import re
@@ -10,21 +10,21 @@ from together_rerank_spec import Document, load
 TOGETHER_KEY = "TOGETHER_API_KEY"
 _TOGETHER_DOMAINS = ("together.ai", "together.xyz")
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(?:(s|second|sec)|(m|min|minute)|(h|hour))", re.IGNORECASE)
-# One request an hour is the slowest rate.
-_LONGEST_DISTANCE_S = 3600
+# The slowest rate is one request an hour.
+_MAX_SECONDS_BETWEEN = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a run is told.
+    """The settings of a run.
 
     Attributes:
-        url: of the endpoint, with or without the base path and the operation's path.
-        model: None for the one of the document's example.
-        key_name: of the environment variable that holds the key; "" when none is sent.
-        level: the lowest that fails the run: `must`, `should`; `info` is `should`, and runs INFO too.
-        timeout_s: for the whole of one answer, from the first byte of the request on.
-        live: the endpoint may be Together's own, where requests cost money.
+        url: the endpoint's URL, with or without the base path and the operation's path.
+        model: the model that every request names; None for the model in the document's example.
+        key_name: the environment variable that holds the key; "" if no key is sent.
+        level: the lowest level that fails the run, `must` or `should`; `info` equals `should`, and also runs INFO.
+        timeout_s: the time limit for one complete response, from the start of the request.
+        live: whether the endpoint may be a host of Together, where requests cost money.
     """
 
     url: str
@@ -45,7 +45,7 @@ class Settings:
     def __post_init__(self) -> None:
         _split(self.url)
         if self.model is not None and not self.model.isprintable():
-            raise ValueError("the name of the model has characters that cannot be sent")
+            raise ValueError("--model has characters that cannot be sent; use printable characters only")
 
     @property
     def document(self) -> Document:
@@ -59,29 +59,30 @@ class Settings:
     def is_together(self) -> bool:
         return _is_together(self.host)
 
-    def refusal(self, requests: int, tokens: int) -> str:
-        """Return why so many *requests* and *tokens* may not be sent, "" when they may."""
+    def live_error(self, requests: int, tokens: int) -> str:
+        """Return an error if a run of this size would cost money without `live`; "" if it may be sent."""
         if not self.is_together or self.live:
             return ""
-        costs = f"this would send about {requests} requests and {tokens} tokens, which somebody pays for"
-        return f"{self.host} is the real API: {costs}; add --live to do so"
+        cost = f"this would send about {requests} requests and {tokens} tokens, which cost money"
+        return f"{self.host} is the real API: {cost}; add --live to send them"
 
     @property
-    def places(self) -> tuple[str, ...]:
-        """Where the operation may be, the likeliest first: the URL as it is given, or below it."""
+    def candidate_urls(self) -> tuple[str, ...]:
+        """The possible URLs of the operation, the most likely first: the URL itself, or a path below it."""
         url, path = self.url.rstrip("/"), self.document.routes[-1]
-        below = _split(url).path
-        if below.endswith(path):
+        url_path = _split(url).path
+        if url_path.endswith(path):
             return (url,)
         bases = self.document.base_paths
-        if any(base and below.endswith(base) for base in bases):
+        if any(base and url_path.endswith(base) for base in bases):
             return (url + path,)
         return tuple(dict.fromkeys([*(url + base + path for base in bases), url + path]))
 
 
 def key_for(url: str, name: str | None) -> tuple[str | None, str]:
-    """Return the key for *url* and the name of its variable: *name*, or for a host of Together the usual one.
+    """Return the key for *url* and the environment variable that holds it.
 
+    The variable is *name*; without *name*, it is TOGETHER_API_KEY for a host of Together, and no key for other hosts.
     Raises ValueError if the variable is not set, or has characters that a header cannot contain.
     """
     if name is None:
@@ -89,14 +90,14 @@ def key_for(url: str, name: str | None) -> tuple[str | None, str]:
             return None, ""
         name = TOGETHER_KEY
     if not name.isidentifier():
-        raise ValueError("--api-key-env takes the name of an environment variable, such as MY_KEY, not a key")
+        raise ValueError("--api-key-env takes the name of an environment variable, such as MY_KEY, not the key itself")
     key = os.environ.get(name, "")
     if not key:
-        # What is no usual name may be the key itself, by mistake.
+        # Do not print an unusual name: it may be the key itself, passed by mistake.
         shown = name if name.isupper() else "that --api-key-env names"
-        raise ValueError(f"the environment variable {shown} is not set, or empty; it must hold the key")
+        raise ValueError(f"the environment variable {shown} is not set or empty; it must hold the key")
     if not key.isascii() or not key.isprintable() or key != key.strip():
-        raise ValueError(f"the key in {name} has characters that no header can hold, or spaces around it")
+        raise ValueError(f"the key in {name} must be printable ASCII without spaces around it")
     return key, name
 
 
@@ -105,8 +106,8 @@ def seconds_between(rate: str) -> float:
     match = _RATE.fullmatch(rate.strip())
     number = float(match[1]) if match else 0.0
     seconds = (1 if match[2] else 60 if match[3] else 3600) / number if match and number else 0.0
-    if not 0 < seconds <= _LONGEST_DISTANCE_S:
-        raise ValueError(f"'{rate[:40]}' is not a rate like 5/s, 60/minute, 100/hour")
+    if not 0 < seconds <= _MAX_SECONDS_BETWEEN:
+        raise ValueError(f"'{rate[:40]}' is not a rate such as 5/s, 60/minute or 100/hour")
     return seconds
 
 
@@ -117,14 +118,14 @@ def _is_together(host: str) -> bool:
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        fits = parts.scheme in ("http", "https") and bool((parts.hostname or "").encode("idna")) and parts.port != 0
+        is_valid = parts.scheme in ("http", "https") and bool((parts.hostname or "").encode("idna")) and parts.port != 0
     except ValueError:  # includes UnicodeError, from an invalid host name
-        fits = False
-    if not fits or not url.isprintable() or " " in url or not url.isascii():
+        is_valid = False
+    if not is_valid or not url.isprintable() or " " in url or not url.isascii():
         shown = url.partition("@")[2] or url  # hide the password
-        raise ValueError(f"'{shown}' is not a URL like http://127.0.0.1:8000")
+        raise ValueError(f"'{shown}' is not a URL such as http://127.0.0.1:8000")
     if parts.username or parts.password:
-        raise ValueError("a URL must hold no user or password; give a key by --api-key-env")
+        raise ValueError("the URL must not contain a user or password; use --api-key-env NAME to send a key")
     if "?" in url or "#" in url:
-        raise ValueError("a URL must hold no query and no fragment; they would not be sent")
+        raise ValueError("the URL must not contain a query or a fragment; they would not be sent")
     return parts

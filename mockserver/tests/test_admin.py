@@ -34,7 +34,7 @@ def test_the_document(client):
     assert client.get("/__admin/spec").json == json.loads(json.dumps(load().content))
 
 
-def test_the_settings_are_told_without_a_key():
+def test_the_settings_are_shown_without_a_key():
     settings = Settings(api_keys=("sesame", "open"), admin_token="token-1", rate_limit="5/minute")
     told = create_app(settings).test_client().get("/__admin/settings", headers={"Authorization": "Bearer token-1"})
 

@@ -13,7 +13,7 @@ def ask(headers, path="/__admin/health", **settings):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:4010", "127.9.9.9", "localhost:4010", "LOCALHOST", "[::1]:4010"])
-def test_this_machine_is_let_in(host):
+def test_this_machine_has_access(host):
     assert ask({"Host": host}).status_code == 200
 
 
@@ -68,7 +68,7 @@ def test_a_foreign_page_is_refused_with_and_without_a_token(origin):
     assert ask(headers, admin_token="token-1").status_code == 403
 
 
-def test_its_own_page_and_an_origin_that_is_let_in_are_not_foreign():
+def test_its_own_page_and_an_allowed_origin_have_access():
     assert ask({"Host": "localhost:4010", "Origin": "http://localhost:4010"}).status_code == 200
     assert ask({"Origin": "http://app.example"}, cors=("http://app.example",)).status_code == 200
     assert ask({"Host": "evil.example", "Origin": "http://evil.example"}).status_code == 403

@@ -29,10 +29,10 @@ def answers(name):
     sent = body(**request_for(name))
     reply, good = send(sent)
     headers = {"Prefer": f"fault={name}", "Authorization": "Bearer key", "Content-Type": "application/json"}
-    bent, bad = send(sent, headers=headers)
-    assert (reply.status, bent.status) == (200, 200)
-    assert bent.headers["x-mock-reply"] == f"forced; fault={name}; by=header"
-    assert bent.headers["Preference-Applied"] == f"fault={name}"
+    changed, bad = send(sent, headers=headers)
+    assert (reply.status, changed.status) == (200, 200)
+    assert changed.headers["x-mock-reply"] == f"forced; fault={name}; by=header"
+    assert changed.headers["Preference-Applied"] == f"fault={name}"
     if isinstance(bad, dict) and "id" in bad and name != "id-constant":
         bad["id"] = good["id"]
     return good, bad
@@ -161,7 +161,7 @@ def test_swapped_texts_are_those_of_the_first_two():
 @pytest.mark.parametrize(
     ("name", "index"), [("index-out-of-range", [5]), ("index-off-by-one", None), ("index-is-rank", [0, 1, 2, 3])]
 )
-def test_the_index_is_wrong_as_said(name, index):
+def test_the_index_is_wrong_as_described(name, index):
     good, bad = answers(name)
 
     assert order(bad)[: len(index or [])] == (index or [])
@@ -247,7 +247,7 @@ INAPPLICABLE = {
 
 
 @pytest.mark.parametrize("name", INAPPLICABLE)
-def test_what_cannot_be_bent_is_answered_well_and_says_so(name):
+def test_a_fault_that_does_not_apply_leaves_the_answer_and_is_reported(name):
     reply, answer = send(body(**INAPPLICABLE[name]), headers=prefer(name))
     _, good = send(body(**INAPPLICABLE[name]))
 

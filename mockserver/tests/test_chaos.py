@@ -25,7 +25,7 @@ def test_the_draws_of_a_seed_are_written_down():
 WRITTEN_DOWN = [0.86803, 0.242892, 0.036567, 0.682565]
 
 
-def test_a_draw_leads_to_a_fault_as_often_as_was_asked():
+def test_chaos_applies_a_fault_with_its_probability():
     chaos = Chaos(["429,retry_after=2=0.2", "delay=50=0.1"], CATALOGUE)
 
     assert chaos.spec_for(0.0).fault.name == chaos.spec_for(0.19).fault.name == "429"

@@ -192,7 +192,7 @@ def test_an_unread_body_is_not_taken_for_the_next_request(mock):
         assert client.recv(1) == b""
 
 
-def test_a_client_that_waits_to_be_told_to_go_on_is_told(mock):
+def test_a_client_that_waits_for_100_continue_gets_it(mock):
     with connect(mock) as client:
         client.sendall(HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY))
         assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"

@@ -57,7 +57,7 @@ def test_a_long_header_costs_little(header):
         ("bearer two", None),
     ],
 )
-def test_a_key_is_asked_for(header, code):
+def test_a_key_is_required(header, code):
     endpoint = Endpoint(
         load(),
         Settings(

@@ -1,4 +1,4 @@
-"""The grammar of orders, as text and as JSON, and what of it is refused with which words."""
+"""The fault grammar, as text and as JSON, and its error messages."""
 
 import pytest
 from hypothesis import given
@@ -119,7 +119,7 @@ def test_a_sequence_has_an_end():
         from_json(data, CATALOGUE)
 
 
-def test_what_is_told_of_an_order_asks_for_it_again():
+def test_the_dict_of_a_fault_requests_the_same_fault():
     for data in ({"fault": "429", "times": 3, "retry_after": None}, {"fault": "drip", "pause": 3, "delay": 1}):
         (order,) = from_json(data, CATALOGUE)
 

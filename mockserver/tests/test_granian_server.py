@@ -27,7 +27,7 @@ def eventually(condition, seconds=60):
         time.sleep(0.01)
 
 
-def test_a_server_that_dies_is_said():
+def test_a_server_that_dies_is_reported():
     with running("-q") as mock:
         (worker,) = Path(f"/proc/{mock.process.pid}/task/{mock.process.pid}/children").read_text().split()
         os.kill(int(worker), signal.SIGKILL)
@@ -50,7 +50,7 @@ def test_a_signal_to_the_worker_too_is_no_crash(stop):
 
 
 @pytest.mark.parametrize("attempt", range(4))
-def test_a_worker_that_ends_because_it_was_told_to_is_no_crash(attempt):
+def test_a_worker_that_ends_by_a_stop_signal_is_no_crash(attempt):
     with running("-q") as mock:
         time.sleep(0.05 * attempt)
 
@@ -58,7 +58,7 @@ def test_a_worker_that_ends_because_it_was_told_to_is_no_crash(attempt):
     assert mock.lines == []
 
 
-def test_a_worker_that_did_not_hear_its_parent_is_told_again():
+def test_a_worker_that_missed_its_signal_gets_it_again():
     context = multiprocessing.get_context("spawn")
     lifeline, held = context.Pipe(duplex=False)
     told_to_stop = context.Event()
@@ -84,7 +84,7 @@ def test_a_signal_to_all_of_its_group_stops_it_as_one_to_it_does(stop):
         assert process.stderr.read() == ""
 
 
-def test_a_killed_parent_leaves_nobody_behind():
+def test_a_killed_parent_leaves_no_worker_behind():
     with running() as mock:
         mock.process.kill()
         mock.process.wait(60)

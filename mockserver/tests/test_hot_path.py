@@ -89,12 +89,12 @@ def test_operations_grow_with_the_documents_and_no_faster(app, query):
     assert counts[2] - counts[1] <= 12 * (counts[1] - counts[0])
 
 
-@pytest.mark.parametrize("door", ["header", "model", "queue"])
-def test_a_fault_takes_no_more_than_an_answer(app, door):
+@pytest.mark.parametrize("source", ["header", "model", "queue"])
+def test_a_fault_takes_no_more_than_an_answer(app, source):
     request, headers = EXAMPLE, {}
-    if door == "header":
+    if source == "header":
         headers = {"HTTP_PREFER": "code=429"}
-    elif door == "model":
+    elif source == "model":
         request = {**EXAMPLE, "model": "mock/429"}
     else:
         endpoint = app.mock.endpoint

@@ -29,7 +29,7 @@ def journal_entry(headers=(), key=None, named=False, **changes):
     return entry(Redaction([*authorization, *headers], named=named), **{**facts, **changes})
 
 
-def test_what_is_told_of_a_request():
+def test_the_fields_of_an_entry():
     headers = [("Content-Type", "application/json"), ("X-Stainless-Retry-Count", "2")]
 
     told = journal_entry(headers=headers, body=b'{"query": "llama"}').as_dict
@@ -122,7 +122,7 @@ def test_a_key_is_removed_however_json_writes_it(key, written):
     after=st.text('abn"\\/é\n'),
     spelling=st.sampled_from(["plain", "ascii", "all"]),
 )
-def test_a_key_is_not_in_what_is_told_and_the_rest_is(key, before, after, spelling):
+def test_a_key_is_not_in_the_entry_and_the_rest_is(key, before, after, spelling):
     value = before + key + after
     if spelling == "all":
         written = '"' + "".join(f"\\u{ord(character):04X}" for character in value) + '"'
@@ -139,7 +139,7 @@ def test_a_key_is_not_in_what_is_told_and_the_rest_is(key, before, after, spelli
         st.none() | st.booleans() | st.integers() | st.text(), lambda i: st.lists(i) | st.dictionaries(st.text(), i)
     )
 )
-def test_a_body_without_the_key_is_told_as_it_came(value):
+def test_a_body_without_the_key_is_unchanged(value):
     told = journal_entry(key="0123456789abcdef-key", body=json.dumps(value).encode()).as_dict
 
     assert json.loads(to_json(told))["body"] == value
@@ -239,7 +239,7 @@ def test_a_message_has_no_half_of_a_key_in_any_case():
     assert redaction.message("nothing of it") == "nothing of it"
 
 
-def test_escapes_are_undone_without_changing_what_is_said():
+def test_escapes_are_resolved_without_changing_the_rest():
     body = rb'{"a": "\u0041\\u0061 \u0022 \u005c \n \u00e9 \/", "b": "\\"}'
 
     assert journal_entry(key="0123456789", body=body).as_dict["body"] == json.loads(body)
@@ -294,7 +294,7 @@ def test_a_key_across_the_cut_leaves_no_half():
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b"\xff", b"x" * (JOURNAL_BODY + 1), b'{"a": NaN}', b"[" * 100_000])
-def test_a_body_that_is_cut_or_no_json_is_told_as_text(body):
+def test_a_body_that_is_cut_or_no_json_is_shown_as_text(body):
     told = journal_entry(body=body).as_dict
 
     assert told["body"] is None
@@ -303,7 +303,7 @@ def test_a_body_that_is_cut_or_no_json_is_told_as_text(body):
 
 
 @pytest.mark.parametrize("body", [rb'{"model": "\ud800"}', rb'{"\ud800": 1}', b"[" * 400 + b"]" * 400, b'{"a": 1e999}'])
-def test_what_cannot_be_told_as_json_is_told_as_text(body):
+def test_a_body_that_cannot_be_json_is_shown_as_text(body):
     told = journal_entry(body=body).as_dict
 
     assert told["text"] == body.decode()
@@ -311,13 +311,13 @@ def test_what_cannot_be_told_as_json_is_told_as_text(body):
 
 
 @pytest.mark.parametrize("number", ["18446744073709551616", "1" * 400])
-def test_numbers_are_told_as_they_were_sent(number):
+def test_numbers_are_shown_as_they_were_sent(number):
     told = journal_entry(body=b'{"n": %s}' % number.encode()).as_dict
 
     assert f'"body":{{"n":{number}}}' in to_json(told).decode() or told.get("text")
 
 
-def test_json_null_is_told_from_no_json():
+def test_json_null_is_distinguished_from_no_json():
     assert "text" not in journal_entry(body=b"null").as_dict
 
 

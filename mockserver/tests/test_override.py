@@ -34,7 +34,7 @@ def designed(design, query="llama", texts=TEXTS):
         ({"scores": {"1": 0}}, [(0, 0), (1, 0), (2, 0)]),
     ],
 )
-def test_documents_are_ranked_as_designed(design, ranking):
+def test_documents_are_ranked_by_the_override(design, ranking):
     assert designed(design) == ranking
 
 
@@ -87,17 +87,17 @@ WRONG = [
 
 
 @pytest.mark.parametrize("design", WRONG, ids=str)
-def test_what_is_no_design_is_refused_with_what_is_one(design):
+def test_an_invalid_override_is_rejected_with_what_is_accepted(design):
     with pytest.raises(InvalidOverride, match="must"):
         from_json(design)
 
 
 @pytest.mark.parametrize("design", [{"rank": [2, 0]}, {"rank_first": "a"}, {"scores": {"0": 0.5, "2": 0.25}}])
-def test_a_design_is_described_as_it_is_asked_for(design):
+def test_an_override_is_shown_as_it_was_set(design):
     assert from_json(design).as_dict == design
 
 
-def test_a_design_holds_for_its_namespace_until_a_reset():
+def test_an_override_applies_to_its_namespace_until_a_reset():
     endpoint = Endpoint(load())
     endpoint.registry.set_override("default", from_json({"rank": [0]}))
 
@@ -113,7 +113,7 @@ def test_a_design_holds_for_its_namespace_until_a_reset():
     assert [result["index"] for result in answer["results"]] == [1, 0]
 
 
-def test_the_control_plane_designs():
+def test_the_control_plane_sets_an_override():
     client = create_app().test_client()
     path = "/__admin/ranking?namespace=test-a"
 
@@ -128,7 +128,7 @@ def test_the_control_plane_designs():
 
 
 @pytest.mark.parametrize("sent", [b"", b"[]", b'{"rank": [0], "times": 1}', b'{"scores": {"0": 1e999}}'])
-def test_the_control_plane_refuses_what_is_no_design(sent):
+def test_the_control_plane_rejects_an_invalid_override(sent):
     client = create_app().test_client()
     client.put("/__admin/ranking", json={"rank": [0]})
 
@@ -138,7 +138,7 @@ def test_the_control_plane_refuses_what_is_no_design(sent):
     assert client.get("/__admin/ranking").json["ranking"] == {"rank": [0]}
 
 
-def test_neither_design_nor_fault_is_for_a_call_that_came_before_a_reset():
+def test_a_call_from_before_a_reset_gets_neither_override_nor_fault():
     def begin_the_next_test(_seconds):
         endpoint.registry.reset("default")
         endpoint.registry.set_override("default", from_json({"rank": [0]}))

@@ -20,7 +20,7 @@ def ask(mock, sent=None, **headers):
     return send(sent or body(), mock, KEY | headers, parse=False)
 
 
-def test_calls_above_the_rate_get_429_and_are_told_what_is_left():
+def test_calls_above_the_rate_get_429_and_the_remaining_quota():
     mock = endpoint(rate_limit="3/minute")
 
     replies = [ask(mock) for _ in range(4)]
@@ -37,7 +37,7 @@ def test_calls_above_the_rate_get_429_and_are_told_what_is_left():
     assert "Retry-After" not in replies[0].headers
 
 
-def test_who_waits_as_long_as_it_says_is_let_in():
+def test_a_call_after_the_reset_time_is_granted():
     mock = endpoint(rate_limit="2/second")
     with time_machine.travel(1_800_000_000) as clock:
         for _ in range(3):

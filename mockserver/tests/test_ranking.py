@@ -229,7 +229,7 @@ def test_every_way_to_search_finds_the_same_evidence(query, pieces):
 
 
 @pytest.mark.parametrize("before", range(25))
-def test_neighbours_are_met_wherever_a_window_ends(before):
+def test_neighbours_are_found_wherever_a_window_ends(before):
     for evidence in every_way(lambda: Query("llama peru").evidence("x" * before + " llama   peru")):
         assert evidence.whole == ("llama", "peru")
         assert evidence.adjacent == (("llama", "peru"),)

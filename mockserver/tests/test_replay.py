@@ -81,7 +81,7 @@ RECORDED = fixtures.get("success/top_n_all").request.body
         (json.dumps({**RECORDED, "return_documents": True}).encode(), False),
     ],
 )
-def test_json_is_equal_whatever_its_keys_order_and_spaces(content, equal):
+def test_json_is_equal_regardless_of_key_order_and_spaces(content, equal):
     reply, _ = send(content, LIBRARIAN)
 
     shown = {True: "replayed; name=success/top_n_all", False: "scored", None: "refused"}
@@ -135,10 +135,10 @@ def test_a_key_comes_first():
 
 def test_a_fault_comes_first():
     forced = send(RATE_LIMIT, LIBRARIAN, {**KEY, "Prefer": "code=503"})[0]
-    bent, answer = send(json.dumps(RECORDED).encode(), LIBRARIAN, {**KEY, "Prefer": "fault=index-out-of-range"})
+    changed, answer = send(json.dumps(RECORDED).encode(), LIBRARIAN, {**KEY, "Prefer": "fault=index-out-of-range"})
 
     assert (forced.status, forced.headers["x-mock-reply"]) == (503, "forced; fault=503; by=header")
-    assert bent.headers["x-mock-reply"] == "forced; fault=index-out-of-range; by=header"
+    assert changed.headers["x-mock-reply"] == "forced; fault=index-out-of-range; by=header"
     assert answer["results"][0]["index"] == len(RECORDED["documents"])
 
 
@@ -149,7 +149,7 @@ def test_that_nothing_be_wrong_comes_first(prefer):
     assert (reply.status, reply.headers["x-mock-reply"]) == (200, "scored; fault=ok; by=header")
 
 
-def test_a_recorded_answer_can_be_late_and_spoiled():
+def test_delays_and_wire_faults_apply_to_a_recorded_answer():
     late, _ = send(RATE_LIMIT, LIBRARIAN, {**KEY, "Prefer": "delay=1"})
     spoiled = send(RATE_LIMIT, LIBRARIAN, {**KEY, "Prefer": "fault=wrong-content-type"}, parse=False)
 
@@ -158,7 +158,7 @@ def test_a_recorded_answer_can_be_late_and_spoiled():
 
 
 @pytest.mark.parametrize("fault", [each.name for each in wire.FAULTS])
-def test_every_fault_of_the_wire_spoils_every_recorded_answer(fault):
+def test_every_wire_fault_applies_to_every_recorded_answer(fault):
     for exchange in REPLAYED:
         headers = exchange.request.headers | {"Prefer": f"fault={fault}"}
         reply = send(exchange.request.content, LIBRARIAN, headers, parse=False, raw_socket=True)
@@ -182,7 +182,7 @@ def test_a_replayed_200_says_whom_the_mock_lets_in():
         ({"Retry-After": "-1"}, None),
     ],
 )
-def test_when_to_come_again_is_told_as_recorded(tmp_path, headers, seconds):
+def test_retry_after_is_replayed_as_recorded(tmp_path, headers, seconds):
     recorded(tmp_path, changed("rate_limit/queries_per_minute", response__headers={"Content-Type": JSON, **headers}))
 
     reply, _ = send(RATE_LIMIT, endpoint(tmp_path))
@@ -204,7 +204,7 @@ def test_the_mocks_own_headers_are_said_once(tmp_path):
     assert len(reply.headers["x-request-id"]) < 50
 
 
-def test_a_designed_ranking_comes_first():
+def test_a_ranking_override_comes_before_replay():
     designed = endpoint()
     designed.registry.set_override("default", from_json({"rank": [2, 1, 0]}))
 
@@ -261,7 +261,7 @@ def test_a_process_replays_the_library_or_a_folder(tmp_path):
         assert ask(mock, exchange.request.body) == ("replayed; name=kept/mine", "mine")
 
 
-def test_what_cannot_be_replayed_is_told_before_the_start(tmp_path):
+def test_an_invalid_exchange_stops_the_start(tmp_path):
     recorded(tmp_path, "{")
     told = {
         tmp_path: "mine.json: not JSON: ",

@@ -72,7 +72,7 @@ def test_no_request_can_forge_or_stretch_a_line(pipe, as_json):
     assert len(line.encode()) < 4096
 
 
-def test_a_pipe_that_nobody_reads_costs_lines_and_not_time(pipe):
+def test_a_blocked_pipe_costs_lines_but_no_time(pipe):
     reader, writer = pipe
     log = RequestLog(writer)
 

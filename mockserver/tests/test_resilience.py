@@ -97,7 +97,7 @@ def test_a_finding_is_a_sentence_with_its_evidence():
     assert [request.number for request in finding.requests] == [1, 2]
 
 
-def test_calls_are_told_apart_whatever_is_between_them():
+def test_calls_are_distinguished_whatever_is_between_them():
     mixed = [(0, 503), (0.1, 503, OTHER), (0.7, 503), (0.75, 503, OTHER), (2, 200), (2.1, 200, OTHER)]
 
     assert rules(*mixed) == []

@@ -1,4 +1,4 @@
-"""Four doors to the same fault, their precedence, and that no fault stays for the next call."""
+"""The four ways to request a fault, their precedence, and that no fault stays for the next call."""
 
 import itertools
 import json
@@ -34,7 +34,7 @@ DOORS = ("header", "model", "queue", "server")
 
 @pytest.mark.parametrize("fault", ["429", "bom", "unsorted"])
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
-def test_the_first_of_the_doors_that_are_used_counts(fault, count):
+def test_the_source_with_the_highest_precedence_wins(fault, count):
     other = {"429": "503", "bom": "bad-gzip", "unsorted": "id-missing"}[fault]
     for used in itertools.combinations(DOORS, count):
         name = dict.fromkeys(used, other) | {used[0]: fault}
@@ -57,7 +57,7 @@ def test_a_header_or_a_model_leaves_the_queue_as_it_is():
     assert ask(mock).status == 200
 
 
-def test_ok_keeps_the_doors_behind_it_shut():
+def test_ok_disables_sources_of_lower_precedence():
     mock = endpoint(fault="503")
     queue(mock, {"fault": "ok", "then": "429"})
 
@@ -100,11 +100,11 @@ def test_a_model_of_the_mock_passes_the_list_of_models():
         {"model": "mock/503", "documents": 1, "x": []},
     ],
 )
-def test_the_model_s_door_needs_no_more_than_json(sent):
+def test_a_model_requests_a_fault_in_any_json_body(sent):
     assert ask(endpoint(), sent).status == 503
 
 
-def test_the_model_s_door_sees_through_json_escapes():
+def test_a_model_with_json_escapes_requests_a_fault():
     assert ask(endpoint(), rb'{"model": "\u006dock/429"}').status == 429
     assert ask(endpoint(), rb'{"model": "mock\/429"}').status == 429
 
@@ -118,7 +118,7 @@ def test_a_model_that_is_no_fault_is_refused_with_its_place():
     assert "did you mean `unsorted`?" in answer["error"]["message"]
 
 
-def test_a_sequence_is_met_in_its_order():
+def test_a_chain_applies_in_sequence():
     mock = endpoint()
     queue(mock, {"fault": "503", "times": 2, "then": {"fault": "429", "retry_after": 4, "then": {"fault": "unsorted"}}})
     queue(mock, {"fault": "500"})
@@ -131,7 +131,7 @@ def test_a_sequence_is_met_in_its_order():
     assert mock.registry.look("default").queued() == []
 
 
-def test_a_queued_body_fault_waits_for_a_call_that_it_can_bend():
+def test_a_queued_body_fault_waits_for_an_answer_that_it_can_change():
     mock = endpoint()
     queue(mock, {"fault": "unsorted"})
 
@@ -144,9 +144,9 @@ def test_a_queued_body_fault_waits_for_a_call_that_it_can_bend():
 
 
 @pytest.mark.parametrize(
-    ("next_one", "bent"), [("unsorted", True), ("id-missing", True), ("429", False), (None, False)]
+    ("next_one", "changed"), [("unsorted", True), ("id-missing", True), ("429", False), (None, False)]
 )
-def test_when_another_call_took_a_body_fault_the_next_one_counts_if_it_is_of_the_same_family(next_one, bent):
+def test_when_another_call_took_a_body_fault_the_next_one_counts_if_it_is_of_the_same_family(next_one, changed):
     mock = endpoint()
     queue(mock, {"fault": "unsorted"} | ({"then": next_one} if next_one else {}))
     answer = mock.selector.apply
@@ -158,9 +158,9 @@ def test_when_another_call_took_a_body_fault_the_next_one_counts_if_it_is_of_the
     mock.selector.apply = after_another_call
     said = origin(mock)
 
-    assert said == (f"forced; fault={next_one}; by=queue" if bent else "scored")
+    assert said == (f"forced; fault={next_one}; by=queue" if changed else "scored")
     assert [each.spec.fault.name for each in mock.registry.look("default").queued()] == (
-        [next_one] if next_one and not bent else []
+        [next_one] if next_one and not changed else []
     )
 
 
@@ -222,7 +222,7 @@ def test_chaos_is_the_same_for_the_same_seed_and_sequence():
         assert said.startswith("scored; draw=") is (draw >= 0.5)
 
 
-def test_other_doors_use_up_no_draw():
+def test_other_sources_use_no_random_draw():
     mock, other = (endpoint(chaos=("429=0.5",), seed=3) for _ in range(2))
     for _ in range(5):
         ask(other, Prefer="code=200")
@@ -230,7 +230,7 @@ def test_other_doors_use_up_no_draw():
     assert [origin(mock) for _ in range(20)] == [origin(other) for _ in range(20)]
 
 
-def test_a_server_s_fault_is_met_by_every_call():
+def test_a_fault_of_the_server_applies_to_every_call():
     mock = endpoint(fault="429,retry_after=3")
 
     replies = [ask(mock) for _ in range(3)]

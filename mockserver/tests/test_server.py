@@ -36,7 +36,7 @@ def test_the_ready_line_names_the_port_and_is_printed_when_the_mock_answers(mock
     assert post(mock)[0] == 200
 
 
-def test_stderr_says_how_to_point_a_client_at_it_and_what_was_asked():
+def test_stderr_has_client_hints_and_a_line_for_each_request():
     with running("--model", "m") as mock:
         post(mock)
         post(mock, BODY.replace('"m"', '"other"'))
@@ -252,7 +252,7 @@ def test_a_path_is_not_normalized(mock, path):
         assert client.recv(100).startswith(b"HTTP/1.1 404")
 
 
-def test_a_log_that_nobody_reads_does_not_hold_up_the_server():
+def test_a_blocked_stderr_does_not_delay_the_server():
     with start() as process, contextlib.ExitStack() as stack:
         stack.callback(process.kill)
         url = process.stdout.readline().removeprefix(READY).strip()

@@ -79,7 +79,7 @@ def get(mock, path, token):
 
 @pytest.mark.served
 @pytest.mark.parametrize("flag", [["--fault", "reset"], ["--chaos", "reset=0.05"]])
-def test_a_fault_that_the_server_cannot_produce_is_told_at_the_start(flag):
+def test_a_fault_that_the_server_cannot_produce_gives_a_warning_at_the_start(flag):
     with running("-q", *flag) as mock:
         mock.stop(signal.SIGTERM)
     with running("-q", "--server", "threaded", *flag) as able:

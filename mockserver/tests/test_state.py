@@ -296,7 +296,7 @@ def test_calls_in_flight_are_limited_and_a_refused_call_does_not_count():
     assert namespace.admit(None)[0]
 
 
-def test_a_design_counts_the_answers_that_followed_it(registry, namespace):
+def test_an_override_counts_its_answers(registry, namespace):
     namespace.count_override()
     registry.set_override("default", DESIGN)
     assert namespace.overridden == 0

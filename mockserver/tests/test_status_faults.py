@@ -81,7 +81,7 @@ def test_the_wait_can_be_set_or_left_out(preference, seconds, milliseconds):
     assert headers.get("retry-after-ms") == milliseconds
 
 
-def test_a_status_that_only_another_document_lists_can_be_asked_for():
+def test_a_status_that_only_another_document_lists_is_a_fault():
     content = json.loads(json.dumps(load().content))
     responses = content["paths"]["/rerank"]["post"]["responses"]
     responses["451"] = {**responses["400"], "description": "Not in your country"}

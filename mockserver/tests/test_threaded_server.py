@@ -157,7 +157,7 @@ def journal(mock):
 
 @pytest.mark.parametrize("settings", [Settings(), Settings(latency_ms=60_000)])
 @pytest.mark.parametrize("leave", [lambda client: client.close(), lambda client: client.shutdown(socket.SHUT_WR)])
-def test_a_wait_ends_with_its_client_and_is_told_at_once(settings, leave):
+def test_a_wait_ends_when_its_client_disconnects_and_is_recorded_at_once(settings, leave):
     with MockServer(settings) as mock:
         for _ in range(5):
             client = connect(mock)
@@ -190,7 +190,7 @@ def test_the_control_plane_tells_of_clients_that_left():
 
 
 @pytest.mark.parametrize("sent", [request(), request()[:-5], request(Prefer="delay=60000")])
-def test_a_request_is_told_of_though_its_client_closed_at_once(sent):
+def test_a_request_is_recorded_although_its_client_closed_at_once(sent):
     stop = threading.Event()
     others = [threading.Thread(target=lambda: [sum(range(1000)) for _ in iter(stop.is_set, True)]) for _ in range(2)]
     with MockServer() as mock:

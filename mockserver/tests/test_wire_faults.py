@@ -87,7 +87,7 @@ def test_what_needs_the_raw_socket_says_which_server_has_it(name):
 
 
 @pytest.mark.parametrize("name", ["drip", "truncate", "wrong-content-type", "bom"])
-def test_an_answer_that_is_refused_is_spoiled_all_the_same(name):
+def test_wire_faults_apply_to_errors_too(name):
     reply = ask(f"fault={name}", body(documents=[]))
 
     assert reply.status == 400

@@ -147,7 +147,7 @@ def test_two_that_need_flask_first_at_the_same_moment_get_the_same_one(monkeypat
 @pytest.mark.served
 @pytest.mark.usefixtures("connections_are_closed")
 @pytest.mark.parametrize("attempt", range(2))
-def test_all_that_is_asked_first_and_at_once_is_answered(attempt):
+def test_concurrent_first_requests_are_answered(attempt):
     requests = [
         ({"method": "GET", "path": "/__admin/faults"}, 200),
         ({"method": "GET", "path": "/__admin/faults"}, 200),

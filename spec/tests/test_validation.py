@@ -166,7 +166,7 @@ def test_a_branch_without_a_word_for_its_items_is_named_too():
     [
         (
             {"$ref": "https://example.com/schema"},
-            "leads out of the document, which is not followed: Resource 'https://exa",
+            "leads out of the document, which the kit does not follow: Resource 'https://exa",
         ),
         ({"$ref": "other.yaml"}, "leads out of the document"),
         ({"$ref": "#/nowhere"}, "'/nowhere' does not exist"),

@@ -1,4 +1,4 @@
-"""The vendored OpenAPI document, the corrections that the kit applies to it, and validation against its schemas."""
+"""Load Together's OpenAPI document, with or without the kit's corrections, and validate values against its schemas."""
 
 from together_rerank_spec.document import READINGS, Document, DocumentError, load, read
 from together_rerank_spec.overlay import OverlayError, apply_overlay

@@ -1,4 +1,4 @@
-"""Apply an OpenAPI Overlay strictly: an action whose target is missing, or that changes nothing, is an error."""
+"""Apply an OpenAPI Overlay strictly: an action that has no target in the document, or changes nothing, is an error."""
 
 import copy
 import json
@@ -12,14 +12,14 @@ _ACTION_FIELDS = {"target", "description", "update", "remove"}
 
 
 class OverlayError(ValueError):
-    """The overlay is malformed or no longer fits the document; the message names the action."""
+    """The overlay is malformed, or an action cannot be applied to the document; the message names the action."""
 
 
 def apply_overlay(document: dict[str, Any], overlay: Any) -> dict[str, Any]:
-    """Return a copy of *document* with every action of *overlay* applied, in order.
+    """Return a copy of *document* with the actions of *overlay* applied, one after the other.
 
-    Targets are plain paths of names, quoted names and indices, without wildcards or filters: each action applies to
-    exactly one place. Raises OverlayError if an action is malformed, its target is missing, or it changes nothing.
+    A target is a path of names, quoted names and indices, without wildcards or filters, so an action changes exactly
+    one place. Raises OverlayError if an action is malformed, its target is missing, or it changes nothing.
     """
     result = copy.deepcopy(document)
     for number, action in enumerate(_actions(overlay), start=1):
@@ -28,15 +28,15 @@ def apply_overlay(document: dict[str, Any], overlay: Any) -> dict[str, Any]:
             raise OverlayError(f"action {number} of the overlay has no target")
         try:
             _apply(result, _steps(target), action)
-        except OverlayError as fault:
-            raise OverlayError(f"action {number} of the overlay, {target}: {fault}") from fault
+        except OverlayError as error:
+            raise OverlayError(f"action {number} of the overlay, {target}: {error}") from error
     return result
 
 
 def _actions(overlay: Any) -> list[Any]:
     version = overlay.get("overlay") if isinstance(overlay, dict) else None
     if not re.fullmatch(r"1\.0\.\d+", str(version)):
-        found = f"it says overlay: {version}" if version else "it has no version"
+        found = f"it has `overlay: {version}`" if version else "it has no version"
         raise OverlayError(f"not an OpenAPI Overlay 1.0: {found}")
     actions = overlay.get("actions")
     if not isinstance(actions, list) or not actions:
@@ -53,9 +53,11 @@ def _steps(target: str) -> list[str | int]:
 
 def _apply(document: dict[str, Any], steps: list[str | int], action: dict[str, Any]) -> None:
     if unknown := sorted(set(action) - _ACTION_FIELDS):
-        raise OverlayError(f"unknown field `{unknown[0]}`; known are {', '.join(sorted(_ACTION_FIELDS))}")
+        raise OverlayError(
+            f"unknown field `{unknown[0]}`; the fields of an action are {', '.join(sorted(_ACTION_FIELDS))}"
+        )
     if ("update" in action) == (action.get("remove") is True):
-        raise OverlayError("it needs either `update` or `remove: true`")
+        raise OverlayError("it must have either `update` or `remove: true`")
     target: Any = document
     parent: Any = None
     for step in steps:
@@ -79,15 +81,15 @@ def _child(node: Any, step: str | int) -> Any:
 
 
 def _update(target: Any, update: Any) -> None:
-    before = json.dumps(target)  # for in Python 1 equals true
+    before = json.dumps(target)  # as JSON, because 1 == True in Python
     if isinstance(target, list):
         target.append(copy.deepcopy(update))
     elif isinstance(target, dict) and isinstance(update, dict):
         _merge(target, update)
     else:
-        raise OverlayError("Overlay 1.0 updates objects with an object, or appends to arrays")
+        raise OverlayError("Overlay 1.0 can merge an object into an object, or append to an array, and nothing else")
     if json.dumps(target) == before:
-        raise OverlayError("it changes nothing; the document already says so")
+        raise OverlayError("it changes nothing; the document already has this value")
 
 
 def _merge(target: dict[str, Any], update: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 
 def base_of(url: str) -> str:
-    """Return the part of *url* with scheme, host and port; raise ValueError if it is not an HTTP URL."""
+    """Return scheme, host and port of *url* as a URL; raise ValueError if *url* is not an HTTP URL."""
     try:
         parts = urlsplit(url)
         if parts.scheme in ("http", "https") and parts.hostname and url.isprintable() and " " not in url:
@@ -17,11 +17,12 @@ def base_of(url: str) -> str:
 
 
 def url_of(address: str, port: int) -> str:
+    """Return the HTTP URL of a server at *address*, an IP address or a host name, and *port*."""
     return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether *host* is localhost or a loopback address, which no other machine can reach."""
+    """Return whether *host* is localhost or a loopback address, which other machines cannot reach."""
     if host.lower().rstrip(".") == "localhost":
         return True
     try:

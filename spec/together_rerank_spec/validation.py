@@ -1,4 +1,4 @@
-"""Validate a value against a JSON Schema: a fast yes or no, and sentences with JSON Pointers for people."""
+"""Validate values against a JSON Schema: a fast check, and readable messages with JSON Pointers."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,16 +9,16 @@ import jsonschema_rs
 
 
 class SchemaError(ValueError):
-    """A schema that cannot be compiled; the message is one line."""
+    """A schema cannot be compiled; the message is one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One thing that a value does wrong.
+    """One place where a value does not satisfy a schema.
 
     Attributes:
-        pointer: JSON Pointer (RFC 6901) to the offending part, "" for the whole value.
-        message: what is wrong and what would be accepted, without quoting the value.
+        pointer: JSON Pointer (RFC 6901) to the invalid part; "" for the whole value.
+        message: what is wrong and what the schema accepts. It does not quote the value.
     """
 
     pointer: str
@@ -29,13 +29,13 @@ class Violation:
 
 
 class Validator:
-    """Validates against a JSON Schema 2020-12; raises SchemaError if that is malformed or refers outside itself."""
+    """Validates against a JSON Schema 2020-12; raises SchemaError if it is malformed or refers to another document."""
 
     def __init__(self, schema: dict[str, Any]) -> None:
         try:
-            self._fast = jsonschema_rs.Draft202012Validator(schema, retriever=_refuse)
-        except jsonschema_rs.ValidationError as fault:
-            raise SchemaError(_complaint(fault)) from fault
+            self._fast = jsonschema_rs.Draft202012Validator(schema, retriever=_reject_reference)
+        except jsonschema_rs.ValidationError as error:
+            raise SchemaError(_schema_error(error)) from error
         self._schema = schema
 
     def is_valid(self, value: Any) -> bool:
@@ -43,7 +43,7 @@ class Validator:
         return self._fast.is_valid(value)
 
     def violations(self, value: Any, most: int = 5) -> list[Violation]:
-        """Return what is wrong with *value*, *most* of it at the most; nothing when it is valid."""
+        """Return the violations in *value*, at most *most* of them; an empty list if *value* is valid."""
         if self.is_valid(value):
             return []
         found = (
@@ -60,22 +60,22 @@ class Validator:
 
 
 def _message(error: Any) -> str:
-    # The schema `false` has no keyword; jsonschema's words for it quote the value.
+    # The schema `false` has no keyword, and jsonschema's message for it quotes the value.
     return "is not allowed" if error.schema is False else str(error.message)
 
 
-def _complaint(fault: jsonschema_rs.ValidationError) -> str:
-    resource, absent, _ = fault.message.partition(" is not present in a registry")
-    if absent:
-        return f"a reference leads out of the document, which is not followed: {resource}"
-    place = pointer(fault.instance_path)
-    return f"the schema at {place} is malformed: {fault.message}" if place else fault.message
+def _schema_error(error: jsonschema_rs.ValidationError) -> str:
+    resource, is_missing, _ = error.message.partition(" is not present in a registry")
+    if is_missing:
+        return f"a reference leads out of the document, which the kit does not follow: {resource}"
+    place = pointer(error.instance_path)
+    return f"the schema at {place} is malformed: {error.message}" if place else error.message
 
 
 def pointer(path: Any) -> str:
-    """Return the JSON Pointer (RFC 6901) that leads along *path*: names of fields and indexes."""
+    """Return *path*, a sequence of field names and indexes, as a JSON Pointer (RFC 6901)."""
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
-def _refuse(uri: str) -> NoReturn:
+def _reject_reference(uri: str) -> NoReturn:
     raise ValueError(f"the reference {uri} leads out of the document")

@@ -11,7 +11,7 @@ def statuses(count):
     return [post()[0] for _ in range(count)]
 
 
-def test_faults_come_in_the_order_of_their_chain(rerank_mock):
+def test_faults_apply_in_the_sequence_of_their_chain(rerank_mock):
     rerank_mock.fail(503).then.fail(429, times=2, retry_after=1.5).then.ok(2).then.fail(500)
     assert statuses(7) == [503, 429, 429, 200, 200, 500, 200]
     assert [request.retry_after for request in rerank_mock.requests[1:3]] == [1.5, 1.5]
@@ -102,7 +102,7 @@ def test_an_unknown_name_is_reported_with_the_known_ones(rerank_mock, message):
 THREE = {**BODY, "documents": ["panda", "llama", "a llama in Peru"]}
 
 
-def test_a_designed_ranking_passes_through_everything_else(rerank_mock):
+def test_a_ranking_override_keeps_validation_top_n_and_faults(rerank_mock):
     rerank_mock.rank([2, 0, 1])
     assert order(THREE) == [2, 0, 1]
     assert order({**THREE, "top_n": 2}) == [2, 0]

@@ -42,7 +42,7 @@ def test_any_key_will_do(rerank_mock):
 
 
 @pytest.mark.slow
-def test_requests_are_in_the_order_in_which_they_came(rerank_mock):
+def test_requests_are_sorted_by_arrival(rerank_mock):
     rerank_mock.delay(1)
     slow = threading.Thread(target=post, args=({**BODY, "query": "first"},))
     slow.start()

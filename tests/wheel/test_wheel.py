@@ -188,6 +188,25 @@ def test_every_module_of_the_wheel_is_imported_with_its_dependencies_alone(insta
     assert len(wanted) > 15
 
 
+@pytest.mark.parametrize(
+    "package",
+    [
+        "together_rerank_contract_tests",
+        "together_rerank_fixtures",
+        "together_rerank_fixtures.strategies",
+        "together_rerank_mockserver",
+        "together_rerank_spec",
+    ],
+)
+def test_every_public_name_is_imported_from_the_wheel(package, with_contract, hostile):
+    program = f"import {package} as package\nfrom {package} import *\nprint(*package.__all__)\nprint(*dir())"
+
+    public, imported = run(with_contract / "python", "-c", program, cwd=hostile).splitlines()
+
+    assert set(public.split()) <= set(imported.split())
+    assert public or package == "together_rerank_contract_tests"  # which has no Python API
+
+
 def test_the_judge_says_what_to_install(installed, hostile):
     command = [installed / "together-rerank-contract", "http://127.0.0.1:1"]
     ran = subprocess.run(
@@ -195,9 +214,7 @@ def test_the_judge_says_what_to_install(installed, hostile):
     )
 
     assert ran.returncode == 2
-    assert ran.stderr.startswith(
-        "together-rerank-contract: the extra is not installed (httpx, hypothesis, pytest, schemathesis); "
-    )
+    assert ran.stderr.startswith("together-rerank-contract: not installed: httpx, hypothesis, pytest, schemathesis; ")
     assert "together-rerank-kit[contract]" in ran.stderr
 
 
@@ -209,6 +226,37 @@ def test_it_installs_from_a_git_url(tmp_path):
     assert run(bin_folder / "together-rerank-mock", "--version").startswith("together-rerank-mock 0.")
 
 
+def test_the_quickstart_installs_the_kit(tmp_path):
+    bin_folder = virtual(tmp_path / "quickstart")
+    run(bin_folder / "python", "-m", "pip", "install", "-q", "--require-hashes", "-r", "requirements/base.txt")
+    text = snippets("docs/quickstart.md")[0].text
+    assert text.split() == ["pip", "install", "together-rerank-kit"]
+    text = text.replace("together-rerank-kit", str(WHEEL))
+
+    run("bash", "-c", text, PATH=f"{bin_folder}{os.pathsep}{os.environ['PATH']}")
+
+    assert run(bin_folder / "together-rerank-mock", "--version").startswith("together-rerank-mock 0.")
+
+
+def test_the_workflow_of_the_ci_page_installs_the_kit_by_its_name():
+    workflows = [yaml.safe_load(each.text)["jobs"] for each in snippets("docs/ci.md") if each.language == "yaml"]
+    steps = [step["run"] for jobs in workflows for job in jobs.values() for step in job["steps"] if "run" in step]
+    installs = [step for step in steps if step.startswith("pip install")]
+
+    assert installs == [
+        "pip install pytest together together-rerank-kit",
+        'pip install "together-rerank-kit[contract]"',
+    ]
+
+
+def ci_script():
+    """Return the script of the CI page that starts the mock beside a project's tests."""
+    (page, *_) = [each.text for each in snippets("docs/ci.md") if each.language == "yaml"]
+    steps = yaml.safe_load(page)["jobs"]["test"]["steps"]
+    (script,) = [step["run"] for step in steps if "together-rerank-mock serve" in step.get("run", "")]
+    return str(script)
+
+
 def test_the_ci_snippet_runs_a_projects_tests_against_the_mock(tools, tmp_path):
     (tmp_path / "test_search.py").write_text(
         "from together import Together\n\n\n"
@@ -217,11 +265,7 @@ def test_the_ci_snippet_runs_a_projects_tests_against_the_mock(tools, tmp_path):
         "        answer = client.rerank.create(model='m', query='llama', documents=['panda', 'llama'])\n"
         "    assert [result.index for result in answer.results] == [1, 0]\n"
     )
-    steps = yaml.safe_load(snippet("jobs:").text)["jobs"]["test"]["steps"]
-    install, script = [step["run"] for step in steps if "run" in step]
-    assert install.endswith(
-        snippet('pip install "git+').text.removeprefix("pip install ").strip()
-    )  # which is run above
+    script = ci_script()
     port = free_port()
     path = f"{tools}{os.pathsep}{os.environ['PATH']}"
 

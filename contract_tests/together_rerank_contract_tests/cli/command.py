@@ -1,4 +1,4 @@
-"""The command `together-rerank-contract`: parse, judge, print, and end with a status that a script can read."""
+"""The command `together-rerank-contract`: parse the options, test the endpoint, and print and write the reports."""
 
 import datetime as dt
 import importlib.util
@@ -15,58 +15,58 @@ from together_rerank_spec.output import close_output, open_output
 
 _NEEDED = ("httpx", "hypothesis", "pytest", "schemathesis")
 _USAGE, _KIT_FAULT, _INTERRUPTED = 2, 70, 130
-_LONGEST_EXPRESSION = 2_000
-_OTHERS = f"""\b
-Two commands beside this one send the library's requests, and have a --help of their own:
-  {PROGRAM} record URL --out DIR   keeps what is answered as exchanges
-  {PROGRAM} drift URL              compares it with document and library
+_MAX_EXPRESSION = 2_000
+_EPILOG = f"""\b
+Two more commands send the library's requests; each has its own --help:
+  {PROGRAM} record URL --out DIR   saves the responses as exchanges
+  {PROGRAM} drift URL              compares the responses with the document and the library
 """
 
 
 def main() -> None:
     """Run the command.
 
-    Exit 0 keeps the contract, 1 does not, 2 not understood or nothing selected, 3 could not tell, 4 budget spent,
-    70 a fault of the kit, 130 interrupted.
+    Exit status: 0 the endpoint keeps the contract, 1 it does not, 2 invalid arguments or nothing selected,
+    3 could not tell, 4 budget spent, 70 internal error of the kit, 130 interrupted.
     """
     open_output()
-    # A job that is cancelled reports what it knows, like one that is interrupted; also one that a script
-    # started in the background, for which the shell has interruptions ignored.
+    # SIGTERM, which ends a cancelled job, reports like SIGINT. Set SIGINT too: a shell ignores it for a background job.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
         status = run(sys.argv[1:])
     except (KeyboardInterrupt, click.Abort):
         status = _INTERRUPTED
-    except Exception as fault:  # noqa: BLE001  # nobody but the kit is to blame
-        from together_rerank_contract_tests.run.outcome import place_of
+    except Exception as error:  # noqa: BLE001  # any other exception is a bug of the kit
+        from together_rerank_contract_tests.run.outcome import describe_exception
 
-        status = _fail(f"a fault of the kit itself; please report it: {place_of(fault)}", _KIT_FAULT)
+        status = _fail(f"a fault of the kit itself; please report it: {describe_exception(error)}", _KIT_FAULT)
     close_output()
     sys.exit(status)
 
 
 def run(arguments: list[str]) -> int:
+    """Run the command with *arguments*, and return the exit status."""
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        return _fail(f"the extra is not installed ({', '.join(missing)}); pip install 'together-rerank-kit[contract]'")
-    chosen, name = command, PROGRAM
-    if arguments[:1] in (["record"], ["drift"]):  # neither is a URL
+        return _fail(f"not installed: {', '.join(missing)}; run: pip install 'together-rerank-kit[contract]'")
+    selected, name = command, PROGRAM
+    if arguments[:1] in (["record"], ["drift"]):  # neither is a valid URL
         from together_rerank_contract_tests.cli.record import compare, record
 
-        chosen, name = record if arguments[0] == "record" else compare, f"{PROGRAM} {arguments[0]}"
+        selected, name = record if arguments[0] == "record" else compare, f"{PROGRAM} {arguments[0]}"
         arguments = arguments[1:]
     try:
         try:
-            context = chosen.make_context(name, list(arguments))
-        except OSError:  # nobody reads the help
+            context = selected.make_context(name, list(arguments))
+        except OSError:  # stdout of --help is closed
             return 0
         with context:
-            return int(chosen.invoke(context) or 0)
+            return int(selected.invoke(context) or 0)
     except click.exceptions.Exit as end:
         return end.exit_code
-    except click.ClickException as fault:
-        return _fail(fault.format_message())
+    except click.ClickException as error:
+        return _fail(error.format_message())
 
 
 def _fail(message: str, status: int = _USAGE) -> int:
@@ -74,19 +74,30 @@ def _fail(message: str, status: int = _USAGE) -> int:
     return status
 
 
-@click.command(context_settings=options.CONTEXT, epilog=_OTHERS)
-@options.given(options.ENDPOINT)
-@click.option("--quick", is_flag=True, help="Judge what breaks most clients, with about ten requests.")
-@click.option("--fuzz", is_flag=True, help="Have Schemathesis try the document's requests too, valid and invalid.")
-@click.option("--level", type=click.Choice(["must", "should", "info"]), default="must", help="The lowest that counts.")
-@click.option("-k", "expression", metavar="EXPR", help="Judge what matches, as in 'RR-RESULT and not 003'.")
-@click.option("--list", "list_only", is_flag=True, help="Show what would be judged, and send nothing.")
-@click.option("--reading", type=click.Choice(["corrected", "vendored"]), default="corrected", help="Of the document.")
-@options.given(options.SPENDING)
-@click.option("--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Of the requests that --fuzz makes.")
-@click.option("--known", type=options.FILE, metavar="FILE", help="Deviations that count as passed, in TOML.")
-@click.option("--junit", type=options.FILE, metavar="F", help="Write the report as JUnit's XML.")
-@click.option("--json", "as_json", type=options.FILE, metavar="F", help="Write the report as JSON.")
+@click.command(context_settings=options.CONTEXT, epilog=_EPILOG)
+@options.add_options(options.ENDPOINT)
+@click.option(
+    "--quick", is_flag=True, help="Test only the requirements that most clients need, with about ten requests."
+)
+@click.option(
+    "--fuzz", is_flag=True, help="Also run Schemathesis, with valid and invalid requests made from the document."
+)
+@click.option(
+    "--level",
+    type=click.Choice(["must", "should", "info"]),
+    default="must",
+    help="The lowest level that fails the run.",
+)
+@click.option("-k", "expression", metavar="EXPR", help="Test only matching requirements, e.g. 'RR-RESULT and not 003'.")
+@click.option("--list", "list_only", is_flag=True, help="Print the selected requirements, and send nothing.")
+@click.option(
+    "--reading", type=click.Choice(["corrected", "vendored"]), default="corrected", help="The reading of the document."
+)
+@options.add_options(options.LIMITS)
+@click.option("--seed", type=click.IntRange(min=0), default=0, metavar="N", help="The seed of the requests by --fuzz.")
+@click.option("--known", type=options.FILE, metavar="FILE", help="A TOML file of deviations that count as passed.")
+@click.option("--junit", type=options.FILE, metavar="F", help="Write the report as JUnit XML.")
+@click.option("--json", "json_path", type=options.FILE, metavar="F", help="Write the report as JSON.")
 @click.option("--markdown", type=options.FILE, metavar="F", help="Write the report as Markdown.")
 @click.version_option(package_name="together-rerank-kit", prog_name=PROGRAM, message="%(prog)s %(version)s")
 def command(
@@ -95,36 +106,36 @@ def command(
     list_only: bool,
     known: Path | None,
     junit: Path | None,
-    as_json: Path | None,
+    json_path: Path | None,
     markdown: Path | None,
     **values: Any,
 ) -> int:
-    """Tell whether the rerank endpoint at URL keeps the contract of Together's API."""
+    """Test whether the rerank endpoint at URL keeps the contract of Together's API."""
     from together_rerank_contract_tests.report import junit as junit_report
     from together_rerank_contract_tests.report import markdown as markdown_report
     from together_rerank_contract_tests.report import report
     from together_rerank_contract_tests.run import known as known_deviations
     from together_rerank_contract_tests.run import session
 
-    if expression is not None and len(expression) > _LONGEST_EXPRESSION:
-        raise click.UsageError("-k: the expression is too long")
+    if expression is not None and len(expression) > _MAX_EXPRESSION:
+        raise click.UsageError(f"-k: the expression has more than {_MAX_EXPRESSION} characters")
     if values["quick"] and values["fuzz"]:
-        raise click.UsageError("--quick and --fuzz exclude each other")
-    given = options.settings(url, sends=not list_only, **values)
-    for path in filter(None, (junit, as_json, markdown)):
+        raise click.UsageError("--quick and --fuzz cannot be combined")
+    settings = options.build_settings(url, sends=not list_only, **values)
+    for path in filter(None, (junit, json_path, markdown)):
         output.check_file(path)
     try:
         ids = [each.id for each in session.tests()] if known else []
         deviations = known_deviations.read(known, ids) if known else []
-        judged = session.ContractSession(given, output.show)
-    except ValueError as fault:
-        raise click.UsageError(str(fault)) from fault
-    _judge(judged, expression, collect_only=list_only)
+        contract_session = session.ContractSession(settings, output.show)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    _run_session(contract_session, expression, collect_only=list_only)
     if list_only:
-        output.show(judged.listing)
+        output.show(contract_session.listing)
         return 0
-    result = report.of(judged, deviations, dt.datetime.now(dt.UTC).date())
-    forms = ((junit, junit_report.junit), (as_json, report.Report.as_json), (markdown, markdown_report.markdown))
+    result = report.build_report(contract_session, deviations, dt.datetime.now(dt.UTC).date())
+    forms = ((junit, junit_report.junit), (json_path, report.Report.as_json), (markdown, markdown_report.markdown))
     errors = [output.write_file(path, form(result)) for path, form in forms if path is not None]
     output.show(f"\n\n{result.as_text()}\n")
     if any(errors):
@@ -132,18 +143,18 @@ def command(
     return result.verdict.status
 
 
-def _judge(judged: Any, expression: str | None, *, collect_only: bool) -> None:
-    """Judge the selected requirements; raise UsageError if there are none, or if sending is not allowed."""
+def _run_session(session: Any, expression: str | None, *, collect_only: bool) -> None:
+    """Run the selected requirements; raise UsageError if there are none, or if --live is missing."""
     import pytest
 
-    status = judged.run(expression, collect_only=collect_only)
-    if judged.refused:
-        raise click.UsageError(judged.refused)
-    if judged.crashed:
-        raise RuntimeError(judged.crashed)
-    if status == pytest.ExitCode.USAGE_ERROR:  # which pytest has told
+    status = session.run(expression, collect_only=collect_only)
+    if session.live_error:
+        raise click.UsageError(session.live_error)
+    if session.pytest_error:
+        raise RuntimeError(session.pytest_error)
+    if status == pytest.ExitCode.USAGE_ERROR:  # pytest printed the message
         raise click.exceptions.Exit(_USAGE)
-    if judged.is_empty and judged.interrupted:  # before any requirement was selected
+    if session.is_empty and session.interrupted:  # before any requirement was selected
         raise KeyboardInterrupt
-    if judged.is_empty:
-        raise click.UsageError("nothing is selected; --list shows what there is, all of it with --fuzz --level info")
+    if session.is_empty:
+        raise click.UsageError("no requirement is selected; --list --fuzz --level info prints all of them")

@@ -21,7 +21,7 @@ def show(text: str, *, to_stderr: bool = False) -> None:
 def check_file(path: Path) -> None:
     """Raise UsageError if *path* is not a file in an existing folder."""
     if not path.name or not path.parent.is_dir():
-        raise click.UsageError(f"'{path}': there is no such folder, or it names no file")
+        raise click.UsageError(f"'{path}' does not name a file in an existing folder")
 
 
 def write_file(path: Path, text: str) -> str:
@@ -34,6 +34,6 @@ def write_file(path: Path, text: str) -> str:
         draft = path.with_name(f".{path.name}.part")
         draft.write_text(text, encoding="utf-8", errors="backslashreplace")
         draft.replace(path)
-    except OSError as fault:
-        return f"{path}: {fault.strerror}"
+    except OSError as error:
+        return f"{path}: {error.strerror}"
     return ""

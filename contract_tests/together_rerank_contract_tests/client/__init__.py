@@ -1,1 +1,1 @@
-"""The way to the endpoint: one client with a budget, and the exchanges with it."""
+"""The HTTP client for the endpoint: transport, budget and exchanges."""

@@ -1,9 +1,9 @@
-"""Count and limit what a run sends."""
+"""Count and limit the requests and tokens of a run."""
 
 import threading
 import time
 
-# An estimate for English text; the endpoint's own count replaces it where the answer has one.
+# An estimate for English text; if the response has `usage`, its count replaces the estimate.
 _CHARACTERS_PER_TOKEN = 4
 
 
@@ -12,16 +12,16 @@ class BudgetSpent(Exception):
 
 
 class Budget:
-    """Counts requests and tokens, and refuses a request above the limit. Threads may share it.
+    """Counts requests and tokens, and rejects a request above the limit. Threads may share it.
 
     Attributes:
-        tokens: the tokens used, by the endpoint's count or by estimate.
-        spent: whether a request was refused.
+        tokens: the tokens used, as the endpoint reports them, or an estimate.
+        spent: whether a request was rejected.
     """
 
     def __init__(self, max_requests: int | None, max_tokens: int | None, seconds_between: float) -> None:
-        self._began = time.monotonic()
-        self._ended: float | None = None
+        self._started = time.monotonic()
+        self._stopped: float | None = None
         self._max_requests = max_requests
         self._max_tokens = max_tokens
         self._seconds_between = seconds_between
@@ -33,31 +33,31 @@ class Budget:
 
     @property
     def seconds(self) -> float:
-        return (self._ended or time.monotonic()) - self._began
+        return (self._stopped or time.monotonic()) - self._started
 
     @property
-    def in_words(self) -> str:
+    def summary(self) -> str:
         return f"{plural(self.requests, 'request')}, {plural(self.tokens, 'token')}, {self.seconds:.1f} s"
 
     @property
-    def data(self) -> dict[str, float]:
-        """The counts in the form of the reports' schemas."""
+    def counts(self) -> dict[str, float]:
+        """The counts as the JSON reports contain them."""
         return {"requests": self.requests, "tokens": self.tokens, "seconds": round(self.seconds, 3)}
 
     def end(self) -> None:
-        self._ended = self._ended or time.monotonic()
+        self._stopped = self._stopped or time.monotonic()
 
     @property
     def requests_left(self) -> int | None:
-        """How many more requests may be sent; None for any number."""
+        """How many more requests are allowed; None if there is no limit."""
         return None if self._max_requests is None else max(0, self._max_requests - self.requests)
 
     def spend(self, content: bytes) -> None:
-        """Count a request with *content*, and wait until the rate allows it; raise BudgetSpent above a limit."""
+        """Count a request with *content* and wait until the rate allows it; raise BudgetSpent above a limit."""
         with self._lock:
-            tokens = tokens_of(content)
-            self._hold(self.requests + 1, self._max_requests, "request")
-            self._hold(self.tokens + tokens, self._max_tokens, "token")
+            tokens = estimate_tokens(content)
+            self._check_limit(self.requests + 1, self._max_requests, "request")
+            self._check_limit(self.tokens + tokens, self._max_tokens, "token")
             self.requests += 1
             self.tokens += tokens
             now = time.monotonic()
@@ -66,21 +66,21 @@ class Budget:
         if wait:
             time.sleep(wait)
 
-    def _hold(self, number: int, most: int | None, what: str) -> None:
-        if most is not None and number > most:
+    def _check_limit(self, number: int, limit: int | None, unit: str) -> None:
+        if limit is not None and number > limit:
             self.spent = True
-            raise BudgetSpent(f"the {plural(most, what)} of --max-{what}s {'is' if most == 1 else 'are'} spent")
+            raise BudgetSpent(f"the {plural(limit, unit)} of --max-{unit}s {'is' if limit == 1 else 'are'} spent")
 
-    def settle(self, content: bytes, actual: int) -> None:
-        """Replace the estimate for *content* by the *actual* number of tokens."""
+    def correct_estimate(self, content: bytes, actual: int) -> None:
+        """Replace the estimate for *content* with the *actual* number of tokens."""
         with self._lock:
-            self.tokens += actual - tokens_of(content)
+            self.tokens += actual - estimate_tokens(content)
 
 
-def tokens_of(content: bytes) -> int:
+def estimate_tokens(content: bytes) -> int:
     """Estimate the number of tokens in *content*."""
     return -(-len(content) // _CHARACTERS_PER_TOKEN)
 
 
-def plural(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def plural(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

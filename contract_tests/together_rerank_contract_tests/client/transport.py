@@ -1,4 +1,4 @@
-"""Send requests to the endpoint: within the budget and the rate, with retries on 429, and without showing the key."""
+"""Send requests to the endpoint within the budget and the rate, retry on 429, and hide the key."""
 
 import threading
 import zlib
@@ -24,29 +24,29 @@ from together_rerank_spec.urls import is_loopback
 
 MAX_BYTES = 32 * 1024 * 1024
 SHORTEST_KEY = 4
-# A larger number is not a count of tokens.
+# Ignore a larger count of tokens.
 _MAX_TOKENS = 10**9
-_MAX_WAITS = 5
-# If a 429 asks for a longer wait, give up.
-_LONGEST_WAIT_S = 120.0
-# How many answers may time out before the run gives up; each costs the whole time-out.
-_MAX_MISSED_IN_A_ROW, _MAX_MISSED = 3, 10
-_USUAL = (("Accept-Encoding", "identity"), ("User-Agent", f"{PROGRAM}/{version('together-rerank-kit')}"))
+_MAX_RETRIES = 5
+# Do not retry if Retry-After asks for a longer wait.
+_MAX_WAIT_S = 120.0
+# Stop sending after this many time-outs; each takes the whole time limit.
+_MAX_TIMEOUTS_IN_A_ROW, _MAX_TIMEOUTS = 3, 10
+_DEFAULT_HEADERS = (("Accept-Encoding", "identity"), ("User-Agent", f"{PROGRAM}/{version('together-rerank-kit')}"))
 # Placeholder for the key: only Transport knows the key itself.
-ENDPOINT_KEY = "(the endpoint's key, where there is one)"
+ENDPOINT_KEY = "(the endpoint's key, if there is one)"
 Headers = tuple[tuple[str, str], ...]
 
 
 class Inconclusive(Exception):
-    """A requirement cannot be judged: there was no answer, or the scores are too noisy."""
+    """A requirement cannot be judged: there was no response, or the scores are too noisy."""
 
 
 class Dropped(Inconclusive):
-    """The connection ended before the answer was complete."""
+    """The connection ended before the response was complete."""
 
 
 class Throttled(Inconclusive):
-    """The endpoint still answered 429 after all retries."""
+    """The endpoint still returned 429 after all retries."""
 
 
 class Unsendable(Inconclusive):
@@ -54,39 +54,41 @@ class Unsendable(Inconclusive):
 
 
 class Transport:
-    """Sends requests, also from several threads; `statuses` counts the answers by status.
+    """Sends requests; threads may share it. `statuses` counts the responses by status.
 
-    Raises ValueError if the proxy or the certificates of the environment cannot be used.
+    Raises ValueError if the proxy or the certificates in the environment variables cannot be used.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.budget = Budget(settings.max_requests, settings.max_tokens, settings.seconds_between)
-        self.mask = masking(settings.key, settings.key_name)
+        self.mask = key_redactor(settings.key, settings.key_name)
         self.has_key = bool(settings.key)
         self.statuses: Counter[int] = Counter()
         self._settings = settings
         self._closed = threading.Event()
-        self._missed = 0
-        self._missed_in_a_row = 0
-        is_near = is_loopback(settings.host) or settings.host in ("0.0.0.0", "::")  # noqa: S104  # no proxy reaches it
+        self._timeouts = 0
+        self._timeouts_in_a_row = 0
+        is_local = is_loopback(settings.host) or settings.host in ("0.0.0.0", "::")  # noqa: S104  # local: no proxy
         try:
             self._client = httpx.Client(
                 timeout=settings.timeout_s,
-                # Do not use a proxy for this machine.
-                trust_env=not is_near,
-                # Without TLS, skip reading the certificates, which takes 0.1 s.
-                verify=not (is_near and settings.url.startswith("http:")),
-                # A redirect would pass the key to another address.
+                # Do not use a proxy for a local endpoint.
+                trust_env=not is_local,
+                # Without TLS, do not load the certificates, which takes 0.1 s.
+                verify=not (is_local and settings.url.startswith("http:")),
+                # A redirect would send the key to another address.
                 follow_redirects=False,
-                # Send no cookies: one request must not change the answer to the next.
+                # Send no cookies: a response must not affect the next request.
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             )
-        except Exception as fault:  # the type depends on the library that reads them
-            raise ValueError(f"the environment's proxy or certificates cannot be used: {fault}") from fault
+        except Exception as error:  # the type depends on the library
+            raise ValueError(
+                f"cannot use the proxy or the certificates that the environment variables name: {error}"
+            ) from error
         self._client.headers.clear()
 
     def close(self) -> None:
-        """Close the connections, and end every wait for a retry."""
+        """Close the connections, and stop waiting for retries."""
         self._closed.set()
         self.budget.end()
         self._client.close()
@@ -100,39 +102,39 @@ class Transport:
         *,
         authorization: str | None = ENDPOINT_KEY,
     ) -> Exchange:
-        """Send a request and return the exchange; wait and retry after a 429, or a 503 with Retry-After.
+        """Send a request and return the exchange; retry after a 429, or a 503 with Retry-After.
 
         Raises:
             BudgetSpent: the budget does not allow the request, or its retry.
             Unsendable: the request is not valid HTTP, and was not sent.
-            Dropped: the connection ended before the answer was complete.
-            Throttled: the endpoint still answered 429 after all retries.
-            Inconclusive: the answer timed out.
+            Dropped: the connection ended before the response was complete.
+            Throttled: the endpoint still returned 429 after all retries.
+            Inconclusive: the response timed out.
         """
-        waits = 0
-        while asks_to_retry(exchange := self._send_twice(method, url, tuple(headers), content, authorization)):
+        retries = 0
+        while should_retry(exchange := self._send_twice(method, url, tuple(headers), content, authorization)):
             wait = _retry_after(exchange)
-            waits += 1
-            if waits > _MAX_WAITS or wait > _LONGEST_WAIT_S or self._closed.wait(wait):
+            retries += 1
+            if retries > _MAX_RETRIES or wait > _MAX_WAIT_S or self._closed.wait(wait):
                 break
         if exchange.status == 429:
-            raise Throttled(f"the endpoint answers 429, and asks to come again in {wait:.0f} s; try --rate")
+            raise Throttled(f"the endpoint returns 429 and asks for a retry after {wait:.0f} s; try --rate")
         return exchange
 
     def _send_twice(self, *call: Any) -> Exchange:
-        """Retry once if the connection ended: the server may close an idle one just as it is used again."""
+        """Send again if the connection ended: the server may close an idle connection when it is reused."""
         with suppress(Dropped):
             return self._send(*call)
         return self._send(*call)
 
     def _send(self, method: str, url: str, headers: Headers, content: bytes, authorization: str | None) -> Exchange:
-        if self._missed_in_a_row >= _MAX_MISSED_IN_A_ROW or self._missed >= _MAX_MISSED:
-            raise Inconclusive(f"{self._missed} answers did not come in time, so no more were asked for")
+        if self._timeouts_in_a_row >= _MAX_TIMEOUTS_IN_A_ROW or self._timeouts >= _MAX_TIMEOUTS:
+            raise Inconclusive(f"{self._timeouts} requests timed out, so no more are sent")
         sent, shown = self.authorized(authorization)
-        given = {name.lower() for name, _ in headers}
-        usual = tuple((name, text) for name, text in _USUAL if name.lower() not in given)
+        names = {name.lower() for name, _ in headers}
+        defaults = tuple((name, text) for name, text in _DEFAULT_HEADERS if name.lower() not in names)
         self.budget.spend(content)
-        response, raw = self._answer(method, url, (*usual, *headers, *sent), content)
+        response, raw = self._exchange(method, url, (*defaults, *headers, *sent), content)
         self.statuses[response.status_code] += 1
         received, decode_error = _decoded(raw, response.headers.get("content-encoding", "").lower())
         exchange = Exchange(
@@ -148,7 +150,7 @@ class Transport:
         )
         tokens = _counted_tokens(exchange)
         if tokens is not None:
-            self.budget.settle(content, tokens)
+            self.budget.correct_estimate(content, tokens)
         return exchange
 
     def authorized(self, authorization: str | None) -> tuple[Headers, Headers]:
@@ -156,10 +158,10 @@ class Transport:
         if authorization == ENDPOINT_KEY and self.has_key:
             sent, shown = f"Bearer {self._settings.key}", f"Bearer ${self._settings.key_name}"
             return (("Authorization", sent),), (("Authorization", shown),)
-        given = () if authorization in (None, ENDPOINT_KEY) else (("Authorization", str(authorization)),)
-        return given, given
+        header = () if authorization in (None, ENDPOINT_KEY) else (("Authorization", str(authorization)),)
+        return header, header
 
-    def _answer(self, method: str, url: str, headers: Headers, content: bytes) -> tuple[httpx.Response, bytes]:
+    def _exchange(self, method: str, url: str, headers: Headers, content: bytes) -> tuple[httpx.Response, bytes]:
         """Send the request; return the response and its body, still encoded."""
         # Send the path unchanged; httpx would normalise it.
         parts = urlsplit(url)
@@ -169,25 +171,25 @@ class Transport:
             target = {"target": (url[len(host) :] or "/").encode("latin-1")}
             request = self._client.build_request(method, host, headers=raw, content=content, extensions=target)
         except UnicodeEncodeError:
-            raise Unsendable("it has characters beyond Latin-1 outside its body") from None
-        answer: Future[tuple[httpx.Response, bytes]] = Future()
-        # The time-out of httpx is per read: a server that sends its answer byte by byte would never time out.
-        threading.Thread(target=self._read, args=(request, answer), daemon=True).start()
+            raise Unsendable("the URL or a header has a character outside Latin-1") from None
+        result: Future[tuple[httpx.Response, bytes]] = Future()
+        # The time-out of httpx is per read: a response sent byte by byte would never time out.
+        threading.Thread(target=self._read, args=(request, result), daemon=True).start()
         try:
-            whole = answer.result(self._settings.timeout_s)
+            response = result.result(self._settings.timeout_s)
         except (TimeoutError, httpx.TimeoutException):
-            self._missed += 1
-            self._missed_in_a_row += 1
-            raise Inconclusive(f"no whole answer from {url} within {self._settings.timeout_s:g} s") from None
-        except httpx.LocalProtocolError as fault:
-            raise Unsendable(self.mask.text(str(fault))) from None
-        except Exception as fault:  # noqa: BLE001  # after any exception the answer is incomplete
-            said = f"no whole answer from {url}: {str(fault) or type(fault).__name__}"
-            raise Dropped(self.mask.text(said)) from None
-        self._missed_in_a_row = 0
-        return whole
+            self._timeouts += 1
+            self._timeouts_in_a_row += 1
+            raise Inconclusive(f"no complete response from {url} within {self._settings.timeout_s:g} s") from None
+        except httpx.LocalProtocolError as error:
+            raise Unsendable(self.mask.text(str(error))) from None
+        except Exception as error:  # noqa: BLE001  # after any exception the response is incomplete
+            message = f"no complete response from {url}: {str(error) or type(error).__name__}"
+            raise Dropped(self.mask.text(message)) from None
+        self._timeouts_in_a_row = 0
+        return response
 
-    def _read(self, request: httpx.Request, answer: Future[tuple[httpx.Response, bytes]]) -> None:
+    def _read(self, request: httpx.Request, result: Future[tuple[httpx.Response, bytes]]) -> None:
         try:
             response = self._client.send(request, stream=True)
             try:
@@ -198,17 +200,17 @@ class Transport:
                         raise httpx.ReadError(f"more than {MAX_BYTES} bytes")
             finally:
                 response.close()
-            answer.set_result((response, bytes(received)))
-        except Exception as fault:  # noqa: BLE001  # answer.result() raises it
-            answer.set_exception(fault)
+            result.set_result((response, bytes(received)))
+        except Exception as error:  # noqa: BLE001  # result.result() raises it
+            result.set_exception(error)
 
 
-def asks_to_retry(exchange: Exchange) -> bool:
+def should_retry(exchange: Exchange) -> bool:
     return exchange.status == 429 or (exchange.status == 503 and "retry-after" in exchange.received_headers)
 
 
-def masking(key: str | None, key_name: str) -> Redactor:
-    """Return the redactor that replaces the key by its name; it ignores a short key, which may be part of a word."""
+def key_redactor(key: str | None, key_name: str) -> Redactor:
+    """Return a redactor that replaces the key with `$` and *key_name*; it ignores a key that is too short."""
     return Redactor([key] if key and len(key) >= SHORTEST_KEY else [], f"${key_name}")
 
 
@@ -233,11 +235,11 @@ def _decoded(raw: bytes, encoding: str) -> tuple[bytes, str]:
     if encoding in ("", "identity"):
         return raw, ""
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        return raw, f"it is encoded as {encoding}, which was not asked for"
+        return raw, f"its Content-Encoding is {encoding}, which the request does not accept"
     decoder = zlib.decompressobj(wbits=47)
     try:
         decoded = decoder.decompress(raw, MAX_BYTES)
     except zlib.error:
-        return raw, f"it says that it is {encoding}, and is not"
-    is_whole = decoder.eof and not decoder.unused_data
-    return decoded, "" if is_whole else f"its {encoding} ends too early, or is too long"
+        return raw, f"its Content-Encoding is {encoding}, but it is not valid {encoding}"
+    is_complete = decoder.eof and not decoder.unused_data
+    return decoded, "" if is_complete else f"its {encoding} data is cut off, has other data after it, or is too large"

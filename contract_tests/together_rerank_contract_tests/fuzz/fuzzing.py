@@ -1,4 +1,4 @@
-"""Schemathesis, run against the endpoint through the proxy, and what its checks found."""
+"""Run Schemathesis against the endpoint through the proxy, and collect the failures of its checks."""
 
 import copy
 import json
@@ -21,13 +21,13 @@ from together_rerank_contract_tests.suite.endpoint import Endpoint
 from together_rerank_spec import Validator
 
 MAX_EXAMPLES = 2_000
-# What the examples and the coverage of the document come to, whatever the number of examples of the fuzzing.
-BEFORE_FUZZING = 110
+# Cases in the phases "examples" and "coverage" of Schemathesis, which run before its fuzzing phase.
+CASES_BEFORE_FUZZING = 110
 _MIN_EXAMPLES = 10
-# Below a budget, a wait for 429 or a slow answer Schemathesis must not lose patience.
-_PATIENCE_S = 600
+# Long enough for the rate limit, for retries after a 429, and for a slow response.
+_REQUEST_TIMEOUT_S = 600
 _CRASH, _AUTH = "not_a_server_error", "ignored_auth"
-# Those that have a requirement; what else Schemathesis knows does not apply to one operation without links.
+# The checks that have a requirement; the other checks of Schemathesis do not apply to one operation without links.
 CHECKS = (
     _CRASH,
     "status_code_conformance",
@@ -47,23 +47,23 @@ class Failure:
 
     Attributes:
         title: the kind of failure; a check has several kinds.
-        about: how Schemathesis changed the request, if it says so.
-        name: the name of the exchange; several checks may fail on one.
+        mutation: how Schemathesis made the request invalid; "" if unknown.
+        name: the name of the exchange; several checks may fail on one exchange.
     """
 
     check: str
     title: str
     message: str
-    about: str
+    mutation: str
     name: str
     exchange: Exchange
 
 
 class Fuzzing:
-    """One run of Schemathesis; it begins when the first check asks what was found.
+    """One run of Schemathesis, which the first call of `failures` starts.
 
-    It calls *progress* from time to time with the number of requests sent. `incomplete` says why the run does not
-    prove that there are no other failures.
+    It calls *progress* repeatedly with the number of requests sent. `incomplete` is the reason why the run may have
+    missed failures; "" if it is complete.
     """
 
     def __init__(self, endpoint: Endpoint, progress: Callable[[int], None]) -> None:
@@ -76,27 +76,27 @@ class Fuzzing:
         self.seconds = 0.0
 
     def failures(self, check: str) -> list[Failure]:
-        """Return what *check* found, the smallest request first.
+        """Return the failures of *check*, the smallest request first.
 
-        Raises BudgetSpent or Inconclusive if it found nothing in an incomplete run.
+        Raises BudgetSpent or Inconclusive if there are none and the run is incomplete.
         """
         if not self.has_begun:
             self.has_begun = True
             self._run()
-        found = [each for each in self._failures if each.check == check and self._is_sound(each)]
+        found = [each for each in self._failures if each.check == check and self._is_confirmed(each)]
         if not found and self.incomplete:
             raise (BudgetSpent if self._endpoint.transport.budget.spent else Inconclusive)(self.incomplete)
         return sorted(found, key=lambda each: len(each.exchange.content))
 
     @property
-    def asks_for_a_key(self) -> bool:
-        """Whether the endpoint is to be asked without its key, and with another."""
+    def checks_key(self) -> bool:
+        """Whether Schemathesis also sends requests without the key, and with another key."""
         accepts_any_key = self._endpoint.reference.exchange.accepts("any-key")
         return self._endpoint.transport.has_key and not accepts_any_key
 
     @property
-    def tries_other_methods(self) -> bool:
-        """Whether methods are sent that the document does not have."""
+    def sends_other_methods(self) -> bool:
+        """Whether Schemathesis also sends methods that the document does not have."""
         return not self._endpoint.settings.is_together
 
     @cached_property
@@ -110,43 +110,44 @@ class Fuzzing:
     @property
     def _examples(self) -> int:
         left = self._endpoint.transport.budget.requests_left
-        return MAX_EXAMPLES if left is None else max(_MIN_EXAMPLES, min(MAX_EXAMPLES, left - BEFORE_FUZZING))
+        return MAX_EXAMPLES if left is None else max(_MIN_EXAMPLES, min(MAX_EXAMPLES, left - CASES_BEFORE_FUZZING))
 
     def _run(self) -> None:
         transport = self._endpoint.transport
-        self.incomplete = "it was interrupted"
-        before, answered, began = transport.budget.requests, transport.statuses[200], time.monotonic()
+        self.incomplete = "Schemathesis was interrupted"
+        requests_before, successes_before = transport.budget.requests, transport.statuses[200]
+        started = time.monotonic()
         with tempfile.TemporaryDirectory() as name, self._proxy:
             folder = Path(name)
             try:
-                status = self._wait(folder)
+                status = self._run_schemathesis(folder)
             finally:
                 self._failures = list(self._read(folder / "failures"))
-                self.requests = transport.budget.requests - before
-                self.seconds = time.monotonic() - began
-            said = (folder / "output").read_text(encoding="utf-8", errors="replace")
-        self.incomplete = self._proxy.unanswered
+                self.requests = transport.budget.requests - requests_before
+                self.seconds = time.monotonic() - started
+            output = (folder / "output").read_text(encoding="utf-8", errors="replace")
+        self.incomplete = self._proxy.error
         if self.incomplete:
             return
         if status not in (0, 1):
-            self.incomplete = f"Schemathesis ended with status {status}: {' '.join(said.split())[-300:]}"
-        elif transport.statuses[200] == answered:
-            self.incomplete = f"none of {self.requests} requests was answered with 200"
+            self.incomplete = f"Schemathesis ended with status {status}: {' '.join(output.split())[-300:]}"
+        elif transport.statuses[200] == successes_before:
+            self.incomplete = f"none of {self.requests} requests got a 200"
 
-    def _wait(self, folder: Path) -> int:
-        """Run Schemathesis in *folder* to its end, or until nothing more may be sent; return its status."""
+    def _run_schemathesis(self, folder: Path) -> int:
+        """Run Schemathesis in *folder* until it ends or the budget is spent; return its exit status."""
         budget = self._endpoint.transport.budget
         before = budget.requests
         self._write_input(folder)
         with (folder / "output").open("wb") as output:
-            process = subprocess.Popen(  # noqa: S603  # our own interpreter
+            process = subprocess.Popen(  # noqa: S603  # this interpreter
                 self._command,
                 cwd=folder,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # an interrupt of the terminal is ours to handle
+                start_new_session=True,  # this process handles an interrupt by the terminal
             )
             try:
                 while not budget.spent:
@@ -159,65 +160,65 @@ class Fuzzing:
                 process.wait()
 
     def _read(self, path: Path) -> Iterator[Failure]:
-        """Read the failures that the hooks wrote to *path*; skip an unfinished line."""
+        """Return the failures that the hooks wrote to *path*; skip an incomplete line."""
         for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []:
             if line.endswith("\n"):
                 fields = json.loads(line)
                 exchange = self._proxy.exchanges[fields["name"]]
-                # Schemathesis and its HTTP library add the other headers.
+                # Leave out the headers that Schemathesis and its HTTP library add.
                 headers = tuple(each for each in exchange.headers if each[0] in ("Content-Type", "Authorization"))
                 yield Failure(**fields, exchange=replace(exchange, headers=headers))
 
     def _write_input(self, folder: Path) -> None:
         document = replace(self._endpoint.document, content=copy.deepcopy(self._endpoint.document.content))
-        # The document as it stands lets a body be left out; there is nothing to rank then, in any reading.
+        # The document does not require a body, but without a body there is nothing to rank.
         document.operation["requestBody"]["required"] = True
         (folder / "document.json").write_text(json.dumps(document.content), encoding="utf-8")
         (folder / "config.toml").write_text("\n".join(self._config()), encoding="utf-8")
         (folder / "model").write_text(self._endpoint.model, encoding="utf-8")
 
     def _config(self) -> Iterator[str]:
-        # All that is needed, so that no file of the user's and no memory of an earlier run has a say.
+        # Set every option that matters, so that neither the user's files nor an earlier run has an effect.
         yield f"seed = {self._endpoint.settings.seed}"
-        yield f"request-timeout = {_PATIENCE_S}"
+        yield f"request-timeout = {_REQUEST_TIMEOUT_S}"
         if self._endpoint.transport.has_key:
             yield f'headers = {{ Authorization = "Bearer {self._proxy.token}" }}'
         yield '[generation]\ndatabase = "none"'
         yield "[cache]\nenabled = false"
         documented = [str(status) for status in self._endpoint.document.statuses if status >= 500]
         yield f"[checks.{_CRASH}]\nexpected-statuses = {json.dumps(['2xx', '3xx', '4xx', *documented])}"
-        if not self.tries_other_methods:
+        if not self.sends_other_methods:
             yield "[phases.coverage]\nunexpected-methods = []"
 
     @property
     def _command(self) -> list[str]:
-        run = ["run", "document.json", "--url", self._proxy.url, "--max-examples", str(self._examples)]
-        # All deviations are wanted, not the first of each phase; of many failing cases the smallest is shown.
-        whole = ["--continue-on-failure", "--no-shrink", "--suppress-health-check", "all"]
-        checks = [check for check in CHECKS if check != _AUTH or self.asks_for_a_key]
-        command = [sys.executable, "-m", "schemathesis.cli", "--config-file", "config.toml", *run, *whole]
+        arguments = ["run", "document.json", "--url", self._proxy.url, "--max-examples", str(self._examples)]
+        # Find all failures, not only the first of each phase. Do not shrink: the report shows the smallest case.
+        complete = ["--continue-on-failure", "--no-shrink", "--suppress-health-check", "all"]
+        checks = [check for check in CHECKS if check != _AUTH or self.checks_key]
+        command = [sys.executable, "-m", "schemathesis.cli", "--config-file", "config.toml", *arguments, *complete]
         return [*command, "--checks", ",".join(checks)]
 
     @property
     def _environment(self) -> dict[str, str]:
-        # Neither the key nor a proxy: it speaks to the proxy alone.
+        # Without the key and without HTTP proxies: Schemathesis connects only to the local proxy.
         key_name = self._endpoint.settings.key_name
         kept = {name: value for name, value in os.environ.items() if name != key_name and "proxy" not in name.lower()}
         hooks = f"{__package__}.schemathesis_hooks"
-        alone = {"HYPOTHESIS_NO_PLUGINS": "1", "NETRC": os.devnull, "PYTHONSAFEPATH": "1"}
-        return {**kept, **alone, "SCHEMATHESIS_HOOKS": hooks}
+        isolation = {"HYPOTHESIS_NO_PLUGINS": "1", "NETRC": os.devnull, "PYTHONSAFEPATH": "1"}
+        return {**kept, **isolation, "SCHEMATHESIS_HOOKS": hooks}
 
-    def _is_sound(self, found: Failure) -> bool:
-        """Whether *found* holds when it is looked at again with another validator."""
-        exchange = found.exchange
+    def _is_confirmed(self, failure: Failure) -> bool:
+        """Whether a second validator confirms *failure*."""
+        exchange = failure.exchange
         if NO_ANSWER in exchange.received_headers:
-            return found.check == _CRASH and exchange.received_headers[NO_ANSWER] == DROPPED
-        if found.check not in ("negative_data_rejection", "positive_data_acceptance"):
+            return failure.check == _CRASH and exchange.received_headers[NO_ANSWER] == DROPPED
+        if failure.check not in ("negative_data_rejection", "positive_data_acceptance"):
             return True
         try:
             body = json.loads(exchange.content)
         except ValueError:
-            return found.check == "negative_data_rejection"
+            return failure.check == "negative_data_rejection"
         kind = dict(reversed(exchange.headers)).get("Content-Type")
         valid = kind == "application/json" and self._requests.is_valid(body)
-        return valid is (found.check == "positive_data_acceptance")
+        return valid is (failure.check == "positive_data_acceptance")

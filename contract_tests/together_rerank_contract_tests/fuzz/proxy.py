@@ -1,4 +1,4 @@
-"""A door on loopback for senders that are not our own: what knocks there goes the one way to the endpoint."""
+"""A local proxy that routes the requests of Schemathesis through the budgeted client."""
 
 import json
 import secrets
@@ -13,35 +13,35 @@ from together_rerank_contract_tests.client.budget import BudgetSpent
 from together_rerank_contract_tests.client.exchange import Exchange
 from together_rerank_contract_tests.client.transport import ENDPOINT_KEY, Dropped, Inconclusive, Transport, Unsendable
 
-# Of one hop, or told anew.
+# Request headers that the transport sets itself, or that apply to one connection only.
 _NOT_FORWARDED = {"host", "connection", "content-length", "transfer-encoding", "authorization", "accept-encoding"}
-# `location` too: who sent it must not go elsewhere.
+# Response headers that are not returned; without `location`, Schemathesis cannot follow a redirect to another host.
 _NOT_RETURNED = {"connection", "content-length", "transfer-encoding", "content-encoding", "keep-alive", "location"}
-# Marks what the endpoint did not say.
+# Header that marks a response by the proxy itself; the value tells a dropped connection from an unsent request.
 NO_ANSWER = "x-contract-no-answer"
 UNSENT, DROPPED = "unsent", "dropped"
 # Header with the name of the exchange; schemathesis_hooks.py reads it.
 _NAME = "x-contract-exchange"
-# The most bytes of an answer to keep; there may be thousands of answers.
-_LONGEST = 4_000
+# The most bytes of a response body to store; there may be thousands of responses.
+_MAX_STORED = 4_000
 
 
 class Proxy:
     """A server on loopback that forwards requests for the operation, at *path*, to the endpoint's *url*.
 
     Attributes:
-        token: stands for the key; it is put in its place on the way.
-        unanswered: why a request got no answer, if one did not.
-        exchanges: each exchange, by the name that its answer carries.
+        token: Schemathesis sends it as the key; the proxy replaces it with the real key.
+        error: why a request failed: budget spent, time-out, or an error of the proxy; "" if none failed.
+        exchanges: the exchanges, by the name in the response header.
     """
 
     def __init__(self, transport: Transport, path: str, url: str) -> None:
         self.token = secrets.token_hex(16)
-        self.unanswered = ""
+        self.error = ""
         self.exchanges: dict[str, Exchange] = {}
         self._transport = transport
         self._path = path
-        self._operation = url
+        self._operation_url = url
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.proxy = self
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -59,28 +59,28 @@ class Proxy:
         self._server.server_close()
 
     def forward(self, method: str, path: str, headers: list[tuple[str, str]], content: bytes) -> Exchange:
-        """Send the request to the endpoint and return the exchange, or one with the reason why it failed."""
-        url = self._operation if path == self._path else self._operation.removesuffix(self._path) + path
+        """Send the request to the endpoint and return the exchange; if that fails, return one with a 400 or 502."""
+        url = self._operation_url if path == self._path else self._operation_url.removesuffix(self._path) + path
         kept = tuple((name, value) for name, value in headers if name.lower() not in _NOT_FORWARDED)
-        given = next((value for name, value in headers if name.lower() == "authorization"), None)
-        authorization = ENDPOINT_KEY if given == f"Bearer {self.token}" else given
+        value = next((value for name, value in headers if name.lower() == "authorization"), None)
+        authorization = ENDPOINT_KEY if value == f"Bearer {self.token}" else value
         try:
             return self._transport.send(method, url, kept, content, authorization=authorization)
-        except (BudgetSpent, Inconclusive) as fault:
-            if not isinstance(fault, Dropped | Unsendable):
-                self.unanswered = str(fault)
-            kind = DROPPED if isinstance(fault, Dropped) else UNSENT
-            body = json.dumps({"error": {"message": str(fault), "type": "no_answer"}}).encode()
-            status = 400 if isinstance(fault, Unsendable) else 502
+        except (BudgetSpent, Inconclusive) as error:
+            if not isinstance(error, Dropped | Unsendable):
+                self.error = str(error)
+            kind = DROPPED if isinstance(error, Dropped) else UNSENT
+            body = json.dumps({"error": {"message": str(error), "type": "no_answer"}}).encode()
+            status = 400 if isinstance(error, Unsendable) else 502
         _, shown = self._transport.authorized(authorization)
         received_headers = {"content-type": "application/json", NO_ANSWER: kind}
         mask = self._transport.mask
         return Exchange(method, url, (*shown, *kept), content, status, received_headers, body, mask=mask)
 
-    def keep(self, exchange: Exchange) -> str:
+    def store(self, exchange: Exchange) -> str:
         """Store *exchange* and return its new name."""
         name = secrets.token_hex(8)
-        self.exchanges[name] = replace(exchange, received=exchange.received[:_LONGEST])
+        self.exchanges[name] = replace(exchange, received=exchange.received[:_MAX_STORED])
         return name
 
 
@@ -88,21 +88,21 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     proxy: Proxy
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  # as the base class has it
-        """Remember what went wrong here, but for a sender that left."""
-        fault = sys.exception()
-        if not isinstance(fault, ConnectionError):
-            self.proxy.unanswered = f"the proxy failed: {type(fault).__name__}: {fault}"
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  # the signature of the base class
+        """Store the error, unless the client closed the connection."""
+        error = sys.exception()
+        if not isinstance(error, ConnectionError):
+            self.proxy.error = f"the proxy failed: {type(error).__name__}: {error}"
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
-    # An answer goes out in two pieces; the second must not wait for the first to be acknowledged.
+    # A response is sent in two pieces; the second must not wait until the first is acknowledged.
     disable_nagle_algorithm = True
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("do_"):  # whatever the method
+        if name.startswith("do_"):  # any method
             return self._forward
         raise AttributeError(name)
 
@@ -113,13 +113,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response_only(exchange.status)
         for name, value in exchange.received_headers.items():
             if name.lower() not in _NOT_RETURNED:
-                # Others than Latin-1 came as UTF-8, which no header should have.
+                # An endpoint may send a header in UTF-8, which HTTP does not allow and send_header() cannot encode.
                 self.send_header(name, value.encode("latin-1", "replace").decode("latin-1"))
-        self.send_header(_NAME, proxy.keep(exchange))
+        self.send_header(_NAME, proxy.store(exchange))
         self.send_header("Content-Length", str(len(exchange.received)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(exchange.received)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # as the base class has it
-        """Say nothing."""
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the signature of the base class
+        """Print nothing."""

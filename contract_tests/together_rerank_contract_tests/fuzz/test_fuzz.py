@@ -1,4 +1,4 @@
-"""What Schemathesis finds with requests made from the document, valid and invalid."""
+"""Requirements that Schemathesis checks with valid and invalid requests made from the document."""
 
 import re
 
@@ -13,115 +13,117 @@ from together_rerank_contract_tests.suite.requirements import (
 )
 
 _MAX_OTHERS = 8
-# What a case was before it was made invalid.
+# The original value in the description of a mutation.
 _VALUE = re.compile(r" \(was .*\)$", re.DOTALL)
 _POST = "/paths/~1rerank/post"
 
 
-@must("RR-FUZZ-001", kit("an error of the server is not the client's, and 500 stands nowhere in the document"))
+@must("RR-FUZZ-001", kit("a server error is not the client's fault, and the document does not list 500"))
 def test_no_request_breaks_the_server(fuzzing: Fuzzing) -> None:
-    """No request breaks the server.
+    """No request causes an undocumented server error or a dropped connection.
 
-    Clients retry requests that can never succeed (500 three times in most SDKs), and attackers can abuse them.
+    Clients retry requests that can never succeed (most SDKs try three times after a 500), and attackers can abuse them.
     """
-    _hold(fuzzing, "not_a_server_error", "no status from 500 on but those of the document, and an answer")
+    _check(fuzzing, "not_a_server_error", "a response, with no status from 500 on except the documented ones")
 
 
 @must("RR-FUZZ-002", document(f"{_POST}/responses"))
 def test_statuses_are_documented(fuzzing: Fuzzing) -> None:
-    """Every answer to a POST has a status that the document lists.
+    """Every response to a POST has a status that the document lists.
 
-    Clients branch on documented statuses; they do not expect FastAPI's 422 in place of 400.
+    Clients handle the documented statuses; they do not expect FastAPI's 422 instead of a 400.
     """
-    _hold(fuzzing, "status_code_conformance", "a status that the document lists")
+    _check(fuzzing, "status_code_conformance", "a status that the document lists")
 
 
 @must("RR-FUZZ-003", document(f"{_POST}/responses"))
 def test_content_types_are_documented(fuzzing: Fuzzing) -> None:
-    """Every answer, errors too, is JSON and says so.
+    """Every response, including errors, has the content type application/json.
 
-    Clients parse the body of an error: together 1.x raises an AssertionError on a page of HTML.
+    Clients parse the body of an error: together 1.x raises an AssertionError on an HTML page.
     """
-    _hold(fuzzing, "content_type_conformance", "Content-Type: application/json")
+    _check(fuzzing, "content_type_conformance", "Content-Type: application/json")
 
 
 @must("RR-FUZZ-004", document("/components/schemas"))
-def test_answers_keep_the_schema(fuzzing: Fuzzing) -> None:
-    """Every answer keeps the document's schema, whatever was asked.
+def test_responses_match_the_schema(fuzzing: Fuzzing) -> None:
+    """Every response matches the document's schema, for any request.
 
-    Clients have one class for all answers, so the form must not depend on the request.
+    Clients have one class for all responses, so the shape must not depend on the request.
     """
-    _hold(fuzzing, "response_schema_conformance", "a body that the document's schema allows")
+    _check(fuzzing, "response_schema_conformance", "a body that the document's schema allows")
 
 
 @must("RR-FUZZ-005", document("/components/schemas/RerankRequest"))
-def test_invalid_requests_are_refused(fuzzing: Fuzzing) -> None:
-    """A request that the schema forbids is refused.
+def test_invalid_requests_are_rejected(fuzzing: Fuzzing) -> None:
+    """The endpoint rejects a request that the schema forbids.
 
-    If `top_k` is ignored, all documents come back without an error (HKUDS/LightRAG#1813).
+    If `top_k` is ignored, all documents are returned without an error (HKUDS/LightRAG#1813).
     """
-    _hold(fuzzing, "negative_data_rejection", "a 4xx, for the request breaks the schema")
+    _check(fuzzing, "negative_data_rejection", "a 4xx, because the request violates the schema")
 
 
 @should("RR-FUZZ-006", document("/components/schemas/RerankRequest"))
 def test_valid_requests_are_accepted(fuzzing: Fuzzing) -> None:
-    """A request that the schema allows is not refused as invalid.
+    """A request that the schema allows is not rejected as invalid.
 
-    A request that works on one endpoint fails on another; the document could state a limit.
+    A request that works on one endpoint fails on another; if there is a limit, the document could state it.
     """
     expected = "200, or an error unrelated to the request, because the schema allows it"
-    _hold(fuzzing, "positive_data_acceptance", expected)
+    _check(fuzzing, "positive_data_acceptance", expected)
 
 
 @should("RR-FUZZ-007", kit("RFC 9110, section 15.5.6"))
-def test_other_methods_are_refused(fuzzing: Fuzzing) -> None:
-    """A method that the document does not have is answered with 405 and `Allow`.
+def test_other_methods_are_rejected(fuzzing: Fuzzing) -> None:
+    """A method that the document does not list gets a 405 with `Allow`.
 
-    A 200 for a GET, which ranks nothing, hides a client's mistake.
+    A 200 for a GET, which ranks nothing, hides a mistake of the client.
     """
-    _need_other_methods(fuzzing)
-    _hold(fuzzing, "unsupported_method", "405, with `Allow`")
+    _require_other_methods(fuzzing)
+    _check(fuzzing, "unsupported_method", "405, with `Allow`")
 
 
 @should("RR-FUZZ-008", kit("RFC 9110, section 10.2.1"))
 def test_allow_names_the_methods(fuzzing: Fuzzing) -> None:
-    """`Allow` on OPTIONS names the methods that there are.
+    """`Allow` in the response to OPTIONS lists the methods of the document.
 
     Gateways and browsers send only the methods in it.
     """
-    _need_other_methods(fuzzing)
-    _hold(fuzzing, "allow_header_conformance", "the document's methods in `Allow`")
+    _require_other_methods(fuzzing)
+    _check(fuzzing, "allow_header_conformance", "the document's methods in `Allow`")
 
 
 @must("RR-FUZZ-009", document("/security"))
-def test_the_key_is_always_asked_for(fuzzing: Fuzzing) -> None:
-    """No request without the key, or with another, gets a 200.
+def test_the_key_is_always_required(fuzzing: Fuzzing) -> None:
+    """A request without the key or with another key never gets a 200.
 
-    Whoever finds the port uses the model.
+    Anyone who finds the port can use the model.
     """
-    if not fuzzing.asks_for_a_key:
-        raise NotApplicable("no key was given by --api-key-env, or the endpoint says that any will do")
-    _hold(fuzzing, "ignored_auth", "401, for the key is missing or wrong")
+    if not fuzzing.checks_key:
+        raise NotApplicable("no key to send (--api-key-env), or the endpoint accepts any key (x-mock-accepts)")
+    _check(fuzzing, "ignored_auth", "401, because the key is missing or wrong")
 
 
-def _need_other_methods(fuzzing: Fuzzing) -> None:
-    if not fuzzing.tries_other_methods:
-        raise NotApplicable("what stands in front of Together's hosts answers other methods as it likes")
+def _require_other_methods(fuzzing: Fuzzing) -> None:
+    if not fuzzing.sends_other_methods:
+        raise NotApplicable("at Together's hosts, a gateway handles other methods")
 
 
-def _hold(fuzzing: Fuzzing, check: str, expected: str) -> None:
+def _check(fuzzing: Fuzzing, check: str, expected: str) -> None:
     failures = fuzzing.failures(check)
     if failures:
         exchange = failures[0].exchange
         cases = {each.name for each in failures}
-        raise RequirementFailed(expected, f"{exchange.answered}; {_told(failures)}", exchange, times=len(cases))
+        raise RequirementFailed(
+            expected, f"{exchange.response_excerpt}; {_describe(failures)}", exchange, times=len(cases)
+        )
 
 
-def _told(failures: list[Failure]) -> str:
-    """Return what is said of the first, and what others there are, for one check finds different things."""
+def _describe(failures: list[Failure]) -> str:
+    """Return the message of the first failure, and the mutations of the others: one check finds several kinds."""
     first = failures[0]
-    words = " ".join(first.message.split("\n\n")[0].split())
-    said = f"{first.title}: {words}".strip(": ") + (f" [{first.about}]" if first.about else "")
-    kinds = dict.fromkeys(_VALUE.sub("", each.about) for each in failures)
-    others = [kind for kind in kinds if kind not in ("", _VALUE.sub("", first.about))]
-    return said + (f"; also [{'], ['.join(others[:_MAX_OTHERS])}]" if others else "")
+    message = " ".join(first.message.split("\n\n")[0].split())
+    text = f"{first.title}: {message}".strip(": ") + (f" [{first.mutation}]" if first.mutation else "")
+    kinds = dict.fromkeys(_VALUE.sub("", each.mutation) for each in failures)
+    others = [kind for kind in kinds if kind not in ("", _VALUE.sub("", first.mutation))]
+    return text + (f"; also [{'], ['.join(others[:_MAX_OTHERS])}]" if others else "")

@@ -1,1 +1,1 @@
-"""Record the answers of an endpoint, and compare them with the document and the library."""
+"""Record the responses of an endpoint, and compare them with the document and the library."""

@@ -1,4 +1,4 @@
-"""Send the library's requests to one endpoint, and keep its answers and the reasons why some are missing."""
+"""Send the library's requests to an endpoint; store the responses, and why responses are missing."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -9,14 +9,14 @@ from importlib.metadata import version
 from urllib.parse import urlsplit
 
 import together_rerank_fixtures as fixtures
-from together_rerank_contract_tests.client.budget import BudgetSpent, tokens_of
+from together_rerank_contract_tests.client.budget import BudgetSpent, estimate_tokens
 from together_rerank_contract_tests.client.exchange import Exchange
 from together_rerank_contract_tests.client.transport import (
     ENDPOINT_KEY,
     Inconclusive,
     Throttled,
     Transport,
-    asks_to_retry,
+    should_retry,
 )
 from together_rerank_contract_tests.record import drift
 from together_rerank_contract_tests.report.report import Verdict
@@ -25,15 +25,15 @@ from together_rerank_contract_tests.suite.endpoint import BUSY, Endpoint
 from together_rerank_fixtures import bodies
 from together_rerank_fixtures.exchange import ANY_KEY
 
-# Settings of the mock that every endpoint has in some form.
-_OF_EVERY_ENDPOINT = {"api_keys", "models"}
-# How many requests in a row may end in "busy" after all retries before the run stops.
+# Settings of the mock that have an equivalent at every endpoint.
+_COMMON_SETTINGS = {"api_keys", "models"}
+# The run stops after this many consecutive requests to which the endpoint was busy, even after all retries.
 _MAX_BUSY_IN_A_ROW = 2
 
 
 @dataclass(frozen=True, slots=True)
 class SentExchange:
-    """A request of the library, adapted to the endpoint's model and base path, and the endpoint's answer."""
+    """A request of the library, adapted to the endpoint's model and base path, with the endpoint's response."""
 
     library: fixtures.Exchange
     request: fixtures.Request
@@ -44,104 +44,105 @@ class SentExchange:
         return self.library.name
 
     @property
-    def answer(self) -> fixtures.Response:
+    def response(self) -> fixtures.Response:
         body = next(bodies.forms(self.received.received)).get("body")
         return fixtures.Response(self.received.status, self.received.received_headers, body, self.received.received)
 
 
 class Comparison:
-    """An endpoint, and the library's exchanges that match *patterns*, to send to it.
+    """The exchanges of the library that match *patterns*, sent to one endpoint.
 
     Attributes:
         skipped: for each exchange that does not apply to the endpoint, the reason.
-        missing: for each exchange without a usable answer, the reason.
-        stopped: why the run ended early, "" if it did not.
+        missing: for each exchange without a usable response, the reason.
+        stop_reason: why the run ended early; "" if it did not.
     """
 
     def __init__(self, settings: Settings, patterns: Sequence[str]) -> None:
-        self.exchanges = chosen(patterns)
+        self.exchanges = select_exchanges(patterns)
         self.transport = Transport(settings)
         self.endpoint = Endpoint(settings, self.transport)
-        self.answers: list[SentExchange] = []
+        self.sent_exchanges: list[SentExchange] = []
         self.skipped: dict[str, str] = {}
         self.missing: dict[str, str] = {}
-        self.stopped = ""
+        self.stop_reason = ""
         self.interrupted = False
         self._busy_in_a_row = 0
 
     @property
     def estimate(self) -> tuple[int, int]:
-        return len(self.exchanges) + 1, sum(tokens_of(each.request.content) for each in self.exchanges)
+        """The estimated number of requests and of tokens."""
+        return len(self.exchanges) + 1, sum(estimate_tokens(each.request.content) for each in self.exchanges)
 
-    def run(self, opened: Callable[[], None], tell: Callable[[str], None]) -> None:
-        """Ask; *opened* is called when the endpoint answers, and *tell* gets a sign for each exchange."""
+    def run(self, on_found: Callable[[], None], show_progress: Callable[[str], None]) -> None:
+        """Send the requests; call *on_found* when the operation is found, and *show_progress* after each request."""
         try:
             self.endpoint.find()
-            opened()
-            self._ask_all(tell)
-        except (BudgetSpent, Inconclusive) as fault:
-            self.stopped = str(fault)
+            on_found()
+            self._send_all(show_progress)
+        except (BudgetSpent, Inconclusive) as error:
+            self.stop_reason = str(error)
         finally:
             self.transport.close()
 
-    def _ask_all(self, tell: Callable[[str], None]) -> None:
-        reasons = {exchange.name: self._why_not(exchange) for exchange in self.exchanges}
+    def _send_all(self, show_progress: Callable[[str], None]) -> None:
+        reasons = {exchange.name: self._skip_reason(exchange) for exchange in self.exchanges}
         self.skipped = {name: reason for name, reason in reasons.items() if reason}
-        left = [exchange for exchange in self.exchanges if not reasons[exchange.name]]
+        remaining = [exchange for exchange in self.exchanges if not reasons[exchange.name]]
         try:
-            while left:
-                tell(self._ask(left[0]))
-                left.pop(0)
-                if self._busy_in_a_row == _MAX_BUSY_IN_A_ROW and left:
-                    busy = "the endpoint was busy twice in a row, after all the waiting"
-                    self.stopped = f"{busy}, so no more requests were sent; try --rate"
+            while remaining:
+                show_progress(self._send(remaining[0]))
+                remaining.pop(0)
+                if self._busy_in_a_row == _MAX_BUSY_IN_A_ROW and remaining:
+                    busy = "the endpoint was busy twice in a row, even after all retries"
+                    self.stop_reason = f"{busy}, so no more requests are sent; try --rate"
                     break
-        except BudgetSpent as fault:
-            self.stopped = str(fault)
+        except BudgetSpent as error:
+            self.stop_reason = str(error)
         except KeyboardInterrupt:
-            self.stopped, self.interrupted = "interrupted", True
-        answered = {each.name for each in self.answers}
-        self.missing |= {each.name: self.stopped for each in left if each.name not in answered}
+            self.stop_reason, self.interrupted = "interrupted", True
+        answered = {each.name for each in self.sent_exchanges}
+        self.missing |= {each.name: self.stop_reason for each in remaining if each.name not in answered}
 
-    def _why_not(self, exchange: fixtures.Exchange) -> str:
+    def _skip_reason(self, exchange: fixtures.Exchange) -> str:
         """Return why *exchange* does not apply to the endpoint, "" if it does."""
-        if needed := sorted(set(exchange.mock) - _OF_EVERY_ENDPOINT):
-            return f"the server needs the setting `{needed[0]}` to answer so"
+        if needed := sorted(set(exchange.mock) - _COMMON_SETTINGS):
+            return f"the response depends on the mock's setting `{needed[0]}`"
         if exchange.request.headers.get("Authorization") != ANY_KEY and not self.transport.has_key:
-            return "no key was given by --api-key-env"
+            return "no key to send; --api-key-env names one"
         accepts = self.endpoint.first.accepts if self.endpoint.first else lambda _: False
         if "api_keys" in exchange.mock and accepts("any-key"):
-            return "the endpoint says that it lets any key in"
+            return "the endpoint accepts any key (x-mock-accepts)"
         if "models" in exchange.mock and accepts("any-model"):
-            return "the endpoint says that it serves any model"
+            return "the endpoint accepts any model (x-mock-accepts)"
         return ""
 
-    def _ask(self, exchange: fixtures.Exchange) -> str:
-        """Send the request of *exchange* and keep the answer; return a character for the progress line."""
-        request, url = self._request(exchange)
-        given = request.headers.get("Authorization")
+    def _send(self, exchange: fixtures.Exchange) -> str:
+        """Send the request of *exchange* and store the response; return a mark for the progress line."""
+        request, url = self._adapt(exchange)
+        authorization = request.headers.get("Authorization")
         headers = [(name, value) for name, value in request.headers.items() if name != "Authorization"]
-        authorization = ENDPOINT_KEY if given == ANY_KEY else given
+        if authorization == ANY_KEY:
+            authorization = ENDPOINT_KEY
         try:
             received = self.transport.send(request.method, url, headers, request.content, authorization=authorization)
-        except Inconclusive as fault:
-            self._busy_in_a_row = self._busy_in_a_row + 1 if isinstance(fault, Throttled) else 0
-            self.missing[exchange.name] = str(fault)
+        except Inconclusive as error:
+            self._busy_in_a_row = self._busy_in_a_row + 1 if isinstance(error, Throttled) else 0
+            self.missing[exchange.name] = str(error)
             return "?"
-        self._busy_in_a_row = self._busy_in_a_row + 1 if asks_to_retry(received) else 0
+        self._busy_in_a_row = self._busy_in_a_row + 1 if should_retry(received) else 0
         if received.decode_error or received.status in BUSY:
-            busy = f"the endpoint answers {received.answered}"
-            self.missing[exchange.name] = (
-                f"the body cannot be read: {received.decode_error}" if received.decode_error else busy
-            )
+            busy = f"the endpoint returns {received.response_excerpt}"
+            undecodable = f"the body cannot be decoded: {received.decode_error}"
+            self.missing[exchange.name] = undecodable if received.decode_error else busy
             return "?"
-        self.answers.append(SentExchange(exchange, request, received))
+        self.sent_exchanges.append(SentExchange(exchange, request, received))
         return "."
 
-    def _request(self, exchange: fixtures.Exchange) -> tuple[fixtures.Request, str]:
+    def _adapt(self, exchange: fixtures.Exchange) -> tuple[fixtures.Request, str]:
         """Return the request of *exchange*, adapted to the endpoint, and its URL.
 
-        Replace the library's usual model by the endpoint's; send other paths below the same base path.
+        The endpoint's model replaces the library's; every path is put below the endpoint's base path.
         """
         request, routes = exchange.request, self.endpoint.document.routes
         url = self.endpoint.url
@@ -150,68 +151,71 @@ class Comparison:
         if request.path not in routes:
             path = request.path
         content, model = request.content, json.dumps(self.endpoint.model, ensure_ascii=False).encode()
-        for usual in drift.usual_models():
-            content = content.replace(json.dumps(usual).encode(), model)
+        for library_model in drift.library_models():
+            content = content.replace(json.dumps(library_model).encode(), model)
         body = None if request.body is None else json.loads(content)
         return replace(request, path=path, content=content, body=body), f"{base}{path}"
 
     @cached_property
-    def rows(self) -> list[drift.Row]:
-        pairs = [drift.Pair(each.library, each.answer) for each in self.answers]
-        return drift.compared(pairs, self.endpoint.document)
+    def differences(self) -> list[drift.Difference]:
+        """Where the responses differ from the document or from the library."""
+        pairs = [drift.Pair(each.library, each.response) for each in self.sent_exchanges]
+        return drift.compare(pairs, self.endpoint.document)
 
     @property
     def abort_reason(self) -> Verdict | None:
-        """What kept it from the end, None when nothing did."""
+        """The verdict of an incomplete run; None if every response was usable."""
         if self.interrupted:
             return Verdict.INTERRUPTED
         if self.transport.budget.spent:
             return Verdict.BUDGET_SPENT
-        if self.stopped or self.missing or not self.answers:
+        if self.stop_reason or self.missing or not self.sent_exchanges:
             return Verdict.COULD_NOT_TELL
         return None
 
     @property
     def reason(self) -> str:
-        """Why it did not come to the end, in words; "" where the exchanges themselves tell."""
-        return "" if self.interrupted else self.stopped
+        """Why the run ended early; "" if it ran to its end, or if the user interrupted it."""
+        return "" if self.interrupted else self.stop_reason
 
     def as_json(self, text: str, status: int) -> str:
-        """Return all of it, with the verdict *text* and *status*, as `drift.schema.json` has it."""
+        """Return the report with the verdict *text* and *status*, in the form of `drift.schema.json`."""
         report = {
             "kit": version("together-rerank-kit"),
             "endpoint": self.endpoint.url,
             "model": self.endpoint.model,
             "verdict": {"text": text, "status": status, "reason": self.reason},
-            "drift": [asdict(row) | {"exchanges": list(row.exchanges)} for row in self.rows],
-            "answered": [each.name for each in self.answers],
+            "drift": [asdict(each) | {"exchanges": list(each.exchanges)} for each in self.differences],
+            "answered": [each.name for each in self.sent_exchanges],
             "skipped": self.skipped,
             "missing": self.missing,
-            "spent": self.transport.budget.data,
+            "spent": self.transport.budget.counts,
         }
         return json.dumps(self.transport.mask.value(report), ensure_ascii=False, indent=2) + "\n"
 
 
-def chosen(patterns: Sequence[str]) -> list[fixtures.Exchange]:
-    """Return the exchanges that are not `forced` and whose names match one of *patterns*.
+def select_exchanges(patterns: Sequence[str]) -> list[fixtures.Exchange]:
+    """Return the exchanges that are not `forced` and match one of *patterns*; all of them if there is no pattern.
 
-    Raises LookupError if a pattern matches none.
+    Raises LookupError if a pattern matches no such exchange.
     """
     exchanges = [exchange for exchange in fixtures.all() if not exchange.forced]
     for pattern in patterns:
         if any(fnmatchcase(exchange.name, pattern) for exchange in exchanges):
             continue
         if forced := [exchange.name for exchange in fixtures.all() if fnmatchcase(exchange.name, pattern)]:
-            why = f"'{pattern}' matches only exchanges whose answers no request causes"
+            why = f"'{pattern}' matches only exchanges whose response no request can cause"
             raise LookupError(f"--only: {why}: {', '.join(forced)}")
         names = ", ".join(exchange.name for exchange in exchanges)
-        raise LookupError(f"--only: no exchange matches '{pattern}'; there are: {names}")
-    fitting = [e for e in exchanges if not patterns or any(fnmatchcase(e.name, pattern) for pattern in patterns)]
-    # Of two with the same request, keep the mock's answer: it has more than the document's example.
-    once = {_request_of(exchange): exchange for exchange in sorted(fitting, key=lambda e: e.source["kind"] == "kit")}
-    return sorted(once.values(), key=lambda exchange: exchange.name)
+        raise LookupError(f"--only: no exchange matches '{pattern}'; choose from: {names}")
+    matching = [e for e in exchanges if not patterns or any(fnmatchcase(e.name, pattern) for pattern in patterns)]
+    # If two have the same request, use the mock's response: it has more fields than the document's example.
+    by_request = {
+        _request_key(exchange): exchange for exchange in sorted(matching, key=lambda e: e.source["kind"] == "kit")
+    }
+    return sorted(by_request.values(), key=lambda exchange: exchange.name)
 
 
-def _request_of(exchange: fixtures.Exchange) -> tuple[object, ...]:
+def _request_key(exchange: fixtures.Exchange) -> tuple[object, ...]:
     request = exchange.request
     return request.method, request.path, tuple(request.headers.items()), request.content

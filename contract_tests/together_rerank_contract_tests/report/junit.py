@@ -12,7 +12,7 @@ _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(report: Report) -> str:
-    """Return the report as JUnit XML, with one testcase per requirement; it fails if the exit status is not 0."""
+    """Return the report as JUnit XML; it has a failure or an error exactly if the exit status is not 0."""
     suites = ET.Element("testsuites")
     seconds = report.session.transport.budget.seconds
     suite = ET.SubElement(suites, "testsuite", name=PROGRAM, time=f"{seconds:.3f}")
@@ -25,17 +25,17 @@ def junit(report: Report) -> str:
         kinds.append(kind)
         if kind:
             element = ET.SubElement(case, kind, message=_clean(report, outcome.reason or str(outcome.failure)))
-            element.text = _clean(report, outcome.row(report.mask))
+            element.text = _clean(report, outcome.as_text(report.mask))
     if report.verdict.status and not {"failure", "error"} & set(kinds):
-        # No requirement fails, but the run is not a success either.
+        # No requirement fails, but the exit status is not 0.
         case = ET.SubElement(suite, "testcase", classname="rerank", name="verdict")
-        ET.SubElement(case, "error", message=_clean(report, report.line))
+        ET.SubElement(case, "error", message=_clean(report, report.verdict_line))
         kinds.append("error")
     suite.set("tests", str(len(kinds)))
     for attribute, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(attribute, str(kinds.count(kind)))
     properties = ET.SubElement(suite, "properties")
-    for name, value in (("endpoint", report.session.endpoint.url), ("verdict", report.line)):
+    for name, value in (("endpoint", report.session.endpoint.url), ("verdict", report.verdict_line)):
         ET.SubElement(properties, "property", name=name, value=_clean(report, value))
     ET.indent(suites)
     return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
@@ -45,7 +45,7 @@ def _kind(outcome: Outcome, level: str) -> str:
     """Return the JUnit element for *outcome*, "" if it passed."""
     if outcome.fails(level):
         return "failure"
-    if outcome.state is State.ERROR or outcome.leaves_open:
+    if outcome.state is State.ERROR or outcome.is_undecided_must:
         return "error"
     return "" if outcome.state in (State.PASSED, State.KNOWN) else "skipped"
 

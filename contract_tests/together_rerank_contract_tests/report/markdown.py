@@ -8,7 +8,7 @@ from together_rerank_contract_tests.report.report import Report
 
 def markdown(report: Report) -> str:
     """Return *report* as Markdown, without the key."""
-    # Use the masked data: the key is not recognised once Markdown escapes are in it.
+    # The data is masked already: the key could not be recognised among Markdown escapes.
     data = report.data
     lines = [
         f"## {data['verdict']['text']}",
@@ -30,8 +30,8 @@ def markdown(report: Report) -> str:
 
 def _cells(row: dict[str, Any]) -> str:
     state = f"**{row['state']}**" if row["state"] in ("failed", "error") else row["state"]
-    said = f"{row['sentence']} {row['reason']}".strip()
-    return f"| {row['id']} | {row['level']} | {state} | {_inline(said)} |"
+    text = f"{row['sentence']} {row['reason']}".strip()
+    return f"| {row['id']} | {row['level']} | {state} | {_inline(text)} |"
 
 
 def _details(row: dict[str, Any]) -> Iterator[str]:

@@ -1,1 +1,1 @@
-"""Run the requirements as a pytest session, and keep their outcomes."""
+"""Run the requirements in a pytest session, and store their outcomes."""

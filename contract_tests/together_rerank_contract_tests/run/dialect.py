@@ -1,4 +1,4 @@
-"""Which server answers so: the family of rerank APIs that the shape of an answer belongs to, and how it deviates."""
+"""Recognise the family of rerank APIs from the shape of a response, and list how the shape differs from Together's."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -8,21 +8,21 @@ from together_rerank_contract_tests.client.exchange import Exchange, printable
 from together_rerank_contract_tests.suite.answer import is_number
 from together_rerank_contract_tests.suite.endpoint import Endpoint
 
-# Of deviations that are told.
+# The most deviations to list.
 _MAX = 12
 _OF_BODY = ("id", "object", "model", "results", "usage")
 _OF_RESULT = ("index", "relevance_score", "document")
 _LITELLM = "LiteLLM's proxy, in Cohere's form"
-# The kit's tests run real servers of these dialects; the others are recognised by the shape of their answers only.
-_TRIED = ("Together", "llama.cpp", _LITELLM)
-# Tests of a body and its first result, in order: the first that holds decides; an exception counts as false.
-_Fits = Callable[[Any, dict[str, Any]], bool]
-_DIALECTS: tuple[tuple[str, _Fits], ...] = (
+# The project is tested with real servers of these dialects; the others are recognised by the shape only.
+_TESTED = ("Together", "llama.cpp", _LITELLM)
+# Predicates of a body and its first result: the first that is true decides; an exception counts as false.
+_Predicate = Callable[[Any, dict[str, Any]], bool]
+_DIALECTS: tuple[tuple[str, _Predicate], ...] = (
     ("TEI", lambda body, first: isinstance(body, list) and set(first) <= {"index", "score", "text"}),
     ("SGLang", lambda body, first: isinstance(body, list) and "score" in first),
     ("TEI", lambda body, _: {"error", "error_type"} <= body.keys()),
-    (_LITELLM, lambda body, _: "meta" in body and "total_tokens" in (_of(body["meta"], "billed_units") or {})),
-    ("Cohere v2", lambda body, _: str(_of(_of(body["meta"], "api_version"), "version")).startswith("2")),
+    (_LITELLM, lambda body, _: "meta" in body and "total_tokens" in (_get(body["meta"], "billed_units") or {})),
+    ("Cohere v2", lambda body, _: str(_get(_get(body["meta"], "api_version"), "version")).startswith("2")),
     ("Cohere v1", lambda body, _: "meta" in body and "object" not in body and "usage" not in body),
     ("Infinity", lambda body, first: body.get("object") == "rerank" and ("created" in body or not _has_object(first))),
     (
@@ -47,27 +47,27 @@ _DIALECTS: tuple[tuple[str, _Fits], ...] = (
 )
 
 
-def introduction(endpoint: Endpoint) -> str:
-    """Return lines with the URL, the model and the dialect of *endpoint*."""
+def describe(endpoint: Endpoint) -> str:
+    """Return lines of text with the URL, the model and the dialect of *endpoint*."""
     lines = [f"endpoint  {endpoint.url}", f"model     {endpoint.model}"]
     if endpoint.first is not None:
         found = deviations(endpoint.first)
-        lines.append(f"dialect   {named(endpoint.first)}" + (f": {', '.join(found)}" if found else ""))
+        lines.append(f"dialect   {dialect_of(endpoint.first)}" + (f": {', '.join(found)}" if found else ""))
     return "".join(f"{endpoint.transport.mask.text(printable(line))}\n" for line in lines)
 
 
-def named(exchange: Exchange) -> str:
-    """Return the dialect of the answer in *exchange*, and whether only its shape was recognised."""
+def dialect_of(exchange: Exchange) -> str:
+    """Return the dialect of the response in *exchange*, with "(by shape only)" if no real server was tested."""
     body = exchange.body
-    for name, fits in _DIALECTS if isinstance(body, dict | list) else ():
+    for name, matches in _DIALECTS if isinstance(body, dict | list) else ():
         with suppress(AttributeError, KeyError, TypeError):
-            if fits(body, _first(body)):
-                return name if name in _TRIED else f"{name} (by shape only)"
+            if matches(body, _first(body)):
+                return name if name in _TESTED else f"{name} (by shape only)"
     return "unknown"
 
 
 def deviations(exchange: Exchange) -> list[str]:
-    """Return in what the form of the answer in *exchange* differs from Together's, a few words each."""
+    """Return how the shape of the response in *exchange* differs from Together's, a few words for each difference."""
     return [*_deviations(exchange.body)][:_MAX]
 
 
@@ -75,7 +75,7 @@ def _deviations(body: Any) -> Iterator[str]:
     if isinstance(body, list):
         yield "a bare list of results"
     elif not isinstance(body, dict):
-        yield "no JSON object"
+        yield "the body is not a JSON object"
         return
     else:
         yield from (f"no `{name}`" for name in _OF_BODY if name not in body)
@@ -84,7 +84,7 @@ def _deviations(body: Any) -> Iterator[str]:
         if isinstance(body.get("usage"), dict) and "completion_tokens" not in body["usage"]:
             yield "no `usage.completion_tokens`"
         yield from (f"a field `{name}`" for name in sorted(body.keys() - _OF_BODY))
-    yield from _of_result(_first(body))
+    yield from _result_deviations(_first(body))
     found = body.get("results") if isinstance(body, dict) else None
     results = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
     scores = [each["relevance_score"] for each in results if is_number(each.get("relevance_score"))]
@@ -92,24 +92,24 @@ def _deviations(body: Any) -> Iterator[str]:
         yield "scores outside 0 to 1"
 
 
-def _of_result(first: dict[str, Any]) -> Iterator[str]:
+def _result_deviations(first: dict[str, Any]) -> Iterator[str]:
     if not first:
         return
     yield from (f"no `{name}` in a result" for name in ("index", "relevance_score") if name not in first)
     if "document" not in first:
         yield "no `document`"
     elif not _has_object(first):
-        yield "`document` is null" if first["document"] is None else "`document` is no object"
+        yield "`document` is null" if first["document"] is None else "`document` is not an object"
     yield from (f"a field `{name}` in a result" for name in sorted(first.keys() - _OF_RESULT))
 
 
 def _first(body: Any) -> dict[str, Any]:
-    results = body if isinstance(body, list) else _of(body, "results")
+    results = body if isinstance(body, list) else _get(body, "results")
     first = results[0] if isinstance(results, list) and results else {}
     return first if isinstance(first, dict) else {}
 
 
-def _of(node: Any, name: str) -> Any:
+def _get(node: Any, name: str) -> Any:
     return node.get(name) if isinstance(node, dict) else None
 
 

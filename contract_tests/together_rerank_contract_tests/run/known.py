@@ -1,4 +1,4 @@
-"""Deviations that somebody knows of and lives with, from a TOML file: by id, with a reason and a day to look again."""
+"""Read a TOML file of known deviations: for each requirement id, a reason and a date on which it expires."""
 
 import datetime as dt
 import difflib
@@ -15,7 +15,7 @@ _FIELDS = {"reason", "expires"}
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A known deviation, which counts as passed up to and including the day `expires`."""
+    """A known deviation; it counts as passed up to and including the day `expires`."""
 
     id: str
     reason: str
@@ -23,25 +23,26 @@ class Known:
 
 
 def read(path: Path, ids: Collection[str]) -> list[Known]:
-    """Return the deviations in *path*: a table for each id, with `reason` and `expires`.
+    """Return the deviations in the file *path*: a table for each id, with `reason` and `expires`.
 
-    Raises ValueError with one line that names the place if the file cannot be read or is not valid.
+    Raises ValueError if the file cannot be read or is invalid; the message is one line and names the place.
     """
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as fault:
-        raise ValueError(f"{path}: {fault.strerror}") from fault
-    except (ValueError, RecursionError) as fault:
-        raise ValueError(f"{path}: not TOML: {str(fault)[:200]}") from fault
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: not TOML: {str(error)[:200]}") from error
     for name in tables:
         if name not in ids:
             near = difflib.get_close_matches(name, ids, n=1)
-            hint = f"did you mean {near[0]}?" if near else "--list shows them"
+            hint = f"did you mean {near[0]}?" if near else "--list prints the ids"
             raise ValueError(f"{path}: there is no requirement [{name}]; {hint}")
     return [_known(path, name, table) for name, table in tables.items()]
 
 
 def apply(outcomes: Iterable[Outcome], known: Iterable[Known], today: dt.date) -> list[Outcome]:
+    """Return *outcomes* with each failure that is known and not expired marked as known."""
     current = {each.id: each for each in known if each.expires >= today}
     return [
         replace(each, state=State.KNOWN, reason=current[each.requirement.id].reason)
@@ -52,14 +53,15 @@ def apply(outcomes: Iterable[Outcome], known: Iterable[Known], today: dt.date) -
 
 
 def remarks(outcomes: Iterable[Outcome], known: Iterable[Known], today: dt.date) -> list[str]:
+    """Return a line for each known deviation that passes now, or has expired and still fails."""
     states = {each.requirement.id: each.state for each in outcomes}
-    said = []
+    lines = []
     for each in known:
         if states.get(each.id) is State.PASSED:
-            said.append(f"{each.id} is kept now; it can leave the file of known deviations")
+            lines.append(f"{each.id} passes now; remove it from the file of known deviations")
         elif states.get(each.id) is State.FAILED and each.expires < today:
-            said.append(f"{each.id} was known until {each.expires}; look at it again")
-    return said
+            lines.append(f"{each.id} was a known deviation until {each.expires}; check it again")
+    return lines
 
 
 def _known(path: Path, name: str, table: Any) -> Known:
@@ -67,10 +69,10 @@ def _known(path: Path, name: str, table: Any) -> Known:
     if not isinstance(table, dict):
         raise ValueError(f"{where} must be a table with `reason` and `expires`")
     if unknown := sorted(set(table) - _FIELDS):
-        raise ValueError(f"{where}: `{unknown[0]}` is not a field; there are `reason` and `expires`")
+        raise ValueError(f"{where}: `{unknown[0]}` is not a field; the fields are `reason` and `expires`")
     reason, expires = table.get("reason"), table.get("expires")
     if not isinstance(reason, str) or not reason.strip():
-        raise ValueError(f"{where}: `reason` is missing; say why it is lived with")
+        raise ValueError(f"{where}: `reason` is missing; state why the deviation is accepted")
     if isinstance(expires, dt.datetime) or not isinstance(expires, dt.date):
         raise ValueError(f"{where}: `expires` must be a date, such as expires = 2027-06-30")
     return Known(name, reason.strip(), expires)

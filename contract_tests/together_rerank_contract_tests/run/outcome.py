@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from together_rerank_contract_tests.client.budget import BudgetSpent
-from together_rerank_contract_tests.client.exchange import printable, wrapped
+from together_rerank_contract_tests.client.exchange import printable, wrap
 from together_rerank_contract_tests.client.transport import Inconclusive
 from together_rerank_contract_tests.suite.requirements import (
     Level,
@@ -31,18 +31,18 @@ class State(StrEnum):
     ERROR = "error"
 
 
-# In the order of `State`.
-_SIGNS = dict(zip(State, ".FK?s-E", strict=True))
+# One progress character for each member of `State`.
+_MARKS = dict(zip(State, ".FK?s-E", strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a requirement ended.
+    """The result of one requirement.
 
     Attributes:
-        reason: why, unless it passed or failed.
-        unmet: what was found, where it failed.
-        prerequisites: the ids of the requirements one of which must be met before it can be judged.
+        reason: why it neither passed nor failed.
+        failure: what was expected and received, if it failed.
+        prerequisites: the ids of the requirements that may explain why it could not be judged.
     """
 
     requirement: Requirement
@@ -52,47 +52,49 @@ class Outcome:
     prerequisites: tuple[str, ...] = ()
 
     @property
-    def sign(self) -> str:
-        # The requirement that blocks this one reports the failure.
-        return "s" if self.prerequisites else _SIGNS[self.state]
+    def mark(self) -> str:
+        # The prerequisite reports the failure.
+        return "s" if self.prerequisites else _MARKS[self.state]
 
     @property
-    def leaves_open(self) -> bool:
-        """Whether this is a MUST without a verdict."""
+    def is_undecided_must(self) -> bool:
+        """Whether this is a MUST that neither passed nor failed."""
         return self.requirement.level is Level.MUST and self.state in (State.INCONCLUSIVE, State.NOT_RUN)
 
     def fails(self, level: str) -> bool:
         return self.state is State.FAILED and self.requirement.counts(level)
 
-    def row(self, mask: Redactor) -> str:
-        requirement, unmet = self.requirement, self.failure
+    def as_text(self, mask: Redactor) -> str:
+        """Return the text of the console report, without the key."""
+        requirement, failure = self.requirement, self.failure
         state = "FAILED" if self.state is State.FAILED else str(self.state)
-        fields = {"because": self.reason} if self.reason else {}
-        if unmet is not None:
-            times = f" ({unmet.times} times)" if unmet.times > 1 else ""
+        fields = {"reason": self.reason} if self.reason else {}
+        if failure is not None:
+            times = f" ({failure.times} times)" if failure.times > 1 else ""
             fields |= {
-                "sent": unmet.exchange.sent,
-                "expected": unmet.expected,
-                "received": unmet.received + times,
+                "sent": failure.exchange.request_excerpt,
+                "expected": failure.expected,
+                "received": failure.received + times,
                 "source": str(requirement.source),
                 "why": requirement.why,
             }
         lines = [f"{state:<13} {requirement.id}  {requirement.level}  {requirement.sentence}"]
-        # Mask the key before wrapping: half a key is not recognised.
-        lines += [line for name, value in fields.items() for line in wrapped(f"  {name:<10}", mask.text(value), _WIDTH)]
-        if unmet is not None:
-            lines.append(f"  {mask.text(printable(unmet.exchange.curl))}")
+        # Mask the key before wrapping: a key that is cut in two is not recognised.
+        lines += [line for name, value in fields.items() for line in wrap(f"  {name:<10}", mask.text(value), _WIDTH)]
+        if failure is not None:
+            lines.append(f"  {mask.text(printable(failure.exchange.curl))}")
         return "\n".join(lines)
 
 
-def outcome_of(requirement: Requirement, raised: BaseException | None) -> Outcome:  # noqa: PLR0911  # one a kind
+def outcome_of(requirement: Requirement, raised: BaseException | None) -> Outcome:  # noqa: PLR0911  # one per type
+    """Return the outcome of a test that raised *raised*, or None if it passed."""
     match raised:
         case None:
             return Outcome(requirement, State.PASSED)
         case RequirementFailed():
             return Outcome(requirement, State.FAILED, failure=raised)
         case PrerequisiteFailed():
-            return Outcome(requirement, State.INCONCLUSIVE, str(raised), prerequisites=raised.by)
+            return Outcome(requirement, State.INCONCLUSIVE, str(raised), prerequisites=raised.requirement_ids)
         case Inconclusive():
             return Outcome(requirement, State.INCONCLUSIVE, str(raised))
         case NotApplicable():
@@ -100,17 +102,17 @@ def outcome_of(requirement: Requirement, raised: BaseException | None) -> Outcom
         case BudgetSpent() | KeyboardInterrupt():
             return Outcome(requirement, State.NOT_RUN, str(raised) or "interrupted")
         case _:
-            return Outcome(requirement, State.ERROR, place_of(raised))
+            return Outcome(requirement, State.ERROR, describe_exception(raised))
 
 
-def settled(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """Return *outcomes* with what waited for an unmet requirement as skipped, for there the fault is told."""
+def resolve_prerequisites(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Return *outcomes*, skipped if a prerequisite failed, because the prerequisite reports the failure."""
     outcomes = list(outcomes)
-    unmet = {each.requirement.id for each in outcomes if each.state in (State.FAILED, State.KNOWN)}
-    return [replace(each, state=State.SKIPPED) if unmet & {*each.prerequisites} else each for each in outcomes]
+    failed = {each.requirement.id for each in outcomes if each.state in (State.FAILED, State.KNOWN)}
+    return [replace(each, state=State.SKIPPED) if failed & {*each.prerequisites} else each for each in outcomes]
 
 
-def place_of(raised: BaseException) -> str:
+def describe_exception(raised: BaseException) -> str:
     """Return the type, message and place of *raised* in one line."""
     frames = traceback.extract_tb(raised.__traceback__)
     where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""

@@ -1,4 +1,4 @@
-"""The pytest session that judges one endpoint: it runs the tests of the requirements and keeps their outcomes."""
+"""The pytest session that tests one endpoint: it runs the test of each requirement and stores the outcomes."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ import pytest
 
 from together_rerank_contract_tests.client.budget import BudgetSpent
 from together_rerank_contract_tests.client.transport import Inconclusive, Transport
-from together_rerank_contract_tests.fuzz.fuzzing import BEFORE_FUZZING, MAX_EXAMPLES, Fuzzing
+from together_rerank_contract_tests.fuzz.fuzzing import CASES_BEFORE_FUZZING, MAX_EXAMPLES, Fuzzing
 from together_rerank_contract_tests.run import dialect
 from together_rerank_contract_tests.run.outcome import Outcome, State, outcome_of
 from together_rerank_contract_tests.settings import Settings
@@ -20,19 +20,19 @@ from together_rerank_contract_tests.suite import requirements
 from together_rerank_contract_tests.suite.endpoint import Endpoint
 from together_rerank_contract_tests.suite.requirements import Level, PrerequisiteFailed, Requirement, RequirementFailed
 
-# The form of an answer comes before its meaning.
+# Topics in the sequence in which they run: the shape of a response before its values.
 TOPICS = (
     *("response", "request", "results", "scores", "documents", "fields"),
     *("relations", "usage", "errors", "authentication", "fuzz"),
 )
-# The folder of the package; its rooms `suite` and `fuzz` have the tests.
+# The folder of the package; the tests are in its folders `suite` and `fuzz`.
 FOLDER = Path(__file__).parent.parent
 _PACKAGE = __name__.partition(".")[0]
-# What a request of the requirements costs, about; and one of Schemathesis's.
+# Estimated tokens of one request by a requirement, and of one request by Schemathesis.
 TOKENS_A_REQUEST, _TOKENS_A_CASE = 120, 60
-# The reference, twice more, in another order, and in part.
+# Requests that measure the noise: the reference, two repeats, one with the documents permuted, and one with fewer.
 CALIBRATION = 5
-# Run pytest without the user's configuration, conftest files and plugins, and without what it need not do itself.
+# Run pytest without the user's configuration, conftest files and plugins, and without features that are not needed.
 _PYTEST = (
     *("-c", os.devnull, "--rootdir", str(FOLDER), "--noconftest", "--import-mode=importlib"),
     *("--assert=plain", "--capture=no"),
@@ -41,21 +41,21 @@ _PYTEST = (
 
 
 def tests() -> dict[Requirement, Callable[..., None]]:
-    """Return the test function of every requirement, in the order of judgement."""
-    rooms = {topic: "fuzz" if topic == "fuzz" else "suite" for topic in TOPICS}
-    modules = [import_module(f"{_PACKAGE}.{room}.test_{topic}") for topic, room in rooms.items()]
-    found = {requirements.of(test): test for module in modules for test in vars(module).values()}
+    """Return the test function of each requirement, in the sequence in which they run."""
+    folders = {topic: "fuzz" if topic == "fuzz" else "suite" for topic in TOPICS}
+    modules = [import_module(f"{_PACKAGE}.{folder}.test_{topic}") for topic, folder in folders.items()]
+    found = {requirements.requirement_of(test): test for module in modules for test in vars(module).values()}
     return {requirement: test for requirement, test in found.items() if requirement is not None}
 
 
 class ContractSession:
-    """One endpoint under judgement.
+    """A run of the requirements against one endpoint; also the pytest plugin of that run.
 
     Attributes:
-        stopped: why not all could be judged, "" when it could.
-        refused: why nothing may be sent, "" when it may.
-        crashed: why pytest itself failed, "" when it did not.
-        interrupted: somebody wanted it to end.
+        stop_reason: why the run ended early; "" if it did not.
+        live_error: why no request may be sent; "" if requests are allowed.
+        pytest_error: why pytest itself failed; "" if it did not.
+        interrupted: whether the user interrupted the run.
     """
 
     def __init__(self, settings: Settings, show: Callable[[str], None] = lambda _: None) -> None:
@@ -63,40 +63,40 @@ class ContractSession:
         self._show = show
         self.transport = Transport(settings)
         self.endpoint = Endpoint(settings, self.transport)
-        self.fuzzing = Fuzzing(self.endpoint, self._fuzzed)
+        self.fuzzing = Fuzzing(self.endpoint, self._show_fuzz_progress)
         self._items: dict[Requirement, Any] = {}
         self._outcomes: dict[str, Outcome] = {}
-        self.stopped = ""
-        self.refused = ""
-        self.crashed = ""
+        self.stop_reason = ""
+        self.live_error = ""
+        self.pytest_error = ""
         self.interrupted = False
 
     def run(self, expression: str | None = None, *, collect_only: bool = False) -> int:
-        """Run pytest in this process on the requirements that *expression* selects, like `-k`; return its status."""
+        """Run pytest in this process and return its status; *expression* selects requirements, like `-k`."""
         for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
             os.environ.pop(name, None)
-        # Loading the plugins that happen to be installed would double the start-up time.
+        # Loading all installed plugins would double the start-up time.
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-        # In brackets: an expression that begins with a dash would be read as an option.
-        chosen = ["-k", f"({expression})"] if expression else []
-        listed = ["--collect-only"] if collect_only else []
-        status = pytest.main([*_PYTEST, *chosen, *listed, str(FOLDER)], plugins=[self])
+        # In parentheses: pytest would read an expression that begins with a dash as an option.
+        selection = ["-k", f"({expression})"] if expression else []
+        collect = ["--collect-only"] if collect_only else []
+        status = pytest.main([*_PYTEST, *selection, *collect, str(FOLDER)], plugins=[self])
         self.finish()
         return int(status)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was selected."""
+        """Whether no requirement is selected."""
         return not self._items
 
     @property
     def outcomes(self) -> list[Outcome]:
-        return [self._outcomes.get(each.id) or Outcome(each, State.NOT_RUN, self.stopped) for each in self._items]
+        return [self._outcomes.get(each.id) or Outcome(each, State.NOT_RUN, self.stop_reason) for each in self._items]
 
     @property
     def estimate(self) -> tuple[int, int]:
-        """About how many requests and tokens it takes."""
-        cases = MAX_EXAMPLES + BEFORE_FUZZING if any(each.fuzz for each in self._items) else 0
+        """The estimated number of requests and of tokens."""
+        cases = MAX_EXAMPLES + CASES_BEFORE_FUZZING if any(each.fuzz for each in self._items) else 0
         requests = sum(each.requests for each in self._items) + (1 if self.settings.quick else CALIBRATION)
         return requests + cases, requests * TOKENS_A_REQUEST + cases * _TOKENS_A_CASE
 
@@ -107,12 +107,12 @@ class ContractSession:
         requests, tokens = self.estimate
         return "\n".join([*rows, "", f"{len(rows)} requirements, about {requests} requests and {tokens} tokens\n"])
 
-    def _fuzzed(self, requests: int) -> None:
+    def _show_fuzz_progress(self, requests: int) -> None:
         # Show progress on a terminal only: a file would get one line for each update.
         if sys.stdout is not None and sys.stdout.isatty():
             self._show(f"\r{requests} requests by Schemathesis ")
 
-    # The fixtures of the requirements' tests; this object is a pytest plugin only while it judges an endpoint.
+    # Fixtures and hooks: this object is a pytest plugin during the run.
 
     @pytest.fixture(name="endpoint")
     def _endpoint(self) -> Endpoint:
@@ -123,30 +123,30 @@ class ContractSession:
         return self.fuzzing
 
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        self.crashed = excinfo.exconly()
+        self.pytest_error = excinfo.exconly()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Remember that a file of requirements cannot be read: that is no fault of the endpoint."""
+        """Store the error if a test module cannot be imported: the endpoint did not cause it."""
         if report.failed:
-            self.crashed = " ".join(str(report.longrepr).split())[-300:]
+            self.pytest_error = " ".join(str(report.longrepr).split())[-300:]
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
-        """Let a requirement be selected by its id too."""
+        """Allow `-k` to select a requirement by its id."""
         requirement = _requirement(item)
         if requirement is not None:
             item.extra_keyword_matches.add(requirement.id)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Deselect requirements that the settings exclude, and sort the others; keep the places of other tests."""
-        left_out = [item for item in items if not self._is_wanted(_requirement(item))]
-        items[:] = [item for item in items if item not in left_out]
-        ordered = iter(sorted((item for item in items if _requirement(item)), key=_topic))
-        items[:] = [next(ordered) if _requirement(item) else item for item in items]
-        config.hook.pytest_deselected(items=left_out)
+        """Deselect requirements that the settings exclude, and sort the rest by topic; do not move other tests."""
+        deselected = [item for item in items if not self._is_selected(_requirement(item))]
+        items[:] = [item for item in items if item not in deselected]
+        by_topic = iter(sorted((item for item in items if _requirement(item)), key=_topic))
+        items[:] = [next(by_topic) if _requirement(item) else item for item in items]
+        config.hook.pytest_deselected(items=deselected)
         self._items = {requirement: item for item in items if (requirement := _requirement(item)) is not None}
 
-    def _is_wanted(self, requirement: Requirement | None) -> bool:
+    def _is_selected(self, requirement: Requirement | None) -> bool:
         if requirement is None:
             return True
         if requirement.level is Level.INFO and self.settings.level != "info":
@@ -155,72 +155,73 @@ class ContractSession:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
-        """Find the endpoint before anything is judged, and measure its noise."""
+        """Find the operation and measure the noise before the first requirement runs."""
         if not self._items or session.config.option.collectonly:
             return
-        self.refused = self.settings.refusal(*self.estimate)
-        if self.refused:
-            pytest.exit(self.refused, returncode=pytest.ExitCode.USAGE_ERROR)
+        self.live_error = self.settings.live_error(*self.estimate)
+        if self.live_error:
+            pytest.exit(self.live_error, returncode=pytest.ExitCode.USAGE_ERROR)
         try:
             self.endpoint.find()
             if not self.settings.quick:
-                # The requirements that need the measurement report why it failed.
+                # If the measurement fails, the requirements that need it report why.
                 with suppress(PrerequisiteFailed, Inconclusive, RequirementFailed):
                     _ = self.endpoint.measured
-        except (BudgetSpent, Inconclusive) as fault:
-            self.stopped = str(fault)
-            pytest.exit(f"could not tell: {self.stopped}", returncode=3)
-        judged = f"reading   {self.settings.reading}, at the level {self.settings.level}"
-        self._show(f"{dialect.introduction(self.endpoint)}{judged}\n\n")
+        except (BudgetSpent, Inconclusive) as error:
+            self.stop_reason = str(error)
+            pytest.exit(f"could not tell: {self.stop_reason}", returncode=3)
+        settings = f"reading   {self.settings.reading}, level {self.settings.level}"
+        self._show(f"{dialect.describe(self.endpoint)}{settings}\n\n")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
-        """Keep what came of a requirement, and report it as pytest would have it."""
+        """Store the outcome of a requirement, and translate it into a pytest report."""
         report: Any = yield
         requirement = _requirement(item)
         if requirement is None or call.when == "teardown" or (call.when == "setup" and call.excinfo is None):
             return report
         outcome = outcome_of(requirement, call.excinfo.value if call.excinfo else None)
         self._outcomes[requirement.id] = outcome
-        self._show(outcome.sign)
-        self._translate(outcome, report)
+        self._show(outcome.mark)
+        self._update_report(outcome, report)
         if self.transport.budget.spent:
-            self.stopped = outcome.reason or "the budget is spent"
-            item.session.shouldstop = self.stopped
+            self.stop_reason = outcome.reason or "the budget is spent"
+            item.session.shouldstop = self.stop_reason
         return report
 
-    def _translate(self, outcome: Outcome, report: Any) -> None:
+    def _update_report(self, outcome: Outcome, report: Any) -> None:
         mask = self.transport.mask
-        unmet = {each.requirement.id for each in self._outcomes.values() if each.state is State.FAILED}
+        failed = {each.requirement.id for each in self._outcomes.values() if each.state is State.FAILED}
         if outcome.state is State.FAILED:
-            report.longrepr = outcome.row(mask)
+            report.longrepr = outcome.as_text(mask)
             if not outcome.fails(self.settings.level):
                 report.outcome = "skipped"
                 report.wasxfail = mask.text(f"{outcome.requirement.level}: {outcome.failure}")
-        elif outcome.leaves_open and not unmet & {*outcome.prerequisites}:  # and no failed requirement explains it
+        elif outcome.is_undecided_must and not failed & {*outcome.prerequisites}:  # no failed prerequisite
             report.longrepr = mask.text(f"{outcome.requirement.id}: could not tell: {outcome.reason}")
         elif outcome.state in (State.INCONCLUSIVE, State.SKIPPED, State.NOT_RUN):
             report.outcome = "skipped"
             report.longrepr = (str(report.fspath), 0, mask.text(f"{outcome.state}: {outcome.reason}"))
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Remember that it was somebody, and not the session itself."""
+        """Store whether the user interrupted the run; pytest.exit() calls this hook too."""
         self.interrupted = excinfo.type is KeyboardInterrupt
 
     def finish(self) -> None:
-        """Judge by what is known what an interruption has left, and close the way to the endpoint."""
+        """After an interruption, judge the fuzz requirements by the failures so far; close the connections."""
         if self.fuzzing.has_begun:
             for requirement, item in self._items.items():
                 if requirement.fuzz and requirement.id not in self._outcomes:
-                    self._outcomes[requirement.id] = judged(requirement, item.function, self.fuzzing)
+                    self._outcomes[requirement.id] = judge(requirement, item.function, self.fuzzing)
         self.transport.close()
 
 
-def judged(requirement: Requirement, test: Callable[..., None], subject: Any) -> Outcome:
+def judge(requirement: Requirement, test: Callable[..., None], fixture: Any) -> Outcome:
+    """Call *test* with its *fixture*, and return the outcome."""
     try:
-        test(subject)
-    except Exception as fault:  # noqa: BLE001  # whatever it is, it is what came of it
-        return outcome_of(requirement, fault)
+        test(fixture)
+    except Exception as error:  # noqa: BLE001  # outcome_of() handles every type
+        return outcome_of(requirement, error)
     return outcome_of(requirement, None)
 
 
@@ -229,4 +230,4 @@ def _topic(item: pytest.Item) -> int:
 
 
 def _requirement(item: pytest.Item) -> Requirement | None:
-    return requirements.of(getattr(item, "function", None))
+    return requirements.requirement_of(getattr(item, "function", None))

@@ -1,1 +1,1 @@
-"""The requirements, a file for each topic, and the requests that they send."""
+"""The requirements, one test module for each topic, and the requests that they send."""

@@ -1,4 +1,4 @@
-"""A 200, read as far as it can be, so that each requirement judges one thing and lets others pass."""
+"""Read a 200 response part by part, so that an invalid part fails only the requirement for that part."""
 
 import math
 import unicodedata
@@ -9,14 +9,14 @@ from typing import Any, TypeGuard
 from together_rerank_contract_tests.client.exchange import Exchange
 from together_rerank_contract_tests.suite.requirements import PrerequisiteFailed
 
-# Which requirement is unmet when a part cannot be read.
+# The requirement that fails if a part cannot be read.
 BODY, INDEX, SCORE = "RR-RESPONSE-001", "RR-RESULT-004", "RR-SCORE-001"
 COUNT, COUNT_ALL = "RR-RESULT-002", "RR-RESULT-003"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to a rerank request; a part that cannot be read raises PrerequisiteFailed."""
+    """The response to a rerank request; each property raises PrerequisiteFailed if its part cannot be read."""
 
     exchange: Exchange
 
@@ -50,23 +50,26 @@ class Answer:
 
     @cached_property
     def indices(self) -> list[int]:
-        """The indices in the order of the answer, each of a document and no two alike."""
+        """The index of each result, in the sequence of the response; all are valid and distinct."""
         indices = [result.get("index") for result in self.results]
-        if misplaced(indices, len(self.documents)) is not None:
+        if find_invalid_index(indices, len(self.documents)) is not None:
             raise PrerequisiteFailed("the indices cannot be read", INDEX)
         return [index for index in indices if isinstance(index, int)]
 
     @cached_property
     def scores(self) -> dict[int, float]:
-        """The score of each document by its index; as many as there should be."""
+        """The score of each document, by its index; complete."""
         self.check_complete()
         return dict(zip(self.indices, self.listed_scores, strict=True))
 
     def check_complete(self) -> None:
-        """Raise PrerequisiteFailed unless there are as many results as there should be."""
+        """Raise PrerequisiteFailed if the number of results is not the expected one."""
         if len(self.results) != self.expected_count:
-            named = self.exchange.request.get("top_n") is not None
-            raise PrerequisiteFailed(f"there are {len(self.results)} results", COUNT if named else COUNT_ALL)
+            has_top_n = self.exchange.request.get("top_n") is not None
+            raise PrerequisiteFailed(
+                f"the response has {len(self.results)} results, not {self.expected_count}",
+                COUNT if has_top_n else COUNT_ALL,
+            )
 
     @property
     def best(self) -> int:
@@ -74,7 +77,7 @@ class Answer:
 
     @cached_property
     def texts(self) -> list[str | None]:
-        """What each result says of its document, be it in `document.text` or as `document`; None when nothing."""
+        """The text of each result, from `document.text` or from `document` itself; None if there is no text."""
         return [_text(result.get("document")) for result in self.results]
 
     @property
@@ -84,10 +87,10 @@ class Answer:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether *value* is a number that JSON has."""
+    """Return whether *value* is a finite number, and not a Boolean."""
     try:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    except OverflowError:  # an integer beyond a double
+    except OverflowError:  # an integer too large for a float
         return False
 
 
@@ -96,18 +99,18 @@ def is_integer(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def misplaced(indices: list[Any], count: int) -> int | None:
-    """Return the place of the first of *indices* that is none of *count* documents, or comes again; else None."""
+def find_invalid_index(indices: list[Any], count: int) -> int | None:
+    """Return the position of the first index that is out of range or occurs twice; None if all are valid."""
     seen: set[int] = set()
-    for place, index in enumerate(indices):
+    for position, index in enumerate(indices):
         if not is_integer(index) or not 0 <= index < count or index in seen:
-            return place
+            return position
         seen.add(index)
     return None
 
 
 def same_text(one: str, other: str) -> bool:
-    """Return whether two texts are equal but for their Unicode normalisation."""
+    """Return whether two texts are equal, except for Unicode normalisation."""
     return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
 
 

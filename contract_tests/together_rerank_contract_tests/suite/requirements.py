@@ -1,4 +1,4 @@
-"""A requirement: an id, one sentence, a level, where it comes from, and what breaks where it is not kept."""
+"""A requirement: an id, a sentence, a level, a source, and which clients break if an endpoint fails it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from typing import Any, TypeVar, cast
 from together_rerank_contract_tests.client.exchange import Exchange, excerpt
 from together_rerank_contract_tests.client.transport import Inconclusive
 
-# How often a difference of scores must be seen.
-_TIMES = 3
-# The most characters of an endpoint's answer to show.
-_LONGEST = 1_200
+# How many runs of a test must fail before a confirmed requirement fails.
+_RUNS = 3
+# The most characters of an expected or a received value to show.
+_MAX_SHOWN = 1_200
 Test = TypeVar("Test", bound=Callable[..., None])
 
 
 class Level(StrEnum):
-    """How much it weighs: RFC 2119's MUST and SHOULD, and INFO, which is told and never counts."""
+    """The level of a requirement: MUST and SHOULD as in RFC 2119; INFO is reported and never fails the run."""
 
     MUST = "MUST"
     SHOULD = "SHOULD"
@@ -33,18 +33,18 @@ class Source:
         return self.text if self.kind == "document" else f"{self.kind}: {self.text}"
 
 
-# The text is a JSON Pointer into the document; a citation of traffic; or a reason for the kit's reading.
+# The text of a source is a JSON Pointer into the document, a citation of traffic, or a reason by the kit.
 document, observed, kit = (partial(Source, kind) for kind in ("document", "observed", "kit"))
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One thing that is asked of an endpoint.
+    """One requirement for an endpoint.
 
     Attributes:
-        why: which clients break where it is not kept.
-        requests: how many requests it adds to a run that has sent those of the requirements before it.
-        quick: it is one of the few of `--quick`.
+        why: which clients break if an endpoint fails it.
+        requests: how many requests it sends that no earlier requirement of the run has sent.
+        quick: whether `--quick` runs it.
     """
 
     id: str
@@ -64,27 +64,27 @@ class Requirement:
         return self.topic == "fuzz"
 
     def counts(self, level: str) -> bool:
-        """Return whether a run at *level* fails if this requirement is unmet."""
+        """Return whether a run at *level* fails if this requirement fails."""
         return self.level is Level.MUST or (self.level is Level.SHOULD and level != "must")
 
 
 class RequirementFailed(AssertionError):
-    """The endpoint breaks a requirement; `exchange` is the smallest that shows it, of *times* such exchanges."""
+    """The endpoint fails a requirement; `exchange` is the smallest of *times* exchanges that show it."""
 
     def __init__(self, expected: str, received: str, exchange: Exchange, *, times: int = 1) -> None:
-        self.expected = excerpt(expected, _LONGEST)
-        self.received = excerpt(received, _LONGEST)
+        self.expected = excerpt(expected, _MAX_SHOWN)
+        self.received = excerpt(received, _MAX_SHOWN)
         self.exchange = exchange
         self.times = times
         super().__init__(f"expected {self.expected}; received {self.received}")
 
 
 class PrerequisiteFailed(Exception):
-    """A requirement cannot be judged until another is met; `by` has the ids of the possible ones."""
+    """A requirement cannot be judged because another one fails, which is one of `requirement_ids`."""
 
-    def __init__(self, reason: str, *by: str) -> None:
-        super().__init__(f"{reason} ({', '.join(by)})")
-        self.by = by
+    def __init__(self, reason: str, *requirement_ids: str) -> None:
+        super().__init__(f"{reason} ({', '.join(requirement_ids)})")
+        self.requirement_ids = requirement_ids
 
 
 class NotApplicable(Exception):
@@ -100,16 +100,16 @@ def _requirement(
     quick: bool = False,
     confirmed: bool = False,
 ) -> Callable[[Test], Test]:
-    """Return a decorator that makes a requirement of a test; its docstring has one sentence, and then the reason.
+    """Return a decorator that turns a test into a requirement; its docstring has one sentence, and why it matters.
 
-    A *confirmed* requirement is unmet only if the test fails again with new answers.
+    If *confirmed*, the requirement fails only if the test fails three times, each time with new responses.
     """
 
     def attach(test: Test) -> Test:
-        judge = _confirming(test) if confirmed else test
+        check = _with_confirmation(test) if confirmed else test
         sentence, why = (" ".join(part.split()) for part in (test.__doc__ or "").split("\n\n"))
-        vars(judge)["requirement"] = Requirement(id, sentence, level, source, why, requests, quick)
-        return judge
+        vars(check)["requirement"] = Requirement(id, sentence, level, source, why, requests, quick)
+        return check
 
     return attach
 
@@ -117,32 +117,33 @@ def _requirement(
 must, should, info = (partial(_requirement, level) for level in Level)
 
 
-def of(test: Any) -> Requirement | None:
-    found = getattr(test, "requirement", None)
-    return found if isinstance(found, Requirement) else None
+def requirement_of(test: Any) -> Requirement | None:
+    """Return the requirement that *test* checks; None if it is not a requirement."""
+    requirement = getattr(test, "requirement", None)
+    return requirement if isinstance(requirement, Requirement) else None
 
 
-def _confirming(test: Test) -> Test:
-    """Return *test* as one that accuses only when it finds the same three times, with new answers each time.
+def _with_confirmation(test: Test) -> Test:
+    """Return *test* changed to fail only if it fails three times, each time with new responses.
 
-    A score that is rounded coarsely jumps by a step once in a while, which no measurement before shows.
+    A coarsely rounded score sometimes jumps by one step, which the measured noise may not show.
     """
 
     @wraps(test)
-    def judge(endpoint: Any) -> None:
+    def check(endpoint: Any) -> None:
         try:
             test(endpoint)
-        except RequirementFailed as unmet:
-            again = sum(_is_met(test, endpoint.without_cache()) for _ in range(_TIMES - 1))
-            if again == 0:
+        except RequirementFailed as failure:
+            passed = sum(_passes(test, endpoint.without_cache()) for _ in range(_RUNS - 1))
+            if passed == 0:
                 raise
-            if again < _TIMES - 1:
-                raise Inconclusive(f"it was not the same each time: {unmet}") from None
+            if passed < _RUNS - 1:
+                raise Inconclusive(f"the failure did not repeat every time: {failure}") from None
 
-    return cast("Test", judge)
+    return cast("Test", check)
 
 
-def _is_met(test: Callable[..., None], endpoint: Any) -> bool:
+def _passes(test: Callable[..., None], endpoint: Any) -> bool:
     try:
         test(endpoint)
     except RequirementFailed:

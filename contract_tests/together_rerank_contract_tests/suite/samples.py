@@ -1,4 +1,4 @@
-"""The requests that an endpoint is judged by, from the library: short, with documents that any reranker tells apart."""
+"""The requests of the requirements, from the library: short, with documents that any reranker can tell apart."""
 
 from typing import Any
 
@@ -13,17 +13,17 @@ def _request(name: str) -> dict[str, Any]:
 _REFERENCE = _request("six_documents")
 QUERY: str = _REFERENCE["query"]
 DOCUMENTS: tuple[str, ...] = tuple(_REFERENCE["documents"])
-# Its first documents alone keep their places, so that only the company changes.
+# The first documents of the reference keep their positions, so that only the other documents change.
 SUBSET = 4
-# Other orders of the same documents, none the reverse of another.
-ORDERS = ((4, 2, 0, 5, 1, 3), (5, 4, 3, 2, 1, 0), (2, 3, 1, 0, 4, 5))
+# Permutations of the documents, none the reverse of another.
+PERMUTATIONS = ((4, 2, 0, 5, 1, 3), (5, 4, 3, 2, 1, 0), (2, 3, 1, 0, 4, 5))
 PAIR = (DOCUMENTS[0], DOCUMENTS[1])
 IRRELEVANT = "A recipe for tomato soup with basil."
 IDENTICAL = DOCUMENTS[1]
 DUPLICATES = (DOCUMENTS[0], DOCUMENTS[1], DOCUMENTS[3], DOCUMENTS[1])
-# More than a batch holds; one text is longer than the others, and has spaces that must not be folded.
+# More documents than a batch; one text is longer than the others, and has spaces that must not be collapsed.
 LONG: tuple[str, ...] = tuple(_request("forty_documents")["documents"])
-# Requests of every kind, the smallest first. Requirements for every answer are judged on all of them.
+# Requests of every kind, the smallest first. Requirements for every response check the responses to all of them.
 KINDS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (PAIR, {}),
     (PAIR, {"return_documents": True}),
@@ -39,20 +39,20 @@ KINDS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
 OTHER_QUERY: str = _request("two_subjects")["query"]
 TWO_SUBJECTS: tuple[str, ...] = tuple(_request("two_subjects")["documents"])
 OBJECTS: tuple[dict[str, Any], ...] = tuple(_request("three_objects")["documents"])
-# In each the other field is the one that answers.
+# In each document, a different field answers the query.
 FIELDS: tuple[dict[str, Any], ...] = tuple(_request("fields_that_disagree")["documents"])
 UNICODE: tuple[str, ...] = tuple(_request("code_points")["documents"])
 _SUBJECTS = ("llamas", "bread", "stocks", "pandas", "trains", "violins", "volcanoes", "tomatoes")
 
 
-def requests_at_once() -> list[dict[str, Any]]:
-    """Return requests for some threads, no two with the same number of documents or the same best."""
+def concurrent_requests() -> list[dict[str, Any]]:
+    """Return requests to send at the same time; each has its own number of documents and its own best document."""
     return [
         {
             "query": f"a book about {subject}",
             "documents": [
-                f"A book about {subject}." if place == number else f"Nothing here, page {number} of {place}."
-                for place in range(number + 2)
+                f"A book about {subject}." if position == number else f"Nothing here, page {number} of {position}."
+                for position in range(number + 2)
             ],
             "return_documents": True,
         }

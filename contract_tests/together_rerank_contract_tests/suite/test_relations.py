@@ -1,4 +1,4 @@
-"""What must stay the same when a request changes in a way that does not matter, and what must not."""
+"""How scores and rankings of related requests compare: which changes must not affect them, and which must."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,63 +10,65 @@ from together_rerank_contract_tests.suite.requirements import RequirementFailed,
 from together_rerank_contract_tests.suite.samples import (
     DOCUMENTS,
     IRRELEVANT,
-    ORDERS,
     OTHER_QUERY,
+    PERMUTATIONS,
     QUERY,
     SUBSET,
     TWO_SUBJECTS,
-    requests_at_once,
+    concurrent_requests,
 )
 
-_POINTWISE = kit("relevance is of a document to a query, as the document's `relevance_score` has it")
-# Requests at once share batches, which costs more precision than repeats do.
-_AT_ONCE_OF_SPAN = 0.1
+_POINTWISE = kit(
+    "a `relevance_score` is the relevance of one document to the query, independent of the other documents"
+)
+# Concurrent requests share batches, so their scores differ more than those of repeats.
+_CONCURRENT_OF_SPAN = 0.1
 
 
-@should("RR-RELATION-001", kit("nothing has changed; small noise of hardware is allowed"))
-def test_a_repeat_gets_the_same_order(endpoint: Endpoint) -> None:
-    """The same request gets the same order.
+@should("RR-RELATION-001", kit("the request is the same; small noise of the hardware is allowed"))
+def test_a_repeat_gets_the_same_ranking(endpoint: Endpoint) -> None:
+    """The same request always gets the same ranking.
 
-    Answers that change from call to call cannot be tested, cached or explained.
+    Rankings that change from request to request cannot be tested, cached or explained.
     """
     first, *others = endpoint.repeats
     for other in others:
-        assert_same_order(first.scores, other.scores, endpoint.measured.chance, other.exchange)
+        assert_same_order(first.scores, other.scores, endpoint.measured.clear_gap, other.exchange)
     _ = endpoint.tolerance
 
 
 @should("RR-RELATION-002", _POINTWISE, requests=2, confirmed=True)
 def test_a_permutation_changes_nothing(endpoint: Endpoint) -> None:
-    """The order of the documents in the request changes neither scores nor ranking.
+    """The sequence of the documents in the request changes neither the scores nor the ranking.
 
-    The order of retrieval affects the ranking, so a better retriever may look worse.
+    The sequence from the retriever affects the ranking, so a better retriever may look worse.
     """
     within = endpoint.pointwise.equal_across_batches
     expected = endpoint.reference.scores
-    for order in ORDERS:
-        scores, exchange = endpoint.reordered(order)
+    for sequence in PERMUTATIONS:
+        scores, exchange = endpoint.reordered_scores(sequence)
         assert_same_order(expected, scores, within, exchange)
-        assert_same_scores(expected, scores, within, "as in the order of the reference", exchange)
+        assert_same_scores(expected, scores, within, "as in the sequence of the reference", exchange)
 
 
 @should("RR-RELATION-003", _POINTWISE, requests=1, confirmed=True)
-def test_leaving_documents_out_keeps_the_order(endpoint: Endpoint) -> None:
-    """The order of the others stays when documents are left out.
+def test_leaving_documents_out_keeps_the_ranking(endpoint: Endpoint) -> None:
+    """If documents are left out, the ranking of the others does not change.
 
-    Paging and caching by document go wrong.
+    Paging and caching by document give wrong results.
     """
     within = endpoint.pointwise.equal_across_batches
     kept = range(len(DOCUMENTS) - SUBSET, len(DOCUMENTS))
     fewer = endpoint.rerank(QUERY, [DOCUMENTS[index] for index in kept])
-    scores = {kept[place]: score for place, score in fewer.scores.items()}
+    scores = {kept[position]: score for position, score in fewer.scores.items()}
     assert_same_order(endpoint.reference.scores, scores, within, fewer.exchange)
 
 
 @should("RR-RELATION-004", _POINTWISE, requests=len(DOCUMENTS) - 1, confirmed=True)
-def test_one_by_one_gives_the_same_order(endpoint: Endpoint) -> None:
-    """Documents sent one by one have the order that they have together.
+def test_one_by_one_gives_the_same_ranking(endpoint: Endpoint) -> None:
+    """Documents that are sent one by one rank the same as in one request.
 
-    Clients send large lists in parts, and merge the parts by score.
+    Clients send long lists in parts, and merge the parts by score.
     """
     within = endpoint.pointwise.equal_across_batches
     answers = [endpoint.rerank(QUERY, [each]) for each in DOCUMENTS]
@@ -76,7 +78,7 @@ def test_one_by_one_gives_the_same_order(endpoint: Endpoint) -> None:
 
 @should("RR-RELATION-005", _POINTWISE, requests=1, confirmed=True)
 def test_an_irrelevant_document_changes_nothing(endpoint: Endpoint) -> None:
-    """A document that has nothing to do with it does not change the order of the others.
+    """An irrelevant document does not change the ranking of the others.
 
     One irrelevant passage from the retriever changes the whole ranking.
     """
@@ -92,15 +94,15 @@ def test_an_irrelevant_document_changes_nothing(endpoint: Endpoint) -> None:
     confirmed=True,
 )
 def test_the_query_decides(endpoint: Endpoint) -> None:
-    """The query decides which document is best.
+    """The query decides which document ranks first.
 
-    A ranking that does not look at the query is an order of documents, and every search returns the same.
+    If the ranking ignores the query, every search returns the same documents.
     """
     for query, best in ((OTHER_QUERY, 0), (QUERY, 1)):
         answer = endpoint.rerank(query, TWO_SUBJECTS)
         if answer.scores[best] <= answer.scores[1 - best]:
-            expected = f"document {best} above the other, for it alone is about the query"
-            received = f"{answer.scores[best]:g} for it, and {answer.scores[1 - best]:g} for the other"
+            expected = f"document {best} above the other, because only it is about the query"
+            received = f"a score of {answer.scores[best]:g} for it and {answer.scores[1 - best]:g} for the other"
             raise RequirementFailed(expected, received, answer.exchange)
 
 
@@ -111,46 +113,48 @@ def test_the_query_decides(endpoint: Endpoint) -> None:
     confirmed=True,
 )
 def test_the_query_itself_comes_first(endpoint: Endpoint) -> None:
-    """A document that is the query comes first among others that have nothing to do with it.
+    """A document that equals the query ranks first among irrelevant documents.
 
-    Searches for a title do not find the title.
+    A search for a title does not find the title.
     """
     answer = endpoint.rerank(QUERY, [DOCUMENTS[0], QUERY, IRRELEVANT])
     if answer.best != 1:
         raise RequirementFailed(
-            "document 1 first, for it is the query", f"document {answer.best} first", answer.exchange
+            "document 1 first, because it equals the query", f"document {answer.best} first", answer.exchange
         )
 
 
 @should(
-    "RR-RELATION-008", observed("mixed-up batches, xorbitsai/inference PR#5269"), requests=2 * len(requests_at_once())
+    "RR-RELATION-008",
+    observed("mixed-up batches, xorbitsai/inference PR#5269"),
+    requests=2 * len(concurrent_requests()),
 )
-def test_requests_at_once_are_not_mixed_up(endpoint: Endpoint) -> None:
-    """Requests at the same time get the answers that they get one by one.
+def test_concurrent_requests_are_not_mixed_up(endpoint: Endpoint) -> None:
+    """Concurrent requests get the same results as requests that are sent one by one.
 
-    Under load one user gets the ranking of another's documents.
+    Under load, a user gets the ranking of another user's documents.
     """
-    serial = [endpoint.rerank(**request) for request in requests_at_once()]
+    serial = [endpoint.rerank(**request) for request in concurrent_requests()]
     _ = endpoint.tolerance, [answer.scores for answer in serial]
     with ThreadPoolExecutor(len(serial)) as threads:
         try:
-            at_once = list(threads.map(lambda answer: endpoint.resend(answer.exchange.content), serial))
+            concurrent = list(threads.map(lambda answer: endpoint.resend(answer.exchange.content), serial))
         except KeyboardInterrupt:
-            endpoint.transport.close()  # or who wants to end it waits for all of them
+            endpoint.transport.close()  # otherwise the interruption waits for all requests
             raise
-    for alone, exchange in zip(serial, at_once, strict=True):
-        _hold_same(endpoint, alone, endpoint.answer_in(exchange))
+    for alone, exchange in zip(serial, concurrent, strict=True):
+        _check_same(endpoint, alone, endpoint.check_answer(exchange))
 
 
-def _hold_same(endpoint: Endpoint, alone: Answer, together: Answer) -> None:
+def _check_same(endpoint: Endpoint, alone: Answer, together: Answer) -> None:
     if _indices(together) != _indices(alone):
-        expected = f"results with the indices {', '.join(_indices(alone))}, as when it was asked alone"
+        expected = f"results with the indices {', '.join(_indices(alone))}, as for the single request"
         raise RequirementFailed(expected, f"the indices {', '.join(_indices(together))}", together.exchange)
     span = max(alone.scores.values()) - min(alone.scores.values())
-    within = max(endpoint.measured.equal, _AT_ONCE_OF_SPAN * span)
-    assert_same_scores(alone.scores, together.scores, within, "as when it was asked alone", together.exchange)
+    within = max(endpoint.measured.equal, _CONCURRENT_OF_SPAN * span)
+    assert_same_scores(alone.scores, together.scores, within, "as for the single request", together.exchange)
     if _by_index(alone) != _by_index(together):
-        expected = f"the texts that came when it was asked alone: {_by_index(alone)}"
+        expected = f"the same texts as for the single request: {_by_index(alone)}"
         raise RequirementFailed(expected, f"{_by_index(together)}", together.exchange)
 
 

@@ -1,6 +1,6 @@
-"""What a 200 is made of."""
+"""The parts of a 200 response."""
 
-from together_rerank_contract_tests.suite.assertions import DOCUMENT, OBJECT, assert_shape, refusals
+from together_rerank_contract_tests.suite.assertions import DOCUMENT, OBJECT, assert_shape, rejected_requests
 from together_rerank_contract_tests.suite.endpoint import Endpoint
 from together_rerank_contract_tests.suite.requirements import (
     NotApplicable,
@@ -18,47 +18,47 @@ _RESPONSE = "/components/schemas/RerankResponse"
 
 @must("RR-RESPONSE-001", document(_RESPONSE), requests=9, quick=True)
 def test_a_success_is_a_rerank_response(endpoint: Endpoint) -> None:
-    """A 200 is JSON, says so, and has `model` and `results`.
+    """A 200 response is JSON with the content type application/json, and has `model` and `results`.
 
-    Every client reads `results`; the AI SDK and strict SDKs refuse the answer, LiteLLM crashes, together 2 and 3 return
-    a string or None.
+    Every client reads `results`. On any other response, the AI SDK and strict SDKs raise an error, LiteLLM crashes, and
+    together 2 and 3 return a string or None.
     """
     for answer in endpoint.samples:
         exchange = answer.exchange
         kind = exchange.received_headers.get("content-type", "none")
         expected = f"Content-Type: {_JSON} and JSON in UTF-8"
         if exchange.decode_error:
-            raise RequirementFailed(expected, f"a body that cannot be read: {exchange.decode_error}", exchange)
+            raise RequirementFailed(expected, f"a body that cannot be decoded: {exchange.decode_error}", exchange)
         if kind.partition(";")[0].strip().lower() != _JSON:
             raise RequirementFailed(expected, f"Content-Type: {kind}", exchange)
         if exchange.body is None or exchange.received.startswith(b"\xef\xbb\xbf"):
-            raise RequirementFailed(expected, exchange.answered, exchange)
+            raise RequirementFailed(expected, exchange.response_excerpt, exchange)
     assert_shape(endpoint, None, "the document's RerankResponse")
 
 
 @must("RR-RESPONSE-002", document(f"{_RESPONSE}/properties/object"), quick=True)
 def test_the_object_is_rerank(endpoint: Endpoint) -> None:
-    """`object` is `rerank`.
+    """The value of `object` is `rerank`.
 
-    together 1.x raises a ValidationError on `list`, and so does 2 and 3 with strict validation.
+    together 1.x raises a ValidationError on `list`; together 2 and 3 do so with strict validation.
     """
     assert_shape(endpoint, OBJECT, '`object` is "rerank"')
 
 
 @must("RR-RESPONSE-003", document(f"{_RESPONSE}/properties/results/items/required"), quick=True)
 def test_each_result_has_a_document(endpoint: Endpoint) -> None:
-    """Each result has a `document`, an object, with texts or without.
+    """Each result has a `document`, which is an object with or without text.
 
-    Strict SDKs refuse a missing, null or plain `document`; LiteLLM and together 1.x crash on a string.
+    Strict SDKs reject a `document` that is missing, null or not an object; LiteLLM and together 1.x crash on a string.
     """
     assert_shape(endpoint, DOCUMENT, "`document` is an object in each result")
 
 
 @info("RR-RESPONSE-004", document(f"{_RESPONSE}/properties/model"))
 def test_the_model_is_named(endpoint: Endpoint) -> None:
-    """`model` is not empty.
+    """The value of `model` is a non-empty string.
 
-    Logs and bills are read by it; that it differs from the model asked for is allowed.
+    Logs and bills contain it; it may differ from the requested model.
     """
     exchange = endpoint.reference.exchange
     model = exchange.members.get("model")
@@ -68,32 +68,34 @@ def test_the_model_is_named(endpoint: Endpoint) -> None:
 
 @should("RR-RESPONSE-005", document(f"{_RESPONSE}/properties/id"))
 def test_ids_are_unique(endpoint: Endpoint) -> None:
-    """Each answer has an `id` of its own.
+    """Each response has a unique `id`.
 
-    Traces and support requests refer to it; a repeated id is the sign of a cache in between.
+    Traces and support requests refer to it; a repeated id is a sign of a cache in front of the endpoint.
     """
     exchanges = [answer.exchange for answer in endpoint.repeats]
     ids = [each.members["id"] for each in exchanges if each.members.get("id") is not None]
     if not ids:
-        raise NotApplicable("there is no `id`, which the document allows")
+        raise NotApplicable("the response has no `id`, which the document allows")
     if len(set(map(str, ids))) < len(ids):
-        raise RequirementFailed("another `id` in each of three answers", f"`id` is {ids[0]!r} again", exchanges[-1])
+        raise RequirementFailed(
+            "a different `id` in each of three responses", f"`id` is {ids[0]!r} again", exchanges[-1]
+        )
 
 
 @must(
     "RR-RESPONSE-006",
-    kit("who looks at the status and who looks at the body must come to the same end"),
+    kit("a client that checks the status and one that checks the body must reach the same result"),
     requests=3,
     quick=True,
 )
 def test_success_and_error_do_not_mix(endpoint: Endpoint) -> None:
-    """A 200 has no `error`, and an error has no `results`.
+    """A 200 response has no `error`, and an error response has no `results`.
 
-    An error in a 200 is read as an empty ranking by together 2 and 3, and no client tries again.
+    together 2 and 3 read an error in a 200 as an empty ranking, and no client retries.
     """
     for exchange in (answer.exchange for answer in endpoint.samples):
         if exchange.members.get("error"):
-            raise RequirementFailed("a 200 without `error`", exchange.answered, exchange)
-    for refused in refusals(endpoint):
-        if refused.members.get("results"):
-            raise RequirementFailed("an error without `results`", refused.answered, refused)
+            raise RequirementFailed("a 200 without `error`", exchange.response_excerpt, exchange)
+    for rejected in rejected_requests(endpoint):
+        if rejected.members.get("results"):
+            raise RequirementFailed("an error without `results`", rejected.response_excerpt, rejected)

@@ -1,4 +1,4 @@
-"""What a score is, and that it is the document's and not the place's."""
+"""The values of scores, and that they depend on the document and not on its position."""
 
 from itertools import pairwise
 
@@ -17,7 +17,7 @@ from together_rerank_contract_tests.suite.requirements import (
 from together_rerank_contract_tests.suite.samples import DOCUMENTS, DUPLICATES, IDENTICAL, QUERY
 
 _SCORE = "/components/schemas/RerankResponse/properties/results/items/properties/relevance_score"
-# Six in a strict order by chance: one in 720, and in either direction one in 360.
+# Random scores of six documents are sorted by chance once in 720 times; in either direction, once in 360.
 _COPIES = 6
 _TWICE = "RR-SCORE-003"
 _UNIT_SLACK = 1e-6
@@ -26,29 +26,31 @@ _UNIT_SLACK = 1e-6
 def _copies(endpoint: Endpoint, count: int) -> Answer:
     answer = endpoint.rerank(QUERY, [IDENTICAL] * count)
     if len(answer.results) != count:
-        raise PrerequisiteFailed(f"{len(answer.results)} of {count} equal documents came", _TWICE, COUNT_ALL)
+        raise PrerequisiteFailed(
+            f"the response has {len(answer.results)} of {count} equal documents", _TWICE, COUNT_ALL
+        )
     return answer
 
 
 @must("RR-SCORE-001", document(_SCORE), quick=True)
 def test_scores_are_numbers(endpoint: Endpoint) -> None:
-    """`relevance_score` is a finite number.
+    """Each `relevance_score` is a finite number.
 
-    A string stays one in together 2 and 3 and sorts as text; NaN is no JSON, and breaks JavaScript's parser.
+    together 2 and 3 keep a string, which sorts as text; NaN is not valid JSON, and JavaScript's parser rejects it.
     """
     for answer in endpoint.samples:
-        for place, result in enumerate(answer.results):
+        for position, result in enumerate(answer.results):
             score = result.get("relevance_score")
             if not is_number(score):
-                received = f"results[{place}].relevance_score is {score!r}"
+                received = f"results[{position}].relevance_score is {score!r}"
                 raise RequirementFailed("a finite number in each result", received, answer.exchange)
 
 
-@info("RR-SCORE-002", observed("every sample of Together's answers; the document names no range"))
-def test_scores_lie_between_zero_and_one(endpoint: Endpoint) -> None:
-    """Scores lie between 0 and 1.
+@info("RR-SCORE-002", observed("every sample of Together's responses; the document states no range"))
+def test_scores_are_between_zero_and_one(endpoint: Endpoint) -> None:
+    """Scores are between 0 and 1.
 
-    Thresholds set on probabilities mean nothing on logits (open-webui PR#20228, llama.cpp#8555).
+    Thresholds for probabilities are useless for logits (open-webui PR#20228, llama.cpp#8555).
     """
     answer = endpoint.reference
     for score in answer.listed_scores:
@@ -56,9 +58,9 @@ def test_scores_lie_between_zero_and_one(endpoint: Endpoint) -> None:
             raise RequirementFailed("scores from 0 to 1", f"a score of {score:g}", answer.exchange)
 
 
-@should("RR-SCORE-003", kit("each result stands for a place of the request, not for a text"), requests=1)
+@should("RR-SCORE-003", kit("a result belongs to a position in the request, not to a text"), requests=1)
 def test_duplicates_are_ranked_twice(endpoint: Endpoint) -> None:
-    """A document that comes twice is ranked twice.
+    """A document that occurs twice in the request is ranked twice.
 
     Clients often send overlapping passages twice; if one is dropped, counts and look-ups are wrong.
     """
@@ -66,29 +68,30 @@ def test_duplicates_are_ranked_twice(endpoint: Endpoint) -> None:
     missing = [index for index in range(len(DUPLICATES)) if index not in answer.indices]
     twice = [index for index in missing if DUPLICATES.count(DUPLICATES[index]) > 1]
     if missing != twice:
-        raise PrerequisiteFailed(f"{len(missing)} documents are missing", COUNT_ALL)
+        raise PrerequisiteFailed(f"the response lacks {len(missing)} documents", COUNT_ALL)
     if twice:
         raise RequirementFailed(
-            "a result for each of two equal documents", f"none for document {twice[0]}", answer.exchange
+            "a result for each of two equal documents", f"no result for document {twice[0]}", answer.exchange
         )
 
 
-@should("RR-SCORE-004", kit("a score is of the query and the document"), requests=2, confirmed=True)
+@should("RR-SCORE-004", kit("a score depends on the query and the document"), requests=2, confirmed=True)
 def test_equal_documents_have_equal_scores(endpoint: Endpoint) -> None:
     """Equal documents have equal scores.
 
-    If the place in the request counts, the order of retrieval decides instead of relevance.
+    If the position in the request affects the score, the ranking follows the retriever instead of the relevance.
     """
     within = endpoint.tolerance.equal
     pair = endpoint.rerank(QUERY, DUPLICATES)
     equal = [score for index, score in pair.scores.items() if DUPLICATES.count(DUPLICATES[index]) > 1]
     others = [score for index, score in pair.scores.items() if DUPLICATES.count(DUPLICATES[index]) == 1]
     if any(min(equal) + within < score < max(equal) - within for score in others):
-        expected = "two equal documents side by side"
-        raise RequirementFailed(expected, f"another between {max(equal):g} and {min(equal):g}", pair.exchange)
+        expected = "two equal documents next to each other"
+        received = f"another document between their scores {max(equal):g} and {min(equal):g}"
+        raise RequirementFailed(expected, received, pair.exchange)
     alone = endpoint.rerank(QUERY, DOCUMENTS[:1]).scores[0]
     if endpoint.tolerance.is_listwise or abs(alone - endpoint.reference.scores[0]) > endpoint.tolerance.listwise:
-        return  # where a score is of the list, little is made much of: of equals one is best, and one worst
+        return  # if scores depend on the list, small differences between equal documents are scaled up
     copies = _copies(endpoint, _COPIES)
     for answer, scores in ((pair, equal), (copies, list(copies.scores.values()))):
         spread = max(scores) - min(scores)
@@ -98,18 +101,24 @@ def test_equal_documents_have_equal_scores(endpoint: Endpoint) -> None:
             )
 
 
-@should("RR-SCORE-005", kit("a bias too small to see in one score shows in the order of many"), requests=1)
-def test_the_place_does_not_decide(endpoint: Endpoint) -> None:
-    """The place in the request does not decide among equal documents.
+@should(
+    "RR-SCORE-005",
+    kit("a bias that is too small to see in one score shows in the ranking of many documents"),
+    requests=1,
+)
+def test_the_position_does_not_decide(endpoint: Endpoint) -> None:
+    """Equal documents are not ranked by their position in the request.
 
     Listwise rerankers favour early passages (Tang et al. 2024); metrics then measure the retriever.
     """
     answers = [_copies(endpoint, count) for count in (_COPIES, _COPIES + 1)]
     for sign in (1, -1):
         if all(_is_monotone(answer, sign) for answer in answers):
-            direction = "falls" if sign > 0 else "rises"
-            received = f"a score that {direction} with every place, for {_COPIES} and for {_COPIES + 1} of them"
-            raise RequirementFailed("no strict order by place among equal documents", received, answers[0].exchange)
+            direction = "fall" if sign > 0 else "rise"
+            received = (
+                f"scores that {direction} with every position, for {_COPIES} and for {_COPIES + 1} equal documents"
+            )
+            raise RequirementFailed("equal documents that are not ranked by position", received, answers[0].exchange)
 
 
 def _is_monotone(answer: Answer, sign: int) -> bool:

@@ -1,4 +1,4 @@
-"""What is plural."""
+"""The token counts in `usage`."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from together_rerank_contract_tests.suite.requirements import (
     must,
     should,
 )
-from together_rerank_contract_tests.suite.samples import DOCUMENTS, IRRELEVANT, ORDERS, PAIR, QUERY
+from together_rerank_contract_tests.suite.samples import DOCUMENTS, IRRELEVANT, PAIR, PERMUTATIONS, QUERY
 
 _USAGE = "/components/schemas/UsageData"
 _SHAPE = "RR-USAGE-001"
@@ -24,17 +24,17 @@ _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 @must("RR-USAGE-001", document(_USAGE), quick=True)
 def test_usage_has_three_counts(endpoint: Endpoint) -> None:
-    """`usage`, where there is one, has three counts.
+    """If the response has `usage`, it has all three counts.
 
-    The AI SDK refuses a `usage` that lacks one, and together 1.x raises a ValidationError.
+    The AI SDK rejects a `usage` without one of them, and together 1.x raises a ValidationError.
     """
     assert_shape(endpoint, USAGE, "the document's UsageData")
     _usage(endpoint)
 
 
-@must("RR-USAGE-002", kit("a total of counts can be nothing but their sum"), quick=True)
+@must("RR-USAGE-002", kit("a total is the sum of its counts"), quick=True)
 def test_usage_adds_up(endpoint: Endpoint) -> None:
-    """No count of `usage` is below zero, and the total is the sum of the others.
+    """No count in `usage` is negative, and `total_tokens` is the sum of the others.
 
     Bills and budgets do not add up.
     """
@@ -45,27 +45,29 @@ def test_usage_adds_up(endpoint: Endpoint) -> None:
         raise PrerequisiteFailed("the counts cannot be read", _SHAPE)
     prompt, completion, total = numbers
     if min(numbers) < 0 or total != prompt + completion:
-        expected = "counts from 0, and `total_tokens` the sum of the others"
+        expected = "counts from 0 on, and `total_tokens` as the sum of the others"
         raise RequirementFailed(expected, f"{prompt}, {completion} and {total}", exchange)
 
 
-@should("RR-USAGE-003", kit("every document is read, whichever come back"))
+@should("RR-USAGE-003", kit("the model reads every document, also those that are not returned"))
 def test_usage_does_not_depend_on_what_is_returned(endpoint: Endpoint) -> None:
-    """What is returned does not change what the prompt costs.
+    """`top_n` and `return_documents` do not change the number of prompt tokens.
 
-    Budgets by tokens go wrong, and nobody can say why.
+    Token budgets are wrong for no visible reason.
     """
     expected = _tokens(endpoint.reference)
     variants = [endpoint.rerank(QUERY, DOCUMENTS, top_n=top_n) for top_n in (1, len(DOCUMENTS) - 1)]
-    variants += [endpoint.rerank(QUERY, DOCUMENTS, return_documents=wanted) for wanted in (False, True)]
+    variants += [endpoint.rerank(QUERY, DOCUMENTS, return_documents=value) for value in (False, True)]
     for answer in variants:
         if _tokens(answer) != expected:
-            raise RequirementFailed(f"{expected} prompt tokens, as without it", f"{_tokens(answer)}", answer.exchange)
+            raise RequirementFailed(
+                f"{expected} prompt tokens, as without the option", f"{_tokens(answer)}", answer.exchange
+            )
 
 
-@should("RR-USAGE-004", kit("a document is read once, wherever it stands"))
+@should("RR-USAGE-004", kit("the model reads each document once, at any position"))
 def test_usage_grows_with_the_documents(endpoint: Endpoint) -> None:
-    """One more document costs no fewer tokens, and their order costs none.
+    """One more document does not lower the number of prompt tokens, and the sequence of documents does not change it.
 
     If costs fall as lists grow, every forecast is wrong.
     """
@@ -73,22 +75,24 @@ def test_usage_grows_with_the_documents(endpoint: Endpoint) -> None:
     more = endpoint.rerank(QUERY, [*DOCUMENTS, IRRELEVANT])
     if _tokens(more) < before:
         raise RequirementFailed(
-            f"at least {before} prompt tokens, as without the last", f"{_tokens(more)}", more.exchange
+            f"at least {before} prompt tokens, as without the last document", f"{_tokens(more)}", more.exchange
         )
-    turned = endpoint.rerank(QUERY, [DOCUMENTS[index] for index in ORDERS[0]])
-    if _tokens(turned) != before:
-        raise RequirementFailed(f"{before} prompt tokens, as in another order", f"{_tokens(turned)}", turned.exchange)
+    reordered = endpoint.rerank(QUERY, [DOCUMENTS[index] for index in PERMUTATIONS[0]])
+    if _tokens(reordered) != before:
+        raise RequirementFailed(
+            f"{before} prompt tokens, as in another sequence", f"{_tokens(reordered)}", reordered.exchange
+        )
 
 
 def _usage(endpoint: Endpoint) -> tuple[dict[str, Any], Exchange]:
     answer = endpoint.rerank(QUERY, PAIR)
     if answer.usage is None:
-        raise NotApplicable("there is no `usage`, which the document allows")
+        raise NotApplicable("the response has no `usage`, which the document allows")
     return answer.usage, answer.exchange
 
 
 def _tokens(answer: Answer) -> int:
     tokens = (answer.usage or {}).get("prompt_tokens")
     if not is_integer(tokens):
-        raise NotApplicable("there is no `usage.prompt_tokens`")
+        raise NotApplicable("the response has no `usage.prompt_tokens`")
     return tokens

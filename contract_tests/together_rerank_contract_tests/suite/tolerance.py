@@ -1,7 +1,7 @@
-"""How equal is equal: an endpoint's own noise, measured once, and comparisons that it cannot fool.
+"""Measure the noise of an endpoint once, and compare scores and rankings with a tolerance for it.
 
-Scores are compared by document, never by place, and order only between documents that stand apart:
-ties may fall either way, floats may differ in their last digits, and batches in a little more.
+Scores are compared by document, not by rank. Two documents are compared in rank only if their scores differ clearly:
+ties may be ranked either way, floats may differ in their last digits, and scores in different batches a little more.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,17 +14,17 @@ _LEAST = 1e-6
 _OF_SPAN = 0.0125
 _MAX_OF_SPAN = 0.02
 _LISTWISE_OF_SPAN = 0.05
-_CHANCE_OF_SPAN = 0.25
+_CLEAR_OF_SPAN = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """What was measured.
+    """The measured noise of an endpoint, and the tolerances that follow from it.
 
     Attributes:
-        span: between the highest and the lowest score.
-        noise: by how much a score differed between repeats of one request, at the most; in another order, too.
-        batch: by how much a score differed when fewer documents came with it, at the most.
+        span: the difference between the highest and the lowest score.
+        noise: the largest difference of a score between repeats of a request, or after a permutation of its documents.
+        batch: the largest difference of a score after other documents were removed from the request.
     """
 
     span: float
@@ -33,7 +33,7 @@ class Tolerance:
 
     @property
     def is_noisy(self) -> bool:
-        """Whether scores differ so much from call to call that equality means nothing."""
+        """Whether scores differ too much between repeats to be compared."""
         return self.noise > max(_MAX_OF_SPAN * self.span, _LEAST)
 
     @property
@@ -42,47 +42,47 @@ class Tolerance:
 
     @property
     def listwise(self) -> float:
-        """By how much a score must differ for the other documents to be the reason."""
+        """A score that differs by more than this depends on the other documents."""
         return max(_LISTWISE_OF_SPAN * self.span, self.equal)
 
     @property
     def equal(self) -> float:
-        """By how much two scores of one list of documents may differ and be equal."""
+        """Two scores for the same list of documents are equal if they differ by at most this."""
         least = max(3 * self.noise, _LEAST, _OF_SPAN * self.span)
         return 2 * min(least, max(_MAX_OF_SPAN * self.span, _LEAST))
 
     @property
     def equal_across_batches(self) -> float:
-        """By how much two scores of different lists may differ and be equal."""
+        """Two scores for different lists of documents are equal if they differ by at most this."""
         return max(self.equal, 3 * self.batch)
 
     @property
-    def chance(self) -> float:
-        """Who stands apart by more than this does not change places by noise."""
-        return max(_CHANCE_OF_SPAN * self.span, _LEAST)
+    def clear_gap(self) -> float:
+        """Noise does not swap two documents whose scores differ by more than this."""
+        return max(_CLEAR_OF_SPAN * self.span, _LEAST)
 
 
-def measured(repeats: Sequence[Scores], reordered: Scores, subset: Scores) -> Tolerance:
-    """Return the tolerance from the scores of *repeats* of one request, in another order, and of its first alone."""
+def measure(repeats: Sequence[Scores], reordered: Scores, subset: Scores) -> Tolerance:
+    """Return the tolerance: compare *repeats* of a request, a permutation of its documents, and a *subset* of them."""
     first = repeats[0]
     span = max(first.values()) - min(first.values())
     noise = max(abs(one[key] - other[key]) for one in repeats for other in repeats for key in first)
     moved = max(abs(first[key] - reordered[key]) for key in first)
-    # What is more is no noise: the place in the request counts.
+    # A larger difference is not noise: the score depends on the position in the request.
     noise = max(noise, moved if moved <= max(_MAX_OF_SPAN * span, _LEAST) else 0.0)
     batch = min(max(abs(each[key] - subset[key]) for key in subset) for each in repeats)
     return Tolerance(span, noise, batch)
 
 
-def unequal(one: Scores, other: Scores, within: float) -> int | None:
-    """Return the document whose scores differ most, if by more than *within*; of those that both have."""
+def find_difference(one: Scores, other: Scores, within: float) -> int | None:
+    """Return the shared document whose scores differ most, if they differ by more than *within*; None otherwise."""
     differences = {key: abs(one[key] - other[key]) for key in one if key in other}
     worst = max(differences, key=differences.__getitem__, default=None)
     return worst if worst is not None and differences[worst] > within else None
 
 
-def inverted(one: Scores, other: Scores, margin: float) -> tuple[int, int] | None:
-    """Return two documents that stand apart by more than *margin* in both, and the other way round; None if none do."""
+def find_inversion(one: Scores, other: Scores, margin: float) -> tuple[int, int] | None:
+    """Return two documents that *one* and *other* rank differently, each by more than *margin*; None otherwise."""
     shared = [key for key in one if key in other]
     for high, low in permutations(shared, 2):
         if one[high] - one[low] > margin and other[low] - other[high] > margin:

@@ -112,15 +112,18 @@ class Query:
         for match in self._matches(texts):
             text, found, whole, *pairs = match
             shared = ((number, part) for part in sorted(found) for number in self._owners.get(part, ()))
-            met: dict[int, list[str]] = {}
+            partial: dict[int, list[str]] = {}
             for number, part in islice(shared, _most(text)):
                 if number not in whole:
-                    met.setdefault(number, []).append(part)
+                    partial.setdefault(number, []).append(part)
             adjacent, in_order = (sorted(each, key=order.__getitem__) for each in pairs)
             yield Evidence(
                 self._score(match),
                 tuple(names[number] for number in sorted(whole)),
-                {names[number]: tuple(sorted(met[number], key=places[number].__getitem__)) for number in sorted(met)},
+                {
+                    names[number]: tuple(sorted(partial[number], key=places[number].__getitem__))
+                    for number in sorted(partial)
+                },
                 tuple((names[left], names[right]) for left, right in adjacent),
                 tuple((names[left], names[right]) for left, right in in_order),
             )
@@ -155,8 +158,8 @@ class Query:
             first.setdefault(word, begin)
             last[word] = begin
             beginning.setdefault(begin, []).append(word)
-        met = {(left, right) for left, _, end in places for right in beginning.get(following.get(end, end), ())}
-        adjacent = self._pairs.keys() & met
+        neighbours = {(left, right) for left, _, end in places for right in beginning.get(following.get(end, end), ())}
+        adjacent = self._pairs.keys() & neighbours
         in_order = {(left, right) for left, right in pairs if first[left] < last[right]} - adjacent
         return text, found, whole, adjacent, in_order
 

@@ -1,0 +1,84 @@
+"""The site is built with every link intact, and loads nothing from other hosts."""
+
+import re
+import shlex
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+
+from mock_process import environment
+from snippets import ROOT
+
+# What a browser loads by itself, by the element and the attribute with the URL.
+_LOADED = {
+    ("audio", "src"),
+    ("embed", "src"),
+    ("iframe", "src"),
+    ("img", "src"),
+    ("img", "srcset"),
+    ("link", "href"),
+    ("script", "src"),
+    ("source", "src"),
+    ("source", "srcset"),
+    ("video", "src"),
+}
+_IN_STYLES = re.compile(r"url\(\s*['\"]?(?:https?:)?//|@import\s+['\"](?:https?:)?//")
+
+
+class _Page(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.foreign = []
+
+    def handle_starttag(self, tag, attrs):
+        for name, value in attrs:
+            is_loaded = (tag, name) in _LOADED and re.match(r"(https?:)?//", value or "")
+            if is_loaded or (name == "style" and _IN_STYLES.search(value or "")):
+                self.foreign.append((tag, value))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The site, built as `make docs` does it, in another folder."""
+    (line,) = re.findall(r"/mkdocs (build .*)", (ROOT / "Makefile").read_text())
+    folder = tmp_path_factory.mktemp("site")
+    arguments = [str(folder) if each == "build/site" else each for each in shlex.split(line)]
+    assert str(folder) in arguments
+    ran = subprocess.run(
+        [sys.executable, "-m", "mkdocs", *arguments],
+        cwd=ROOT,
+        env=environment(NO_MKDOCS_2_WARNING="1"),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return folder
+
+
+@pytest.mark.slow
+def test_every_page_is_in_the_site(site):
+    pages = [path.relative_to(ROOT / "docs").with_suffix(".html") for path in (ROOT / "docs").rglob("*.md")]
+
+    assert len(pages) > 10
+    assert [page for page in pages if not (site / page).is_file()] == []
+
+
+@pytest.mark.slow
+def test_no_page_loads_anything_from_another_host(site):
+    for path in site.rglob("*.html"):
+        page = _Page()
+        page.feed(path.read_text())
+        assert page.foreign == [], path
+
+
+@pytest.mark.slow
+def test_no_style_loads_anything_from_another_host(site):
+    styles = [*site.rglob("*.css")]
+
+    assert styles
+    for path in styles:
+        assert not _IN_STYLES.search(path.read_text()), path
