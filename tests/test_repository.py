@@ -4,8 +4,28 @@ import json
 import re
 import subprocess
 
-from snippets import ROOT
+import pytest
+
+from snippets import ROOT, snippets
 from together_rerank_mockserver import __version__
+
+EXPECTED = (
+    ".github/ISSUE_TEMPLATE/bug.yml",
+    ".github/ISSUE_TEMPLATE/config.yml",
+    ".github/ISSUE_TEMPLATE/feature.yml",
+    ".github/dependabot.yml",
+    ".github/pull_request_template.md",
+    ".github/workflows/release.yml",
+    ".github/workflows/test.yml",
+    ".pre-commit-config.yaml",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "README.md",
+    "SECURITY.md",
+    "tests/typing/public_api.py",
+)
 
 
 def tracked(*patterns):
@@ -39,6 +59,26 @@ def test_the_npm_lock_is_complete_and_has_no_addresses():
     for name, package in packages.items():
         assert package["version"], name
         assert package["integrity"].startswith("sha512-"), name
+
+
+def test_no_file_names_a_package_index():
+    index = re.compile(rb"pypi\.org/simple|files\.pythonhosted\.org|registry\.npmjs\.org")
+
+    assert [path for path in tracked() if index.search(path.read_bytes())] == []
+
+
+@pytest.mark.parametrize("path", EXPECTED)
+def test_an_expected_file_is_tracked(path):
+    assert tracked(path) == [ROOT / path]
+
+
+def test_the_code_that_contributors_are_shown_is_in_the_repository():
+    examples = [each for each in snippets("CONTRIBUTING.md") if each.language == "python"]
+
+    assert len(examples) > 5
+    for each in examples:
+        source = (ROOT / each.first_line.removeprefix("# ")).read_text().splitlines()
+        assert [line for line in each.text.splitlines()[1:] if line not in source] == []
 
 
 def test_the_changelog_knows_the_version():
