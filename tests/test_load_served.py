@@ -73,9 +73,9 @@ def test_six_hundred_calls_that_wait_leave_room_for_others(kind, server):
             times.append(time.monotonic() - began)
         assert min(times) < 1
 
-        plural = server == "granian" or kind == "a drip"
+        counted = server == "granian" or kind == "a drip"
         deadline = time.monotonic() + 100
-        while Client(mock).admin("GET", "requests?status=503&limit=0")["total"] < 200 * plural:
+        while Client(mock).admin("GET", "requests?status=503&limit=0")["total"] < 200 * counted:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         for refused in Client(mock).admin("GET", "requests?status=503")["requests"]:

@@ -1,6 +1,6 @@
 """Contract tests for any endpoint that claims to serve Together's `POST /v1/rerank`.
 
-They have no Python API: use the command `together-rerank-contract`, or `pytest --pyargs together_rerank_contract_tests`.
+They have no Python API. Use the command `together-rerank-contract`, or `pytest --pyargs` with the name of this package.
 """
 
 __all__: list[str] = []
