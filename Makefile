@@ -83,7 +83,7 @@ lint: $(VENV)/dev.stamp
 
 release-check: $(VENV)/dev.stamp dist
 	$(BIN)/twine check --strict dist/*
-	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/wheel $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 tests/wheel $(PYTEST_ARGS)
 
 check: lint release-check
 

@@ -148,7 +148,6 @@ def test_the_source_distribution_holds_the_tracked_files_and_nothing_else():
     assert packaged == {*listed, "PKG-INFO"}
 
 
-@pytest.mark.xdist_group("with_contract")
 def test_the_examples_of_the_readme_work(with_contract, tmp_path):
     programs = {"sh": ["bash", "-euo", "pipefail"], "python": [with_contract / "python"]}
     examples = [each for each in snippets() if each.output is not None]
@@ -163,7 +162,6 @@ def test_the_examples_of_the_readme_work(with_contract, tmp_path):
     assert " passed" in run(with_contract / "python", "-m", "pytest", cwd=tmp_path)
 
 
-@pytest.mark.xdist_group("installed")
 def test_the_installed_wheel_serves_in_a_hostile_project(installed, hostile):
     with serving(installed, hostile, PYTHONPATH=str(hostile)) as port:
         connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=20)
@@ -177,7 +175,6 @@ def test_the_installed_wheel_serves_in_a_hostile_project(installed, hostile):
     assert [result["index"] for result in answer["results"]] == [1, 0]
 
 
-@pytest.mark.xdist_group("installed")
 def test_every_module_of_the_wheel_is_imported_with_its_dependencies_alone(installed, hostile):
     modules = [
         name.removesuffix(".py").replace("/", ".") for name in zipfile.ZipFile(WHEEL).namelist() if name.endswith(".py")
@@ -191,7 +188,6 @@ def test_every_module_of_the_wheel_is_imported_with_its_dependencies_alone(insta
     assert len(wanted) > 15
 
 
-@pytest.mark.xdist_group("with_contract")
 @pytest.mark.parametrize(
     "package",
     [
@@ -211,7 +207,6 @@ def test_every_public_name_is_imported_from_the_wheel(package, with_contract, ho
     assert public or package == "together_rerank_contract_tests"  # which has no Python API
 
 
-@pytest.mark.xdist_group("installed")
 def test_the_judge_says_what_to_install(installed, hostile):
     command = [installed / "together-rerank-contract", "http://127.0.0.1:1"]
     ran = subprocess.run(
