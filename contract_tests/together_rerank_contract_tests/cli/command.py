@@ -24,11 +24,7 @@ Two more commands send the library's requests; each has its own --help:
 
 
 def main() -> None:
-    """Run the command.
-
-    Exit status: 0 the endpoint keeps the contract, 1 it does not, 2 invalid arguments or nothing selected,
-    3 could not tell, 4 budget spent, 70 internal error of the kit, 130 interrupted.
-    """
+    """Run the command, and exit with the status that its help describes."""
     open_output()
     # SIGTERM, which ends a cancelled job, reports like SIGINT. Set SIGINT too: a shell ignores it for a background job.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -110,7 +106,11 @@ def command(
     markdown: Path | None,
     **values: Any,
 ) -> int:
-    """Test whether the rerank endpoint at URL keeps the contract of Together's API."""
+    """Test whether the rerank endpoint at URL keeps the contract of Together's API.
+
+    Exit status: 0 keeps the contract, 1 does not, 2 invalid arguments or nothing selected, 3 could not tell,
+    4 budget spent, 70 internal error of the kit, 130 interrupted.
+    """
     from together_rerank_contract_tests.report import junit as junit_report
     from together_rerank_contract_tests.report import markdown as markdown_report
     from together_rerank_contract_tests.report import report

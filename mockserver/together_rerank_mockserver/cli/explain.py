@@ -16,7 +16,10 @@ _LONGEST_TEXT = 40
 @as_json("document")
 @click.pass_context
 def explain(context: click.Context, /, request_file: BinaryIO, as_json: bool, **document_options: Any) -> None:
-    """Show how the mock ranks the rerank request in FILE or on stdin, and why."""
+    """Show how the mock ranks a request, and why.
+
+    FILE has the body of a rerank request; without it, the command reads stdin.
+    """
     from together_rerank_mockserver.api.body import Content, RequestParser
     from together_rerank_mockserver.api.errors import ApiError
     from together_rerank_mockserver.ranking.score import explain as explained

@@ -15,7 +15,10 @@ from together_rerank_spec.urls import base_of
 @click.argument("url")
 @option("--timeout", type=click.FloatRange(min=0), default=10.0, metavar="S", help="Timeout in seconds.")
 def wait(url: str, timeout: float) -> int:
-    """Wait until the mock at URL is healthy; exit with status 1 if the timeout expires."""
+    """Wait until the mock at URL is healthy.
+
+    Exit status: 0 healthy, 1 the timeout expired.
+    """
     try:
         base = base_of(url)
     except ValueError as error:
