@@ -116,6 +116,27 @@ def test_bodies_that_do_not_come_are_counted_and_more_get_503():
     assert limiter._slots._value == 3
 
 
+def test_a_reader_whose_thread_starts_late_can_be_stopped(monkeypatch):
+    granian_front._idle.clear()
+    started = []
+
+    class LateThread(threading.Thread):
+        def start(self):
+            started.append(self)
+
+    monkeypatch.setattr(granian_front.threading, "Thread", LateThread)
+    app, limiter = front(most=1)
+    with limiter.counted():
+        status, _, _ = call(app)
+    monkeypatch.undo()
+    for thread in started:
+        thread.start()
+        thread.join(20)
+
+    assert status == "503 SERVICE UNAVAILABLE"
+    assert [thread.is_alive() for thread in started] == [False]
+
+
 def test_a_reader_is_used_again_unless_its_read_is_given_up():
     granian_front._idle.clear()
     app, _ = front(timeout_s=0.3)

@@ -3,6 +3,8 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from together_rerank_mockserver.api.errors import ApiError, InvalidHttp, RequestTimeout
@@ -87,17 +89,18 @@ class _TimedBody:
             reader = _idle.pop()
         except IndexError:
             reader = _Reader()
-        reader.begin(self._read, size)
+        reader.begin(partial(self._read, size))
         try:
-            if not reader.has_ended(_SHORT_S):
+            data = reader.result(_SHORT_S)
+            if data is None:
                 with self._limiter.counted():
-                    if not reader.has_ended(self._timeout_s - _SHORT_S):
-                        raise RequestTimeout(self._timeout_s)
+                    data = reader.result(self._timeout_s - _SHORT_S)
+            if data is None:
+                raise RequestTimeout(self._timeout_s)
         except ApiError:
             self.is_given_up = True
             reader.stop()
             raise
-        data = reader.take()
         _idle.append(reader)
         return data
 
@@ -106,34 +109,27 @@ class _Reader:
     """A thread that reads one body after another, because granian's read blocks without a time limit."""
 
     def __init__(self) -> None:
-        self._read: Callable[[int], bytes] | None = None
-        self._size = 0
-        self._data = b""
-        self._has_begun, self._has_ended = threading.Lock(), threading.Lock()
-        self._has_begun.acquire()
-        self._has_ended.acquire()
+        self._reads: SimpleQueue[Callable[[], bytes] | None] = SimpleQueue()
+        self._results: SimpleQueue[bytes] = SimpleQueue()
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
-        while self._has_begun.acquire() and self._read:
-            self._data = self._read(self._size)
-            self._has_ended.release()
+        while read := self._reads.get():
+            self._results.put(read())
 
-    def begin(self, read: Callable[[int], bytes], size: int) -> None:
-        self._read, self._size = read, size
-        self._has_begun.release()
+    def begin(self, read: Callable[[], bytes]) -> None:
+        self._reads.put(read)
 
-    def has_ended(self, seconds: float) -> bool:
-        return self._has_ended.acquire(timeout=seconds)
-
-    def take(self) -> bytes:
-        data, self._data = self._data, b""
-        return data
+    def result(self, seconds: float) -> bytes | None:
+        """Return the bytes, or None if the read has not ended after *seconds*."""
+        try:
+            return self._results.get(timeout=seconds)
+        except Empty:
+            return None
 
     def stop(self) -> None:
         """End the thread when its read ends."""
-        self._read = None
-        self._has_begun.release()
+        self._reads.put(None)
 
 
 _idle: list[_Reader] = []
