@@ -130,7 +130,7 @@ def test_a_reader_whose_thread_starts_late_can_be_stopped(monkeypatch):
         status, _, _ = call(app)
     monkeypatch.undo()
     for thread in started:
-        thread.start()
+        threading.Thread.start(thread)
         thread.join(20)
 
     assert status == "503 SERVICE UNAVAILABLE"
