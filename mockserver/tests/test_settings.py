@@ -52,3 +52,9 @@ def test_a_secret_is_not_shown(hidden):
 def test_an_unknown_name_is_refused_with_the_nearest():
     with pytest.raises(TypeError, match=r"^`latency` is not a setting; did you mean `latency_ms`\?$"):
         Settings(latency=5)
+
+
+@pytest.mark.parametrize("create", [create_app, MockServer, Endpoint.__init__])
+def test_settings_of_another_type_are_an_error(create):
+    with pytest.raises(TypeError, match=r"settings must be Settings\(...\), not dict"):
+        create(*([None, load()] if create is Endpoint.__init__ else []), {"latency_ms": 20})

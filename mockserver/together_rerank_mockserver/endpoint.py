@@ -24,7 +24,7 @@ from together_rerank_mockserver.faults.fault import BodyFault, RankedRequest, St
 from together_rerank_mockserver.faults.selection import NO_FAULT, FaultSelector, SelectedFault, names_fault
 from together_rerank_mockserver.ranking.score import Ranked, rank
 from together_rerank_mockserver.replay import Replay
-from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.settings import Settings, checked
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
 from together_rerank_mockserver.state.namespace import DEFAULT, Namespace
 from together_rerank_mockserver.state.quota import Quota
@@ -63,7 +63,7 @@ class Endpoint:
     def __init__(
         self, document: Document, settings: Settings | None = None, limiter: DelayLimiter | None = None
     ) -> None:
-        settings = settings or Settings()
+        settings = checked(settings)
         if settings.api_keys and not document.requires_key:
             raise DocumentError(f"{document.name}: the operation needs no key, so --api-key cannot be enforced")
         rendering.self_check(document)
@@ -90,9 +90,11 @@ class Endpoint:
             self._authenticate(context.key)
             # --- Read the body --- 408, 413, 415; 400 if it is cut short
             context.content = body.Content(body.read(call.headers, call.read, self._settings.max_body))
-            # --- Select a fault --- by header, model, queue, settings or chance; 400 if it is invalid, 501
+            # --- Select a fault --- by header, model, queue, settings or chance; 400 if header or model request an
+            # unknown fault, 501 if this server cannot produce it
             self._select_fault(context)
-            # --- Answer with a status fault --- any error status, before admission and validation
+            # --- Answer with a status fault --- any error status, before admission and validation; 503 if too many
+            # calls wait, also in the delays below
             reply = self._status_fault(context)
             # --- Admit --- 503 if too many calls are in flight; then the delay; 429 if the quota is used up
             reply = reply or self._admit(context)
@@ -101,7 +103,7 @@ class Endpoint:
             if reply is None:
                 # --- Parse and validate by the document --- 400, 404
                 request = self._parse(context)
-                # --- Rank --- or apply the ranking override of the namespace
+                # --- Rank --- or apply the ranking override of the namespace; 400 if it does not fit the documents
                 ranked = self._rank(request, context)
                 # --- Render ---
                 answer = self._render(ranked, context)
@@ -190,6 +192,7 @@ class Endpoint:
         return fault.reply
 
     def _delay(self, context: RequestContext) -> None:
+        # A body fault is not applied yet; its delay follows when it is.
         spec = context.selected.spec if context.selected.applied else None
         self._wait(self._settings.latency_ms / 1000 + self.selector.delay_s(context.namespace, spec), context)
 
@@ -282,6 +285,7 @@ class Endpoint:
             try:
                 self._limiter.acquire()
             except TooManyWaiting as full:
+                # Without its fault, the reply is not slow.
                 context.selected = replace(selected, applied=False)
                 return self._finish(self._error_reply(full, context), context)
         self.recorder.record(context.call, sent, context.reason, context.namespace, context.content.raw)

@@ -61,6 +61,8 @@ class Settings:
         cors: the origins whose pages may read answers.
         host: the address to listen on.
 
+    The names of faults, and the files of `spec`, `overlay` and `replay`, are checked when the mock is created.
+
     Raises:
         SettingsError: a value is invalid.
         TypeError: a name is not a setting.
@@ -127,7 +129,15 @@ class Settings:
             name = "chaos"
             return fault, Chaos(self.chaos, catalogue)
         except InvalidFaultSpec as error:
-            raise SettingsError(name, f"must name a fault: {error}") from error
+            wanted = "a fault" if name == "fault" else "faults with probabilities"
+            raise SettingsError(name, f"must be {wanted}: {error}") from error
+
+
+def checked(settings: Any) -> Settings:
+    """Return *settings*, or the default settings for None; raise TypeError for anything else."""
+    if settings is not None and not isinstance(settings, Settings):
+        raise TypeError(f"settings must be Settings(...), not {type(settings).__name__}")
+    return settings or Settings()
 
 
 _Check = Callable[[Any], Any]

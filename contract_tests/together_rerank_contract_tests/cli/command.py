@@ -82,7 +82,7 @@ def _fail(message: str, status: int = _USAGE) -> int:
     "--level",
     type=click.Choice(["must", "should", "info"]),
     default="must",
-    help="The lowest level that fails the run.",
+    help="should: a failed SHOULD fails the run, too; info: also test INFO.",
 )
 @click.option("-k", "expression", metavar="EXPR", help="Test only matching requirements, e.g. 'RR-RESULT and not 003'.")
 @click.option("--list", "list_only", is_flag=True, help="Print the selected requirements, and send nothing.")

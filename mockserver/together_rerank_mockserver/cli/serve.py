@@ -60,7 +60,10 @@ def serve(
     ready_file: Path | None,
     **values: Any,
 ) -> None:
-    """Serve the mock until SIGINT or SIGTERM."""
+    """Serve the mock until SIGINT or SIGTERM.
+
+    Exit status: 0 stopped by a signal, 1 the server process died, 2 invalid options or no start.
+    """
     for each in STOP_SIGNALS:
         signal.signal(each, lambda *_: os._exit(0))  # until the server handles signals; there is nothing to finish yet
     settings = settings_of(context, log_format=None if quiet else log_format, **values)

@@ -38,5 +38,5 @@ def _parsed(text: str, catalogue: Catalogue) -> tuple[FaultSpec, float]:
     except ValueError:
         probability = -1.0
     if not fault or not 0 <= probability <= 1:
-        raise InvalidFaultSpec(f"'{text}' is not a fault and its probability from 0 to 1, such as 429=0.2")
+        raise InvalidFaultSpec(f"'{text}' is not a fault with a probability from 0 to 1, such as 429=0.2")
     return from_text(fault, catalogue), probability

@@ -100,7 +100,9 @@ def _chain(data: Any) -> Iterator[dict[str, Any]]:
         if isinstance(data, str):
             data = {"fault": data}
         if not isinstance(data, dict):
-            raise InvalidFaultSpec('it must be an object such as {"fault": "429", "times": 2, "then": {"fault": "ok"}}')
+            raise InvalidFaultSpec(
+                'a fault must be an object such as {"fault": "429", "times": 2, "then": {"fault": "ok"}}'
+            )
         yield data
         if "then" not in data:
             return
@@ -111,7 +113,7 @@ def _chain(data: Any) -> Iterator[dict[str, Any]]:
 def _spec(name: str | None, values: Mapping[str, Any], catalogue: Catalogue, extra: tuple[str, ...] = ()) -> FaultSpec:
     if name is None and "delay" not in values:
         _refuse_unknown(values, (*extra, *_MAX), "a fault")
-        raise InvalidFaultSpec("it names no fault; give `fault`, or `delay` in ms")
+        raise InvalidFaultSpec("no fault is named; give `fault`, or `delay` in ms")
     if name is not None and "," in name:
         raise InvalidFaultSpec(
             f"`{name[:100]}` is more than a name; give the parameters after the comma as fields of their own"
@@ -146,6 +148,6 @@ def _checked(key: str, value: Any) -> int | None:
         return None
     if type(value) is not int or not 0 <= value <= _MAX[key]:
         unit = "seconds" if key == "retry_after" else "milliseconds"
-        none = ", or none (null in JSON) to send none" if key == "retry_after" else ""
+        none = ", or `none` (null in JSON) for no header" if key == "retry_after" else ""
         raise InvalidFaultSpec(f"`{key}` must be an integer of {unit} from 0 to {_MAX[key]}{none}")
     return value

@@ -60,7 +60,7 @@ NO_FAULT = SelectedFault()
 
 
 def names_fault(model: str) -> bool:
-    """Return whether *model* requests a fault, such as `mock/429`; other capitalisations do not."""
+    """Return whether *model* requests a fault, such as `mock/429`, `Mock/429` or `MOCK/429`."""
     return model.startswith(_PREFIXES)
 
 
@@ -135,7 +135,7 @@ class FaultSelector:
         try:
             return SelectedFault(from_text(model[len(MODEL_PREFIX) :], self._catalogue), "model")
         except InvalidFaultSpec as error:
-            raise Misuse(f"`/model` {error}", param="/model") from error
+            raise Misuse(f"`/model`: {error}", param="/model") from error
 
     def _by_server(self, namespace: Namespace) -> SelectedFault:
         if self._fault:

@@ -25,7 +25,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     Raises:
         DocumentError: the document cannot be read, or does not allow the mock's answers.
-        SettingsError: the settings name a fault that does not exist.
+        SettingsError: `fault` or `chaos` is invalid.
         FixtureError: the exchanges to replay cannot be read.
     """
     return build_app(Mock(settings))

@@ -10,7 +10,7 @@ from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.api.messages import JSON, Call, Reply
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.http.admin import Admin, health
-from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.settings import Settings, checked
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
 
 # The environ key of the raw socket, if the server has one: an object with `hang`, `reset`, `wait` and `settle`.
@@ -25,7 +25,7 @@ class Mock:
     """The mock that *settings* describe; *limiter* delays its calls. Raises the exceptions of `create_app`."""
 
     def __init__(self, settings: Settings | None = None, limiter: DelayLimiter | None = None) -> None:
-        self.settings = settings or Settings()
+        self.settings = checked(settings)
         self.limiter = limiter or DelayLimiter(Event())
         self.endpoint = Endpoint(self.settings.document(), self.settings, self.limiter)
         self.admin = Admin(self.endpoint, self.settings)

@@ -31,7 +31,7 @@ def from_json(data: Any) -> RankingOverride:
     """Parse *data*, a JSON value; raise InvalidOverride."""
     if not isinstance(data, dict) or len(data) != 1 or not data.keys() <= _READ.keys():
         raise InvalidOverride(
-            'it must be {"rank": [2, 0]}, {"rank_first": "llama"} or {"scores": {"0": 0.9, "2": 0.1}}'
+            'a ranking must be {"rank": [2, 0]}, {"rank_first": "llama"} or {"scores": {"0": 0.9, "2": 0.1}}'
         )
     ((name, value),) = data.items()
     return RankingOverride(data, _READ[name](value), 2 * _size(value))  # the JSON, and as much for what `apply` uses

@@ -20,7 +20,7 @@ from together_rerank_mockserver.http.wsgi_app import WsgiApp
 from together_rerank_mockserver.server.http1 import PIECE, Exchange, error_answer, has_head, readable
 from together_rerank_mockserver.server.readiness import Readiness
 from together_rerank_mockserver.server.signals import GRACE_S, LINGER_S, StopSignals
-from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.settings import Settings, checked
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
 from together_rerank_spec.urls import url_of
 
@@ -41,17 +41,18 @@ class MockServer:
     """A mock server in this process that runs inside a `with` block: `with MockServer() as mock: ... mock.url`.
 
     Attributes:
-        url: the root of the server, such as `http://127.0.0.1:49152`; the port 0 selects a free port.
+        url: the root of the server, such as `http://127.0.0.1:49152`.
+        port: its port; the argument 0 selects a free port.
         app: the same mock as a Flask application, without a socket.
 
     Raises:
         DocumentError: the document cannot be read or served.
         OSError: the server cannot listen on the address.
-        SettingsError: the settings name a fault that does not exist.
+        SettingsError: `fault` or `chaos` is invalid.
     """
 
     def __init__(self, settings: Settings | None = None, port: int = 0) -> None:
-        settings = settings or Settings()
+        settings = checked(settings)
         family, _, _, _, address = socket.getaddrinfo(settings.host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
         try:

@@ -271,4 +271,4 @@ def _milliseconds(name: str, seconds: Any) -> int:
             if 0 <= milliseconds <= MAX_MS[name]:
                 return milliseconds
     most = MAX_MS[name] // 1000
-    raise ValueError(f"`{name}` must be a number of seconds from 0 to {most}, not {str(seconds)[:100]!r}")
+    raise ValueError(f"`{name}` must be a number of seconds from 0 to {most}, not {repr(seconds)[:100]}")

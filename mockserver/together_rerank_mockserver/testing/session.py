@@ -128,7 +128,9 @@ _PROXIES = [name for each in ("http_proxy", "https_proxy", "all_proxy") for name
 def apply_markers(mock: RerankMock, item: Any) -> None:
     """Request the faults of the markers of *item*; markers of its module and class come first."""
     for mark in reversed(list(item.iter_markers(MARKER))):
-        unknown = [*map(repr, mark.args), *(name for name in mark.kwargs if name not in _MARKED)]
+        if mark.args:
+            fail(f"the marker {MARKER} takes keyword arguments only, such as fault={mark.args[0]!r}")
+        unknown = [name for name in mark.kwargs if name not in _MARKED]
         if unknown:
             fail(f"the marker {MARKER} has no argument {unknown[0]}; known: {', '.join(_MARKED)}")
         arguments = dict(mark.kwargs)
@@ -153,7 +155,8 @@ def strict_failures(mock: RerankMock) -> list[str]:
         found += [f"  the fault could not change {each}" for each in mock.requests if _was_not_applied(each, queue[0])]
     state = mock.admin.call("GET", "ranking")
     if state["ranking"] and not state["answers"]:
-        found.append(f"unused ranking, because no request came or no document matched: {state['ranking']}")
+        why = "it applied to no answer" if mock.requests else "the mock received no request"
+        found.append(f"unused ranking, because {why}: {state['ranking']}")
     totals = (mock.admin.call("GET", "requests", reply=reply, limit="0")["total"] for reply in _REJECTED)
     if mock.expected_refusals or any(totals):
         rejected = (request for request in mock.requests if request.reply.partition(";")[0] in _REJECTED)
@@ -162,8 +165,8 @@ def strict_failures(mock: RerankMock) -> list[str]:
             found.append("unexpected invalid requests (rerank_mock.expect_refusal() expects one):")
             found += [f"  {request}" for request in refused[mock.expected_refusals :]]
         elif len(refused) < mock.expected_refusals:
-            expected = f"expected {mock.expected_refusals} invalid requests (rerank_mock.expect_refusal())"
-            found.append(f"{expected}, got {len(refused)}")
+            wanted = f"{mock.expected_refusals} invalid request{'' if mock.expected_refusals == 1 else 's'}"
+            found.append(f"rerank_mock.expect_refusal() expects {wanted}, got {len(refused)}")
     return found
 
 
