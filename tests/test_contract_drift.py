@@ -28,7 +28,7 @@ def skipped(*, closed):
 
 
 @pytest.mark.parametrize("how", STARTED)
-def test_nothing_drifts_at_the_mock(how, tmp_path):
+def test_drift_finds_nothing_at_the_mock(how, tmp_path):
     flags, options = STARTED[how]
     with running("-q", *flags) as mock:
         ran = run_command(mock, "drift", *options, "--json", tmp_path / "drift.json")
@@ -44,7 +44,7 @@ def test_nothing_drifts_at_the_mock(how, tmp_path):
     assert verdict(ran).startswith(f"no drift -- {len(report['answered'])} exchanges compared, ")
 
 
-def test_what_is_recorded_of_the_mock_is_the_library(tmp_path):
+def test_recording_the_mock_reproduces_the_library(tmp_path):
     with running("-q", "--api-key", KEY, "--model", "Salesforce/Llama-Rank-v1") as mock:
         ran = run_command(mock, "record", "--model", "Salesforce/Llama-Rank-v1", "--out", tmp_path / "kept")
         recorded = fixtures.read(tmp_path / "kept")
@@ -60,7 +60,7 @@ def test_what_is_recorded_of_the_mock_is_the_library(tmp_path):
             assert exchange.deviations == library.deviations
 
 
-def test_a_fault_of_the_mock_is_drift():
+def test_a_fault_of_the_mock_is_reported_as_drift():
     with running("-q") as mock:
         ran = run_command(mock, "drift", "--model", "mock/usage-missing", "--only", "success/*")
 
@@ -70,7 +70,7 @@ def test_a_fault_of_the_mock_is_drift():
     assert verdict(ran).startswith("drift -- 1 difference, ")
 
 
-def test_the_row_that_the_page_takes_from_a_report_is_there():
+def test_the_row_on_the_page_is_in_the_report():
     (row,) = [each.text for each in snippets("docs/record-and-drift.md") if each.language == "text"]
 
     report = (ROOT / "docs/reports/llama-cpp-drift.txt").read_text()

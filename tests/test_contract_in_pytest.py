@@ -79,28 +79,28 @@ def test_a_should_fails_at_its_level(mock, tmp_path, level, status, said):
     assert said in ran.stdout.splitlines()[-1]
 
 
-def test_what_cannot_be_judged_is_skipped_with_its_reason(mock, tmp_path):
+def test_a_requirement_that_cannot_be_checked_is_skipped_with_its_reason(mock, tmp_path):
     ran = judged(tmp_path, mock, "--pyargs", f"{PACKAGE}.suite.test_usage", model="mock/usage-missing")
 
     assert ran.returncode == 0
     assert "skipped: the response has no `usage`, which the document allows" in ran.stdout
 
 
-def test_without_an_endpoint_it_says_which_option_is_missing(tmp_path):
+def test_without_an_endpoint_the_missing_option_is_named(tmp_path):
     ran = pytest_run(tmp_path, "--pyargs", PACKAGE)
 
     assert ran.returncode == 4
     assert "--rerank-base-url URL" in ran.stdout + ran.stderr
 
 
-def test_no_answer_is_not_a_pass(tmp_path):
+def test_an_unreachable_endpoint_is_inconclusive(tmp_path):
     ran = pytest_run(tmp_path, "--pyargs", PACKAGE, "--rerank-base-url", "http://127.0.0.1:1")
 
     assert ran.returncode == 3
     assert "could not tell: no complete response from" in ran.stdout
 
 
-def test_a_must_that_cannot_be_judged_is_no_pass(tmp_path):
+def test_an_inconclusive_must_fails_the_run(tmp_path):
     with running("-q", "--api-key", KEY, "--model", MODEL) as own:
         queue = {"fault": "ok", "times": 6, "then": {"fault": "503", "times": 99}}
         admin = urllib.request.Request(f"{own.url}/__admin/faults", json.dumps(queue).encode())
@@ -118,7 +118,7 @@ def test_a_bad_url_is_an_error(tmp_path):
     assert "'localhost' is not a URL" in ran.stderr
 
 
-def test_the_tests_of_the_project_run_beside_it_and_have_no_fixture_of_ours(mock, tmp_path):
+def test_the_tests_of_a_project_run_beside_the_suite_without_its_fixtures(mock, tmp_path):
     (tmp_path / "test_own.py").write_text(
         "import pytest\n\n\n@pytest.fixture\ndef endpoint():\n    return 'their own'\n\n\n"
         "def test_it(endpoint):\n    assert endpoint == 'their own'\n"

@@ -49,7 +49,7 @@ def is_session(page):
 
 @pytest.mark.served
 @pytest.mark.parametrize("page", [page for page in PAGES if is_session(page)])
-def test_the_snippets_of_a_page_print_what_is_printed_below_them_one_after_the_other(page, tmp_path):
+def test_the_snippets_of_a_page_print_the_output_below_them(page, tmp_path):
     with running("-q") as mock:
         for snippet in snippets(f"docs/{page}"):
             if snippet.language in _NOT_RUN:
@@ -91,7 +91,7 @@ def test_a_workflow_is_yaml_and_its_jobs_have_steps(snippet):
         assert all("run" in step or "uses" in step for step in job["steps"])
 
 
-def test_the_formula_is_the_one_of_the_code():
+def test_the_formula_matches_the_code():
     (formula,) = [each.text for each in snippets("docs/ranking.md") if each.text.startswith("score = ")]
     weights = (score.WHOLE, score.PART, score.ADJACENT, score.IN_ORDER)
 
@@ -101,7 +101,7 @@ def test_the_formula_is_the_one_of_the_code():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("page", "files", "tests"), [("pytest.md", 6, 20), ("strategies.md", 5, 120)])
-def test_the_tests_of_a_page_pass_as_they_are_printed(page, files, tests, tmp_path):
+def test_the_tests_of_a_page_pass(page, files, tests, tmp_path):
     names = write_project(f"docs/{page}", tmp_path)
     assert len(names) == len(snippets(f"docs/{page}")) >= files
 
@@ -129,7 +129,7 @@ def run_tests(folder):
 
 
 @pytest.mark.slow
-def test_the_tests_of_the_readme_pass_as_they_are_printed(tmp_path):
+def test_the_tests_of_the_readme_pass(tmp_path):
     assert write_project("README.md", tmp_path) == ["test_search.py"]
 
     assert "test_search.py::test_a_rate_limit_is_retried PASSED" in run_tests(tmp_path)

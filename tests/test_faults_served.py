@@ -65,7 +65,7 @@ def status_of(fault, server):
 
 
 @pytest.mark.parametrize("fault", ["hang", "reset", "empty"])
-def test_the_queue_takes_what_the_server_can_produce(mock, server, fault):
+def test_the_queue_accepts_only_faults_that_the_server_can_produce(mock, server, fault):
     client = Client(mock, key=f"test-queued-{fault}", timeout=1)
     status = client.ask(json.dumps({"fault": fault}), path=f"/__admin/faults?namespace=test-queued-{fault}")[0]
 
@@ -78,7 +78,7 @@ def test_the_queue_takes_what_the_server_can_produce(mock, server, fault):
             client.ask()
 
 
-def test_a_hang_outlasts_the_client(mock, server):
+def test_a_hang_lasts_until_the_client_times_out(mock, server):
     client = Client(mock, timeout=0.5)
 
     if server == "granian":
@@ -88,7 +88,7 @@ def test_a_hang_outlasts_the_client(mock, server):
             client.ask(Prefer="fault=hang")
 
 
-def test_a_delay_and_a_drip_take_their_time(mock):
+def test_a_delay_and_a_drip_take_the_requested_time(mock):
     client = Client(mock)
     took = []
     for preference in ("delay=300", "fault=drip, pause=30", "code=503, delay=300"):
@@ -102,7 +102,7 @@ def test_a_delay_and_a_drip_take_their_time(mock):
     assert min(took) >= 0.3
 
 
-def test_ten_times_are_ten_times_for_fifty_clients_at_once(mock):
+def test_a_fault_applies_exactly_ten_times_to_fifty_concurrent_clients(mock):
     admin = Client(mock)
     admin.admin("POST", "faults?namespace=test-fifty", {"fault": "429", "times": 10, "retry_after": 1})
 
@@ -119,7 +119,7 @@ def test_ten_times_are_ten_times_for_fifty_clients_at_once(mock):
     assert told["total"] == 10
 
 
-def test_tests_that_run_at_once_share_nothing(mock):
+def test_concurrent_tests_share_nothing(mock):
     def scenario(number):
         key = f"test-parallel-{number}"
         client = Client(mock, key=key)
@@ -135,7 +135,7 @@ def test_tests_that_run_at_once_share_nothing(mock):
     assert seen[0][:2] == ([503, 503, 429, 200, 200], 5)
 
 
-def test_a_key_is_nowhere_to_be_found():
+def test_a_key_is_neither_logged_nor_returned():
     key = "sesame-open-0123456789"
     with running() as mock:
         ask_with_a_key_everywhere(mock, key)

@@ -125,14 +125,14 @@ def test_a_method_in_lower_case_is_another_method(mock, method):
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "identity, gzip"])
-def test_a_content_encoding_is_refused_by_its_name(mock, coding):
+def test_any_other_content_encoding_is_rejected(mock, coding):
     received, _ = exchange(mock, request(b"\x1f\x8b" + BODY, Content_Encoding=coding))
 
     assert received.startswith(b"HTTP/1.1 415")
     assert b"only identity" in received
 
 
-def test_identity_is_no_content_encoding(mock):
+def test_the_content_encoding_identity_is_accepted(mock):
     assert exchange(mock, request(Content_Encoding="Identity"))[0].startswith(b"HTTP/1.1 200")
 
 
@@ -145,14 +145,14 @@ def test_a_doubled_slash_is_logged_unchanged(mock, path):
 
 
 @pytest.mark.parametrize("version", [b"HTTP/2.0", b"HTTP/9.9", b"HTTP/1.2"])
-def test_another_version_is_refused(mock, version):
+def test_an_unsupported_http_version_is_rejected(mock, version):
     received, closed = exchange(mock, b"GET /health " + version + b"\r\nHost: x\r\n\r\n")
 
     assert b" 200 " not in received
     assert closed
 
 
-def test_http_2_is_not_spoken(mock, server):
+def test_http_2_is_not_supported(mock, server):
     preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
     received, closed = exchange(mock, preface)
@@ -161,7 +161,7 @@ def test_http_2_is_not_spoken(mock, server):
     assert closed
 
 
-def test_a_header_that_cannot_be_read_is_not_repeated(mock):
+def test_an_invalid_header_is_not_quoted_in_the_response(mock):
     received, _ = exchange(mock, HEAD.replace(b"Authorization:", b"Authorization :") + b"\r\n")
 
     assert received.startswith(b"HTTP/1.1 400")

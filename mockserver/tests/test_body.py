@@ -51,7 +51,7 @@ def test_json_is_parsed(body):
         (b'{"a":' * 1000 + b"1" + b"}" * 1000, f"deeper than {MAX_DEPTH} levels"),
     ],
 )
-def test_what_is_not_json_is_refused_with_the_reason_and_the_place(body, because):
+def test_invalid_json_is_rejected_with_the_reason_and_the_position(body, because):
     with pytest.raises(InvalidRequest) as caught:
         parse(body)
 
@@ -76,7 +76,7 @@ def test_integers_of_any_size_are_kept(digits):
 
 
 @given(st.recursive(st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
-def test_integers_come_back_unchanged(value):
+def test_integers_are_returned_unchanged(value):
     body = json.dumps({"documents": [value]}, ensure_ascii=False, separators=(",", ":")).encode()
 
     assert to_json(exact(body, parse(body))) == body
@@ -120,7 +120,7 @@ class Source:
 
 
 @pytest.mark.parametrize("declared", [None, "100", ""])
-def test_a_body_of_the_limit_is_read(declared):
+def test_a_body_as_large_as_the_limit_is_read(declared):
     assert len(read({"Content-Length": declared}, Source(100).read, 100)) == 100
 
 
@@ -129,7 +129,7 @@ def test_a_body_that_ends_early_is_refused():
         read({"Content-Length": "100"}, Source(99).read, 100)
 
 
-def test_a_body_that_says_it_is_too_long_is_not_read_at_all():
+def test_a_body_with_a_content_length_above_the_limit_is_not_read():
     source = Source(10**12)
 
     with pytest.raises(BodyTooLarge, match="100 bytes"):
@@ -140,7 +140,7 @@ def test_a_body_that_says_it_is_too_long_is_not_read_at_all():
     assert source.asked == 0
 
 
-def test_a_body_that_does_not_say_is_read_one_byte_beyond_the_limit():
+def test_a_body_without_a_content_length_is_read_to_one_byte_beyond_the_limit():
     source = Source(10**12)
 
     with pytest.raises(BodyTooLarge):
@@ -158,7 +158,7 @@ def test_a_body_is_parsed_once(monkeypatch):
     assert parsed == [b"{}"]
 
 
-def test_a_body_that_cannot_be_parsed_is_let_go_at_once():
+def test_a_body_that_cannot_be_parsed_is_freed_immediately():
     class Watched(Content):  # which, without slots, a weak reference can see
         pass
 

@@ -76,7 +76,7 @@ WHERE = {
 
 
 @pytest.mark.parametrize("name", [name for name in FAULTS if any(name.startswith(start) for start in WHERE)])
-def test_only_the_place_that_it_names_differs(name):
+def test_a_fault_changes_only_its_own_field(name):
     (places,) = [places for start, places in WHERE.items() if name.startswith(start)]
 
     assert difference(*answers(name)) == places
@@ -90,7 +90,7 @@ def scores(answer):
     return [result["relevance_score"] for result in answer["results"]]
 
 
-def test_unsorted_is_the_same_results_worst_first():
+def test_unsorted_returns_the_same_results_worst_first():
     good, bad = answers("unsorted")
 
     assert sorted(order(bad)) == sorted(order(good))
@@ -98,7 +98,7 @@ def test_unsorted_is_the_same_results_worst_first():
 
 
 @pytest.mark.parametrize(("name", "count"), [("top-n-ignored", 5), ("top-n-one-more", 5), ("top-n-one-fewer", 3)])
-def test_top_n_is_missed(name, count):
+def test_the_number_of_results_differs_from_top_n(name, count):
     good, bad = answers(name)
 
     assert len(good["results"]) == 4
@@ -141,7 +141,7 @@ def prefer(name):
     return {"Prefer": f"fault={name}", "Authorization": "Bearer key", "Content-Type": "application/json"}
 
 
-def test_the_place_in_the_request_biases_the_score():
+def test_position_bias_scores_equal_documents_by_their_position():
     equals = body(documents=["llama"] * 3)
     assert len(set(scores(send(equals)[1]))) == 1
 
@@ -151,7 +151,7 @@ def test_the_place_in_the_request_biases_the_score():
     assert order(bad) == [0, 1, 2]
 
 
-def test_swapped_texts_are_those_of_the_first_two():
+def test_the_texts_of_the_first_two_results_are_swapped():
     good, bad = answers("text-swapped")
     texts = [result["document"]["text"] for result in good["results"]]
 
@@ -169,26 +169,26 @@ def test_the_index_is_wrong_as_described(name, index):
         assert order(bad) == [each + 1 for each in order(good)]
 
 
-def test_an_index_comes_twice():
+def test_the_first_index_is_repeated():
     good, bad = answers("index-duplicate")
 
     assert order(bad) == [order(good)[0], order(good)[0], *order(good)[2:]]
 
 
-def test_nan_is_written_as_python_writes_it():
+def test_one_score_is_written_as_nan():
     sent = body(**REQUEST, return_documents=True)
     reply, _ = send(sent, headers=prefer("score-nan"))
 
     assert reply.body.count(b'"relevance_score":NaN') == 1
 
 
-def test_a_bare_list_is_the_results():
+def test_a_bare_list_contains_the_results():
     good, bad = answers("results-bare-list")
 
     assert bad == good["results"]
 
 
-def test_an_error_comes_with_status_200():
+def test_an_error_is_returned_with_status_200():
     _, bad = answers("error-200")
 
     assert Validator(load().response_schema(400)).violations(bad) == []
@@ -219,7 +219,7 @@ BEYOND_THE_SCHEMA = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_it_breaks_what_it_says(name):
+def test_breaks_states_whether_the_response_violates_the_contract(name):
     _, bad = answers(name)
 
     if name == "score-nan":  # the schema cannot be asked, for it is no JSON
@@ -247,7 +247,7 @@ INAPPLICABLE = {
 
 
 @pytest.mark.parametrize("name", INAPPLICABLE)
-def test_a_fault_that_does_not_apply_leaves_the_answer_and_is_reported(name):
+def test_a_fault_that_does_not_apply_is_reported_and_changes_nothing(name):
     reply, answer = send(body(**INAPPLICABLE[name]), headers=prefer(name))
     _, good = send(body(**INAPPLICABLE[name]))
 
@@ -257,7 +257,7 @@ def test_a_fault_that_does_not_apply_leaves_the_answer_and_is_reported(name):
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_request_that_is_refused_meets_no_body_fault(name):
+def test_a_body_fault_does_not_apply_to_a_rejected_request(name):
     reply, answer = send(body(documents=[]), headers=prefer(name))
 
     assert reply.status == 400
@@ -266,7 +266,7 @@ def test_a_request_that_is_refused_meets_no_body_fault(name):
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_no_result_at_all_breaks_nothing(name):
+def test_a_body_fault_accepts_a_response_without_results(name):
     from together_rerank_mockserver.endpoint import Endpoint
 
     endpoint = Endpoint(load("vendored"))

@@ -17,7 +17,7 @@ def test_draws_are_evenly_spread():
     assert all(900 < sum(low <= draw * 10 < low + 1 for draw in draws) < 1100 for low in range(10))
 
 
-def test_the_draws_of_a_seed_are_written_down():
+def test_the_draws_of_a_seed_never_change():
     # Whoever noted a seed beside a failure must meet the same faults with the next version.
     assert [round(chance(7, "default", number), 6) for number in range(4)] == WRITTEN_DOWN
 
@@ -34,7 +34,7 @@ def test_chaos_applies_a_fault_with_its_probability():
     assert chaos.spec_for(0.31) is None
 
 
-def test_probabilities_up_to_one_are_certain():
+def test_probabilities_that_add_up_to_one_cover_every_draw():
     assert Chaos(["429=0.7", "503=0.3"], CATALOGUE).spec_for(0.999999).fault.name == "503"
 
 
@@ -49,7 +49,7 @@ def test_probabilities_up_to_one_are_certain():
         (["429=0.6", "503=0.6"], "the probabilities add up to 1.2"),
     ],
 )
-def test_bad_ones_are_refused(probabilities, because):
+def test_an_invalid_probability_is_rejected(probabilities, because):
     with pytest.raises(InvalidFaultSpec) as refused:
         Chaos(probabilities, CATALOGUE)
 

@@ -14,7 +14,7 @@ from together_rerank_mockserver.http.wsgi_app import WsgiApp
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
 
 
-def test_only_so_many_calls_wait_and_a_stop_ends_them_all():
+def test_the_number_of_waiting_calls_is_limited_and_a_stop_ends_them():
     stopping = threading.Event()
     limiter = DelayLimiter(stopping, limit=2)
 
@@ -33,7 +33,7 @@ def test_only_so_many_calls_wait_and_a_stop_ends_them_all():
 
 
 @pytest.mark.parametrize("application", [WsgiApp, build_app])
-def test_a_drip_is_counted_until_its_last_piece(application):
+def test_a_drip_counts_as_waiting_until_its_last_piece(application):
     client = Client(application(Mock(limiter=DelayLimiter(threading.Event(), limit=1))))
     body = {"model": "m", "query": "llama", "documents": ["panda", "llama"]}
 

@@ -30,7 +30,7 @@ def told(order):
         ("drip,pause=10", ("drip", {"pause": 10}, 1)),
     ],
 )
-def test_text(text, meant):
+def test_a_fault_is_parsed_from_text(text, meant):
     assert told(from_text(text, CATALOGUE)) == meant
 
 
@@ -56,7 +56,7 @@ def test_text(text, meant):
         ("429,", "`` is not a parameter of `429`"),
     ],
 )
-def test_bad_text_says_what_would_be_accepted(text, because):
+def test_invalid_text_is_rejected_with_what_is_accepted(text, because):
     with pytest.raises(InvalidFaultSpec) as refused:
         from_text(text, CATALOGUE)
 
@@ -77,7 +77,7 @@ def test_bad_text_says_what_would_be_accepted(text, because):
         ),
     ],
 )
-def test_json(data, meant):
+def test_faults_are_parsed_from_json(data, meant):
     assert [told(order) for order in from_json(data, CATALOGUE)] == meant
 
 
@@ -103,14 +103,14 @@ def test_json(data, meant):
         ({"fault": "429", "then": [{"fault": "503"}]}, "it must be an object such as"),
     ],
 )
-def test_bad_json_says_what_would_be_accepted(data, because):
+def test_invalid_json_is_rejected_with_what_is_accepted(data, because):
     with pytest.raises(InvalidFaultSpec) as refused:
         from_json(data, CATALOGUE)
 
     assert because in str(refused.value)
 
 
-def test_a_sequence_has_an_end():
+def test_the_length_of_a_sequence_is_limited():
     data = "ok"
     for _ in range(MAX_QUEUE):
         data = {"fault": "429", "then": data}

@@ -50,7 +50,7 @@ def call(app, body=None, **changes):
     return *head, b"".join(pieces)
 
 
-def test_a_usual_call_keeps_the_connection():
+def test_a_normal_call_keeps_the_connection():
     status, headers, body = call(front()[0])
 
     assert status == "200 OK"
@@ -58,13 +58,13 @@ def test_a_usual_call_keeps_the_connection():
     assert int(headers["Content-Length"]) == len(body)
 
 
-def test_a_chunked_call_ends_the_connection():
+def test_a_chunked_call_closes_the_connection():
     status, headers, _ = call(front()[0], HTTP_TRANSFER_ENCODING="chunked")
 
     assert (status, headers["Connection"]) == ("200 OK", "close")
 
 
-def test_a_call_while_the_server_stops_ends_the_connection():
+def test_a_call_during_shutdown_closes_the_connection():
     app, limiter = front()
     limiter._stopping.set()
 
@@ -75,14 +75,14 @@ def test_a_call_while_the_server_stops_ends_the_connection():
 @pytest.mark.parametrize(
     ("host", "protocol", "status"), [("", "HTTP/1.1", 400), ("x,y", "HTTP/1", 400), ("", "HTTP/1", 200)]
 )
-def test_a_request_has_one_host(host, protocol, status):
+def test_a_request_must_have_exactly_one_host(host, protocol, status):
     line, headers, _ = call(front()[0], HTTP_HOST=host, SERVER_PROTOCOL=protocol)
 
     assert int(line[:3]) == status
     assert headers.get("Connection") == ("close" if status == 400 else None)
 
 
-def test_a_body_that_does_not_come_gets_408_one_byte_short():
+def test_a_body_that_does_not_arrive_gets_a_408_that_is_one_byte_short():
     stuck = StuckBody()
     app, limiter = front(timeout_s=0.3)
 
@@ -95,7 +95,7 @@ def test_a_body_that_does_not_come_gets_408_one_byte_short():
     assert limiter._slots._value == 400
 
 
-def test_bodies_that_do_not_come_are_counted_and_more_get_503():
+def test_too_many_bodies_that_do_not_arrive_get_503():
     stuck = [StuckBody() for _ in range(4)]
     app, limiter = front(most=3)
     answers = []
@@ -116,7 +116,7 @@ def test_bodies_that_do_not_come_are_counted_and_more_get_503():
     assert limiter._slots._value == 3
 
 
-def test_a_reader_is_used_again_unless_its_read_is_given_up():
+def test_a_reader_is_reused_unless_its_read_timed_out():
     granian_front._idle.clear()
     app, _ = front(timeout_s=0.3)
     for _ in range(3):

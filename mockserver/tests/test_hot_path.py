@@ -72,14 +72,14 @@ def app():
     return WsgiApp(Mock())
 
 
-def test_an_answer_takes_so_many_operations_at_the_most(app):
+def test_the_operations_of_an_answer_are_limited(app):
     assert answer(app, EXAMPLE)[0] == "200 OK"
 
     assert operations(app, EXAMPLE) <= MOST
 
 
 @pytest.mark.parametrize("query", ["What animals live near Peru?", "llama " * 200])
-def test_operations_grow_with_the_documents_and_no_faster(app, query):
+def test_operations_grow_linearly_with_the_documents(app, query):
     counts = [
         operations(app, {"model": "m", "query": query, "documents": documents(number)}) for number in (10, 100, 1000)
     ]
@@ -90,7 +90,7 @@ def test_operations_grow_with_the_documents_and_no_faster(app, query):
 
 
 @pytest.mark.parametrize("source", ["header", "model", "queue"])
-def test_a_fault_takes_no_more_than_an_answer(app, source):
+def test_a_fault_takes_no_more_operations_than_an_answer(app, source):
     request, headers = EXAMPLE, {}
     if source == "header":
         headers = {"HTTP_PREFER": "code=429"}
@@ -106,7 +106,7 @@ def test_a_fault_takes_no_more_than_an_answer(app, source):
     assert operations(app, request, **headers) <= operations(WsgiApp(Mock()), EXAMPLE)
 
 
-def test_nothing_that_a_start_can_do_is_done_for_a_call(app):
+def test_a_call_parses_and_compiles_nothing_that_the_start_can(app):
     done = []
 
     def watch(patch, owner, name):
@@ -137,7 +137,7 @@ def test_no_lock_is_held_while_documents_are_scored(monkeypatch):
     assert held == [False]
 
 
-def test_the_answer_is_one_piece_that_a_server_can_send_at_once(app):
+def test_the_response_body_is_one_piece(app):
     _, pieces = answer(app, EXAMPLE)
 
     assert type(pieces) is list

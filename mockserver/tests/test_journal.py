@@ -29,7 +29,7 @@ def journal_entry(headers=(), key=None, named=False, **changes):
     return entry(Redaction([*authorization, *headers], named=named), **{**facts, **changes})
 
 
-def test_the_fields_of_an_entry():
+def test_an_entry_has_the_documented_fields():
     headers = [("Content-Type", "application/json"), ("X-Stainless-Retry-Count", "2")]
 
     told = journal_entry(headers=headers, body=b'{"query": "llama"}').as_dict
@@ -73,7 +73,7 @@ def test_the_fields_of_an_entry():
         "Session-Id",
     ],
 )
-def test_a_header_that_is_called_like_a_secret_is_left_out(name):
+def test_a_header_with_the_name_of_a_secret_is_left_out(name):
     assert journal_entry(headers=[(name, "sesame"), ("User-Agent", "me")]).headers == {"user-agent": "me"}
 
 
@@ -84,7 +84,7 @@ def test_a_header_that_looks_like_a_secret_is_left_out(value):
     assert journal_entry(headers=[("X-Other", value)]).headers == {}
 
 
-def test_the_key_of_the_request_is_removed_wherever_it_stands():
+def test_the_key_of_the_request_is_removed_from_every_field():
     key = "ordinary words"
     told = journal_entry(
         key=key,
@@ -110,7 +110,7 @@ def test_the_key_of_the_request_is_removed_wherever_it_stands():
         ("schl\u00fcssel-lang", "schl\u00fcssel-lang".encode()),
     ],
 )
-def test_a_key_is_removed_however_json_writes_it(key, written):
+def test_a_key_is_removed_in_every_json_spelling(key, written):
     told = journal_entry(key=key, body=b'{"query": "is ' + written + b' safe"}')
 
     assert told.as_dict["body"] == {"query": "is [key] safe"}
@@ -122,7 +122,7 @@ def test_a_key_is_removed_however_json_writes_it(key, written):
     after=st.text('abn"\\/é\n'),
     spelling=st.sampled_from(["plain", "ascii", "all"]),
 )
-def test_a_key_is_not_in_the_entry_and_the_rest_is(key, before, after, spelling):
+def test_a_key_within_other_text_is_removed(key, before, after, spelling):
     value = before + key + after
     if spelling == "all":
         written = '"' + "".join(f"\\u{ord(character):04X}" for character in value) + '"'
@@ -153,7 +153,7 @@ def test_a_key_that_begins_within_an_escape_is_removed_with_the_escape():
 
 
 @pytest.mark.parametrize("count", ["9" * 30, "-1", "\u0662"])
-def test_an_odd_retry_count_does_not_break_the_journal(count):
+def test_an_invalid_retry_count_is_ignored(count):
     told = journal_entry([("x-stainless-retry-count", count)]).as_dict
 
     assert told["retry_count"] is None
@@ -176,7 +176,7 @@ def test_an_odd_retry_count_does_not_break_the_journal(count):
         ("code=429; seed=1", "code=429; seed=1"),
     ],
 )
-def test_the_secrets_in_the_urls_of_a_header_are_removed(sent, kept):
+def test_secrets_in_the_urls_of_a_header_are_removed(sent, kept):
     assert journal_entry(headers=[("Referer", sent)]).headers == {"referer": kept}
 
 
@@ -199,7 +199,7 @@ def test_a_secret_of_a_url_is_removed_from_the_rest_of_the_request():
         "%2574gp_v1_%25C3%25a9Abcd",
     ],
 )
-def test_a_key_is_removed_in_every_spelling_from_every_place(spelled):
+def test_a_key_is_removed_in_every_spelling_from_every_field(spelled):
     sent = spelled.encode().decode("latin-1")  # as WSGI has it
     told = journal_entry(
         [("X-Note", f"a {sent} b")],
@@ -232,7 +232,7 @@ def test_the_time_is_linear_in_the_secrets_and_the_text():
     assert many < 9 * few  # sixteen times if quadratic
 
 
-def test_a_message_has_no_half_of_a_key_in_any_case():
+def test_a_part_of_a_key_is_removed_from_a_message_in_any_case():
     redaction = Redaction([("Authorization", "Bearer Sk3cretKEY-abcdefgh")], named=False)
 
     assert redaction.message("a sk3cretkey-abcdef b Sk3cretKEY-abcdefgh") == "a [key] b [key]"
@@ -254,14 +254,14 @@ def test_escapes_are_resolved_without_changing_the_rest():
         [("Cookie", "a=b; session=0123456789")],
     ],
 )
-def test_what_any_secret_header_holds_is_removed_from_the_rest(headers):
+def test_the_value_of_a_secret_header_is_removed_from_the_rest(headers):
     told = journal_entry(headers=headers, method="0123456789", path="/0123456789", body=b"0123456789")
 
     assert "0123456789" not in repr(told)
 
 
 @given(key=st.text("ab0123456789", min_size=8, max_size=40), before=st.integers(0, 200), offset=st.integers(-60, 60))
-def test_however_often_a_key_comes_no_half_of_it_is_left_at_the_cut(key, before, offset):
+def test_a_repeated_key_leaves_no_part_where_the_body_is_cut(key, before, offset):
     early = key.encode() * before
     body = early + b"x" * (JOURNAL_BODY + 5 * before + offset - len(early)) + key.encode() + b"y" * 10_000
 
@@ -271,20 +271,20 @@ def test_however_often_a_key_comes_no_half_of_it_is_left_at_the_cut(key, before,
     assert key[:6].encode() not in kept[-60:]
 
 
-def test_of_a_namespace_the_key_alone_may_be_shown():
+def test_a_named_namespace_shows_no_secret_except_its_key():
     headers = [("X-Api-Key", "0123456789")]
 
     assert b"0123456789" not in journal_entry(headers, key="test-a", named=True, body=b"0123456789").body
 
 
-def test_a_key_that_is_a_name_may_be_shown():
+def test_the_key_of_a_named_namespace_is_shown():
     told = journal_entry(key="test-search-1", named=True, body=b'{"query": "test-search-1"}')
 
     assert told.as_dict["body"] == {"query": "test-search-1"}
     assert told.headers == {}
 
 
-def test_a_key_across_the_cut_leaves_no_half():
+def test_a_key_across_the_cut_leaves_no_part():
     key = "0123456789abcdef"
 
     told = journal_entry(key=key, body=b"x" * (JOURNAL_BODY - 8) + key.encode() + b"y" * 100)
@@ -294,7 +294,7 @@ def test_a_key_across_the_cut_leaves_no_half():
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b"\xff", b"x" * (JOURNAL_BODY + 1), b'{"a": NaN}', b"[" * 100_000])
-def test_a_body_that_is_cut_or_no_json_is_shown_as_text(body):
+def test_a_cut_or_invalid_body_is_shown_as_text(body):
     told = journal_entry(body=body).as_dict
 
     assert told["body"] is None
@@ -303,7 +303,7 @@ def test_a_body_that_is_cut_or_no_json_is_shown_as_text(body):
 
 
 @pytest.mark.parametrize("body", [rb'{"model": "\ud800"}', rb'{"\ud800": 1}', b"[" * 400 + b"]" * 400, b'{"a": 1e999}'])
-def test_a_body_that_cannot_be_json_is_shown_as_text(body):
+def test_a_body_that_cannot_be_written_as_json_is_shown_as_text(body):
     told = journal_entry(body=body).as_dict
 
     assert told["text"] == body.decode()
@@ -317,18 +317,18 @@ def test_numbers_are_shown_as_they_were_sent(number):
     assert f'"body":{{"n":{number}}}' in to_json(told).decode() or told.get("text")
 
 
-def test_json_null_is_distinguished_from_no_json():
+def test_json_null_is_distinguished_from_invalid_json():
     assert "text" not in journal_entry(body=b"null").as_dict
 
 
-def test_many_and_long_headers_are_bounded():
+def test_many_and_long_headers_are_limited():
     told = journal_entry(headers=[(f"x-{number}", "v" * 10_000) for number in range(200)], path="/" + "p" * 10_000)
 
     assert told.size < 200_000
     assert len(told.path) == 2048
 
 
-def test_no_answer_has_no_status_and_an_odd_retry_count_is_none():
+def test_a_request_without_an_answer_has_no_status():
     told = journal_entry(status=None, headers=[("x-stainless-retry-count", "many")]).as_dict
 
     assert told["status"] is None

@@ -39,7 +39,7 @@ def test_documents_are_ranked_by_the_override(design, ranking):
 
 
 @given(st.lists(st.sampled_from(range(6)), min_size=1, unique=True), st.text(max_size=5))
-def test_every_document_is_ranked_once_and_scores_fall(first, query):
+def test_every_document_is_ranked_once_and_scores_decrease(first, query):
     ranked = designed({"rank": first}, query, ["a", "b", "c", "ab", "", "ca"])
 
     assert [index for index, _ in ranked][: len(first)] == first
@@ -50,7 +50,7 @@ def test_every_document_is_ranked_once_and_scores_fall(first, query):
 
 
 @pytest.mark.parametrize("design", [{"rank": [0, 3]}, {"scores": {"3": 0.1}}])
-def test_a_document_that_the_request_lacks_is_a_misuse(design):
+def test_an_index_beyond_the_documents_is_a_misuse(design):
     with pytest.raises(Misuse, match="names document 3, counted from 0, but the request has only 3"):
         designed(design)
 
@@ -138,7 +138,7 @@ def test_the_control_plane_rejects_an_invalid_override(sent):
     assert client.get("/__admin/ranking").json["ranking"] == {"rank": [0]}
 
 
-def test_a_call_from_before_a_reset_gets_neither_override_nor_fault():
+def test_a_call_that_began_before_a_reset_gets_no_later_override_or_fault():
     def begin_the_next_test(_seconds):
         endpoint.registry.reset("default")
         endpoint.registry.set_override("default", from_json({"rank": [0]}))

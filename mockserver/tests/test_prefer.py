@@ -30,7 +30,7 @@ CATALOGUE = Catalogue(load())
         (" ,, code = 429 ,", "429", {}, "code=429"),
     ],
 )
-def test_preferences_that_are_known(header, fault, parameters, applied):
+def test_known_preferences_request_a_fault(header, fault, parameters, applied):
     order, preferences = from_prefer(header, CATALOGUE)
 
     assert (order.fault.name, dict(order.parameters), preferences) == (fault, parameters, applied)
@@ -50,7 +50,7 @@ def test_preferences_that_are_known(header, fault, parameters, applied):
         ";;=,",
     ],
 )
-def test_others_are_ignored(header):
+def test_unknown_preferences_are_ignored(header):
     assert from_prefer(header, CATALOGUE) == (None, "")
 
 
@@ -73,7 +73,7 @@ def test_others_are_ignored(header):
         ("fault=unsorted, retry_after=2", "`retry_after` is not a parameter of `unsorted`"),
     ],
 )
-def test_bad_values_are_refused_with_what_would_be_accepted(header, because):
+def test_an_invalid_preference_is_rejected_with_what_is_accepted(header, because):
     with pytest.raises(InvalidFaultSpec) as refused:
         from_prefer(header, CATALOGUE)
     reply, answer = send(body(), headers={**KEY, "Prefer": header})
@@ -95,5 +95,5 @@ def test_any_header_is_read_or_refused(header):
 
 
 @given(st.text('a= ,;"\\\t', max_size=20))
-def test_a_list_is_read_as_werkzeug_reads_it(header):
+def test_a_list_is_parsed_as_by_werkzeug(header):
     assert _items(header) == parse_list_header(header)

@@ -45,7 +45,7 @@ def test_a_recorded_request_gets_its_recorded_answer(exchange):
     assert {name: reply.headers[name] for name in exchange.response.headers} == exchange.response.headers
 
 
-def test_every_other_exchange_of_the_library_is_the_mocks_own_answer():
+def test_these_exchanges_of_the_library_are_not_replayed():
     others = {each.name for each in fixtures.all()} - {each.name for each in REPLAYED}
 
     assert others == {
@@ -58,7 +58,7 @@ def test_every_other_exchange_of_the_library_is_the_mocks_own_answer():
     }
 
 
-def test_what_was_not_recorded_is_scored():
+def test_a_request_that_was_not_recorded_is_scored():
     reply, answer = send(body(), LIBRARIAN)
 
     assert reply.headers["x-mock-reply"] == "scored"
@@ -88,13 +88,13 @@ def test_json_is_equal_regardless_of_key_order_and_spaces(content, equal):
     assert reply.headers["x-mock-reply"] == shown[equal]
 
 
-def test_a_wrong_key_is_a_part_of_the_request_where_it_is_what_the_exchange_is_about():
+def test_an_exchange_about_a_wrong_key_is_not_replayed_to_another_key():
     exchange = fixtures.get("unauthorized/invalid_key")
 
     assert send(exchange.request.content, LIBRARIAN)[0].headers["x-mock-reply"] == "scored"
 
 
-def test_what_an_endpoint_without_keys_answered_is_replayed_to_any_key(tmp_path):
+def test_an_exchange_recorded_without_a_key_is_replayed_to_any_key(tmp_path):
     recorded(tmp_path, changed("success/strings", request__headers={"Content-Type": JSON}))
 
     reply, _ = send(fixtures.get("success/strings").request.content, endpoint(tmp_path))
@@ -102,7 +102,7 @@ def test_what_an_endpoint_without_keys_answered_is_replayed_to_any_key(tmp_path)
     assert reply.headers["x-mock-reply"] == "replayed; name=kept/mine"
 
 
-def test_the_media_type_is_a_part_of_the_request():
+def test_the_media_type_must_match_the_recorded_one():
     exchange = fixtures.get("bad_request/content_type")
     media = exchange.request.headers["Content-Type"]
     as_json = send(exchange.request.content, LIBRARIAN)[0]
@@ -115,7 +115,7 @@ def test_the_media_type_is_a_part_of_the_request():
     assert as_text.headers["x-mock-reply"] == "replayed; name=bad_request/content_type"
 
 
-def test_the_id_of_the_answer_is_the_id_of_the_request():
+def test_the_recorded_id_is_the_request_id():
     exchange = fixtures.get("payment_required/credit_limit")
     reply, _ = send(exchange.request.content, LIBRARIAN)
 
@@ -125,7 +125,7 @@ def test_the_id_of_the_answer_is_the_id_of_the_request():
 RATE_LIMIT = fixtures.get("rate_limit/queries_per_minute").request.content
 
 
-def test_a_key_comes_first():
+def test_a_wrong_key_is_rejected_before_replay():
     guarded = endpoint(api_keys=("mine",))
 
     assert send(RATE_LIMIT, guarded)[0].headers["x-mock-reply"] == "refused"
@@ -133,7 +133,7 @@ def test_a_key_comes_first():
     assert let_in.headers["x-mock-reply"].startswith("replayed")
 
 
-def test_a_fault_comes_first():
+def test_a_fault_comes_before_replay():
     forced = send(RATE_LIMIT, LIBRARIAN, {**KEY, "Prefer": "code=503"})[0]
     changed, answer = send(json.dumps(RECORDED).encode(), LIBRARIAN, {**KEY, "Prefer": "fault=index-out-of-range"})
 
@@ -143,7 +143,7 @@ def test_a_fault_comes_first():
 
 
 @pytest.mark.parametrize("prefer", ["code=200", "fault=ok"])
-def test_that_nothing_be_wrong_comes_first(prefer):
+def test_ok_disables_replay(prefer):
     reply, _ = send(RATE_LIMIT, LIBRARIAN, {**KEY, "Prefer": prefer})
 
     assert (reply.status, reply.headers["x-mock-reply"]) == (200, "scored; fault=ok; by=header")
@@ -166,7 +166,7 @@ def test_every_wire_fault_applies_to_every_recorded_answer(fault):
         assert reply.headers["x-mock-reply"] == f"forced; fault={fault}; by=header", exchange.name
 
 
-def test_a_replayed_200_says_whom_the_mock_lets_in():
+def test_a_replayed_200_has_x_mock_accepts():
     reply, _ = send(json.dumps(RECORDED).encode(), LIBRARIAN)
 
     assert reply.headers["x-mock-accepts"] == "any-key, any-model"
@@ -192,7 +192,7 @@ def test_retry_after_is_replayed_as_recorded(tmp_path, headers, seconds):
     assert {each.lower(): reply.headers[each] for each in reply.headers}[name.lower()] == value
 
 
-def test_the_mocks_own_headers_are_said_once(tmp_path):
+def test_headers_of_the_mock_replace_recorded_ones(tmp_path):
     headers = {"content-type": JSON, "X-Request-Id": "theirs", "X-Mock-Reply": "theirs", "content-length": "1"}
     recorded(tmp_path, changed("success/strings", response__headers=headers, response__body__id="i" * 201))
 
@@ -214,7 +214,7 @@ def test_a_ranking_override_comes_before_replay():
     assert [result["index"] for result in answer["results"]] == [2, 1, 0]
 
 
-def test_a_folder_of_ones_own_is_replayed(tmp_path):
+def test_a_folder_of_the_user_is_replayed(tmp_path):
     name = "mine/über uns"
     recorded(
         tmp_path, changed("success/strings", response__body__id="mine", response__headers__Date="x"), f"{name}.json"

@@ -54,7 +54,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_no_alarm_is_raised_at(name):
+def test_a_correct_client_has_no_findings(name):
     assert rules(*GOOD[name]) == []
 
 
@@ -83,7 +83,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("rule", "name"), [(rule, name) for rule, cases in BAD.items() for name in cases])
-def test_it_finds(rule, name):
+def test_a_wrong_client_has_the_finding(rule, name):
     assert rules(*BAD[rule][name]) == [rule]
 
 
@@ -97,7 +97,7 @@ def test_a_finding_is_a_sentence_with_its_evidence():
     assert [request.number for request in finding.requests] == [1, 2]
 
 
-def test_calls_are_distinguished_whatever_is_between_them():
+def test_interleaved_calls_are_distinguished():
     mixed = [(0, 503), (0.1, 503, OTHER), (0.7, 503), (0.75, 503, OTHER), (2, 200), (2.1, 200, OTHER)]
 
     assert rules(*mixed) == []

@@ -24,7 +24,7 @@ def found(way, function):
 
 @given(ways, needles, st.sets(st.text("ab", min_size=1, max_size=4)), st.lists(texts))
 @example((0, 0, 20), {"ab"}, set(), [" ab ", " a ", " b ", "  ", " " + "b" * 50 + "ab" + "a" * 50 + " "])
-def test_each_text_comes_with_the_needles_in_it(way, parts, words, texts):
+def test_each_text_is_returned_with_the_needles_in_it(way, parts, words, texts):
     texts = [text for text in texts if is_plain(text)]
     needles = [*(part for part in parts if len(part) in (2, 3)), *(f" {word} " for word in words)]
 
@@ -44,7 +44,7 @@ def test_every_place_is_found_once_and_the_last_one_last(way, needles, text):
     assert dict(reversed(places)) == dict(reversed(expected))
 
 
-def test_what_the_windows_of_a_long_text_hold_is_let_go():
+def test_the_memory_of_each_window_is_freed():
     text = "a" * 4_000_000
     tracemalloc.start()
     try:

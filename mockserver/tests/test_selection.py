@@ -47,7 +47,7 @@ def test_the_source_with_the_highest_precedence_wins(fault, count):
         assert origin(mock, sent, **headers) == f"forced; fault={fault}; by={used[0]}"
 
 
-def test_a_header_or_a_model_leaves_the_queue_as_it_is():
+def test_a_fault_by_header_or_model_does_not_use_the_queue():
     mock = endpoint()
     queue(mock, {"fault": "503"})
 
@@ -83,7 +83,7 @@ def test_the_ids_of_successes_do_not_depend_on_faults_before_them():
     assert ask(plain).body == ask(broken).body
 
 
-def test_a_model_of_the_mock_passes_the_list_of_models():
+def test_a_fault_by_model_is_accepted_despite_a_list_of_models():
     mock = endpoint(models=("known",))
 
     assert ask(mock, body(model="mock/429")).status == 429
@@ -109,7 +109,7 @@ def test_a_model_with_json_escapes_requests_a_fault():
     assert ask(endpoint(), rb'{"model": "mock\/429"}').status == 429
 
 
-def test_a_model_that_is_no_fault_is_refused_with_its_place():
+def test_an_unknown_fault_in_a_model_is_rejected_with_its_field():
     reply, answer = send(body(model="mock/unsrted"), endpoint())
 
     assert reply.status == 400
@@ -146,7 +146,7 @@ def test_a_queued_body_fault_waits_for_an_answer_that_it_can_change():
 @pytest.mark.parametrize(
     ("next_one", "changed"), [("unsorted", True), ("id-missing", True), ("429", False), (None, False)]
 )
-def test_when_another_call_took_a_body_fault_the_next_one_counts_if_it_is_of_the_same_family(next_one, changed):
+def test_if_another_call_used_a_body_fault_the_next_body_fault_applies(next_one, changed):
     mock = endpoint()
     queue(mock, {"fault": "unsorted"} | ({"then": next_one} if next_one else {}))
     answer = mock.selector.apply
@@ -164,7 +164,7 @@ def test_when_another_call_took_a_body_fault_the_next_one_counts_if_it_is_of_the
     )
 
 
-def test_the_delay_of_a_body_fault_is_waited_once_it_shows():
+def test_the_delay_of_a_body_fault_applies_when_the_fault_does():
     waited = []
     mock = Endpoint(load(), Settings(), Pauses(waited.append))
     queue(mock, {"fault": "unsorted", "delay": 250})
@@ -177,14 +177,14 @@ def test_the_delay_of_a_body_fault_is_waited_once_it_shows():
     assert waited == [0.25]
 
 
-def test_a_queued_status_is_taken_by_a_call_that_would_be_refused():
+def test_a_queued_status_fault_applies_to_an_invalid_request():
     mock = endpoint()
     queue(mock, {"fault": "503"})
 
     assert [ask(mock, body(documents=[])).status for _ in range(2)] == [503, 400]
 
 
-def test_a_call_without_a_key_takes_nothing():
+def test_a_call_without_a_key_uses_no_fault():
     mock = endpoint()
     queue(mock, {"fault": "503"})
 
@@ -193,7 +193,7 @@ def test_a_call_without_a_key_takes_nothing():
 
 
 @pytest.mark.parametrize("fault", ["429", "unsorted", "bom"])
-def test_ten_times_are_ten_times_for_fifty_clients_at_once(fault):
+def test_a_fault_applies_exactly_ten_times_to_fifty_concurrent_clients(fault):
     mock = endpoint()
     queue(mock, {"fault": fault, "times": 10})
 
@@ -255,7 +255,7 @@ def test_namespaces_share_nothing():
     assert draws[0] == [origin(again, **a) for _ in range(20)]
 
 
-def test_a_key_that_is_not_listed_opens_no_namespace():
+def test_a_key_that_is_not_listed_creates_no_namespace():
     mock = endpoint(api_keys=("test-listed", "secret"))
     queue(mock, {"fault": "503"}, "test-listed")
     queue(mock, {"fault": "500"}, "test-other")

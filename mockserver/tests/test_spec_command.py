@@ -61,7 +61,7 @@ def test_another_document_is_printed_with_its_overlay(spec, overlay):
         ("overlay: 1.0.0\nactions: [{target: $, update: {openapi: 3.1.0}}]", "it changes nothing"),
     ],
 )
-def test_an_overlay_that_does_not_fit_is_refused(spec, overlay, content, because):
+def test_an_overlay_that_cannot_be_applied_is_rejected(spec, overlay, content, because):
     refused = run("spec", "--spec", spec, "--overlay", overlay(content))
 
     assert_refused(refused, because)
@@ -102,7 +102,7 @@ def test_invalid_arguments_are_refused(spec, arguments, because):
     assert_refused(run("spec", *(spec if each == "SPEC" else each for each in arguments)), because)
 
 
-def test_the_environment_of_a_bad_option_is_named():
+def test_the_environment_variable_of_an_invalid_option_is_named():
     assert_refused(run("spec", TOGETHER_RERANK_MOCK_SPEC="missing.yaml"), "(from TOGETHER_RERANK_MOCK_SPEC)")
 
 

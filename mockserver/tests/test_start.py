@@ -92,7 +92,7 @@ def test_a_fault_that_the_server_cannot_produce_gives_a_warning_at_the_start(fla
 
 
 @pytest.mark.served
-def test_a_token_and_the_environment_of_the_process_are_shown_nowhere():
+def test_the_token_and_the_environment_of_the_process_are_never_shown():
     with running("--admin-token", "sesame-token", HTTP_PROXY="http://user:sesame@proxy", SESAME="sesame") as mock:
         assert post(mock)[0] == 200
         shown = get(mock, "/__admin/requests", "sesame-token") + get(mock, "/__admin/settings", "sesame-token")
@@ -154,16 +154,16 @@ def test_a_token_and_the_environment_of_the_process_are_shown_nowhere():
         ),
     ],
 )
-def test_a_start_that_fails_says_why_in_one_line(arguments, because):
+def test_an_invalid_option_is_reported_in_one_line(arguments, because):
     assert_refused(run("serve", "--port", "0", *arguments), because)
 
 
-def test_a_bad_environment_variable_is_named():
+def test_an_invalid_environment_variable_is_named():
     assert_refused(run("serve", TOGETHER_RERANK_MOCK_MAX_BODY="many"), "TOGETHER_RERANK_MOCK_MAX_BODY")
 
 
 @pytest.mark.served
-def test_a_taken_port_is_an_error_and_not_shared(server):
+def test_a_port_in_use_is_an_error_and_not_shared(server):
     with running() as mock:
         refused = run("serve", "--server", server, "--port", mock.port)
 
@@ -174,7 +174,7 @@ def test_a_taken_port_is_an_error_and_not_shared(server):
 
 @pytest.mark.served
 @pytest.mark.usefixtures("server")
-def test_ipv6_is_served_too():
+def test_ipv6_is_served():
     process = start("--host", "::1")
     with process:
         url = process.stdout.readline().removeprefix(READY).strip()
@@ -188,6 +188,6 @@ def test_ipv6_is_served_too():
         assert process.wait(20) == 0
 
 
-def test_the_command_is_where_the_tests_look_for_it():
+def test_the_command_is_installed_where_the_tests_expect_it():
     assert os.access(COMMAND, os.X_OK)
     assert "TOGETHER_API_KEY" not in environment()

@@ -95,12 +95,12 @@ def at_once(*doings):
 
 @pytest.mark.parametrize(("method", "path", "request_"), REQUESTS, ids=lambda each: str(each)[:60])
 @pytest.mark.parametrize("settings", [Settings(), CORS], ids=["as usual", "cors"])
-def test_the_answer_is_that_of_the_flask_application_byte_for_byte(method, path, request_, settings):
+def test_the_response_equals_that_of_the_flask_application(method, path, request_, settings):
     assert ask(served(settings), method, path, **request_) == ask(create_app(settings), method, path, **request_)
 
 
 @pytest.mark.slow
-def test_calls_and_the_health_are_answered_without_flask():
+def test_calls_and_health_are_answered_without_flask():
     ran = subprocess.run([sys.executable, "-c", ASK], check=True, capture_output=True, text=True, timeout=60)
 
     assert ran.stdout.splitlines() == [
@@ -115,13 +115,13 @@ def test_calls_and_the_health_are_answered_without_flask():
     ]
 
 
-def test_pages_of_other_origins_may_read_the_health():
+def test_pages_of_allowed_origins_can_read_health():
     _, headers, _ = ask(served(CORS), "GET", "/health", headers={"Origin": "http://localhost:3000"})
 
     assert ("Access-Control-Allow-Origin", "http://localhost:3000") in headers
 
 
-def test_two_that_need_flask_first_at_the_same_moment_get_the_same_one(monkeypatch):
+def test_concurrent_first_requests_share_one_flask_application(monkeypatch):
     built, build_app = [], flask_app.build_app
 
     def slowly(mock):

@@ -98,7 +98,7 @@ def test_tests_without_the_fixture_can_call_the_real_api():
 
 
 @pytest.mark.slow
-def test_it_can_be_turned_off(run_pytest):
+def test_the_network_guard_can_be_disabled(run_pytest):
     run = run_pytest(
         """
 import socket

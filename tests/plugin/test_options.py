@@ -28,7 +28,7 @@ def served():
 
 
 @pytest.mark.slow
-def test_the_summary_at_the_end(run_pytest):
+def test_the_summary_is_printed_with_verbose(run_pytest):
     tests = """
 @pytest.mark.rerank_mock(fault=429, times=2, retry_after=1)
 def test_hasty():
@@ -115,7 +115,7 @@ def hang_up(server):
 
 
 @pytest.mark.slow
-def test_a_url_without_a_mock(run_pytest):
+def test_a_url_without_a_mock_is_reported(run_pytest):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         threading.Thread(target=hang_up, args=(silent,), daemon=True).start()

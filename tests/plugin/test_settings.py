@@ -23,7 +23,7 @@ def test_a_marker_delays(rerank_mock):
 class TestMarkersQueueFaults:
     @pytest.mark.rerank_mock(fault="unsorted")
     @pytest.mark.rerank_mock(fault=500)
-    def test_the_outer_ones_first(self, rerank_mock):
+    def test_the_fault_of_the_outer_marker_is_first(self, rerank_mock):
         assert [post()[0] for _ in range(3)] == [503, 200, 500]
         assert [request.fault for request in rerank_mock.requests] == ["503", "unsorted", "500"]
 
@@ -34,7 +34,7 @@ def test_a_marker_without_arguments_is_allowed():
 
 
 @pytest.mark.parametrize("marked", [False, pytest.param(True, marks=pytest.mark.rerank_mock(fault="503"))])
-def test_a_parameter_may_be_marked(request, marked):
+def test_a_parameter_can_have_the_marker(request, marked):
     assert ("rerank_mock" in request.fixturenames) is marked
     assert ("TOGETHER_BASE_URL" in os.environ) is marked
     if marked:
@@ -51,7 +51,7 @@ class TestTheAddressCanBeOverridden:
         assert rerank_mock.base_url.endswith(f":{rerank_mock_address[1]}")
 
 
-class TestSettingsCanBeOverriddenWhereTheyAreToHold:
+class TestSettingsCanBeOverriddenForAClass:
     @pytest.fixture
     def rerank_mock_settings(self):
         return {"api_keys": ["sesame"], "models": ["m"], "latency_ms": 10}
@@ -70,28 +70,28 @@ class TestSettingsCanBeOverriddenWhereTheyAreToHold:
 
 
 @pytest.mark.rerank_exchanges("success/rank_fields", "bad_request/unknown_field")
-def test_exchanges_are_chosen_by_name(rerank_example, request):
+def test_exchanges_are_selected_by_name(rerank_example, request):
     assert rerank_example.response.status in (200, 400)
-    assert request.node.name == f"test_exchanges_are_chosen_by_name[{rerank_example.name}]"
+    assert request.node.name == f"test_exchanges_are_selected_by_name[{rerank_example.name}]"
 
 
 @pytest.mark.rerank_exchanges(status=401)
-def test_exchanges_are_chosen_by_status(rerank_example):
+def test_exchanges_are_selected_by_status(rerank_example):
     assert rerank_example.response.status == 401
 
 
 @pytest.mark.rerank_exchanges(status=401)
-def test_all_chosen_exchanges_are_passed_together(rerank_exchanges):
+def test_all_selected_exchanges_are_passed_together(rerank_exchanges):
     assert [exchange.response.status for exchange in rerank_exchanges] == [401] * 5
 
 
 @pytest.mark.rerank_exchanges(status=401, broken=True)
-def test_broken_exchanges_are_chosen(rerank_exchanges):
+def test_broken_exchanges_are_selected(rerank_exchanges):
     assert all(exchange.is_broken for exchange in rerank_exchanges)
     assert len(rerank_exchanges) == 2
 
 
-def test_without_a_marker_all_exchanges_are_chosen(rerank_exchanges):
+def test_without_a_marker_all_exchanges_are_selected(rerank_exchanges):
     assert len(rerank_exchanges) > 100
 
 

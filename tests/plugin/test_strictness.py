@@ -93,7 +93,7 @@ def strict(run_pytest):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_a_passed_test_fails_because_of(strict, case):
+def test_a_passed_test_fails_at_teardown_because_of(strict, case):
     node = f"test_it.py::test_{list(CASES).index(case)}"
 
     assert strict.outcomes(node) == ["passed", "error"]
@@ -103,7 +103,7 @@ def test_a_passed_test_fails_because_of(strict, case):
 
 
 @pytest.mark.slow
-def test_strictness_can_be_turned_off(run_pytest):
+def test_strictness_can_be_disabled(run_pytest):
     run = run_pytest(functions(), ini="rerank_mock_strict = false\n")
 
     assert run.all_outcomes() == ["passed"] * len(CASES)
@@ -128,7 +128,7 @@ def test_a_failed_test_gets_no_second_failure_and_shows_its_requests(strict):
 
 
 @pytest.mark.slow
-def test_a_failed_assertion_shows_the_nearest_requests_and_the_users_line_alone(strict):
+def test_a_failed_assertion_shows_the_nearest_requests_and_only_the_line_of_the_user(strict):
     shown = strict.text("test_nearest.py::test_shows")
 
     shown.fnmatch_lines([
@@ -160,7 +160,7 @@ def test_a_call_without_a_key_does_not_fail_a_test(rerank_mock):
     assert post(Authorization="Bearer")[0] == 401
 
 
-def test_a_failed_assertion_says_why(rerank_mock):
+def test_a_failed_assertion_states_the_reason(rerank_mock):
     with pytest.raises(TypeError, match="has no argument `qurey`; known: times, model, query, documents, top_n"):
         rerank_mock.assert_called(qurey="llama")
     with pytest.raises(AssertionError, match="expected a request; 0 of 0 requests match"):
@@ -174,12 +174,12 @@ def test_a_failed_assertion_says_why(rerank_mock):
         rerank_mock.assert_called(times=2)
 
 
-class TestAJournalThatForgot:
+class TestAJournalWithDroppedEntries:
     @pytest.fixture
     def rerank_mock_settings(self):
         return {"journal_max": 2}
 
-    def test_is_not_asserted_on(self, rerank_mock):
+    def test_assert_called_fails(self, rerank_mock):
         for _ in range(4):
             post()
         assert [request.number for request in rerank_mock.requests] == [3, 4]

@@ -212,7 +212,7 @@ def test_every_public_name_is_imported_from_the_wheel(package, with_contract, ho
 
 
 @pytest.mark.xdist_group("installed")
-def test_the_judge_says_what_to_install(installed, hostile):
+def test_the_contract_command_names_the_missing_packages(installed, hostile):
     command = [installed / "together-rerank-contract", "http://127.0.0.1:1"]
     ran = subprocess.run(
         command, cwd=hostile, env=environment(), check=False, capture_output=True, text=True, timeout=60
@@ -223,7 +223,7 @@ def test_the_judge_says_what_to_install(installed, hostile):
     assert "together-rerank-kit[contract]" in ran.stderr
 
 
-def test_it_installs_from_a_git_url(tmp_path):
+def test_the_kit_installs_from_a_git_url(tmp_path):
     bin_folder = virtual(tmp_path / "from-git")
 
     run(bin_folder / "python", "-m", "pip", "install", "-q", f"git+file://{ROOT}")
