@@ -1,4 +1,4 @@
-"""The control plane: each route, what it takes, and what it refuses with which words."""
+"""The control plane: the routes, the input that they accept, and the messages of their errors."""
 
 import json
 
@@ -36,20 +36,20 @@ def test_spec_returns_the_document(client):
 
 def test_the_settings_are_shown_without_a_key():
     settings = Settings(api_keys=("sesame", "open"), admin_token="token-1", rate_limit="5/minute")
-    told = create_app(settings).test_client().get("/__admin/settings", headers={"Authorization": "Bearer token-1"})
+    response = create_app(settings).test_client().get("/__admin/settings", headers={"Authorization": "Bearer token-1"})
 
-    assert told.json["api_keys"] == 2
-    assert told.json["admin_token"] is True
-    assert told.json["rate_limit"] == "5/minute"
-    assert "sesame" not in told.text
-    assert "token-1" not in told.text
+    assert response.json["api_keys"] == 2
+    assert response.json["admin_token"] is True
+    assert response.json["rate_limit"] == "5/minute"
+    assert "sesame" not in response.text
+    assert "token-1" not in response.text
 
 
 def test_explain_returns_what_the_command_prints(client):
-    told = client.post("/__admin/explain", json=BODY)
+    response = client.post("/__admin/explain", json=BODY)
 
-    assert told.json == json.loads(json.dumps(explain(json.dumps(BODY).encode(), BODY)))
-    assert [row["index"] for row in told.json] == [1, 0]
+    assert response.json == json.loads(json.dumps(explain(json.dumps(BODY).encode(), BODY)))
+    assert [row["index"] for row in response.json] == [1, 0]
 
 
 def test_requests_are_listed_oldest_first_without_their_keys(client):
@@ -58,18 +58,18 @@ def test_requests_are_listed_oldest_first_without_their_keys(client):
     rerank(client, {"Authorization": "Bearer wrong-key"})
     client.get("/v2/other?api_key=key")
 
-    told = client.get("/__admin/requests").json
+    journal = client.get("/__admin/requests").json
 
-    assert told["total"] == 4
-    assert [(each["method"], each["path"], each["status"], each["reply"]) for each in told["requests"]] == [
+    assert journal["total"] == 4
+    assert [(entry["method"], entry["path"], entry["status"], entry["reply"]) for entry in journal["requests"]] == [
         ("POST", "/v1/rerank", 200, "scored"),
         ("POST", "/v1/rerank", 400, "refused"),
         ("POST", "/v1/rerank", 401, "refused"),
         ("GET", "/v2/other", 404, "refused"),
     ]
-    assert told["requests"][0]["body"] == BODY
-    assert "wrong-key" not in json.dumps(told)
-    assert "authorization" not in json.dumps(told)
+    assert journal["requests"][0]["body"] == BODY
+    assert "wrong-key" not in json.dumps(journal)
+    assert "authorization" not in json.dumps(journal)
 
 
 def test_requests_can_be_filtered_and_paged(client):
@@ -78,8 +78,8 @@ def test_requests_can_be_filtered_and_paged(client):
     rerank(client, documents=[])
 
     def paths(query):
-        told = client.get(f"/__admin/requests?{query}").json
-        return told["total"], [each["status"] for each in told["requests"]]
+        journal = client.get(f"/__admin/requests?{query}").json
+        return journal["total"], [entry["status"] for entry in journal["requests"]]
 
     assert paths("status=400") == (1, [400])
     assert paths("status=none") == (0, [])
@@ -224,11 +224,11 @@ def test_rankings_of_all_namespaces_share_a_limit():
     scores = {str(number): 0.123456 for number in range(60_000)}
     statuses = []
     while 413 not in statuses and len(statuses) < 20:
-        set_ = client.put(f"/__admin/ranking?namespace=test-{len(statuses)}", json={"scores": scores})
-        statuses.append(set_.status_code)
+        response = client.put(f"/__admin/ranking?namespace=test-{len(statuses)}", json={"scores": scores})
+        statuses.append(response.status_code)
 
     assert statuses[:2] == [200, 200]
-    assert "of all namespaces would take more than 67108864 bytes" in set_.json["error"]["message"]
+    assert "of all namespaces would take more than 67108864 bytes" in response.json["error"]["message"]
     assert client.put("/__admin/ranking?namespace=test-0", json={"scores": scores}).status_code == 200
     client.delete("/__admin/ranking?namespace=test-0")
     assert client.put("/__admin/ranking", json={"scores": scores}).status_code == 200

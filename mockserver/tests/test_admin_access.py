@@ -1,4 +1,4 @@
-"""Who may use the control plane."""
+"""Access to the control plane: hosts, origins, addresses and the token."""
 
 import pytest
 
@@ -85,11 +85,11 @@ def test_a_configured_token_is_required():
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.1"])
 def test_the_control_plane_of_a_public_listener_needs_a_token(host):
-    here = {"Host": "127.0.0.1:4010"}
+    local = {"Host": "127.0.0.1:4010"}
 
-    assert ask(here, host=host).status_code == 403
-    assert "--admin-token" in ask(here, host=host).json["error"]["message"]
-    assert ask(here | {"Authorization": "Bearer t"}, host=host, admin_token="t").status_code == 200
+    assert ask(local, host=host).status_code == 403
+    assert "--admin-token" in ask(local, host=host).json["error"]["message"]
+    assert ask(local | {"Authorization": "Bearer t"}, host=host, admin_token="t").status_code == 200
     assert ask({"Host": "mock.example", "Authorization": "Bearer t"}, host=host, admin_token="t").status_code == 200
 
 

@@ -1,4 +1,4 @@
-"""Routes, methods and errors, through Flask's own client."""
+"""Routes, methods and errors, tested with the client of Flask."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What is read of a body, and what is made of it."""
+"""Reading a request body and parsing its JSON."""
 
 import gc
 import json
@@ -106,16 +106,16 @@ def test_another_media_type_is_refused(header, because):
 
 
 class Source:
-    """A body that counts how much of it was read."""
+    """A body that counts the bytes requested from it."""
 
     def __init__(self, size):
-        self.left = size
-        self.asked = 0
+        self.remaining = size
+        self.requested = 0
 
     def read(self, size):
-        self.asked += size
-        taken = min(size, self.left)
-        self.left -= taken
+        self.requested += size
+        taken = min(size, self.remaining)
+        self.remaining -= taken
         return b"x" * taken
 
 
@@ -137,7 +137,7 @@ def test_a_body_with_a_content_length_above_the_limit_is_not_read():
     with pytest.raises(BodyTooLarge):
         read({"Content-Length": "9" * 5_000}, source.read, 100)
 
-    assert source.asked == 0
+    assert source.requested == 0
 
 
 def test_a_body_without_a_content_length_is_read_to_one_byte_beyond_the_limit():
@@ -146,7 +146,7 @@ def test_a_body_without_a_content_length_is_read_to_one_byte_beyond_the_limit():
     with pytest.raises(BodyTooLarge):
         read({}, source.read, 100)
 
-    assert source.asked == 101
+    assert source.requested == 101
 
 
 def test_a_body_is_parsed_once(monkeypatch):
@@ -159,7 +159,7 @@ def test_a_body_is_parsed_once(monkeypatch):
 
 
 def test_a_body_that_cannot_be_parsed_is_freed_immediately():
-    class Watched(Content):  # which, without slots, a weak reference can see
+    class Watched(Content):  # has no slots, so it supports weak references
         pass
 
     content = Watched(b'{"query": ')

@@ -1,4 +1,4 @@
-"""Every body fault changes one thing about a 200, and says truly whether that breaks the contract."""
+"""Each body fault changes one thing in a 200, and `breaks` states correctly whether that breaks the contract."""
 
 import json
 
@@ -7,9 +7,9 @@ import pytest
 from endpoint_calls import ENDPOINT, body, send
 from together_rerank_spec import Validator, load
 
-PROMISE = Validator(load("corrected").response_schema(200))
+RESPONSE = Validator(load("corrected").response_schema(200))
 FAULTS = {fault.name: fault for fault in ENDPOINT.catalogue if fault.family == "body"}
-# Something for every fault to get hold of: duplicates, ties apart, fields that matter, a limit, another order.
+# Every fault can change this: duplicates, separated ties, fields that affect the ranking, a limit, a new order.
 DOCUMENTS = [
     {"title": "Pandas", "text": "They live in China, far from llamas."},
     {"title": "Llamas", "text": "They live in Peru."},
@@ -25,7 +25,7 @@ def request_for(name):
 
 
 def answers(name):
-    """The answer as it should be, and as the fault has it, with ids that do not differ."""
+    """Return the correct answer and the answer with the fault, both with the same id."""
     sent = body(**request_for(name))
     reply, good = send(sent)
     headers = {"Prefer": f"fault={name}", "Authorization": "Bearer key", "Content-Type": "application/json"}
@@ -39,7 +39,7 @@ def answers(name):
 
 
 def difference(good, bad, path=""):
-    """The places, as sets of pointers without the index, where two JSON values differ."""
+    """Return the set of places, as pointers without indexes, where two JSON values differ."""
     if isinstance(good, dict) and isinstance(bad, dict):
         return {
             place
@@ -51,7 +51,7 @@ def difference(good, bad, path=""):
     return set() if good == bad and type(good) is type(bad) else {path}
 
 
-WHERE = {
+CHANGED_PLACES = {
     "index-": {"/results/index"},
     "score-": {"/results/relevance_score"},
     "text-altered": {"/results/document/text"},
@@ -75,9 +75,9 @@ WHERE = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name in FAULTS if any(name.startswith(start) for start in WHERE)])
+@pytest.mark.parametrize("name", [name for name in FAULTS if any(name.startswith(start) for start in CHANGED_PLACES)])
 def test_a_fault_changes_only_its_own_field(name):
-    (places,) = [places for start, places in WHERE.items() if name.startswith(start)]
+    (places,) = [places for start, places in CHANGED_PLACES.items() if name.startswith(start)]
 
     assert difference(*answers(name)) == places
 
@@ -195,8 +195,8 @@ def test_an_error_is_returned_with_status_200():
     assert "results" not in bad
 
 
-# What a schema cannot say: which results, in which order, with whose index, text and score.
-BEYOND_THE_SCHEMA = {
+# The schema cannot describe which results are returned, in which order, with which index, text and score.
+NOT_IN_THE_SCHEMA = {
     "unsorted",
     "top-n-ignored",
     "top-n-one-more",
@@ -222,11 +222,11 @@ BEYOND_THE_SCHEMA = {
 def test_breaks_states_whether_the_response_violates_the_contract(name):
     _, bad = answers(name)
 
-    if name == "score-nan":  # the schema cannot be asked, for it is no JSON
+    if name == "score-nan":  # not JSON, so the schema cannot be applied
         assert FAULTS[name].breaks == "contract"
         return
-    is_valid = PROMISE.violations(bad) == []
-    assert is_valid is (FAULTS[name].breaks == "habit" or name in BEYOND_THE_SCHEMA)
+    is_valid = RESPONSE.violations(bad) == []
+    assert is_valid is (FAULTS[name].breaks == "habit" or name in NOT_IN_THE_SCHEMA)
 
 
 INAPPLICABLE = {

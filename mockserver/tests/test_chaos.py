@@ -1,4 +1,4 @@
-"""Probabilities that can be read, and draws that are the same everywhere."""
+"""Chaos: its probabilities are parsed, and its random draws are the same on every machine."""
 
 import pytest
 
@@ -18,11 +18,11 @@ def test_draws_are_evenly_spread():
 
 
 def test_the_draws_of_a_seed_never_change():
-    # Whoever noted a seed beside a failure must meet the same faults with the next version.
-    assert [round(chance(7, "default", number), 6) for number in range(4)] == WRITTEN_DOWN
+    # A user who noted a seed with a failure must get the same faults with the next version.
+    assert [round(chance(7, "default", number), 6) for number in range(4)] == EXPECTED_DRAWS
 
 
-WRITTEN_DOWN = [0.86803, 0.242892, 0.036567, 0.682565]
+EXPECTED_DRAWS = [0.86803, 0.242892, 0.036567, 0.682565]
 
 
 def test_chaos_applies_a_fault_with_its_probability():

@@ -1,4 +1,4 @@
-"""The other commands: wait, explain, spec, and what they refuse."""
+"""The commands `wait`, `explain` and `faults`, the help, and the error messages."""
 
 import json
 import socket
@@ -42,8 +42,8 @@ def test_wait_returns_when_the_mock_answers():
 
 
 def test_wait_fails_after_its_timeout():
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
 
         waited = run("wait", url, "--timeout", "0.2")
 
@@ -51,10 +51,18 @@ def test_wait_fails_after_its_timeout():
     assert waited.stderr == f"together-rerank-mock: no healthy mock at {url} within 0.2 s\n"
 
 
-NO_URLS = ["localhost:1", "ftp://localhost", "http://", "http://localhost:abc", "4010", "http://a b", "http://[::1"]
+INVALID_URLS = [
+    "localhost:1",
+    "ftp://localhost",
+    "http://",
+    "http://localhost:abc",
+    "4010",
+    "http://a b",
+    "http://[::1",
+]
 
 
-@pytest.mark.parametrize("url", NO_URLS)
+@pytest.mark.parametrize("url", INVALID_URLS)
 def test_wait_rejects_an_invalid_url(url):
     assert_refused(run("wait", url), "is not a URL like http://127.0.0.1:4010")
 

@@ -1,4 +1,4 @@
-"""HTTP as the threaded server speaks it: what is kept, what is refused, and how it is told."""
+"""HTTP on the threaded server: connections that stay open, chunked bodies, and rejected requests."""
 
 import contextlib
 import json
@@ -179,7 +179,7 @@ def test_invalid_http_is_answered_with_error_data(mock, sent):
 def test_a_body_over_the_limit_is_rejected_and_the_response_arrives(mock):
     for _ in range(5):
         with connect(mock) as client:
-            client.sendall(request(b"x" * 20_000_000))  # more than fits between the two, so it is read, or reset
+            client.sendall(request(b"x" * 20_000_000))  # exceeds the buffers, so it is read, or reset
             answer = Answer(client)
             assert (answer.status, answer.closes) == (413, True)
 

@@ -1,4 +1,4 @@
-"""The path of one request, without a server around it."""
+"""The answer to one request, computed without a server."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ from together_rerank_mockserver.ranking.score import rank
 from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import Validator, load
 
-# A model of the mock's own asks for a fault, not for a ranking.
+# The name of a model can request a fault; these names do not.
 MODELS = st.text(min_size=1, max_size=20).filter(lambda model: not names_fault(model))
 REQUESTS = st.builds(lambda request, model: {**request, "model": model}, requests(), MODELS) | requests()
 
@@ -48,22 +48,22 @@ def test_every_valid_request_gets_a_response_that_matches_the_document(request):
 
 @given(REQUESTS, st.integers(1, 5))
 def test_top_n_returns_the_first_results_of_the_full_ranking(request, top_n):
-    _, whole = send({**request, "top_n": len(request["documents"])})
-    _, some = send({**request, "top_n": top_n})
+    _, full = send({**request, "top_n": len(request["documents"])})
+    _, limited = send({**request, "top_n": top_n})
 
-    assert some["results"] == whole["results"][:top_n]
-    assert some["usage"] == whole["usage"]
+    assert limited["results"] == full["results"][:top_n]
+    assert limited["usage"] == full["usage"]
 
 
 @given(REQUESTS)
 def test_return_documents_changes_only_the_documents(request):
-    _, given_back = send({**request, "return_documents": True})
-    _, kept = send({**request, "return_documents": False})
+    _, with_documents = send({**request, "return_documents": True})
+    _, without_documents = send({**request, "return_documents": False})
 
-    assert [(r["index"], r["relevance_score"]) for r in given_back["results"]] == [
-        (r["index"], r["relevance_score"]) for r in kept["results"]
+    assert [(r["index"], r["relevance_score"]) for r in with_documents["results"]] == [
+        (r["index"], r["relevance_score"]) for r in without_documents["results"]
     ]
-    assert given_back["usage"] == kept["usage"]
+    assert with_documents["usage"] == without_documents["usage"]
 
 
 def test_usage_grows_with_the_text_and_adds_up():

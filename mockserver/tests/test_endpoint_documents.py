@@ -1,4 +1,4 @@
-"""Which documents the endpoint serves, and which it cannot honour."""
+"""Which OpenAPI documents the endpoint serves, and which it rejects."""
 
 import json
 
@@ -20,9 +20,9 @@ def test_a_top_n_below_one_returns_no_results_if_the_reading_allows_it():
 def changed(**places):
     content = json.loads(json.dumps(load().content))
     for dotted, value in places.items():
-        *way, last = dotted.split("__")
+        *parents, last = dotted.split("__")
         node = content["components"]["schemas"]
-        for step in way:
+        for step in parents:
             node = node[step]
         node[last] = value
     return Document("other.yaml", content)

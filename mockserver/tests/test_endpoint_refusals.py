@@ -1,4 +1,4 @@
-"""What the endpoint refuses: in which order, in which words."""
+"""Requests that the endpoint rejects: which error comes first, and its message."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""The command `fixtures`: what it lists, shows and exports, and what it refuses."""
+"""The command `fixtures`: list, show and export, and their error messages."""
 
 import json
 import subprocess

@@ -12,12 +12,12 @@ from together_rerank_spec import load
 CATALOGUE = Catalogue(load())
 
 
-def told(order):
-    return order.fault.name, dict(order.parameters), order.times
+def as_tuple(spec):
+    return spec.fault.name, dict(spec.parameters), spec.times
 
 
 @pytest.mark.parametrize(
-    ("text", "meant"),
+    ("text", "expected"),
     [
         ("429", ("429", {}, 1)),
         ("unsorted", ("unsorted", {}, 1)),
@@ -30,8 +30,8 @@ def told(order):
         ("drip,pause=10", ("drip", {"pause": 10}, 1)),
     ],
 )
-def test_a_fault_is_parsed_from_text(text, meant):
-    assert told(from_text(text, CATALOGUE)) == meant
+def test_a_fault_is_parsed_from_text(text, expected):
+    assert as_tuple(from_text(text, CATALOGUE)) == expected
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_invalid_text_is_rejected_with_what_is_accepted(text, because):
 
 
 @pytest.mark.parametrize(
-    ("data", "meant"),
+    ("data", "expected"),
     [
         ({"fault": "429"}, [("429", {}, 1)]),
         ({"fault": 429, "times": 2, "retry_after": 1}, [("429", {"retry_after": 1}, 2)]),
@@ -77,8 +77,8 @@ def test_invalid_text_is_rejected_with_what_is_accepted(text, because):
         ),
     ],
 )
-def test_faults_are_parsed_from_json(data, meant):
-    assert [told(order) for order in from_json(data, CATALOGUE)] == meant
+def test_faults_are_parsed_from_json(data, expected):
+    assert [as_tuple(spec) for spec in from_json(data, CATALOGUE)] == expected
 
 
 @pytest.mark.parametrize(
@@ -121,9 +121,9 @@ def test_the_length_of_a_sequence_is_limited():
 
 def test_the_dict_of_a_fault_requests_the_same_fault():
     for data in ({"fault": "429", "times": 3, "retry_after": None}, {"fault": "drip", "pause": 3, "delay": 1}):
-        (order,) = from_json(data, CATALOGUE)
+        (spec,) = from_json(data, CATALOGUE)
 
-        assert from_json(order.as_dict, CATALOGUE) == [order]
+        assert from_json(spec.as_dict, CATALOGUE) == [spec]
 
 
 @pytest.mark.parametrize("text", ["x" * 30_000_000, "429" + ",a=1" * 100_000])
@@ -135,10 +135,10 @@ def test_text_that_is_too_long_is_refused_at_once(text):
 @given(st.text())
 def test_any_text_is_read_or_refused(text):
     try:
-        order = from_text(text, CATALOGUE)
+        spec = from_text(text, CATALOGUE)
     except InvalidFaultSpec:
         return
-    assert CATALOGUE[order.fault.name] is order.fault
+    assert CATALOGUE[spec.fault.name] is spec.fault
 
 
 JSON = st.recursive(
@@ -150,7 +150,7 @@ JSON = st.recursive(
 @given(JSON)
 def test_any_json_is_read_or_refused(data):
     try:
-        orders = from_json(data, CATALOGUE)
+        specs = from_json(data, CATALOGUE)
     except InvalidFaultSpec:
         return
-    assert orders
+    assert specs

@@ -1,4 +1,4 @@
-"""What the front of granian adds to the application, without granian."""
+"""What GranianFront adds to the application, tested without granian."""
 
 import io
 import threading
@@ -16,18 +16,18 @@ BODY = b'{"model": "m", "query": "llama", "documents": ["panda", "llama"]}'
 
 
 class StuckBody:
-    """A body as granian has it: a read returns when the client has sent all, or is gone."""
+    """A body like granian's: a read returns when the client has sent everything or has disconnected."""
 
     def __init__(self):
-        self.gone = threading.Event()
+        self.disconnected = threading.Event()
 
     def read(self, _):
-        self.gone.wait(60)
+        self.disconnected.wait(60)
         return b""
 
 
-def front(*, most=400, timeout_s=30.0):
-    limiter = DelayLimiter(threading.Event(), most)
+def front(*, limit=400, timeout_s=30.0):
+    limiter = DelayLimiter(threading.Event(), limit)
     return GranianFront(WsgiApp(Mock(Settings(), limiter)), limiter, timeout_s), limiter
 
 
@@ -88,7 +88,7 @@ def test_a_body_that_does_not_arrive_gets_a_408_that_is_one_byte_short():
 
     status, headers, body = call(app, stuck)
 
-    stuck.gone.set()
+    stuck.disconnected.set()
     assert status == "408 REQUEST TIMEOUT"
     assert headers["Connection"] == "close"
     assert int(headers["Content-Length"]) == len(body) + 1
@@ -97,7 +97,7 @@ def test_a_body_that_does_not_arrive_gets_a_408_that_is_one_byte_short():
 
 def test_too_many_bodies_that_do_not_arrive_get_503():
     stuck = [StuckBody() for _ in range(4)]
-    app, limiter = front(most=3)
+    app, limiter = front(limit=3)
     answers = []
     threads = [threading.Thread(target=lambda each=each: answers.append(call(app, each))) for each in stuck]
     for thread in threads:
@@ -109,7 +109,7 @@ def test_too_many_bodies_that_do_not_arrive_get_503():
     assert call(app)[0] == "200 OK"
 
     for each in stuck:
-        each.gone.set()
+        each.disconnected.set()
     for thread in threads:
         thread.join()
     assert [int(status[:3]) for status, _, _ in answers] == [503, 400, 400, 400]
@@ -126,4 +126,4 @@ def test_a_reader_is_reused_unless_its_read_timed_out():
     stuck = StuckBody()
     call(app, stuck)
     assert granian_front._idle == []
-    stuck.gone.set()
+    stuck.disconnected.set()

@@ -1,4 +1,4 @@
-"""What only granian has: a worker beside the process that was started."""
+"""Behaviour of granian alone: it has a worker process besides the main process."""
 
 import multiprocessing
 import os
@@ -23,7 +23,7 @@ def listens(port):
 def eventually(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
+        assert time.monotonic() < deadline, "the condition did not become true"
         time.sleep(0.01)
 
 
@@ -61,14 +61,14 @@ def test_a_worker_that_ends_by_a_stop_signal_is_not_reported_as_a_crash(attempt)
 def test_a_worker_that_missed_the_stop_signal_gets_it_again():
     context = multiprocessing.get_context("spawn")
     lifeline, held = context.Pipe(duplex=False)
-    told_to_stop = context.Event()
-    worker = context.Process(target=_follow_parent, args=(lifeline, told_to_stop))
+    stop_requested = context.Event()
+    worker = context.Process(target=_follow_parent, args=(lifeline, stop_requested))
     worker.start()
     held.close()
 
     worker.join(20)
 
-    assert told_to_stop.is_set()
+    assert stop_requested.is_set()
     assert worker.exitcode == -signal.SIGTERM
     lifeline.close()
 

@@ -1,4 +1,4 @@
-"""The Prefer header, as RFC 7240 has it."""
+"""The Prefer header of RFC 7240."""
 
 import pytest
 from hypothesis import given
@@ -31,9 +31,9 @@ CATALOGUE = Catalogue(load())
     ],
 )
 def test_known_preferences_request_a_fault(header, fault, parameters, applied):
-    order, preferences = from_prefer(header, CATALOGUE)
+    spec, preferences = from_prefer(header, CATALOGUE)
 
-    assert (order.fault.name, dict(order.parameters), preferences) == (fault, parameters, applied)
+    assert (spec.fault.name, dict(spec.parameters), preferences) == (fault, parameters, applied)
 
 
 @pytest.mark.parametrize(
@@ -88,10 +88,10 @@ def test_an_invalid_preference_is_rejected_with_what_is_accepted(header, because
 @given(st.text() | st.from_regex(r'(code|fault|delay)=("[a-z0-9 ,]*|[a-z0-9]+)(;.*)?(, .*)?', fullmatch=True))
 def test_any_header_is_read_or_refused(header):
     try:
-        order, preferences = from_prefer(header, CATALOGUE)
+        spec, preferences = from_prefer(header, CATALOGUE)
     except InvalidFaultSpec:
         return
-    assert (order is None) is (preferences == "")
+    assert (spec is None) is (preferences == "")
 
 
 @given(st.text('a= ,;"\\\t', max_size=20))

@@ -1,4 +1,4 @@
-"""The quota grants what it says, and its Retry-After is true."""
+"""The quota grants the configured rate, and its Retry-After is correct."""
 
 import json
 
@@ -105,18 +105,18 @@ def test_all_of_a_window_is_granted_at_once():
 
 
 def test_calls_above_max_in_flight_get_503_and_do_not_count():
-    met = []
-    mock = Endpoint(load(), Settings(max_in_flight=2, latency_ms=1), Pauses(lambda _: again()))
+    events = []
+    mock = Endpoint(load(), Settings(max_in_flight=2, latency_ms=1), Pauses(lambda _: send_another()))
 
-    def again():
-        if len(met) < 9:
-            met.append(None)
+    def send_another():
+        if len(events) < 9:
+            events.append(None)
             reply = ask(mock)
-            met.append((reply.status, reply.headers["x-mock-reply"]))
+            events.append((reply.status, reply.headers["x-mock-reply"]))
 
     assert ask(mock).status == 200
-    # The first waits and asks, the second waits and asks five times, each time in vain.
-    assert [each for each in met if each] == [(503, "in-flight"), (200, "scored")]
+    # While the first call waits, a second is sent; while that one waits, a third is sent, which is rejected.
+    assert [each for each in events if each] == [(503, "in-flight"), (200, "scored")]
     assert ask(mock).status == 200
 
 

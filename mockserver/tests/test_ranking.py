@@ -1,4 +1,4 @@
-"""The order is the contract; the numbers are ours."""
+"""The ranking: the order that users can rely on, and the scores, which are those of this mock alone."""
 
 import sys
 from dataclasses import replace
@@ -17,7 +17,7 @@ vocabulary = st.sampled_from(
     ["llama", "llamas", "panda", "peru", "in", "a", "animal", "東京", "大学", "ข้าว", "हिन्दी", "x2"]
 )
 sentences = st.lists(vocabulary, max_size=8).map(" ".join)
-# Letters that meet often, so that words share parts; and a little of everything else.
+# A few letters, so that words share parts, and some other characters.
 letters = st.text(st.sampled_from("aabcde éß東京กिन्द 1_-\n") | st.characters(codec="utf-8"), max_size=30)
 # Query and documents that share words, in any language, or letters.
 searches = requests(objects=False).map(lambda body: (body["query"], body["documents"])) | st.tuples(
@@ -94,12 +94,12 @@ def test_the_query_itself_scores_one(query):
 @example(("東京都", "京都"))
 def test_a_score_is_zero_exactly_when_nothing_is_shared(pair):
     query, text = pair
-    there = words(normalise(text))
-    wanted = words(normalise(query))
-    whole = any(word in there or (parts_are_pairs(word) and word in normalise(text)) for word in wanted)
-    part = any(piece in word for piece in (p for w in wanted for p in parts(w)) for word in there)
+    text_words = words(normalise(text))
+    query_words = words(normalise(query))
+    shares_word = any(word in text_words or (parts_are_pairs(word) and word in normalise(text)) for word in query_words)
+    shares_part = any(piece in word for piece in (p for w in query_words for p in parts(w)) for word in text_words)
 
-    assert (score(query, text) > 0) is (whole or part)
+    assert (score(query, text) > 0) is (shares_word or shares_part)
 
 
 def parts_are_pairs(word):
@@ -190,9 +190,9 @@ def test_scores_are_the_same_bits_on_every_machine():
 
 
 def every_way(function):
-    """What *function* returns when each text is asked, looked up, searched by an automaton, and that in windows."""
+    """Return the results of *function* for each way to search: with `in`, a look-up, an automaton, and windows."""
     returned = []
-    for few, asked, looked_up, window in (
+    for few, contained, looked_up, window in (
         (8, 10**9, 0, 10**6),
         (0, 10**9, 0, 10**6),
         (0, 0, 10**9, 10**6),
@@ -201,7 +201,7 @@ def every_way(function):
     ):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("together_rerank_mockserver.ranking.score._FEW", few)
-            patch.setattr("together_rerank_mockserver.ranking.search._ASKED", asked)
+            patch.setattr("together_rerank_mockserver.ranking.search._ASKED", contained)
             patch.setattr("together_rerank_mockserver.ranking.search._LOOKED_UP", looked_up)
             patch.setattr("together_rerank_mockserver.ranking.search._WINDOW", window)
             returned.append(function())
@@ -261,7 +261,7 @@ def test_the_work_is_linear_in_the_text(text):
 
 
 def calls(query, text):
-    wanted = Query(query)
+    prepared = Query(query)
     count = 0
 
     def profile(_frame, event, _arg):
@@ -269,7 +269,7 @@ def calls(query, text):
         count += event in ("call", "c_call")
 
     sys.setprofile(profile)
-    wanted.scores([text])
+    prepared.scores([text])
     sys.setprofile(None)
     return count
 

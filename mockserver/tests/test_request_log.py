@@ -1,4 +1,4 @@
-"""A line per request, for people or machines, at nobody's expense."""
+"""The log has one line per request, as text or JSON, and never delays the server."""
 
 import json
 import os
@@ -120,5 +120,5 @@ def test_flush_does_not_wait_for_a_reader_that_does_not_read(pipe):
     log.flush()
 
     assert time.monotonic() - began < 30
-    while log.queue.unfinished_tasks:  # else its thread would write to the next file with this descriptor
+    while log.queue.unfinished_tasks:  # otherwise its thread would write to the next file with this descriptor
         text(reader)

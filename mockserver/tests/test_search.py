@@ -1,4 +1,4 @@
-"""Asked or searched by an automaton, whole or in windows: what is found is what there is."""
+"""Every way to search finds the same: with `in`, a look-up, an automaton, and an automaton in windows."""
 
 import tracemalloc
 
@@ -11,7 +11,7 @@ from together_rerank_mockserver.ranking.tokens import is_plain, spread
 
 needles = st.sets(st.text("ab東\u0301", min_size=1, max_size=4), max_size=8)
 texts = st.text("ab東\u0301 ,", max_size=40).map(spread)
-# Asked, looked up, searched by an automaton, and that in windows.
+# With `in`, a look-up, an automaton, and an automaton in windows.
 ways = st.sampled_from([(10**9, 0, 10**6), (0, 10**9, 10**6), (0, 0, 10**6), (0, 0, 20)])
 
 

@@ -29,14 +29,14 @@ def origin(mock, sent=None, **headers):
     return ask(mock, sent, **headers).headers["x-mock-reply"]
 
 
-DOORS = ("header", "model", "queue", "server")
+SOURCES = ("header", "model", "queue", "server")
 
 
 @pytest.mark.parametrize("fault", ["429", "bom", "unsorted"])
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_the_source_with_the_highest_precedence_wins(fault, count):
     other = {"429": "503", "bom": "bad-gzip", "unsorted": "id-missing"}[fault]
-    for used in itertools.combinations(DOORS, count):
+    for used in itertools.combinations(SOURCES, count):
         name = dict.fromkeys(used, other) | {used[0]: fault}
         mock = endpoint(fault=name.get("server"))
         if "queue" in used:
@@ -156,9 +156,9 @@ def test_if_another_call_used_a_body_fault_the_next_body_fault_applies(next_one,
         return answer(namespace, *others)
 
     mock.selector.apply = after_another_call
-    said = origin(mock)
+    reply = origin(mock)
 
-    assert said == (f"forced; fault={next_one}; by=queue" if changed else "scored")
+    assert reply == (f"forced; fault={next_one}; by=queue" if changed else "scored")
     assert [each.spec.fault.name for each in mock.registry.look("default").queued()] == (
         [next_one] if next_one and not changed else []
     )
@@ -214,12 +214,12 @@ def test_chaos_is_the_same_for_the_same_seed_and_sequence():
 
     assert first == replies(7) != replies(8)
     assert 40 < [status for status, _ in first].count(429) < 80
-    assert 20 < len([said for _, said in first if said.startswith("chaos; fault=unsorted; draw=")]) < 60
-    for status, said in first:
-        draw = float(said.rpartition("draw=")[2])
+    assert 20 < len([reply for _, reply in first if reply.startswith("chaos; fault=unsorted; draw=")]) < 60
+    for status, reply in first:
+        draw = float(reply.rpartition("draw=")[2])
         assert (status == 429) is (draw < 0.3)
-        assert said.startswith("chaos; fault=unsorted") is (0.3 <= draw < 0.5)
-        assert said.startswith("scored; draw=") is (draw >= 0.5)
+        assert reply.startswith("chaos; fault=unsorted") is (0.3 <= draw < 0.5)
+        assert reply.startswith("scored; draw=") is (draw >= 0.5)
 
 
 def test_other_sources_use_no_random_draw():
@@ -251,7 +251,7 @@ def test_namespaces_share_nothing():
     again = endpoint(chaos=("429=0.5",), seed=1)
 
     assert ids[0] == ids[1]
-    assert draws[0] != draws[1]  # else the first call of each of a hundred tests would meet the same
+    assert draws[0] != draws[1]  # otherwise the first call of a hundred tests would get the same draw
     assert draws[0] == [origin(again, **a) for _ in range(20)]
 
 

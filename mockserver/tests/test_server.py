@@ -1,4 +1,4 @@
-"""The command as a process, on each server: ready, at work, stopping."""
+"""The command as a process, on each server: readiness, requests and shutdown."""
 
 import contextlib
 import http.client
@@ -183,8 +183,8 @@ def test_twenty_signals_in_a_row_stop_the_server():
         assert mock.process.wait(60) == 0
 
 
-# Redirections of the command; a closed pipe is one whose reader is gone.
-DEAF = {
+# Redirections of the command; a closed pipe has no reader.
+REDIRECTIONS = {
     "stderr closed": "2>&-",
     "all closed": "<&- >&- 2>&-",
     "both full": ">/dev/full 2>/dev/full",
@@ -192,10 +192,10 @@ DEAF = {
 }
 
 
-@pytest.mark.parametrize("way", DEAF)
-def test_no_byte_of_the_log_reaches_a_client(way, server, tmp_path):
+@pytest.mark.parametrize("redirection", REDIRECTIONS)
+def test_no_byte_of_the_log_reaches_a_client(redirection, server, tmp_path):
     ready_file = tmp_path / "ready"
-    script = f'exec "$0" serve --port 0 --server {server} --ready-file "{ready_file}" {DEAF[way]}'
+    script = f'exec "$0" serve --port 0 --server {server} --ready-file "{ready_file}" {REDIRECTIONS[redirection]}'
     process = subprocess.Popen(
         ["bash", "-c", script, COMMAND], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
     )

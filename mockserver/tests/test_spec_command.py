@@ -19,7 +19,7 @@ def spec(tmp_path):
 
 @pytest.fixture
 def overlay(tmp_path):
-    """A function that writes an overlay and returns its path."""
+    """Return a function that writes an overlay and returns its path."""
 
     def write(content):
         path = tmp_path / "overlay.yaml"
@@ -68,7 +68,7 @@ def test_an_overlay_that_cannot_be_applied_is_rejected(spec, overlay, content, b
     assert "overlay.yaml: " in refused.stderr
 
 
-CANNOT_BE_READ = {
+INVALID_DOCUMENTS = {
     b"": "it has no field `openapi`",
     b'{"a": 1}': "it has no field `openapi`",
     b"a: [": "not YAML",
@@ -79,7 +79,7 @@ CANNOT_BE_READ = {
 }
 
 
-@pytest.mark.parametrize(("content", "because"), CANNOT_BE_READ.items(), ids=CANNOT_BE_READ.values())
+@pytest.mark.parametrize(("content", "because"), INVALID_DOCUMENTS.items(), ids=INVALID_DOCUMENTS.values())
 def test_a_document_that_cannot_be_served_is_refused(spec, content, because):
     spec.write_bytes(content)
 

@@ -1,4 +1,4 @@
-"""What keeps the command from starting, and what it is started with."""
+"""The options of `serve`, and the errors that prevent its start."""
 
 import http.client
 import json
@@ -37,12 +37,12 @@ def test_flags_can_be_set_by_the_environment():
         assert post(mock, headers={**KEY, "Authorization": "Bearer two"})[0] == 200
         assert post(mock, headers={**KEY, "Authorization": "Bearer two"}, body=BODY.replace('"m"', '"x"'))[0] == 404
         assert post(mock, headers={**KEY, "Authorization": "Bearer two"}, body=BODY.ljust(201))[0] == 413
-        told = json.loads(get(mock, "/__admin/settings", "open-sesame"))
+        settings = json.loads(get(mock, "/__admin/settings", "open-sesame"))
         assert get(mock, "/health", "")
         mock.stop(signal.SIGTERM)
 
     assert mock.lines == []
-    assert told == {
+    assert settings == {
         "reading": "vendored",
         "spec": None,
         "overlay": None,
@@ -82,13 +82,13 @@ def get(mock, path, token):
 def test_a_fault_that_the_server_cannot_produce_gives_a_warning_at_the_start(flag):
     with running("-q", *flag) as mock:
         mock.stop(signal.SIGTERM)
-    with running("-q", "--server", "threaded", *flag) as able:
-        able.stop(signal.SIGTERM)
+    with running("-q", "--server", "threaded", *flag) as supported:
+        supported.stop(signal.SIGTERM)
 
     assert mock.lines == [
         "together-rerank-mock: calls get 501 instead of the fault `reset`, which needs --server threaded\n"
     ]
-    assert able.lines == []
+    assert supported.lines == []
 
 
 @pytest.mark.served

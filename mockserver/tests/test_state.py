@@ -1,4 +1,4 @@
-"""What is remembered is bounded, by namespace, and every step is atomic."""
+"""The state of the namespaces is bounded, and every change of it is atomic."""
 
 import re
 import time
@@ -20,12 +20,12 @@ from together_rerank_spec import load
 
 OBSERVED_ID = "oGs6Zt9-62bZhn-99529372487b1b0a"
 ID = re.compile(r"[A-Za-z0-9]{7}-[A-Za-z0-9]{6}-[0-9a-f]{16}")
-DESIGN = from_json({"rank": [1, 0]})
+OVERRIDE = from_json({"rank": [1, 0]})
 UNSORTED = Catalogue(load())["unsorted"]
 
 
-class Forgetting:
-    """A quota that notes whom it forgets."""
+class QuotaThatRecordsForgetting:
+    """A quota that records the namespaces that it forgets."""
 
     def __init__(self):
         self.forgotten = []
@@ -37,7 +37,7 @@ class Forgetting:
 
 @pytest.fixture
 def quota():
-    return Forgetting()
+    return QuotaThatRecordsForgetting()
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_concurrent_calls_use_a_fault_exactly_as_often_as_its_times(namespace, f
     take = namespace_module.Namespace._take
 
     def interrupted(self, first):
-        time.sleep(0)  # has another thread go on, in the midst
+        time.sleep(0)  # lets another thread run in between
         take(self, first)
 
     monkeypatch.setattr(namespace_module.Namespace, "_take", interrupted)
@@ -163,7 +163,7 @@ def test_the_size_of_an_entry_is_at_least_what_it_takes_in_memory(texts):
         for number in range(100)
     ]
     for each in recorded:
-        to_json(each.as_dict)  # after which Python keeps the UTF-8 of the texts
+        to_json(each.as_dict)  # afterwards Python caches the UTF-8 of the texts
     taken = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
 
@@ -298,11 +298,11 @@ def test_calls_in_flight_are_limited_and_a_refused_call_does_not_count():
 
 def test_an_override_counts_its_answers(registry, namespace):
     namespace.count_override()
-    registry.set_override("default", DESIGN)
+    registry.set_override("default", OVERRIDE)
     assert namespace.overridden == 0
     namespace.count_override()
 
-    assert (namespace.override, namespace.overridden) == (DESIGN, 1)
+    assert (namespace.override, namespace.overridden) == (OVERRIDE, 1)
     assert registry.look("test-b").override is None
     registry.reset("default")
     assert (registry.look("default").override, registry.look("default").overridden) == (None, 0)

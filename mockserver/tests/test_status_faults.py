@@ -1,4 +1,4 @@
-"""Every status can be asked for, with the body and headers that were seen or documented."""
+"""Every error status can be requested, with the body and headers that were observed or documented."""
 
 import json
 

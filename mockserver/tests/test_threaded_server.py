@@ -1,4 +1,4 @@
-"""The server that tests embed: faults that need its socket, and how it starts and stops."""
+"""The server that tests embed: faults that need its socket, start and stop."""
 
 import http.client
 import json
@@ -42,7 +42,7 @@ def test_a_hang_sends_nothing_and_ends_when_its_client_disconnects():
             assert len(mock._connections._open) == 1
         deadline = time.monotonic() + 60
         while mock._connections._open:
-            assert time.monotonic() < deadline, "the connection of a client that left is still there"
+            assert time.monotonic() < deadline, "the connection of a disconnected client is still open"
             time.sleep(0.01)
 
 
@@ -156,15 +156,15 @@ def journal(mock):
 
 
 @pytest.mark.parametrize("settings", [Settings(), Settings(latency_ms=60_000)])
-@pytest.mark.parametrize("leave", [lambda client: client.close(), lambda client: client.shutdown(socket.SHUT_WR)])
-def test_a_wait_ends_when_its_client_disconnects_and_is_recorded_at_once(settings, leave):
+@pytest.mark.parametrize("disconnect", [lambda client: client.close(), lambda client: client.shutdown(socket.SHUT_WR)])
+def test_a_wait_ends_when_its_client_disconnects_and_is_recorded_at_once(settings, disconnect):
     with MockServer(settings) as mock:
         for _ in range(5):
             client = connect(mock)
             client.sendall(LATE if not settings.latency_ms else request())
             while not journal(mock) and not in_flight(mock):
                 time.sleep(0.001)
-            leave(client)
+            disconnect(client)
             mock.settle()
             (entry,) = journal(mock)
             client.close()
@@ -185,8 +185,8 @@ def test_the_control_plane_lists_requests_of_disconnected_clients():
                 client.sendall(LATE)
                 while not in_flight(mock):
                     time.sleep(0.001)
-            told = ask(mock, b"GET /__admin/requests HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            assert json.loads(told.body)["total"] == number + 1
+            answer = ask(mock, b"GET /__admin/requests HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert json.loads(answer.body)["total"] == number + 1
 
 
 @pytest.mark.parametrize("sent", [request(), request()[:-5], request(Prefer="delay=60000")])
@@ -317,11 +317,11 @@ def test_settle_returns_on_a_busy_server():
 
 
 def test_concurrent_requests_for_the_journal_do_not_wait_for_each_other():
-    asked = b"GET /__admin/requests HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    journal_request = b"GET /__admin/requests HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with MockServer() as mock:
         began = time.monotonic()
         with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda _: ask(mock, asked), range(200)))
+            answers = list(pool.map(lambda _: ask(mock, journal_request), range(200)))
 
     assert {answer.status for answer in answers} == {200}
     assert time.monotonic() - began < 50

@@ -1,4 +1,4 @@
-"""What is a word, a part, a token."""
+"""The words, the parts of words and the tokens of a text."""
 
 import hashlib
 import sys

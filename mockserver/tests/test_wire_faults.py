@@ -1,4 +1,4 @@
-"""What a wire fault does to a reply, before any server has it."""
+"""How a wire fault changes a reply, tested without a server."""
 
 import gzip
 import json
@@ -81,7 +81,7 @@ def test_a_fault_that_needs_the_raw_socket_names_the_server_that_has_it(name):
     assert refused.status == 501
     assert "serve --server threaded" in json.loads(refused.body)["error"]["message"]
     assert refused.headers["x-mock-reply"] == f"misuse; fault={name}; by=header; not-applied"
-    assert refused.headers["x-should-retry"] == "false"  # lest an SDK asks again until it succeeds
+    assert refused.headers["x-should-retry"] == "false"  # otherwise an SDK would retry until it succeeds
     assert "Preference-Applied" not in refused.headers
     assert done.delivery == name
 
