@@ -77,7 +77,7 @@ HTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()
 
 
 def answering(*statuses):
-    """A server that answers with these statuses, and then closes the connection."""
+    """Return a server that answers with *statuses*, and then closes the connection."""
     return Server("It", "1", "/", [sys.executable, "-c", STATUSES, *map(str, statuses)])
 
 

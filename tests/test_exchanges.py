@@ -1,4 +1,4 @@
-"""The exchanges whose source is the kit are what a running mock answers, byte for byte."""
+"""A running mock returns the exchanges whose source is the kit, byte for byte."""
 
 import contextlib
 import http.client
@@ -20,15 +20,18 @@ FLAGS = {"api_keys": "--api-key", "models": "--model", "max_body": "--max-body"}
 def flags(exchange):
     for name, value in exchange.mock.items():
         for each in value if isinstance(value, list) else [value]:
-            if name != "fault":  # which can be asked for by a header
+            if name != "fault":  # a header can request it
                 yield from (FLAGS[name], str(each))
 
 
 @pytest.fixture(scope="module")
 def mocks(server):
-    """One running mock for each way in which an exchange wants it started."""
+    """Start a mock for each combination of flags that an exchange needs."""
     with contextlib.ExitStack() as stack:
-        yield {ways: stack.enter_context(running("-q", *ways)) for ways in {tuple(flags(exchange)) for exchange in KIT}}
+        yield {
+            options: stack.enter_context(running("-q", *options))
+            for options in {tuple(flags(exchange)) for exchange in KIT}
+        }
 
 
 def send(mock, request, **headers):
@@ -47,11 +50,11 @@ def origin(exchange):
 
 
 @pytest.mark.served
-# Whose body is the same as another's would get a second id, so each body is sent once only.
+# A body that is sent twice gets another id, so each body is sent only once.
 @pytest.mark.parametrize("exchange", KIT, ids=lambda exchange: exchange.name)
 def test_the_mock_returns_the_exchanges_of_the_library(mocks, exchange):
-    asked = {"Prefer": f"fault={exchange.mock['fault']}"} if "fault" in exchange.mock else {}
-    response, content = send(mocks[tuple(flags(exchange))], exchange.request, **asked)
+    preference = {"Prefer": f"fault={exchange.mock['fault']}"} if "fault" in exchange.mock else {}
+    response, content = send(mocks[tuple(flags(exchange))], exchange.request, **preference)
 
     assert response.status == exchange.response.status
     assert content == exchange.response.content
@@ -110,11 +113,11 @@ def test_no_two_successes_of_the_kit_have_the_same_body():
 
 
 def test_the_example_of_the_document_is_ranked_as_documented():
-    promised = fixtures.get("success/document_example")
+    documented = fixtures.get("success/document_example")
     scored = fixtures.get("success/document_example_scored")
 
-    assert scored.request == promised.request
+    assert scored.request == documented.request
     assert [result["index"] for result in scored.response.body["results"]] == [0, 2]
     assert [(result["index"], result["document"]) for result in scored.response.body["results"]] == [
-        (result["index"], result["document"]) for result in promised.response.body["results"]
+        (result["index"], result["document"]) for result in documented.response.body["results"]
     ]

@@ -1,4 +1,4 @@
-"""HTTP as bytes on sockets, on each server: what is refused, and that nothing hidden in a request is executed."""
+"""HTTP as bytes on sockets, on each server: which requests are rejected, and that no hidden request is executed."""
 
 import http.client
 import json
@@ -24,7 +24,7 @@ def mock(server):
 
 
 def exchange(mock, sent, *, half_close=False):
-    """Send bytes; return all that comes until the server closes the connection, or is silent for 0.3 s."""
+    """Send bytes; return all bytes received until the server closes the connection or sends nothing for 0.3 s."""
     with connect(mock) as client:
         client.sendall(sent)
         if half_close:

@@ -1,4 +1,4 @@
-"""Many clients, slow ones, limits and stops: over sockets, on each server."""
+"""Many clients, slow clients, limits and shutdown, over sockets, on each server."""
 
 import concurrent.futures
 import contextlib
@@ -54,7 +54,7 @@ def test_half_sent_requests_and_slow_readers_do_not_stop_others():
 
 
 WAITING = {
-    "a body that never comes": b"Content-Length: 9\r\n\r\n1",
+    "a body that never arrives": b"Content-Length: 9\r\n\r\n1",
     "a drip": b"Prefer: fault=drip, pause=60000\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY.encode()),
 }
 
@@ -73,9 +73,9 @@ def test_six_hundred_waiting_calls_do_not_block_others(kind, server):
             times.append(time.monotonic() - began)
         assert min(times) < 1
 
-        counted = server == "granian" or kind == "a drip"
+        is_limited = server == "granian" or kind == "a drip"
         deadline = time.monotonic() + 100
-        while Client(mock).admin("GET", "requests?status=503&limit=0")["total"] < 200 * counted:
+        while Client(mock).admin("GET", "requests?status=503&limit=0")["total"] < 200 * is_limited:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         for refused in Client(mock).admin("GET", "requests?status=503")["requests"]:

@@ -1,4 +1,4 @@
-"""Unmodified clients, in tests that use `rerank_mock`: by environment alone, with their own retries and time-outs."""
+"""Unmodified clients in tests with `rerank_mock`: configured by the environment, with their retries and time-outs."""
 
 import asyncio
 import os
@@ -89,16 +89,16 @@ def test_a_missing_key_is_a_finding(rerank_mock):
 
 
 @pytest.fixture(scope="module")
-def kept(rerank_mock_server):
+def shared_client(rerank_mock_server):
     with together.Together(base_url=rerank_mock_server.base_url, api_key=rerank_mock_server.api_key) as client:
         yield client
 
 
 @pytest.mark.parametrize("number", range(3))
-def test_a_shared_client_gets_the_faults_of_each_test(rerank_mock, kept, number):
+def test_a_shared_client_gets_the_faults_of_each_test(rerank_mock, shared_client, number):
     rerank_mock.fail(429, times=number, retry_after=0.01) if number else rerank_mock.ok()
 
-    assert order(kept.rerank.create(**BODY).results) == [1, 0]
+    assert order(shared_client.rerank.create(**BODY).results) == [1, 0]
     rerank_mock.assert_called(times=number + 1)
 
 

@@ -1,4 +1,4 @@
-"""What the README shows is what happens."""
+"""The snippets of the README work, and its links exist."""
 
 import json
 import os
@@ -14,13 +14,13 @@ from mock_process import COMMAND, READY, environment, running, start
 from snippets import PORT, ROOT, shown, snippet, snippets
 
 README = (ROOT / "README.md").read_text()
-# Which test runs the snippet that begins so; the last three are run with the wheel, by `make check`.
+# The test that runs the snippet with this beginning; `make check` runs `tests/wheel` with the wheel.
 RUN = {
-    "make serve": "test_make_serve",
-    "make test": "test_make_test",
+    "make serve": "test_make_serve_starts_the_mock",
+    "make test": "test_make_test_runs_pytest",
     "curl -s http://127.0.0.1:4010/v1/rerank": "test_a_shell_snippet",
     "export MY_KEY": "test_a_shell_snippet",
-    "# test_search.py": "test_docs.test_the_tests_of_the_readme",
+    "# test_search.py": "test_docs.test_the_tests_of_the_readme_pass",
     "from together import Together\n": "test_a_python_snippet",
     "together-rerank-mock serve": "test_the_command_starts_the_mock",
     "pip install together-rerank-kit": "tests/wheel",
@@ -55,13 +55,13 @@ def test_make_contract_checks_a_mock_or_the_named_endpoint():
     make = ["make", "--no-print-directory", f"VENV={sys.prefix}", "contract", "FLAGS=--quick"]
     settings = {"cwd": ROOT, "env": environment(), "capture_output": True, "text": True, "timeout": 120}
 
-    of_a_mock = subprocess.run(make, check=False, **settings)
-    of_nobody = subprocess.run([*make, "URL=http://127.0.0.1:1"], check=False, **settings)
+    with_a_mock = subprocess.run(make, check=False, **settings)
+    without_a_server = subprocess.run([*make, "URL=http://127.0.0.1:1"], check=False, **settings)
 
-    assert of_a_mock.returncode == 0, of_a_mock.stderr
-    assert "keeps the contract -- 15 passed" in of_a_mock.stdout
-    assert "could not tell: no complete response from http://127.0.0.1:1/v1/rerank" in of_nobody.stdout
-    assert "Error 3" in of_nobody.stderr
+    assert with_a_mock.returncode == 0, with_a_mock.stderr
+    assert "keeps the contract -- 15 passed" in with_a_mock.stdout
+    assert "could not tell: no complete response from http://127.0.0.1:1/v1/rerank" in without_a_server.stdout
+    assert "Error 3" in without_a_server.stderr
 
 
 def free_port():
@@ -88,7 +88,7 @@ def test_make_serve_starts_the_mock(tmp_path):
     text = snippet("make serve").text.replace("make serve", f"exec make VENV={sys.prefix} serve")
     settings = environment(TOGETHER_RERANK_MOCK_PORT="0", TOGETHER_RERANK_MOCK_READY_FILE=str(tmp_path / "ready"))
     command = ["bash", "-c", text]
-    with subprocess.Popen(  # a group of its own, for make and the mock are stopped as a terminal does it
+    with subprocess.Popen(  # in its own group, because make and the mock are stopped as by a terminal
         command,
         cwd=ROOT,
         env=settings,

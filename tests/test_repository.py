@@ -1,4 +1,4 @@
-"""What the repository keeps of itself."""
+"""Rules for the files of the repository."""
 
 import json
 import re
@@ -52,8 +52,8 @@ def test_the_npm_lock_is_complete_and_contains_no_url():
     (lock,) = tracked("requirements/*/package-lock.json")
     packages = json.loads(lock.read_text())["packages"]
 
-    asked = packages.pop("")["dependencies"]
-    assert asked == json.loads(lock.with_name("package.json").read_text())["dependencies"]
+    dependencies = packages.pop("")["dependencies"]
+    assert dependencies == json.loads(lock.with_name("package.json").read_text())["dependencies"]
     for path in (lock, lock.with_name("package.json")):
         assert "://" not in path.read_text()
     for name, package in packages.items():

@@ -1,4 +1,4 @@
-"""What a test has the next calls meet, and how it has documents ranked."""
+"""Faults and ranking overrides that a test requests for its next calls."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""What a test gets with `rerank_mock`."""
+"""The fixture `rerank_mock`: recorded requests, environment, clients, and isolation of the tests."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Markers, settings and exchanges: what is chosen beside the test."""
+"""Markers, settings and exchanges that a test selects."""
 
 import os
 import socket
@@ -96,8 +96,8 @@ def test_without_a_marker_all_exchanges_are_selected(rerank_exchanges):
 
 
 @pytest.fixture(scope="module")
-def fails(run_pytest):
-    """Run pytest once on all wrong markers, each in a file, and on all wrong settings, each in a folder."""
+def failed_run(run_pytest):
+    """Run pytest once with every invalid marker, each in a file, and every invalid setting, each in a folder."""
     taken = """
 import socket
 
@@ -147,8 +147,8 @@ WRONG = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", WRONG)
-def test_a_wrong_setting_is_reported_with_the_known_ones(fails, settings):
-    assert_fails(fails, f"settings_{list(WRONG).index(settings)}/test_settings.py::test_it", WRONG[settings])
+def test_a_wrong_setting_is_reported_with_the_known_ones(failed_run, settings):
+    assert_fails(failed_run, f"settings_{list(WRONG).index(settings)}/test_settings.py::test_it", WRONG[settings])
 
 
 WRONG_MARKERS = {
@@ -162,10 +162,10 @@ WRONG_MARKERS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("marker", WRONG_MARKERS)
-def test_a_wrong_marker_is_reported_with_the_known_arguments(fails, marker):
+def test_a_wrong_marker_is_reported_with_the_known_arguments(failed_run, marker):
     node = f"test_marker_{list(WRONG_MARKERS).index(marker)}.py::test_it"
 
-    assert_fails(fails, node, f"*the marker rerank_mock*{WRONG_MARKERS[marker]}")
+    assert_fails(failed_run, node, f"*the marker rerank_mock*{WRONG_MARKERS[marker]}")
 
 
 WRONG_EXCHANGES = {
@@ -181,15 +181,15 @@ WRONG_EXCHANGES = {
 @pytest.mark.slow
 @pytest.mark.parametrize("marker", WRONG_EXCHANGES)
 @pytest.mark.parametrize("fixture", ["rerank_example", "rerank_exchanges"])
-def test_unknown_exchanges_are_reported(fails, marker, fixture):
+def test_unknown_exchanges_are_reported(failed_run, marker, fixture):
     file = f"test_{fixture}_{list(WRONG_EXCHANGES).index(marker)}.py"
 
     # rerank_example fails at collection, rerank_exchanges when the test runs.
-    assert_fails(fails, file if fixture == "rerank_example" else f"{file}::test_it", WRONG_EXCHANGES[marker])
+    assert_fails(failed_run, file if fixture == "rerank_example" else f"{file}::test_it", WRONG_EXCHANGES[marker])
 
 
 @pytest.mark.slow
-def test_an_address_in_use_is_reported(fails):
+def test_an_address_in_use_is_reported(failed_run):
     message = "rerank_mock cannot listen on 127.0.0.1:*, the rerank_mock_address: *in use*"
 
-    assert_fails(fails, "test_it.py::test_it", message)
+    assert_fails(failed_run, "test_it.py::test_it", message)

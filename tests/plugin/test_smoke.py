@@ -1,4 +1,4 @@
-"""A few tests of the whole plugin, which `make check` runs with each supported version of pytest."""
+"""A few tests of the entire plugin, which `make check` runs with each supported version of pytest."""
 
 import os
 

@@ -1,19 +1,19 @@
-"""What fails a test by itself, and what it says."""
+"""Errors that fail a test automatically, and their messages."""
 
 import pytest
 
 from plugin_client import post
 
 CASES = {
-    "a fault that nobody met": (
+    "an unused fault": (
         "rerank_mock.fail(503, times=3).then.fault('unsorted')\n    post()",
         ["unused faults: 503 (2 left), unsorted (1 left)"],
     ),
-    "a ranking that no answer followed": (
+    "an unused ranking": (
         "rerank_mock.rank_first(containing='bear')\n    post()",
         ["unused ranking, because*: {'rank_first': 'bear'}", "latest requests:", "#1 POST*"],
     ),
-    "a fault that could change nothing": (
+    "a fault that could not change the answer": (
         "rerank_mock.fault('unsorted')\n    post({**BODY, 'documents': ['a']})",
         ["unused faults: unsorted (1 left)", "  the fault could not change #1 POST*"],
     ),
@@ -28,15 +28,15 @@ CASES = {
         "post(path='/v1/v1/rerank')",
         ["*", "  #1 POST /v1/v1/rerank -> 404 (refused): *remove /v1 from its base URL*"],
     ),
-    "one refusal more than meant": (
+    "more refusals than expected": (
         "rerank_mock.expect_refusal()\n    post([])\n    post([])",
         ["*", "  #2 POST /v1/rerank -> 400*"],
     ),
-    "a refusal that did not come": (
+    "fewer refusals than expected": (
         "rerank_mock.expect_refusal(2)\n    post([])",
         ["expected 2 invalid requests (rerank_mock.expect_refusal()), got 1"],
     ),
-    "a complaint of the mock": (
+    "a misuse of the mock": (
         "rerank_mock.rank([5])\n    post()",
         ["unused ranking*", "*", "  #1 POST /v1/rerank -> 400 (misuse): The ranking override names*"],
     ),
