@@ -111,7 +111,7 @@ def test_an_inconclusive_must_fails_the_run(tmp_path):
     assert "RR-RESULT-002: could not tell: the endpoint returns 503" in ran.stdout
 
 
-def test_a_bad_url_is_an_error(tmp_path):
+def test_an_invalid_url_is_an_error(tmp_path):
     ran = pytest_run(tmp_path, "--pyargs", PACKAGE, "--rerank-base-url", "localhost")
 
     assert ran.returncode == 4

@@ -71,7 +71,7 @@ AMBIGUOUS = {
 
 
 @pytest.mark.parametrize("case", [*REFUSED, *AMBIGUOUS])
-def test_an_ambiguous_request_is_refused_and_nothing_after_it_is_executed(mock, server, case):
+def test_an_ambiguous_request_is_rejected_and_nothing_after_it_is_executed(mock, server, case):
     is_read_by_hyper = server == "granian" and case in AMBIGUOUS
     before = executed(mock)
 
@@ -107,7 +107,7 @@ def test_empty_lines_before_a_request_are_ignored(mock):
     assert received.count(b"HTTP/1.1 200") == 2
 
 
-def test_a_head_beyond_64_kib_is_refused(mock, server):
+def test_a_head_beyond_64_kib_is_rejected(mock, server):
     fitting, closed = exchange(mock, request(X_Long="a" * 60_000))
     received, closed = exchange(mock, request(X_Long="a" * (66_000 if server == "threaded" else 132_000)))
 
@@ -117,7 +117,7 @@ def test_a_head_beyond_64_kib_is_refused(mock, server):
 
 
 @pytest.mark.parametrize("method", [b"post", b"Post"])
-def test_a_method_in_lower_case_is_another_method(mock, method):
+def test_a_method_in_lower_case_is_not_allowed(mock, method):
     received, _ = exchange(mock, request().replace(b"POST", method, 1))
 
     assert received.startswith(b"HTTP/1.1 405")

@@ -195,7 +195,7 @@ def test_httpx(rerank_mock):
 CLIENTS = []
 
 
-def test_a_client_is_made(rerank_mock):
+def test_the_mock_creates_a_client(rerank_mock):
     CLIENTS.append(rerank_mock.client())
     CLIENTS[0].post("/v1/rerank", json=BODY)
 
@@ -259,14 +259,14 @@ def test_it_calls_the_real_api(rerank_mock, backend):
 
 
 @pytest.mark.served
-def test_together_1_5_35_in_a_process_of_its_own(tmp_path):
+def test_together_1_5_35_in_its_own_process(tmp_path):
     (packages,) = folder(TOGETHER_1).glob("lib/python*/site-packages")
 
     assert "2 passed" in run_pytest(tmp_path, TOGETHER_1_TESTS, PYTHONPATH=str(packages))
 
 
 @pytest.mark.slow
-def test_litellm_in_a_process_of_its_own(tmp_path):
+def test_litellm_in_its_own_process(tmp_path):
     assert "2 passed" in run_pytest(tmp_path, LITELLM, LITELLM_LOCAL_MODEL_COST_MAP="True")
 
 

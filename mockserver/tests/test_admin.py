@@ -34,7 +34,7 @@ def test_spec_returns_the_document(client):
     assert client.get("/__admin/spec").json == json.loads(json.dumps(load().content))
 
 
-def test_the_settings_are_shown_without_a_key():
+def test_the_settings_are_returned_without_keys():
     settings = Settings(api_keys=("sesame", "open"), admin_token="token-1", rate_limit="5/minute")
     response = create_app(settings).test_client().get("/__admin/settings", headers={"Authorization": "Bearer token-1"})
 
@@ -193,7 +193,7 @@ def test_invalid_input_is_rejected_with_what_is_accepted(client, method, path, b
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "faults"), ("PUT", "ranking"), ("POST", "reset")])
-def test_a_body_over_the_limit_is_refused(method, path):
+def test_a_body_over_the_limit_is_rejected(method, path):
     client = create_app(Settings(max_body=10**9)).test_client()
 
     refused = client.open(f"/__admin/{path}", method=method, data=b" " * 4_194_305)
@@ -210,7 +210,7 @@ def test_a_body_over_the_limit_is_refused(method, path):
         ("PUT", "ranking", '{"scores": {"0": 0.5, "1": 1, "0": 0.7}}', "0"),
     ],
 )
-def test_a_repeated_key_is_refused_with_its_name(client, method, path, body, key):
+def test_a_repeated_key_is_rejected_with_its_name(client, method, path, body, key):
     refused = client.open(f"/__admin/{path}", method=method, data=body)
 
     assert refused.status_code == 400

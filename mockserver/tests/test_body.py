@@ -60,7 +60,7 @@ def test_invalid_json_is_rejected_with_the_reason_and_the_position(body, because
 
 
 @given(st.binary(max_size=20) | st.text(max_size=20).map(str.encode))
-def test_any_bytes_are_parsed_or_refused(body):
+def test_any_bytes_are_parsed_or_rejected(body):
     try:
         value = parse(body)
     except InvalidRequest:
@@ -100,7 +100,7 @@ def test_the_documents_media_type_is_accepted(header):
         ("application/jsonx", "not application/jsonx"),
     ],
 )
-def test_another_media_type_is_refused(header, because):
+def test_another_media_type_is_rejected(header, because):
     with pytest.raises(InvalidRequest, match=because):
         check_media_type(header, ("application/json",))
 
@@ -124,7 +124,7 @@ def test_a_body_as_large_as_the_limit_is_read(declared):
     assert len(read({"Content-Length": declared}, Source(100).read, 100)) == 100
 
 
-def test_a_body_that_ends_early_is_refused():
+def test_a_body_that_ends_early_is_rejected():
     with pytest.raises(InvalidRequest, match="ended after 99 of 100 bytes"):
         read({"Content-Length": "100"}, Source(99).read, 100)
 

@@ -161,7 +161,7 @@ def test_the_texts_of_the_first_two_results_are_swapped():
 @pytest.mark.parametrize(
     ("name", "index"), [("index-out-of-range", [5]), ("index-off-by-one", None), ("index-is-rank", [0, 1, 2, 3])]
 )
-def test_the_index_is_wrong_as_described(name, index):
+def test_the_index_is_wrong_as_the_fault_states(name, index):
     good, bad = answers(name)
 
     assert order(bad)[: len(index or [])] == (index or [])

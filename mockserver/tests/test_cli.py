@@ -30,7 +30,7 @@ def test_the_version_is_printed():
     assert run("--version").stdout.startswith("together-rerank-mock 0.")
 
 
-def test_an_unknown_command_is_refused_in_one_line():
+def test_an_unknown_command_is_rejected_in_one_line():
     assert_refused(run("sevre"), "together-rerank-mock: No such command 'sevre'.")
 
 

@@ -135,7 +135,7 @@ def test_chunks_over_the_limit_are_rejected_without_reading_further(mock):
         b"",
     ],
 )
-def test_broken_chunks_are_refused(mock, broken):
+def test_broken_chunks_are_rejected(mock, broken):
     with connect(mock) as client:
         client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + broken)
         client.shutdown(socket.SHUT_WR)

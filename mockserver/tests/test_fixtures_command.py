@@ -89,7 +89,7 @@ def test_show_prints_the_file_of_an_exchange_unchanged(name):
     ],
     ids=" ".join,
 )
-def test_invalid_arguments_are_refused(tmp_path, arguments, because):
+def test_invalid_arguments_are_rejected(tmp_path, arguments, because):
     assert_refused(run("fixtures", *(tmp_path / "new" if each == "NEW" else each for each in arguments)), because)
     assert not (tmp_path / "new").exists()
 

@@ -127,13 +127,13 @@ def test_the_dict_of_a_fault_requests_the_same_fault():
 
 
 @pytest.mark.parametrize("text", ["x" * 30_000_000, "429" + ",a=1" * 100_000])
-def test_text_that_is_too_long_is_refused_at_once(text):
+def test_text_that_is_too_long_is_rejected_at_once(text):
     with pytest.raises(InvalidFaultSpec, match="characters, not"):
         from_text(text, CATALOGUE)
 
 
 @given(st.text())
-def test_any_text_is_read_or_refused(text):
+def test_any_text_is_read_or_rejected(text):
     try:
         spec = from_text(text, CATALOGUE)
     except InvalidFaultSpec:
@@ -148,7 +148,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_any_json_is_read_or_refused(data):
+def test_any_json_is_read_or_rejected(data):
     try:
         specs = from_json(data, CATALOGUE)
     except InvalidFaultSpec:

@@ -86,7 +86,7 @@ def test_an_invalid_preference_is_rejected_with_what_is_accepted(header, because
 
 
 @given(st.text() | st.from_regex(r'(code|fault|delay)=("[a-z0-9 ,]*|[a-z0-9]+)(;.*)?(, .*)?', fullmatch=True))
-def test_any_header_is_read_or_refused(header):
+def test_any_header_is_read_or_rejected(header):
     try:
         spec, preferences = from_prefer(header, CATALOGUE)
     except InvalidFaultSpec:

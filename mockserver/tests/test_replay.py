@@ -236,7 +236,7 @@ def test_a_folder_of_the_user_is_replayed(tmp_path):
 
 
 @pytest.mark.parametrize("source", [{"kind": "observed", "citation": "a test", "date": "2026-01-01"}, {"kind": "kit"}])
-def test_two_recorded_answers_to_one_request_are_refused(tmp_path, source):
+def test_two_recorded_answers_to_one_request_are_rejected(tmp_path, source):
     for name in ("a", "b"):
         recorded(tmp_path, changed("success/strings", source=source), f"{name}.json")
 

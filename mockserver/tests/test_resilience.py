@@ -87,7 +87,7 @@ def test_a_wrong_client_has_the_finding(rule, name):
     assert rules(*BAD[rule][name]) == [rule]
 
 
-def test_a_finding_is_a_sentence_with_its_evidence():
+def test_a_finding_is_printed_with_its_requests():
     (finding,) = find_problems(requests((0, 429, {"retry_after": 2}), (0.5, 200)))
 
     assert str(finding) == (

@@ -35,7 +35,7 @@ def test_each_text_is_returned_with_the_needles_in_it(way, parts, words, texts):
 
 @given(ways, needles, texts)
 @example((0, 0, 20), {"aa"}, " " + "a" * 50 + " ")
-def test_every_place_is_found_once_and_the_last_one_last(way, needles, text):
+def test_every_place_is_found_once_and_the_last_one_is_last(way, needles, text):
     places = found(way, lambda: search.Places(needles, len(text)).find(text))
 
     expected = [(needle, at) for at in range(len(text)) for needle in needles if text.startswith(needle, at)]

@@ -66,7 +66,7 @@ def test_ok_disables_sources_of_lower_precedence():
 
 
 @pytest.mark.parametrize("preference", ["code=429", "fault=unsorted", "delay=5", "fault=bom"])
-def test_no_fault_stays_for_the_next_call(preference):
+def test_a_fault_by_header_does_not_affect_the_next_call(preference):
     mock = endpoint()
 
     before = ask(mock).headers["x-mock-reply"], len(ask(mock).body)
@@ -104,7 +104,7 @@ def test_a_model_requests_a_fault_in_any_json_body(sent):
     assert ask(endpoint(), sent).status == 503
 
 
-def test_a_model_with_json_escapes_requests_a_fault():
+def test_a_model_written_with_json_escapes_requests_a_fault():
     assert ask(endpoint(), rb'{"model": "\u006dock/429"}').status == 429
     assert ask(endpoint(), rb'{"model": "mock\/429"}').status == 429
 

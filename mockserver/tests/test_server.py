@@ -83,7 +83,7 @@ def test_quiet_prints_nothing_to_stderr():
     assert mock.lines == []
 
 
-def test_json_lines_and_the_ready_file(tmp_path):
+def test_ready_and_request_are_json_lines_and_the_ready_file_is_removed(tmp_path):
     ready_file = tmp_path / "ready"
     process = start("--log-format", "json", "--ready-file", ready_file)
     with process:
@@ -193,7 +193,7 @@ REDIRECTIONS = {
 
 
 @pytest.mark.parametrize("redirection", REDIRECTIONS)
-def test_no_byte_of_the_log_reaches_a_client(redirection, server, tmp_path):
+def test_with_closed_or_full_streams_no_byte_of_the_log_reaches_a_client(redirection, server, tmp_path):
     ready_file = tmp_path / "ready"
     script = f'exec "$0" serve --port 0 --server {server} --ready-file "{ready_file}" {REDIRECTIONS[redirection]}'
     process = subprocess.Popen(
@@ -222,7 +222,7 @@ def test_no_byte_of_the_log_reaches_a_client(redirection, server, tmp_path):
         assert process.wait(60) == 0
 
 
-def test_a_body_over_the_limit_is_refused_before_it_is_sent(mock):
+def test_a_body_over_the_limit_is_rejected_before_it_is_sent(mock):
     with begin(mock, 1_001, b"x") as client:
         assert client.recv(100).startswith(b"HTTP/1.1 413")
 
@@ -231,7 +231,7 @@ def test_a_body_over_the_limit_is_refused_before_it_is_sent(mock):
     assert post(mock, iter([BODY.encode()]), {**KEY, "Transfer-Encoding": "chunked"})[0] == 200
 
 
-def test_a_body_that_ends_early_is_refused(mock):
+def test_a_body_that_ends_early_is_rejected(mock):
     with begin(mock, len(BODY) + 1, BODY.encode()) as client:
         client.shutdown(socket.SHUT_WR)
 

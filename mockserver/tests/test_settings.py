@@ -30,7 +30,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("field", WRONG)
-def test_a_wrong_value_is_refused_with_the_field(field):
+def test_a_wrong_value_is_rejected_with_the_field(field):
     with pytest.raises(SettingsError, match=f"^`{field}` (must be|'often' is not) ") as refused:
         Settings(**{field: WRONG[field]})
 
@@ -49,6 +49,6 @@ def test_a_secret_is_not_shown(hidden):
     assert "schl" not in str(refused.value)
 
 
-def test_an_unknown_name_is_refused_with_the_nearest():
+def test_an_unknown_name_is_rejected_with_the_nearest():
     with pytest.raises(TypeError, match=r"^`latency` is not a setting; did you mean `latency_ms`\?$"):
         Settings(latency=5)

@@ -80,7 +80,7 @@ INVALID_DOCUMENTS = {
 
 
 @pytest.mark.parametrize(("content", "because"), INVALID_DOCUMENTS.items(), ids=INVALID_DOCUMENTS.values())
-def test_a_document_that_cannot_be_served_is_refused(spec, content, because):
+def test_a_document_that_cannot_be_served_is_rejected(spec, content, because):
     spec.write_bytes(content)
 
     refused = run("spec", "--spec", spec)
@@ -98,7 +98,7 @@ def test_a_document_that_cannot_be_served_is_refused(spec, content, because):
         (["--overlay", "SPEC"], "--overlay: applies to a document given as `spec` only"),
     ],
 )
-def test_invalid_arguments_are_refused(spec, arguments, because):
+def test_invalid_arguments_are_rejected(spec, arguments, because):
     assert_refused(run("spec", *(spec if each == "SPEC" else each for each in arguments)), because)
 
 

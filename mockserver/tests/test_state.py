@@ -287,7 +287,7 @@ def test_a_call_that_ends_after_a_reset_is_no_longer_in_flight():
     assert registry.open("default").admit(1) == (True, None)
 
 
-def test_calls_in_flight_are_limited_and_a_refused_call_does_not_count():
+def test_calls_in_flight_are_limited_and_a_rejected_call_does_not_count():
     namespace = Registry(0).open("default")
 
     assert [namespace.admit(2)[0] for _ in range(5)] == [True, True, False, False, False]
@@ -328,7 +328,7 @@ def test_no_two_requests_share_an_id(namespace):
     assert len(ids) == 2_000
 
 
-def test_the_oldest_body_is_forgotten_first(namespace, monkeypatch):
+def test_the_id_count_of_the_oldest_body_is_forgotten_first(namespace, monkeypatch):
     monkeypatch.setattr(namespace_module, "_MAX_BODIES", 2)
     first = [namespace.request_id(body) for body in (b"a", b"b", b"a", b"c")]
 

@@ -244,7 +244,7 @@ def test_a_request_that_was_sent_during_a_drip_is_answered_after_it():
         assert until(client, lambda got: got.count(b'"usage"') == 2).count(b"HTTP/1.1 200") == 2
 
 
-def test_the_journal_does_not_wait_for_a_refused_connection():
+def test_the_journal_does_not_wait_for_a_rejected_connection():
     with MockServer() as mock, connect(mock) as client:
         client.sendall(b"nonsense\r\n\r\n")
         assert client.recv(10) == b"HTTP/1.1 4"

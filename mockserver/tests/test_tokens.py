@@ -64,7 +64,7 @@ def test_a_word_is_split_into_parts(word, expected):
 
 
 @given(st.text())
-def test_words_are_pieces_of_the_text_in_order(text):
+def test_words_occur_in_the_text_in_sequence(text):
     normal = normalise(text)
     position = 0
 

@@ -144,7 +144,7 @@ def test_a_failed_assertion_shows_the_nearest_requests_and_only_the_line_of_the_
     shown.no_fnmatch_line("*def assert_called*")
 
 
-def test_forced_errors_and_intended_faults_fail_no_test(rerank_mock):
+def test_forced_and_expected_errors_do_not_fail_a_test(rerank_mock):
     rerank_mock.fail(400).then.fail(404).then.fail(422).then.fail(503).then.ok()
     assert [post()[0] for _ in range(4)] == [400, 404, 422, 503]
     rerank_mock.expect_refusal()
