@@ -1,4 +1,4 @@
-"""Requests as bytes on a socket, for what no client would send."""
+"""Send requests as bytes on a socket, for tests of HTTP that no client library sends."""
 
 import contextlib
 import http.client

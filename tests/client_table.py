@@ -1,4 +1,4 @@
-"""What real clients do with each fault: `make clients` writes it down as docs/clients.md."""
+"""Run real clients against each fault; `make clients` writes the result to docs/clients.md."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from importlib.metadata import version
 
-# Before it is imported: it would ask the network for a list of prices.
+# Set before the import, because LiteLLM otherwise downloads a list of prices.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 import litellm
@@ -18,13 +18,13 @@ import together
 
 from together_rerank_mockserver.server.threaded_server import MockServer
 
-# Longer than any delay by load; only the fault `hang` has a shorter one.
+# Longer than any delay caused by load; only the fault `hang` has a shorter time-out.
 TIMEOUT_S = 60
 HANG_TIMEOUT_S = 2
-# A client that waits for longer waits for ever, or for the ten minutes that are its default.
-PATIENCE_S = 30
+# A client that waits longer than this waits forever, or for its default of ten minutes.
+MAX_WAIT_S = 30
 # Longer than the clients' own backoff of about a second.
-TOLD_S = 5
+RETRY_AFTER_S = 5
 CONSTANT_ID = "ooooooo-oooooo-0000000000000000"
 DOCUMENTS = ["Pandas live in China.", "A llama, seen in Peru.", "Llamas in Peru", "Pandas live in China.", "The sun"]
 FIELDS = [{"title": text, "text": "Llamas"} for text in DOCUMENTS]
@@ -37,11 +37,11 @@ It is {hang} s for `hang` and {usual} s for all other faults.
 
 | text in the table | meaning |
 |---|---|
-| *waited for Retry-After* | The client waited the {told} s of the `Retry-After` header between its attempts. |
+| *waited for Retry-After* | The client waited the {retry_after} s of the `Retry-After` header between its attempts. |
 | *used its own backoff* | The client chose the time between its attempts itself. |
 | *as without the fault* | The client returned the same value as for a call without the fault. |
 | *`A` is `B`, not `C`* | `A` is the first place that differs: it is `B` with the fault, and `C` without it. |
-| *still waiting after {patience} s* | The call had not ended after {patience} s. |
+| *still waiting after {max_wait} s* | The call had not ended after {max_wait} s. |
 
 `make clients` runs both clients and rewrites this page.
 
@@ -51,10 +51,15 @@ It is {hang} s for `hang` and {usual} s for all other faults.
 
 
 def request(fault):
-    """A call of which the fault has something to get hold of."""
+    """Return the arguments of a call that the fault can change."""
     documents = FIELDS if fault == "rank-fields-ignored" else DOCUMENTS
-    asked = {"query": "llamas in Peru", "documents": documents, "top_n": 4, "return_documents": fault != "text-unasked"}
-    return asked | ({"rank_fields": ["title"]} if documents is FIELDS else {})
+    arguments = {
+        "query": "llamas in Peru",
+        "documents": documents,
+        "top_n": 4,
+        "return_documents": fault != "text-unasked",
+    }
+    return arguments | ({"rank_fields": ["title"]} if documents is FIELDS else {})
 
 
 def timeout(fault):
@@ -76,38 +81,38 @@ def admin(url, path, data=None):
         return json.load(response)
 
 
-def met(url, client, fault):
-    """One cell: attempts, waits, and what came of it."""
+def table_cell(url, client, fault):
+    """Return one cell: the attempts, the kind of waits, and the outcome."""
     key = f"test-{client.__name__}-{fault}"
     outcomes = queue.Queue()
     threading.Thread(target=lambda: outcomes.put(outcome(client, url, key, fault)), daemon=True).start()
     try:
-        came = outcomes.get(timeout=PATIENCE_S)
+        result = outcomes.get(timeout=MAX_WAIT_S)
     except queue.Empty:
-        came = f"still waiting after {PATIENCE_S} s"
+        result = f"still waiting after {MAX_WAIT_S} s"
     requests = admin(url, f"requests?namespace={key}")["requests"]
-    assert not any("not-applied" in each["reply"] for each in requests), f"{key}: the request leaves nothing to break"
-    return f"{attempts(requests)}; {came}"
+    assert not any("not-applied" in each["reply"] for each in requests), f"{key}: the fault cannot change this request"
+    return f"{attempts(requests)}; {result}"
 
 
 def outcome(client, url, key, fault):
-    """What the call comes to; of a value, the first place where it is not what it should be."""
+    """Return the exception of the call, or the first place where the value differs from the correct one."""
     good = plain(client(url, f"{key}-good", fault))
     admin(
         url,
         f"faults?namespace={key}",
-        {"fault": fault, "times": 100} | ({"retry_after": TOLD_S} if fault == "429" else {}),
+        {"fault": fault, "times": 100} | ({"retry_after": RETRY_AFTER_S} if fault == "429" else {}),
     )
     try:
         value = client(url, key, fault)
         wrong = next(differences(good, plain(value)), "as without the fault")
         return f"returned `{type(value).__name__}`, {wrong}"
-    except Exception as raised:  # noqa: BLE001  # whatever it raises is what is looked for
+    except Exception as raised:  # noqa: BLE001  # any exception is a result
         return f"raised `{type(raised).__module__.partition('.')[0]}.{type(raised).__name__}`"
 
 
 def plain(value):
-    """A value of a client as JSON has it, with an id that does not differ from call to call."""
+    """Return a value of a client as JSON data, with an id that is the same for every call."""
     data = value.model_dump() if hasattr(value, "model_dump") else value
     if isinstance(data, dict) and data.get("id") not in (None, CONSTANT_ID):
         data = {**data, "id": "a new id"}
@@ -115,7 +120,7 @@ def plain(value):
 
 
 def differences(good, bad, place=""):
-    """Each place where *bad* is not *good*, with what is there."""
+    """Yield each place where *bad* differs from *good*, with both values."""
     if isinstance(good, dict) and isinstance(bad, dict):
         for key in [*good, *(key for key in bad if key not in good)]:
             yield from differences(good.get(key), bad.get(key), f"{place}.{key}".lstrip("."))
@@ -134,29 +139,30 @@ def shown(value):
 
 
 def attempts(requests):
-    assert requests, "it did not even ask"
+    assert requests, "the client sent no request"
     began = [datetime.fromisoformat(each["time"]).timestamp() for each in requests]
     ended = [start + each["ms"] / 1000 for start, each in zip(began, requests, strict=True)]
     waits = [start - end for start, end in zip(began[1:], ended, strict=False)]
     if not waits:
         return "1 attempt"
-    told = all(wait > TOLD_S - 0.1 for wait in waits)
-    return f"{len(requests)} attempts, {'waited for Retry-After' if told else 'used its own backoff'}"
+    kept = all(wait > RETRY_AFTER_S - 0.1 for wait in waits)
+    return f"{len(requests)} attempts, {'waited for Retry-After' if kept else 'used its own backoff'}"
 
 
 def table():
-    """The whole page."""
+    """Return the text of the page."""
     litellm.suppress_debug_info = True
     with MockServer() as server, ThreadPoolExecutor(32) as pool:
         faults = [name for name in admin(server.url, "faults")["known"] if name != "ok"]
         rows = [
-            [pool.submit(met, server.url, client, fault) for client in (ask_together, ask_litellm)] for fault in faults
+            [pool.submit(table_cell, server.url, client, fault) for client in (ask_together, ask_litellm)]
+            for fault in faults
         ]
         head = INTRODUCTION.format(
             hang=HANG_TIMEOUT_S,
             usual=TIMEOUT_S,
-            told=TOLD_S,
-            patience=PATIENCE_S,
+            retry_after=RETRY_AFTER_S,
+            max_wait=MAX_WAIT_S,
             together=version("together"),
             litellm=version("litellm"),
         )
@@ -170,4 +176,4 @@ def table():
 if __name__ == "__main__":
     sys.stdout.write(table())
     sys.stdout.flush()
-    os._exit(0)  # a client that still waits would hold up the end of the interpreter
+    os._exit(0)  # a client that still waits would delay the exit of the interpreter

@@ -1,4 +1,4 @@
-"""Files of exchanges as a user might write them, right and wrong."""
+"""Files of exchanges as a user writes them, valid or invalid."""
 
 import json
 
@@ -7,7 +7,7 @@ from together_rerank_fixtures.exchange import text
 
 
 def changed(name, **changes):
-    """The file of an exchange, with parts of it changed: `response__body` is a place, None takes it away."""
+    """Return the data of an exchange with changes: `response__body` is a place, None removes the value there."""
     data = json.loads(library.raw(name))
     for place, value in changes.items():
         *parents, last = place.split("__")
@@ -22,7 +22,7 @@ def changed(name, **changes):
 
 
 def recorded(folder, data, name="kept/mine.json"):
-    """Write *data*, or text, as an exchange's file below *folder*."""
+    """Write *data*, a string or JSON, as the file of an exchange below *folder*."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(data if isinstance(data, str) else text(data))

@@ -1,8 +1,8 @@
-"""Which of the judge's rules each fault of the mock breaks."""
+"""The requirements that each fault of the mock breaks."""
 
-# Nothing of the body can be read.
+# The body cannot be parsed.
 UNREADABLE = {"RR-RESPONSE-001", "RR-RESPONSE-004", "RR-ERROR-002"}
-# What fails, INFO too; empty where a fault is legal, and only clients trip over it.
+# The requirements that fail, also at INFO; none if the document allows the fault, and only clients break on it.
 BREAKS = {
     "unsorted": {"RR-RESULT-001"},
     "top-n-ignored": {"RR-RESULT-002"},
@@ -28,7 +28,7 @@ BREAKS = {
     "score-nan": {"RR-RESPONSE-001", "RR-SCORE-001"},
     "score-above-one": {"RR-SCORE-002"},
     "score-negative": {"RR-RESULT-005", "RR-SCORE-002", "RR-SCORE-004"},
-    "score-equal": {"RR-RESULT-005", "RR-RELATION-006"},  # it cannot bend a single result
+    "score-equal": {"RR-RESULT-005", "RR-RELATION-006"},  # it cannot change a single result
     "results-missing": {"RR-RESPONSE-001"},
     "results-null": {"RR-RESPONSE-001"},
     "results-empty": {"RR-RESULT-002", "RR-RESULT-003", "RR-RESULT-006"},
@@ -44,7 +44,7 @@ BREAKS = {
     "object-wrong": {"RR-RESPONSE-002"},
     "extra-field": set(),
     "error-200": {"RR-RESPONSE-001", "RR-RESPONSE-004", "RR-RESPONSE-006"},
-    # Of the wire, those that leave an answer.
+    # The wire faults that leave a response.
     "malformed-json": UNREADABLE,
     "empty-body": UNREADABLE,
     "html-200": UNREADABLE,

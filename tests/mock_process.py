@@ -1,4 +1,4 @@
-"""The real command as a process, for tests of every room."""
+"""Run the real command as a process, for the tests of every package."""
 
 import http.client
 import json
@@ -27,7 +27,7 @@ _server = ["granian"]
 
 @pytest.fixture(scope="module", params=["granian", "threaded"])
 def server(request):
-    """Has a module's tests run on each server."""
+    """Run the tests of a module on each server."""
     _server[0] = request.param
     yield request.param
     _server[0] = "granian"
@@ -36,8 +36,8 @@ def server(request):
 def environment(**changes):
     """Return the environment for a process of a test.
 
-    It has no TOGETHER... variables, no PYTHONUNBUFFERED, which hides missing flushes, and no COVERAGE..., for to
-    measure every process takes as long as the tests.
+    It has no TOGETHER... variables, no PYTHONUNBUFFERED, which hides missing flushes, and no COVERAGE..., because
+    the measurement of every process takes as long as the tests.
     """
     left_out = ("TOGETHER", "PYTHONUNBUFFERED", "COV")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
@@ -45,7 +45,7 @@ def environment(**changes):
 
 
 class MockProcess:
-    """A running mock: its address, and what it wrote to stderr so far."""
+    """A running mock: its address, and the lines that it has written to stderr."""
 
     def __init__(self, process, url):
         self.process = process
@@ -59,7 +59,7 @@ class MockProcess:
         self.lines.extend(iter(self.process.stderr.readline, ""))
 
     def stop(self, signal_number, timeout=20):
-        """Send a signal; return the exit status once everything it wrote has been read."""
+        """Send a signal, read the rest of stderr, and return the exit status."""
         self.process.send_signal(signal_number)
         status = self.process.wait(timeout)
         self.read_to_the_end()

@@ -1,4 +1,4 @@
-"""An HTTP client for tests of the plugin, from the standard library only."""
+"""An HTTP client for tests of the plugin, which needs only the standard library."""
 
 import json
 import os

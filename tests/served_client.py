@@ -9,7 +9,7 @@ from mock_process import BODY, KEY
 
 
 class Client:
-    """One connection to a mock, kept between requests; the fixture below closes it when the test is over."""
+    """One connection to a mock, kept between requests; the fixture below closes it after the test."""
 
     opened = []  # noqa: RUF012
 

@@ -1,4 +1,4 @@
-"""The fenced blocks of a page, each with the output printed below it, if any."""
+"""Read the fenced blocks of a page, and the output that is shown below a block."""
 
 import re
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ class Snippet:
         return self.text.splitlines()[0]
 
     def at(self, port):
-        """The text, with the port of the page exchanged for a free one."""
+        """Return the text with *port* instead of the port of the page."""
         assert PORT in self.text, "the port is gone from the snippet"
         return self.text.replace(PORT, str(port))
 
 
 def shown(text, port):
-    """What a command printed, as a page shows it: with the page's port, and without what differs from run to run."""
+    """Return the output of a command as a page shows it: with the port of the page, and the same time in every run."""
     return _SECONDS.sub("0.1 s", text.replace(str(port), PORT)).strip()
 
 
@@ -50,11 +50,11 @@ def write_project(page, folder):
 
 
 def is_file(snippet):
-    """Whether a snippet shows a whole file."""
+    """Return whether a snippet shows a complete file."""
     return re.fullmatch(r"# \w+\.py", snippet.first_line) is not None
 
 
 def snippet(beginning):
-    """The one snippet that begins so."""
+    """Return the one snippet of the README that starts with *beginning*."""
     (found,) = [each for each in snippets() if each.text.startswith(beginning)]
     return found

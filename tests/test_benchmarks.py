@@ -41,7 +41,7 @@ def test_the_output_of_wrk_is_read():
         "wrk fails": "unable to connect to 127.0.0.1:4010 Connection refused\n",
     }.values(),
 )
-def test_bad_output_of_wrk_has_no_number(output):
+def test_invalid_output_of_wrk_has_no_result(output):
     with pytest.raises(NoNumber):
         load.read(output)
 
@@ -77,7 +77,7 @@ HTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()
 
 
 def answering(*statuses):
-    """A server that answers with these statuses, and then closes the connection."""
+    """Return a server that answers with *statuses*, and then closes the connection."""
     return Server("It", "1", "/", [sys.executable, "-c", STATUSES, *map(str, statuses)])
 
 
@@ -98,7 +98,7 @@ def test_a_cold_start_is_measured_to_the_last_of_its_answers():
 
 
 @pytest.mark.parametrize(("last", "reason"), [((503,), "answered 503, not 200"), ((), "no answer after 2 answers")])
-def test_a_cold_start_with_an_error_has_no_number(last, reason):
+def test_a_cold_start_with_an_error_has_no_result(last, reason):
     with Running(answering(200, 200, *last)) as server, pytest.raises(NoNumber, match=reason):
         load.cold(server, b"{}", answers=3)
 

@@ -1,4 +1,4 @@
-"""The page on the commands has every flag, with its environment variable and its default."""
+"""The page docs/cli.md has every flag of the commands, with its environment variable and its default."""
 
 import re
 
@@ -16,7 +16,7 @@ _MOST_COLUMNS = 4
 
 
 def commands_below(group, name=""):
-    """Return the commands of *group* and of the groups in it, by the words that run them."""
+    """Return the commands of *group* and of the groups in it, by their full names."""
     found = {}
     for word, command in group.commands.items():
         full = f"{name} {word}".strip()
@@ -45,7 +45,7 @@ def options(command):
 
 
 def default_in_words(option):
-    """Return what the page's cell for the default begins with, None where the page says it in words."""
+    """Return the start of the cell with the default, or None if the page describes the default in words."""
     if option.required:
         return "required"
     if option.is_flag:

@@ -1,4 +1,4 @@
-"""docs/clients.md matches what real clients do."""
+"""The page docs/clients.md matches the behaviour of real clients."""
 
 import subprocess
 import sys

@@ -41,7 +41,7 @@ def test_together_3(mock):
     assert answer.usage.total_tokens == answer.usage.prompt_tokens > 0
 
 
-def test_together_3_by_environment_alone(mock):
+def test_together_3_configured_by_the_environment(mock):
     program = (
         "from together import Together\n"
         f"answer = Together().rerank.create(model={MODEL!r}, query={QUERY!r}, documents={DOCUMENTS!r}, top_n=2)\n"
@@ -90,7 +90,7 @@ def test_together_3_with_v1_in_its_base_url_gets_a_helpful_404(mock):
         client.rerank.create(model=MODEL, query=QUERY, documents=DOCUMENTS)
 
 
-def test_the_rerank_tests_that_together_ships(server):
+def test_the_rerank_tests_of_together_pass(server):
     with running() as any_key:
         ran = subprocess.run(
             [

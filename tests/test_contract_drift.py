@@ -1,4 +1,4 @@
-"""The library is the mock's answers: at the mock nothing drifts, and what is recorded there is the library again."""
+"""The library has the answers of the mock: `drift` finds nothing there, and `record` reproduces the library."""
 
 import json
 
@@ -11,9 +11,9 @@ from snippets import ROOT, snippets
 
 KEY = "the-mocks-key"
 pytestmark = pytest.mark.served
-STARTED = {
+CONFIGURATIONS = {
     "with a key and a model": (("--api-key", KEY, "--model", "rank"), ("--model", "rank")),
-    "as a newcomer does": ((), ()),
+    "with default settings": ((), ()),
 }
 
 
@@ -22,14 +22,14 @@ def run_command(mock, command, *options):
 
 
 def skipped(*, closed):
-    """What a mock answers only when it is told something: whom it lets in, or more."""
-    told = {"api_keys", "models"} if closed else set()
-    return {each.name for each in fixtures.all() if not each.forced and set(each.mock) - told}
+    """Return the exchanges that need settings which the mock lacks; a *closed* mock has keys and models."""
+    configured = {"api_keys", "models"} if closed else set()
+    return {each.name for each in fixtures.all() if not each.forced and set(each.mock) - configured}
 
 
-@pytest.mark.parametrize("how", STARTED)
-def test_nothing_drifts_at_the_mock(how, tmp_path):
-    flags, options = STARTED[how]
+@pytest.mark.parametrize("configuration", CONFIGURATIONS)
+def test_drift_finds_nothing_at_the_mock(configuration, tmp_path):
+    flags, options = CONFIGURATIONS[configuration]
     with running("-q", *flags) as mock:
         ran = run_command(mock, "drift", *options, "--json", tmp_path / "drift.json")
     report = json.loads((tmp_path / "drift.json").read_text())
@@ -44,23 +44,23 @@ def test_nothing_drifts_at_the_mock(how, tmp_path):
     assert verdict(ran).startswith(f"no drift -- {len(report['answered'])} exchanges compared, ")
 
 
-def test_what_is_recorded_of_the_mock_is_the_library(tmp_path):
+def test_recording_the_mock_reproduces_the_library(tmp_path):
     with running("-q", "--api-key", KEY, "--model", "Salesforce/Llama-Rank-v1") as mock:
         ran = run_command(mock, "record", "--model", "Salesforce/Llama-Rank-v1", "--out", tmp_path / "kept")
         recorded = fixtures.read(tmp_path / "kept")
 
     assert (ran.returncode, ran.stderr) == (0, "")
     assert len(recorded) > 60
-    named_otherwise = {"success/document_example_scored"}  # whose model the document writes with a capital
+    other_model = {"success/document_example_scored"}  # the document writes its model with a capital
     for exchange in recorded:
         library = fixtures.get(exchange.name)
-        if exchange.name not in named_otherwise:
+        if exchange.name not in other_model:
             assert exchange.request == library.request
             assert exchange.response == library.response
             assert exchange.deviations == library.deviations
 
 
-def test_a_fault_of_the_mock_is_drift():
+def test_a_fault_of_the_mock_is_reported_as_drift():
     with running("-q") as mock:
         ran = run_command(mock, "drift", "--model", "mock/usage-missing", "--only", "success/*")
 
@@ -70,7 +70,7 @@ def test_a_fault_of_the_mock_is_drift():
     assert verdict(ran).startswith("drift -- 1 difference, ")
 
 
-def test_the_row_that_the_page_takes_from_a_report_is_there():
+def test_the_row_on_the_page_is_in_the_report():
     (row,) = [each.text for each in snippets("docs/record-and-drift.md") if each.language == "text"]
 
     report = (ROOT / "docs/reports/llama-cpp-drift.txt").read_text()

@@ -1,4 +1,4 @@
-"""The requirements under plain pytest, as whoever has the kit installed can run them."""
+"""The requirements under plain pytest, as users of the installed kit can run them."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def pytest_run(folder, *arguments):
     )
 
 
-def judged(folder, mock, *arguments, model=MODEL):
+def run_suite(folder, mock, *arguments, model=MODEL):
     about = ("--rerank-base-url", mock.url, "--rerank-model", model, "--rerank-api-key-env", "MOCK_KEY")
     return pytest_run(folder, *about, *arguments)
 
@@ -43,7 +43,7 @@ def judged(folder, mock, *arguments, model=MODEL):
 @pytest.mark.fuzz
 def test_a_good_endpoint_passes_and_schemathesis_runs_as_a_test(mock, tmp_path):
     options = ("--rerank-level", "should", "--rerank-max-requests", "240")
-    ran = judged(tmp_path, mock, "--pyargs", PACKAGE, *options)
+    ran = run_suite(tmp_path, mock, "--pyargs", PACKAGE, *options)
 
     assert ran.returncode == 0, ran.stdout
     assert "56 passed" in ran.stdout.splitlines()[-1]
@@ -52,7 +52,7 @@ def test_a_good_endpoint_passes_and_schemathesis_runs_as_a_test(mock, tmp_path):
 @pytest.mark.fuzz
 def test_schemathesis_finds_a_fault_as_a_test(mock, tmp_path):
     options = ("--rerank-max-requests", "150")
-    ran = judged(tmp_path, mock, "--pyargs", f"{PACKAGE}.fuzz.test_fuzz", *options, model="mock/object-wrong")
+    ran = run_suite(tmp_path, mock, "--pyargs", f"{PACKAGE}.fuzz.test_fuzz", *options, model="mock/object-wrong")
 
     assert ran.returncode == 1, ran.stdout
     assert "FAILED        RR-FUZZ-004  MUST  Every response matches the document's schema" in ran.stdout
@@ -60,7 +60,7 @@ def test_schemathesis_finds_a_fault_as_a_test(mock, tmp_path):
 
 
 def test_a_failed_requirement_is_reported_without_a_traceback(mock, tmp_path):
-    ran = judged(tmp_path, mock, "--pyargs", f"{PACKAGE}.suite.test_results", model="mock/unsorted")
+    ran = run_suite(tmp_path, mock, "--pyargs", f"{PACKAGE}.suite.test_results", model="mock/unsorted")
 
     assert ran.returncode == 1
     assert "FAILED        RR-RESULT-001  MUST" in ran.stdout
@@ -70,62 +70,62 @@ def test_a_failed_requirement_is_reported_without_a_traceback(mock, tmp_path):
     assert "1 failed, 6 passed" in ran.stdout.splitlines()[-1]
 
 
-@pytest.mark.parametrize(("level", "status", "said"), [("must", 0, "1 xfailed"), ("should", 1, "1 failed")])
-def test_a_should_fails_at_its_level(mock, tmp_path, level, status, said):
+@pytest.mark.parametrize(("level", "status", "summary"), [("must", 0, "1 xfailed"), ("should", 1, "1 failed")])
+def test_a_should_fails_at_its_level(mock, tmp_path, level, status, summary):
     options = ("--pyargs", f"{PACKAGE}.suite.test_response", "--rerank-level", level)
-    ran = judged(tmp_path, mock, *options, model="mock/id-constant")
+    ran = run_suite(tmp_path, mock, *options, model="mock/id-constant")
 
     assert ran.returncode == status, ran.stdout
-    assert said in ran.stdout.splitlines()[-1]
+    assert summary in ran.stdout.splitlines()[-1]
 
 
-def test_what_cannot_be_judged_is_skipped_with_its_reason(mock, tmp_path):
-    ran = judged(tmp_path, mock, "--pyargs", f"{PACKAGE}.suite.test_usage", model="mock/usage-missing")
+def test_a_requirement_that_cannot_be_checked_is_skipped_with_its_reason(mock, tmp_path):
+    ran = run_suite(tmp_path, mock, "--pyargs", f"{PACKAGE}.suite.test_usage", model="mock/usage-missing")
 
     assert ran.returncode == 0
     assert "skipped: the response has no `usage`, which the document allows" in ran.stdout
 
 
-def test_without_an_endpoint_it_says_which_option_is_missing(tmp_path):
+def test_without_an_endpoint_the_missing_option_is_named(tmp_path):
     ran = pytest_run(tmp_path, "--pyargs", PACKAGE)
 
     assert ran.returncode == 4
     assert "--rerank-base-url URL" in ran.stdout + ran.stderr
 
 
-def test_no_answer_is_not_a_pass(tmp_path):
+def test_an_unreachable_endpoint_is_inconclusive(tmp_path):
     ran = pytest_run(tmp_path, "--pyargs", PACKAGE, "--rerank-base-url", "http://127.0.0.1:1")
 
     assert ran.returncode == 3
     assert "could not tell: no complete response from" in ran.stdout
 
 
-def test_a_must_that_cannot_be_judged_is_no_pass(tmp_path):
+def test_an_inconclusive_must_fails_the_run(tmp_path):
     with running("-q", "--api-key", KEY, "--model", MODEL) as own:
         queue = {"fault": "ok", "times": 6, "then": {"fault": "503", "times": 99}}
         admin = urllib.request.Request(f"{own.url}/__admin/faults", json.dumps(queue).encode())
         urllib.request.urlopen(admin).close()
-        ran = judged(tmp_path, own, "--pyargs", f"{PACKAGE}.suite.test_results")
+        ran = run_suite(tmp_path, own, "--pyargs", f"{PACKAGE}.suite.test_results")
 
     assert ran.returncode == 1
     assert "RR-RESULT-002: could not tell: the endpoint returns 503" in ran.stdout
 
 
-def test_a_bad_url_is_an_error(tmp_path):
+def test_an_invalid_url_is_an_error(tmp_path):
     ran = pytest_run(tmp_path, "--pyargs", PACKAGE, "--rerank-base-url", "localhost")
 
     assert ran.returncode == 4
     assert "'localhost' is not a URL" in ran.stderr
 
 
-def test_the_tests_of_the_project_run_beside_it_and_have_no_fixture_of_ours(mock, tmp_path):
+def test_the_tests_of_a_project_run_beside_the_suite_without_its_fixtures(mock, tmp_path):
     (tmp_path / "test_own.py").write_text(
         "import pytest\n\n\n@pytest.fixture\ndef endpoint():\n    return 'their own'\n\n\n"
         "def test_it(endpoint):\n    assert endpoint == 'their own'\n"
     )
 
     alone = pytest_run(tmp_path)
-    beside = judged(tmp_path, mock, "--pyargs", f"{PACKAGE}.suite.test_results", tmp_path / "test_own.py")
+    beside = run_suite(tmp_path, mock, "--pyargs", f"{PACKAGE}.suite.test_results", tmp_path / "test_own.py")
 
     assert "1 passed" in alone.stdout
     assert "8 passed" in beside.stdout

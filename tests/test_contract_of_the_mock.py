@@ -1,4 +1,4 @@
-"""The judge's command against the mock's: what it says of a good mock, and of one that fails every call."""
+"""The contract tests against a mock: one that is correct, and one that returns an error on every call."""
 
 import json
 
@@ -16,7 +16,7 @@ STATUSES = [fault.name for fault in Catalogue(load()) if isinstance(fault, Statu
 OPEN = ("--model", MODEL, "--api-key-env", "MOCK_KEY")
 
 
-def judged(mock, *arguments):
+def run_contract(mock, *arguments):
     return contract(mock.url, *arguments, MOCK_KEY=KEY)
 
 
@@ -27,8 +27,10 @@ def mock():
 
 
 @pytest.mark.fuzz
-def test_the_mock_keeps_the_contract_whatever_schemathesis_sends(mock, tmp_path):
-    ran = judged(mock, *OPEN, "--level", "should", "--fuzz", "--max-requests", 500, "--json", tmp_path / "report.json")
+def test_the_mock_keeps_the_contract_under_schemathesis(mock, tmp_path):
+    ran = run_contract(
+        mock, *OPEN, "--level", "should", "--fuzz", "--max-requests", 500, "--json", tmp_path / "report.json"
+    )
 
     assert ran.returncode == 0, ran.stdout
     assert "56 passed;" in verdict(ran)
@@ -40,7 +42,7 @@ def test_the_mock_keeps_the_contract_whatever_schemathesis_sends(mock, tmp_path)
 @pytest.mark.fuzz
 def test_the_mock_keeps_the_uncorrected_document_too():
     with running("-q", "--api-key", KEY, "--model", MODEL, "--reading", "vendored") as mock:
-        ran = judged(mock, *OPEN, "--level", "should", "--fuzz", "--reading", "vendored", "--max-requests", 300)
+        ran = run_contract(mock, *OPEN, "--level", "should", "--fuzz", "--reading", "vendored", "--max-requests", 300)
 
     assert ran.returncode == 0, ran.stdout
     assert "56 passed;" in verdict(ran)
@@ -49,7 +51,7 @@ def test_the_mock_keeps_the_uncorrected_document_too():
 @pytest.mark.fuzz
 def test_the_mock_with_default_settings_passes_and_names_what_is_skipped():
     with running("-q") as mock:
-        ran = judged(mock, "--api-key-env", "MOCK_KEY", "--level", "info", "--fuzz", "--max-requests", 300)
+        ran = run_contract(mock, "--api-key-env", "MOCK_KEY", "--level", "info", "--fuzz", "--max-requests", 300)
 
     assert ran.returncode == 0, ran.stdout
     assert "(skipped: RR-ERROR-003, RR-AUTH-002, RR-AUTH-003, RR-FUZZ-009)" in verdict(ran)
@@ -57,9 +59,9 @@ def test_the_mock_with_default_settings_passes_and_names_what_is_skipped():
     assert "reason    the endpoint accepts any model (x-mock-accepts)" in ran.stdout
 
 
-def test_without_its_key_the_mock_is_not_judged_and_the_flag_is_named():
+def test_without_a_key_the_result_is_inconclusive_and_the_flag_is_named():
     with running("-q") as mock:
-        ran = judged(mock)
+        ran = run_contract(mock)
 
     assert ran.returncode == 3
     assert "--api-key-env NAME" in verdict(ran)
@@ -68,7 +70,7 @@ def test_without_its_key_the_mock_is_not_judged_and_the_flag_is_named():
 @pytest.mark.parametrize("status", STATUSES)
 def test_an_error_on_every_call_is_inconclusive(mock, status):
     model = f"mock/{status},retry_after=0" if status in ("429", "503") else f"mock/{status}"
-    ran = judged(mock, "--model", model, "--api-key-env", "MOCK_KEY")
+    ran = run_contract(mock, "--model", model, "--api-key-env", "MOCK_KEY")
 
     assert ran.returncode == 3
     assert verdict(ran).startswith("could not tell: ")
@@ -77,6 +79,6 @@ def test_an_error_on_every_call_is_inconclusive(mock, status):
 
 @pytest.mark.parametrize("name", ["truncate", "empty-body"])
 def test_an_incomplete_answer_is_inconclusive_and_a_wrong_one_fails(mock, name):
-    ran = judged(mock, "--model", f"mock/{name}", "--api-key-env", "MOCK_KEY")
+    ran = run_contract(mock, "--model", f"mock/{name}", "--api-key-env", "MOCK_KEY")
 
     assert ran.returncode == {"truncate": 3, "empty-body": 1}[name]

@@ -1,4 +1,4 @@
-"""What the pages in docs/ show is what happens."""
+"""The snippets of the pages in docs/ work, and the pages describe every public name."""
 
 import inspect
 import os
@@ -19,12 +19,12 @@ from together_rerank_mockserver.http.wsgi import Mock
 from together_rerank_mockserver.ranking import score
 from together_rerank_mockserver.testing import resilience
 
-# What an earlier snippet of a page exports.
+# Variables that an earlier snippet of a page exports.
 EXPORTED = {"MY_KEY": "any-key"}
 PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
-# What a session does not run: output of other tools, and files.
+# Snippets that are not run: output of other tools, and files.
 _NOT_RUN = ("json", "text", "yaml")
-INSTALL = "pip install together-rerank-kit"  # is run with the wheel, by `make check`
+INSTALL = "pip install together-rerank-kit"  # `make check` runs it with the wheel
 
 
 def run(snippet, port, folder):
@@ -43,13 +43,13 @@ def run(snippet, port, folder):
 
 
 def is_session(page):
-    """Whether what a page shows is typed, one after the other."""
+    """Return whether the snippets of a page are commands to run one after the other."""
     return page != "quickstart.md" and any(not is_file(each) for each in snippets(f"docs/{page}"))
 
 
 @pytest.mark.served
 @pytest.mark.parametrize("page", [page for page in PAGES if is_session(page)])
-def test_the_snippets_of_a_page_print_what_is_printed_below_them_one_after_the_other(page, tmp_path):
+def test_the_snippets_of_a_page_print_the_output_below_them(page, tmp_path):
     with running("-q") as mock:
         for snippet in snippets(f"docs/{page}"):
             if snippet.language in _NOT_RUN:
@@ -78,7 +78,7 @@ def test_the_quickstart_works_in_one_shell(tmp_path):
     assert install.text.strip() == INSTALL
     assert ran.returncode == 0, ran.stderr
     printed = shown(ran.stdout, port).splitlines(keepends=True)
-    assert ready in printed  # wherever the shell let the mock print it
+    assert ready in printed  # the position depends on when the mock prints it
     outputs = "".join(each.output for each in steps if each.output)
     assert "".join(line for line in printed if line != ready).split() == outputs.split()
 
@@ -91,7 +91,7 @@ def test_a_workflow_is_yaml_and_its_jobs_have_steps(snippet):
         assert all("run" in step or "uses" in step for step in job["steps"])
 
 
-def test_the_formula_is_the_one_of_the_code():
+def test_the_formula_matches_the_code():
     (formula,) = [each.text for each in snippets("docs/ranking.md") if each.text.startswith("score = ")]
     weights = (score.WHOLE, score.PART, score.ADJACENT, score.IN_ORDER)
 
@@ -101,7 +101,7 @@ def test_the_formula_is_the_one_of_the_code():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("page", "files", "tests"), [("pytest.md", 6, 20), ("strategies.md", 5, 120)])
-def test_the_tests_of_a_page_pass_as_they_are_printed(page, files, tests, tmp_path):
+def test_the_tests_of_a_page_pass(page, files, tests, tmp_path):
     names = write_project(f"docs/{page}", tmp_path)
     assert len(names) == len(snippets(f"docs/{page}")) >= files
 
@@ -113,7 +113,7 @@ def test_the_tests_of_a_page_pass_as_they_are_printed(page, files, tests, tmp_pa
 
 
 def run_tests(folder):
-    """Run the tests in *folder*; return what pytest said once all of them passed."""
+    """Run the tests in *folder*, which must pass; return the output of pytest."""
     shutil.copy(ROOT / "conftest.py", folder / "profiles.py")
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", *ALONE, "-v", "-p", "profiles", "-W", "error", folder],
@@ -129,7 +129,7 @@ def run_tests(folder):
 
 
 @pytest.mark.slow
-def test_the_tests_of_the_readme_pass_as_they_are_printed(tmp_path):
+def test_the_tests_of_the_readme_pass(tmp_path):
     assert write_project("README.md", tmp_path) == ["test_search.py"]
 
     assert "test_search.py::test_a_rate_limit_is_retried PASSED" in run_tests(tmp_path)
@@ -141,7 +141,7 @@ def test_every_method_and_attribute_is_described():
 
     shown = [name for name in [*public, "base_url", "api_key"] if f"`{name}" in page or f"{name}(" in page]
     assert shown == [*public, "base_url", "api_key"]
-    assert [name for name in verdict_rules() if f"| `{name}` |" not in page] == []
+    assert [name for name in resilience_rules() if f"| `{name}` |" not in page] == []
 
 
 def test_every_strategy_and_argument_is_described():
@@ -153,7 +153,7 @@ def test_every_strategy_and_argument_is_described():
         assert re.search(rf"^\| [^|]*`{name}`", page, re.MULTILINE), name
 
 
-def verdict_rules():
+def resilience_rules():
     return re.findall(r'_finding\(\s*"([a-z-]+)"', inspect.getsource(resilience))
 
 

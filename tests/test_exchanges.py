@@ -1,4 +1,4 @@
-"""The exchanges whose source is the kit are what a running mock answers, byte for byte."""
+"""A running mock returns the exchanges whose source is the kit, byte for byte."""
 
 import contextlib
 import http.client
@@ -20,15 +20,18 @@ FLAGS = {"api_keys": "--api-key", "models": "--model", "max_body": "--max-body"}
 def flags(exchange):
     for name, value in exchange.mock.items():
         for each in value if isinstance(value, list) else [value]:
-            if name != "fault":  # which can be asked for by a header
+            if name != "fault":  # a header can request it
                 yield from (FLAGS[name], str(each))
 
 
 @pytest.fixture(scope="module")
 def mocks(server):
-    """One running mock for each way in which an exchange wants it started."""
+    """Start a mock for each combination of flags that an exchange needs."""
     with contextlib.ExitStack() as stack:
-        yield {ways: stack.enter_context(running("-q", *ways)) for ways in {tuple(flags(exchange)) for exchange in KIT}}
+        yield {
+            options: stack.enter_context(running("-q", *options))
+            for options in {tuple(flags(exchange)) for exchange in KIT}
+        }
 
 
 def send(mock, request, **headers):
@@ -47,11 +50,11 @@ def origin(exchange):
 
 
 @pytest.mark.served
-# Whose body is the same as another's would get a second id, so each body is sent once only.
+# A body that is sent twice gets another id, so each body is sent only once.
 @pytest.mark.parametrize("exchange", KIT, ids=lambda exchange: exchange.name)
-def test_the_mock_answers_as_the_library_says(mocks, exchange):
-    asked = {"Prefer": f"fault={exchange.mock['fault']}"} if "fault" in exchange.mock else {}
-    response, content = send(mocks[tuple(flags(exchange))], exchange.request, **asked)
+def test_the_mock_returns_the_exchanges_of_the_library(mocks, exchange):
+    preference = {"Prefer": f"fault={exchange.mock['fault']}"} if "fault" in exchange.mock else {}
+    response, content = send(mocks[tuple(flags(exchange))], exchange.request, **preference)
 
     assert response.status == exchange.response.status
     assert content == exchange.response.content
@@ -65,14 +68,14 @@ NOT_FORCED = [exchange for exchange in fixtures.all() if not exchange.forced]
 
 @pytest.mark.served
 @pytest.mark.parametrize("exchange", NOT_FORCED, ids=lambda exchange: exchange.name)
-def test_what_is_not_forced_is_brought_about_by_the_request(mocks, exchange):
+def test_a_response_that_is_not_forced_is_caused_by_the_request(mocks, exchange):
     response, _ = send(mocks[tuple(flags(exchange))], exchange.request)
 
     assert response.status == exchange.response.status
 
 
 @pytest.mark.served
-def test_what_is_forced_is_answered_on_another_day(mocks):
+def test_the_requests_of_forced_exchanges_get_200_without_the_fault(mocks):
     forced = [exchange for exchange in fixtures.all() if exchange.forced]
 
     assert {exchange.name: send(mocks[()], exchange.request)[0].status for exchange in forced} == {
@@ -80,7 +83,7 @@ def test_what_is_forced_is_answered_on_another_day(mocks):
     }
 
 
-def test_what_is_broken_breaks_the_rule_that_it_names():
+def test_a_broken_exchange_breaks_the_rule_that_it_names():
     of_a_fault = [exchange for exchange in fixtures.all(broken=True) if "fault" in exchange.mock]
 
     assert len(of_a_fault) > 20
@@ -88,7 +91,7 @@ def test_what_is_broken_breaks_the_rule_that_it_names():
         assert {each.rule for each in exchange.deviations} & BREAKS[exchange.mock["fault"]], exchange.name
 
 
-def test_every_rule_is_one_of_the_judges():
+def test_every_rule_is_a_requirement_of_the_contract_tests():
     rules = {each.rule for exchange in fixtures.all() for each in exchange.deviations if each.rule}
 
     assert rules <= {each.id for each in session.tests()}
@@ -103,18 +106,18 @@ def test_make_fixtures_would_change_nothing():
     assert ran.returncode == 0
 
 
-def test_every_success_of_the_kit_has_a_body_of_its_own():
+def test_no_two_successes_of_the_kit_have_the_same_body():
     contents = [exchange.request.content for exchange in KIT if exchange.response.status == 200]
 
     assert len(set(contents)) == len(contents)
 
 
-def test_the_documents_example_is_answered_with_the_documents_order():
-    promised = fixtures.get("success/document_example")
+def test_the_example_of_the_document_is_ranked_as_documented():
+    documented = fixtures.get("success/document_example")
     scored = fixtures.get("success/document_example_scored")
 
-    assert scored.request == promised.request
+    assert scored.request == documented.request
     assert [result["index"] for result in scored.response.body["results"]] == [0, 2]
     assert [(result["index"], result["document"]) for result in scored.response.body["results"]] == [
-        (result["index"], result["document"]) for result in promised.response.body["results"]
+        (result["index"], result["document"]) for result in documented.response.body["results"]
     ]

@@ -1,4 +1,4 @@
-"""Faults, queues and namespaces as a client meets them: over sockets, on each server."""
+"""Faults, queues and namespaces over sockets, on each server."""
 
 import concurrent.futures
 import http.client
@@ -51,9 +51,9 @@ def test_each_fault_applies_once_and_the_next_request_succeeds(mock, server, fau
     status, content, headers = client.ask()
     assert (status, headers["x-mock-reply"]) == (200, "scored")
     assert [result["index"] for result in json.loads(content)["results"]] == [1, 0]
-    told = client.admin("GET", f"requests?namespace=test-{fault.name}")
-    assert [each["reply"] for each in told["requests"]][1:] == ["scored"]
-    assert told["requests"][0]["status"] == (
+    journal = client.admin("GET", f"requests?namespace=test-{fault.name}")
+    assert [each["reply"] for each in journal["requests"]][1:] == ["scored"]
+    assert journal["requests"][0]["status"] == (
         None if fault.name in ("reset", "empty") and server == "threaded" else status_of(fault, server)
     )
 
@@ -65,7 +65,7 @@ def status_of(fault, server):
 
 
 @pytest.mark.parametrize("fault", ["hang", "reset", "empty"])
-def test_the_queue_takes_what_the_server_can_produce(mock, server, fault):
+def test_the_queue_accepts_only_faults_that_the_server_can_produce(mock, server, fault):
     client = Client(mock, key=f"test-queued-{fault}", timeout=1)
     status = client.ask(json.dumps({"fault": fault}), path=f"/__admin/faults?namespace=test-queued-{fault}")[0]
 
@@ -78,7 +78,7 @@ def test_the_queue_takes_what_the_server_can_produce(mock, server, fault):
             client.ask()
 
 
-def test_a_hang_outlasts_the_client(mock, server):
+def test_a_hang_lasts_until_the_client_times_out(mock, server):
     client = Client(mock, timeout=0.5)
 
     if server == "granian":
@@ -88,21 +88,21 @@ def test_a_hang_outlasts_the_client(mock, server):
             client.ask(Prefer="fault=hang")
 
 
-def test_a_delay_and_a_drip_take_their_time(mock):
+def test_a_delay_and_a_drip_take_the_requested_time(mock):
     client = Client(mock)
-    took = []
+    times = []
     for preference in ("delay=300", "fault=drip, pause=30", "code=503, delay=300"):
         began = time.monotonic()
         status, content, headers = client.ask(Prefer=preference)
-        took.append(time.monotonic() - began)
+        times.append(time.monotonic() - began)
         assert headers["Preference-Applied"] == preference
         assert status == (503 if "503" in preference else 200)
         assert json.loads(content)
 
-    assert min(took) >= 0.3
+    assert min(times) >= 0.3
 
 
-def test_ten_times_are_ten_times_for_fifty_clients_at_once(mock):
+def test_a_fault_applies_exactly_ten_times_to_fifty_concurrent_clients(mock):
     admin = Client(mock)
     admin.admin("POST", "faults?namespace=test-fifty", {"fault": "429", "times": 10, "retry_after": 1})
 
@@ -111,31 +111,31 @@ def test_ten_times_are_ten_times_for_fifty_clients_at_once(mock):
         return [client.ask()[0] for _ in range(4)]
 
     with concurrent.futures.ThreadPoolExecutor(50) as clients:
-        met = [status for each in clients.map(statuses, range(50)) for status in each]
+        received = [status for each in clients.map(statuses, range(50)) for status in each]
 
-    assert (met.count(429), met.count(200)) == (10, 190)
+    assert (received.count(429), received.count(200)) == (10, 190)
     assert admin.admin("GET", "faults?namespace=test-fifty")["queue"] == []
-    told = admin.admin("GET", "requests?namespace=test-fifty&status=429")
-    assert told["total"] == 10
+    journal = admin.admin("GET", "requests?namespace=test-fifty&status=429")
+    assert journal["total"] == 10
 
 
-def test_tests_that_run_at_once_share_nothing(mock):
+def test_concurrent_tests_share_nothing(mock):
     def scenario(number):
         key = f"test-parallel-{number}"
         client = Client(mock, key=key)
         client.admin("POST", f"faults?namespace={key}", {"fault": "503", "times": 2, "then": {"fault": "429"}})
         statuses = [client.ask()[0] for _ in range(5)]
-        told = client.admin("GET", f"requests?namespace={key}")
-        return statuses, told["total"], json.loads(client.ask()[1])["id"]
+        journal = client.admin("GET", f"requests?namespace={key}")
+        return statuses, journal["total"], json.loads(client.ask()[1])["id"]
 
     with concurrent.futures.ThreadPoolExecutor(20) as tests:
-        seen = list(tests.map(scenario, range(40)))
+        results = list(tests.map(scenario, range(40)))
 
-    assert {json.dumps(each) for each in seen} == {json.dumps(seen[0])}
-    assert seen[0][:2] == ([503, 503, 429, 200, 200], 5)
+    assert {json.dumps(each) for each in results} == {json.dumps(results[0])}
+    assert results[0][:2] == ([503, 503, 429, 200, 200], 5)
 
 
-def test_a_key_is_nowhere_to_be_found():
+def test_a_key_is_neither_logged_nor_returned():
     key = "sesame-open-0123456789"
     with running() as mock:
         ask_with_a_key_everywhere(mock, key)

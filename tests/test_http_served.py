@@ -1,4 +1,4 @@
-"""HTTP as bytes on sockets, on each server: what is refused, and that nothing hidden in a request is executed."""
+"""HTTP as bytes on sockets, on each server: which requests are rejected, and that no hidden request is executed."""
 
 import http.client
 import json
@@ -24,7 +24,7 @@ def mock(server):
 
 
 def exchange(mock, sent, *, half_close=False):
-    """Send bytes; return all that comes until the server closes the connection, or is silent for 0.3 s."""
+    """Send bytes; return all bytes received until the server closes the connection or sends nothing for 0.3 s."""
     with connect(mock) as client:
         client.sendall(sent)
         if half_close:
@@ -71,7 +71,7 @@ AMBIGUOUS = {
 
 
 @pytest.mark.parametrize("case", [*REFUSED, *AMBIGUOUS])
-def test_an_ambiguous_request_is_refused_and_nothing_after_it_is_executed(mock, server, case):
+def test_an_ambiguous_request_is_rejected_and_nothing_after_it_is_executed(mock, server, case):
     is_read_by_hyper = server == "granian" and case in AMBIGUOUS
     before = executed(mock)
 
@@ -107,7 +107,7 @@ def test_empty_lines_before_a_request_are_ignored(mock):
     assert received.count(b"HTTP/1.1 200") == 2
 
 
-def test_a_head_beyond_64_kib_is_refused(mock, server):
+def test_a_head_beyond_64_kib_is_rejected(mock, server):
     fitting, closed = exchange(mock, request(X_Long="a" * 60_000))
     received, closed = exchange(mock, request(X_Long="a" * (66_000 if server == "threaded" else 132_000)))
 
@@ -117,7 +117,7 @@ def test_a_head_beyond_64_kib_is_refused(mock, server):
 
 
 @pytest.mark.parametrize("method", [b"post", b"Post"])
-def test_a_method_in_lower_case_is_another_method(mock, method):
+def test_a_method_in_lower_case_is_not_allowed(mock, method):
     received, _ = exchange(mock, request().replace(b"POST", method, 1))
 
     assert received.startswith(b"HTTP/1.1 405")
@@ -125,14 +125,14 @@ def test_a_method_in_lower_case_is_another_method(mock, method):
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "identity, gzip"])
-def test_a_content_encoding_is_refused_by_its_name(mock, coding):
+def test_any_other_content_encoding_is_rejected(mock, coding):
     received, _ = exchange(mock, request(b"\x1f\x8b" + BODY, Content_Encoding=coding))
 
     assert received.startswith(b"HTTP/1.1 415")
     assert b"only identity" in received
 
 
-def test_identity_is_no_content_encoding(mock):
+def test_the_content_encoding_identity_is_accepted(mock):
     assert exchange(mock, request(Content_Encoding="Identity"))[0].startswith(b"HTTP/1.1 200")
 
 
@@ -145,14 +145,14 @@ def test_a_doubled_slash_is_logged_unchanged(mock, path):
 
 
 @pytest.mark.parametrize("version", [b"HTTP/2.0", b"HTTP/9.9", b"HTTP/1.2"])
-def test_another_version_is_refused(mock, version):
+def test_an_unsupported_http_version_is_rejected(mock, version):
     received, closed = exchange(mock, b"GET /health " + version + b"\r\nHost: x\r\n\r\n")
 
     assert b" 200 " not in received
     assert closed
 
 
-def test_http_2_is_not_spoken(mock, server):
+def test_http_2_is_not_supported(mock, server):
     preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
     received, closed = exchange(mock, preface)
@@ -161,7 +161,7 @@ def test_http_2_is_not_spoken(mock, server):
     assert closed
 
 
-def test_a_header_that_cannot_be_read_is_not_repeated(mock):
+def test_an_invalid_header_is_not_quoted_in_the_response(mock):
     received, _ = exchange(mock, HEAD.replace(b"Authorization:", b"Authorization :") + b"\r\n")
 
     assert received.startswith(b"HTTP/1.1 400")

@@ -1,4 +1,4 @@
-"""The mock's faults are broken servers: each fails the requirements that it breaks, exactly, and each can fail."""
+"""Each fault of the mock fails exactly the requirements that it breaks, and each requirement can fail."""
 
 from collections import defaultdict
 

@@ -1,4 +1,4 @@
-"""Many clients, slow ones, limits and stops: over sockets, on each server."""
+"""Many clients, slow clients, limits and shutdown, over sockets, on each server."""
 
 import concurrent.futures
 import contextlib
@@ -54,13 +54,13 @@ def test_half_sent_requests_and_slow_readers_do_not_stop_others():
 
 
 WAITING = {
-    "a body that never comes": b"Content-Length: 9\r\n\r\n1",
+    "a body that never arrives": b"Content-Length: 9\r\n\r\n1",
     "a drip": b"Prefer: fault=drip, pause=60000\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY.encode()),
 }
 
 
 @pytest.mark.parametrize("kind", WAITING)
-def test_six_hundred_calls_that_wait_leave_room_for_others(kind, server):
+def test_six_hundred_waiting_calls_do_not_block_others(kind, server):
     with running("-q") as mock, contextlib.ExitStack() as stack:
         clients = [stack.enter_context(socket.create_connection(("127.0.0.1", mock.port), 20)) for _ in range(600)]
         for client in clients:
@@ -73,9 +73,9 @@ def test_six_hundred_calls_that_wait_leave_room_for_others(kind, server):
             times.append(time.monotonic() - began)
         assert min(times) < 1
 
-        counted = server == "granian" or kind == "a drip"
+        is_limited = server == "granian" or kind == "a drip"
         deadline = time.monotonic() + 100
-        while Client(mock).admin("GET", "requests?status=503&limit=0")["total"] < 200 * counted:
+        while Client(mock).admin("GET", "requests?status=503&limit=0")["total"] < 200 * is_limited:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         for refused in Client(mock).admin("GET", "requests?status=503")["requests"]:
@@ -84,7 +84,7 @@ def test_six_hundred_calls_that_wait_leave_room_for_others(kind, server):
 
 
 @pytest.mark.parametrize("rest", [b"Content-Length: 9\r\n\r\n1", b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1"])
-def test_a_body_that_never_comes_gets_408_and_the_connection_is_closed(rest):
+def test_a_body_that_never_arrives_gets_408_and_the_connection_is_closed(rest):
     with running("-q", "--read-timeout", 1) as mock, contextlib.ExitStack() as stack:
         began = time.monotonic()
         clients = [stack.enter_context(socket.create_connection(("127.0.0.1", mock.port), 20)) for _ in range(10)]
@@ -100,7 +100,7 @@ def test_a_body_that_never_comes_gets_408_and_the_connection_is_closed(rest):
 
 
 @pytest.mark.parametrize("preference", ["delay=60000", "fault=drip, pause=60000", "code=503, delay=60000"])
-def test_a_stop_cuts_every_wait_at_once_and_what_waited_is_answered(preference):
+def test_a_stop_ends_every_wait_and_the_waiting_calls_are_answered(preference):
     with running("-q", "--max-in-flight", 1) as mock, socket.create_connection(("127.0.0.1", mock.port), 20) as client:
         head = f"POST /rerank HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\nPrefer: {preference}\r\n"
         client.sendall((head + f"Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n{BODY}").encode())
@@ -169,7 +169,7 @@ def test_retry_after_of_a_rate_limit_is_correct():
         assert client.ask()[0] == 200
 
 
-def test_above_the_most_in_flight_is_503():
+def test_calls_above_max_in_flight_get_503():
     with running("-q", "--max-in-flight", 5, "--latency", 2000) as mock:
         with concurrent.futures.ThreadPoolExecutor(20) as clients:
             statuses = list(clients.map(lambda _: Client(mock).ask()[0], range(20)))
@@ -177,7 +177,7 @@ def test_above_the_most_in_flight_is_503():
         assert Client(mock).ask()[0] == 200
 
 
-def test_the_control_plane_of_a_listener_for_others_needs_its_token():
+def test_the_control_plane_of_a_public_listener_needs_its_token():
     with running("-q", "--host", "0.0.0.0", "--admin-token", "sesame-token") as mock:
         client = Client(mock)
         assert client.ask(None, "GET", "/__admin/health")[0] == 401

@@ -1,4 +1,4 @@
-"""Unmodified clients, in tests that use `rerank_mock`: by environment alone, with their own retries and time-outs."""
+"""Unmodified clients in tests with `rerank_mock`: configured by the environment, with their retries and time-outs."""
 
 import asyncio
 import os
@@ -66,7 +66,7 @@ def test_together_without_a_retry_gives_up(rerank_mock):
         rerank_mock.assert_resilient()
 
 
-def test_a_loop_around_together_that_retries_all_is_found(rerank_mock):
+def test_a_loop_that_retries_every_error_of_together_is_found(rerank_mock):
     rerank_mock.expect_refusal(3)
     with together.Together(max_retries=0) as client:
         for _ in range(3):
@@ -80,7 +80,7 @@ def test_a_loop_around_together_that_retries_all_is_found(rerank_mock):
     assert [finding.rule for finding in rerank_mock.resilience()] == ["resent-invalid", "retry-storm"]
 
 
-def test_no_key(rerank_mock):
+def test_a_missing_key_is_a_finding(rerank_mock):
     assert httpx.post(url(), json=BODY).status_code == 401
 
     (finding,) = rerank_mock.resilience()
@@ -89,16 +89,16 @@ def test_no_key(rerank_mock):
 
 
 @pytest.fixture(scope="module")
-def kept(rerank_mock_server):
+def shared_client(rerank_mock_server):
     with together.Together(base_url=rerank_mock_server.base_url, api_key=rerank_mock_server.api_key) as client:
         yield client
 
 
 @pytest.mark.parametrize("number", range(3))
-def test_a_kept_client_meets_the_faults_of_its_test(rerank_mock, kept, number):
+def test_a_shared_client_gets_the_faults_of_each_test(rerank_mock, shared_client, number):
     rerank_mock.fail(429, times=number, retry_after=0.01) if number else rerank_mock.ok()
 
-    assert order(kept.rerank.create(**BODY).results) == [1, 0]
+    assert order(shared_client.rerank.create(**BODY).results) == [1, 0]
     rerank_mock.assert_called(times=number + 1)
 
 
@@ -130,7 +130,7 @@ async def test_async_together_without_a_socket(rerank_mock):
 
 @pytest.mark.slow
 @pytest.mark.asyncio
-async def test_equal_calls_at_the_same_time_are_no_storm(rerank_mock):
+async def test_concurrent_equal_calls_are_not_a_retry_storm(rerank_mock):
     rerank_mock.delay(0.2, times=8)
 
     async with together.AsyncTogether() as client:
@@ -195,12 +195,12 @@ def test_httpx(rerank_mock):
 CLIENTS = []
 
 
-def test_a_client_is_made(rerank_mock):
+def test_the_mock_creates_a_client(rerank_mock):
     CLIENTS.append(rerank_mock.client())
     CLIENTS[0].post("/v1/rerank", json=BODY)
 
 
-def test_it_is_closed_after_the_test():
+def test_the_client_is_closed_after_the_test():
     assert CLIENTS[0].is_closed
 
 
@@ -236,7 +236,7 @@ def test_it(rerank_mock):
     assert search() == [1, 0]
     rerank_mock.assert_called(times=2)
 
-def test_it_overhears_retry_after(rerank_mock):
+def test_it_ignores_retry_after(rerank_mock):
     rerank_mock.fail(429, retry_after=3)
     assert search() == [1, 0]
     assert [finding.rule for finding in rerank_mock.resilience()] == ["ignored-retry-after"]
@@ -253,31 +253,31 @@ async def search():
         await client.rerank.create(model="m", query="q", documents=["d"])
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_it_reaches_for_the_real_api(rerank_mock, backend):
+def test_it_calls_the_real_api(rerank_mock, backend):
     anyio.run(search, backend=backend)
 """
 
 
 @pytest.mark.served
-def test_together_1_5_35_in_a_process_of_its_own(tmp_path):
+def test_together_1_5_35_in_its_own_process(tmp_path):
     (packages,) = folder(TOGETHER_1).glob("lib/python*/site-packages")
 
     assert "2 passed" in run_pytest(tmp_path, TOGETHER_1_TESTS, PYTHONPATH=str(packages))
 
 
 @pytest.mark.slow
-def test_litellm_in_a_process_of_its_own(tmp_path):
+def test_litellm_in_its_own_process(tmp_path):
     assert "2 passed" in run_pytest(tmp_path, LITELLM, LITELLM_LOCAL_MODEL_COST_MAP="True")
 
 
 @pytest.mark.slow
-def test_an_async_client_that_calls_the_real_api(tmp_path):
+def test_an_async_client_that_calls_the_real_api_fails_its_test(tmp_path):
     output = run_pytest(tmp_path, ASYNC)
 
     assert "2 failed in" in output
     for backend in ("asyncio", "trio"):
         # pytest prints each failure twice: under the test's name, and in the summary.
-        assert f"__ test_it_reaches_for_the_real_api[{backend}] __" in output
+        assert f"__ test_it_calls_the_real_api[{backend}] __" in output
     lines = re.findall(
         "^.*test_it.py:[0-9]+: `.*` tried to connect to api.together.xyz, which rerank_mock", output, re.MULTILINE
     )

@@ -1,4 +1,4 @@
-"""Tests in four processes at a time meet nothing of each other, be it with a mock each or with one for all."""
+"""Tests in four processes at a time share nothing, with one mock for each process or one for all."""
 
 import json
 import subprocess
@@ -19,9 +19,9 @@ def run_in_workers(tmp_path, *options):
         "def post(number):\n"
         "    key = {'Authorization': 'Bearer ' + os.environ['TOGETHER_API_KEY'], 'Content-Type': 'application/json'}\n"
         "    body = json.dumps({'model': 'm', 'query': f'q{number}', 'documents': ['a', 'b']}).encode()\n"
-        "    asked = urllib.request.Request(os.environ['TOGETHER_BASE_URL'] + '/v1/rerank', body, key)\n"
+        "    request = urllib.request.Request(os.environ['TOGETHER_BASE_URL'] + '/v1/rerank', body, key)\n"
         "    try:\n"
-        "        with urllib.request.urlopen(asked, timeout=30) as answer:\n"
+        "        with urllib.request.urlopen(request, timeout=30) as answer:\n"
         "            return [each['index'] for each in json.load(answer)['results']]\n"
         "    except urllib.error.HTTPError as error:\n"
         "        with error:\n"
@@ -57,6 +57,6 @@ def test_four_workers_with_a_mock_each(tmp_path):
 def test_four_workers_with_one_mock_for_all(tmp_path, server):
     with running("-q", "--server", server) as mock:
         run_in_workers(tmp_path, f"--rerank-mock-url={mock.url}")
-        told = json.loads(httpx.get(f"{mock.url}/__admin/requests").text)
+        journal = json.loads(httpx.get(f"{mock.url}/__admin/requests").text)
 
-    assert told["requests"] == []
+    assert journal["requests"] == []

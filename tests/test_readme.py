@@ -1,4 +1,4 @@
-"""What the README shows is what happens."""
+"""The snippets of the README work, and its links exist."""
 
 import json
 import os
@@ -14,15 +14,15 @@ from mock_process import COMMAND, READY, environment, running, start
 from snippets import PORT, ROOT, shown, snippet, snippets
 
 README = (ROOT / "README.md").read_text()
-# Which test runs the snippet that begins so; the last three are run with the wheel, by `make check`.
+# The test that runs the snippet with this beginning; `make check` runs `tests/wheel` with the wheel.
 RUN = {
-    "make serve": "test_make_serve",
-    "make test": "test_make_test",
+    "make serve": "test_make_serve_starts_the_mock",
+    "make test": "test_make_test_runs_pytest",
     "curl -s http://127.0.0.1:4010/v1/rerank": "test_a_shell_snippet",
     "export MY_KEY": "test_a_shell_snippet",
-    "# test_search.py": "test_docs.test_the_tests_of_the_readme",
+    "# test_search.py": "test_docs.test_the_tests_of_the_readme_pass",
     "from together import Together\n": "test_a_python_snippet",
-    "together-rerank-mock serve": "test_the_command_serves",
+    "together-rerank-mock serve": "test_the_command_starts_the_mock",
     "pip install together-rerank-kit": "tests/wheel",
 }
 
@@ -40,7 +40,7 @@ def test_every_snippet_is_run_by_a_test():
 
 @pytest.mark.served
 @pytest.mark.parametrize("beginning", [start for start, test in RUN.items() if test == "test_a_shell_snippet"])
-def test_a_shell_snippet_prints_what_is_printed_below_it(beginning):
+def test_a_shell_snippet_prints_the_output_below_it(beginning):
     printed = snippet(beginning)
 
     with running("-q") as mock:
@@ -51,17 +51,17 @@ def test_a_shell_snippet_prints_what_is_printed_below_it(beginning):
 
 
 @pytest.mark.served
-def test_make_contract_judges_a_mock_or_the_endpoint_that_is_named():
+def test_make_contract_checks_a_mock_or_the_named_endpoint():
     make = ["make", "--no-print-directory", f"VENV={sys.prefix}", "contract", "FLAGS=--quick"]
     settings = {"cwd": ROOT, "env": environment(), "capture_output": True, "text": True, "timeout": 120}
 
-    of_a_mock = subprocess.run(make, check=False, **settings)
-    of_nobody = subprocess.run([*make, "URL=http://127.0.0.1:1"], check=False, **settings)
+    with_a_mock = subprocess.run(make, check=False, **settings)
+    without_a_server = subprocess.run([*make, "URL=http://127.0.0.1:1"], check=False, **settings)
 
-    assert of_a_mock.returncode == 0, of_a_mock.stderr
-    assert "keeps the contract -- 15 passed" in of_a_mock.stdout
-    assert "could not tell: no complete response from http://127.0.0.1:1/v1/rerank" in of_nobody.stdout
-    assert "Error 3" in of_nobody.stderr
+    assert with_a_mock.returncode == 0, with_a_mock.stderr
+    assert "keeps the contract -- 15 passed" in with_a_mock.stdout
+    assert "could not tell: no complete response from http://127.0.0.1:1/v1/rerank" in without_a_server.stdout
+    assert "Error 3" in without_a_server.stderr
 
 
 def free_port():
@@ -71,7 +71,7 @@ def free_port():
 
 @pytest.mark.served
 @pytest.mark.parametrize("beginning", [start for start, test in RUN.items() if test == "test_a_python_snippet"])
-def test_a_python_snippet_prints_what_is_printed_below_it(beginning):
+def test_a_python_snippet_prints_the_output_below_it(beginning):
     shown = snippet(beginning)
 
     with running("-q") as mock:
@@ -84,11 +84,11 @@ def test_a_python_snippet_prints_what_is_printed_below_it(beginning):
 
 
 @pytest.mark.served
-def test_make_serve_serves(tmp_path):
+def test_make_serve_starts_the_mock(tmp_path):
     text = snippet("make serve").text.replace("make serve", f"exec make VENV={sys.prefix} serve")
     settings = environment(TOGETHER_RERANK_MOCK_PORT="0", TOGETHER_RERANK_MOCK_READY_FILE=str(tmp_path / "ready"))
     command = ["bash", "-c", text]
-    with subprocess.Popen(  # a group of its own, for make and the mock are stopped as a terminal does it
+    with subprocess.Popen(  # in its own group, because make and the mock are stopped as by a terminal
         command,
         cwd=ROOT,
         env=settings,
@@ -107,7 +107,7 @@ def test_make_serve_serves(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_make_test_runs_these_tests():
+def test_make_test_runs_pytest():
     assert snippet("make test").text.split()[:2] == ["make", "test"]
     planned = subprocess.run(["make", "-n", "test"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
@@ -115,7 +115,7 @@ def test_make_test_runs_these_tests():
 
 
 @pytest.mark.served
-def test_the_command_serves():
+def test_the_command_starts_the_mock():
     text = (
         snippet("together-rerank-mock serve")
         .text.replace("--port 4010", "--port 0")
@@ -142,7 +142,7 @@ def test_the_json_log_is_json_on_both_streams():
     assert errors == ""
 
 
-def test_the_pages_that_it_links_are_there():
+def test_the_linked_files_exist():
     linked = re.findall(r"\]\(([^)#:]+)", README)
 
     assert len(linked) > 15

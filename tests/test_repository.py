@@ -1,4 +1,4 @@
-"""What the repository keeps of itself."""
+"""Rules for the files of the repository."""
 
 import json
 import re
@@ -33,11 +33,11 @@ def tracked(*patterns):
     return [ROOT / path for path in listed.splitlines()]
 
 
-def test_every_module_says_what_it_is_for():
+def test_every_module_has_a_docstring():
     assert [path.name for path in tracked("*.py") if not path.read_text().startswith('"""')] == []
 
 
-def test_requirements_are_pinned_with_hashes_and_name_no_address():
+def test_requirements_are_pinned_with_hashes_and_contain_no_url():
     locks = tracked("requirements/*.txt")
 
     assert len(locks) == 7
@@ -48,12 +48,12 @@ def test_requirements_are_pinned_with_hashes_and_name_no_address():
             assert re.match(r"[a-z0-9._-]+==\S+.* --hash=sha256:[0-9a-f]{64}", entry), entry[:80]
 
 
-def test_the_npm_lock_is_complete_and_has_no_addresses():
+def test_the_npm_lock_is_complete_and_contains_no_url():
     (lock,) = tracked("requirements/*/package-lock.json")
     packages = json.loads(lock.read_text())["packages"]
 
-    asked = packages.pop("")["dependencies"]
-    assert asked == json.loads(lock.with_name("package.json").read_text())["dependencies"]
+    dependencies = packages.pop("")["dependencies"]
+    assert dependencies == json.loads(lock.with_name("package.json").read_text())["dependencies"]
     for path in (lock, lock.with_name("package.json")):
         assert "://" not in path.read_text()
     for name, package in packages.items():
@@ -72,7 +72,7 @@ def test_an_expected_file_is_tracked(path):
     assert tracked(path) == [ROOT / path]
 
 
-def test_the_code_that_contributors_are_shown_is_in_the_repository():
+def test_the_code_in_contributing_is_in_the_repository():
     examples = [each for each in snippets("CONTRIBUTING.md") if each.language == "python"]
 
     assert len(examples) > 5
@@ -81,5 +81,5 @@ def test_the_code_that_contributors_are_shown_is_in_the_repository():
         assert [line for line in each.text.splitlines()[1:] if line not in source] == []
 
 
-def test_the_changelog_knows_the_version():
+def test_the_changelog_has_the_version():
     assert f"\n## {__version__}" in (ROOT / "CHANGELOG.md").read_text()

@@ -1,4 +1,4 @@
-"""The site is built with every link intact, and loads nothing from other hosts."""
+"""The site is built with valid links, and loads nothing from other hosts."""
 
 import re
 import shlex
@@ -11,7 +11,7 @@ import pytest
 from mock_process import environment
 from snippets import ROOT
 
-# What a browser loads by itself, by the element and the attribute with the URL.
+# The elements and attributes with URLs that a browser loads automatically.
 _LOADED = {
     ("audio", "src"),
     ("embed", "src"),
@@ -41,7 +41,7 @@ class _Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The site, built as `make docs` does it, in another folder."""
+    """Build the site in another folder with the command of `make docs`; return the folder."""
     (line,) = re.findall(r"/mkdocs (build .*)", (ROOT / "Makefile").read_text())
     folder = tmp_path_factory.mktemp("site")
     arguments = [str(folder) if each == "build/site" else each for each in shlex.split(line)]

@@ -1,4 +1,4 @@
-"""The memory of a mock stays bounded, however many requests it has answered."""
+"""The memory of a mock stays bounded over many requests."""
 
 import concurrent.futures
 import json
@@ -11,32 +11,32 @@ import pytest
 from mock_process import running
 
 REQUESTS = 40_000
-AHEAD = 50
+PIPELINED = 50
 CONNECTIONS = 4
 
 
 def resident(pid):
-    """MB of the process and its children."""
+    """Return the memory of the process and its children in MB."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     pages = sum(int(Path(f"/proc/{each}/statm").read_text().split()[1]) for each in [pid, *map(int, children)])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def ask(mock, first, count):
-    """Send *count* requests, no two alike, in many namespaces; each must be answered."""
+    """Send *count* different requests, in many namespaces; each must be answered."""
     with socket.create_connection(("127.0.0.1", mock.port), 60) as client:
-        for start in range(first, first + count, AHEAD):
-            client.sendall(b"".join(request(number) for number in range(start, start + AHEAD)))
+        for start in range(first, first + count, PIPELINED):
+            client.sendall(b"".join(request(number) for number in range(start, start + PIPELINED)))
             answered = b""
-            while answered.count(b"HTTP/1.1 200") < AHEAD or not answered.endswith(b"}}"):
+            while answered.count(b"HTTP/1.1 200") < PIPELINED or not answered.endswith(b"}}"):
                 received = client.recv(1 << 20)
                 assert received, answered[-500:]
                 answered += received
 
 
 def request(number):
-    # Half of them fill two hundred journals to the bound of all, which bodies so large reach in the first quarter;
-    # a quarter of them opens namespaces that come and go.
+    # Half of the requests fill two hundred journals to their common limit, which such large bodies reach in the first
+    # quarter of the test; a quarter of the requests opens namespaces that are soon forgotten.
     key = ("key", f"test-{number % 200}", f"test-{number}", f"test-{number % 200}")[number % 4]
     body = json.dumps(
         {"model": "m", "query": "llama", "documents": [f"panda {number}", "llama " + "x" * 15_000]}
@@ -56,6 +56,6 @@ def test_memory_stays_bounded_over_forty_thousand_requests():
                 list(clients.map(lambda start, mock=mock, each=each: ask(mock, start, each), starts))
             sizes.append(resident(mock.process.pid))
 
-    # What is bounded is full after three quarters, with what the allocators keep; the last must find its room there.
+    # All limits are reached after three quarters, and the allocators have grown; the last quarter needs no more.
     assert sizes[3] < sizes[2] * 1.1, sizes
     assert sizes[3] < 400, sizes

@@ -1,4 +1,4 @@
-"""The control plane: each route, what it takes, and what it refuses with which words."""
+"""The control plane: the routes, the input that they accept, and the messages of their errors."""
 
 import json
 
@@ -30,56 +30,56 @@ def test_health_and_version(client):
     assert client.get("/__admin/version").json["document"] == "the corrected document"
 
 
-def test_the_document(client):
+def test_spec_returns_the_document(client):
     assert client.get("/__admin/spec").json == json.loads(json.dumps(load().content))
 
 
-def test_the_settings_are_shown_without_a_key():
+def test_the_settings_are_returned_without_keys():
     settings = Settings(api_keys=("sesame", "open"), admin_token="token-1", rate_limit="5/minute")
-    told = create_app(settings).test_client().get("/__admin/settings", headers={"Authorization": "Bearer token-1"})
+    response = create_app(settings).test_client().get("/__admin/settings", headers={"Authorization": "Bearer token-1"})
 
-    assert told.json["api_keys"] == 2
-    assert told.json["admin_token"] is True
-    assert told.json["rate_limit"] == "5/minute"
-    assert "sesame" not in told.text
-    assert "token-1" not in told.text
-
-
-def test_an_explanation_is_that_of_the_command(client):
-    told = client.post("/__admin/explain", json=BODY)
-
-    assert told.json == json.loads(json.dumps(explain(json.dumps(BODY).encode(), BODY)))
-    assert [row["index"] for row in told.json] == [1, 0]
+    assert response.json["api_keys"] == 2
+    assert response.json["admin_token"] is True
+    assert response.json["rate_limit"] == "5/minute"
+    assert "sesame" not in response.text
+    assert "token-1" not in response.text
 
 
-def test_requests_are_told_oldest_first_without_their_keys(client):
+def test_explain_returns_what_the_command_prints(client):
+    response = client.post("/__admin/explain", json=BODY)
+
+    assert response.json == json.loads(json.dumps(explain(json.dumps(BODY).encode(), BODY)))
+    assert [row["index"] for row in response.json] == [1, 0]
+
+
+def test_requests_are_listed_oldest_first_without_their_keys(client):
     rerank(client)
     rerank(client, documents=[])
     rerank(client, {"Authorization": "Bearer wrong-key"})
     client.get("/v2/other?api_key=key")
 
-    told = client.get("/__admin/requests").json
+    journal = client.get("/__admin/requests").json
 
-    assert told["total"] == 4
-    assert [(each["method"], each["path"], each["status"], each["reply"]) for each in told["requests"]] == [
+    assert journal["total"] == 4
+    assert [(entry["method"], entry["path"], entry["status"], entry["reply"]) for entry in journal["requests"]] == [
         ("POST", "/v1/rerank", 200, "scored"),
         ("POST", "/v1/rerank", 400, "refused"),
         ("POST", "/v1/rerank", 401, "refused"),
         ("GET", "/v2/other", 404, "refused"),
     ]
-    assert told["requests"][0]["body"] == BODY
-    assert "wrong-key" not in json.dumps(told)
-    assert "authorization" not in json.dumps(told)
+    assert journal["requests"][0]["body"] == BODY
+    assert "wrong-key" not in json.dumps(journal)
+    assert "authorization" not in json.dumps(journal)
 
 
-def test_requests_can_be_chosen_and_paged(client):
+def test_requests_can_be_filtered_and_paged(client):
     for _ in range(4):
         rerank(client)
     rerank(client, documents=[])
 
     def paths(query):
-        told = client.get(f"/__admin/requests?{query}").json
-        return told["total"], [each["status"] for each in told["requests"]]
+        journal = client.get(f"/__admin/requests?{query}").json
+        return journal["total"], [entry["status"] for entry in journal["requests"]]
 
     assert paths("status=400") == (1, [400])
     assert paths("status=none") == (0, [])
@@ -92,7 +92,7 @@ def test_requests_can_be_chosen_and_paged(client):
     assert paths("limit=0") == (5, [])
 
 
-def test_what_was_dropped_is_counted_and_forgotten_with_the_rest(client):
+def test_dropped_entries_are_counted_until_the_journal_is_cleared(client):
     for _ in range(8):
         rerank(client)
 
@@ -101,7 +101,7 @@ def test_what_was_dropped_is_counted_and_forgotten_with_the_rest(client):
     assert (client.get("/__admin/requests").json["total"], client.get("/__admin/requests").json["dropped"]) == (0, 0)
 
 
-def test_faults_are_queued_told_and_cleared(client):
+def test_faults_are_queued_listed_and_cleared(client):
     queued = client.post(
         "/__admin/faults", json={"fault": "429", "times": 2, "retry_after": 1, "then": {"fault": "ok"}}
     )
@@ -119,7 +119,7 @@ def test_faults_are_queued_told_and_cleared(client):
 
 
 @pytest.mark.parametrize("fault", ["hang", "reset", "empty"])
-def test_a_fault_that_needs_another_server_is_not_queued_nor_what_comes_before_it(client, fault):
+def test_a_chain_with_a_fault_that_needs_another_server_is_not_queued(client, fault):
     refused = client.post("/__admin/faults", json={"fault": "429", "then": {"fault": fault}})
 
     assert refused.status_code == 501
@@ -127,7 +127,7 @@ def test_a_fault_that_needs_another_server_is_not_queued_nor_what_comes_before_i
     assert client.get("/__admin/faults").json["queue"] == []
 
 
-def test_a_namespace_is_told_and_changed_alone(client):
+def test_a_namespace_parameter_reads_and_changes_only_that_namespace(client):
     client.post("/__admin/faults?namespace=test-a", json={"fault": "503", "times": 9})
     client.post("/__admin/faults?namespace=test-b", json={"fault": "503"})
 
@@ -141,7 +141,7 @@ def test_a_namespace_is_told_and_changed_alone(client):
     assert client.get("/__admin/requests").json["total"] == 1
 
 
-def test_the_control_plane_stays_out_of_auth_faults_ids_and_journal():
+def test_control_plane_requests_need_no_key_get_no_fault_and_are_not_recorded():
     client = create_app(Settings(fault="503", latency_ms=60_000, rate_limit="1/hour")).test_client()
     for _ in range(3):
         assert client.get("/__admin/health", headers={"Prefer": "code=429"}).status_code == 200
@@ -177,14 +177,14 @@ def test_the_control_plane_stays_out_of_auth_faults_ids_and_journal():
         ("DELETE", "faults", b"{", "The body is not JSON"),
         ("POST", "faults", b"", "The request has no body"),
         ("POST", "faults", b"{", "The body is not JSON"),
-        ("POST", "faults", b"[]", "it must be an object such as"),
+        ("POST", "faults", b"[]", "a fault must be an object such as"),
         ("POST", "faults", b'{"fault": "428"}', "did you mean `429`?"),
         ("POST", "faults", b'{"fault": "429", "time": 2}', "did you mean `times`?"),
         ("POST", "faults", b"[" * 5000, "nested deeper"),
         ("POST", "explain", b'{"query": 1}', "`/query` must be a string"),
     ],
 )
-def test_bad_input_is_told_what_would_be_accepted(client, method, path, body, because):
+def test_invalid_input_is_rejected_with_what_is_accepted(client, method, path, body, because):
     refused = client.open(f"/__admin/{path}", method=method, data=body)
 
     assert refused.status_code == 400
@@ -193,7 +193,7 @@ def test_bad_input_is_told_what_would_be_accepted(client, method, path, body, be
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "faults"), ("PUT", "ranking"), ("POST", "reset")])
-def test_a_body_over_the_limit_is_refused(method, path):
+def test_a_body_over_the_limit_is_rejected(method, path):
     client = create_app(Settings(max_body=10**9)).test_client()
 
     refused = client.open(f"/__admin/{path}", method=method, data=b" " * 4_194_305)
@@ -210,7 +210,7 @@ def test_a_body_over_the_limit_is_refused(method, path):
         ("PUT", "ranking", '{"scores": {"0": 0.5, "1": 1, "0": 0.7}}', "0"),
     ],
 )
-def test_a_repeated_key_is_refused_with_its_name(client, method, path, body, key):
+def test_a_repeated_key_is_rejected_with_its_name(client, method, path, body, key):
     refused = client.open(f"/__admin/{path}", method=method, data=body)
 
     assert refused.status_code == 400
@@ -224,18 +224,18 @@ def test_rankings_of_all_namespaces_share_a_limit():
     scores = {str(number): 0.123456 for number in range(60_000)}
     statuses = []
     while 413 not in statuses and len(statuses) < 20:
-        set_ = client.put(f"/__admin/ranking?namespace=test-{len(statuses)}", json={"scores": scores})
-        statuses.append(set_.status_code)
+        response = client.put(f"/__admin/ranking?namespace=test-{len(statuses)}", json={"scores": scores})
+        statuses.append(response.status_code)
 
     assert statuses[:2] == [200, 200]
-    assert "of all namespaces would take more than 67108864 bytes" in set_.json["error"]["message"]
+    assert "of all namespaces would take more than 67108864 bytes" in response.json["error"]["message"]
     assert client.put("/__admin/ranking?namespace=test-0", json={"scores": scores}).status_code == 200
     client.delete("/__admin/ranking?namespace=test-0")
     assert client.put("/__admin/ranking", json={"scores": scores}).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/__admin", "/__admin/", "/__admin/nothing", "/__admin/requests/1", "/__admin/%ff"])
-def test_another_route_says_which_there_are(client, path):
+def test_an_unknown_route_is_answered_with_the_known_routes(client, path):
     refused = client.get(path)
 
     assert refused.status_code == 404
@@ -246,7 +246,7 @@ def test_another_route_says_which_there_are(client, path):
     ("method", "path", "allowed"),
     [("PUT", "faults", "DELETE, GET, POST"), ("GET", "reset", "POST"), ("OPTIONS", "faults", "DELETE, GET, POST")],
 )
-def test_another_method_is_refused(client, method, path, allowed):
+def test_a_method_that_is_not_allowed_is_rejected(client, method, path, allowed):
     refused = client.open(f"/__admin/{path}", method=method)
 
     assert refused.status_code == 405
@@ -254,12 +254,12 @@ def test_another_method_is_refused(client, method, path, allowed):
     assert ERROR.violations(refused.json) == []
 
 
-def test_head_is_answered_as_get_is(client):
+def test_head_is_answered_like_get_without_a_body(client):
     assert client.head("/__admin/health").status_code == 200
     assert client.head("/__admin/health").data == b""
 
 
-def test_a_body_that_valid_json_but_no_more_can_hold_does_not_break_the_journal(client):
+def test_unusual_bodies_do_not_break_the_journal(client):
     for content in (b'{"n": 18446744073709551616}', rb'{"\ud800": 1}', b"[" * 400 + b"]" * 400, b"\xff"):
         client.post("/v1/rerank", data=content, headers=KEY, content_type="application/json")
 

@@ -1,4 +1,4 @@
-"""Who may use the control plane."""
+"""Access to the control plane: hosts, origins, addresses and the token."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def ask(headers, path="/__admin/health", **settings):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:4010", "127.9.9.9", "localhost:4010", "LOCALHOST", "[::1]:4010"])
-def test_this_machine_has_access(host):
+def test_a_loopback_host_has_access(host):
     assert ask({"Host": host}).status_code == 200
 
 
@@ -42,7 +42,7 @@ def test_this_machine_has_access(host):
     ],
 )
 @pytest.mark.parametrize("path", ["/__admin/health", "/__admin/nothing"])
-def test_another_name_for_it_is_not(host, path):
+def test_any_other_host_is_rejected(host, path):
     refused = ask({"Host": host}, path)
 
     assert refused.status_code == 403
@@ -61,20 +61,20 @@ def test_another_name_for_it_is_not(host, path):
         "http://x@127.0.0.1:4010",
     ],
 )
-def test_a_foreign_page_is_refused_with_and_without_a_token(origin):
+def test_a_page_of_another_origin_is_rejected_with_and_without_a_token(origin):
     headers = {"Host": "127.0.0.1:4010", "Origin": origin, "Authorization": "Bearer token-1"}
 
     assert ask(headers).status_code == 403
     assert ask(headers, admin_token="token-1").status_code == 403
 
 
-def test_its_own_page_and_an_allowed_origin_have_access():
+def test_the_same_origin_and_an_allowed_origin_have_access():
     assert ask({"Host": "localhost:4010", "Origin": "http://localhost:4010"}).status_code == 200
     assert ask({"Origin": "http://app.example"}, cors=("http://app.example",)).status_code == 200
     assert ask({"Host": "evil.example", "Origin": "http://evil.example"}).status_code == 403
 
 
-def test_a_token_is_needed_once_there_is_one():
+def test_a_configured_token_is_required():
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic token-1"}):
         refused = ask(headers, admin_token="token-1")
         assert refused.status_code == 401
@@ -84,33 +84,33 @@ def test_a_token_is_needed_once_there_is_one():
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.1"])
-def test_a_listener_for_others_is_off_without_a_token(host):
-    here = {"Host": "127.0.0.1:4010"}
+def test_the_control_plane_of_a_public_listener_needs_a_token(host):
+    local = {"Host": "127.0.0.1:4010"}
 
-    assert ask(here, host=host).status_code == 403
-    assert "--admin-token" in ask(here, host=host).json["error"]["message"]
-    assert ask(here | {"Authorization": "Bearer t"}, host=host, admin_token="t").status_code == 200
+    assert ask(local, host=host).status_code == 403
+    assert "--admin-token" in ask(local, host=host).json["error"]["message"]
+    assert ask(local | {"Authorization": "Bearer t"}, host=host, admin_token="t").status_code == 200
     assert ask({"Host": "mock.example", "Authorization": "Bearer t"}, host=host, admin_token="t").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/__admin", "/__admin/", "/__admin/x/y"])
-def test_no_path_below_it_is_answered_before_the_guard(path):
+def test_access_is_checked_for_every_path_of_the_control_plane(path):
     assert ask({"Host": "evil.example"}, path).status_code == 403
     assert ask({"Host": "evil.example"}, path).json["error"]
     assert ask({}, path, admin_token="token-1").status_code == 401
 
 
 @pytest.mark.parametrize("remote", ["192.168.1.9", "", "::ffff:192.168.1.9"])
-def test_a_client_elsewhere_is_refused_whatever_the_settings_believe(remote):
+def test_a_remote_client_is_rejected_with_default_settings(remote):
     client = create_app().test_client()
 
     assert client.get("/__admin/health", environ_base={"REMOTE_ADDR": remote}).status_code == 403
 
 
-def test_the_operation_is_open_whatever_the_control_plane_is():
+def test_health_is_served_when_the_control_plane_is_closed():
     assert ask({}, "/health", host="0.0.0.0").status_code == 200
 
 
 @pytest.mark.parametrize("host", ["::ffff:127.0.0.1", "localhost."])
-def test_other_spellings_of_loopback(host):
+def test_other_spellings_of_loopback_are_recognized(host):
     assert is_loopback(host)

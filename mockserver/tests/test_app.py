@@ -1,4 +1,4 @@
-"""Routes, methods and errors, through Flask's own client."""
+"""Routes, methods and errors, tested with the client of Flask."""
 
 import json
 import logging
@@ -55,7 +55,7 @@ def test_every_error_is_error_data_for_any_path_and_method(method, path, status)
     assert response.headers["x-request-id"]
 
 
-def test_a_405_says_what_is_allowed():
+def test_a_405_names_the_allowed_methods():
     assert CLIENT.get("/rerank").headers["Allow"] == "POST"
 
 
@@ -65,11 +65,11 @@ def test_a_doubled_base_path_is_explained():
     assert "remove /v1 from its base URL" in message
 
 
-def test_another_path_says_what_is_served():
+def test_a_404_names_the_served_paths():
     assert "POST /v1/rerank and POST /rerank" in CLIENT.post("/v2/rerank").json["error"]["message"]
 
 
-def test_health_tells_the_version():
+def test_health_returns_the_version():
     response = CLIENT.get("/health")
 
     assert response.status_code == 200
@@ -77,7 +77,7 @@ def test_health_tells_the_version():
     assert response.json["version"].count(".") == 2
 
 
-def test_a_bug_becomes_error_data_and_its_traceback_is_logged(monkeypatch, caplog):
+def test_an_unexpected_exception_returns_error_data_and_is_logged(monkeypatch, caplog):
     monkeypatch.setattr("together_rerank_mockserver.endpoint.rank", lambda *_: 1 / 0)
 
     with caplog.at_level(logging.ERROR):
@@ -88,7 +88,7 @@ def test_a_bug_becomes_error_data_and_its_traceback_is_logged(monkeypatch, caplo
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_routes_follow_the_document(tmp_path):
+def test_routes_come_from_the_document(tmp_path):
     content = json.loads(json.dumps(load().content))
     content["servers"] = [{"url": "https://rerank.example/api/v3"}]
     content["paths"] = {"/rank": content["paths"]["/rerank"]}
@@ -113,7 +113,7 @@ def test_a_path_that_ends_in_a_slash_is_served_without_a_redirect(tmp_path):
     assert client.post("/v1/rank", json=BODY, headers=KEY).status_code == 200
 
 
-def test_a_document_without_security_asks_for_no_key(tmp_path):
+def test_a_document_without_security_requires_no_key(tmp_path):
     content = json.loads(json.dumps(load().content))
     del content["security"]
     path = tmp_path / "spec.json"
@@ -122,12 +122,12 @@ def test_a_document_without_security_asks_for_no_key(tmp_path):
     assert create_app(Settings(spec=path)).test_client().post("/rerank", json=BODY).status_code == 200
 
 
-def test_the_vendored_reading_lets_through_what_it_allows():
+def test_the_vendored_reading_accepts_what_the_corrected_one_rejects():
     client = create_app(Settings(reading="vendored")).test_client()
 
     assert client.post("/rerank", json={**BODY, "top_n": 0}, headers=KEY).status_code == 200
     assert CLIENT.post("/rerank", json={**BODY, "top_n": 0}, headers=KEY).status_code == 400
 
 
-def test_settings_never_show_a_key():
+def test_the_repr_of_settings_contains_no_key():
     assert "secret" not in repr(Settings(api_keys=("secret",)))

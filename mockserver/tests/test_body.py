@@ -1,4 +1,4 @@
-"""What is read of a body, and what is made of it."""
+"""Reading a request body and parsing its JSON."""
 
 import gc
 import json
@@ -51,7 +51,7 @@ def test_json_is_parsed(body):
         (b'{"a":' * 1000 + b"1" + b"}" * 1000, f"deeper than {MAX_DEPTH} levels"),
     ],
 )
-def test_what_is_not_json_is_refused_with_the_reason_and_the_place(body, because):
+def test_invalid_json_is_rejected_with_the_reason_and_the_position(body, because):
     with pytest.raises(InvalidRequest) as caught:
         parse(body)
 
@@ -60,7 +60,7 @@ def test_what_is_not_json_is_refused_with_the_reason_and_the_place(body, because
 
 
 @given(st.binary(max_size=20) | st.text(max_size=20).map(str.encode))
-def test_any_bytes_are_parsed_or_refused(body):
+def test_any_bytes_are_parsed_or_rejected(body):
     try:
         value = parse(body)
     except InvalidRequest:
@@ -76,7 +76,7 @@ def test_integers_of_any_size_are_kept(digits):
 
 
 @given(st.recursive(st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
-def test_integers_come_back_unchanged(value):
+def test_integers_are_returned_unchanged(value):
     body = json.dumps({"documents": [value]}, ensure_ascii=False, separators=(",", ":")).encode()
 
     assert to_json(exact(body, parse(body))) == body
@@ -100,36 +100,36 @@ def test_the_documents_media_type_is_accepted(header):
         ("application/jsonx", "not application/jsonx"),
     ],
 )
-def test_another_media_type_is_refused(header, because):
+def test_another_media_type_is_rejected(header, because):
     with pytest.raises(InvalidRequest, match=because):
         check_media_type(header, ("application/json",))
 
 
 class Source:
-    """A body that counts how much of it was read."""
+    """A body that counts the bytes requested from it."""
 
     def __init__(self, size):
-        self.left = size
-        self.asked = 0
+        self.remaining = size
+        self.requested = 0
 
     def read(self, size):
-        self.asked += size
-        taken = min(size, self.left)
-        self.left -= taken
+        self.requested += size
+        taken = min(size, self.remaining)
+        self.remaining -= taken
         return b"x" * taken
 
 
 @pytest.mark.parametrize("declared", [None, "100", ""])
-def test_a_body_of_the_limit_is_read(declared):
+def test_a_body_as_large_as_the_limit_is_read(declared):
     assert len(read({"Content-Length": declared}, Source(100).read, 100)) == 100
 
 
-def test_a_body_that_ends_early_is_refused():
+def test_a_body_that_ends_early_is_rejected():
     with pytest.raises(InvalidRequest, match="ended after 99 of 100 bytes"):
         read({"Content-Length": "100"}, Source(99).read, 100)
 
 
-def test_a_body_that_says_it_is_too_long_is_not_read_at_all():
+def test_a_body_with_a_content_length_above_the_limit_is_not_read():
     source = Source(10**12)
 
     with pytest.raises(BodyTooLarge, match="100 bytes"):
@@ -137,16 +137,16 @@ def test_a_body_that_says_it_is_too_long_is_not_read_at_all():
     with pytest.raises(BodyTooLarge):
         read({"Content-Length": "9" * 5_000}, source.read, 100)
 
-    assert source.asked == 0
+    assert source.requested == 0
 
 
-def test_a_body_that_does_not_say_is_read_one_byte_beyond_the_limit():
+def test_a_body_without_a_content_length_is_read_to_one_byte_beyond_the_limit():
     source = Source(10**12)
 
     with pytest.raises(BodyTooLarge):
         read({}, source.read, 100)
 
-    assert source.asked == 101
+    assert source.requested == 101
 
 
 def test_a_body_is_parsed_once(monkeypatch):
@@ -158,8 +158,8 @@ def test_a_body_is_parsed_once(monkeypatch):
     assert parsed == [b"{}"]
 
 
-def test_a_body_that_cannot_be_parsed_is_let_go_at_once():
-    class Watched(Content):  # which, without slots, a weak reference can see
+def test_a_body_that_cannot_be_parsed_is_freed_immediately():
+    class Watched(Content):  # has no slots, so it supports weak references
         pass
 
     content = Watched(b'{"query": ')

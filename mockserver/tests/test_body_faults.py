@@ -1,4 +1,4 @@
-"""Every body fault changes one thing about a 200, and says truly whether that breaks the contract."""
+"""Each body fault changes one thing in a 200, and `breaks` states correctly whether that breaks the contract."""
 
 import json
 
@@ -7,9 +7,9 @@ import pytest
 from endpoint_calls import ENDPOINT, body, send
 from together_rerank_spec import Validator, load
 
-PROMISE = Validator(load("corrected").response_schema(200))
+RESPONSE = Validator(load("corrected").response_schema(200))
 FAULTS = {fault.name: fault for fault in ENDPOINT.catalogue if fault.family == "body"}
-# Something for every fault to get hold of: duplicates, ties apart, fields that matter, a limit, another order.
+# Every fault can change this: duplicates, separated ties, fields that affect the ranking, a limit, a new order.
 DOCUMENTS = [
     {"title": "Pandas", "text": "They live in China, far from llamas."},
     {"title": "Llamas", "text": "They live in Peru."},
@@ -25,7 +25,7 @@ def request_for(name):
 
 
 def answers(name):
-    """The answer as it should be, and as the fault has it, with ids that do not differ."""
+    """Return the correct answer and the answer with the fault, both with the same id."""
     sent = body(**request_for(name))
     reply, good = send(sent)
     headers = {"Prefer": f"fault={name}", "Authorization": "Bearer key", "Content-Type": "application/json"}
@@ -39,7 +39,7 @@ def answers(name):
 
 
 def difference(good, bad, path=""):
-    """The places, as sets of pointers without the index, where two JSON values differ."""
+    """Return the set of places, as pointers without indexes, where two JSON values differ."""
     if isinstance(good, dict) and isinstance(bad, dict):
         return {
             place
@@ -51,7 +51,7 @@ def difference(good, bad, path=""):
     return set() if good == bad and type(good) is type(bad) else {path}
 
 
-WHERE = {
+CHANGED_PLACES = {
     "index-": {"/results/index"},
     "score-": {"/results/relevance_score"},
     "text-altered": {"/results/document/text"},
@@ -75,9 +75,9 @@ WHERE = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name in FAULTS if any(name.startswith(start) for start in WHERE)])
-def test_only_the_place_that_it_names_differs(name):
-    (places,) = [places for start, places in WHERE.items() if name.startswith(start)]
+@pytest.mark.parametrize("name", [name for name in FAULTS if any(name.startswith(start) for start in CHANGED_PLACES)])
+def test_a_fault_changes_only_its_own_field(name):
+    (places,) = [places for start, places in CHANGED_PLACES.items() if name.startswith(start)]
 
     assert difference(*answers(name)) == places
 
@@ -90,7 +90,7 @@ def scores(answer):
     return [result["relevance_score"] for result in answer["results"]]
 
 
-def test_unsorted_is_the_same_results_worst_first():
+def test_unsorted_returns_the_same_results_worst_first():
     good, bad = answers("unsorted")
 
     assert sorted(order(bad)) == sorted(order(good))
@@ -98,7 +98,7 @@ def test_unsorted_is_the_same_results_worst_first():
 
 
 @pytest.mark.parametrize(("name", "count"), [("top-n-ignored", 5), ("top-n-one-more", 5), ("top-n-one-fewer", 3)])
-def test_top_n_is_missed(name, count):
+def test_the_number_of_results_differs_from_top_n(name, count):
     good, bad = answers(name)
 
     assert len(good["results"]) == 4
@@ -141,7 +141,7 @@ def prefer(name):
     return {"Prefer": f"fault={name}", "Authorization": "Bearer key", "Content-Type": "application/json"}
 
 
-def test_the_place_in_the_request_biases_the_score():
+def test_position_bias_scores_equal_documents_by_their_position():
     equals = body(documents=["llama"] * 3)
     assert len(set(scores(send(equals)[1]))) == 1
 
@@ -151,7 +151,7 @@ def test_the_place_in_the_request_biases_the_score():
     assert order(bad) == [0, 1, 2]
 
 
-def test_swapped_texts_are_those_of_the_first_two():
+def test_the_texts_of_the_first_two_results_are_swapped():
     good, bad = answers("text-swapped")
     texts = [result["document"]["text"] for result in good["results"]]
 
@@ -161,7 +161,7 @@ def test_swapped_texts_are_those_of_the_first_two():
 @pytest.mark.parametrize(
     ("name", "index"), [("index-out-of-range", [5]), ("index-off-by-one", None), ("index-is-rank", [0, 1, 2, 3])]
 )
-def test_the_index_is_wrong_as_described(name, index):
+def test_the_index_is_wrong_as_the_fault_states(name, index):
     good, bad = answers(name)
 
     assert order(bad)[: len(index or [])] == (index or [])
@@ -169,34 +169,34 @@ def test_the_index_is_wrong_as_described(name, index):
         assert order(bad) == [each + 1 for each in order(good)]
 
 
-def test_an_index_comes_twice():
+def test_the_first_index_is_repeated():
     good, bad = answers("index-duplicate")
 
     assert order(bad) == [order(good)[0], order(good)[0], *order(good)[2:]]
 
 
-def test_nan_is_written_as_python_writes_it():
+def test_one_score_is_written_as_nan():
     sent = body(**REQUEST, return_documents=True)
     reply, _ = send(sent, headers=prefer("score-nan"))
 
     assert reply.body.count(b'"relevance_score":NaN') == 1
 
 
-def test_a_bare_list_is_the_results():
+def test_a_bare_list_contains_the_results():
     good, bad = answers("results-bare-list")
 
     assert bad == good["results"]
 
 
-def test_an_error_comes_with_status_200():
+def test_an_error_is_returned_with_status_200():
     _, bad = answers("error-200")
 
     assert Validator(load().response_schema(400)).violations(bad) == []
     assert "results" not in bad
 
 
-# What a schema cannot say: which results, in which order, with whose index, text and score.
-BEYOND_THE_SCHEMA = {
+# The schema cannot describe which results are returned, in which order, with which index, text and score.
+NOT_IN_THE_SCHEMA = {
     "unsorted",
     "top-n-ignored",
     "top-n-one-more",
@@ -219,14 +219,14 @@ BEYOND_THE_SCHEMA = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_it_breaks_what_it_says(name):
+def test_breaks_states_whether_the_response_violates_the_contract(name):
     _, bad = answers(name)
 
-    if name == "score-nan":  # the schema cannot be asked, for it is no JSON
+    if name == "score-nan":  # not JSON, so the schema cannot be applied
         assert FAULTS[name].breaks == "contract"
         return
-    is_valid = PROMISE.violations(bad) == []
-    assert is_valid is (FAULTS[name].breaks == "habit" or name in BEYOND_THE_SCHEMA)
+    is_valid = RESPONSE.violations(bad) == []
+    assert is_valid is (FAULTS[name].breaks == "habit" or name in NOT_IN_THE_SCHEMA)
 
 
 INAPPLICABLE = {
@@ -247,7 +247,7 @@ INAPPLICABLE = {
 
 
 @pytest.mark.parametrize("name", INAPPLICABLE)
-def test_a_fault_that_does_not_apply_leaves_the_answer_and_is_reported(name):
+def test_a_fault_that_does_not_apply_is_reported_and_changes_nothing(name):
     reply, answer = send(body(**INAPPLICABLE[name]), headers=prefer(name))
     _, good = send(body(**INAPPLICABLE[name]))
 
@@ -257,7 +257,7 @@ def test_a_fault_that_does_not_apply_leaves_the_answer_and_is_reported(name):
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_request_that_is_refused_meets_no_body_fault(name):
+def test_a_body_fault_does_not_apply_to_a_rejected_request(name):
     reply, answer = send(body(documents=[]), headers=prefer(name))
 
     assert reply.status == 400
@@ -266,7 +266,7 @@ def test_a_request_that_is_refused_meets_no_body_fault(name):
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_no_result_at_all_breaks_nothing(name):
+def test_a_body_fault_accepts_a_response_without_results(name):
     from together_rerank_mockserver.endpoint import Endpoint
 
     endpoint = Endpoint(load("vendored"))

@@ -1,4 +1,4 @@
-"""Probabilities that can be read, and draws that are the same everywhere."""
+"""Chaos: its probabilities are parsed, and its random draws are the same on every machine."""
 
 import pytest
 
@@ -17,12 +17,12 @@ def test_draws_are_evenly_spread():
     assert all(900 < sum(low <= draw * 10 < low + 1 for draw in draws) < 1100 for low in range(10))
 
 
-def test_the_draws_of_a_seed_are_written_down():
-    # Whoever noted a seed beside a failure must meet the same faults with the next version.
-    assert [round(chance(7, "default", number), 6) for number in range(4)] == WRITTEN_DOWN
+def test_the_draws_of_a_seed_never_change():
+    # A user who noted a seed with a failure must get the same faults with the next version.
+    assert [round(chance(7, "default", number), 6) for number in range(4)] == EXPECTED_DRAWS
 
 
-WRITTEN_DOWN = [0.86803, 0.242892, 0.036567, 0.682565]
+EXPECTED_DRAWS = [0.86803, 0.242892, 0.036567, 0.682565]
 
 
 def test_chaos_applies_a_fault_with_its_probability():
@@ -34,22 +34,22 @@ def test_chaos_applies_a_fault_with_its_probability():
     assert chaos.spec_for(0.31) is None
 
 
-def test_probabilities_up_to_one_are_certain():
+def test_probabilities_that_add_up_to_one_cover_every_draw():
     assert Chaos(["429=0.7", "503=0.3"], CATALOGUE).spec_for(0.999999).fault.name == "503"
 
 
 @pytest.mark.parametrize(
     ("probabilities", "because"),
     [
-        (["429"], "'429' is not a fault and its probability from 0 to 1, such as 429=0.2"),
-        (["429=2"], "is not a fault and its probability"),
-        (["429=nan"], "is not a fault and its probability"),
-        (["=0.2"], "is not a fault and its probability"),
+        (["429"], "'429' is not a fault with a probability from 0 to 1, such as 429=0.2"),
+        (["429=2"], "is not a fault with a probability"),
+        (["429=nan"], "is not a fault with a probability"),
+        (["=0.2"], "is not a fault with a probability"),
         (["428=0.2"], "did you mean `429`?"),
         (["429=0.6", "503=0.6"], "the probabilities add up to 1.2"),
     ],
 )
-def test_bad_ones_are_refused(probabilities, because):
+def test_an_invalid_probability_is_rejected(probabilities, because):
     with pytest.raises(InvalidFaultSpec) as refused:
         Chaos(probabilities, CATALOGUE)
 

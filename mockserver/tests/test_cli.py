@@ -1,4 +1,4 @@
-"""The other commands: wait, explain, spec, and what they refuse."""
+"""The commands `wait`, `explain` and `faults`, the help, and the error messages."""
 
 import json
 import socket
@@ -21,29 +21,29 @@ def test_help_lists_the_commands(flag):
         assert f"  {command} " in shown.stdout
 
 
-def test_no_command_shows_them_too():
+def test_help_is_shown_without_a_command():
     assert run().exit_code == 0
     assert run().stdout == run("--help").stdout
 
 
-def test_the_version():
+def test_the_version_is_printed():
     assert run("--version").stdout.startswith("together-rerank-mock 0.")
 
 
-def test_an_unknown_command_is_refused_in_one_line():
+def test_an_unknown_command_is_rejected_in_one_line():
     assert_refused(run("sevre"), "together-rerank-mock: No such command 'sevre'.")
 
 
 @pytest.mark.served
-def test_wait_ends_when_the_mock_answers():
+def test_wait_returns_when_the_mock_answers():
     with running("-q") as mock:
         assert run("wait", mock.url).exit_code == 0
         assert run("wait", f"{mock.url}/v1/").exit_code == 0
 
 
-def test_wait_gives_up():
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+def test_wait_fails_after_its_timeout():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
 
         waited = run("wait", url, "--timeout", "0.2")
 
@@ -51,16 +51,24 @@ def test_wait_gives_up():
     assert waited.stderr == f"together-rerank-mock: no healthy mock at {url} within 0.2 s\n"
 
 
-NO_URLS = ["localhost:1", "ftp://localhost", "http://", "http://localhost:abc", "4010", "http://a b", "http://[::1"]
+INVALID_URLS = [
+    "localhost:1",
+    "ftp://localhost",
+    "http://",
+    "http://localhost:abc",
+    "4010",
+    "http://a b",
+    "http://[::1",
+]
 
 
-@pytest.mark.parametrize("url", NO_URLS)
-def test_wait_refuses_what_is_no_url(url):
+@pytest.mark.parametrize("url", INVALID_URLS)
+def test_wait_rejects_an_invalid_url(url):
     assert_refused(run("wait", url), "is not a URL like http://127.0.0.1:4010")
 
 
 @pytest.mark.slow
-def test_wait_that_is_stopped_does_not_say_that_the_mock_answers():
+def test_a_terminated_wait_does_not_exit_with_status_zero():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         command = [COMMAND, "wait", f"http://127.0.0.1:{silent.getsockname()[1]}", "--timeout", "60"]
         with subprocess.Popen(command, env=environment()) as process:
@@ -72,7 +80,7 @@ def test_wait_that_is_stopped_does_not_say_that_the_mock_answers():
 
 
 @pytest.mark.parametrize("timeout", ["nan", "inf", "-1", "30s"])
-def test_wait_refuses_what_is_no_time(timeout):
+def test_wait_rejects_an_invalid_timeout(timeout):
     assert_refused(run("wait", "http://127.0.0.1:9", "--timeout", timeout), "--timeout")
 
 
@@ -83,7 +91,7 @@ REQUEST = {
 }
 
 
-def test_explain_shows_a_table_best_first():
+def test_explain_prints_a_table_with_the_best_document_first():
     shown = run("explain", stdin=json.dumps(REQUEST).encode()).stdout.splitlines()
 
     assert shown[0].split() == ["index", "score", "words", "parts", "pairs", "document"]
@@ -93,7 +101,7 @@ def test_explain_shows_a_table_best_first():
     assert "animals(ani,nim,ima,mal)" in shown[2]
 
 
-def test_explain_as_json_agrees_with_the_answer(tmp_path):
+def test_explain_as_json_matches_the_response(tmp_path):
     exchange = fixtures.get("success/document_example_scored")
     path = tmp_path / "request.json"
     path.write_bytes(exchange.request.content)
@@ -107,7 +115,7 @@ def test_explain_as_json_agrees_with_the_answer(tmp_path):
     assert set(rows[0]) == {"index", "score", "whole", "parts", "adjacent", "in_order", "text"}
 
 
-def test_explain_knows_rank_fields_and_huge_integers():
+def test_explain_supports_rank_fields_and_huge_integers():
     request = b"""{"model": "m", "query": "a b", "rank_fields": ["t"],
         "documents": [{"t": "a", "n": 99999999999999999999999}, {"t": "b", "x": "a b"}]}"""
 
@@ -121,15 +129,15 @@ def test_explain_knows_rank_fields_and_huge_integers():
     ("stdin", "because"),
     [(b"", "no body"), (b"{", "not JSON"), (b'{"model":"m","query":"q"}', "`/documents` is missing")],
 )
-def test_explain_refuses_what_the_mock_would(stdin, because):
+def test_explain_rejects_an_invalid_request(stdin, because):
     assert_refused(run("explain", stdin=stdin), because)
 
 
-def test_explain_refuses_a_file_that_is_not_there():
+def test_explain_rejects_a_missing_file():
     assert_refused(run("explain", "missing.json"))
 
 
-def test_faults_are_listed_for_people_and_for_programs():
+def test_faults_are_listed_as_a_table_and_as_json():
     table = run("faults").stdout.splitlines()
     listed = json.loads(run("faults", "--json").stdout)
 
@@ -142,7 +150,7 @@ def test_faults_are_listed_for_people_and_for_programs():
     assert any("observed, not documented" in line for line in table if line.startswith("529"))
 
 
-def test_the_faults_follow_the_document(tmp_path):
+def test_whether_a_fault_is_documented_depends_on_the_document(tmp_path):
     content = json.loads(json.dumps(load().content))
     del content["paths"]["/rerank"]["post"]["responses"]["503"]
     path = tmp_path / "spec.json"

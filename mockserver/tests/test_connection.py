@@ -1,4 +1,4 @@
-"""HTTP as the threaded server speaks it: what is kept, what is refused, and how it is told."""
+"""HTTP on the threaded server: connections that stay open, chunked bodies, and rejected requests."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ def mock():
         yield server
 
 
-def test_a_connection_is_kept_for_request_after_request(mock):
+def test_a_connection_is_kept_between_requests(mock):
     with connect(mock) as client:
         answers = []
         for _ in range(3):
@@ -32,7 +32,7 @@ def test_a_connection_is_kept_for_request_after_request(mock):
     assert len({json.loads(answer.body)["id"] for answer in answers}) == 3
 
 
-def test_requests_sent_ahead_are_answered_in_their_order(mock):
+def test_pipelined_requests_are_answered_in_sequence(mock):
     other = BODY.replace(b"panda", b"sun")
     with connect(mock) as client:
         client.sendall(request() + request(other) + request())
@@ -43,14 +43,14 @@ def test_requests_sent_ahead_are_answered_in_their_order(mock):
     assert received.count(b"HTTP/1.1 200") == 3
 
 
-def test_http_1_0_is_answered_and_closed(mock):
+def test_an_http_1_0_connection_is_closed_after_the_response(mock):
     answer = ask(mock, request(head=HEAD.replace(b"HTTP/1.1", b"HTTP/1.0")))
 
     assert (answer.status, answer.closes) == (200, True)
 
 
 @pytest.mark.parametrize("connection", ["close", "Close"])
-def test_a_client_that_wants_to_close_is_heeded(mock, connection):
+def test_connection_close_closes_the_connection(mock, connection):
     assert ask(mock, request(Connection=connection)).closes
 
 
@@ -58,14 +58,14 @@ def chunks(*pieces):
     return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
 
-def test_a_body_in_chunks_is_read(mock):
+def test_a_chunked_body_is_read(mock):
     answer = ask(mock, HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks(BODY[:10], BODY[10:]))
 
     assert answer.status == 200
     assert len(json.loads(answer.body)["results"]) == 2
 
 
-def test_extensions_and_trailers_are_read_over_and_the_connection_is_kept(mock):
+def test_chunk_extensions_and_trailers_are_ignored_and_the_connection_is_kept(mock):
     body = b"%x;name=value\r\n%s\r\n0;last\r\nTrailer: x\r\n\r\n" % (len(BODY), BODY)
     with connect(mock) as client:
         client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + body + request())
@@ -83,7 +83,7 @@ def test_a_request_without_a_body_is_answered_at_once(mock, length):
     assert not answer.closes
 
 
-def test_chunks_can_be_small_or_many_but_not_both(mock):
+def test_too_many_small_chunks_are_rejected(mock):
     def status(*sizes):
         head = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
         return ask(mock, head + chunks(BODY[:-1], *(b" " * size for size in sizes), b"}")).status
@@ -93,7 +93,7 @@ def test_chunks_can_be_small_or_many_but_not_both(mock):
     assert status(*[64] * 1_000, *[1] * 9_500) == 400
 
 
-def test_a_broken_chunk_is_not_repeated(mock):
+def test_an_invalid_chunk_size_is_not_quoted_in_the_error(mock):
     answer = ask(mock, HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"zz secret" + b"\x01" * 60_000 + b"\r\n")
 
     assert answer.status == 400
@@ -101,7 +101,7 @@ def test_a_broken_chunk_is_not_repeated(mock):
     assert b"secret" not in answer.body
 
 
-def test_a_body_has_its_time_though_bytes_keep_coming():
+def test_the_read_timeout_applies_to_the_entire_body():
     piece = b"2;" + b"e" * 30_000 + b"\r\n  \r\n"
     with MockServer(Settings(read_timeout_s=1)) as mock, connect(mock) as client:
         client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
@@ -113,7 +113,7 @@ def test_a_body_has_its_time_though_bytes_keep_coming():
         assert time.monotonic() - began < 10
 
 
-def test_chunks_over_the_limit_are_refused_and_read_no_further(mock):
+def test_chunks_over_the_limit_are_rejected_without_reading_further(mock):
     with connect(mock) as client:
         client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"186A1\r\n" + b"x" * 100_001)
         answer = Answer(client)
@@ -135,7 +135,7 @@ def test_chunks_over_the_limit_are_refused_and_read_no_further(mock):
         b"",
     ],
 )
-def test_broken_chunks_are_refused(mock, broken):
+def test_broken_chunks_are_rejected(mock, broken):
     with connect(mock) as client:
         client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + broken)
         client.shutdown(socket.SHUT_WR)
@@ -146,7 +146,7 @@ def test_broken_chunks_are_refused(mock, broken):
 
 
 @pytest.mark.parametrize("length", ["abc", "-1", "1_0", "+5", "\u00b2", "9" * 5000, "5\r\nContent-Length: 6"])
-def test_a_length_that_is_no_number_is_refused(mock, length):
+def test_an_invalid_content_length_is_rejected(mock, length):
     answer = ask(mock, HEAD + f"Content-Length: {length}\r\n\r\n".encode("latin-1") + BODY)
 
     assert (answer.status, answer.closes) == (400, True)
@@ -154,7 +154,7 @@ def test_a_length_that_is_no_number_is_refused(mock, length):
 
 
 @pytest.mark.parametrize("coding", ["gzip", "xchunked", "gzip, chunked"])
-def test_another_transfer_coding_is_refused(mock, coding):
+def test_an_unsupported_transfer_coding_is_rejected(mock, coding):
     answer = ask(mock, HEAD + f"Transfer-Encoding: {coding}\r\n\r\n".encode())
 
     assert (answer.status, answer.closes) == (400, True)
@@ -169,22 +169,22 @@ def test_another_transfer_coding_is_refused(mock, coding):
         b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n",
     ],
 )
-def test_what_is_no_http_gets_error_data(mock, sent):
+def test_invalid_http_is_answered_with_error_data(mock, sent):
     answer = ask(mock, sent)
 
     assert 400 <= answer.status < 600
     assert ERROR.violations(json.loads(answer.body)) == []
 
 
-def test_a_body_over_the_limit_is_refused_and_the_answer_arrives(mock):
+def test_a_body_over_the_limit_is_rejected_and_the_response_arrives(mock):
     for _ in range(5):
         with connect(mock) as client:
-            client.sendall(request(b"x" * 20_000_000))  # more than fits between the two, so it is read, or reset
+            client.sendall(request(b"x" * 20_000_000))  # exceeds the buffers, so it is read, or reset
             answer = Answer(client)
             assert (answer.status, answer.closes) == (413, True)
 
 
-def test_an_unread_body_is_not_taken_for_the_next_request(mock):
+def test_an_unread_body_is_not_parsed_as_the_next_request(mock):
     hidden = request()
     with connect(mock) as client:
         client.sendall(request(hidden, head=b"POST /v2/other HTTP/1.1\r\nHost: x\r\n"))

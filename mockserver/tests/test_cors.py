@@ -1,4 +1,4 @@
-"""Pages of other origins read answers only when their origin was let in."""
+"""A page of another origin can read answers only if its origin is allowed."""
 
 from functools import partial
 
@@ -21,7 +21,7 @@ PREFLIGHT = {
 
 @pytest.fixture(params=["create_app", "serve"])
 def client(request):
-    """Return a function that makes a client of the Flask application, or of the application that `serve` runs."""
+    """Return a function that creates a client for the Flask application, or for the application of `serve`."""
 
     def make(*origins):
         settings = Settings(cors=origins)

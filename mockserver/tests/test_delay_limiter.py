@@ -1,4 +1,4 @@
-"""Calls that wait leave room for others, and end when the server stops."""
+"""The number of calls that wait is limited, and they end when the server stops."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ from together_rerank_mockserver.http.wsgi_app import WsgiApp
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
 
 
-def test_only_so_many_calls_wait_and_a_stop_ends_them_all():
+def test_the_number_of_waiting_calls_is_limited_and_a_stop_ends_them():
     stopping = threading.Event()
     limiter = DelayLimiter(stopping, limit=2)
 
@@ -29,16 +29,18 @@ def test_only_so_many_calls_wait_and_a_stop_ends_them_all():
         limiter.wait(0.01)  # a short wait is not counted
         stopping.set()
         assert [each.result(5) for each in held] == [None, None]
-    limiter.wait(600)  # the seats are free again, and the stop still holds
+    limiter.wait(600)  # the slots are free again, and a stopped limiter does not wait
 
 
 @pytest.mark.parametrize("application", [WsgiApp, build_app])
-def test_a_drip_is_counted_until_its_last_piece(application):
+def test_a_drip_counts_as_waiting_until_its_last_piece(application):
     client = Client(application(Mock(limiter=DelayLimiter(threading.Event(), limit=1))))
     body = {"model": "m", "query": "llama", "documents": ["panda", "llama"]}
 
-    def call(prefer, **how):
-        return client.post("/v1/rerank", json=body, headers={"Authorization": "Bearer key", "Prefer": prefer}, **how)
+    def call(prefer, **options):
+        return client.post(
+            "/v1/rerank", json=body, headers={"Authorization": "Bearer key", "Prefer": prefer}, **options
+        )
 
     for _ in range(3):
         assert call("fault=drip, pause=0", buffered=True).status_code == 200

@@ -1,4 +1,4 @@
-"""The path of one request, without a server around it."""
+"""The answer to one request, computed without a server."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ from together_rerank_mockserver.ranking.score import rank
 from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import Validator, load
 
-# A model of the mock's own asks for a fault, not for a ranking.
+# The name of a model can request a fault; these names do not.
 MODELS = st.text(min_size=1, max_size=20).filter(lambda model: not names_fault(model))
 REQUESTS = st.builds(lambda request, model: {**request, "model": model}, requests(), MODELS) | requests()
 
@@ -26,7 +26,7 @@ def texts(answer):
 
 
 @given(REQUESTS)
-def test_every_valid_request_is_answered_as_the_document_promises(request):
+def test_every_valid_request_gets_a_response_that_matches_the_document(request):
     reply, answer = send(request)
     order = [result["index"] for result in answer["results"]]
     scores = [result["relevance_score"] for result in answer["results"]]
@@ -47,23 +47,23 @@ def test_every_valid_request_is_answered_as_the_document_promises(request):
 
 
 @given(REQUESTS, st.integers(1, 5))
-def test_top_n_takes_the_first_of_the_whole_ranking(request, top_n):
-    _, whole = send({**request, "top_n": len(request["documents"])})
-    _, some = send({**request, "top_n": top_n})
+def test_top_n_returns_the_first_results_of_the_full_ranking(request, top_n):
+    _, full = send({**request, "top_n": len(request["documents"])})
+    _, limited = send({**request, "top_n": top_n})
 
-    assert some["results"] == whole["results"][:top_n]
-    assert some["usage"] == whole["usage"]
+    assert limited["results"] == full["results"][:top_n]
+    assert limited["usage"] == full["usage"]
 
 
 @given(REQUESTS)
-def test_whether_documents_are_returned_changes_nothing_else(request):
-    _, given_back = send({**request, "return_documents": True})
-    _, kept = send({**request, "return_documents": False})
+def test_return_documents_changes_only_the_documents(request):
+    _, with_documents = send({**request, "return_documents": True})
+    _, without_documents = send({**request, "return_documents": False})
 
-    assert [(r["index"], r["relevance_score"]) for r in given_back["results"]] == [
-        (r["index"], r["relevance_score"]) for r in kept["results"]
+    assert [(r["index"], r["relevance_score"]) for r in with_documents["results"]] == [
+        (r["index"], r["relevance_score"]) for r in without_documents["results"]
     ]
-    assert given_back["usage"] == kept["usage"]
+    assert with_documents["usage"] == without_documents["usage"]
 
 
 def test_usage_grows_with_the_text_and_adds_up():
@@ -73,7 +73,7 @@ def test_usage_grows_with_the_text_and_adds_up():
     assert all(usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"] for usage in usages)
 
 
-def test_an_object_comes_back_whole_and_compact():
+def test_an_object_is_returned_complete_and_compact():
     document = {"title": "Vicuña", "tags": ["a", {"b": None}], "n": 1.5}
 
     _, answer = send(body(documents=[document], rank_fields=["title"]))
@@ -93,7 +93,7 @@ def test_an_object_comes_back_whole_and_compact():
         (["title", "title"], 0),
     ],
 )
-def test_objects_are_ranked_by_the_fields_named(fields, first):
+def test_objects_are_ranked_by_their_rank_fields(fields, first):
     documents = [
         {"title": "llama", "text": "of the mountains and of the plains"},
         {"title": "bear", "text": "llama llama", "x": "llama"},
@@ -120,7 +120,7 @@ def test_a_large_top_n_returns_all(top_n):
     assert len(send(body(top_n=top_n))[1]["results"]) == 2
 
 
-def test_huge_integers_come_back_unchanged():
+def test_huge_integers_are_returned_unchanged():
     raw = b'{"model":"m","query":"q","documents":[{"n":123456789012345678901234567890}],"top_n":100000000000000000000}'
 
     assert texts(send(raw)[1]) == ['{"n":123456789012345678901234567890}']
@@ -144,7 +144,7 @@ def test_the_same_requests_get_the_same_bytes_in_any_process():
     assert len(set(runs[0].split(", b'"))) == 3
 
 
-def test_an_answer_says_who_gave_it():
+def test_a_response_has_the_reply_and_request_id_headers():
     reply, answer = send(body())
 
     assert reply.headers["x-mock-reply"] == "scored"
@@ -161,7 +161,7 @@ def test_an_answer_says_who_gave_it():
         ({"api_keys": ("key",), "models": ("m",)}, None),
     ],
 )
-def test_an_answer_says_whom_the_mock_lets_in_on_purpose(settings, accepts):
+def test_x_mock_accepts_names_what_the_mock_does_not_check(settings, accepts):
     reply, _ = send(body(), Endpoint(load(), Settings(**settings)))
     refused, _ = send({}, Endpoint(load(), Settings(**settings)))
 
@@ -169,7 +169,7 @@ def test_an_answer_says_whom_the_mock_lets_in_on_purpose(settings, accepts):
     assert "x-mock-accepts" not in refused.headers
 
 
-def test_the_answer_is_the_ranking():
+def test_the_response_contains_the_ranking():
     _, answer = send(body(documents=["a llama", "llama", "bear"]))
 
     assert [(r["index"], r["relevance_score"]) for r in answer["results"]] == [

@@ -1,4 +1,4 @@
-"""Which documents the endpoint serves, and which it cannot honour."""
+"""Which OpenAPI documents the endpoint serves, and which it rejects."""
 
 import json
 
@@ -10,7 +10,7 @@ from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import Document, DocumentError, load
 
 
-def test_a_top_n_below_one_returns_nothing_where_the_reading_allows_it():
+def test_a_top_n_below_one_returns_no_results_if_the_reading_allows_it():
     endpoint = Endpoint(load("vendored"))
 
     assert send(body(top_n=0), endpoint)[1]["results"] == []
@@ -20,9 +20,9 @@ def test_a_top_n_below_one_returns_nothing_where_the_reading_allows_it():
 def changed(**places):
     content = json.loads(json.dumps(load().content))
     for dotted, value in places.items():
-        *way, last = dotted.split("__")
+        *parents, last = dotted.split("__")
         node = content["components"]["schemas"]
-        for step in way:
+        for step in parents:
             node = node[step]
         node[last] = value
     return Document("other.yaml", content)
@@ -46,12 +46,12 @@ def changed(**places):
         (changed(RerankRequest={"$ref": "https://example.com/x"}), "leads out of the document"),
     ],
 )
-def test_a_document_that_the_answers_break_is_refused(document, because):
+def test_a_document_that_the_responses_would_violate_is_rejected(document, because):
     with pytest.raises(DocumentError, match=because):
         Endpoint(document)
 
 
-def test_keys_that_a_document_does_not_ask_for_are_refused():
+def test_api_keys_are_rejected_if_the_document_requires_none():
     content = json.loads(json.dumps(load().content))
     content["security"] = []
 
@@ -59,7 +59,7 @@ def test_keys_that_a_document_does_not_ask_for_are_refused():
         Endpoint(Document("other.yaml", content), Settings(api_keys=("key",)))
 
 
-def test_a_document_that_asks_for_less_is_served_as_far_as_it_can_be_ranked():
+def test_a_less_strict_document_is_served_if_the_request_can_be_ranked():
     endpoint = Endpoint(changed(RerankRequest={"type": "object"}))
 
     assert send({"model": "m", "query": "q", "documents": [1, ["a"], None]}, endpoint)[0].status == 200

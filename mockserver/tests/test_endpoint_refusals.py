@@ -1,4 +1,4 @@
-"""What the endpoint refuses: in which order, in which words."""
+"""Requests that the endpoint rejects: which error comes first, and its message."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ ERROR = Validator(load().response_schema(400))
 
 
 @pytest.mark.parametrize("place", ["query", "model", "top_n", "documents", "return_documents"])
-def test_a_huge_integer_anywhere_is_judged_as_an_integer(place):
+def test_a_huge_integer_is_validated_as_an_integer(place):
     raw = json.dumps(body(**{place: 0}))
     reply, answer = send(raw.replace(f'"{place}": 0', f'"{place}": {"9" * 5_000}').encode())
 
@@ -25,7 +25,7 @@ def test_a_huge_integer_anywhere_is_judged_as_an_integer(place):
 
 
 @pytest.mark.parametrize("header", ["Bearer a" + " " * 200_000 + "b", "Bearer" + " " * 200_000, " " * 200_000])
-def test_a_long_header_costs_little(header):
+def test_a_long_authorization_header_takes_few_calls(header):
     calls = 0
 
     def count(_frame, event, _arg):
@@ -81,7 +81,7 @@ def test_the_401_shows_the_header_to_send():
     assert "Authorization: Bearer YOUR_KEY" in send(body(), headers={})[1]["error"]["message"]
 
 
-def test_every_key_is_compared_whichever_is_right(monkeypatch):
+def test_every_key_is_compared_even_after_a_match(monkeypatch):
     compared = []
     monkeypatch.setattr("hmac.compare_digest", lambda one, other: compared.append(other) or one == other)
 
@@ -135,7 +135,7 @@ def test_every_refusal_is_error_data_without_nulls(sent):
 
 
 @pytest.mark.parametrize("rule", rules(), ids=str)
-def test_a_request_that_breaks_a_rule_is_refused_with_its_place(rule):
+def test_a_request_that_breaks_a_rule_is_rejected_with_the_invalid_field(rule):
     @settings(max_examples=20)
     @given(invalid_requests(rule))
     def refused(invalid):

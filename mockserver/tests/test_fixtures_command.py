@@ -1,4 +1,4 @@
-"""The command `fixtures`: what it lists, shows and exports, and what it refuses."""
+"""The command `fixtures`: list, show and export, and their error messages."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ def files(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_alone_it_shows_its_commands():
+def test_fixtures_without_a_command_shows_help():
     shown = run("fixtures")
 
     assert shown.exit_code == 0
@@ -31,7 +31,7 @@ def test_alone_it_shows_its_commands():
         assert f"  {command} " in shown.stdout
 
 
-def test_the_exchanges_are_listed_for_people():
+def test_the_exchanges_are_listed_as_a_table():
     head, *lines = run("fixtures", "list").stdout.splitlines()
 
     assert head.split("  ")[0] == "exchange"
@@ -41,7 +41,7 @@ def test_the_exchanges_are_listed_for_people():
     assert len({line.index(fixtures.get(line.split()[0]).shows) for line in lines}) == 1
 
 
-def test_the_exchanges_are_listed_for_programs():
+def test_the_exchanges_are_listed_as_json():
     listed = json.loads(run("fixtures", "list", "--json").stdout)
 
     assert [each["name"] for each in listed] == list(NAMES)
@@ -56,14 +56,14 @@ def test_the_exchanges_are_listed_for_programs():
     assert json.loads(run("fixtures", "list", TOGETHER_RERANK_MOCK_JSON="1").stdout) == listed
 
 
-def test_a_status_chooses():
+def test_exchanges_are_filtered_by_status():
     listed = json.loads(run("fixtures", "list", "--status", "401", "--json").stdout)
 
     assert [each["name"] for each in listed] == [exchange.name for exchange in fixtures.all(status=401)]
 
 
 @pytest.mark.parametrize("name", ["success/unicode", "bad_request/not_utf8"])
-def test_an_exchange_is_shown_as_it_is(name):
+def test_show_prints_the_file_of_an_exchange_unchanged(name):
     assert run("fixtures", "show", name).stdout_bytes == raw(name)
 
 
@@ -89,12 +89,12 @@ def test_an_exchange_is_shown_as_it_is(name):
     ],
     ids=" ".join,
 )
-def test_invalid_arguments_are_refused(tmp_path, arguments, because):
+def test_invalid_arguments_are_rejected(tmp_path, arguments, because):
     assert_refused(run("fixtures", *(tmp_path / "new" if each == "NEW" else each for each in arguments)), because)
     assert not (tmp_path / "new").exists()
 
 
-def test_the_files_are_exported_as_they_are(tmp_path):
+def test_export_copies_the_files_unchanged(tmp_path):
     exported = run("fixtures", "export", tmp_path / "new")
 
     assert exported.exit_code == 0
@@ -104,12 +104,12 @@ def test_the_files_are_exported_as_they_are(tmp_path):
     assert fixtures.read(tmp_path / "new") == fixtures.all()
 
 
-def test_an_empty_folder_is_filled(tmp_path):
+def test_export_writes_to_an_empty_folder(tmp_path):
     assert run("fixtures", "export", tmp_path, "--format", "json").exit_code == 0
     assert len(files(tmp_path)) == len(NAMES)
 
 
-def test_a_document_is_exported_that_the_mock_serves(tmp_path):
+def test_the_mock_serves_an_exported_document(tmp_path):
     exported = run("fixtures", "export", tmp_path / "new", TOGETHER_RERANK_MOCK_FORMAT="openapi")
 
     assert exported.exit_code == 0
@@ -126,7 +126,7 @@ def test_a_document_is_exported_that_the_mock_serves(tmp_path):
 @pytest.mark.parametrize(
     ("form", "name", "message"), [("json", "kept/ours.json", ": 1 exch"), ("openapi", "openapi.yaml", ": 1 of 1 exch")]
 )
-def test_a_folder_of_the_user_is_exported(tmp_path, form, name, message):
+def test_export_reads_a_folder_of_the_user(tmp_path, form, name, message):
     recorded(tmp_path / "mine", changed("success/strings"), "kept/ours.json")
 
     exported = run("fixtures", "export", tmp_path / "out", "--format", form, "--from", tmp_path / "mine")
@@ -136,7 +136,7 @@ def test_a_folder_of_the_user_is_exported(tmp_path, form, name, message):
     assert b"camelids near Peru" in files(tmp_path / "out")[name]
 
 
-def test_a_folder_that_holds_no_exchanges_is_refused(tmp_path):
+def test_a_folder_with_an_invalid_exchange_is_rejected(tmp_path):
     recorded(tmp_path / "mine", "{")
 
     refused = run("fixtures", "export", tmp_path / "out", "--from", tmp_path / "mine")
@@ -158,7 +158,7 @@ def test_a_folder_that_holds_no_exchanges_is_refused(tmp_path):
     ],
     ids=["full", "file", "link", "missing", "below a file", "too long"],
 )
-def test_a_folder_that_cannot_be_written_is_refused_and_not_changed(tmp_path, form, name, because):
+def test_a_folder_that_cannot_be_written_is_rejected_and_not_changed(tmp_path, form, name, because):
     (tmp_path / "full").mkdir()
     (tmp_path / "full/mine.txt").write_text("mine")
     (tmp_path / "file").write_text("mine")
@@ -172,7 +172,7 @@ def test_a_folder_that_cannot_be_written_is_refused_and_not_changed(tmp_path, fo
 
 
 @pytest.mark.slow
-def test_a_list_needs_no_server():
+def test_list_imports_no_server():
     program = f"import sys; sys.argv[1:] = ['fixtures', 'list']; from {CLI} import main; main()"
     ran = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", program], check=True, capture_output=True, env=environment()

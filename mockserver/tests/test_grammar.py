@@ -12,12 +12,12 @@ from together_rerank_spec import load
 CATALOGUE = Catalogue(load())
 
 
-def told(order):
-    return order.fault.name, dict(order.parameters), order.times
+def as_tuple(spec):
+    return spec.fault.name, dict(spec.parameters), spec.times
 
 
 @pytest.mark.parametrize(
-    ("text", "meant"),
+    ("text", "expected"),
     [
         ("429", ("429", {}, 1)),
         ("unsorted", ("unsorted", {}, 1)),
@@ -30,8 +30,8 @@ def told(order):
         ("drip,pause=10", ("drip", {"pause": 10}, 1)),
     ],
 )
-def test_text(text, meant):
-    assert told(from_text(text, CATALOGUE)) == meant
+def test_a_fault_is_parsed_from_text(text, expected):
+    assert as_tuple(from_text(text, CATALOGUE)) == expected
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_text(text, meant):
         ("", "there is no fault ``; known: ok, 400"),
         ("428", "there is no fault `428`; did you mean `429`?"),
         ("unsrted", "did you mean `unsorted`?"),
-        ("retry_after=2", "it names no fault"),
+        ("retry_after=2", "no fault is named"),
         ("429,retry=2", "`retry` is not a parameter of `429`; did you mean `retry_after`?"),
         ("unsorted,retry_after=2", "`retry_after` is not a parameter of `unsorted`; known: delay, jitter"),
         ("hang,pause=2", "`pause` is not a parameter of `hang`"),
@@ -56,7 +56,7 @@ def test_text(text, meant):
         ("429,", "`` is not a parameter of `429`"),
     ],
 )
-def test_bad_text_says_what_would_be_accepted(text, because):
+def test_invalid_text_is_rejected_with_what_is_accepted(text, because):
     with pytest.raises(InvalidFaultSpec) as refused:
         from_text(text, CATALOGUE)
 
@@ -64,7 +64,7 @@ def test_bad_text_says_what_would_be_accepted(text, because):
 
 
 @pytest.mark.parametrize(
-    ("data", "meant"),
+    ("data", "expected"),
     [
         ({"fault": "429"}, [("429", {}, 1)]),
         ({"fault": 429, "times": 2, "retry_after": 1}, [("429", {"retry_after": 1}, 2)]),
@@ -77,17 +77,17 @@ def test_bad_text_says_what_would_be_accepted(text, because):
         ),
     ],
 )
-def test_json(data, meant):
-    assert [told(order) for order in from_json(data, CATALOGUE)] == meant
+def test_faults_are_parsed_from_json(data, expected):
+    assert [as_tuple(spec) for spec in from_json(data, CATALOGUE)] == expected
 
 
 @pytest.mark.parametrize(
     ("data", "because"),
     [
-        ([], "it must be an object such as"),
-        (None, "it must be an object such as"),
-        ({}, "it names no fault"),
-        ({"times": 2}, "it names no fault"),
+        ([], "a fault must be an object such as"),
+        (None, "a fault must be an object such as"),
+        ({}, "no fault is named"),
+        ({"times": 2}, "no fault is named"),
         ({"falt": "429"}, "`falt` is not a parameter of a fault; did you mean `fault`?"),
         ({"fault": "reset,delay=1"}, "`reset,delay=1` is more than a name"),
         ({"fault": ["429"]}, "`fault` must be the name of a fault"),
@@ -99,18 +99,18 @@ def test_json(data, meant):
         ({"fault": "429", "retry_after": "2"}, "`retry_after` must be an integer"),
         ({"fault": "429", "retry_after": 1e400}, "`retry_after` must be an integer"),
         ({"fault": "429", "delay": None}, "`delay` must be an integer"),
-        ({"fault": "429", "then": None}, "it must be an object such as"),
-        ({"fault": "429", "then": [{"fault": "503"}]}, "it must be an object such as"),
+        ({"fault": "429", "then": None}, "a fault must be an object such as"),
+        ({"fault": "429", "then": [{"fault": "503"}]}, "a fault must be an object such as"),
     ],
 )
-def test_bad_json_says_what_would_be_accepted(data, because):
+def test_invalid_json_is_rejected_with_what_is_accepted(data, because):
     with pytest.raises(InvalidFaultSpec) as refused:
         from_json(data, CATALOGUE)
 
     assert because in str(refused.value)
 
 
-def test_a_sequence_has_an_end():
+def test_the_length_of_a_sequence_is_limited():
     data = "ok"
     for _ in range(MAX_QUEUE):
         data = {"fault": "429", "then": data}
@@ -121,24 +121,24 @@ def test_a_sequence_has_an_end():
 
 def test_the_dict_of_a_fault_requests_the_same_fault():
     for data in ({"fault": "429", "times": 3, "retry_after": None}, {"fault": "drip", "pause": 3, "delay": 1}):
-        (order,) = from_json(data, CATALOGUE)
+        (spec,) = from_json(data, CATALOGUE)
 
-        assert from_json(order.as_dict, CATALOGUE) == [order]
+        assert from_json(spec.as_dict, CATALOGUE) == [spec]
 
 
 @pytest.mark.parametrize("text", ["x" * 30_000_000, "429" + ",a=1" * 100_000])
-def test_text_that_is_too_long_is_refused_at_once(text):
+def test_text_that_is_too_long_is_rejected_at_once(text):
     with pytest.raises(InvalidFaultSpec, match="characters, not"):
         from_text(text, CATALOGUE)
 
 
 @given(st.text())
-def test_any_text_is_read_or_refused(text):
+def test_any_text_is_read_or_rejected(text):
     try:
-        order = from_text(text, CATALOGUE)
+        spec = from_text(text, CATALOGUE)
     except InvalidFaultSpec:
         return
-    assert CATALOGUE[order.fault.name] is order.fault
+    assert CATALOGUE[spec.fault.name] is spec.fault
 
 
 JSON = st.recursive(
@@ -148,9 +148,9 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_any_json_is_read_or_refused(data):
+def test_any_json_is_read_or_rejected(data):
     try:
-        orders = from_json(data, CATALOGUE)
+        specs = from_json(data, CATALOGUE)
     except InvalidFaultSpec:
         return
-    assert orders
+    assert specs

@@ -1,4 +1,4 @@
-"""What the front of granian adds to the application, without granian."""
+"""What GranianFront adds to the application, tested without granian."""
 
 import io
 import threading
@@ -16,18 +16,18 @@ BODY = b'{"model": "m", "query": "llama", "documents": ["panda", "llama"]}'
 
 
 class StuckBody:
-    """A body as granian has it: a read returns when the client has sent all, or is gone."""
+    """A body like granian's: a read returns when the client has sent everything or has disconnected."""
 
     def __init__(self):
-        self.gone = threading.Event()
+        self.disconnected = threading.Event()
 
     def read(self, _):
-        self.gone.wait(60)
+        self.disconnected.wait(60)
         return b""
 
 
-def front(*, most=400, timeout_s=30.0):
-    limiter = DelayLimiter(threading.Event(), most)
+def front(*, limit=400, timeout_s=30.0):
+    limiter = DelayLimiter(threading.Event(), limit)
     return GranianFront(WsgiApp(Mock(Settings(), limiter)), limiter, timeout_s), limiter
 
 
@@ -50,7 +50,7 @@ def call(app, body=None, **changes):
     return *head, b"".join(pieces)
 
 
-def test_a_usual_call_keeps_the_connection():
+def test_a_normal_call_keeps_the_connection():
     status, headers, body = call(front()[0])
 
     assert status == "200 OK"
@@ -58,13 +58,13 @@ def test_a_usual_call_keeps_the_connection():
     assert int(headers["Content-Length"]) == len(body)
 
 
-def test_a_chunked_call_ends_the_connection():
+def test_a_chunked_call_closes_the_connection():
     status, headers, _ = call(front()[0], HTTP_TRANSFER_ENCODING="chunked")
 
     assert (status, headers["Connection"]) == ("200 OK", "close")
 
 
-def test_a_call_while_the_server_stops_ends_the_connection():
+def test_a_call_during_shutdown_closes_the_connection():
     app, limiter = front()
     limiter._stopping.set()
 
@@ -75,29 +75,29 @@ def test_a_call_while_the_server_stops_ends_the_connection():
 @pytest.mark.parametrize(
     ("host", "protocol", "status"), [("", "HTTP/1.1", 400), ("x,y", "HTTP/1", 400), ("", "HTTP/1", 200)]
 )
-def test_a_request_has_one_host(host, protocol, status):
+def test_a_request_must_have_exactly_one_host(host, protocol, status):
     line, headers, _ = call(front()[0], HTTP_HOST=host, SERVER_PROTOCOL=protocol)
 
     assert int(line[:3]) == status
     assert headers.get("Connection") == ("close" if status == 400 else None)
 
 
-def test_a_body_that_does_not_come_gets_408_one_byte_short():
+def test_a_body_that_does_not_arrive_gets_a_408_that_is_one_byte_short():
     stuck = StuckBody()
     app, limiter = front(timeout_s=0.3)
 
     status, headers, body = call(app, stuck)
 
-    stuck.gone.set()
+    stuck.disconnected.set()
     assert status == "408 REQUEST TIMEOUT"
     assert headers["Connection"] == "close"
     assert int(headers["Content-Length"]) == len(body) + 1
     assert limiter._slots._value == 400
 
 
-def test_bodies_that_do_not_come_are_counted_and_more_get_503():
+def test_too_many_bodies_that_do_not_arrive_get_503():
     stuck = [StuckBody() for _ in range(4)]
-    app, limiter = front(most=3)
+    app, limiter = front(limit=3)
     answers = []
     threads = [threading.Thread(target=lambda each=each: answers.append(call(app, each))) for each in stuck]
     for thread in threads:
@@ -109,7 +109,7 @@ def test_bodies_that_do_not_come_are_counted_and_more_get_503():
     assert call(app)[0] == "200 OK"
 
     for each in stuck:
-        each.gone.set()
+        each.disconnected.set()
     for thread in threads:
         thread.join()
     assert [int(status[:3]) for status, _, _ in answers] == [503, 400, 400, 400]
@@ -137,7 +137,7 @@ def test_a_reader_whose_thread_starts_late_can_be_stopped(monkeypatch):
     assert [thread.is_alive() for thread in started] == [False]
 
 
-def test_a_reader_is_used_again_unless_its_read_is_given_up():
+def test_a_reader_is_reused_unless_its_read_timed_out():
     granian_front._idle.clear()
     app, _ = front(timeout_s=0.3)
     for _ in range(3):
@@ -147,4 +147,4 @@ def test_a_reader_is_used_again_unless_its_read_is_given_up():
     stuck = StuckBody()
     call(app, stuck)
     assert granian_front._idle == []
-    stuck.gone.set()
+    stuck.disconnected.set()

@@ -1,4 +1,4 @@
-"""What only granian has: a worker beside the process that was started."""
+"""Behaviour of granian alone: it has a worker process besides the main process."""
 
 import multiprocessing
 import os
@@ -23,11 +23,11 @@ def listens(port):
 def eventually(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
+        assert time.monotonic() < deadline, "the condition did not become true"
         time.sleep(0.01)
 
 
-def test_a_server_that_dies_is_reported():
+def test_a_killed_worker_is_reported():
     with running("-q") as mock:
         (worker,) = Path(f"/proc/{mock.process.pid}/task/{mock.process.pid}/children").read_text().split()
         os.kill(int(worker), signal.SIGKILL)
@@ -38,7 +38,7 @@ def test_a_server_that_dies_is_reported():
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_to_the_worker_too_is_no_crash(stop):
+def test_a_signal_to_both_processes_is_not_reported_as_a_crash(stop):
     with running("-q") as mock:
         (worker,) = Path(f"/proc/{mock.process.pid}/task/{mock.process.pid}/children").read_text().split()
         mock.process.send_signal(stop)
@@ -50,7 +50,7 @@ def test_a_signal_to_the_worker_too_is_no_crash(stop):
 
 
 @pytest.mark.parametrize("attempt", range(4))
-def test_a_worker_that_ends_by_a_stop_signal_is_no_crash(attempt):
+def test_a_worker_that_ends_by_a_stop_signal_is_not_reported_as_a_crash(attempt):
     with running("-q") as mock:
         time.sleep(0.05 * attempt)
 
@@ -58,23 +58,23 @@ def test_a_worker_that_ends_by_a_stop_signal_is_no_crash(attempt):
     assert mock.lines == []
 
 
-def test_a_worker_that_missed_its_signal_gets_it_again():
+def test_a_worker_that_missed_the_stop_signal_gets_it_again():
     context = multiprocessing.get_context("spawn")
     lifeline, held = context.Pipe(duplex=False)
-    told_to_stop = context.Event()
-    worker = context.Process(target=_follow_parent, args=(lifeline, told_to_stop))
+    stop_requested = context.Event()
+    worker = context.Process(target=_follow_parent, args=(lifeline, stop_requested))
     worker.start()
     held.close()
 
     worker.join(20)
 
-    assert told_to_stop.is_set()
+    assert stop_requested.is_set()
     assert worker.exitcode == -signal.SIGTERM
     lifeline.close()
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM] * 2)
-def test_a_signal_to_all_of_its_group_stops_it_as_one_to_it_does(stop):
+def test_a_signal_to_the_process_group_stops_the_server(stop):
     process = start("-q", start_new_session=True)
     with process:
         process.stdout.readline()

@@ -1,4 +1,4 @@
-"""What one call may cost, counted in operations: seconds differ between machines, these do not."""
+"""The maximum cost of one call, in operations, because these do not differ between machines as seconds do."""
 
 import io
 import json
@@ -16,10 +16,10 @@ from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import Validator, load
 
 EXAMPLE = load().example({"$ref": "#/components/schemas/RerankRequest"})
-# Functions called, of Python and of C, to answer the document's example; to call a view alone takes Flask 300.
-MOST = 510
-# And for each document more, of a dozen words.
-MOST_A_DOCUMENT = 45
+# Calls of Python and C functions to answer the document's example; Flask takes 300 only to call a view.
+MAX_CALLS = 510
+# And for each additional document, of a dozen words.
+MAX_CALLS_PER_DOCUMENT = 45
 
 
 def environ(request, **headers):
@@ -39,14 +39,14 @@ def environ(request, **headers):
 
 
 def answer(app, request, **headers):
-    """Return the status, and what the server is handed to send."""
+    """Return the status, and the pieces of the body that the server gets."""
     statuses = []
     pieces = app(environ(request, **headers), lambda status, *_: statuses.append(status))
     return statuses[0], pieces
 
 
 def operations(app, request, **headers):
-    """Return how many functions, of Python and of C, are called for *request*, once it has been answered before."""
+    """Return how many Python and C functions are called for *request* when it is sent a second time."""
     answer(app, request, **headers)
     prepared = environ(request, **headers)
     counted = []
@@ -72,25 +72,25 @@ def app():
     return WsgiApp(Mock())
 
 
-def test_an_answer_takes_so_many_operations_at_the_most(app):
+def test_the_operations_of_an_answer_are_limited(app):
     assert answer(app, EXAMPLE)[0] == "200 OK"
 
-    assert operations(app, EXAMPLE) <= MOST
+    assert operations(app, EXAMPLE) <= MAX_CALLS
 
 
 @pytest.mark.parametrize("query", ["What animals live near Peru?", "llama " * 200])
-def test_operations_grow_with_the_documents_and_no_faster(app, query):
+def test_operations_grow_linearly_with_the_documents(app, query):
     counts = [
         operations(app, {"model": "m", "query": query, "documents": documents(number)}) for number in (10, 100, 1000)
     ]
 
-    assert counts[1] - counts[0] <= MOST_A_DOCUMENT * 90
-    # Ten times as many; more text may be searched in another way.
+    assert counts[1] - counts[0] <= MAX_CALLS_PER_DOCUMENT * 90
+    # There are ten times as many documents; the rest is for the other way to search more text.
     assert counts[2] - counts[1] <= 12 * (counts[1] - counts[0])
 
 
 @pytest.mark.parametrize("source", ["header", "model", "queue"])
-def test_a_fault_takes_no_more_than_an_answer(app, source):
+def test_a_fault_takes_no_more_operations_than_an_answer(app, source):
     request, headers = EXAMPLE, {}
     if source == "header":
         headers = {"HTTP_PREFER": "code=429"}
@@ -106,19 +106,21 @@ def test_a_fault_takes_no_more_than_an_answer(app, source):
     assert operations(app, request, **headers) <= operations(WsgiApp(Mock()), EXAMPLE)
 
 
-def test_nothing_that_a_start_can_do_is_done_for_a_call(app):
-    done = []
+def test_a_call_parses_and_compiles_nothing_that_the_start_can(app):
+    called = []
 
     def watch(patch, owner, name):
         function = getattr(owner, name)
-        patch.setattr(owner, name, lambda *given, **named: (done.append(name), function(*given, **named))[1])
+        patch.setattr(
+            owner, name, lambda *arguments, **options: (called.append(name), function(*arguments, **options))[1]
+        )
 
     with pytest.MonkeyPatch.context() as patch:
         for owner, name in ((yaml, "load"), (re, "compile"), (json, "loads"), (Validator, "__init__")):
             watch(patch, owner, name)
         status, _ = answer(app, EXAMPLE)
 
-    assert (status, done) == ("200 OK", [])
+    assert (status, called) == ("200 OK", [])
 
 
 def test_no_lock_is_held_while_documents_are_scored(monkeypatch):
@@ -127,9 +129,9 @@ def test_no_lock_is_held_while_documents_are_scored(monkeypatch):
     held = []
     rank = endpoint_module.rank
 
-    def spy(*given):
+    def spy(*arguments):
         held.append(registry._lock.locked())
-        return rank(*given)
+        return rank(*arguments)
 
     monkeypatch.setattr(endpoint_module, "rank", spy)
 
@@ -137,7 +139,7 @@ def test_no_lock_is_held_while_documents_are_scored(monkeypatch):
     assert held == [False]
 
 
-def test_the_answer_is_one_piece_that_a_server_can_send_at_once(app):
+def test_the_response_body_is_one_piece(app):
     _, pieces = answer(app, EXAMPLE)
 
     assert type(pieces) is list

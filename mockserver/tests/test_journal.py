@@ -1,4 +1,4 @@
-"""The journal keeps what a test asks about, and nothing that is a secret."""
+"""The journal stores what a test checks, and no secrets."""
 
 import json
 import time
@@ -29,12 +29,12 @@ def journal_entry(headers=(), key=None, named=False, **changes):
     return entry(Redaction([*authorization, *headers], named=named), **{**facts, **changes})
 
 
-def test_the_fields_of_an_entry():
+def test_an_entry_has_the_documented_fields():
     headers = [("Content-Type", "application/json"), ("X-Stainless-Retry-Count", "2")]
 
-    told = journal_entry(headers=headers, body=b'{"query": "llama"}').as_dict
+    recorded = journal_entry(headers=headers, body=b'{"query": "llama"}').as_dict
 
-    assert told == {
+    assert recorded == {
         "time": "2027-01-15T08:00:00.250000Z",
         "method": "POST",
         "path": "/v1/rerank",
@@ -73,7 +73,7 @@ def test_the_fields_of_an_entry():
         "Session-Id",
     ],
 )
-def test_a_header_that_is_called_like_a_secret_is_left_out(name):
+def test_a_header_with_the_name_of_a_secret_is_left_out(name):
     assert journal_entry(headers=[(name, "sesame"), ("User-Agent", "me")]).headers == {"user-agent": "me"}
 
 
@@ -84,19 +84,19 @@ def test_a_header_that_looks_like_a_secret_is_left_out(value):
     assert journal_entry(headers=[("X-Other", value)]).headers == {}
 
 
-def test_the_key_of_the_request_is_removed_wherever_it_stands():
+def test_the_key_of_the_request_is_removed_from_every_field():
     key = "ordinary words"
-    told = journal_entry(
+    recorded = journal_entry(
         key=key,
         path=f"/v1/{key}",
         headers=[("X-Note", f"my {key} here")],
         body=json.dumps({"query": f"is {key} safe", key: 1}).encode(),
     )
 
-    assert key not in repr(told)
-    assert told.path == "/v1/[key]"
-    assert told.headers == {"x-note": "my [key] here"}
-    assert told.as_dict["body"] == {"query": "is [key] safe", "[key]": 1}
+    assert key not in repr(recorded)
+    assert recorded.path == "/v1/[key]"
+    assert recorded.headers == {"x-note": "my [key] here"}
+    assert recorded.as_dict["body"] == {"query": "is [key] safe", "[key]": 1}
 
 
 @pytest.mark.parametrize(
@@ -110,10 +110,10 @@ def test_the_key_of_the_request_is_removed_wherever_it_stands():
         ("schl\u00fcssel-lang", "schl\u00fcssel-lang".encode()),
     ],
 )
-def test_a_key_is_removed_however_json_writes_it(key, written):
-    told = journal_entry(key=key, body=b'{"query": "is ' + written + b' safe"}')
+def test_a_key_is_removed_in_every_json_spelling(key, written):
+    recorded = journal_entry(key=key, body=b'{"query": "is ' + written + b' safe"}')
 
-    assert told.as_dict["body"] == {"query": "is [key] safe"}
+    assert recorded.as_dict["body"] == {"query": "is [key] safe"}
 
 
 @given(
@@ -122,16 +122,16 @@ def test_a_key_is_removed_however_json_writes_it(key, written):
     after=st.text('abn"\\/é\n'),
     spelling=st.sampled_from(["plain", "ascii", "all"]),
 )
-def test_a_key_is_not_in_the_entry_and_the_rest_is(key, before, after, spelling):
+def test_a_key_within_other_text_is_removed(key, before, after, spelling):
     value = before + key + after
     if spelling == "all":
         written = '"' + "".join(f"\\u{ord(character):04X}" for character in value) + '"'
     else:
         written = json.dumps(value, ensure_ascii=spelling == "ascii")
-    told = journal_entry(key=key, body=b'{"query": ' + written.encode() + b"}").as_dict
+    recorded = journal_entry(key=key, body=b'{"query": ' + written.encode() + b"}").as_dict
 
-    assert key.strip() not in told["body"]["query"]
-    assert "[key]" in told["body"]["query"]
+    assert key.strip() not in recorded["body"]["query"]
+    assert "[key]" in recorded["body"]["query"]
 
 
 @given(
@@ -140,24 +140,24 @@ def test_a_key_is_not_in_the_entry_and_the_rest_is(key, before, after, spelling)
     )
 )
 def test_a_body_without_the_key_is_unchanged(value):
-    told = journal_entry(key="0123456789abcdef-key", body=json.dumps(value).encode()).as_dict
+    recorded = journal_entry(key="0123456789abcdef-key", body=json.dumps(value).encode()).as_dict
 
-    assert json.loads(to_json(told))["body"] == value
+    assert json.loads(to_json(recorded))["body"] == value
 
 
 def test_a_key_that_begins_within_an_escape_is_removed_with_the_escape():
     # As JSON the body has a newline and "ame-1234"; as text, as in the answer of the journal, it has the key.
-    told = journal_entry(key="name-1234", body=rb'{"a": "x\name-1234", "b": "\u0041"}').as_dict
+    recorded = journal_entry(key="name-1234", body=rb'{"a": "x\name-1234", "b": "\u0041"}').as_dict
 
-    assert told["body"] == {"a": "x[key]", "b": "A"}
+    assert recorded["body"] == {"a": "x[key]", "b": "A"}
 
 
 @pytest.mark.parametrize("count", ["9" * 30, "-1", "\u0662"])
-def test_an_odd_retry_count_does_not_break_the_journal(count):
-    told = journal_entry([("x-stainless-retry-count", count)]).as_dict
+def test_an_invalid_retry_count_is_ignored(count):
+    recorded = journal_entry([("x-stainless-retry-count", count)]).as_dict
 
-    assert told["retry_count"] is None
-    assert to_json(told)
+    assert recorded["retry_count"] is None
+    assert to_json(recorded)
 
 
 @pytest.mark.parametrize(
@@ -176,17 +176,17 @@ def test_an_odd_retry_count_does_not_break_the_journal(count):
         ("code=429; seed=1", "code=429; seed=1"),
     ],
 )
-def test_the_secrets_in_the_urls_of_a_header_are_removed(sent, kept):
+def test_secrets_in_the_urls_of_a_header_are_removed(sent, kept):
     assert journal_entry(headers=[("Referer", sent)]).headers == {"referer": kept}
 
 
 def test_a_secret_of_a_url_is_removed_from_the_rest_of_the_request():
     headers = [("Referer", "/?token=ab%2Bcdefgh"), ("X-Ab", "ab+cdefgh")]
 
-    told = journal_entry(headers, path="/ab+cdefgh", body=rb'{"a": "\u0061b+cdefgh"}', reason="no AB+CDEFGH here")
+    recorded = journal_entry(headers, path="/ab+cdefgh", body=rb'{"a": "\u0061b+cdefgh"}', reason="no AB+CDEFGH here")
 
-    assert told.headers == {"referer": "/?token=[key]", "x-ab": "[key]"}
-    assert (told.path, told.as_dict["body"], told.reason) == ("/[key]", {"a": "[key]"}, "no [key] here")
+    assert recorded.headers == {"referer": "/?token=[key]", "x-ab": "[key]"}
+    assert (recorded.path, recorded.as_dict["body"], recorded.reason) == ("/[key]", {"a": "[key]"}, "no [key] here")
 
 
 @pytest.mark.parametrize(
@@ -199,9 +199,9 @@ def test_a_secret_of_a_url_is_removed_from_the_rest_of_the_request():
         "%2574gp_v1_%25C3%25a9Abcd",
     ],
 )
-def test_a_key_is_removed_in_every_spelling_from_every_place(spelled):
-    sent = spelled.encode().decode("latin-1")  # as WSGI has it
-    told = journal_entry(
+def test_a_key_is_removed_in_every_spelling_from_every_field(spelled):
+    sent = spelled.encode().decode("latin-1")  # WSGI decodes headers like this
+    recorded = journal_entry(
         [("X-Note", f"a {sent} b")],
         key="tgp_v1_éAbcd".encode().decode("latin-1"),
         path=f"/{sent}/",
@@ -209,9 +209,9 @@ def test_a_key_is_removed_in_every_spelling_from_every_place(spelled):
         reason=f"model {spelled}.",
     )
 
-    assert told.headers == {"x-note": "a [key] b"}
-    assert told.as_dict["body"] == {"a": "b [key]", "[key]": 1}
-    assert (told.path, told.reason) == ("/[key]/", "model [key].")
+    assert recorded.headers == {"x-note": "a [key] b"}
+    assert recorded.as_dict["body"] == {"a": "b [key]", "[key]": 1}
+    assert (recorded.path, recorded.reason) == ("/[key]/", "model [key].")
 
 
 def test_a_key_in_the_name_of_a_header_is_removed():
@@ -232,7 +232,7 @@ def test_the_time_is_linear_in_the_secrets_and_the_text():
     assert many < 9 * few  # sixteen times if quadratic
 
 
-def test_a_message_has_no_half_of_a_key_in_any_case():
+def test_a_part_of_a_key_is_removed_from_a_message_in_any_case():
     redaction = Redaction([("Authorization", "Bearer Sk3cretKEY-abcdefgh")], named=False)
 
     assert redaction.message("a sk3cretkey-abcdef b Sk3cretKEY-abcdefgh") == "a [key] b [key]"
@@ -254,14 +254,14 @@ def test_escapes_are_resolved_without_changing_the_rest():
         [("Cookie", "a=b; session=0123456789")],
     ],
 )
-def test_what_any_secret_header_holds_is_removed_from_the_rest(headers):
-    told = journal_entry(headers=headers, method="0123456789", path="/0123456789", body=b"0123456789")
+def test_the_value_of_a_secret_header_is_removed_from_the_rest(headers):
+    recorded = journal_entry(headers=headers, method="0123456789", path="/0123456789", body=b"0123456789")
 
-    assert "0123456789" not in repr(told)
+    assert "0123456789" not in repr(recorded)
 
 
 @given(key=st.text("ab0123456789", min_size=8, max_size=40), before=st.integers(0, 200), offset=st.integers(-60, 60))
-def test_however_often_a_key_comes_no_half_of_it_is_left_at_the_cut(key, before, offset):
+def test_a_repeated_key_leaves_no_part_where_the_body_is_cut(key, before, offset):
     early = key.encode() * before
     body = early + b"x" * (JOURNAL_BODY + 5 * before + offset - len(early)) + key.encode() + b"y" * 10_000
 
@@ -271,65 +271,65 @@ def test_however_often_a_key_comes_no_half_of_it_is_left_at_the_cut(key, before,
     assert key[:6].encode() not in kept[-60:]
 
 
-def test_of_a_namespace_the_key_alone_may_be_shown():
+def test_a_named_namespace_shows_no_secret_except_its_key():
     headers = [("X-Api-Key", "0123456789")]
 
     assert b"0123456789" not in journal_entry(headers, key="test-a", named=True, body=b"0123456789").body
 
 
-def test_a_key_that_is_a_name_may_be_shown():
-    told = journal_entry(key="test-search-1", named=True, body=b'{"query": "test-search-1"}')
+def test_the_key_of_a_named_namespace_is_shown():
+    recorded = journal_entry(key="test-search-1", named=True, body=b'{"query": "test-search-1"}')
 
-    assert told.as_dict["body"] == {"query": "test-search-1"}
-    assert told.headers == {}
+    assert recorded.as_dict["body"] == {"query": "test-search-1"}
+    assert recorded.headers == {}
 
 
-def test_a_key_across_the_cut_leaves_no_half():
+def test_a_key_across_the_cut_leaves_no_part():
     key = "0123456789abcdef"
 
-    told = journal_entry(key=key, body=b"x" * (JOURNAL_BODY - 8) + key.encode() + b"y" * 100)
+    recorded = journal_entry(key=key, body=b"x" * (JOURNAL_BODY - 8) + key.encode() + b"y" * 100)
 
-    assert b"01234" not in told.body
-    assert len(told.body) == JOURNAL_BODY
+    assert b"01234" not in recorded.body
+    assert len(recorded.body) == JOURNAL_BODY
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b"\xff", b"x" * (JOURNAL_BODY + 1), b'{"a": NaN}', b"[" * 100_000])
-def test_a_body_that_is_cut_or_no_json_is_shown_as_text(body):
-    told = journal_entry(body=body).as_dict
+def test_a_cut_or_invalid_body_is_shown_as_text(body):
+    recorded = journal_entry(body=body).as_dict
 
-    assert told["body"] is None
-    assert told["text"] == body[:JOURNAL_BODY].decode(errors="replace")
-    assert told["body_bytes"] == len(body)
+    assert recorded["body"] is None
+    assert recorded["text"] == body[:JOURNAL_BODY].decode(errors="replace")
+    assert recorded["body_bytes"] == len(body)
 
 
 @pytest.mark.parametrize("body", [rb'{"model": "\ud800"}', rb'{"\ud800": 1}', b"[" * 400 + b"]" * 400, b'{"a": 1e999}'])
-def test_a_body_that_cannot_be_json_is_shown_as_text(body):
-    told = journal_entry(body=body).as_dict
+def test_a_body_that_cannot_be_written_as_json_is_shown_as_text(body):
+    recorded = journal_entry(body=body).as_dict
 
-    assert told["text"] == body.decode()
-    assert json.loads(to_json(told)) == told
+    assert recorded["text"] == body.decode()
+    assert json.loads(to_json(recorded)) == recorded
 
 
 @pytest.mark.parametrize("number", ["18446744073709551616", "1" * 400])
 def test_numbers_are_shown_as_they_were_sent(number):
-    told = journal_entry(body=b'{"n": %s}' % number.encode()).as_dict
+    recorded = journal_entry(body=b'{"n": %s}' % number.encode()).as_dict
 
-    assert f'"body":{{"n":{number}}}' in to_json(told).decode() or told.get("text")
+    assert f'"body":{{"n":{number}}}' in to_json(recorded).decode() or recorded.get("text")
 
 
-def test_json_null_is_distinguished_from_no_json():
+def test_json_null_is_distinguished_from_invalid_json():
     assert "text" not in journal_entry(body=b"null").as_dict
 
 
-def test_many_and_long_headers_are_bounded():
-    told = journal_entry(headers=[(f"x-{number}", "v" * 10_000) for number in range(200)], path="/" + "p" * 10_000)
+def test_many_and_long_headers_are_limited():
+    recorded = journal_entry(headers=[(f"x-{number}", "v" * 10_000) for number in range(200)], path="/" + "p" * 10_000)
 
-    assert told.size < 200_000
-    assert len(told.path) == 2048
+    assert recorded.size < 200_000
+    assert len(recorded.path) == 2048
 
 
-def test_no_answer_has_no_status_and_an_odd_retry_count_is_none():
-    told = journal_entry(status=None, headers=[("x-stainless-retry-count", "many")]).as_dict
+def test_a_request_without_an_answer_has_no_status():
+    recorded = journal_entry(status=None, headers=[("x-stainless-retry-count", "many")]).as_dict
 
-    assert told["status"] is None
-    assert told["retry_count"] is None
+    assert recorded["status"] is None
+    assert recorded["retry_count"] is None

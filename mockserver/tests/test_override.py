@@ -1,4 +1,4 @@
-"""Designed rankings: read strictly, and kept to the documents of the request."""
+"""Ranking overrides: how they are validated, and how they rank the documents of a request."""
 
 import pytest
 from hypothesis import given
@@ -17,13 +17,13 @@ from together_rerank_spec import load
 TEXTS = ["panda", "llama", "a llama in Peru"]
 
 
-def designed(design, query="llama", texts=TEXTS):
-    ranked = from_json(design).apply(rank(query, texts), texts)
+def apply_override(override, query="llama", texts=TEXTS):
+    ranked = from_json(override).apply(rank(query, texts), texts)
     return ranked and [(each.index, each.score) for each in ranked]
 
 
 @pytest.mark.parametrize(
-    ("design", "ranking"),
+    ("override", "ranking"),
     [
         ({"rank": [2, 0, 1]}, [(2, 1), (0, 2 / 3), (1, 1 / 3)]),
         ({"rank": [0]}, [(0, 1), (1, 2 / 3), (2, 1 / 3)]),
@@ -34,13 +34,13 @@ def designed(design, query="llama", texts=TEXTS):
         ({"scores": {"1": 0}}, [(0, 0), (1, 0), (2, 0)]),
     ],
 )
-def test_documents_are_ranked_by_the_override(design, ranking):
-    assert designed(design) == ranking
+def test_documents_are_ranked_by_the_override(override, ranking):
+    assert apply_override(override) == ranking
 
 
 @given(st.lists(st.sampled_from(range(6)), min_size=1, unique=True), st.text(max_size=5))
-def test_every_document_is_ranked_once_and_scores_fall(first, query):
-    ranked = designed({"rank": first}, query, ["a", "b", "c", "ab", "", "ca"])
+def test_every_document_is_ranked_once_and_scores_decrease(first, query):
+    ranked = apply_override({"rank": first}, query, ["a", "b", "c", "ab", "", "ca"])
 
     assert [index for index, _ in ranked][: len(first)] == first
     assert sorted(index for index, _ in ranked) == list(range(6))
@@ -49,10 +49,10 @@ def test_every_document_is_ranked_once_and_scores_fall(first, query):
     assert all(0 < score <= 1 for score in scores)
 
 
-@pytest.mark.parametrize("design", [{"rank": [0, 3]}, {"scores": {"3": 0.1}}])
-def test_a_document_that_the_request_lacks_is_a_misuse(design):
+@pytest.mark.parametrize("override", [{"rank": [0, 3]}, {"scores": {"3": 0.1}}])
+def test_an_index_beyond_the_documents_is_a_misuse(override):
     with pytest.raises(Misuse, match="names document 3, counted from 0, but the request has only 3"):
-        designed(design)
+        apply_override(override)
 
 
 WRONG = [
@@ -86,15 +86,15 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("design", WRONG, ids=str)
-def test_an_invalid_override_is_rejected_with_what_is_accepted(design):
+@pytest.mark.parametrize("override", WRONG, ids=str)
+def test_an_invalid_override_is_rejected_with_what_is_accepted(override):
     with pytest.raises(InvalidOverride, match="must"):
-        from_json(design)
+        from_json(override)
 
 
-@pytest.mark.parametrize("design", [{"rank": [2, 0]}, {"rank_first": "a"}, {"scores": {"0": 0.5, "2": 0.25}}])
-def test_an_override_is_shown_as_it_was_set(design):
-    assert from_json(design).as_dict == design
+@pytest.mark.parametrize("override", [{"rank": [2, 0]}, {"rank_first": "a"}, {"scores": {"0": 0.5, "2": 0.25}}])
+def test_an_override_is_shown_as_it_was_set(override):
+    assert from_json(override).as_dict == override
 
 
 def test_an_override_applies_to_its_namespace_until_a_reset():
@@ -138,7 +138,7 @@ def test_the_control_plane_rejects_an_invalid_override(sent):
     assert client.get("/__admin/ranking").json["ranking"] == {"rank": [0]}
 
 
-def test_a_call_from_before_a_reset_gets_neither_override_nor_fault():
+def test_a_call_that_began_before_a_reset_gets_no_later_override_or_fault():
     def begin_the_next_test(_seconds):
         endpoint.registry.reset("default")
         endpoint.registry.set_override("default", from_json({"rank": [0]}))

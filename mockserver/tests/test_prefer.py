@@ -1,4 +1,4 @@
-"""The Prefer header, as RFC 7240 has it."""
+"""The Prefer header of RFC 7240."""
 
 import pytest
 from hypothesis import given
@@ -30,10 +30,10 @@ CATALOGUE = Catalogue(load())
         (" ,, code = 429 ,", "429", {}, "code=429"),
     ],
 )
-def test_preferences_that_are_known(header, fault, parameters, applied):
-    order, preferences = from_prefer(header, CATALOGUE)
+def test_known_preferences_request_a_fault(header, fault, parameters, applied):
+    spec, preferences = from_prefer(header, CATALOGUE)
 
-    assert (order.fault.name, dict(order.parameters), preferences) == (fault, parameters, applied)
+    assert (spec.fault.name, dict(spec.parameters), preferences) == (fault, parameters, applied)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_preferences_that_are_known(header, fault, parameters, applied):
         ";;=,",
     ],
 )
-def test_others_are_ignored(header):
+def test_unknown_preferences_are_ignored(header):
     assert from_prefer(header, CATALOGUE) == (None, "")
 
 
@@ -69,11 +69,11 @@ def test_others_are_ignored(header):
         ("fualt=unsorted", "`fualt` is not a preference; did you mean `fault`? known: code, fault, delay"),
         ("delay=fast", "`delay` must be an integer of milliseconds"),
         ("code=429, fault=unsorted", "exclude each other"),
-        ("retry_after=2", "it names no fault"),
+        ("retry_after=2", "no fault is named"),
         ("fault=unsorted, retry_after=2", "`retry_after` is not a parameter of `unsorted`"),
     ],
 )
-def test_bad_values_are_refused_with_what_would_be_accepted(header, because):
+def test_an_invalid_preference_is_rejected_with_what_is_accepted(header, because):
     with pytest.raises(InvalidFaultSpec) as refused:
         from_prefer(header, CATALOGUE)
     reply, answer = send(body(), headers={**KEY, "Prefer": header})
@@ -86,14 +86,14 @@ def test_bad_values_are_refused_with_what_would_be_accepted(header, because):
 
 
 @given(st.text() | st.from_regex(r'(code|fault|delay)=("[a-z0-9 ,]*|[a-z0-9]+)(;.*)?(, .*)?', fullmatch=True))
-def test_any_header_is_read_or_refused(header):
+def test_any_header_is_read_or_rejected(header):
     try:
-        order, preferences = from_prefer(header, CATALOGUE)
+        spec, preferences = from_prefer(header, CATALOGUE)
     except InvalidFaultSpec:
         return
-    assert (order is None) is (preferences == "")
+    assert (spec is None) is (preferences == "")
 
 
 @given(st.text('a= ,;"\\\t', max_size=20))
-def test_a_list_is_read_as_werkzeug_reads_it(header):
+def test_a_list_is_parsed_as_by_werkzeug(header):
     assert _items(header) == parse_list_header(header)

@@ -1,4 +1,4 @@
-"""The quota grants what it says, and its Retry-After is true."""
+"""The quota grants the configured rate, and its Retry-After is correct."""
 
 import json
 
@@ -56,7 +56,7 @@ def test_retry_after_counts_from_the_delayed_answer():
         assert ask(mock).headers["Retry-After"] == "4"
 
 
-def test_a_refused_call_counts_and_a_forced_one_does_not():
+def test_a_rejected_call_counts_and_a_forced_one_does_not():
     mock = endpoint(rate_limit="2/minute")
 
     assert ask(mock, Prefer="code=503").status == 503
@@ -65,7 +65,7 @@ def test_a_refused_call_counts_and_a_forced_one_does_not():
     assert ask(mock, body(documents=[])).status == 429
 
 
-def test_each_namespace_has_its_own_and_a_reset_gives_it_back():
+def test_each_namespace_has_its_own_quota_and_a_reset_restores_it():
     mock = endpoint(rate_limit="1/hour")
     a, b = ({"Authorization": f"Bearer test-{name}"} for name in "ab")
 
@@ -74,7 +74,7 @@ def test_each_namespace_has_its_own_and_a_reset_gives_it_back():
     assert [ask(mock, **key).status for key in (a, b)] == [200, 429]
 
 
-def test_a_queued_body_fault_is_not_spent_on_a_call_above_the_rate():
+def test_a_queued_body_fault_is_not_used_by_a_call_above_the_rate():
     from together_rerank_mockserver.faults.grammar import from_json
 
     mock = endpoint(rate_limit="1/hour")
@@ -86,14 +86,14 @@ def test_a_queued_body_fault_is_not_spent_on_a_call_above_the_rate():
 
 
 @pytest.mark.parametrize("rate", ["60/minute", "60 per minute", "5/second", "10 per 30 seconds", "1000/hour"])
-def test_rates_that_can_be_read(rate):
+def test_valid_rates_are_parsed(rate):
     assert parse_rate(rate).amount == int(rate.split("/")[0].split(" ")[0])
 
 
 @pytest.mark.parametrize(
     "rate", ["", "60", "minute", "60/fortnight", "-1/minute", "0/minute", "1/minute;2/hour", "x/s"]
 )
-def test_rates_that_cannot(rate):
+def test_invalid_rates_are_rejected(rate):
     with pytest.raises(ValueError, match="rate"):
         parse_rate(rate)
 
@@ -104,23 +104,23 @@ def test_all_of_a_window_is_granted_at_once():
     assert [quota.hit("n").granted for _ in range(101)] == [True] * 100 + [False]
 
 
-def test_calls_above_the_most_in_flight_get_503_and_do_not_count():
-    met = []
-    mock = Endpoint(load(), Settings(max_in_flight=2, latency_ms=1), Pauses(lambda _: again()))
+def test_calls_above_max_in_flight_get_503_and_do_not_count():
+    events = []
+    mock = Endpoint(load(), Settings(max_in_flight=2, latency_ms=1), Pauses(lambda _: send_another()))
 
-    def again():
-        if len(met) < 9:
-            met.append(None)
+    def send_another():
+        if len(events) < 9:
+            events.append(None)
             reply = ask(mock)
-            met.append((reply.status, reply.headers["x-mock-reply"]))
+            events.append((reply.status, reply.headers["x-mock-reply"]))
 
     assert ask(mock).status == 200
-    # The first waits and asks, the second waits and asks five times, each time in vain.
-    assert [each for each in met if each] == [(503, "in-flight"), (200, "scored")]
+    # While the first call waits, a second is sent; while that one waits, a third is sent, which is rejected.
+    assert [each for each in events if each] == [(503, "in-flight"), (200, "scored")]
     assert ask(mock).status == 200
 
 
-def test_a_call_that_is_refused_before_is_not_in_flight():
+def test_a_call_that_is_rejected_or_forced_does_not_stay_in_flight():
     mock = endpoint(max_in_flight=1)
 
     assert send(body(), mock, {}, parse=False).status == 401

@@ -1,4 +1,4 @@
-"""The order is the contract; the numbers are ours."""
+"""The ranking: the order that users can rely on, and the scores, which are those of this mock alone."""
 
 import sys
 from dataclasses import replace
@@ -17,7 +17,7 @@ vocabulary = st.sampled_from(
     ["llama", "llamas", "panda", "peru", "in", "a", "animal", "東京", "大学", "ข้าว", "हिन्दी", "x2"]
 )
 sentences = st.lists(vocabulary, max_size=8).map(" ".join)
-# Letters that meet often, so that words share parts; and a little of everything else.
+# A few letters, so that words share parts, and some other characters.
 letters = st.text(st.sampled_from("aabcde éß東京กिन्द 1_-\n") | st.characters(codec="utf-8"), max_size=30)
 # Query and documents that share words, in any language, or letters.
 searches = requests(objects=False).map(lambda body: (body["query"], body["documents"])) | st.tuples(
@@ -42,13 +42,13 @@ def test_every_document_is_ranked_once_best_first(search):
 
 
 @given(sentences, st.lists(sentences), sentences)
-def test_a_score_does_not_depend_on_the_neighbours(query, others, text):
+def test_a_score_does_not_depend_on_other_documents(query, others, text):
     alone = rank(query, [text])[0].score
 
     assert next(ranked.score for ranked in rank(query, [*others, text]) if ranked.index == len(others)) == alone
 
 
-def test_a_score_does_not_depend_on_how_much_else_is_searched():
+def test_a_score_does_not_depend_on_the_amount_of_text():
     query, text = "What animals live near Peru?", "An animal that lives near Peru."
 
     alone = rank(query, [text])[0].score
@@ -67,7 +67,7 @@ def test_nothing_is_matched_across_two_documents(texts):
 
 
 @given(st.lists(sentences, min_size=1))
-def test_equals_keep_the_order_of_the_request(documents):
+def test_ties_keep_the_order_of_the_request(documents):
     doubled = [ranked.index for ranked in rank("llama peru", documents * 2)]
 
     for index in range(len(documents)):
@@ -94,12 +94,12 @@ def test_the_query_itself_scores_one(query):
 @example(("東京都", "京都"))
 def test_a_score_is_zero_exactly_when_nothing_is_shared(pair):
     query, text = pair
-    there = words(normalise(text))
-    wanted = words(normalise(query))
-    whole = any(word in there or (parts_are_pairs(word) and word in normalise(text)) for word in wanted)
-    part = any(piece in word for piece in (p for w in wanted for p in parts(w)) for word in there)
+    text_words = words(normalise(text))
+    query_words = words(normalise(query))
+    shares_word = any(word in text_words or (parts_are_pairs(word) and word in normalise(text)) for word in query_words)
+    shares_part = any(piece in word for piece in (p for w in query_words for p in parts(w)) for word in text_words)
 
-    assert (score(query, text) > 0) is (whole or part)
+    assert (score(query, text) > 0) is (shares_word or shares_part)
 
 
 def parts_are_pairs(word):
@@ -108,7 +108,7 @@ def parts_are_pairs(word):
 
 @settings(max_examples=500)
 @given(st.lists(vocabulary, min_size=1, max_size=6), st.lists(vocabulary, max_size=8), st.data())
-def test_a_missing_word_never_lowers_the_score(query, text, data):
+def test_adding_a_missing_word_never_lowers_the_score(query, text, data):
     missing = [word for word in query if word not in text]
     assume(missing)
     at = data.draw(st.integers(0, len(text)))
@@ -118,7 +118,7 @@ def test_a_missing_word_never_lowers_the_score(query, text, data):
 
 
 @pytest.mark.parametrize("filler", [[], ["and"], ["and", "also"]])
-def test_the_order_of_the_query_beats_every_other_order(filler):
+def test_the_word_order_of_the_query_scores_highest(filler):
     query = ["alpha", "beta", "gamma"]
     best = score(" ".join(query), " ".join([*query, *filler]))
 
@@ -127,14 +127,14 @@ def test_the_order_of_the_query_beats_every_other_order(filler):
             assert score(" ".join(query), " ".join(other)) < best
 
 
-def test_words_in_order_but_apart_beat_words_in_another_order():
+def test_separated_words_in_order_score_higher_than_words_in_another_order():
     apart, otherwise = "alpha x beta y gamma", "gamma x beta y alpha"
 
     assert score("alpha beta gamma", apart) > score("alpha beta gamma", otherwise)
 
 
 @given(sentences, sentences, st.text("xyz ", min_size=1, max_size=50))
-def test_among_equals_the_shorter_is_first(query, text, noise):
+def test_additional_text_never_raises_the_score(query, text, noise):
     assume(0 < score(query, text) < 1)
 
     assert score(query, f"{text} {noise}") <= score(query, text)
@@ -153,14 +153,14 @@ def test_among_equals_the_shorter_is_first(query, text, noise):
         ("llama peru", ["llama peru", "llama in peru", "peru llama", "llama", "lla"]),
     ],
 )
-def test_order(query, best_first):
+def test_documents_are_ranked_as_expected(query, best_first):
     ranking = rank(query, best_first[::-1])
 
     assert [best_first[::-1][ranked.index] for ranked in ranking] == best_first
     assert len({ranked.score for ranked in ranking}) == len(best_first)
 
 
-def test_the_document_s_example_is_ranked_as_the_document_says():
+def test_the_example_of_the_document_is_ranked_as_documented():
     document = load()
     request = document.example({"$ref": "#/components/schemas/RerankRequest"})
     texts = ["\n".join(each.values()) for each in request["documents"]]
@@ -168,7 +168,7 @@ def test_the_document_s_example_is_ranked_as_the_document_says():
     assert [ranked.index for ranked in rank(request["query"], texts)][: request["top_n"]] == [0, 2]
 
 
-def test_scores_are_the_same_bits_everywhere():
+def test_scores_are_the_same_bits_on_every_machine():
     query = "What animals live near Peru? 東京 ข้าว हिन्दी Straße"
     documents = [
         "An animal lives near Peru",
@@ -190,9 +190,9 @@ def test_scores_are_the_same_bits_everywhere():
 
 
 def every_way(function):
-    """What *function* returns when each text is asked, looked up, searched by an automaton, and that in windows."""
+    """Return the results of *function* for each way to search: with `in`, a look-up, an automaton, and windows."""
     returned = []
-    for few, asked, looked_up, window in (
+    for few, contained, looked_up, window in (
         (8, 10**9, 0, 10**6),
         (0, 10**9, 0, 10**6),
         (0, 0, 10**9, 10**6),
@@ -201,7 +201,7 @@ def every_way(function):
     ):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("together_rerank_mockserver.ranking.score._FEW", few)
-            patch.setattr("together_rerank_mockserver.ranking.search._ASKED", asked)
+            patch.setattr("together_rerank_mockserver.ranking.search._ASKED", contained)
             patch.setattr("together_rerank_mockserver.ranking.search._LOOKED_UP", looked_up)
             patch.setattr("together_rerank_mockserver.ranking.search._WINDOW", window)
             returned.append(function())
@@ -210,7 +210,7 @@ def every_way(function):
 
 @settings(max_examples=300)
 @given(searches)
-def test_every_way_to_search_ranks_alike(search):
+def test_every_way_to_search_gives_the_same_ranking(search):
     first, *others = every_way(lambda: rank(*search))
 
     assert others == [first] * 4
@@ -240,7 +240,7 @@ def test_neighbours_are_found_wherever_a_window_ends(before):
 @example("llama peru", "peru llama peru")
 @example("llama llama", "llama")
 @example("llama panda peru", "llama in panda peru")
-def test_a_mark_somewhere_in_a_text_changes_nothing_but_its_length(query, text):
+def test_a_combining_mark_between_words_changes_nothing(query, text):
     plain, marked = Query(query).evidence(f"{text} . ."), Query(query).evidence(f"{text} \u0301 .")
 
     assert replace(marked, score=plain.score) == plain
@@ -254,14 +254,14 @@ SPACES = " " * 8_000
     "text",
     ["llama " * 2_000, "ab\u0301 " * 2_000, "東" * 8_000, f"東京都{SPACES}", "\u0301" * 8_000 + "llama ", SPACES],
 )
-def test_the_work_grows_with_the_text_and_no_faster(text):
+def test_the_work_is_linear_in_the_text(text):
     query = "llama llama near peru ab\u0301 東京 東京都 京都 都"
 
     assert calls(query, text * 4) < 5 * calls(query, text) + 1_000
 
 
 def calls(query, text):
-    wanted = Query(query)
+    prepared = Query(query)
     count = 0
 
     def profile(_frame, event, _arg):
@@ -269,7 +269,7 @@ def calls(query, text):
         count += event in ("call", "c_call")
 
     sys.setprofile(profile)
-    wanted.scores([text])
+    prepared.scores([text])
     sys.setprofile(None)
     return count
 

@@ -23,7 +23,7 @@ ANIMAL = {"title": "Llama", "text": "of Peru", "tags": ["meek", {"size": 2}, Non
         ({}, None, ""),
     ],
 )
-def test_the_text_is_that_of_the_fields(document, fields, expected):
+def test_the_text_consists_of_the_fields(document, fields, expected):
     assert ranked_text(document, fields) == expected
 
 

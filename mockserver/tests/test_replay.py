@@ -1,4 +1,4 @@
-"""A recorded request gets its recorded answer, another is scored; what is asked for on purpose comes first."""
+"""A recorded request gets its recorded answer, others are scored; keys, faults and overrides come first."""
 
 import http.client
 import json
@@ -33,19 +33,19 @@ def endpoint(source=LIBRARY, **settings):
     return Endpoint(load(), Settings(replay=str(source), **settings), Pauses(lambda _: None))
 
 
-LIBRARIAN = endpoint()
+LIBRARY_ENDPOINT = endpoint()
 
 
 @pytest.mark.parametrize("exchange", REPLAYED, ids=lambda exchange: exchange.name)
 def test_a_recorded_request_gets_its_recorded_answer(exchange):
-    reply = send(exchange.request.content, LIBRARIAN, exchange.request.headers, parse=False)
+    reply = send(exchange.request.content, LIBRARY_ENDPOINT, exchange.request.headers, parse=False)
 
     assert (reply.status, reply.body) == (exchange.response.status, exchange.response.content)
     assert reply.headers["x-mock-reply"] == f"replayed; name={exchange.name}"
     assert {name: reply.headers[name] for name in exchange.response.headers} == exchange.response.headers
 
 
-def test_every_other_exchange_of_the_library_is_the_mocks_own_answer():
+def test_these_exchanges_of_the_library_are_not_replayed():
     others = {each.name for each in fixtures.all()} - {each.name for each in REPLAYED}
 
     assert others == {
@@ -58,8 +58,8 @@ def test_every_other_exchange_of_the_library_is_the_mocks_own_answer():
     }
 
 
-def test_what_was_not_recorded_is_scored():
-    reply, answer = send(body(), LIBRARIAN)
+def test_a_request_that_was_not_recorded_is_scored():
+    reply, answer = send(body(), LIBRARY_ENDPOINT)
 
     assert reply.headers["x-mock-reply"] == "scored"
     assert [result["index"] for result in answer["results"]] == [1, 0]
@@ -82,19 +82,19 @@ RECORDED = fixtures.get("success/top_n_all").request.body
     ],
 )
 def test_json_is_equal_regardless_of_key_order_and_spaces(content, equal):
-    reply, _ = send(content, LIBRARIAN)
+    reply, _ = send(content, LIBRARY_ENDPOINT)
 
     shown = {True: "replayed; name=success/top_n_all", False: "scored", None: "refused"}
     assert reply.headers["x-mock-reply"] == shown[equal]
 
 
-def test_a_wrong_key_is_a_part_of_the_request_where_it_is_what_the_exchange_is_about():
+def test_an_exchange_about_a_wrong_key_is_not_replayed_to_another_key():
     exchange = fixtures.get("unauthorized/invalid_key")
 
-    assert send(exchange.request.content, LIBRARIAN)[0].headers["x-mock-reply"] == "scored"
+    assert send(exchange.request.content, LIBRARY_ENDPOINT)[0].headers["x-mock-reply"] == "scored"
 
 
-def test_what_an_endpoint_without_keys_answered_is_replayed_to_any_key(tmp_path):
+def test_an_exchange_recorded_without_a_key_is_replayed_to_any_key(tmp_path):
     recorded(tmp_path, changed("success/strings", request__headers={"Content-Type": JSON}))
 
     reply, _ = send(fixtures.get("success/strings").request.content, endpoint(tmp_path))
@@ -102,22 +102,26 @@ def test_what_an_endpoint_without_keys_answered_is_replayed_to_any_key(tmp_path)
     assert reply.headers["x-mock-reply"] == "replayed; name=kept/mine"
 
 
-def test_the_media_type_is_a_part_of_the_request():
+def test_the_media_type_must_match_the_recorded_one():
     exchange = fixtures.get("bad_request/content_type")
     media = exchange.request.headers["Content-Type"]
-    as_json = send(exchange.request.content, LIBRARIAN)[0]
-    as_text = send(exchange.request.content, LIBRARIAN, {**KEY, "Content-Type": f"{media.title()}; charset=utf-8"})[0]
+    as_json = send(exchange.request.content, LIBRARY_ENDPOINT)[0]
+    as_text = send(
+        exchange.request.content, LIBRARY_ENDPOINT, {**KEY, "Content-Type": f"{media.title()}; charset=utf-8"}
+    )[0]
 
-    as_latin_1 = send(json.dumps(RECORDED).encode(), LIBRARIAN, {**KEY, "Content-Type": f"{JSON}; charset=latin-1"})[0]
+    as_latin_1 = send(
+        json.dumps(RECORDED).encode(), LIBRARY_ENDPOINT, {**KEY, "Content-Type": f"{JSON}; charset=latin-1"}
+    )[0]
 
     assert as_latin_1.status == 400
     assert as_json.headers["x-mock-reply"] == "scored"
     assert as_text.headers["x-mock-reply"] == "replayed; name=bad_request/content_type"
 
 
-def test_the_id_of_the_answer_is_the_id_of_the_request():
+def test_the_recorded_id_is_the_request_id():
     exchange = fixtures.get("payment_required/credit_limit")
-    reply, _ = send(exchange.request.content, LIBRARIAN)
+    reply, _ = send(exchange.request.content, LIBRARY_ENDPOINT)
 
     assert reply.headers["x-request-id"] == exchange.response.body["id"] == "o3LiXw4-62bZhn-96040daf687810ab"
 
@@ -125,17 +129,19 @@ def test_the_id_of_the_answer_is_the_id_of_the_request():
 RATE_LIMIT = fixtures.get("rate_limit/queries_per_minute").request.content
 
 
-def test_a_key_comes_first():
+def test_a_wrong_key_is_rejected_before_replay():
     guarded = endpoint(api_keys=("mine",))
 
     assert send(RATE_LIMIT, guarded)[0].headers["x-mock-reply"] == "refused"
-    let_in = send(RATE_LIMIT, guarded, {**KEY, "Authorization": "Bearer mine"})[0]
-    assert let_in.headers["x-mock-reply"].startswith("replayed")
+    accepted = send(RATE_LIMIT, guarded, {**KEY, "Authorization": "Bearer mine"})[0]
+    assert accepted.headers["x-mock-reply"].startswith("replayed")
 
 
-def test_a_fault_comes_first():
-    forced = send(RATE_LIMIT, LIBRARIAN, {**KEY, "Prefer": "code=503"})[0]
-    changed, answer = send(json.dumps(RECORDED).encode(), LIBRARIAN, {**KEY, "Prefer": "fault=index-out-of-range"})
+def test_a_fault_comes_before_replay():
+    forced = send(RATE_LIMIT, LIBRARY_ENDPOINT, {**KEY, "Prefer": "code=503"})[0]
+    changed, answer = send(
+        json.dumps(RECORDED).encode(), LIBRARY_ENDPOINT, {**KEY, "Prefer": "fault=index-out-of-range"}
+    )
 
     assert (forced.status, forced.headers["x-mock-reply"]) == (503, "forced; fault=503; by=header")
     assert changed.headers["x-mock-reply"] == "forced; fault=index-out-of-range; by=header"
@@ -143,15 +149,15 @@ def test_a_fault_comes_first():
 
 
 @pytest.mark.parametrize("prefer", ["code=200", "fault=ok"])
-def test_that_nothing_be_wrong_comes_first(prefer):
-    reply, _ = send(RATE_LIMIT, LIBRARIAN, {**KEY, "Prefer": prefer})
+def test_ok_disables_replay(prefer):
+    reply, _ = send(RATE_LIMIT, LIBRARY_ENDPOINT, {**KEY, "Prefer": prefer})
 
     assert (reply.status, reply.headers["x-mock-reply"]) == (200, "scored; fault=ok; by=header")
 
 
 def test_delays_and_wire_faults_apply_to_a_recorded_answer():
-    late, _ = send(RATE_LIMIT, LIBRARIAN, {**KEY, "Prefer": "delay=1"})
-    spoiled = send(RATE_LIMIT, LIBRARIAN, {**KEY, "Prefer": "fault=wrong-content-type"}, parse=False)
+    late, _ = send(RATE_LIMIT, LIBRARY_ENDPOINT, {**KEY, "Prefer": "delay=1"})
+    spoiled = send(RATE_LIMIT, LIBRARY_ENDPOINT, {**KEY, "Prefer": "fault=wrong-content-type"}, parse=False)
 
     assert late.status == spoiled.status == 429
     assert spoiled.headers["Content-Type"] == "text/plain"
@@ -161,16 +167,16 @@ def test_delays_and_wire_faults_apply_to_a_recorded_answer():
 def test_every_wire_fault_applies_to_every_recorded_answer(fault):
     for exchange in REPLAYED:
         headers = exchange.request.headers | {"Prefer": f"fault={fault}"}
-        reply = send(exchange.request.content, LIBRARIAN, headers, parse=False, raw_socket=True)
+        reply = send(exchange.request.content, LIBRARY_ENDPOINT, headers, parse=False, raw_socket=True)
 
         assert reply.headers["x-mock-reply"] == f"forced; fault={fault}; by=header", exchange.name
 
 
-def test_a_replayed_200_says_whom_the_mock_lets_in():
-    reply, _ = send(json.dumps(RECORDED).encode(), LIBRARIAN)
+def test_a_replayed_200_has_x_mock_accepts():
+    reply, _ = send(json.dumps(RECORDED).encode(), LIBRARY_ENDPOINT)
 
     assert reply.headers["x-mock-accepts"] == "any-key, any-model"
-    assert "x-mock-accepts" not in send(RATE_LIMIT, LIBRARIAN)[0].headers
+    assert "x-mock-accepts" not in send(RATE_LIMIT, LIBRARY_ENDPOINT)[0].headers
 
 
 @pytest.mark.parametrize(
@@ -192,7 +198,7 @@ def test_retry_after_is_replayed_as_recorded(tmp_path, headers, seconds):
     assert {each.lower(): reply.headers[each] for each in reply.headers}[name.lower()] == value
 
 
-def test_the_mocks_own_headers_are_said_once(tmp_path):
+def test_headers_of_the_mock_replace_recorded_ones(tmp_path):
     headers = {"content-type": JSON, "X-Request-Id": "theirs", "X-Mock-Reply": "theirs", "content-length": "1"}
     recorded(tmp_path, changed("success/strings", response__headers=headers, response__body__id="i" * 201))
 
@@ -205,16 +211,16 @@ def test_the_mocks_own_headers_are_said_once(tmp_path):
 
 
 def test_a_ranking_override_comes_before_replay():
-    designed = endpoint()
-    designed.registry.set_override("default", from_json({"rank": [2, 1, 0]}))
+    overridden = endpoint()
+    overridden.registry.set_override("default", from_json({"rank": [2, 1, 0]}))
 
-    reply, answer = send(json.dumps(RECORDED).encode(), designed)
+    reply, answer = send(json.dumps(RECORDED).encode(), overridden)
 
     assert reply.headers["x-mock-reply"] == "designed"
     assert [result["index"] for result in answer["results"]] == [2, 1, 0]
 
 
-def test_a_folder_of_ones_own_is_replayed(tmp_path):
+def test_a_folder_of_the_user_is_replayed(tmp_path):
     name = "mine/über uns"
     recorded(
         tmp_path, changed("success/strings", response__body__id="mine", response__headers__Date="x"), f"{name}.json"
@@ -230,7 +236,7 @@ def test_a_folder_of_ones_own_is_replayed(tmp_path):
 
 
 @pytest.mark.parametrize("source", [{"kind": "observed", "citation": "a test", "date": "2026-01-01"}, {"kind": "kit"}])
-def test_two_recorded_answers_to_one_request_are_refused(tmp_path, source):
+def test_two_recorded_answers_to_one_request_are_rejected(tmp_path, source):
     for name in ("a", "b"):
         recorded(tmp_path, changed("success/strings", source=source), f"{name}.json")
 
@@ -263,10 +269,10 @@ def test_a_process_replays_the_library_or_a_folder(tmp_path):
 
 def test_an_invalid_exchange_stops_the_start(tmp_path):
     recorded(tmp_path, "{")
-    told = {
+    reasons = {
         tmp_path: "mine.json: not JSON: ",
         tmp_path / "none": "no such folder, or no exchanges",
         "": "must be a folder, or 'library'",
     }
-    for folder, reason in told.items():
+    for folder, reason in reasons.items():
         assert_refused(run("serve", "-p", "0", "--replay", folder), reason)

@@ -1,4 +1,4 @@
-"""A line per request, for people or machines, at nobody's expense."""
+"""The log has one line per request, as text or JSON, and never delays the server."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def text(reader):
             return b"".join(chunks).decode()
 
 
-def test_a_line_tells_method_path_status_time_and_reason(pipe):
+def test_a_line_has_the_method_path_status_time_and_reason(pipe):
     reader, writer = pipe
     log = RequestLog(writer)
 
@@ -39,7 +39,7 @@ def test_a_line_tells_method_path_status_time_and_reason(pipe):
     assert text(reader) == "POST /v1/rerank 200 1.3 ms\nPOST /v1/rerank 404 0.5 ms no such model\n"
 
 
-def test_json_lines_hold_the_same(pipe):
+def test_a_json_line_has_the_same_fields(pipe):
     reader, writer = pipe
 
     log = RequestLog(writer, as_json=True)
@@ -58,7 +58,7 @@ def test_json_lines_hold_the_same(pipe):
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-def test_no_request_can_forge_or_stretch_a_line(pipe, as_json):
+def test_a_request_cannot_forge_a_line_or_exceed_its_length(pipe, as_json):
     reader, writer = pipe
 
     log = RequestLog(writer, as_json=as_json)
@@ -72,7 +72,7 @@ def test_no_request_can_forge_or_stretch_a_line(pipe, as_json):
     assert len(line.encode()) < 4096
 
 
-def test_a_blocked_pipe_costs_lines_but_no_time(pipe):
+def test_lines_are_dropped_and_counted_while_the_pipe_blocks(pipe):
     reader, writer = pipe
     log = RequestLog(writer)
 
@@ -98,7 +98,7 @@ def test_a_blocked_pipe_costs_lines_but_no_time(pipe):
     assert written.endswith("POST /again 200 1.0 ms\n")
 
 
-def test_a_closed_pipe_raises_nothing(capfd):
+def test_a_closed_pipe_is_ignored(capfd):
     reader, writer = os.pipe()
     log = RequestLog(writer)
     os.close(reader)
@@ -120,5 +120,5 @@ def test_flush_does_not_wait_for_a_reader_that_does_not_read(pipe):
     log.flush()
 
     assert time.monotonic() - began < 30
-    while log.queue.unfinished_tasks:  # else its thread would write to the next file with this descriptor
+    while log.queue.unfinished_tasks:  # otherwise its thread would write to the next file with this descriptor
         text(reader)

@@ -1,4 +1,4 @@
-"""The verdict finds what a client did wrong, and raises no alarm at what is right."""
+"""The resilience check finds what a client does wrong, and nothing in what is right."""
 
 import pytest
 
@@ -9,7 +9,7 @@ BODY = {"model": "m", "query": "llama", "documents": ["a", "b"]}
 
 
 def requests(*attempts):
-    """Requests of (began, status), with changes; each is answered within 10 ms unless said otherwise."""
+    """Return requests for tuples of (began, status, changes); each takes 10 ms unless a change sets `ended`."""
     return [
         RecordedRequest(**{
             "number": number, "began": 1000 + began, "ended": 1000 + began + 0.01, "method": "POST",
@@ -32,15 +32,15 @@ GOOD = {
     "a wait that grows": [(0, 503), (0.5, 503), (1.6, 503), (4, 200)],
     "Retry-After is kept": [(0, 429, {"retry_after": 1}), (1.01, 429, {"retry_after": 1}), (2.02, 200)],
     "Retry-After is kept by the clock of the journal": [(0, 429, {"retry_after": 1}), (0.97, 200)],
-    "waits that are told need not grow": [(t, 503, {"retry_after": 0.5}) for t in (0, 0.6, 1.2)] + [(1.8, 200)],
+    "waits of Retry-After need not grow": [(t, 503, {"retry_after": 0.5}) for t in (0, 0.6, 1.2)] + [(1.8, 200)],
     "one retry": [(0, 503), (0.001 + 0.01, 200)],
     "an error that stays": [(0, 401)],
     "an invalid request": [(0, 400)],
     "other bodies": [(0, 400), (1, 400, OTHER), (2, 401, {"path": "/rerank"})],
-    "the same, mended": [(0, 400), (1, 200, OTHER)],
-    "a conflict is worth repeating": [(0, 409), (1, 408), (3, 200)],
+    "a corrected request": [(0, 400), (1, 200, OTHER)],
+    "a retry after a conflict and a time-out": [(0, 409), (1, 408), (3, 200)],
     "equal calls at the same time": [(0.001 * number, 200, {"ended": 1001}) for number in range(20)],
-    "equal calls that fail at the same time, and are tried again": [
+    "equal calls that fail at the same time and are retried": [
         *[(0.001 * number, 503, {"ended": 1000.5}) for number in range(10)],
         *[(1 + 0.001 * number, 200, {"ended": 1001.5}) for number in range(10)],
     ],
@@ -49,12 +49,12 @@ GOOD = {
     "top_n as large as it can be": [(0, 200, {"body": {**BODY, "top_n": 2}})],
     "a body that is no object": [(0, 400, {"body": [1]})],
     "a body that is no JSON": [(0, 400, {"body": None, "text": "{"}), (1, 400, {"body": None, "text": "["})],
-    "what a server says by a fault": [(0, 401, {"reply": "forced; fault=401; by=queue"})],
+    "a status requested as a fault": [(0, 401, {"reply": "forced; fault=401; by=queue"})],
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_no_alarm_is_raised_at(name):
+def test_a_correct_client_has_no_findings(name):
     assert rules(*GOOD[name]) == []
 
 
@@ -73,8 +73,8 @@ BAD = {
     },
     "retry-storm": {
         "at once": [(0.02 * number, 503) for number in range(6)],
-        "always the same": [(0, 503), (1, 503), (2, 503), (3, 200)],
-        "ever shorter": [(0, None), (2, None), (3, None), (3.5, 200)],
+        "waits that are the same": [(0, 503), (1, 503), (2, 503), (3, 200)],
+        "waits that get shorter": [(0, None), (2, None), (3, None), (3.5, 200)],
     },
     "gave-up": {str(status): [(0, status)] for status in (429, 502, 503, 504, 520, 524, 529, None)},
     "top-n-too-large": {"top_n": [(0, 200, {"body": {**BODY, "top_n": 3}})]},
@@ -83,11 +83,11 @@ BAD = {
 
 
 @pytest.mark.parametrize(("rule", "name"), [(rule, name) for rule, cases in BAD.items() for name in cases])
-def test_it_finds(rule, name):
+def test_a_wrong_client_has_the_finding(rule, name):
     assert rules(*BAD[rule][name]) == [rule]
 
 
-def test_a_finding_is_a_sentence_with_its_evidence():
+def test_a_finding_is_printed_with_its_requests():
     (finding,) = find_problems(requests((0, 429, {"retry_after": 2}), (0.5, 200)))
 
     assert str(finding) == (
@@ -97,7 +97,7 @@ def test_a_finding_is_a_sentence_with_its_evidence():
     assert [request.number for request in finding.requests] == [1, 2]
 
 
-def test_calls_are_distinguished_whatever_is_between_them():
+def test_interleaved_calls_are_distinguished():
     mixed = [(0, 503), (0.1, 503, OTHER), (0.7, 503), (0.75, 503, OTHER), (2, 200), (2.1, 200, OTHER)]
 
     assert rules(*mixed) == []

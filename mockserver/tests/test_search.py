@@ -1,4 +1,4 @@
-"""Asked or searched by an automaton, whole or in windows: what is found is what there is."""
+"""Every way to search finds the same: with `in`, a look-up, an automaton, and an automaton in windows."""
 
 import tracemalloc
 
@@ -11,7 +11,7 @@ from together_rerank_mockserver.ranking.tokens import is_plain, spread
 
 needles = st.sets(st.text("ab東\u0301", min_size=1, max_size=4), max_size=8)
 texts = st.text("ab東\u0301 ,", max_size=40).map(spread)
-# Asked, looked up, searched by an automaton, and that in windows.
+# With `in`, a look-up, an automaton, and an automaton in windows.
 ways = st.sampled_from([(10**9, 0, 10**6), (0, 10**9, 10**6), (0, 0, 10**6), (0, 0, 20)])
 
 
@@ -24,7 +24,7 @@ def found(way, function):
 
 @given(ways, needles, st.sets(st.text("ab", min_size=1, max_size=4)), st.lists(texts))
 @example((0, 0, 20), {"ab"}, set(), [" ab ", " a ", " b ", "  ", " " + "b" * 50 + "ab" + "a" * 50 + " "])
-def test_each_text_comes_with_the_needles_in_it(way, parts, words, texts):
+def test_each_text_is_returned_with_the_needles_in_it(way, parts, words, texts):
     texts = [text for text in texts if is_plain(text)]
     needles = [*(part for part in parts if len(part) in (2, 3)), *(f" {word} " for word in words)]
 
@@ -35,7 +35,7 @@ def test_each_text_comes_with_the_needles_in_it(way, parts, words, texts):
 
 @given(ways, needles, texts)
 @example((0, 0, 20), {"aa"}, " " + "a" * 50 + " ")
-def test_every_place_is_found_once_and_the_last_one_last(way, needles, text):
+def test_every_place_is_found_once_and_the_last_one_is_last(way, needles, text):
     places = found(way, lambda: search.Places(needles, len(text)).find(text))
 
     expected = [(needle, at) for at in range(len(text)) for needle in needles if text.startswith(needle, at)]
@@ -44,7 +44,7 @@ def test_every_place_is_found_once_and_the_last_one_last(way, needles, text):
     assert dict(reversed(places)) == dict(reversed(expected))
 
 
-def test_what_the_windows_of_a_long_text_hold_is_let_go():
+def test_the_memory_of_each_window_is_freed():
     text = "a" * 4_000_000
     tracemalloc.start()
     try:

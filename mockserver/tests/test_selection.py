@@ -29,14 +29,14 @@ def origin(mock, sent=None, **headers):
     return ask(mock, sent, **headers).headers["x-mock-reply"]
 
 
-DOORS = ("header", "model", "queue", "server")
+SOURCES = ("header", "model", "queue", "server")
 
 
 @pytest.mark.parametrize("fault", ["429", "bom", "unsorted"])
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_the_source_with_the_highest_precedence_wins(fault, count):
     other = {"429": "503", "bom": "bad-gzip", "unsorted": "id-missing"}[fault]
-    for used in itertools.combinations(DOORS, count):
+    for used in itertools.combinations(SOURCES, count):
         name = dict.fromkeys(used, other) | {used[0]: fault}
         mock = endpoint(fault=name.get("server"))
         if "queue" in used:
@@ -47,7 +47,7 @@ def test_the_source_with_the_highest_precedence_wins(fault, count):
         assert origin(mock, sent, **headers) == f"forced; fault={fault}; by={used[0]}"
 
 
-def test_a_header_or_a_model_leaves_the_queue_as_it_is():
+def test_a_fault_by_header_or_model_does_not_use_the_queue():
     mock = endpoint()
     queue(mock, {"fault": "503"})
 
@@ -66,7 +66,7 @@ def test_ok_disables_sources_of_lower_precedence():
 
 
 @pytest.mark.parametrize("preference", ["code=429", "fault=unsorted", "delay=5", "fault=bom"])
-def test_no_fault_stays_for_the_next_call(preference):
+def test_a_fault_by_header_does_not_affect_the_next_call(preference):
     mock = endpoint()
 
     before = ask(mock).headers["x-mock-reply"], len(ask(mock).body)
@@ -83,7 +83,7 @@ def test_the_ids_of_successes_do_not_depend_on_faults_before_them():
     assert ask(plain).body == ask(broken).body
 
 
-def test_a_model_of_the_mock_passes_the_list_of_models():
+def test_a_fault_by_model_is_accepted_despite_a_list_of_models():
     mock = endpoint(models=("known",))
 
     assert ask(mock, body(model="mock/429")).status == 429
@@ -104,12 +104,12 @@ def test_a_model_requests_a_fault_in_any_json_body(sent):
     assert ask(endpoint(), sent).status == 503
 
 
-def test_a_model_with_json_escapes_requests_a_fault():
+def test_a_model_written_with_json_escapes_requests_a_fault():
     assert ask(endpoint(), rb'{"model": "\u006dock/429"}').status == 429
     assert ask(endpoint(), rb'{"model": "mock\/429"}').status == 429
 
 
-def test_a_model_that_is_no_fault_is_refused_with_its_place():
+def test_an_unknown_fault_in_a_model_is_rejected_with_its_field():
     reply, answer = send(body(model="mock/unsrted"), endpoint())
 
     assert reply.status == 400
@@ -146,7 +146,7 @@ def test_a_queued_body_fault_waits_for_an_answer_that_it_can_change():
 @pytest.mark.parametrize(
     ("next_one", "changed"), [("unsorted", True), ("id-missing", True), ("429", False), (None, False)]
 )
-def test_when_another_call_took_a_body_fault_the_next_one_counts_if_it_is_of_the_same_family(next_one, changed):
+def test_if_another_call_used_a_body_fault_the_next_body_fault_applies(next_one, changed):
     mock = endpoint()
     queue(mock, {"fault": "unsorted"} | ({"then": next_one} if next_one else {}))
     answer = mock.selector.apply
@@ -156,15 +156,15 @@ def test_when_another_call_took_a_body_fault_the_next_one_counts_if_it_is_of_the
         return answer(namespace, *others)
 
     mock.selector.apply = after_another_call
-    said = origin(mock)
+    reply = origin(mock)
 
-    assert said == (f"forced; fault={next_one}; by=queue" if changed else "scored")
+    assert reply == (f"forced; fault={next_one}; by=queue" if changed else "scored")
     assert [each.spec.fault.name for each in mock.registry.look("default").queued()] == (
         [next_one] if next_one and not changed else []
     )
 
 
-def test_the_delay_of_a_body_fault_is_waited_once_it_shows():
+def test_the_delay_of_a_body_fault_applies_when_the_fault_does():
     waited = []
     mock = Endpoint(load(), Settings(), Pauses(waited.append))
     queue(mock, {"fault": "unsorted", "delay": 250})
@@ -177,14 +177,14 @@ def test_the_delay_of_a_body_fault_is_waited_once_it_shows():
     assert waited == [0.25]
 
 
-def test_a_queued_status_is_taken_by_a_call_that_would_be_refused():
+def test_a_queued_status_fault_applies_to_an_invalid_request():
     mock = endpoint()
     queue(mock, {"fault": "503"})
 
     assert [ask(mock, body(documents=[])).status for _ in range(2)] == [503, 400]
 
 
-def test_a_call_without_a_key_takes_nothing():
+def test_a_call_without_a_key_uses_no_fault():
     mock = endpoint()
     queue(mock, {"fault": "503"})
 
@@ -193,7 +193,7 @@ def test_a_call_without_a_key_takes_nothing():
 
 
 @pytest.mark.parametrize("fault", ["429", "unsorted", "bom"])
-def test_ten_times_are_ten_times_for_fifty_clients_at_once(fault):
+def test_a_fault_applies_exactly_ten_times_to_fifty_concurrent_clients(fault):
     mock = endpoint()
     queue(mock, {"fault": fault, "times": 10})
 
@@ -214,12 +214,12 @@ def test_chaos_is_the_same_for_the_same_seed_and_sequence():
 
     assert first == replies(7) != replies(8)
     assert 40 < [status for status, _ in first].count(429) < 80
-    assert 20 < len([said for _, said in first if said.startswith("chaos; fault=unsorted; draw=")]) < 60
-    for status, said in first:
-        draw = float(said.rpartition("draw=")[2])
+    assert 20 < len([reply for _, reply in first if reply.startswith("chaos; fault=unsorted; draw=")]) < 60
+    for status, reply in first:
+        draw = float(reply.rpartition("draw=")[2])
         assert (status == 429) is (draw < 0.3)
-        assert said.startswith("chaos; fault=unsorted") is (0.3 <= draw < 0.5)
-        assert said.startswith("scored; draw=") is (draw >= 0.5)
+        assert reply.startswith("chaos; fault=unsorted") is (0.3 <= draw < 0.5)
+        assert reply.startswith("scored; draw=") is (draw >= 0.5)
 
 
 def test_other_sources_use_no_random_draw():
@@ -251,11 +251,11 @@ def test_namespaces_share_nothing():
     again = endpoint(chaos=("429=0.5",), seed=1)
 
     assert ids[0] == ids[1]
-    assert draws[0] != draws[1]  # else the first call of each of a hundred tests would meet the same
+    assert draws[0] != draws[1]  # otherwise the first call of a hundred tests would get the same draw
     assert draws[0] == [origin(again, **a) for _ in range(20)]
 
 
-def test_a_key_that_is_not_listed_opens_no_namespace():
+def test_a_key_that_is_not_listed_creates_no_namespace():
     mock = endpoint(api_keys=("test-listed", "secret"))
     queue(mock, {"fault": "503"}, "test-listed")
     queue(mock, {"fault": "500"}, "test-other")

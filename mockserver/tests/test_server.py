@@ -1,4 +1,4 @@
-"""The command as a process, on each server: ready, at work, stopping."""
+"""The command as a process, on each server: readiness, requests and shutdown."""
 
 import contextlib
 import http.client
@@ -30,7 +30,7 @@ def listens(port):
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_the_ready_line_names_the_port_and_is_printed_when_the_mock_answers(mock):
+def test_the_ready_line_names_the_port_and_is_printed_when_the_mock_is_ready(mock):
     assert mock.url == f"http://127.0.0.1:{mock.port}"
     assert mock.port != 0
     assert post(mock)[0] == 200
@@ -62,7 +62,7 @@ def test_a_key_is_never_shown():
     assert "sk-secret" not in "".join(mock.lines)
 
 
-def test_a_ready_file_of_another_time_is_removed_and_one_of_another_mock_left(tmp_path):
+def test_an_old_ready_file_is_replaced_and_one_of_another_mock_is_kept(tmp_path):
     ready_file = tmp_path / "ready"
     ready_file.write_text("http://127.0.0.1:1\n")
     with running("-q", "--ready-file", ready_file) as first:
@@ -75,7 +75,7 @@ def test_a_ready_file_of_another_time_is_removed_and_one_of_another_mock_left(tm
     assert not ready_file.exists()
 
 
-def test_quiet_is_quiet():
+def test_quiet_prints_nothing_to_stderr():
     with running("--quiet") as mock:
         post(mock)
         mock.stop(signal.SIGTERM)
@@ -83,7 +83,7 @@ def test_quiet_is_quiet():
     assert mock.lines == []
 
 
-def test_json_lines_and_the_ready_file(tmp_path):
+def test_ready_and_request_are_json_lines_and_the_ready_file_is_removed(tmp_path):
     ready_file = tmp_path / "ready"
     process = start("--log-format", "json", "--ready-file", ready_file)
     with process:
@@ -114,7 +114,7 @@ def begin(mock, length, sent=b"", path="/rerank", more=""):
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_finishes_what_is_in_flight_and_exits_zero(stop):
+def test_after_a_signal_calls_in_flight_are_answered_and_the_status_is_zero(stop):
     content = BODY.encode()
     with running() as mock, begin(mock, len(content), more="Expect: 100-continue\r\n") as client:
         # The application reads the body, so the call is in flight.
@@ -128,7 +128,7 @@ def test_a_signal_finishes_what_is_in_flight_and_exits_zero(stop):
         assert not listens(mock.port)
 
 
-def test_what_never_ends_is_cut_after_five_seconds():
+def test_a_call_that_never_ends_is_closed_after_five_seconds():
     with running() as mock, begin(mock, 9, more="Expect: 100-continue\r\n") as client:
         assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         began = time.monotonic()
@@ -141,7 +141,7 @@ PAIRS = [(signal.SIGINT, signal.SIGTERM), (signal.SIGTERM, signal.SIGHUP), (sign
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-def test_signals_of_two_kinds_within_a_millisecond_stop_it_as_one_does(pair):
+def test_two_different_signals_within_a_millisecond_stop_the_server(pair):
     with contextlib.ExitStack() as stack:
         mocks = [stack.enter_context(running("-q")) for _ in range(4)]
         for number, mock in enumerate(mocks):
@@ -155,7 +155,7 @@ def test_signals_of_two_kinds_within_a_millisecond_stop_it_as_one_does(pair):
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-def test_signals_before_it_is_ready_stop_it_with_status_zero(pair):
+def test_signals_before_readiness_stop_the_server_with_status_zero(pair):
     processes = [start("-q") for _ in range(4)]
     for number, process in enumerate(processes):
         with process:
@@ -174,7 +174,7 @@ def test_signals_before_it_is_ready_stop_it_with_status_zero(pair):
             assert process.stderr.read() == ""
 
 
-def test_twenty_signals_in_a_row_stop_it_as_one_does():
+def test_twenty_signals_in_a_row_stop_the_server():
     with running("-q") as mock:
         for _ in range(20):
             mock.process.send_signal(signal.SIGTERM)
@@ -183,8 +183,8 @@ def test_twenty_signals_in_a_row_stop_it_as_one_does():
         assert mock.process.wait(60) == 0
 
 
-# Redirections of the command; a closed pipe is one whose reader is gone.
-DEAF = {
+# Redirections of the command; a closed pipe has no reader.
+REDIRECTIONS = {
     "stderr closed": "2>&-",
     "all closed": "<&- >&- 2>&-",
     "both full": ">/dev/full 2>/dev/full",
@@ -192,10 +192,10 @@ DEAF = {
 }
 
 
-@pytest.mark.parametrize("way", DEAF)
-def test_no_byte_of_the_log_reaches_a_client(way, server, tmp_path):
+@pytest.mark.parametrize("redirection", REDIRECTIONS)
+def test_with_closed_or_full_streams_no_byte_of_the_log_reaches_a_client(redirection, server, tmp_path):
     ready_file = tmp_path / "ready"
-    script = f'exec "$0" serve --port 0 --server {server} --ready-file "{ready_file}" {DEAF[way]}'
+    script = f'exec "$0" serve --port 0 --server {server} --ready-file "{ready_file}" {REDIRECTIONS[redirection]}'
     process = subprocess.Popen(
         ["bash", "-c", script, COMMAND], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
     )
@@ -222,7 +222,7 @@ def test_no_byte_of_the_log_reaches_a_client(way, server, tmp_path):
         assert process.wait(60) == 0
 
 
-def test_a_body_over_the_limit_is_refused_before_it_is_sent(mock):
+def test_a_body_over_the_limit_is_rejected_before_it_is_sent(mock):
     with begin(mock, 1_001, b"x") as client:
         assert client.recv(100).startswith(b"HTTP/1.1 413")
 
@@ -231,14 +231,14 @@ def test_a_body_over_the_limit_is_refused_before_it_is_sent(mock):
     assert post(mock, iter([BODY.encode()]), {**KEY, "Transfer-Encoding": "chunked"})[0] == 200
 
 
-def test_a_body_that_ends_early_is_refused(mock):
+def test_a_body_that_ends_early_is_rejected(mock):
     with begin(mock, len(BODY) + 1, BODY.encode()) as client:
         client.shutdown(socket.SHUT_WR)
 
         assert client.recv(100).startswith(b"HTTP/1.1 400")
 
 
-def test_a_half_sent_request_does_not_hold_up_others(mock):
+def test_a_half_sent_request_does_not_delay_others(mock):
     with contextlib.ExitStack() as stack:
         for _ in range(20):
             stack.enter_context(begin(mock, 9))
@@ -284,7 +284,7 @@ def test_the_same_requests_get_the_same_answers_however_they_interleave():
     assert len(set(answers[0])) == 100
 
 
-def test_a_call_that_hangs_does_not_hold_up_the_end():
+def test_a_hang_does_not_prevent_shutdown():
     with running("-q", "--server", "threaded") as mock, connect(mock) as client:
         client.sendall(request(Prefer="fault=hang"))
         time.sleep(0.2)

@@ -1,8 +1,13 @@
 """Settings are validated, and the error names the invalid field."""
 
+from functools import partial
+
 import pytest
 
+from together_rerank_mockserver import MockServer, create_app
+from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.settings import Settings, SettingsError
+from together_rerank_spec import load
 
 WRONG = {
     "reading": "lenient",
@@ -30,7 +35,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("field", WRONG)
-def test_a_wrong_value_is_refused_with_the_field(field):
+def test_a_wrong_value_is_rejected_with_the_field(field):
     with pytest.raises(SettingsError, match=f"^`{field}` (must be|'often' is not) ") as refused:
         Settings(**{field: WRONG[field]})
 
@@ -49,12 +54,12 @@ def test_a_secret_is_not_shown(hidden):
     assert "schl" not in str(refused.value)
 
 
-def test_an_unknown_name_is_refused_with_the_nearest():
+def test_an_unknown_name_is_rejected_with_the_nearest():
     with pytest.raises(TypeError, match=r"^`latency` is not a setting; did you mean `latency_ms`\?$"):
         Settings(latency=5)
 
 
-@pytest.mark.parametrize("create", [create_app, MockServer, Endpoint.__init__])
+@pytest.mark.parametrize("create", [create_app, MockServer, partial(Endpoint, load())])
 def test_settings_of_another_type_are_an_error(create):
     with pytest.raises(TypeError, match=r"settings must be Settings\(...\), not dict"):
-        create(*([None, load()] if create is Endpoint.__init__ else []), {"latency_ms": 20})
+        create({"latency_ms": 20})

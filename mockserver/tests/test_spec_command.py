@@ -19,7 +19,7 @@ def spec(tmp_path):
 
 @pytest.fixture
 def overlay(tmp_path):
-    """A function that writes an overlay and returns its path."""
+    """Return a function that writes an overlay and returns its path."""
 
     def write(content):
         path = tmp_path / "overlay.yaml"
@@ -61,14 +61,14 @@ def test_another_document_is_printed_with_its_overlay(spec, overlay):
         ("overlay: 1.0.0\nactions: [{target: $, update: {openapi: 3.1.0}}]", "it changes nothing"),
     ],
 )
-def test_an_overlay_that_does_not_fit_is_refused(spec, overlay, content, because):
+def test_an_overlay_that_cannot_be_applied_is_rejected(spec, overlay, content, because):
     refused = run("spec", "--spec", spec, "--overlay", overlay(content))
 
     assert_refused(refused, because)
     assert "overlay.yaml: " in refused.stderr
 
 
-CANNOT_BE_READ = {
+INVALID_DOCUMENTS = {
     b"": "it has no field `openapi`",
     b'{"a": 1}': "it has no field `openapi`",
     b"a: [": "not YAML",
@@ -79,8 +79,8 @@ CANNOT_BE_READ = {
 }
 
 
-@pytest.mark.parametrize(("content", "because"), CANNOT_BE_READ.items(), ids=CANNOT_BE_READ.values())
-def test_a_document_that_cannot_be_served_is_refused(spec, content, because):
+@pytest.mark.parametrize(("content", "because"), INVALID_DOCUMENTS.items(), ids=INVALID_DOCUMENTS.values())
+def test_a_document_that_cannot_be_served_is_rejected(spec, content, because):
     spec.write_bytes(content)
 
     refused = run("spec", "--spec", spec)
@@ -98,11 +98,11 @@ def test_a_document_that_cannot_be_served_is_refused(spec, content, because):
         (["--overlay", "SPEC"], "--overlay: applies to a document given as `spec` only"),
     ],
 )
-def test_invalid_arguments_are_refused(spec, arguments, because):
+def test_invalid_arguments_are_rejected(spec, arguments, because):
     assert_refused(run("spec", *(spec if each == "SPEC" else each for each in arguments)), because)
 
 
-def test_the_environment_of_a_bad_option_is_named():
+def test_the_environment_variable_of_an_invalid_option_is_named():
     assert_refused(run("spec", TOGETHER_RERANK_MOCK_SPEC="missing.yaml"), "(from TOGETHER_RERANK_MOCK_SPEC)")
 
 

@@ -1,4 +1,4 @@
-"""What keeps the command from starting, and what it is started with."""
+"""The options of `serve`, and the errors that prevent its start."""
 
 import http.client
 import json
@@ -37,12 +37,12 @@ def test_flags_can_be_set_by_the_environment():
         assert post(mock, headers={**KEY, "Authorization": "Bearer two"})[0] == 200
         assert post(mock, headers={**KEY, "Authorization": "Bearer two"}, body=BODY.replace('"m"', '"x"'))[0] == 404
         assert post(mock, headers={**KEY, "Authorization": "Bearer two"}, body=BODY.ljust(201))[0] == 413
-        told = json.loads(get(mock, "/__admin/settings", "open-sesame"))
+        settings = json.loads(get(mock, "/__admin/settings", "open-sesame"))
         assert get(mock, "/health", "")
         mock.stop(signal.SIGTERM)
 
     assert mock.lines == []
-    assert told == {
+    assert settings == {
         "reading": "vendored",
         "spec": None,
         "overlay": None,
@@ -82,17 +82,17 @@ def get(mock, path, token):
 def test_a_fault_that_the_server_cannot_produce_gives_a_warning_at_the_start(flag):
     with running("-q", *flag) as mock:
         mock.stop(signal.SIGTERM)
-    with running("-q", "--server", "threaded", *flag) as able:
-        able.stop(signal.SIGTERM)
+    with running("-q", "--server", "threaded", *flag) as supported:
+        supported.stop(signal.SIGTERM)
 
     assert mock.lines == [
         "together-rerank-mock: calls get 501 instead of the fault `reset`, which needs --server threaded\n"
     ]
-    assert able.lines == []
+    assert supported.lines == []
 
 
 @pytest.mark.served
-def test_a_token_and_the_environment_of_the_process_are_shown_nowhere():
+def test_the_token_and_the_environment_of_the_process_are_never_shown():
     with running("--admin-token", "sesame-token", HTTP_PROXY="http://user:sesame@proxy", SESAME="sesame") as mock:
         assert post(mock)[0] == 200
         shown = get(mock, "/__admin/requests", "sesame-token") + get(mock, "/__admin/settings", "sesame-token")
@@ -135,11 +135,11 @@ def test_a_token_and_the_environment_of_the_process_are_shown_nowhere():
         (["--server", "gunicorn"], "'gunicorn' is not one of 'granian', 'threaded'"),
         (
             ["--fault", "428"],
-            "Invalid value for --fault: must name a fault: there is no fault `428`; did you mean `429`?",
+            "Invalid value for --fault: must be a fault: there is no fault `428`; did you mean `429`?",
         ),
         (["--fault", "unsorted,retry_after=2"], "`retry_after` is not a parameter of `unsorted`; known: delay, jitter"),
-        (["--fault", ""], "Invalid value for --fault: must name a fault: there is no fault"),
-        (["--chaos", "429"], "'429' is not a fault and its probability from 0 to 1, such as 429=0.2"),
+        (["--fault", ""], "Invalid value for --fault: must be a fault: there is no fault"),
+        (["--chaos", "429"], "'429' is not a fault with a probability from 0 to 1, such as 429=0.2"),
         (["--chaos", "429=0.7", "--chaos", "503=0.7"], "the probabilities add up to 1.4"),
         (["--seed", "lucky"], "'lucky' is not a valid integer"),
         (["--latency", "-1"], "Invalid value for --latency: must be an integer from 0 to 3600000, not -1"),
@@ -154,16 +154,16 @@ def test_a_token_and_the_environment_of_the_process_are_shown_nowhere():
         ),
     ],
 )
-def test_a_start_that_fails_says_why_in_one_line(arguments, because):
+def test_an_invalid_option_is_reported_in_one_line(arguments, because):
     assert_refused(run("serve", "--port", "0", *arguments), because)
 
 
-def test_a_bad_environment_variable_is_named():
+def test_an_invalid_environment_variable_is_named():
     assert_refused(run("serve", TOGETHER_RERANK_MOCK_MAX_BODY="many"), "TOGETHER_RERANK_MOCK_MAX_BODY")
 
 
 @pytest.mark.served
-def test_a_taken_port_is_an_error_and_not_shared(server):
+def test_a_port_in_use_is_an_error_and_not_shared(server):
     with running() as mock:
         refused = run("serve", "--server", server, "--port", mock.port)
 
@@ -174,7 +174,7 @@ def test_a_taken_port_is_an_error_and_not_shared(server):
 
 @pytest.mark.served
 @pytest.mark.usefixtures("server")
-def test_ipv6_is_served_too():
+def test_ipv6_is_served():
     process = start("--host", "::1")
     with process:
         url = process.stdout.readline().removeprefix(READY).strip()
@@ -188,6 +188,6 @@ def test_ipv6_is_served_too():
         assert process.wait(20) == 0
 
 
-def test_the_command_is_where_the_tests_look_for_it():
+def test_the_command_is_installed_where_the_tests_expect_it():
     assert os.access(COMMAND, os.X_OK)
     assert "TOGETHER_API_KEY" not in environment()

@@ -1,4 +1,4 @@
-"""What is remembered is bounded, by namespace, and every step is atomic."""
+"""The state of the namespaces is bounded, and every change of it is atomic."""
 
 import re
 import time
@@ -20,12 +20,12 @@ from together_rerank_spec import load
 
 OBSERVED_ID = "oGs6Zt9-62bZhn-99529372487b1b0a"
 ID = re.compile(r"[A-Za-z0-9]{7}-[A-Za-z0-9]{6}-[0-9a-f]{16}")
-DESIGN = from_json({"rank": [1, 0]})
+OVERRIDE = from_json({"rank": [1, 0]})
 UNSORTED = Catalogue(load())["unsorted"]
 
 
-class Forgetting:
-    """A quota that notes whom it forgets."""
+class QuotaThatRecordsForgetting:
+    """A quota that records the namespaces that it forgets."""
 
     def __init__(self):
         self.forgotten = []
@@ -37,7 +37,7 @@ class Forgetting:
 
 @pytest.fixture
 def quota():
-    return Forgetting()
+    return QuotaThatRecordsForgetting()
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def paths(registry, name="default"):
     return [each.path for each in registry.look(name).journal()[0]]
 
 
-def test_a_fault_is_taken_by_as_many_calls_as_times_says(namespace):
+def test_a_fault_is_used_by_as_many_calls_as_its_times(namespace):
     namespace.enqueue([FaultSpec(OK, times=2).queued, FaultSpec(OK).queued])
 
     first, second, third = (namespace.take_fault() for _ in range(3))
@@ -72,7 +72,7 @@ def test_a_fault_is_taken_by_as_many_calls_as_times_says(namespace):
     assert namespace.take_fault() is None
 
 
-def test_a_body_fault_stays_until_it_shows(namespace):
+def test_a_body_fault_stays_queued_until_it_is_applied(namespace):
     namespace.enqueue([FaultSpec(UNSORTED, times=2).queued, FaultSpec(OK).queued])
 
     first = namespace.take_fault()
@@ -82,13 +82,13 @@ def test_a_body_fault_stays_until_it_shows(namespace):
 
 
 @pytest.mark.parametrize("fault", [OK, UNSORTED])
-def test_concurrent_calls_take_a_fault_exactly_as_often_as_times_says(namespace, fault, monkeypatch):
+def test_concurrent_calls_use_a_fault_exactly_as_often_as_its_times(namespace, fault, monkeypatch):
     times = 3_200
     namespace.enqueue([FaultSpec(fault, times=times).queued])
     take = namespace_module.Namespace._take
 
     def interrupted(self, first):
-        time.sleep(0)  # has another thread go on, in the midst
+        time.sleep(0)  # lets another thread run in between
         take(self, first)
 
     monkeypatch.setattr(namespace_module.Namespace, "_take", interrupted)
@@ -102,7 +102,7 @@ def test_concurrent_calls_take_a_fault_exactly_as_often_as_times_says(namespace,
     assert namespace.queued() == []
 
 
-def test_a_queue_that_is_full_takes_all_or_nothing(namespace):
+def test_a_queue_accepts_all_faults_of_a_chain_or_none(namespace):
     namespace.enqueue([FaultSpec(OK).queued for _ in range(MAX_QUEUE - 1)])
 
     with pytest.raises(QueueFull, match="it has 999"):
@@ -110,7 +110,7 @@ def test_a_queue_that_is_full_takes_all_or_nothing(namespace):
     assert len(namespace.queued()) == MAX_QUEUE - 1
 
 
-def test_the_journal_keeps_the_last_and_counts_the_rest():
+def test_the_journal_keeps_the_latest_entries_and_counts_dropped_ones():
     registry = Registry(3)
     for number in range(5):
         record(registry, "default", number)
@@ -119,14 +119,14 @@ def test_the_journal_keeps_the_last_and_counts_the_rest():
     assert registry.look("default").journal()[1] == 2
 
 
-def test_a_journal_of_none_keeps_none():
+def test_a_journal_of_size_zero_keeps_nothing():
     registry = Registry(0)
     record(registry, "default")
 
     assert registry.look("default").journal() == ([], 0)
 
 
-def test_all_journals_together_are_bounded_and_the_largest_pays():
+def test_all_journals_share_a_limit_and_the_largest_loses_entries():
     registry, size = Registry(10_000), 64 * 1024
     fitting = registry_module.MAX_JOURNAL_BYTES // entry(0, size).size
     for number in range(10):
@@ -163,7 +163,7 @@ def test_the_size_of_an_entry_is_at_least_what_it_takes_in_memory(texts):
         for number in range(100)
     ]
     for each in recorded:
-        to_json(each.as_dict)  # after which Python keeps the UTF-8 of the texts
+        to_json(each.as_dict)  # afterwards Python caches the UTF-8 of the texts
     taken = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
 
@@ -238,7 +238,7 @@ def test_look_does_not_create_a_namespace(registry, quota):
     assert quota.forgotten == []
 
 
-def test_a_reset_forgets_all_of_one_namespace_but_what_is_in_flight():
+def test_a_reset_clears_one_namespace_except_its_calls_in_flight():
     registry = Registry(1000)
     names = ("test-a", "test-b")
     for namespace in map(registry.open, names):
@@ -287,7 +287,7 @@ def test_a_call_that_ends_after_a_reset_is_no_longer_in_flight():
     assert registry.open("default").admit(1) == (True, None)
 
 
-def test_calls_in_flight_are_limited_and_a_refused_call_does_not_count():
+def test_calls_in_flight_are_limited_and_a_rejected_call_does_not_count():
     namespace = Registry(0).open("default")
 
     assert [namespace.admit(2)[0] for _ in range(5)] == [True, True, False, False, False]
@@ -298,17 +298,17 @@ def test_calls_in_flight_are_limited_and_a_refused_call_does_not_count():
 
 def test_an_override_counts_its_answers(registry, namespace):
     namespace.count_override()
-    registry.set_override("default", DESIGN)
+    registry.set_override("default", OVERRIDE)
     assert namespace.overridden == 0
     namespace.count_override()
 
-    assert (namespace.override, namespace.overridden) == (DESIGN, 1)
+    assert (namespace.override, namespace.overridden) == (OVERRIDE, 1)
     assert registry.look("test-b").override is None
     registry.reset("default")
     assert (registry.look("default").override, registry.look("default").overridden) == (None, 0)
 
 
-def test_an_id_has_the_observed_shape(namespace):
+def test_an_id_has_the_observed_format(namespace):
     assert ID.fullmatch(OBSERVED_ID)
     assert ID.fullmatch(namespace.request_id(b"body"))
 
@@ -328,7 +328,7 @@ def test_no_two_requests_share_an_id(namespace):
     assert len(ids) == 2_000
 
 
-def test_the_oldest_body_is_forgotten_first(namespace, monkeypatch):
+def test_the_id_count_of_the_oldest_body_is_forgotten_first(namespace, monkeypatch):
     monkeypatch.setattr(namespace_module, "_MAX_BODIES", 2)
     first = [namespace.request_id(body) for body in (b"a", b"b", b"a", b"c")]
 

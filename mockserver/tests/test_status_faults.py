@@ -1,4 +1,4 @@
-"""Every status can be asked for, with the body and headers that were seen or documented."""
+"""Every error status can be requested, with the body and headers that were observed or documented."""
 
 import json
 
@@ -17,7 +17,7 @@ def ask(preference, sent=None, endpoint=ENDPOINT):
     return send(sent or body(), endpoint, {**KEY, "Prefer": preference}, parse=False)
 
 
-def test_the_documented_ones_are_the_documents_and_the_others_are_marked():
+def test_only_statuses_of_the_document_are_marked_as_documented():
     documented = {int(fault.name) for fault in ENDPOINT.catalogue if fault.as_dict.get("documented") is True}
     observed = {int(fault.name) for fault in ENDPOINT.catalogue if fault.as_dict.get("documented") is False}
 
@@ -26,7 +26,7 @@ def test_the_documented_ones_are_the_documents_and_the_others_are_marked():
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_each_has_a_body_of_the_library(status):
+def test_each_status_has_a_body_of_the_library(status):
     reply = ask(f"code={status}")
 
     assert reply.status == status
@@ -40,18 +40,18 @@ def test_each_has_a_body_of_the_library(status):
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", json.dumps(body(documents=[])).encode()])
-def test_it_answers_at_once_whatever_the_body_is(content):
+def test_a_status_fault_applies_to_any_body(content):
     assert ask("code=503", content).status == 503
 
 
-def test_a_call_without_a_key_meets_no_fault():
+def test_a_call_without_a_key_gets_no_fault():
     reply = send(body(), headers={"Prefer": "code=503"}, parse=False)
 
     assert reply.status == 401
     assert "Preference-Applied" not in reply.headers
 
 
-def test_a_429_says_when_to_come_again():
+def test_a_429_has_retry_after_and_rate_limit_headers():
     headers = ask("code=429").headers
 
     assert headers["Retry-After"] == headers["x-ratelimit-reset"] == "1"
@@ -74,7 +74,7 @@ def test_a_429_says_when_to_come_again():
         ("code=503", None, None),
     ],
 )
-def test_the_wait_can_be_set_or_left_out(preference, seconds, milliseconds):
+def test_retry_after_can_be_set_or_omitted(preference, seconds, milliseconds):
     headers = ask(preference).headers
 
     assert headers.get("Retry-After") == seconds

@@ -1,4 +1,4 @@
-"""The server that tests embed: faults that need its socket, and how it starts and stops."""
+"""The server that tests embed: faults that need its socket, start and stop."""
 
 import http.client
 import json
@@ -21,7 +21,7 @@ def mock():
         yield server
 
 
-def test_a_reset_is_a_reset_and_an_end_is_an_end(mock):
+def test_reset_resets_the_connection_and_empty_closes_it(mock):
     for _ in range(20):
         with connect(mock) as client:
             client.sendall(request(Prefer="fault=reset"))
@@ -32,7 +32,7 @@ def test_a_reset_is_a_reset_and_an_end_is_an_end(mock):
             assert client.recv(1) == b""
 
 
-def test_a_hang_sends_nothing_and_ends_with_its_client():
+def test_a_hang_sends_nothing_and_ends_when_its_client_disconnects():
     with MockServer() as mock:
         with connect(mock) as client:
             client.sendall(request(Prefer="fault=hang") + b"\r\nand more")
@@ -42,12 +42,12 @@ def test_a_hang_sends_nothing_and_ends_with_its_client():
             assert len(mock._connections._open) == 1
         deadline = time.monotonic() + 60
         while mock._connections._open:
-            assert time.monotonic() < deadline, "the connection of a client that left is still there"
+            assert time.monotonic() < deadline, "the connection of a disconnected client is still open"
             time.sleep(0.01)
 
 
 @pytest.mark.parametrize("head", [HEAD + b"Connection: close\r\n", HEAD.replace(b"HTTP/1.1", b"HTTP/1.0")])
-def test_a_hang_hangs_though_the_client_would_close_after_it(mock, head):
+def test_a_hang_does_not_depend_on_connection_close(mock, head):
     with connect(mock) as client:
         client.sendall(request(head=head, Prefer="fault=hang"))
         client.settimeout(0.3)
@@ -55,7 +55,7 @@ def test_a_hang_hangs_though_the_client_would_close_after_it(mock, head):
             client.recv(1)
 
 
-def test_a_truncated_body_promises_more_and_closes(mock):
+def test_a_truncated_body_is_shorter_than_its_content_length(mock):
     with connect(mock) as client:
         client.sendall(request(Prefer="fault=truncate"))
         with pytest.raises(http.client.IncompleteRead) as cut:
@@ -65,7 +65,7 @@ def test_a_truncated_body_promises_more_and_closes(mock):
 
 
 @pytest.mark.slow
-def test_a_drip_comes_in_ten_pieces():
+def test_a_drip_is_sent_in_ten_pieces():
     with MockServer() as mock, connect(mock) as client:
         client.sendall(request(Prefer="fault=drip, pause=200"))
         began, times = time.monotonic(), []
@@ -88,7 +88,7 @@ STATES = {
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_it_stops_at_once_in_every_state_of_a_connection(state):
+def test_a_stop_is_immediate_in_every_state_of_a_connection(state):
     took = []
     for _ in range(2):
         server = MockServer()
@@ -111,7 +111,7 @@ def test_a_server_that_was_never_started_can_be_stopped():
         connect(server)
 
 
-def test_a_taken_port_is_an_os_error():
+def test_a_port_in_use_raises_an_os_error():
     with MockServer() as mock, pytest.raises(OSError, match="in use"):
         MockServer(port=mock.port)
 
@@ -123,7 +123,7 @@ def test_a_port_is_free_again_at_once():
         assert ask(again, request()).status == 200
 
 
-def test_a_client_that_resets_leaves_no_trace(capfd):
+def test_a_connection_reset_by_the_client_prints_nothing(capfd):
     with MockServer() as mock:
         for _ in range(20):
             client = connect(mock)
@@ -140,7 +140,7 @@ def test_a_client_that_resets_leaves_no_trace(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_ipv6_is_served_too():
+def test_ipv6_is_served():
     with MockServer(Settings(host="::1")) as mock, socket.create_connection(("::1", mock.port), 10) as client:
         client.sendall(request())
 
@@ -156,15 +156,15 @@ def journal(mock):
 
 
 @pytest.mark.parametrize("settings", [Settings(), Settings(latency_ms=60_000)])
-@pytest.mark.parametrize("leave", [lambda client: client.close(), lambda client: client.shutdown(socket.SHUT_WR)])
-def test_a_wait_ends_when_its_client_disconnects_and_is_recorded_at_once(settings, leave):
+@pytest.mark.parametrize("disconnect", [lambda client: client.close(), lambda client: client.shutdown(socket.SHUT_WR)])
+def test_a_wait_ends_when_its_client_disconnects_and_is_recorded_at_once(settings, disconnect):
     with MockServer(settings) as mock:
         for _ in range(5):
             client = connect(mock)
             client.sendall(LATE if not settings.latency_ms else request())
             while not journal(mock) and not in_flight(mock):
                 time.sleep(0.001)
-            leave(client)
+            disconnect(client)
             mock.settle()
             (entry,) = journal(mock)
             client.close()
@@ -178,15 +178,15 @@ def in_flight(mock):
     return mock.mock.endpoint.registry.look("default").in_flight.count
 
 
-def test_the_control_plane_tells_of_clients_that_left():
+def test_the_control_plane_lists_requests_of_disconnected_clients():
     with MockServer() as mock:
         for number in range(5):
             with connect(mock) as client:
                 client.sendall(LATE)
                 while not in_flight(mock):
                     time.sleep(0.001)
-            told = ask(mock, b"GET /__admin/requests HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            assert json.loads(told.body)["total"] == number + 1
+            answer = ask(mock, b"GET /__admin/requests HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert json.loads(answer.body)["total"] == number + 1
 
 
 @pytest.mark.parametrize("sent", [request(), request()[:-5], request(Prefer="delay=60000")])
@@ -210,7 +210,7 @@ def test_a_request_is_recorded_although_its_client_closed_at_once(sent):
     assert total == 10
 
 
-def test_a_client_that_sends_more_while_it_waits_is_not_gone():
+def test_a_client_that_sends_more_while_it_waits_is_answered():
     with MockServer() as mock, connect(mock) as client:
         client.sendall(request(Prefer="delay=200") + request())
 
@@ -218,7 +218,7 @@ def test_a_client_that_sends_more_while_it_waits_is_not_gone():
 
 
 @pytest.mark.parametrize("prefer", ["delay=60000", "fault=drip, pause=60000"])
-def test_a_wait_ends_with_its_client_though_it_has_sent_more(prefer):
+def test_a_wait_ends_when_its_client_disconnects_after_sending_more(prefer):
     with MockServer() as mock:
         with connect(mock) as client:
             client.sendall(request(Prefer=prefer))
@@ -244,7 +244,7 @@ def test_a_request_that_was_sent_during_a_drip_is_answered_after_it():
         assert until(client, lambda got: got.count(b'"usage"') == 2).count(b"HTTP/1.1 200") == 2
 
 
-def test_the_journal_does_not_wait_for_a_refused_connection():
+def test_the_journal_does_not_wait_for_a_rejected_connection():
     with MockServer() as mock, connect(mock) as client:
         client.sendall(b"nonsense\r\n\r\n")
         assert client.recv(10) == b"HTTP/1.1 4"
@@ -283,7 +283,7 @@ def test_a_client_that_reuses_its_connection_during_a_stop_is_still_answered():
         stopping.result(40)
 
 
-def test_nothing_is_waited_for_while_all_clients_are_there():
+def test_settle_does_not_wait_while_all_clients_are_connected():
     with MockServer() as mock, connect(mock) as client:
         client.sendall(LATE)
         while not in_flight(mock):
@@ -294,7 +294,7 @@ def test_nothing_is_waited_for_while_all_clients_are_there():
         assert time.monotonic() - began < 40
 
 
-def test_a_busy_server_settles_all_the_same():
+def test_settle_returns_on_a_busy_server():
     stop = threading.Event()
 
     def ask_without_end():
@@ -316,12 +316,12 @@ def test_a_busy_server_settles_all_the_same():
     assert took < 50
 
 
-def test_those_who_ask_for_the_journal_do_not_wait_for_each_other():
-    asked = b"GET /__admin/requests HTTP/1.1\r\nHost: localhost\r\n\r\n"
+def test_concurrent_requests_for_the_journal_do_not_wait_for_each_other():
+    journal_request = b"GET /__admin/requests HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with MockServer() as mock:
         began = time.monotonic()
         with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda _: ask(mock, asked), range(200)))
+            answers = list(pool.map(lambda _: ask(mock, journal_request), range(200)))
 
     assert {answer.status for answer in answers} == {200}
     assert time.monotonic() - began < 50

@@ -1,4 +1,4 @@
-"""What is a word, a part, a token."""
+"""The words, the parts of words and the tokens of a text."""
 
 import hashlib
 import sys
@@ -44,7 +44,7 @@ LATER = """0CF3 0ECE 10EFD-10EFF 1123F-11241 11B00-11B09 11F00-11F10 11F12-11F3A
         ("", []),
     ],
 )
-def test_words(text, expected):
+def test_a_text_is_split_into_words(text, expected):
     assert words(normalise(text)) == expected
 
 
@@ -59,12 +59,12 @@ def test_words(text, expected):
         ("aaaaa", ["aaa"]),
     ],
 )
-def test_parts(word, expected):
+def test_a_word_is_split_into_parts(word, expected):
     assert parts(word) == expected
 
 
 @given(st.text())
-def test_words_are_pieces_of_the_text_in_order(text):
+def test_words_occur_in_the_text_in_sequence(text):
     normal = normalise(text)
     position = 0
 
@@ -73,7 +73,7 @@ def test_words_are_pieces_of_the_text_in_order(text):
 
 
 @given(st.text(), st.text())
-def test_more_text_counts_more(text, more):
+def test_more_text_has_more_tokens(text, more):
     def tokens(text):
         return usage("", [text])["total_tokens"]
 
@@ -81,7 +81,7 @@ def test_more_text_counts_more(text, more):
     assert tokens(text) < tokens(text + "word")
 
 
-def test_every_python_sees_the_same_words():
+def test_every_python_version_finds_the_same_words():
     later = set()
     for spec in LATER.split():
         first, _, last = spec.partition("-")
@@ -102,7 +102,7 @@ WORDS = st.lists(st.text(st.sampled_from("aZ1_é東ก\u0301\u200d—, \n\U0001f
 
 
 @given(WORDS)
-def test_in_a_plain_text_a_word_is_what_has_a_space_on_either_side(text):
+def test_in_a_plain_text_words_are_separated_by_spaces(text):
     searched = spread(text)
     normal = normalise(text)
 
@@ -125,7 +125,7 @@ def test_the_work_of_spreading_a_text_does_not_grow_with_its_symbols():
 
 
 @given(WORDS)
-def test_words_follow_one_another(text):
+def test_next_words_finds_the_start_of_the_following_word(text):
     searched = spread(text)
     places = list(spans(searched))
     following = next_words(searched, [0, *(end for _, end in places)])

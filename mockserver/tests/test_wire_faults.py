@@ -1,4 +1,4 @@
-"""What a wire fault does to a reply, before any server has it."""
+"""How a wire fault changes a reply, tested without a server."""
 
 import gzip
 import json
@@ -16,7 +16,7 @@ def good():
     return send(body(), parse=False)
 
 
-def test_malformed_json_is_json_but_for_its_end():
+def test_malformed_json_lacks_its_last_character():
     reply = ask("fault=malformed-json")
 
     assert reply.status == 200
@@ -25,14 +25,14 @@ def test_malformed_json_is_json_but_for_its_end():
     assert json.loads(reply.body + b"}")["object"] == "rerank"
 
 
-def test_an_empty_body_still_says_that_it_is_json():
+def test_an_empty_body_has_the_content_type_of_json():
     reply = ask("fault=empty-body")
 
     assert (reply.status, reply.body) == (200, b"")
     assert reply.headers["Content-Type"] == "application/json"
 
 
-def test_html_is_html():
+def test_html_200_returns_an_html_page():
     reply = ask("fault=html-200")
 
     assert reply.status == 200
@@ -40,14 +40,14 @@ def test_html_is_html():
     assert reply.body.startswith(b"<!DOCTYPE html>")
 
 
-def test_the_content_type_lies():
+def test_wrong_content_type_changes_only_the_header():
     reply = ask("fault=wrong-content-type")
 
     assert reply.headers["Content-Type"] == "text/plain"
     assert len(reply.body) == len(good().body)
 
 
-def test_gzip_lies():
+def test_bad_gzip_sends_a_body_that_is_not_gzip():
     reply = ask("fault=bad-gzip")
 
     assert reply.headers["Content-Encoding"] == "gzip"
@@ -58,7 +58,7 @@ def test_gzip_lies():
 @pytest.mark.parametrize(
     "sent", [body(), body(documents=["Lamas où?", "lláma"]), body(documents=["駱馬", "llama"]), body(documents=[])]
 )
-def test_latin_1_is_never_utf_8(sent):
+def test_a_latin_1_body_is_never_valid_utf_8(sent):
     reply = ask("fault=latin-1", sent)
 
     with pytest.raises(UnicodeDecodeError):
@@ -74,14 +74,14 @@ def test_a_bom_comes_before_the_json():
 
 
 @pytest.mark.parametrize("name", ["hang", "reset", "empty"])
-def test_what_needs_the_raw_socket_says_which_server_has_it(name):
+def test_a_fault_that_needs_the_raw_socket_names_the_server_that_has_it(name):
     refused = ask(f"fault={name}")
     done = ask(f"fault={name}", raw_socket=True)
 
     assert refused.status == 501
     assert "serve --server threaded" in json.loads(refused.body)["error"]["message"]
     assert refused.headers["x-mock-reply"] == f"misuse; fault={name}; by=header; not-applied"
-    assert refused.headers["x-should-retry"] == "false"  # lest an SDK asks again until it succeeds
+    assert refused.headers["x-should-retry"] == "false"  # otherwise an SDK would retry until it succeeds
     assert "Preference-Applied" not in refused.headers
     assert done.delivery == name
 
@@ -120,7 +120,7 @@ def test_a_delay_waits_and_a_jitter_is_the_same_for_the_same_seed():
     assert waits(1) == waits(1) != waits(2)
 
 
-def test_latency_keeps_every_answer_back():
+def test_latency_delays_every_answer():
     from together_rerank_mockserver.endpoint import Endpoint
     from together_rerank_mockserver.settings import Settings
     from together_rerank_spec import load

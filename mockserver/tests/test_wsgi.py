@@ -1,4 +1,4 @@
-"""The mock as its own server runs it: Flask is there when it is needed, and nobody waits for it before."""
+"""The application that `serve` runs: it imports Flask only for the requests that need it."""
 
 import subprocess
 import sys
@@ -45,7 +45,7 @@ REQUESTS = [
     ("DELETE", "/__admin/spec", {}),
     ("GET", "/__admin/health", {"headers": {"Origin": "http://elsewhere.example"}}),
 ]
-# A server that has no more than it imports at its start, asked one thing after the other.
+# A server that has only the modules imported at its start, and gets one request after the other.
 ASK = """
 import io, sys
 from wsgiref.util import setup_testing_defaults
@@ -85,8 +85,8 @@ def ask(application, method, path, **request):
     return response.status_code, [*response.headers], response.data
 
 
-def at_once(*doings):
-    threads = [Thread(target=doing) for doing in doings]
+def run_concurrently(*functions):
+    threads = [Thread(target=function) for function in functions]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -94,13 +94,13 @@ def at_once(*doings):
 
 
 @pytest.mark.parametrize(("method", "path", "request_"), REQUESTS, ids=lambda each: str(each)[:60])
-@pytest.mark.parametrize("settings", [Settings(), CORS], ids=["as usual", "cors"])
-def test_the_answer_is_that_of_the_flask_application_byte_for_byte(method, path, request_, settings):
+@pytest.mark.parametrize("settings", [Settings(), CORS], ids=["default", "cors"])
+def test_the_response_equals_that_of_the_flask_application(method, path, request_, settings):
     assert ask(served(settings), method, path, **request_) == ask(create_app(settings), method, path, **request_)
 
 
 @pytest.mark.slow
-def test_calls_and_the_health_are_answered_without_flask():
+def test_calls_and_health_are_answered_without_flask():
     ran = subprocess.run([sys.executable, "-c", ASK], check=True, capture_output=True, text=True, timeout=60)
 
     assert ran.stdout.splitlines() == [
@@ -115,13 +115,13 @@ def test_calls_and_the_health_are_answered_without_flask():
     ]
 
 
-def test_pages_of_other_origins_may_read_the_health():
+def test_pages_of_allowed_origins_can_read_health():
     _, headers, _ = ask(served(CORS), "GET", "/health", headers={"Origin": "http://localhost:3000"})
 
     assert ("Access-Control-Allow-Origin", "http://localhost:3000") in headers
 
 
-def test_two_that_need_flask_first_at_the_same_moment_get_the_same_one(monkeypatch):
+def test_concurrent_first_requests_share_one_flask_application(monkeypatch):
     built, build_app = [], flask_app.build_app
 
     def slowly(mock):
@@ -136,7 +136,7 @@ def test_two_that_need_flask_first_at_the_same_moment_get_the_same_one(monkeypat
     def queue():
         statuses.append(ask(application, "POST", "/__admin/faults", json={"fault": "429"})[0])
 
-    at_once(queue, queue)
+    run_concurrently(queue, queue)
 
     assert statuses == [200, 200]
     assert len(built) == 1
@@ -166,6 +166,6 @@ def test_concurrent_first_requests_are_answered(attempt):
             statuses[number] = client.ask(**request)[0]
 
         clients = [(number, ServedClient(mock), request) for number, (request, _) in enumerate(requests)]
-        at_once(*(partial(first, *each) for each in clients))
+        run_concurrently(*(partial(first, *each) for each in clients))
 
     assert [statuses[number] for number in range(len(requests))] == [status for _, status in requests]

@@ -51,7 +51,7 @@ def pytest_sessionfinish():
 
 
 class Run:
-    """The result of a run of pytest: its status and output, and the outcome of each test by its id."""
+    """The result of a run of pytest: the status, the output, and the outcomes of each test by its id."""
 
     def __init__(self, process, reports):
         self.status = process.returncode

@@ -1,4 +1,4 @@
-"""What a test has the next calls meet, and how it has documents ranked."""
+"""Faults and ranking overrides that a test requests for its next calls."""
 
 import time
 
@@ -37,7 +37,7 @@ def test_a_delay_delays_the_answer(rerank_mock):
     assert rerank_mock.last_request.ended - rerank_mock.last_request.began >= 0.19
 
 
-def test_the_connection_breaks(rerank_mock):
+def test_connection_faults_break_the_connection(rerank_mock):
     rerank_mock.fault("reset").then.fault("empty").then.fault("drip", pause=0.01).then.fail(504, delay=0.01)
     for _ in range(2):
         with pytest.raises(ConnectionError):
@@ -60,8 +60,8 @@ def test_a_reset_removes_faults_and_rankings(rerank_mock):
 WRONG = {
     "there is no fault `unsotred`; did you mean `unsorted`?": lambda mock: mock.fault("unsotred"),
     "`delay` must be a number of seconds from 0 to [0-9]*, not '1'": lambda mock: mock.delay("1"),
-    "`delay` must be a number of seconds from 0 to [0-9]*, not '1e.308'": lambda mock: mock.delay(1e308),
-    "`retry_after` must be a number of seconds from 0 to .*, not '100": (
+    "`delay` must be a number of seconds from 0 to [0-9]*, not 1e.308": lambda mock: mock.delay(1e308),
+    "`retry_after` must be a number of seconds from 0 to .*, not 100": (
         lambda mock: mock.fail(429, retry_after=10**400)
     ),
     "rank.. takes indexes of documents, such as .2, 0., not None": lambda mock: mock.rank(None),
@@ -71,9 +71,9 @@ WRONG = {
     "explain.. takes the body of a rerank request, an object, not": lambda mock: mock.explain(b"x"),
     "explain.. takes a JSON value": lambda mock: mock.explain({"model": b"m"}),
     "expect_refusal.. takes how many, an integer from 1, not -1": lambda mock: mock.expect_refusal(-1),
-    "`delay` must be a number of seconds from 0 to [0-9]*, not 'nan": lambda mock: mock.delay(float("nan")),
-    "`delay` must be a number of seconds from 0 to 3600, not '-1'": lambda mock: mock.delay(-1),
-    "`delay` must be a number of seconds from 0 to 3600, not '30000'": lambda mock: mock.delay(30000),
+    "`delay` must be a number of seconds from 0 to [0-9]*, not nan": lambda mock: mock.delay(float("nan")),
+    "`delay` must be a number of seconds from 0 to 3600, not -1": lambda mock: mock.delay(-1),
+    "`delay` must be a number of seconds from 0 to 3600, not 30000": lambda mock: mock.delay(30000),
     "`times` must be an integer from 1": lambda mock: mock.fail(429, times=0),
     "fail.. takes an error status such as 429, not 200": lambda mock: mock.fail(200),
     "fail.. takes an error status such as 429, not '429'": lambda mock: mock.fail("429"),
@@ -93,7 +93,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("message", WRONG)
-def test_an_unknown_name_is_reported_with_the_known_ones(rerank_mock, message):
+def test_an_invalid_argument_is_rejected_with_what_is_accepted(rerank_mock, message):
     with pytest.raises(ValueError, match=message):
         WRONG[message](rerank_mock)
     assert order() == [1, 0]
@@ -112,7 +112,7 @@ def test_a_ranking_override_keeps_validation_top_n_and_faults(rerank_mock):
     assert {request.reply for request in rerank_mock.requests} == {"designed"}
 
 
-def test_what_is_not_named_follows_as_usual(rerank_mock):
+def test_documents_that_are_not_named_keep_their_ranking(rerank_mock):
     rerank_mock.rank([0])
     assert order(THREE) == [0, 1, 2]
 
@@ -133,13 +133,13 @@ def test_scores_can_be_given(rerank_mock):
     assert [(each["index"], each["relevance_score"]) for each in answer["results"]] == [(2, 1), (0, 0.25), (1, 0)]
 
 
-def test_the_last_ranking_wins(rerank_mock):
+def test_the_last_override_wins(rerank_mock):
     rerank_mock.rank([0])
     rerank_mock.rank([2])
     assert order(THREE) == [2, 1, 0]
 
 
-def test_validation_and_faults_come_first(rerank_mock):
+def test_validation_and_faults_come_before_the_override(rerank_mock):
     rerank_mock.rank([0])
     rerank_mock.expect_refusal(2)
     rerank_mock.fail(503).then.fault("unsorted")

@@ -1,4 +1,4 @@
-"""What a test gets with `rerank_mock`."""
+"""The fixture `rerank_mock`: recorded requests, environment, clients, and isolation of the tests."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import pytest
 from plugin_client import BODY, order, post
 
 
-def test_it_answers_and_records_the_requests(rerank_mock):
+def test_the_mock_answers_and_records_the_requests(rerank_mock):
     assert order() == [1, 0]
     (request,) = rerank_mock.requests
     assert request == rerank_mock.last_request
@@ -34,7 +34,7 @@ def test_the_error_says_that_there_were_no_requests(rerank_mock):
         _ = rerank_mock.last_request
 
 
-def test_any_key_will_do(rerank_mock):
+def test_any_key_is_accepted(rerank_mock):
     rerank_mock.fail(503).then.fail(429)
     assert post(Authorization="Bearer test-key")[0] == 503
     assert post(Authorization="Bearer of my own")[0] == 429
@@ -97,7 +97,7 @@ def test_the_environment_is_restored_afterwards():
 
 
 @pytest.mark.slow
-class TestEveryTestBeginsAfreshAtTheSameAddress:
+class TestEveryTestStartsEmptyAtTheSameAddress:
     seen: ClassVar = []
     late: ClassVar = []
 
@@ -118,7 +118,7 @@ class TestEveryTestBeginsAfreshAtTheSameAddress:
         assert order() == [0, 1]
         assert len(rerank_mock.requests) == 1
 
-    def test_same(self, rerank_mock_server):
+    def test_the_address_is_the_same(self, rerank_mock_server):
         assert self.seen == [rerank_mock_server, rerank_mock_server]
 
 
@@ -127,7 +127,7 @@ def ask(url):
     urllib.request.urlopen(urllib.request.Request(url + "/rerank", json.dumps(BODY).encode(), headers)).close()
 
 
-def test_clients_and_transports_need_httpx_and_say_so_if_it_is_missing(rerank_mock, monkeypatch):
+def test_clients_and_transports_raise_import_error_without_httpx(rerank_mock, monkeypatch):
     monkeypatch.setitem(sys.modules, "httpx", None)
 
     for make in (rerank_mock.client, rerank_mock.transport):
@@ -161,7 +161,7 @@ class TestUnittestClassesUseIt(unittest.TestCase):
 
 
 @pytest.mark.parametrize("_", range(20))
-def test_a_client_that_leaves_is_in_the_journal_at_once(rerank_mock, _):
+def test_a_client_that_disconnects_is_in_the_journal_immediately(rerank_mock, _):
     rerank_mock.delay(30)
     with pytest.raises(OSError, match="timed out"):
         post(timeout=0.02)
@@ -170,5 +170,5 @@ def test_a_client_that_leaves_is_in_the_journal_at_once(rerank_mock, _):
     assert rerank_mock.last_request.fault == "delay"
 
 
-def test_a_client_that_left_is_not_in_the_journal_of_the_next_test(rerank_mock):
+def test_a_disconnected_client_is_not_in_the_journal_of_the_next_test(rerank_mock):
     assert rerank_mock.requests == []

@@ -1,4 +1,4 @@
-"""A test that reaches for the real API fails, with the line that did it; no name is looked up for real."""
+"""The network guard fails a test that calls the real API, and names the line; no name is resolved."""
 
 import socket
 
@@ -10,7 +10,7 @@ CALL = {
     "bytes": "socket.getaddrinfo(b'api.together.ai', 443)",
     "gethostbyname": "socket.gethostbyname('api.together.xyz')",
     "gethostbyname_ex": "socket.gethostbyname_ex('api.together.xyz')",
-    # As connect() raises it once the name is found, which here it cannot be.
+    # connect() raises this event after it resolved the name, which is not possible here.
     "connect": "sys.audit('socket.connect', socket, ('api.together.xyz', 443))",
     "urllib": "urllib.request.urlopen('https://api.together.xyz/v1/rerank')",
     "http.client": "http.client.HTTPSConnection('api.together.ai').request('POST', '/v1/rerank')",
@@ -57,48 +57,48 @@ def test_swallows(rerank_mock):
 
 
 @pytest.fixture(scope="module")
-def reaches(run_pytest):
+def guarded_run(run_pytest):
     calls = (f"def test_{number}(rerank_mock):\n    {call}  # the line\n" for number, call in enumerate(CALL.values()))
     return run_pytest("\n".join([HELPERS, *calls, SWALLOWS]), "-W", "ignore::ResourceWarning")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("call", CALL)
-def test_a_call_of_the_real_api_fails_the_test_with_its_line(reaches, call):
+def test_a_call_of_the_real_api_fails_the_test_with_its_line(guarded_run, call):
     node = f"test_it.py::test_{list(CALL).index(call)}"
 
-    assert reaches.outcomes(node) == ["failed"]
-    reaches.text(node).fnmatch_lines(
+    assert guarded_run.outcomes(node) == ["failed"]
+    guarded_run.text(node).fnmatch_lines(
         ["*test_it.py:*: `*# the line` tried to connect to *api.together.*, which rerank_mock replaces*"]
     )
 
 
 @pytest.mark.slow
-def test_code_that_catches_the_error_does_not_hide_it(reaches):
-    assert reaches.outcomes("test_it.py::test_swallows") == ["passed", "error"]
-    reaches.text("test_it.py::test_swallows").fnmatch_lines([
+def test_code_that_catches_the_error_does_not_hide_it(guarded_run):
+    assert guarded_run.outcomes("test_it.py::test_swallows") == ["passed", "error"]
+    guarded_run.text("test_it.py::test_swallows").fnmatch_lines([
         "rerank_mock:",
         "*test_it.py:*: `socket.getaddrinfo*` tried to connect to api.together.xyz*",
     ])  # fmt: skip
 
 
-def looked_up(host):
-    # Nothing here is connected to a network, so a look-up that is let through fails as such.
+def assert_allowed(host):
+    # No network is needed: a look-up of a name that the guard allows fails because of AI_NUMERICHOST.
     with pytest.raises(socket.gaierror):
         socket.getaddrinfo(host, 443, flags=socket.AI_NUMERICHOST)
 
 
 @pytest.mark.parametrize("host", ["xapi.together.xyz", "api.together.xyz.example", "together.ai", "api.together"])
 def test_other_hosts_can_be_reached(rerank_mock, host):
-    looked_up(host)
+    assert_allowed(host)
 
 
 def test_tests_without_the_fixture_can_call_the_real_api():
-    looked_up("api.together.xyz")
+    assert_allowed("api.together.xyz")
 
 
 @pytest.mark.slow
-def test_it_can_be_turned_off(run_pytest):
+def test_the_network_guard_can_be_disabled(run_pytest):
     run = run_pytest(
         """
 import socket

@@ -1,4 +1,4 @@
-"""Options, and what is said at the end."""
+"""The options of the plugin, and the summary at the end."""
 
 import socket
 import subprocess
@@ -13,7 +13,7 @@ SERVE = [Path(sys.executable).with_name("together-rerank-mock"), "serve", "-p", 
 
 @pytest.fixture
 def served():
-    """Start a mock of its own process; it is stopped after the test."""
+    """Return a function that starts a mock in its own process; the mock is stopped after the test."""
     running = []
 
     def start(*flags, **environment):
@@ -28,7 +28,7 @@ def served():
 
 
 @pytest.mark.slow
-def test_the_summary_at_the_end(run_pytest):
+def test_the_summary_is_printed_with_verbose(run_pytest):
     tests = """
 @pytest.mark.rerank_mock(fault=429, times=2, retry_after=1)
 def test_hasty():
@@ -115,7 +115,7 @@ def hang_up(server):
 
 
 @pytest.mark.slow
-def test_a_url_without_a_mock(run_pytest):
+def test_a_url_without_a_mock_is_reported(run_pytest):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         threading.Thread(target=hang_up, args=(silent,), daemon=True).start()
@@ -155,8 +155,8 @@ def test_it():
     heavy = {"flask", "werkzeug", "jsonschema", "jsonschema_rs", "yaml", "orjson", "schemathesis", "httpx", "click"}
     assert not loaded & (heavy | {"together_rerank_spec", "together_rerank_fixtures"})
     ours = {name for name in sys.modules if name.startswith("together_rerank")}
-    rooms = ("together_rerank_contract_tests", "together_rerank_mockserver")
-    assert ours == {module for room in rooms for module in (room, f"{room}.pytest_plugin")}
+    packages = ("together_rerank_contract_tests", "together_rerank_mockserver")
+    assert ours == {module for package in packages for module in (package, f"{package}.pytest_plugin")}
 """,
     )
 

@@ -1,4 +1,4 @@
-"""Markers, settings and exchanges: what is chosen beside the test."""
+"""Markers, settings and exchanges that a test selects."""
 
 import os
 import socket
@@ -23,7 +23,7 @@ def test_a_marker_delays(rerank_mock):
 class TestMarkersQueueFaults:
     @pytest.mark.rerank_mock(fault="unsorted")
     @pytest.mark.rerank_mock(fault=500)
-    def test_the_outer_ones_first(self, rerank_mock):
+    def test_the_fault_of_the_outer_marker_is_first(self, rerank_mock):
         assert [post()[0] for _ in range(3)] == [503, 200, 500]
         assert [request.fault for request in rerank_mock.requests] == ["503", "unsorted", "500"]
 
@@ -34,7 +34,7 @@ def test_a_marker_without_arguments_is_allowed():
 
 
 @pytest.mark.parametrize("marked", [False, pytest.param(True, marks=pytest.mark.rerank_mock(fault="503"))])
-def test_a_parameter_may_be_marked(request, marked):
+def test_a_parameter_can_have_the_marker(request, marked):
     assert ("rerank_mock" in request.fixturenames) is marked
     assert ("TOGETHER_BASE_URL" in os.environ) is marked
     if marked:
@@ -51,7 +51,7 @@ class TestTheAddressCanBeOverridden:
         assert rerank_mock.base_url.endswith(f":{rerank_mock_address[1]}")
 
 
-class TestSettingsCanBeOverriddenWhereTheyAreToHold:
+class TestSettingsCanBeOverriddenForAClass:
     @pytest.fixture
     def rerank_mock_settings(self):
         return {"api_keys": ["sesame"], "models": ["m"], "latency_ms": 10}
@@ -70,34 +70,34 @@ class TestSettingsCanBeOverriddenWhereTheyAreToHold:
 
 
 @pytest.mark.rerank_exchanges("success/rank_fields", "bad_request/unknown_field")
-def test_exchanges_are_chosen_by_name(rerank_example, request):
+def test_exchanges_are_selected_by_name(rerank_example, request):
     assert rerank_example.response.status in (200, 400)
-    assert request.node.name == f"test_exchanges_are_chosen_by_name[{rerank_example.name}]"
+    assert request.node.name == f"test_exchanges_are_selected_by_name[{rerank_example.name}]"
 
 
 @pytest.mark.rerank_exchanges(status=401)
-def test_exchanges_are_chosen_by_status(rerank_example):
+def test_exchanges_are_selected_by_status(rerank_example):
     assert rerank_example.response.status == 401
 
 
 @pytest.mark.rerank_exchanges(status=401)
-def test_all_chosen_exchanges_are_passed_together(rerank_exchanges):
+def test_all_selected_exchanges_are_passed_together(rerank_exchanges):
     assert [exchange.response.status for exchange in rerank_exchanges] == [401] * 5
 
 
 @pytest.mark.rerank_exchanges(status=401, broken=True)
-def test_broken_exchanges_are_chosen(rerank_exchanges):
+def test_broken_exchanges_are_selected(rerank_exchanges):
     assert all(exchange.is_broken for exchange in rerank_exchanges)
     assert len(rerank_exchanges) == 2
 
 
-def test_without_a_marker_all_exchanges_are_chosen(rerank_exchanges):
+def test_without_a_marker_all_exchanges_are_selected(rerank_exchanges):
     assert len(rerank_exchanges) > 100
 
 
 @pytest.fixture(scope="module")
-def fails(run_pytest):
-    """Run pytest once on all wrong markers, each in a file, and on all wrong settings, each in a folder."""
+def failed_run(run_pytest):
+    """Run pytest once with every invalid marker, each in a file, and every invalid setting, each in a folder."""
     taken = """
 import socket
 
@@ -147,8 +147,8 @@ WRONG = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", WRONG)
-def test_a_wrong_setting_is_reported_with_the_known_ones(fails, settings):
-    assert_fails(fails, f"settings_{list(WRONG).index(settings)}/test_settings.py::test_it", WRONG[settings])
+def test_a_wrong_setting_is_reported_with_the_known_ones(failed_run, settings):
+    assert_fails(failed_run, f"settings_{list(WRONG).index(settings)}/test_settings.py::test_it", WRONG[settings])
 
 
 WRONG_MARKERS = {
@@ -162,10 +162,10 @@ WRONG_MARKERS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("marker", WRONG_MARKERS)
-def test_a_wrong_marker_is_reported_with_the_known_arguments(fails, marker):
+def test_a_wrong_marker_is_reported_with_the_known_arguments(failed_run, marker):
     node = f"test_marker_{list(WRONG_MARKERS).index(marker)}.py::test_it"
 
-    assert_fails(fails, node, f"*the marker rerank_mock*{WRONG_MARKERS[marker]}")
+    assert_fails(failed_run, node, f"*the marker rerank_mock*{WRONG_MARKERS[marker]}")
 
 
 WRONG_EXCHANGES = {
@@ -181,15 +181,15 @@ WRONG_EXCHANGES = {
 @pytest.mark.slow
 @pytest.mark.parametrize("marker", WRONG_EXCHANGES)
 @pytest.mark.parametrize("fixture", ["rerank_example", "rerank_exchanges"])
-def test_unknown_exchanges_are_reported(fails, marker, fixture):
+def test_unknown_exchanges_are_reported(failed_run, marker, fixture):
     file = f"test_{fixture}_{list(WRONG_EXCHANGES).index(marker)}.py"
 
     # rerank_example fails at collection, rerank_exchanges when the test runs.
-    assert_fails(fails, file if fixture == "rerank_example" else f"{file}::test_it", WRONG_EXCHANGES[marker])
+    assert_fails(failed_run, file if fixture == "rerank_example" else f"{file}::test_it", WRONG_EXCHANGES[marker])
 
 
 @pytest.mark.slow
-def test_an_address_in_use_is_reported(fails):
+def test_an_address_in_use_is_reported(failed_run):
     message = "rerank_mock cannot listen on 127.0.0.1:*, the rerank_mock_address: *in use*"
 
-    assert_fails(fails, "test_it.py::test_it", message)
+    assert_fails(failed_run, "test_it.py::test_it", message)

@@ -1,4 +1,4 @@
-"""A few tests of the whole plugin, which `make check` runs with each supported version of pytest."""
+"""A few tests of the entire plugin, which `make check` runs with each supported version of pytest."""
 
 import os
 
@@ -31,7 +31,7 @@ def test_an_unused_fault_and_a_call_of_the_real_api_fail_a_test(run_pytest):
         """
 import socket
 
-def test_unmet(rerank_mock):
+def test_unused(rerank_mock):
     rerank_mock.fail(503)
 
 def test_real(rerank_mock):
@@ -41,10 +41,10 @@ def test_real(rerank_mock):
         plugins=os.environ.get("RERANK_PLUGIN_OPTIONS", "-p no:schemathesis -p no:asyncio"),
     )
 
-    assert run.outcomes("test_it.py::test_unmet") == ["passed", "error"]
+    assert run.outcomes("test_it.py::test_unused") == ["passed", "error"]
     assert run.outcomes("test_it.py::test_real") == ["failed"]
     run.lines.fnmatch_lines([
-        "*ERROR at teardown of test_unmet*",
+        "*ERROR at teardown of test_unused*",
         "unused faults: 503 (1 left)",
         "*test_it.py:*: `socket.getaddrinfo*` tried to connect to api.together.xyz*",
         "*== rerank mock ==*",

@@ -1,19 +1,19 @@
-"""What fails a test by itself, and what it says."""
+"""Errors that fail a test automatically, and their messages."""
 
 import pytest
 
 from plugin_client import post
 
 CASES = {
-    "a fault that nobody met": (
+    "an unused fault": (
         "rerank_mock.fail(503, times=3).then.fault('unsorted')\n    post()",
         ["unused faults: 503 (2 left), unsorted (1 left)"],
     ),
-    "a ranking that no answer followed": (
+    "an unused ranking": (
         "rerank_mock.rank_first(containing='bear')\n    post()",
-        ["unused ranking, because*: {'rank_first': 'bear'}", "latest requests:", "#1 POST*"],
+        ["unused ranking, because it applied to no answer: {'rank_first': 'bear'}", "latest requests:", "#1 POST*"],
     ),
-    "a fault that could change nothing": (
+    "a fault that could not change the answer": (
         "rerank_mock.fault('unsorted')\n    post({**BODY, 'documents': ['a']})",
         ["unused faults: unsorted (1 left)", "  the fault could not change #1 POST*"],
     ),
@@ -28,15 +28,15 @@ CASES = {
         "post(path='/v1/v1/rerank')",
         ["*", "  #1 POST /v1/v1/rerank -> 404 (refused): *remove /v1 from its base URL*"],
     ),
-    "one refusal more than meant": (
+    "more refusals than expected": (
         "rerank_mock.expect_refusal()\n    post([])\n    post([])",
         ["*", "  #2 POST /v1/rerank -> 400*"],
     ),
-    "a refusal that did not come": (
+    "fewer refusals than expected": (
         "rerank_mock.expect_refusal(2)\n    post([])",
-        ["expected 2 invalid requests (rerank_mock.expect_refusal()), got 1"],
+        ["rerank_mock.expect_refusal() expects 2 invalid requests, got 1"],
     ),
-    "a complaint of the mock": (
+    "a misuse of the mock": (
         "rerank_mock.rank([5])\n    post()",
         ["unused ranking*", "*", "  #1 POST /v1/rerank -> 400 (misuse): The ranking override names*"],
     ),
@@ -93,7 +93,7 @@ def strict(run_pytest):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_a_passed_test_fails_because_of(strict, case):
+def test_a_passed_test_fails_at_teardown_because_of(strict, case):
     node = f"test_it.py::test_{list(CASES).index(case)}"
 
     assert strict.outcomes(node) == ["passed", "error"]
@@ -103,7 +103,7 @@ def test_a_passed_test_fails_because_of(strict, case):
 
 
 @pytest.mark.slow
-def test_strictness_can_be_turned_off(run_pytest):
+def test_strictness_can_be_disabled(run_pytest):
     run = run_pytest(functions(), ini="rerank_mock_strict = false\n")
 
     assert run.all_outcomes() == ["passed"] * len(CASES)
@@ -128,7 +128,7 @@ def test_a_failed_test_gets_no_second_failure_and_shows_its_requests(strict):
 
 
 @pytest.mark.slow
-def test_a_failed_assertion_shows_the_nearest_requests_and_the_users_line_alone(strict):
+def test_a_failed_assertion_shows_the_nearest_requests_and_only_the_line_of_the_user(strict):
     shown = strict.text("test_nearest.py::test_shows")
 
     shown.fnmatch_lines([
@@ -144,7 +144,7 @@ def test_a_failed_assertion_shows_the_nearest_requests_and_the_users_line_alone(
     shown.no_fnmatch_line("*def assert_called*")
 
 
-def test_forced_errors_and_intended_faults_fail_no_test(rerank_mock):
+def test_forced_and_expected_errors_do_not_fail_a_test(rerank_mock):
     rerank_mock.fail(400).then.fail(404).then.fail(422).then.fail(503).then.ok()
     assert [post()[0] for _ in range(4)] == [400, 404, 422, 503]
     rerank_mock.expect_refusal()
@@ -160,7 +160,7 @@ def test_a_call_without_a_key_does_not_fail_a_test(rerank_mock):
     assert post(Authorization="Bearer")[0] == 401
 
 
-def test_a_failed_assertion_says_why(rerank_mock):
+def test_a_failed_assertion_states_the_reason(rerank_mock):
     with pytest.raises(TypeError, match="has no argument `qurey`; known: times, model, query, documents, top_n"):
         rerank_mock.assert_called(qurey="llama")
     with pytest.raises(AssertionError, match="expected a request; 0 of 0 requests match"):
@@ -174,12 +174,12 @@ def test_a_failed_assertion_says_why(rerank_mock):
         rerank_mock.assert_called(times=2)
 
 
-class TestAJournalThatForgot:
+class TestAJournalWithDroppedEntries:
     @pytest.fixture
     def rerank_mock_settings(self):
         return {"journal_max": 2}
 
-    def test_is_not_asserted_on(self, rerank_mock):
+    def test_assert_called_fails(self, rerank_mock):
         for _ in range(4):
             post()
         assert [request.number for request in rerank_mock.requests] == [3, 4]

@@ -1,4 +1,4 @@
-"""Use the public names as a typed project does. `make lint` checks this file; nothing runs it."""
+"""Use the public names in a typed project. `make lint` checks the types in this file; nothing runs it."""
 
 from pathlib import Path
 from typing import Any, assert_type

@@ -1,4 +1,4 @@
-"""The built distributions: their files, and the use of the wheel in other projects. Run by `make release-check`."""
+"""The built distributions: their files, and the wheel in other projects. Run by `make release-check`."""
 
 import http.client
 import json
@@ -17,13 +17,13 @@ import yaml
 from mock_process import READY, environment
 from snippets import PORT, ROOT, shown, snippet, snippets, write_project
 
-ROOMS = ("contract_tests", "fixtures", "mockserver", "spec")
+PACKAGES = ("contract_tests", "fixtures", "mockserver", "spec")
 (WHEEL,) = ROOT.glob("dist/*.whl")
 (SDIST,) = ROOT.glob("dist/*.tar.gz")
-# Modules that need Hypothesis, pytest or httpx; of the judge all but the command, which says so.
-NEED_MORE = (".pytest_plugin", ".testing.session", ".testing.network_guard", ".testing.transport")
+# Modules that need Hypothesis, pytest or httpx; of the contract tests, all except the command, which names them.
+NEED_EXTRAS = (".pytest_plugin", ".testing.session", ".testing.network_guard", ".testing.transport")
 STRATEGIES = "together_rerank_fixtures.strategies"
-JUDGE = "together_rerank_contract_tests."
+CONTRACT_TESTS = "together_rerank_contract_tests."
 NAME = "together-rerank-kit"
 
 PLUGIN = ROOT / "tests/plugin"
@@ -50,7 +50,7 @@ def path(bin_folder):
 
 @contextmanager
 def serving(bin_folder, cwd, **changes):
-    """Serve the mock of an environment on a free port; it must stop with status 0."""
+    """Serve the mock of an environment on a free port, and yield the port; the mock must stop with status 0."""
     command = [bin_folder / "together-rerank-mock", "serve", "-p", "0", "-q"]
     settings = environment(**changes)
     with subprocess.Popen(command, cwd=cwd, env=settings, stdout=subprocess.PIPE, text=True) as process:
@@ -63,7 +63,7 @@ def serving(bin_folder, cwd, **changes):
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory):
-    """The wheel with its dependencies alone, as the README installs it."""
+    """Install the wheel with only its dependencies, as in the README; return the folder of the commands."""
     bin_folder = virtual(tmp_path_factory.mktemp("installed"))
     run(bin_folder / "python", "-m", "pip", "install", "-q", "--require-hashes", "-r", "requirements/base.txt")
     install = snippet("pip install").text
@@ -74,7 +74,7 @@ def installed(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def with_contract(tmp_path_factory):
-    """The wheel with the extra `contract`, and Together's SDK for the README; their versions are those of the lock."""
+    """Install the wheel with the extra `contract`, and Together's SDK for the README, in the versions of the lock."""
     folder = tmp_path_factory.mktemp("contract")
     bin_folder = virtual(folder)
     pinned = re.findall(r"^[a-z0-9._-]+==[^\\\n]+", (ROOT / "requirements/dev.txt").read_text(), re.MULTILINE)
@@ -86,7 +86,7 @@ def with_contract(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tools(tmp_path_factory):
-    """The wheel beside the tools of this environment; its editable installation is not seen from there."""
+    """Install the wheel beside the tools of this environment, without the editable installation of the kit."""
     folder = tmp_path_factory.mktemp("tools")
     bin_folder = virtual(folder)
     run(bin_folder / "python", "-m", "pip", "install", "-q", "--no-deps", WHEEL)
@@ -104,7 +104,7 @@ def with_pytest(tmp_path_factory):
         needed = ("--require-hashes", "-r", f"requirements/pytest-{version}.txt")
         run(python, "-m", "pip", "install", "-q", *needed)
         run(python, "-m", "pip", "install", "-q", "--no-deps", WHEEL)
-        put_beside(folder, others)  # last, for pip would count what is there as installed
+        put_beside(folder, others)  # last, because pip would count these packages as installed
         return python
 
     return make
@@ -121,15 +121,15 @@ def put_beside(folder, others):
 
 @pytest.fixture
 def hostile(tmp_path):
-    """A project whose folders have the names of the kit's, and which fails when they are imported."""
-    for name in (*ROOMS, "benchmarks", "tests"):
+    """Return a project whose folders have the names of the kit's folders, and fail when they are imported."""
+    for name in (*PACKAGES, "benchmarks", "tests"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise RuntimeError('the folder of the project was imported')\n")
     return tmp_path
 
 
 def test_the_wheel_holds_the_packages_and_nothing_else():
-    listed = run("git", "ls-files", *(f"{room}/together_rerank_{room}" for room in ROOMS)).split()
+    listed = run("git", "ls-files", *(f"{package}/together_rerank_{package}" for package in PACKAGES)).split()
     packaged = {path.partition("/")[2] for path in listed}
 
     with zipfile.ZipFile(WHEEL) as wheel:
@@ -179,9 +179,9 @@ def test_every_module_of_the_wheel_is_imported_with_its_dependencies_alone(insta
     modules = [
         name.removesuffix(".py").replace("/", ".") for name in zipfile.ZipFile(WHEEL).namelist() if name.endswith(".py")
     ]
-    wanted = [name.removesuffix(".__init__") for name in modules if not name.endswith(NEED_MORE)]
+    wanted = [name.removesuffix(".__init__") for name in modules if not name.endswith(NEED_EXTRAS)]
     wanted = [name for name in wanted if not name.startswith(STRATEGIES)]
-    wanted = [name for name in wanted if not name.startswith(JUDGE) or name == f"{JUDGE}cli"]
+    wanted = [name for name in wanted if not name.startswith(CONTRACT_TESTS) or name == f"{CONTRACT_TESTS}cli"]
 
     run(installed / "python", "-c", f"import {', '.join(wanted)}", cwd=hostile)
 
@@ -204,10 +204,10 @@ def test_every_public_name_is_imported_from_the_wheel(package, with_contract, ho
     public, imported = run(with_contract / "python", "-c", program, cwd=hostile).splitlines()
 
     assert set(public.split()) <= set(imported.split())
-    assert public or package == "together_rerank_contract_tests"  # which has no Python API
+    assert public or package == "together_rerank_contract_tests"  # it has no Python API
 
 
-def test_the_judge_says_what_to_install(installed, hostile):
+def test_the_contract_command_names_the_missing_packages(installed, hostile):
     command = [installed / "together-rerank-contract", "http://127.0.0.1:1"]
     ran = subprocess.run(
         command, cwd=hostile, env=environment(), check=False, capture_output=True, text=True, timeout=60
@@ -218,7 +218,7 @@ def test_the_judge_says_what_to_install(installed, hostile):
     assert "together-rerank-kit[contract]" in ran.stderr
 
 
-def test_it_installs_from_a_git_url(tmp_path):
+def test_the_kit_installs_from_a_git_url(tmp_path):
     bin_folder = virtual(tmp_path / "from-git")
 
     run(bin_folder / "python", "-m", "pip", "install", "-q", f"git+file://{ROOT}")
@@ -290,6 +290,6 @@ def test_the_plugin_works_with_older_pytest_with_and_without_other_packages(
     assert ("schemathesis" in output) is beside
     assert " passed" in output.splitlines()[-1]
     if beside:
-        chosen = ["-k", "told_in_full or at_its_level", ROOT / "tests/test_contract_in_pytest.py"]
+        chosen = ["-k", "without_a_traceback or at_its_level", ROOT / "tests/test_contract_in_pytest.py"]
         judging = run(python, "-m", "pytest", *INSTALLED, "-p", "no:asyncio", *chosen, cwd=hostile)
         assert " passed" in judging.splitlines()[-1]
