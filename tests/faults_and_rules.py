@@ -28,7 +28,7 @@ BREAKS = {
     "score-nan": {"RR-RESPONSE-001", "RR-SCORE-001"},
     "score-above-one": {"RR-SCORE-002"},
     "score-negative": {"RR-RESULT-005", "RR-SCORE-002", "RR-SCORE-004"},
-    "score-equal": {"RR-RESULT-005", "RR-RELATION-006"},  # it cannot change a single result
+    "score-equal": {"RR-RESULT-005", "RR-RELATION-006"},  # it does not change an answer with one result
     "results-missing": {"RR-RESPONSE-001"},
     "results-null": {"RR-RESPONSE-001"},
     "results-empty": {"RR-RESULT-002", "RR-RESULT-003", "RR-RESULT-006"},
