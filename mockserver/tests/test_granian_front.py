@@ -125,7 +125,7 @@ def test_a_reader_whose_thread_starts_late_can_be_stopped(monkeypatch):
             started.append(self)
 
     monkeypatch.setattr(granian_front.threading, "Thread", LateThread)
-    app, limiter = front(most=1)
+    app, limiter = front(limit=1)
     with limiter.counted():
         status, _, _ = call(app)
     monkeypatch.undo()

@@ -149,5 +149,5 @@ def _checked(key: str, value: Any) -> int | None:
     if type(value) is not int or not 0 <= value <= _MAX[key]:
         unit = "seconds" if key == "retry_after" else "milliseconds"
         none = ", or `none` (null in JSON) for no header" if key == "retry_after" else ""
-        raise InvalidFaultSpec(f"`{key}` must be an integer of {unit} from 0 to {_MAX[key]}{none}")
+        raise InvalidFaultSpec(f"`{key}` must be an integer from 0 to {_MAX[key]} ({unit}){none}")
     return value
