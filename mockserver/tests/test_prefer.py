@@ -67,7 +67,7 @@ def test_unknown_preferences_are_ignored(header):
         ("code=429, times=2", "`times` is a parameter of the queue"),
         ("fault=unsrted", "did you mean `unsorted`?"),
         ("fualt=unsorted", "`fualt` is not a preference; did you mean `fault`? known: code, fault, delay"),
-        ("delay=fast", "`delay` must be an integer of milliseconds"),
+        ("delay=fast", "`delay` must be an integer from 0 to 3600000 (milliseconds)"),
         ("code=429, fault=unsorted", "exclude each other"),
         ("retry_after=2", "no fault is named"),
         ("fault=unsorted, retry_after=2", "`retry_after` is not a parameter of `unsorted`"),
