@@ -31,6 +31,8 @@ _THREADS = MAX_WAITING + 112
 _SWITCH_S = 0.05
 # Many more connections than threads, because most of them are idle.
 _CONNECTIONS = 8192
+# The maximum delay between a signal and the thread that waits for it.
+_SIGNAL_S = 0.5
 # How long the worker waits for the SIGTERM of a parent that stops.
 _SIGTERM_S = 1
 
@@ -70,7 +72,8 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
                 loader = partial(_load, settings, url, readiness, lifeline, held)
                 server.serve(target_loader=loader, wrap_loader=False)
             except SystemExit as error:
-                if not stopped.is_set():  # otherwise a signal to all processes also ended the worker
+                # A signal to all processes ends the worker, too, perhaps before `stop` has run.
+                if not stopped.wait(_SIGNAL_S):
                     raise ServerDied("the server process died") from error
 
 
