@@ -14,16 +14,16 @@ from together_rerank_contract_tests.cli import command
 
 COMMAND = Path(sys.executable).with_name("together-rerank-contract")
 # What opens a miniature.
-OPEN = ("--model", MODEL, "--api-key-env", "MINI_KEY")
+MODEL_AND_KEY = ("--model", MODEL, "--api-key-env", "MINI_KEY")
 
 
 def environment(**changes):
     """The environment without settings of Python, the kit or pytest, and with the key of the miniatures."""
     foreign = ("TOGETHER", "PYTEST", "HYPOTHESIS", "SCHEMATHESIS", "COV", "PYTHONUNBUFFERED")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     # With Hypothesis's cache of Unicode data; else each run of Schemathesis computes it again.
-    kept |= {name: os.environ[name] for name in ["HYPOTHESIS_STORAGE_DIRECTORY"] if name in os.environ}
-    return {**kept, "MINI_KEY": KEY, **changes}
+    variables |= {name: os.environ[name] for name in ["HYPOTHESIS_STORAGE_DIRECTORY"] if name in os.environ}
+    return {**variables, "MINI_KEY": KEY, **changes}
 
 
 def contract(*arguments, cwd=None, **changes):

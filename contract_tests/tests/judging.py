@@ -27,8 +27,8 @@ def judged(url, model=MODEL, key=KEY, *, transport=None, without=()):
     endpoint = endpoint_at(url, model, key, transport=transport)
     with closing(endpoint.transport):
         endpoint.find()
-        wanted = [each for each in PLAIN if each.id not in without]
-        return outcome.resolve_prerequisites(session.judge(each, TESTS[each], endpoint) for each in wanted)
+        selected = [each for each in PLAIN if each.id not in without]
+        return outcome.resolve_prerequisites(session.judge(each, TESTS[each], endpoint) for each in selected)
 
 
 def fuzzed(url):
@@ -62,7 +62,7 @@ def unclear(outcomes):
     return {each.requirement.id: each.reason for each in outcomes if each.state in states}
 
 
-class Recording:
+class ReplayingTransport:
     """A transport that stores its answers; after `replay` it returns the stored ones."""
 
     def __init__(self, transport):
@@ -86,10 +86,10 @@ class Recording:
 
 def outcomes_that_each_check_decides(url, model, breaks):
     """Judge a server that *breaks* requirements; assert that without one check only its requirement passes."""
-    recording = Recording(endpoint_at(url, model).transport)
-    outcomes = judged(url, model, transport=recording)
+    replaying = ReplayingTransport(endpoint_at(url, model).transport)
+    outcomes = judged(url, model, transport=replaying)
     assert failed(outcomes) == breaks
     for each in breaks:
-        recording.replay()
-        assert failed(judged(url, model, transport=recording, without={each})) == breaks - {each}
+        replaying.replay()
+        assert failed(judged(url, model, transport=replaying, without={each})) == breaks - {each}
     return outcomes

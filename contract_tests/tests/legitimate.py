@@ -17,11 +17,11 @@ def _bfloat16(number):
     return struct.unpack(">f", struct.pack(">I", (bits + 0x8000) & 0xFFFF0000))[0]
 
 
-class Honest(Miniature):
+class Correct(Miniature):
     """As the document has it."""
 
 
-class Watched(Honest):
+class RecordsRequests(Correct):
     """Keeps what it is sent."""
 
     def __init__(self):
@@ -107,7 +107,7 @@ class TwoReplicas(Miniature):
         ]
 
 
-class NoiseThatComesLate(Miniature):
+class NoiseAfterEightRequests(Miniature):
     times = 3
 
     def scores(self, query, texts, request):
@@ -137,7 +137,7 @@ class SetsACookie(Miniature):
         return status, {**headers, "Set-Cookie": "session=1"}, content
 
 
-class OverloadedNowAndThen(Miniature):
+class SometimesOverloaded(Miniature):
     """And says when to come again."""
 
     def authenticate(self, headers):
@@ -146,7 +146,7 @@ class OverloadedNowAndThen(Miniature):
             raise Refused(503, "overloaded", Retry_After="0.01")
 
 
-class WantsAUserAgent(Miniature):
+class RequiresAUserAgent(Miniature):
     def authenticate(self, headers):
         if not headers.get("User-Agent"):
             raise Refused(403, "who are you?")
@@ -219,7 +219,7 @@ class Slow(Miniature):
         return super().answer(request)
 
 
-class RateLimitedNowAndThen(Miniature):
+class SometimesRateLimited(Miniature):
     """Every seventh call comes too soon."""
 
     def authenticate(self, headers):
@@ -238,7 +238,7 @@ class ErrorsWithNulls(Miniature):
         return status, headers, json.dumps({"id": "oGs6Zt9", **body}).encode()
 
 
-class ModelRefusedWith400(Miniature):
+class Sends400ForAnUnknownModel(Miniature):
     """As observed of models without an endpoint."""
 
     def check_model(self, model):
@@ -251,5 +251,5 @@ class ModelRefusedWith400(Miniature):
 LEGITIMATE = tuple(
     kind
     for kind in globals().values()
-    if isinstance(kind, type) and issubclass(kind, Miniature) and kind not in (Miniature, Watched)
+    if isinstance(kind, type) and issubclass(kind, Miniature) and kind not in (Miniature, RecordsRequests)
 )

@@ -17,7 +17,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-def test_what_is_written_is_what_is_read(value):
+def test_rendered_values_are_parsed_to_the_same_values(value):
     assert parse(render(value)) == value
     assert yaml.safe_load(render(value)) == value
 
@@ -30,7 +30,7 @@ LIKE_OTHERS = [
 
 
 @pytest.mark.parametrize("text", LIKE_OTHERS)
-def test_a_string_stays_one(text):
+def test_a_string_that_resembles_another_type_stays_a_string(text):
     assert parse(render({text: [text]})) == {text: [text]}
     assert yaml.safe_load(render({text: [text]})) == {text: [text]}
 

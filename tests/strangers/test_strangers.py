@@ -117,7 +117,7 @@ def failed(report):
     return {row["id"] for row in report["requirements"] if row["state"] == "failed"}
 
 
-def hold(name, markdown):
+def assert_page_is_current(name, markdown):
     """Let *markdown* pass if it is the page in docs/reports."""
     for pattern, shown in _VOLATILE:
         markdown = pattern.sub(shown, markdown)
@@ -136,7 +136,7 @@ def shown_statuses(report):
         yield finding["status"], int(ran.stdout.split()[1])
 
 
-def test_llama_cpp_deviates_as_it_is_known_to(llama_cpp, tmp_path):
+def test_llama_cpp_fails_exactly_the_known_requirements(llama_cpp, tmp_path):
     report, markdown = judged(llama_cpp, tmp_path, "--level", "info")
 
     assert report["dialect"]["name"] == "llama.cpp"
@@ -154,22 +154,22 @@ def test_llama_cpp_deviates_as_it_is_known_to(llama_cpp, tmp_path):
         "RR-ERROR-001",  # an integer for a code
         "RR-ERROR-003",  # any model
     }
-    hold("llama-cpp.md", markdown)
-    assert all(told == came for told, came in shown_statuses(report))
+    assert_page_is_current("llama-cpp.md", markdown)
+    assert all(reported == actual for reported, actual in shown_statuses(report))
 
 
-def test_llama_cpp_drifts_as_it_is_known_to(llama_cpp, tmp_path):
+def test_llama_cpp_has_exactly_the_known_drift(llama_cpp, tmp_path):
     shown = drifted(llama_cpp, tmp_path / "kept")
-    kept = {each.name: each for each in fixtures.read(tmp_path / "kept")}
+    saved = {each.name: each for each in fixtures.read(tmp_path / "kept")}
 
-    assert kept["success/strings"].response.body["object"] == "list"
-    assert kept["success/objects"].response.status == 400
-    assert kept["bad_request/top_n_negative"].response.status == 500
-    assert {each.at for each in kept["success/one_document"].deviations} >= {"/response/body/object"}
-    hold("llama-cpp-drift.txt", shown)
+    assert saved["success/strings"].response.body["object"] == "list"
+    assert saved["success/objects"].response.status == 400
+    assert saved["bad_request/top_n_negative"].response.status == 500
+    assert {each.at for each in saved["success/one_document"].deviations} >= {"/response/body/object"}
+    assert_page_is_current("llama-cpp-drift.txt", shown)
 
 
-def test_schemathesis_finds_what_llama_cpp_takes_and_breaks_on(llama_cpp, tmp_path):
+def test_schemathesis_finds_the_known_errors_of_llama_cpp(llama_cpp, tmp_path):
     report, _ = judged(llama_cpp, tmp_path, "--fuzz", "-k", "RR-FUZZ", "--max-requests", "700")
 
     rows = {row["id"]: row["finding"] for row in report["requirements"] if row["state"] == "failed"}
@@ -181,7 +181,7 @@ def test_schemathesis_finds_what_llama_cpp_takes_and_breaks_on(llama_cpp, tmp_pa
     assert "non-empty string array" in rows["RR-FUZZ-006"]["received"]
 
 
-def test_the_litellm_proxy_deviates_as_it_is_known_to(litellm_proxy, tmp_path):
+def test_the_litellm_proxy_fails_exactly_the_known_requirements(litellm_proxy, tmp_path):
     report, markdown = judged(litellm_proxy, tmp_path, "--level", "info")
 
     assert report["dialect"]["name"] == "LiteLLM's proxy, in Cohere's form"
@@ -191,14 +191,14 @@ def test_the_litellm_proxy_deviates_as_it_is_known_to(litellm_proxy, tmp_path):
         "RR-RESPONSE-003",  # no document when none is asked for
         *("RR-AUTH-001", "RR-AUTH-002", "RR-AUTH-003"),  # without a database every wrong key is another error
     }
-    hold("litellm-proxy.md", markdown)
-    assert all(told == came for told, came in shown_statuses(report))
+    assert_page_is_current("litellm-proxy.md", markdown)
+    assert all(reported == actual for reported, actual in shown_statuses(report))
 
 
-def test_the_litellm_proxy_drifts_as_it_is_known_to(litellm_proxy, tmp_path):
+def test_the_litellm_proxy_has_exactly_the_known_drift(litellm_proxy, tmp_path):
     shown = drifted(litellm_proxy, tmp_path / "kept")
-    kept = {each.name: each for each in fixtures.read(tmp_path / "kept")}
+    saved = {each.name: each for each in fixtures.read(tmp_path / "kept")}
 
-    assert "meta" in kept["success/strings"].response.body
-    assert kept["not_found/path"].response.status == 200  # Cohere's second version
-    hold("litellm-proxy-drift.txt", shown)
+    assert "meta" in saved["success/strings"].response.body
+    assert saved["not_found/path"].response.status == 200  # Cohere's second version
+    assert_page_is_current("litellm-proxy-drift.txt", shown)
