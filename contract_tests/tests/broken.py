@@ -1,6 +1,6 @@
 """Servers that each break one requirement, in ways that the mock's faults do not cover.
 
-`breaks` are the requirements of the first layer that must fail, `breaks_fuzz` those that Schemathesis judges.
+`breaks` names the requirements that must fail, except those of Schemathesis, which are in `breaks_fuzz`.
 """
 
 import json
@@ -40,7 +40,7 @@ class Sends403InsteadOf401(Miniature):
 
 
 class Sends400ForAMissingKey(Miniature):
-    """Answers a wrong key correctly."""
+    """Sends 401 only for a wrong key."""
 
     breaks = {"RR-AUTH-001"}
 
@@ -161,7 +161,7 @@ class CrashesOnAnEmptyQuery(Miniature):
 
 
 class ClosesOnAnEmptyQuery(Miniature):
-    """Closes the connection without an answer."""
+    """Closes the connection without a response."""
 
     breaks_fuzz = {"RR-FUZZ-001"}
 
@@ -172,7 +172,7 @@ class ClosesOnAnEmptyQuery(Miniature):
 
 
 class RejectsAnEmptyQuery(Miniature):
-    """Refuses a query that the schema allows."""
+    """Rejects a query that the schema allows."""
 
     breaks_fuzz = {"RR-FUZZ-006"}
 
@@ -207,7 +207,7 @@ class ChecksTheBodyBeforeTheKey(Miniature):
 
 
 class MixesUpRequests(Miniature):
-    """Answers one of two simultaneous requests with the ranking of the other."""
+    """Responds to one of two simultaneous requests with the ranking of the other."""
 
     breaks = {"RR-RELATION-008"}
 
@@ -327,7 +327,7 @@ class ScoresDependOnTheFirstKey(Miniature):
 
 
 class MixesUpRequestsWithoutTexts(MixesUpRequests):
-    """Also returns no texts, by which a judge could detect the mistake."""
+    """Also returns no texts, by which the contract tests could detect the mistake."""
 
     breaks = {"RR-RELATION-008", "RR-DOCUMENT-001"}
 
@@ -391,7 +391,7 @@ class RanksByTextAlone(Miniature):
 
 
 class ReversesEveryOtherRanking(Miniature):
-    """Reverses the ranking on every other request, which is more than noise."""
+    """Reverses the ranking for every other request, which exceeds noise."""
 
     breaks = {"RR-RELATION-001"}
     noisy = True
@@ -416,7 +416,7 @@ class SlightlyFavoursEarlyDocuments(Miniature):
 
 
 class DemotesTheSecondCopy(Miniature):
-    """Does so in lists with different documents; its scores depend on the list."""
+    """Demotes the second copy in lists with different documents; the scores depend on the list."""
 
     breaks = {"RR-SCORE-004"}
 
@@ -596,7 +596,7 @@ class RepeatsAnIndexWithTexts(Miniature):
 
 
 class TextsOfUnrankedDocuments(Miniature):
-    """Does so if the request has `top_n`."""
+    """Assigns the first texts of the request to the results if the request has `top_n` and `return_documents`."""
 
     breaks = {"RR-DOCUMENT-001"}
 
@@ -648,7 +648,7 @@ class ReturnsTextsWithTopN(Miniature):
 
 
 class ReturnsAtMost32(Miniature):
-    """Does so even if `top_n` is larger."""
+    """Returns at most 32 results even if `top_n` is larger."""
 
     breaks = {"RR-RESULT-002"}
 

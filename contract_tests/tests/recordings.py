@@ -1,4 +1,4 @@
-"""Record or compare a miniature's answers to the library's requests."""
+"""Record a miniature's responses to the library's requests, or compare them."""
 
 import datetime as dt
 
@@ -13,7 +13,7 @@ DAY = dt.date(2026, 11, 25)
 
 
 def run_comparison(server, *patterns, url="", key=KEY):
-    """What was asked, and the files of it by their path."""
+    """Send the library's requests; return the comparison, and the contents of the files by path."""
     settings = Settings(f"{server.url}{url}", model=MODEL, key=key, key_name="KEY", timeout_s=20)
     comparison = Comparison(settings, patterns)
     comparison.run(lambda: None, lambda sign: None)
@@ -21,7 +21,7 @@ def run_comparison(server, *patterns, url="", key=KEY):
 
 
 def read(tmp_path, files):
-    """The exchanges, by name, once the library has read them from a folder."""
+    """Write *files* to a folder and read it; return the exchanges by name."""
     folder.write(tmp_path / "kept", files)
     return {exchange.name: exchange for exchange in fixtures.read(tmp_path / "kept")}
 

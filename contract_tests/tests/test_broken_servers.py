@@ -30,7 +30,7 @@ from miniature import MODEL, Refused
 from together_rerank_contract_tests.fuzz import fuzzing
 
 
-@pytest.mark.slow  # the sum of all parameters
+@pytest.mark.slow  # all parameters together
 @pytest.mark.parametrize("kind", BROKEN, ids=lambda kind: kind.__name__)
 def test_a_broken_server_fails_exactly_the_requirements_it_breaks(kind):
     with kind() as server:
@@ -43,7 +43,7 @@ def test_every_broken_server_names_a_requirement():
     assert [kind.__name__ for kind in BROKEN if not kind.breaks | kind.breaks_fuzz] == []
 
 
-@pytest.mark.slow  # the sum of all parameters
+@pytest.mark.slow  # all parameters together
 @pytest.mark.parametrize("kind", LEGITIMATE, ids=lambda kind: kind.__name__)
 def test_a_legitimate_server_fails_no_requirement(kind):
     for _ in range(kind.times):
@@ -122,7 +122,7 @@ FUZZED += [kind for kind in BROKEN if kind.breaks_fuzz]
 
 @pytest.fixture(scope="module")
 def found_by_schemathesis():
-    """Run Schemathesis on each server; return the runs. Two servers at a time: each run keeps one core busy."""
+    """Run Schemathesis on each server, two at a time because each run uses one core; return the runs."""
 
     def found(kind):
         with kind() as server:
@@ -130,7 +130,7 @@ def found_by_schemathesis():
 
     with pytest.MonkeyPatch.context() as few, Redirects.other, ThreadPoolExecutor(2) as threads:
         few.setattr(fuzzing, "MAX_EXAMPLES", 25)
-        few.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # only our hooks would be measured, at a third more time
+        few.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # it would measure only our hooks and take a third longer
         return dict(zip(FUZZED, threads.map(found, FUZZED), strict=True))
 
 
@@ -155,7 +155,7 @@ def test_without_one_check_only_its_requirement_passes(number, found_by_schemath
 
 @pytest.mark.fuzz
 def test_the_key_is_not_sent_to_another_host_after_a_redirect(found_by_schemathesis):
-    """Schemathesis gets the redirect without its Location."""
+    """The proxy removes Location from redirects that it returns to Schemathesis."""
     followed = [each for each in found_by_schemathesis[Redirects]._failures if each.exchange.status == 307]
 
     assert any(b'"query": ""' in each.exchange.content for each in followed)

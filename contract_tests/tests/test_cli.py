@@ -1,4 +1,4 @@
-"""The command: what it says, and what it ends with."""
+"""The output and the exit status of the command."""
 
 import json
 

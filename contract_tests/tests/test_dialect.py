@@ -1,4 +1,4 @@
-"""Who answers so: the families of rerank APIs by the shapes that were seen of them."""
+"""Recognition of rerank APIs by the shape of their responses."""
 
 import json
 
@@ -10,7 +10,7 @@ from together_rerank_contract_tests.run.dialect import deviations, dialect_of
 TEXT = {"text": "a"}
 RESULT = {"index": 0, "relevance_score": 0.5}
 TOKENS = {"prompt_tokens": 3, "total_tokens": 3}
-# As they stand in the servers' sources, documentation, or traffic.
+# From the servers' source, documentation or traffic.
 SHAPES = {
     "Together": {
         "id": "oGs6Zt9-62bZhn-99529372487b1b0a",

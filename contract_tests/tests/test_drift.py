@@ -1,4 +1,4 @@
-"""What differs is told, each kind in a table that is exact, and nothing else is."""
+"""Drift reports each kind of difference between an endpoint and the library, and nothing else."""
 
 import itertools
 import json
@@ -18,12 +18,12 @@ from together_rerank_spec import load
 FIELDS = {
     "another value": ({"object": "list"}, [("200 /object", '"rerank"', '"list"', '"rerank"')]),
     "another type": ({"object": 5}, [("200 /object", '"rerank"', "integer", '"rerank"')]),
-    "gone": ({"object": None}, [("200 /object", '"rerank"', "absent", '"rerank"')]),
-    "gone from a result": ({"document": None}, [("200 /results/*/document", "object", "absent", "object")]),
-    "gone, though nobody promised it": ({"id": None}, [("200 /id", "string or absent", "absent", "string")]),
+    "missing": ({"object": None}, [("200 /object", '"rerank"', "absent", '"rerank"')]),
+    "missing from a result": ({"document": None}, [("200 /results/*/document", "object", "absent", "object")]),
+    "missing, though optional in the document": ({"id": None}, [("200 /id", "string or absent", "absent", "string")]),
     "new": ({"meta": {"tokens": {"a": 1}}}, [("200 /meta", "absent", "object", "absent")]),
     "new in a result": ({"text": "a"}, [("200 /results/*/text", "absent", "string", "absent")]),
-    "an object of another form": (
+    "an object with other fields": (
         {"usage": {"total_tokens": 3.5}},
         [
             ("200 /usage/completion_tokens", "integer", "absent", "integer"),
@@ -31,18 +31,18 @@ FIELDS = {
             ("200 /usage/total_tokens", "integer", "number", "integer"),
         ],
     ),
-    "text for an object": ({"document": "a"}, [("200 /results/*/document", "object", "string", "object")]),
-    "no list": ({"results": {}}, [("200 /results", "array", "object", "array")]),
-    "new, with more below": (
+    "a string instead of an object": ({"document": "a"}, [("200 /results/*/document", "object", "string", "object")]),
+    "an object instead of an array": ({"results": {}}, [("200 /results", "array", "object", "array")]),
+    "new, with nested values": (
         {"meta": [{"a": {"b": [1]}}]},
         [("200 /meta", "absent", "array", "absent")],
     ),
-    "a name that would be a path": ({"a/b~": 1}, [("200 /a~1b~0", "absent", "integer", "absent")]),
+    "a name with characters of a JSON Pointer": ({"a/b~": 1}, [("200 /a~1b~0", "absent", "integer", "absent")]),
 }
 
 
 def with_fields(kind, **changes):
-    """A miniature whose answers have these fields changed; None removes a field."""
+    """Return a subclass of *kind* that changes these fields of its responses; None removes a field."""
 
     class Changed(kind):
         def answer(self, request):
@@ -59,7 +59,7 @@ def with_fields(kind, **changes):
 
 
 def integers_as_floats(body):
-    """The same, its numbers written as those of another language are."""
+    """Return *body* with its integers as floats, as some languages write them."""
     if isinstance(body, dict):
         return {name: integers_as_floats(each) for name, each in body.items()}
     if isinstance(body, list):
@@ -117,7 +117,7 @@ def test_a_field_in_only_some_responses_is_reported_as_optional():
 
 
 class NotARanking(Correct):
-    """Answers with something else than a ranking, when the reference was answered."""
+    """Sends *content* instead of a ranking for every request after the first."""
 
     content = b""
 
@@ -146,7 +146,7 @@ def test_a_200_that_is_not_an_object_is_one_row(content, shown):
 
 
 class DiffersInStatuses(Correct):
-    """Takes no objects, and any `top_n`; there is no /v2."""
+    """Rejects objects with 422 and accepts any `top_n`."""
 
     def validate(self, request):
         if any(isinstance(each, dict) for each in request["documents"]):
@@ -202,7 +202,7 @@ def test_an_optional_field_of_the_library_is_reported_if_no_response_of_the_endp
     ]
 
 
-# Whose fields are others than the library's, as the document allows.
+# Servers whose fields differ from the library's in ways that the document allows.
 OTHER_FIELDS = {"NoUsage", "NullUsage", "NoId", "ExtraField", "NullText"}
 
 
@@ -224,10 +224,10 @@ def test_a_key_that_is_also_a_word_of_the_exchanges_causes_no_drift(key):
 def test_rejections_are_not_expected_if_the_endpoint_declares_that_it_accepts_any_key_and_model():
     class AcceptsAll(Correct):
         def authenticate(self, headers):
-            """Whoever it is."""
+            """Accept every key."""
 
         def check_model(self, model):
-            """Whichever it is."""
+            """Accept every model."""
 
         def reply(self, *call):
             status, headers, content = super().reply(*call)

@@ -1,4 +1,4 @@
-"""A request as a line that can be run again, whatever is in it."""
+"""The curl command and the excerpt of an exchange, and the masking of the key."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from together_rerank_contract_tests.client.transport import key_redactor
 
 
 class Echo(Miniature):
-    """Keeps what came."""
+    """Stores the request."""
 
     def reply(self, method, path, headers, content):
         self.seen = method, headers, content

@@ -1,4 +1,4 @@
-"""The commands `record` and `drift`: what they say, what they leave behind, and what they end with."""
+"""The output, the files and the exit status of the commands `record` and `drift`."""
 
 import json
 import signal
@@ -27,7 +27,7 @@ def drift(server, *arguments, **changes):
 
 
 class SendsObjectList(RecordsRequests):
-    """Calls its object a list, and shows the key."""
+    """Sends "list" as `object`, and a field with the key."""
 
     def answer(self, request):
         return {**super().answer(request), "object": "list", "echo": f"\x1b[31m{KEY}"}
@@ -178,7 +178,7 @@ def test_a_key_that_is_too_short_to_be_masked_is_rejected(tmp_path):
 
 
 class FillsTheFolder(Correct):
-    """While it is asked."""
+    """Writes a file into the folder while it responds."""
 
     def answer(self, request):
         self.folder.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""What is kept of an answer: whole, impersonal, and as it came."""
+"""Responses are saved without loss, without the key and with listed headers only."""
 
 import gzip
 import json
@@ -12,7 +12,7 @@ from recordings import read, record, run_comparison
 
 
 class SendsManyHeaders(Correct):
-    """Says more than is good, and the key in every place."""
+    """Sends many headers, and the key in headers and body."""
 
     headers = {
         "Set-Cookie": "session=1",
@@ -62,13 +62,13 @@ UNICODE = "".join(f"\\u{ord(each):04X}" for each in SECRET)
 
 
 class EchoesTheKey(Correct):
-    """In a writing of its own, once the reference was answered."""
+    """Sends *echo*, which contains the key in some encoding, for every request after the first."""
 
     echo = b""
     headers = {}
 
     def authenticate(self, headers):
-        """Lets in whom it repeats."""
+        """Accept every key."""
 
     def reply(self, *call):
         status, headers, content = super().reply(*call)
@@ -81,12 +81,12 @@ ECHOES = {
     "escaped in a name": b'{"%s": 1}' % UNICODE.encode(),
     "as text": b"no " + SECRET.encode(),
     "as base64": b"\xff" + SECRET.encode(),
-    "escaped, in what is no JSON": b'{"a": NaN, "b": "%s"}' % UNICODE.encode(),
+    "escaped, in a body that is not JSON": b'{"a": NaN, "b": "%s"}' % UNICODE.encode(),
     "escaped twice": json.dumps({"a": f'{{"b": "{UNICODE}"}}'}).encode(),
-    "escaped for a page": b"<p>" + SECRET.replace("+", "&#43;").encode(),
+    "escaped for HTML": b"<p>" + SECRET.replace("+", "&#43;").encode(),
     "escaped for a URL": b"/?k=" + SECRET.replace("+", "%2b").encode(),
-    "in two bytes a character": SECRET.encode("utf-16"),
-    "in two bytes a character, without a mark": SECRET.encode("utf-16-be"),
+    "in UTF-16": SECRET.encode("utf-16"),
+    "in UTF-16 without a byte order mark": SECRET.encode("utf-16-be"),
 }
 
 
@@ -121,7 +121,7 @@ def test_a_key_in_a_header_is_masked():
 
 
 class SendsFixedResponse(Correct):
-    """A certain 200, once the reference was answered."""
+    """Sends *status*, *headers* and *body* for every request after the first."""
 
     body = b""
     headers = {"Content-Type": "application/json"}
@@ -138,9 +138,9 @@ UNUSUAL = {
     "a bare list": (b'[{"index": 0, "score": 0.5}]', "body"),
     "null": (b"null", "body"),
     "NaN": (b'{"results": [{"relevance_score": NaN}]}', "text"),
-    "a key twice": (b'{"object": "rerank", "object": "list"}', "text"),
-    "a mark in front": (b'\xef\xbb\xbf{"object": "rerank"}', "text"),
-    "half a character": (b'{"object": "\\ud800"}', "text"),
+    "a duplicate key": (b'{"object": "rerank", "object": "list"}', "text"),
+    "a byte order mark": (b'\xef\xbb\xbf{"object": "rerank"}', "text"),
+    "a lone surrogate": (b'{"object": "\\ud800"}', "text"),
     "invalid UTF-8": (b'{"object": "\xff"}', "base64"),
     "a number beyond a double": (b'{"usage": 1' + b"0" * 400 + b"}", "body"),
     "a count beyond a double": (

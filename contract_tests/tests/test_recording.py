@@ -1,4 +1,4 @@
-"""Which requests an endpoint is sent, and what becomes of those that are not answered."""
+"""The requests that a recording sends, and how it handles missing responses."""
 
 import json
 from fnmatch import fnmatchcase
@@ -74,7 +74,7 @@ def test_the_library_s_valid_key_is_replaced_and_other_keys_are_sent_unchanged(n
 
 class NeedsNoKey(RecordsRequests):
     def authenticate(self, headers):
-        """Asks for no key."""
+        """Accept every request."""
 
 
 def test_without_a_key_none_is_sent_and_exchanges_about_keys_are_skipped(tmp_path):
@@ -89,7 +89,7 @@ def test_without_a_key_none_is_sent_and_exchanges_about_keys_are_skipped(tmp_pat
 
 
 class ServesBelowAPrefix(Correct):
-    """Below a prefix, as behind a gateway."""
+    """Serves the operation below a prefix, as a gateway does."""
 
     def __init__(self):
         super().__init__()
@@ -124,7 +124,7 @@ def test_requests_to_other_paths_use_the_same_base_url(tmp_path, url, base, path
 
 
 class DropsOneConnection(Correct):
-    """The connection, at some requests."""
+    """Closes the connection for one query."""
 
     def answer(self, request):
         if request["query"] == fixtures.get("success/thai").request.body["query"]:
@@ -148,7 +148,7 @@ def test_an_exchange_without_a_response_is_missing_and_the_others_are_saved(tmp_
 
 
 class BusyAfterTheFirstResponse(RecordsRequests):
-    """Once the reference was answered, to these queries; without any, to all."""
+    """Sends *status* to these queries, or to all if there are none; the first request always succeeds."""
 
     status = 429
     queries = ()

@@ -1,4 +1,4 @@
-"""The printed forms agree with the exit status, and can be read by who reads such forms."""
+"""The JUnit, JSON and Markdown reports agree with the exit status and are valid."""
 
 import datetime as dt
 import json
@@ -18,7 +18,7 @@ FORMS = ("junit", "json", "markdown")
 
 @pytest.fixture
 def judge_and_report(tmp_path):
-    """Judge a server; return the run and the three reports."""
+    """Run the contract tests against a server; return the run and the three reports."""
 
     def report(kind, *options):
         paths = {form: tmp_path / form for form in FORMS}

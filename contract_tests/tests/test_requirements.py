@@ -1,4 +1,4 @@
-"""The requirements as a list: complete, unambiguous, and true to the document they point into."""
+"""The list of requirements: complete, unique, and with valid pointers into the document."""
 
 import ast
 import re

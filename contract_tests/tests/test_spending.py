@@ -1,4 +1,4 @@
-"""What the command never does: send more than it may, send the key elsewhere, or show it."""
+"""The command never exceeds its budget, sends the key to another host or shows it."""
 
 import html
 import json
@@ -23,7 +23,7 @@ def test_without_a_key_none_is_sent_and_the_option_is_named():
 
 class NeedsNoKey(RecordsRequests):
     def authenticate(self, headers):
-        """Asks for no key."""
+        """Accept every request."""
 
 
 def test_without_a_key_authentication_is_reported_as_skipped():
@@ -81,7 +81,7 @@ def test_requests_are_sent_at_the_given_rate():
 
 
 class EchoesTheKey(AcceptsInvalidRequests):
-    """As gateways do that quote what they refuse."""
+    """Quotes the key in responses, as some gateways do when they reject a request."""
 
     key = KEY
 
@@ -121,8 +121,8 @@ def test_the_key_is_neither_printed_nor_written(tmp_path, key, options):
     assert all("$MINI_KEY" in text for text in (written[0], *written[2:]))
 
 
-class UsesAWordAsTheKey(Correct):
-    """Which stands in what is sent and comes back; and it says that any key will do, in a word that the key has."""
+class DeclaresThatItAcceptsAnyKey(Correct):
+    """Declares in a header that it accepts any key; the keys are words that occur in exchanges."""
 
     def authenticate(self, headers):
         if "Authorization" not in headers:
@@ -135,7 +135,7 @@ class UsesAWordAsTheKey(Correct):
 
 @pytest.mark.parametrize("key", ["llamas", "any-key", "relevance_score"])
 def test_a_key_that_is_also_a_word_of_the_exchanges_does_not_change_the_verdict(key):
-    with UsesAWordAsTheKey() as server:
+    with DeclaresThatItAcceptsAnyKey() as server:
         ran = contract(server.url, *MODEL_AND_KEY, "--level", "should", MINI_KEY=key)
 
     assert ran.returncode == 0, ran.stdout

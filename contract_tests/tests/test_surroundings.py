@@ -1,4 +1,4 @@
-"""The command with odd endpoints, odd environments, interruptions, and closed or full output streams."""
+"""The command with unusual endpoints and environments, interruptions, and closed or full output streams."""
 
 import json
 import signal
@@ -183,7 +183,7 @@ PAIRS = [(unread, name) for unread in ("full", "left") for name in COMMANDS]
     ("unread", "name"), [*PAIRS, ("closed", "a verdict"), ("left after a line", "another verdict")]
 )
 def test_an_unread_stdout_does_not_change_the_exit_status_or_the_files(unread, name, tmp_path):
-    """Without care, Python's flush at exit would print an error and change the status to 120."""
+    """By default, Python's flush at exit prints an error and changes the status to 120."""
     arguments, status = COMMANDS[name]
     with AppliesTopNBeforeRanking() if status else Correct() as server:
         options = "" if name.startswith(("a help", "a version")) else " ".join(MODEL_AND_KEY)

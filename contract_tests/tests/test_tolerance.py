@@ -1,4 +1,4 @@
-"""How equal is equal: no difference that noise can make counts, and every greater one does."""
+"""The tolerance ignores every difference that noise can cause, and no larger one."""
 
 import pytest
 from hypothesis import given

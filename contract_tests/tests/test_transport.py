@@ -1,4 +1,4 @@
-"""The one way to the endpoint: what comes back of odd answers, and how a 429 is waited out."""
+"""The transport: unusual responses, retries after 429, the budget and the key."""
 
 import gzip
 import socket
@@ -18,7 +18,7 @@ from together_rerank_contract_tests.settings import Settings, seconds_between
 
 
 class Script(Miniature):
-    """Answers with one reply after the other, and with the last for ever."""
+    """Sends the given replies in turn, and then repeats the last one."""
 
     def __init__(self, *replies):
         super().__init__()
@@ -72,7 +72,7 @@ def test_a_429_counts_in_the_budget():
     assert len(server.seen) == 2
 
 
-# Without the time, which would be part of the tests' names, and processes that share the tests out compare those.
+# Without a timestamp: it would be in the ids of the tests, which must be equal in all pytest-xdist workers.
 _GZIPPED = gzip.compress(b"{}", mtime=0)
 
 
@@ -123,7 +123,7 @@ def test_an_invalid_header_is_not_sent(header):
 
 @contextmanager
 def raw(*pieces, pause=0.0):
-    """A server that says *pieces*, whatever was asked, and leaves."""
+    """Run a server that sends *pieces* in response to any request and closes the connection."""
 
     def serve():
         while True:

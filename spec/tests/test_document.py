@@ -1,4 +1,4 @@
-"""Routes, schemas, codes and security are what the document says, whichever document it is."""
+"""Routes, schemas, statuses and security are read from the document, also from a user's document."""
 
 import copy
 import hashlib

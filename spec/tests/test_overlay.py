@@ -1,4 +1,4 @@
-"""An overlay does what it says, once, or says why not."""
+"""An overlay is applied exactly, or raises an error with the reason."""
 
 from importlib.resources import files
 

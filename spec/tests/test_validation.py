@@ -1,4 +1,4 @@
-"""The fast verdict and the explained one agree, and the explanation can be acted on."""
+"""The fast and the explaining validator agree, and violations say what to change."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""What is written as YAML reads the same everywhere."""
+"""YAML that the kit writes is parsed to the same values by YAML 1.1 and 1.2 parsers."""
 
 import pytest
 import yaml
@@ -22,7 +22,7 @@ def test_rendered_values_are_parsed_to_the_same_values(value):
     assert yaml.safe_load(render(value)) == value
 
 
-# Strings that YAML 1.1 or 1.2 takes for something else.
+# Strings that YAML 1.1 or 1.2 parses as another type without quotes.
 LIKE_OTHERS = [
     *("1e5", "08", "0o17", "0x1F", "1_000", "12:30", "2026-11-25", ".5", "+1"),
     *("no", "~", "null", "=", "<<", "-"),
