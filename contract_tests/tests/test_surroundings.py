@@ -163,24 +163,24 @@ def test_an_invalid_proxy_variable_is_reported_in_one_line():
 UNREAD_STDOUT = {
     "closed": "{} >&-; echo $? >&2",
     "full": "{} > /dev/full; echo $? >&2",
-    "left": "{{ sleep 0.2; {}; echo $? >&2; }} | true",
-    "left after a line": "{{ {}; echo $? >&2; }} | head -1 > line",
+    "reader exits": "{{ sleep 0.2; {}; echo $? >&2; }} | true",
+    "reader exits after a line": "{{ {}; echo $? >&2; }} | head -1 > line",
 }
 COMMANDS = {
-    "a verdict": ("URL --quick --json report.json", 0),
-    "another verdict": ("URL -k RR-RESULT-005 --json report.json", 1),
+    "a run": ("URL --quick --json report.json", 0),
+    "a run that fails": ("URL -k RR-RESULT-005 --json report.json", 1),
     "a list": ("URL --list", 0),
     "a drift": ("drift URL --only success/strings --json report.json", 0),
     "a recording": ("record URL --only success/strings --out kept", 0),
     "a help": ("--help", 0),
     "a version": ("--version", 0),
 }
-PAIRS = [(unread, name) for unread in ("full", "left") for name in COMMANDS]
+PAIRS = [(unread, name) for unread in ("full", "reader exits") for name in COMMANDS]
 
 
 @pytest.mark.served
 @pytest.mark.parametrize(
-    ("unread", "name"), [*PAIRS, ("closed", "a verdict"), ("left after a line", "another verdict")]
+    ("unread", "name"), [*PAIRS, ("closed", "a run"), ("reader exits after a line", "a run that fails")]
 )
 def test_an_unread_stdout_does_not_change_the_exit_status_or_the_files(unread, name, tmp_path):
     """By default, Python's flush at exit prints an error and changes the status to 120."""

@@ -34,12 +34,12 @@ _VOLATILE = (
 
 @contextmanager
 def started(command, port, log, **changes):
-    """Start a server, wait until it answers, and stop it after the test."""
+    """Start a server, wait until it responds, and stop it after the test."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=environment(**changes), stdout=output, stderr=output)
     try:
         deadline = time.monotonic() + 120
-        while not answers(port):
+        while not is_ready(port):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
@@ -53,7 +53,7 @@ def started(command, port, log, **changes):
             process.wait()
 
 
-def answers(port):
+def is_ready(port):
     try:
         urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=5).close()
     except urllib.error.HTTPError:
@@ -189,11 +189,8 @@ def test_the_litellm_proxy_fails_exactly_the_known_requirements(litellm_proxy, t
     assert failed(report) == {
         *("RR-RESPONSE-001", "RR-RESPONSE-002", "RR-RESPONSE-004"),  # model and object
         "RR-RESPONSE-003",  # no document if the request asks for no texts
-        *(
-            "RR-AUTH-001",
-            "RR-AUTH-002",
-            "RR-AUTH-003",
-        ),  # without a database, a wrong key gets another error
+        # Without a database, a wrong key gets another error.
+        *("RR-AUTH-001", "RR-AUTH-002", "RR-AUTH-003"),
     }
     assert_page_is_current("litellm-proxy.md", markdown)
     assert all(reported == actual for reported, actual in shown_statuses(report))
