@@ -14,7 +14,7 @@ JSON = Path(__file__).with_name("results.json")
 PAGE = JSON.parent.parent / "docs/benchmarks.md"
 PICTURE = PAGE.with_suffix(".svg")
 _SHOWN = re.compile(r"(?<=<!-- results -->\n).*(?=<!-- /results -->\n)", re.DOTALL)
-# For the heading of each column: the number it shows, and the measurement that has it.
+# For each column heading: the number that it shows, and the measurement that contains the number.
 _PROCESS = {
     "s to the 1,000th answer": ("seconds", "cold"),
     "CPU s by then": ("cpu_s", "cold"),

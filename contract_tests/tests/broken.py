@@ -1,6 +1,6 @@
 """Servers that each break one requirement, in ways that the mock's faults do not cover.
 
-`breaks` are the requirements of the first layer that must fail, `breaks_fuzz` those that Schemathesis judges.
+`breaks` names the requirements that must fail, except those of Schemathesis, which are in `breaks_fuzz`.
 """
 
 import json
@@ -22,7 +22,7 @@ class IgnoresTheKey(Miniature):
         """Accept every request."""
 
 
-class TakesAnyKey(Miniature):
+class AcceptsAnyKey(Miniature):
     breaks = {"RR-AUTH-002"}
     breaks_fuzz = {"RR-FUZZ-009"}
 
@@ -31,7 +31,7 @@ class TakesAnyKey(Miniature):
             raise Refused(401, "the key is missing")
 
 
-class ForbidsInsteadOf401(Miniature):
+class Sends403InsteadOf401(Miniature):
     breaks = {"RR-AUTH-001", "RR-AUTH-002", "RR-AUTH-003"}
 
     def authenticate(self, headers):
@@ -39,8 +39,8 @@ class ForbidsInsteadOf401(Miniature):
             raise Refused(403, "the key is missing or wrong")
 
 
-class NamesNoKeyAs400(Miniature):
-    """Answers a wrong key correctly."""
+class Sends400ForAMissingKey(Miniature):
+    """Sends 401 only for a wrong key."""
 
     breaks = {"RR-AUTH-001"}
 
@@ -75,11 +75,11 @@ class IgnoresUnknownFields(Miniature):
 
     def validate(self, request):
         known = ("model", "query", "documents", "top_n", "return_documents", "rank_fields")
-        kept = {key: request[key] for key in known if key in request} if isinstance(request, dict) else request
-        super().validate(kept)
+        known_only = {key: request[key] for key in known if key in request} if isinstance(request, dict) else request
+        super().validate(known_only)
 
 
-class SaysUnprocessable(Miniature):
+class Sends422InsteadOf400(Miniature):
     breaks_fuzz = {"RR-FUZZ-002"}
 
     def validate(self, request):
@@ -98,7 +98,7 @@ class ErrorsAsHtml(Miniature):
         return status, {**headers, "Content-Type": "text/html"}, f"<html><h1>{refused.status}</h1></html>".encode()
 
 
-class ErrorsOfAnotherForm(Miniature):
+class ErrorsAsInFastApi(Miniature):
     """Sends errors in the form of FastAPI."""
 
     breaks = {"RR-ERROR-001"}
@@ -117,7 +117,7 @@ class ErrorsWithResults(Miniature):
         return status, headers, json.dumps({**json.loads(content), "results": [{"index": 0}]}).encode()
 
 
-class ErrorsThatChange(Miniature):
+class ErrorStatusVaries(Miniature):
     breaks = {"RR-ERROR-004"}
 
     def refusal(self, refused):
@@ -126,7 +126,7 @@ class ErrorsThatChange(Miniature):
         return super().refusal(refused)
 
 
-class ServesAnyModel(Miniature):
+class AcceptsAnyModel(Miniature):
     breaks = {"RR-ERROR-003"}
 
     def check_model(self, model):
@@ -142,7 +142,7 @@ class AcceptsGet(Miniature):
         return super().reply(method, path, headers, content)
 
 
-class OptionsThatLie(Miniature):
+class SendsAWrongAllowHeader(Miniature):
     breaks_fuzz = {"RR-FUZZ-008"}
 
     def reply(self, method, path, headers, content):
@@ -160,8 +160,8 @@ class CrashesOnAnEmptyQuery(Miniature):
         return super().scores(query, texts, request)
 
 
-class LeavesOnAnEmptyQuery(Miniature):
-    """Closes the connection without an answer."""
+class ClosesOnAnEmptyQuery(Miniature):
+    """Closes the connection without a response."""
 
     breaks_fuzz = {"RR-FUZZ-001"}
 
@@ -171,8 +171,8 @@ class LeavesOnAnEmptyQuery(Miniature):
         return super().reply(method, path, headers, content)
 
 
-class RefusesAnEmptyQuery(Miniature):
-    """Refuses a query that the schema allows."""
+class RejectsAnEmptyQuery(Miniature):
+    """Rejects a query that the schema allows."""
 
     breaks_fuzz = {"RR-FUZZ-006"}
 
@@ -182,7 +182,7 @@ class RefusesAnEmptyQuery(Miniature):
         return super().scores(query, texts, request)
 
 
-class AnotherFormForOneDocument(Miniature):
+class WrongObjectForOneEmptyDocument(Miniature):
     """Breaks the schema only for one empty document, which only Schemathesis sends."""
 
     breaks_fuzz = {"RR-FUZZ-004"}
@@ -192,7 +192,7 @@ class AnotherFormForOneDocument(Miniature):
         return {**body, "object": "list"} if request["documents"] == [""] else body
 
 
-class LooksAtTheBodyFirst(Miniature):
+class ChecksTheBodyBeforeTheKey(Miniature):
     breaks = {"RR-AUTH-003"}
 
     def reply(self, method, path, headers, content):
@@ -207,7 +207,7 @@ class LooksAtTheBodyFirst(Miniature):
 
 
 class MixesUpRequests(Miniature):
-    """Answers one of two simultaneous requests with the ranking of the other."""
+    """Responds to one of two simultaneous requests with the ranking of the other."""
 
     breaks = {"RR-RELATION-008"}
 
@@ -225,7 +225,7 @@ class MixesUpRequests(Miniature):
         return super().answer(taken)
 
 
-class CutsBeforeItRanks(Miniature):
+class AppliesTopNBeforeRanking(Miniature):
     breaks = {"RR-RESULT-005", "RR-USAGE-003"}
 
     def answer(self, request):
@@ -233,7 +233,7 @@ class CutsBeforeItRanks(Miniature):
         return super().answer({**request, "documents": request["documents"][: int(top_n)]} if top_n else request)
 
 
-class PicksByTopN(Miniature):
+class ReturnsTheWorstForEvenTopN(Miniature):
     """Returns the worst documents for an even `top_n`."""
 
     breaks = {"RR-RESULT-005", "RR-RESULT-007"}
@@ -245,7 +245,7 @@ class PicksByTopN(Miniature):
         return super().cut(ranking, request)
 
 
-class LosesOneBetween(Miniature):
+class DropsTheBestForTopN2(Miniature):
     """Leaves out the best document for `top_n` 2; 1, 5 and 6 are correct."""
 
     breaks = {"RR-RESULT-007"}
@@ -254,7 +254,7 @@ class LosesOneBetween(Miniature):
         return ranking[1:3] if request.get("top_n") == 2 and len(ranking) > 2 else super().cut(ranking, request)
 
 
-class RefusesHighTopN(Miniature):
+class RejectsHighTopN(Miniature):
     breaks = {"RR-RESULT-006"}
 
     def cut(self, ranking, request):
@@ -270,7 +270,7 @@ class OneByDefault(Miniature):
         return super().cut(ranking, {"top_n": 1, **request})
 
 
-class RanksByWhatIsReturned(Miniature):
+class ScoresDependOnReturnDocuments(Miniature):
     breaks = {"RR-DOCUMENT-003"}
 
     def scores(self, query, texts, request):
@@ -278,21 +278,21 @@ class RanksByWhatIsReturned(Miniature):
         return [score / 2 for score in scores] if request.get("return_documents") is False else scores
 
 
-class WritesObjectsAsLines(Miniature):
+class RendersObjectsAsLines(Miniature):
     breaks = {"RR-DOCUMENT-002"}
 
     def rendered(self, document):
         return "\n".join(f"{key}: {value}" for key, value in document.items())
 
 
-class Normalises(Miniature):
+class NormalisesUnicode(Miniature):
     breaks = {"RR-DOCUMENT-006"}
 
     def serialise(self, body):
         return unicodedata.normalize("NFC", super().serialise(body).decode()).encode()
 
 
-class StripsTheUnusual(Miniature):
+class StripsNonAscii(Miniature):
     breaks = {"RR-DOCUMENT-005"}
 
     def document(self, index, request):
@@ -300,7 +300,7 @@ class StripsTheUnusual(Miniature):
         return {name: text.encode("ascii", "ignore").decode() for name, text in document.items()}
 
 
-class RefusesObjects(Miniature):
+class RejectsObjects(Miniature):
     breaks = {"RR-REQUEST-001"}
 
     def text(self, document, request):
@@ -309,7 +309,7 @@ class RefusesObjects(Miniature):
         return document
 
 
-class MindsHeaders(Miniature):
+class RejectsBrowsers(Miniature):
     breaks = {"RR-REQUEST-005"}
 
     def authenticate(self, headers):
@@ -318,7 +318,7 @@ class MindsHeaders(Miniature):
         super().authenticate(headers)
 
 
-class MindsTheOrderOfKeys(Miniature):
+class ScoresDependOnTheFirstKey(Miniature):
     breaks = {"RR-REQUEST-006"}
 
     def scores(self, query, texts, request):
@@ -327,7 +327,7 @@ class MindsTheOrderOfKeys(Miniature):
 
 
 class MixesUpRequestsWithoutTexts(MixesUpRequests):
-    """Also returns no texts, by which a judge could detect the mistake."""
+    """Also returns no texts, by which the contract tests could detect the mistake."""
 
     breaks = {"RR-RELATION-008", "RR-DOCUMENT-001"}
 
@@ -335,7 +335,7 @@ class MixesUpRequestsWithoutTexts(MixesUpRequests):
         return {}
 
 
-class RefusesReturnDocuments(Miniature):
+class RejectsReturnDocuments(Miniature):
     breaks = {"RR-REQUEST-002"}
 
     def validate(self, request):
@@ -344,7 +344,7 @@ class RefusesReturnDocuments(Miniature):
             raise Refused(400, "return_documents is not a field")
 
 
-class RefusesTopN(Miniature):
+class RejectsTopN(Miniature):
     breaks = {"RR-REQUEST-003"}
 
     def validate(self, request):
@@ -353,7 +353,7 @@ class RefusesTopN(Miniature):
             raise Refused(400, "top_n is not a field")
 
 
-class RefusesRankFields(Miniature):
+class RejectsRankFields(Miniature):
     breaks = {"RR-REQUEST-004"}
 
     def validate(self, request):
@@ -374,7 +374,7 @@ class CrashesOnObjects(Miniature):
 # Servers whose scores depend on the wrong things.
 
 
-class LeaksOtherFields(Miniature):
+class ScoresDependOnOtherFields(Miniature):
     breaks = {"RR-FIELDS-001"}
 
     def scores(self, query, texts, request):
@@ -390,8 +390,8 @@ class RanksByTextAlone(Miniature):
         return super().text(document, {**request, "rank_fields": ["text"]} if "rank_fields" in request else request)
 
 
-class TurnsEveryOtherTime(Miniature):
-    """Reverses the ranking on every other request, which is more than noise."""
+class ReversesEveryOtherRanking(Miniature):
+    """Reverses the ranking for every other request, which exceeds noise."""
 
     breaks = {"RR-RELATION-001"}
     noisy = True
@@ -401,14 +401,14 @@ class TurnsEveryOtherTime(Miniature):
         return [1 - score for score in scores] if next(self.calls) % 2 and len(texts) == 6 else scores
 
 
-class FavoursEarlyPlaces(Miniature):
+class FavoursEarlyDocuments(Miniature):
     breaks = {"RR-SCORE-004", "RR-SCORE-002", "RR-SCORE-005", "RR-RELATION-002", "RR-RELATION-004"}
 
     def scores(self, query, texts, request):
         return [score - 0.3 * index for index, score in enumerate(super().scores(query, texts, request))]
 
 
-class FavoursEarlyPlacesALittle(Miniature):
+class SlightlyFavoursEarlyDocuments(Miniature):
     breaks = {"RR-SCORE-005"}
 
     def scores(self, query, texts, request):
@@ -416,7 +416,7 @@ class FavoursEarlyPlacesALittle(Miniature):
 
 
 class DemotesTheSecondCopy(Miniature):
-    """Does so in lists with different documents; its scores depend on the list."""
+    """Demotes the second copy in lists with different documents; the scores depend on the list."""
 
     breaks = {"RR-SCORE-004"}
 
@@ -426,7 +426,7 @@ class DemotesTheSecondCopy(Miniature):
         return [power / sum(powers) / (60 if again else 1) for power, again in zip(powers, seen, strict=True)]
 
 
-class ScoresEqualsApart(Miniature):
+class ScoresEqualDocumentsDifferently(Miniature):
     breaks = {"RR-SCORE-004"}
 
     def scores(self, query, texts, request):
@@ -434,7 +434,7 @@ class ScoresEqualsApart(Miniature):
         return [score - 0.1 * (index % 2) if len(set(texts)) == 1 else score for index, score in enumerate(scores)]
 
 
-class MindsTheFirstPlace(Miniature):
+class FavoursTheFirstDocument(Miniature):
     """Adds a bonus to the first document in long lists."""
 
     breaks = {"RR-RELATION-002"}
@@ -446,7 +446,7 @@ class MindsTheFirstPlace(Miniature):
         return scores
 
 
-class TurnsWithoutTheBest(Miniature):
+class ReversesWithoutTheBest(Miniature):
     """Reverses the ranking if the best document is missing; a single document keeps its score."""
 
     breaks = {"RR-RELATION-003"}
@@ -456,7 +456,7 @@ class TurnsWithoutTheBest(Miniature):
         return [1 - score for score in scores] if len(texts) == 4 and max(scores) < 0.6 else scores
 
 
-class TurnsAlone(Miniature):
+class InvertsTheScoreOfOneDocument(Miniature):
     breaks = {"RR-RELATION-004"}
 
     def scores(self, query, texts, request):
@@ -464,7 +464,7 @@ class TurnsAlone(Miniature):
         return [1 - score for score in scores] if len(texts) == 1 else scores
 
 
-class TurnsWithAStray(Miniature):
+class ReversesWithOneMoreDocument(Miniature):
     breaks = {"RR-RELATION-005"}
 
     def scores(self, query, texts, request):
@@ -472,7 +472,7 @@ class TurnsWithAStray(Miniature):
         return [1 - score for score in scores] if len(texts) == 7 else scores
 
 
-class ForgetsTheQuery(Miniature):
+class IgnoresTheQueryForTwoDocuments(Miniature):
     """Ranks two documents by their length."""
 
     breaks = {"RR-RELATION-006"}
@@ -482,14 +482,14 @@ class ForgetsTheQuery(Miniature):
         return lengths if len(texts) == 2 and "bread" in texts[0] else super().scores(query, texts, request)
 
 
-class CountsWhatIsReturned(Miniature):
+class CountsTokensOfReturnedDocuments(Miniature):
     breaks = {"RR-USAGE-003"}
 
     def usage(self, request, texts):
         return super().usage(request, texts[: int(min(request.get("top_n", len(texts)), len(texts)))])
 
 
-class CountsLessForMore(Miniature):
+class CountsFewerTokensForMoreDocuments(Miniature):
     breaks = {"RR-USAGE-004"}
 
     def usage(self, request, texts):
@@ -497,21 +497,21 @@ class CountsLessForMore(Miniature):
         return {"prompt_tokens": prompt, "completion_tokens": 0, "total_tokens": prompt}
 
 
-class NamesNoModel(Miniature):
+class SendsAnEmptyModel(Miniature):
     breaks = {"RR-RESPONSE-004"}
 
     def answer(self, request):
         return {**super().answer(request), "model": ""}
 
 
-class ScoresWithoutBounds(Miniature):
+class ScoresAboveOne(Miniature):
     breaks = {"RR-SCORE-002"}
 
     def score(self, query, text):
         return 10 * super().score(query, text)
 
 
-class FollowsTheOrderOfFields(Miniature):
+class RanksByTheFirstFieldOnly(Miniature):
     """Ranks by the first of several fields only."""
 
     breaks = {"RR-FIELDS-003"}
@@ -521,7 +521,7 @@ class FollowsTheOrderOfFields(Miniature):
         return super().text(document, {**request, "rank_fields": fields[:1]} if len(fields) > 1 else request)
 
 
-class FollowsTheOrderOfKeys(Miniature):
+class RanksByTheFirstKeyOnly(Miniature):
     breaks = {"RR-FIELDS-004"}
 
     def text(self, document, request):
@@ -539,7 +539,7 @@ class RanksStringsAndObjectsDifferently(Miniature):
         return [1 - score for score in scores] if turns else scores
 
 
-class DislikesTheQueryItself(Miniature):
+class RanksTheQueryLow(Miniature):
     """Ranks the query itself low, as models for questions do."""
 
     breaks = {"RR-RELATION-007"}
@@ -558,16 +558,16 @@ class UnsortedWithTopN(Miniature):
     breaks = {"RR-RESULT-001"}
 
     def cut(self, ranking, request):
-        kept = super().cut(ranking, request)
-        return sorted(kept) if "top_n" in request else kept
+        best = super().cut(ranking, request)
+        return sorted(best) if "top_n" in request else best
 
 
 class UnsortedWithTexts(Miniature):
     breaks = {"RR-RESULT-001"}
 
     def cut(self, ranking, request):
-        kept = super().cut(ranking, request)
-        return sorted(kept) if request.get("return_documents") and len(kept) > 2 else kept
+        best = super().cut(ranking, request)
+        return sorted(best) if request.get("return_documents") and len(best) > 2 else best
 
 
 class SortsInBatches(Miniature):
@@ -595,8 +595,8 @@ class RepeatsAnIndexWithTexts(Miniature):
         return body
 
 
-class TextsInTheOrderOfTheRequest(Miniature):
-    """Does so if the request has `top_n`."""
+class TextsOfUnrankedDocuments(Miniature):
+    """Assigns the first texts of the request to the results if the request has `top_n` and `return_documents`."""
 
     breaks = {"RR-DOCUMENT-001"}
 
@@ -608,7 +608,7 @@ class TextsInTheOrderOfTheRequest(Miniature):
         return body
 
 
-class TextsOfOthersInLongLists(Miniature):
+class WrongTextsInLongLists(Miniature):
     breaks = {"RR-DOCUMENT-001"}
 
     def document(self, index, request):
@@ -616,7 +616,7 @@ class TextsOfOthersInLongLists(Miniature):
         return super().document((index + 1) % count if count > 8 else index, request)
 
 
-class TextsOfOthersWhenNotAsked(Miniature):
+class WrongTextsByDefault(Miniature):
     """Returns the wrong texts if the request has no `return_documents`."""
 
     breaks = {"RR-DOCUMENT-001"}
@@ -626,35 +626,35 @@ class TextsOfOthersWhenNotAsked(Miniature):
         return super().document(index if is_given else (index + 1) % len(request["documents"]), request)
 
 
-class CutsLongTexts(Miniature):
+class TruncatesLongTexts(Miniature):
     breaks = {"RR-DOCUMENT-001"}
 
     def document(self, index, request):
         return {name: text[:512] for name, text in super().document(index, request).items()}
 
 
-class FoldsSpaces(Miniature):
+class CollapsesSpaces(Miniature):
     breaks = {"RR-DOCUMENT-001"}
 
     def document(self, index, request):
         return {name: text.replace("  ", " ") for name, text in super().document(index, request).items()}
 
 
-class LeaksTextsWithTopN(Miniature):
+class ReturnsTextsWithTopN(Miniature):
     breaks = {"RR-DOCUMENT-004"}
 
     def document(self, index, request):
         return super().document(index, {**request, "return_documents": True} if "top_n" in request else request)
 
 
-class ReturnsNoMoreThan32(Miniature):
-    """Does so even if `top_n` is larger."""
+class ReturnsAtMost32(Miniature):
+    """Returns at most 32 results even if `top_n` is larger."""
 
     breaks = {"RR-RESULT-002"}
 
     def cut(self, ranking, request):
-        kept = super().cut(ranking, request)
-        return kept[:32] if "top_n" in request else kept
+        best = super().cut(ranking, request)
+        return best[:32] if "top_n" in request else best
 
 
 class IgnoresSomeTopN(Miniature):

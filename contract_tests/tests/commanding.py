@@ -1,4 +1,4 @@
-"""Run the command `together-rerank-contract` in this process, as a process of its own, or in a shell line."""
+"""Run the command `together-rerank-contract` in this process, as a separate process, or in a shell."""
 
 import io
 import os
@@ -13,17 +13,17 @@ from miniature import KEY, MODEL
 from together_rerank_contract_tests.cli import command
 
 COMMAND = Path(sys.executable).with_name("together-rerank-contract")
-# What opens a miniature.
-OPEN = ("--model", MODEL, "--api-key-env", "MINI_KEY")
+# Options with the model and the key of the miniatures.
+MODEL_AND_KEY = ("--model", MODEL, "--api-key-env", "MINI_KEY")
 
 
 def environment(**changes):
-    """The environment without settings of Python, the kit or pytest, and with the key of the miniatures."""
+    """Return the environment without settings of Python, the kit or pytest, and with the key of the miniatures."""
     foreign = ("TOGETHER", "PYTEST", "HYPOTHESIS", "SCHEMATHESIS", "COV", "PYTHONUNBUFFERED")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    # With Hypothesis's cache of Unicode data; else each run of Schemathesis computes it again.
-    kept |= {name: os.environ[name] for name in ["HYPOTHESIS_STORAGE_DIRECTORY"] if name in os.environ}
-    return {**kept, "MINI_KEY": KEY, **changes}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    # Share Hypothesis's cache of Unicode data; otherwise each run of Schemathesis computes it again.
+    variables |= {name: os.environ[name] for name in ["HYPOTHESIS_STORAGE_DIRECTORY"] if name in os.environ}
+    return {**variables, "MINI_KEY": KEY, **changes}
 
 
 def contract(*arguments, cwd=None, **changes):
@@ -40,7 +40,7 @@ def contract(*arguments, cwd=None, **changes):
 
 
 def process(*arguments, cwd=None, **changes):
-    """Run the command as a process, for tests with signals, streams, the environment or other programs."""
+    """Run the command as a process, for tests of signals, streams, the environment or other programs."""
     return _run([COMMAND, *map(str, arguments)], cwd, changes)
 
 
@@ -55,5 +55,5 @@ def _run(command, cwd, changes):
 
 
 def verdict(ran):
-    """The last line."""
+    """Return the last line of the output, which states the verdict."""
     return ran.stdout.splitlines()[-1] if ran.stdout else ran.stderr

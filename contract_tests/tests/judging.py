@@ -1,4 +1,4 @@
-"""Judge a URL by every requirement without the command, and return the outcomes."""
+"""Run the contract tests against a URL without the command, and return the outcomes."""
 
 from collections import Counter, defaultdict
 from contextlib import closing
@@ -23,12 +23,12 @@ def endpoint_at(url, model=MODEL, key=KEY, *, transport=None):
 
 
 def judged(url, model=MODEL, key=KEY, *, transport=None, without=()):
-    """The outcome of every plain requirement but those *without*."""
+    """Return the outcome of every requirement except those of Schemathesis and those in *without*."""
     endpoint = endpoint_at(url, model, key, transport=transport)
     with closing(endpoint.transport):
         endpoint.find()
-        wanted = [each for each in PLAIN if each.id not in without]
-        return outcome.resolve_prerequisites(session.judge(each, TESTS[each], endpoint) for each in wanted)
+        selected = [each for each in PLAIN if each.id not in without]
+        return outcome.resolve_prerequisites(session.judge(each, TESTS[each], endpoint) for each in selected)
 
 
 def fuzzed(url):
@@ -42,28 +42,28 @@ def fuzzed(url):
 
 
 def outcomes_of(fuzzing):
-    """Return the outcome of every requirement that Schemathesis judges."""
+    """Return the outcome of every requirement that Schemathesis checks."""
     return [session.judge(each, TESTS[each], fuzzing) for each in FUZZ]
 
 
 def failed(outcomes):
-    """The ids of what failed."""
+    """Return the ids of the requirements that failed."""
     return {each.requirement.id for each in outcomes if each.state is State.FAILED}
 
 
 def failed_and_counts(outcomes):
-    """The ids of what failed, and is more than told."""
+    """Return the ids of the failed MUST and SHOULD requirements."""
     return failed(each for each in outcomes if each.requirement.level is not Level.INFO)
 
 
 def unclear(outcomes):
-    """What neither passed nor failed nor was rightly skipped, with its reason."""
+    """Return the reason of each outcome that is inconclusive, an error or not run, by the id of its requirement."""
     states = (State.INCONCLUSIVE, State.ERROR, State.NOT_RUN)
     return {each.requirement.id: each.reason for each in outcomes if each.state in states}
 
 
-class Recording:
-    """A transport that stores its answers; after `replay` it returns the stored ones."""
+class ReplayingTransport:
+    """A transport that stores its exchanges; after `replay` it returns the stored ones."""
 
     def __init__(self, transport):
         self._transport = transport
@@ -85,11 +85,11 @@ class Recording:
 
 
 def outcomes_that_each_check_decides(url, model, breaks):
-    """Judge a server that *breaks* requirements; assert that without one check only its requirement passes."""
-    recording = Recording(endpoint_at(url, model).transport)
-    outcomes = judged(url, model, transport=recording)
+    """Judge a server that *breaks* requirements; assert that leaving out a check removes only its failure."""
+    replaying = ReplayingTransport(endpoint_at(url, model).transport)
+    outcomes = judged(url, model, transport=replaying)
     assert failed(outcomes) == breaks
     for each in breaks:
-        recording.replay()
-        assert failed(judged(url, model, transport=recording, without={each})) == breaks - {each}
+        replaying.replay()
+        assert failed(judged(url, model, transport=replaying, without={each})) == breaks - {each}
     return outcomes

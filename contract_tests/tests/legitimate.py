@@ -1,4 +1,4 @@
-"""Servers that keep the contract, each in a way of its own: whoever accuses one of them is wrong."""
+"""Servers that keep the contract in different ways; no requirement may fail for any of them."""
 
 import hashlib
 import json
@@ -17,12 +17,12 @@ def _bfloat16(number):
     return struct.unpack(">f", struct.pack(">I", (bits + 0x8000) & 0xFFFF0000))[0]
 
 
-class Honest(Miniature):
-    """As the document has it."""
+class Correct(Miniature):
+    """Responds as the document says."""
 
 
-class Watched(Honest):
-    """Keeps what it is sent."""
+class RecordsRequests(Correct):
+    """Stores the requests that it receives."""
 
     def __init__(self):
         super().__init__()
@@ -52,7 +52,7 @@ class NoiseBetweenBatches(Miniature):
 
 
 class Softmax(Miniature):
-    """A score depends on the whole list."""
+    """Scores that depend on all documents of the request."""
 
     def scores(self, query, texts, request):
         powers = [math.exp(3 * score) for score in super().scores(query, texts, request)]
@@ -70,7 +70,7 @@ class HugeLogits(Miniature):
 
 
 class MinMax(Miniature):
-    """The best is 1 and the worst 0, whatever they are."""
+    """Scales the scores: the best document always gets 1 and the worst 0."""
 
     def scores(self, query, texts, request):
         scores = super().scores(query, texts, request)
@@ -84,7 +84,7 @@ class CoarseRounding(Miniature):
 
 
 class CoarseFloats(Miniature):
-    """Clustered scores with noise, kept in sixteen bits: once in a while one jumps by a step."""
+    """Clustered scores with noise, rounded to bfloat16: now and then a score jumps by one step."""
 
     noisy = True
     times = 3
@@ -95,7 +95,7 @@ class CoarseFloats(Miniature):
 
 
 class TwoReplicas(Miniature):
-    """Each request goes to one of two, which differ by less than a hundredth."""
+    """Sends each request to one of two replicas, whose scores differ by less than a hundredth."""
 
     times = 3
 
@@ -107,7 +107,7 @@ class TwoReplicas(Miniature):
         ]
 
 
-class NoiseThatComesLate(Miniature):
+class NoiseAfterEightRequests(Miniature):
     times = 3
 
     def scores(self, query, texts, request):
@@ -116,7 +116,7 @@ class NoiseThatComesLate(Miniature):
 
 
 class MinMaxWithNoise(MinMax):
-    """Of equal documents it makes a best and a worst."""
+    """Gives equal documents the best and the worst score."""
 
     noisy = True
     times = 3
@@ -126,7 +126,7 @@ class MinMaxWithNoise(MinMax):
 
 
 class SetsACookie(Miniature):
-    """Which is as good as the key."""
+    """Accepts the cookie in place of the key."""
 
     def authenticate(self, headers):
         if "session=1" not in headers.get("Cookie", ""):
@@ -137,8 +137,8 @@ class SetsACookie(Miniature):
         return status, {**headers, "Set-Cookie": "session=1"}, content
 
 
-class OverloadedNowAndThen(Miniature):
-    """And says when to come again."""
+class SometimesOverloaded(Miniature):
+    """Sends 503 with Retry-After for every ninth request."""
 
     def authenticate(self, headers):
         super().authenticate(headers)
@@ -146,7 +146,7 @@ class OverloadedNowAndThen(Miniature):
             raise Refused(503, "overloaded", Retry_After="0.01")
 
 
-class WantsAUserAgent(Miniature):
+class RequiresAUserAgent(Miniature):
     def authenticate(self, headers):
         if not headers.get("User-Agent"):
             raise Refused(403, "who are you?")
@@ -190,7 +190,7 @@ class ExtraField(Miniature):
 
 
 class Truncating(Miniature):
-    """Looks at the first words of a text alone."""
+    """Scores only the first 12 words of a text."""
 
     def text(self, document, request):
         return " ".join(super().text(document, request).split()[:12])
@@ -202,7 +202,7 @@ class NoTextsByDefault(Miniature):
 
 
 class NullText(Miniature):
-    """`document.text` may be null."""
+    """Sends null for `document.text` if the request asks for no texts."""
 
     def document(self, index, request):
         return super().document(index, request) or {"text": None}
@@ -219,8 +219,8 @@ class Slow(Miniature):
         return super().answer(request)
 
 
-class RateLimitedNowAndThen(Miniature):
-    """Every seventh call comes too soon."""
+class SometimesRateLimited(Miniature):
+    """Sends 429 with Retry-After for every seventh request."""
 
     def authenticate(self, headers):
         super().authenticate(headers)
@@ -229,7 +229,7 @@ class RateLimitedNowAndThen(Miniature):
 
 
 class ErrorsWithNulls(Miniature):
-    """As observed: `param` and `code` null, and an `id` beside the error."""
+    """Sends null for `param` and `code`, and an `id` beside the error, as observed."""
 
     def refusal(self, refused):
         status, headers, content = super().refusal(refused)
@@ -238,8 +238,8 @@ class ErrorsWithNulls(Miniature):
         return status, headers, json.dumps({"id": "oGs6Zt9", **body}).encode()
 
 
-class ModelRefusedWith400(Miniature):
-    """As observed of models without an endpoint."""
+class Sends400ForAnUnknownModel(Miniature):
+    """Sends 400, as observed for models without an endpoint."""
 
     def check_model(self, model):
         try:
@@ -251,5 +251,5 @@ class ModelRefusedWith400(Miniature):
 LEGITIMATE = tuple(
     kind
     for kind in globals().values()
-    if isinstance(kind, type) and issubclass(kind, Miniature) and kind not in (Miniature, Watched)
+    if isinstance(kind, type) and issubclass(kind, Miniature) and kind not in (Miniature, RecordsRequests)
 )

@@ -1,4 +1,4 @@
-"""An honest reranker in a hundred lines, none of them the mock's: others are made from it by breaking one thing."""
+"""A small, correct rerank server that shares no code with the mock; subclasses break one requirement each."""
 
 import itertools
 import json
@@ -26,11 +26,11 @@ def words(text):
 
 
 class Miniature:
-    """Its methods are the steps of an answer, each to be overridden."""
+    """A server whose methods are the steps of a response; subclasses override them."""
 
     breaks = breaks_fuzz = frozenset()
     noisy = False
-    # How many times to judge it: noise differs from run to run.
+    # How many times to run the contract tests, because noise differs from run to run.
     times = 1
 
     def __init__(self):
@@ -52,7 +52,7 @@ class Miniature:
         return f"http://127.0.0.1:{self.server.server_port}"
 
     def reply(self, method, path, headers, content):
-        """Status, headers and body."""
+        """Return the status, headers and body of the response, or None to close the connection."""
         try:
             if path not in PATHS:
                 raise Refused(404, "there is no such path")
@@ -154,7 +154,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def handle_error(self, request, client_address):
-        """A client that leaves is no news."""
+        """Ignore clients that close the connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -180,4 +180,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"" if self.command == "HEAD" else body)
 
     def log_message(self, *_):
-        """Nobody reads it."""
+        """Write no log."""

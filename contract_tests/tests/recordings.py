@@ -1,4 +1,4 @@
-"""Record or compare a miniature's answers to the library's requests."""
+"""Record a miniature's responses to the library's requests, or compare them."""
 
 import datetime as dt
 
@@ -12,8 +12,8 @@ from together_rerank_fixtures import folder
 DAY = dt.date(2026, 11, 25)
 
 
-def sent(server, *patterns, url="", key=KEY):
-    """What was asked, and the files of it by their path."""
+def run_comparison(server, *patterns, url="", key=KEY):
+    """Send the library's requests; return the comparison, and the contents of the files by path."""
     settings = Settings(f"{server.url}{url}", model=MODEL, key=key, key_name="KEY", timeout_s=20)
     comparison = Comparison(settings, patterns)
     comparison.run(lambda: None, lambda sign: None)
@@ -21,19 +21,19 @@ def sent(server, *patterns, url="", key=KEY):
 
 
 def read(tmp_path, files):
-    """The exchanges, by name, once the library has read them from a folder."""
+    """Write *files* to a folder and read it; return the exchanges by name."""
     folder.write(tmp_path / "kept", files)
     return {exchange.name: exchange for exchange in fixtures.read(tmp_path / "kept")}
 
 
-def recorded(server, tmp_path, *patterns, **settings):
-    return read(tmp_path, sent(server, *patterns, **settings)[1])
+def record(server, tmp_path, *patterns, **settings):
+    return read(tmp_path, run_comparison(server, *patterns, **settings)[1])
 
 
 def rows(kind, *patterns, key=KEY):
     """Compare a miniature with the library; return each difference as a tuple."""
     with kind() as server:
-        comparison, _ = sent(server, *patterns, key=key)
+        comparison, _ = run_comparison(server, *patterns, key=key)
         assert comparison.sent_exchanges
         assert not comparison.stop_reason
         return [(row.what, row.document, row.endpoint, row.library, *row.exchanges) for row in comparison.differences]

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from broken import BROKEN, AcceptsGet, ErrorsAsHtml, IgnoresUnknownFields, OptionsThatLie, TakesAnyKey
+from broken import BROKEN, AcceptsAnyKey, AcceptsGet, ErrorsAsHtml, IgnoresUnknownFields, SendsAWrongAllowHeader
 from judging import (
     FUZZ,
     endpoint_at,
@@ -19,33 +19,33 @@ from judging import (
 )
 from legitimate import (
     LEGITIMATE,
+    Correct,
     ErrorsWithNulls,
-    Honest,
     NoTextsByDefault,
     NullUsage,
-    RateLimitedNowAndThen,
-    Watched,
+    RecordsRequests,
+    SometimesRateLimited,
 )
 from miniature import MODEL, Refused
 from together_rerank_contract_tests.fuzz import fuzzing
 
 
-@pytest.mark.slow  # the sum of all parameters
+@pytest.mark.slow  # all parameters together
 @pytest.mark.parametrize("kind", BROKEN, ids=lambda kind: kind.__name__)
-def test_a_broken_server_fails_what_it_breaks(kind):
+def test_a_broken_server_fails_exactly_the_requirements_it_breaks(kind):
     with kind() as server:
         outcomes = outcomes_that_each_check_decides(server.url, MODEL, kind.breaks)
 
     assert kind.noisy or unclear(outcomes) == {}
 
 
-def test_every_server_breaks_something():
+def test_every_broken_server_names_a_requirement():
     assert [kind.__name__ for kind in BROKEN if not kind.breaks | kind.breaks_fuzz] == []
 
 
-@pytest.mark.slow  # the sum of all parameters
+@pytest.mark.slow  # all parameters together
 @pytest.mark.parametrize("kind", LEGITIMATE, ids=lambda kind: kind.__name__)
-def test_a_legitimate_server_is_not_accused(kind):
+def test_a_legitimate_server_fails_no_requirement(kind):
     for _ in range(kind.times):
         with kind() as server:
             outcomes = judged(server.url)
@@ -54,7 +54,7 @@ def test_a_legitimate_server_is_not_accused(kind):
         assert kind.noisy or unclear(outcomes) == {}
 
 
-class TooNoisy(Honest):
+class TooNoisy(Correct):
     """Changes each score by up to a twentieth of the span."""
 
     def scores(self, query, texts, request):
@@ -69,15 +69,17 @@ def test_too_much_noise_is_inconclusive_and_not_a_failure():
     assert {"RR-RESULT-005", "RR-DOCUMENT-003", "RR-RELATION-002"} <= set(unclear(outcomes))
 
 
-def test_the_transport_of_a_judgement_counts_what_the_server_sees():
-    with Watched() as server:
+def test_the_budget_counts_every_request_that_the_server_receives():
+    with RecordsRequests() as server:
         transport = endpoint_at(server.url).transport
         judged(server.url, transport=transport)
 
     assert transport.budget.requests == len(server.seen) > 50
 
 
-class BreaksAll(ErrorsAsHtml, AcceptsGet, OptionsThatLie, IgnoresUnknownFields, TakesAnyKey):
+class FailsEverySchemathesisCheck(
+    ErrorsAsHtml, AcceptsGet, SendsAWrongAllowHeader, IgnoresUnknownFields, AcceptsAnyKey
+):
     """Fails every check of Schemathesis."""
 
     breaks_fuzz = {each.id for each in FUZZ}
@@ -88,7 +90,7 @@ class BreaksAll(ErrorsAsHtml, AcceptsGet, OptionsThatLie, IgnoresUnknownFields, 
         return {**super().answer(request), "object": "list"}
 
 
-class HasAnOddHeader(Honest):
+class SendsANonAsciiHeader(Correct):
     """Sends a header in UTF-8, which HTTP does not allow, and 500 for every bad request."""
 
     breaks_fuzz = {"RR-FUZZ-001", "RR-FUZZ-002"}
@@ -98,11 +100,11 @@ class HasAnOddHeader(Honest):
         return (500 if status == 400 else status), {**given, "X-Name": "☃".encode().decode("latin-1")}, body
 
 
-class Redirects(Watched):
+class Redirects(RecordsRequests):
     """Redirects an empty query, which only Schemathesis sends."""
 
     breaks_fuzz = {"RR-FUZZ-002"}
-    other = Watched()
+    other = RecordsRequests()
 
     def answer(self, request):
         if not request["query"]:
@@ -110,17 +112,17 @@ class Redirects(Watched):
         return super().answer(request)
 
 
-class LegitimateInManyWays(ErrorsWithNulls, NoTextsByDefault, NullUsage, RateLimitedNowAndThen):
+class CombinesLegitimateDeviations(ErrorsWithNulls, NoTextsByDefault, NullUsage, SometimesRateLimited):
     """Combines several deviations that the contract allows."""
 
 
-FUZZED = [Honest, LegitimateInManyWays, BreaksAll, HasAnOddHeader, Redirects]
+FUZZED = [Correct, CombinesLegitimateDeviations, FailsEverySchemathesisCheck, SendsANonAsciiHeader, Redirects]
 FUZZED += [kind for kind in BROKEN if kind.breaks_fuzz]
 
 
 @pytest.fixture(scope="module")
 def found_by_schemathesis():
-    """Run Schemathesis on each server; return the runs. Two servers at a time: each run keeps one core busy."""
+    """Run Schemathesis on each server, two at a time because each run uses one core; return the runs."""
 
     def found(kind):
         with kind() as server:
@@ -128,7 +130,7 @@ def found_by_schemathesis():
 
     with pytest.MonkeyPatch.context() as few, Redirects.other, ThreadPoolExecutor(2) as threads:
         few.setattr(fuzzing, "MAX_EXAMPLES", 25)
-        few.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # only our hooks would be measured, at a third more time
+        few.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # it would measure only our hooks and take a third longer
         return dict(zip(FUZZED, threads.map(found, FUZZED), strict=True))
 
 
@@ -144,16 +146,16 @@ def test_schemathesis_finds_exactly_the_broken_requirements(kind, found_by_schem
 @pytest.mark.fuzz
 @pytest.mark.parametrize("number", range(1, len(fuzzing.CHECKS) + 1))
 def test_without_one_check_only_its_requirement_passes(number, found_by_schemathesis, monkeypatch):
-    run, check = found_by_schemathesis[BreaksAll], fuzzing.CHECKS[number - 1]
+    run, check = found_by_schemathesis[FailsEverySchemathesisCheck], fuzzing.CHECKS[number - 1]
     others = [each for each in run._failures if each.check != check]
     monkeypatch.setattr(run, "_failures", others)
 
-    assert failed(outcomes_of(run)) == BreaksAll.breaks_fuzz - {f"RR-FUZZ-00{number}"}
+    assert failed(outcomes_of(run)) == FailsEverySchemathesisCheck.breaks_fuzz - {f"RR-FUZZ-00{number}"}
 
 
 @pytest.mark.fuzz
-def test_the_key_goes_to_no_other_host(found_by_schemathesis):
-    """Schemathesis gets the redirect without its Location."""
+def test_the_key_is_not_sent_to_another_host_after_a_redirect(found_by_schemathesis):
+    """The proxy removes Location from redirects that it returns to Schemathesis."""
     followed = [each for each in found_by_schemathesis[Redirects]._failures if each.exchange.status == 307]
 
     assert any(b'"query": ""' in each.exchange.content for each in followed)

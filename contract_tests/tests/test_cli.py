@@ -1,28 +1,28 @@
-"""The command: what it says, and what it ends with."""
+"""The output and the exit status of the command."""
 
 import json
 
 import pytest
 
-from broken import CutsBeforeItRanks, LeaksOtherFields, OneByDefault, ScoresWithoutBounds
-from commanding import OPEN, contract, process, shell, verdict
-from legitimate import Honest, NoId, Watched
+from broken import AppliesTopNBeforeRanking, OneByDefault, ScoresAboveOne, ScoresDependOnOtherFields
+from commanding import MODEL_AND_KEY, contract, process, shell, verdict
+from legitimate import Correct, NoId, RecordsRequests
 from miniature import KEY, MODEL
 
 
 @pytest.mark.served
-def test_an_honest_server_keeps_the_contract():
-    with Honest() as server:
-        ran = process(server.url, *OPEN, "--level", "should")
+def test_a_correct_server_passes():
+    with Correct() as server:
+        ran = process(server.url, *MODEL_AND_KEY, "--level", "should")
 
     assert (ran.returncode, ran.stderr) == (0, "")
     assert verdict(ran).startswith("keeps the contract -- 47 passed; seed 0, ")
     assert f"endpoint  {server.url}/v1/rerank" in ran.stdout
 
 
-def test_a_must_that_fails_is_told_so_that_somebody_can_act():
-    with CutsBeforeItRanks() as server:
-        ran = contract(server.url, *OPEN)
+def test_a_failed_must_is_reported_with_a_command_that_repeats_the_request():
+    with AppliesTopNBeforeRanking() as server:
+        ran = contract(server.url, *MODEL_AND_KEY)
         command = next(line.strip() for line in ran.stdout.splitlines() if line.startswith("  curl"))
         shown = shell(command)
 
@@ -39,33 +39,35 @@ def test_a_must_that_fails_is_told_so_that_somebody_can_act():
 
 
 @pytest.mark.parametrize(("level", "status"), [("must", 0), ("should", 1), ("info", 1)])
-def test_a_should_counts_from_its_level_on(level, status):
-    with LeaksOtherFields() as server:
-        ran = contract(server.url, *OPEN, "--level", level)
+def test_a_failed_should_affects_the_exit_status_only_from_level_should_on(level, status):
+    with ScoresDependOnOtherFields() as server:
+        ran = contract(server.url, *MODEL_AND_KEY, "--level", level)
 
     assert ran.returncode == status
     assert "FAILED        RR-FIELDS-001  SHOULD" in ran.stdout
 
 
-def test_an_info_is_told_when_asked_for_and_never_counts():
-    with ScoresWithoutBounds() as server:
-        asked, not_asked = (contract(server.url, *OPEN, "--level", level) for level in ("info", "should"))
+def test_an_info_is_reported_only_at_level_info_and_never_affects_the_exit_status():
+    with ScoresAboveOne() as server:
+        with_info, without_info = (
+            contract(server.url, *MODEL_AND_KEY, "--level", level) for level in ("info", "should")
+        )
 
-    assert asked.returncode == not_asked.returncode == 0
-    assert "FAILED        RR-SCORE-002  INFO" in asked.stdout
-    assert "RR-SCORE-002" not in not_asked.stdout
+    assert with_info.returncode == without_info.returncode == 0
+    assert "FAILED        RR-SCORE-002  INFO" in with_info.stdout
+    assert "RR-SCORE-002" not in without_info.stdout
 
 
-def test_quick_is_a_tenth_of_it():
-    with Watched() as server:
-        ran = contract(server.url, *OPEN, "--quick")
+def test_quick_sends_at_most_12_requests():
+    with RecordsRequests() as server:
+        ran = contract(server.url, *MODEL_AND_KEY, "--quick")
 
     assert ran.returncode == 0
     assert len(server.seen) <= 12
     assert "15 passed" in verdict(ran)
 
 
-def test_what_could_not_be_judged_is_said():
+def test_a_skipped_requirement_is_reported():
     with NoId() as server:
         ran = contract(server.url, "--model", MODEL, "--api-key-env", "MINI_KEY")
 
@@ -76,38 +78,38 @@ def test_what_could_not_be_judged_is_said():
 
 @pytest.mark.parametrize("form", ["", "/", "/v1", "/v1/", "/v1/rerank", "/rerank"])
 def test_the_url_may_name_the_host_the_base_or_the_operation(form):
-    with Honest() as server:
-        ran = contract(f"{server.url}{form}", *OPEN, "--quick")
+    with Correct() as server:
+        ran = contract(f"{server.url}{form}", *MODEL_AND_KEY, "--quick")
 
     assert ran.returncode == 0
     assert f"endpoint  {server.url}{'/rerank' if form == '/rerank' else '/v1/rerank'}\n" in ran.stdout
 
 
-class AtTheRoot(Watched):
+class ServesOnlyAtTheRoot(RecordsRequests):
     def reply(self, method, path, headers, content):
         return super().reply(method, "/nowhere" if path.startswith("/v1") else path, headers, content)
 
 
 def test_an_operation_that_is_not_below_v1_is_found():
-    with AtTheRoot() as server:
-        ran = contract(server.url, *OPEN, "--quick")
+    with ServesOnlyAtTheRoot() as server:
+        ran = contract(server.url, *MODEL_AND_KEY, "--quick")
 
     assert ran.returncode == 0
     assert f"endpoint  {server.url}/rerank\n" in ran.stdout
 
 
-def test_nobody_there_is_no_verdict():
-    with Honest() as server:
+def test_an_unreachable_endpoint_ends_with_status_3():
+    with Correct() as server:
         url = server.url
-    ran = contract(url, *OPEN)
+    ran = contract(url, *MODEL_AND_KEY)
 
     assert ran.returncode == 3
     assert verdict(ran).startswith("could not tell: no complete response from ")
     assert "keeps" not in ran.stdout
 
 
-def test_a_model_that_is_not_served_names_the_flag():
-    with Honest() as server:
+def test_an_unknown_model_is_reported_with_the_option_to_set():
+    with Correct() as server:
         ran = contract(server.url, "--api-key-env", "MINI_KEY")
 
     assert ran.returncode == 3
@@ -115,16 +117,16 @@ def test_a_model_that_is_not_served_names_the_flag():
     assert "use --model to name a model that the endpoint serves" in verdict(ran)
 
 
-def test_a_server_that_returns_few_by_default_is_judged_all_the_same():
+def test_a_server_that_returns_one_result_by_default_fails_only_one_should():
     with OneByDefault() as server:
-        ran = contract(server.url, *OPEN)
+        ran = contract(server.url, *MODEL_AND_KEY)
 
     assert ran.returncode == 0
     assert "1 SHOULD failed, 46 passed; " in verdict(ran)
 
 
-def test_a_list_is_free():
-    with Watched() as server:
+def test_list_sends_no_requests():
+    with RecordsRequests() as server:
         ran = contract(server.url, "--list", "--fuzz", "--level", "info")
 
     assert ran.returncode == 0
@@ -134,15 +136,15 @@ def test_a_list_is_free():
 
 
 def test_requirements_are_selected_by_id_and_by_name():
-    with Honest() as server:
-        by_id = contract(server.url, *OPEN, "-k", "RR-RESULT-001 or rr-usage")
-        by_name = contract(server.url, *OPEN, "-k", "sorted")
+    with Correct() as server:
+        by_id = contract(server.url, *MODEL_AND_KEY, "-k", "RR-RESULT-001 or rr-usage")
+        by_name = contract(server.url, *MODEL_AND_KEY, "-k", "sorted")
 
     assert "5 passed" in verdict(by_id)
     assert "1 passed" in verdict(by_name)
 
 
-WRONG = [
+INVALID = [
     (("localhost:8000",), "not a URL"),
     (("http://127.0.0.1:99999",), "not a URL"),
     (("http://user:secret-of-theirs@127.0.0.1:1",), "must not contain a user or password"),
@@ -173,18 +175,18 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "said"), WRONG, ids=lambda each: str(each)[-40:])
-def test_what_is_not_understood_is_said_in_a_line(arguments, said):
+@pytest.mark.parametrize(("arguments", "message"), INVALID, ids=lambda each: str(each)[-40:])
+def test_an_invalid_option_is_reported_in_one_line(arguments, message):
     ran = contract(*arguments)
 
     assert ran.returncode == 2
-    assert said in ran.stderr
+    assert message in ran.stderr
     assert ran.stderr.strip().count("\n") == 0
     for secret in ("secret-of-theirs", "sk-a-key-by-mistake", "tgp_v1_by_mistake"):
         assert secret not in ran.stderr + ran.stdout
 
 
-def test_the_real_api_is_asked_for_only_after_an_estimate():
+def test_without_live_a_run_against_the_real_api_only_prints_an_estimate():
     ran = contract("https://api.together.xyz", TOGETHER_API_KEY="a-key-that-is-none")
 
     assert ran.returncode == 2
@@ -194,11 +196,11 @@ def test_the_real_api_is_asked_for_only_after_an_estimate():
 
 
 @pytest.mark.fuzz
-def test_a_seed_makes_the_same_requests_again():
+def test_the_same_seed_sends_the_same_requests():
     def sent(seed):
-        with Watched() as server:
+        with RecordsRequests() as server:
             options = ("--fuzz", "-k", "RR-FUZZ-001", "--max-requests", 140, "--seed", seed)
-            ran = contract(server.url, *OPEN, *options)
+            ran = contract(server.url, *MODEL_AND_KEY, *options)
         assert f"; seed {seed}, " in verdict(ran)
         return [(method, content) for method, _, _, content in server.seen]
 

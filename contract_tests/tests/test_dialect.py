@@ -1,4 +1,4 @@
-"""Who answers so: the families of rerank APIs by the shapes that were seen of them."""
+"""Recognition of rerank APIs by the shape of their responses."""
 
 import json
 
@@ -10,7 +10,7 @@ from together_rerank_contract_tests.run.dialect import deviations, dialect_of
 TEXT = {"text": "a"}
 RESULT = {"index": 0, "relevance_score": 0.5}
 TOKENS = {"prompt_tokens": 3, "total_tokens": 3}
-# As they stand in the servers' sources, documentation, or traffic.
+# From the servers' source, documentation or traffic.
 SHAPES = {
     "Together": {
         "id": "oGs6Zt9-62bZhn-99529372487b1b0a",
@@ -61,11 +61,11 @@ SHAPES = {
 
 
 @pytest.mark.parametrize(("name", "body"), SHAPES.items(), ids=SHAPES)
-def test_a_shape_has_a_name(name, body):
+def test_the_dialect_is_recognised_by_the_response_body(name, body):
     assert dialect_of(exchange(received=json.dumps(body).encode())) == name
 
 
-def test_tei_is_known_by_its_errors_too():
+def test_tei_is_recognised_by_its_errors():
     assert dialect_of(exchange(received=b'{"error": "x", "error_type": "Validation"}')) == "TEI (by shape only)"
 
 
@@ -84,7 +84,7 @@ def test_tei_is_known_by_its_errors_too():
         ("TEI (by shape only)", ["a bare list of results", "no `relevance_score` in a result", "no `document`"]),
     ],
 )
-def test_deviations_are_told_in_words(name, differs):
+def test_deviations_are_described_in_words(name, differs):
     found = deviations(exchange(received=json.dumps(SHAPES[name]).encode()))
 
     assert [each for each in found if "a field `score`" not in each and "a field `text`" not in each] == differs
@@ -104,7 +104,7 @@ def test_deviations_are_told_in_words(name, differs):
         b"<html>",
     ],
 )
-def test_nothing_is_too_odd(body):
+def test_any_response_body_is_accepted(body):
     shown = exchange(received=body)
 
     assert isinstance(dialect_of(shown), str)

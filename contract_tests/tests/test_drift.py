@@ -1,4 +1,4 @@
-"""What differs is told, each kind in a table that is exact, and nothing else is."""
+"""Drift reports each kind of difference between an endpoint and the library, and nothing else."""
 
 import itertools
 import json
@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 import together_rerank_fixtures as fixtures
-from legitimate import LEGITIMATE, Honest
+from legitimate import LEGITIMATE, Correct
 from miniature import KEY, Refused
 from recordings import rows
 from together_rerank_contract_tests.client.transport import key_redactor
@@ -18,12 +18,12 @@ from together_rerank_spec import load
 FIELDS = {
     "another value": ({"object": "list"}, [("200 /object", '"rerank"', '"list"', '"rerank"')]),
     "another type": ({"object": 5}, [("200 /object", '"rerank"', "integer", '"rerank"')]),
-    "gone": ({"object": None}, [("200 /object", '"rerank"', "absent", '"rerank"')]),
-    "gone from a result": ({"document": None}, [("200 /results/*/document", "object", "absent", "object")]),
-    "gone, though nobody promised it": ({"id": None}, [("200 /id", "string or absent", "absent", "string")]),
+    "missing": ({"object": None}, [("200 /object", '"rerank"', "absent", '"rerank"')]),
+    "missing from a result": ({"document": None}, [("200 /results/*/document", "object", "absent", "object")]),
+    "missing, though optional in the document": ({"id": None}, [("200 /id", "string or absent", "absent", "string")]),
     "new": ({"meta": {"tokens": {"a": 1}}}, [("200 /meta", "absent", "object", "absent")]),
     "new in a result": ({"text": "a"}, [("200 /results/*/text", "absent", "string", "absent")]),
-    "an object of another form": (
+    "an object with other fields": (
         {"usage": {"total_tokens": 3.5}},
         [
             ("200 /usage/completion_tokens", "integer", "absent", "integer"),
@@ -31,18 +31,18 @@ FIELDS = {
             ("200 /usage/total_tokens", "integer", "number", "integer"),
         ],
     ),
-    "text for an object": ({"document": "a"}, [("200 /results/*/document", "object", "string", "object")]),
-    "no list": ({"results": {}}, [("200 /results", "array", "object", "array")]),
-    "new, with more below": (
+    "a string instead of an object": ({"document": "a"}, [("200 /results/*/document", "object", "string", "object")]),
+    "an object instead of an array": ({"results": {}}, [("200 /results", "array", "object", "array")]),
+    "new, with nested values": (
         {"meta": [{"a": {"b": [1]}}]},
         [("200 /meta", "absent", "array", "absent")],
     ),
-    "a name that would be a path": ({"a/b~": 1}, [("200 /a~1b~0", "absent", "integer", "absent")]),
+    "a name with characters of a JSON Pointer": ({"a/b~": 1}, [("200 /a~1b~0", "absent", "integer", "absent")]),
 }
 
 
-def of(kind, **changes):
-    """A miniature whose answers have these fields changed; None removes a field."""
+def with_fields(kind, **changes):
+    """Return a subclass of *kind* that changes these fields of its responses; None removes a field."""
 
     class Changed(kind):
         def answer(self, request):
@@ -58,75 +58,75 @@ def of(kind, **changes):
     return Changed
 
 
-def whole_numbers(body):
-    """The same, its numbers written as those of another language are."""
+def integers_as_floats(body):
+    """Return *body* with its integers as floats, as some languages write them."""
     if isinstance(body, dict):
-        return {name: whole_numbers(each) for name, each in body.items()}
+        return {name: integers_as_floats(each) for name, each in body.items()}
     if isinstance(body, list):
-        return [whole_numbers(each) for each in body]
+        return [integers_as_floats(each) for each in body]
     return float(body) if isinstance(body, int) and not isinstance(body, bool) else body
 
 
-def test_a_whole_number_is_an_integer_however_it_is_written():
-    class Floats(Honest):
+def test_a_float_with_an_integer_value_counts_as_an_integer():
+    class Floats(Correct):
         def answer(self, request):
-            return whole_numbers(super().answer(request))
+            return integers_as_floats(super().answer(request))
 
     assert rows(Floats, "success/strings", "success/t*") == []
 
 
-def test_the_one_score_that_the_library_has_is_no_promise_of_whole_numbers():
-    whole = next(
+def test_a_fractional_score_is_no_drift_if_the_library_has_only_integer_scores():
+    name = next(
         exchange.name
         for exchange in fixtures.all(status=200)
         if not exchange.forced and all(each["relevance_score"] in (0, 1) for each in exchange.response.body["results"])
     )
 
-    assert rows(of(Honest, relevance_score=0.5), whole) == []
+    assert rows(with_fields(Correct, relevance_score=0.5), name) == []
 
 
 @pytest.mark.parametrize("change", FIELDS)
-def test_a_field_that_differs_is_a_row(change):
+def test_a_field_that_differs_is_reported(change):
     changes, expected = FIELDS[change]
 
-    assert rows(of(Honest, **changes), "success/strings", "success/return_documents_false") == expected
+    assert rows(with_fields(Correct, **changes), "success/strings", "success/return_documents_false") == expected
 
 
-def test_what_is_new_is_told_beside_an_answer_that_is_no_object():
-    class Both(Honest):
+def test_a_new_field_is_reported_even_if_another_response_is_not_an_object():
+    class ChangesAndBreaksTheForm(Correct):
         def serialise(self, body):
             if next(self.calls) % 2:
                 return super().serialise({**body, "meta": {"a": 1}})
             return b"[[1]]"
 
-    assert rows(Both, "success/t*") == [
+    assert rows(ChangesAndBreaksTheForm, "success/t*") == [
         ("200 (the body)", "object", "object or array", "object"),
         ("200 /meta", "absent", "object", "absent"),
     ]
 
 
-def test_what_is_now_and_then_there_is_told_so():
+def test_a_field_in_only_some_responses_is_reported_as_optional():
     calls = itertools.count()
 
-    class Sometimes(Honest):
+    class AddsAFieldSometimes(Correct):
         def answer(self, request):
             body = super().answer(request)
             return {**body, "created": 1} if next(calls) % 2 else body
 
-    assert rows(Sometimes, "success/t*") == [("200 /created", "absent", "integer or absent", "absent")]
+    assert rows(AddsAFieldSometimes, "success/t*") == [("200 /created", "absent", "integer or absent", "absent")]
 
 
-class Whole(Honest):
-    """Answers with something else than a ranking, when the reference was answered."""
+class NotARanking(Correct):
+    """Sends *content* instead of a ranking for every request after the first."""
 
-    said = b""
+    content = b""
 
     def serialise(self, body):
-        return super().serialise(body) if next(self.calls) == 1 else self.said
+        return super().serialise(body) if next(self.calls) == 1 else self.content
 
 
 @pytest.mark.parametrize(
-    ("said", "shown"),
+    ("content", "shown"),
     [
         (b"<h1>Hello</h1>", "not JSON"),
         (b"", "not JSON"),
@@ -139,14 +139,14 @@ class Whole(Honest):
         (b"[" * 90 + b"]" * 90, "array"),
     ],
 )
-def test_a_200_that_is_no_object_is_one_row(said, shown):
-    kind = type("Odd", (Whole,), {"said": said})
+def test_a_200_that_is_not_an_object_is_one_row(content, shown):
+    kind = type("Odd", (NotARanking,), {"content": content})
 
     assert rows(kind, "success/strings") == [("200 (the body)", "object", shown, "object")]
 
 
-class Statuses(Honest):
-    """Takes no objects, and any `top_n`; there is no /v2."""
+class DiffersInStatuses(Correct):
+    """Rejects objects with 422 and accepts any `top_n`."""
 
     def validate(self, request):
         if any(isinstance(each, dict) for each in request["documents"]):
@@ -155,10 +155,10 @@ class Statuses(Honest):
         super().validate(request)
 
 
-def test_a_status_that_differs_is_a_row_for_all_that_differ_alike():
+def test_exchanges_with_the_same_status_difference_share_one_row():
     names = ("success/objects", "success/nested", "bad_request/top_n_*", "not_found/path", "success/strings")
 
-    assert [row for row in rows(Statuses, *names) if row[0] == "status"] == [
+    assert [row for row in rows(DiffersInStatuses, *names) if row[0] == "status"] == [
         (
             "status",
             "400",
@@ -170,73 +170,73 @@ def test_a_status_that_differs_is_a_row_for_all_that_differ_alike():
     ]
 
 
-def test_the_library_s_statuses_are_the_document_s_where_that_has_one():
+def test_the_library_s_statuses_are_those_that_the_document_has():
     library = [exchange for exchange in fixtures.all() if not exchange.forced and "max_body" not in exchange.mock]
-    promised = {exchange.name: drift.documented_status(exchange, load()) for exchange in library}
+    documented = {exchange.name: drift.documented_status(exchange, load()) for exchange in library}
 
-    assert {name for name, status in promised.items() if status == "-"} == {
+    assert {name for name, status in documented.items() if status == "-"} == {
         "method_not_allowed/get",
         "not_found/doubled_base_path",
         "not_found/path",
     }
     for exchange in library:
-        assert promised[exchange.name] in ("-", str(exchange.response.status))
+        assert documented[exchange.name] in ("-", str(exchange.response.status))
 
 
-def test_where_the_library_has_no_such_answer_the_document_alone_counts():
-    class TakesZero(Honest):
+def test_a_status_that_the_library_lacks_is_compared_with_the_document_alone():
+    class TakesZero(Correct):
         def validate(self, request):
             if request.get("top_n") == 0:
                 request["top_n"] = 1
             super().validate(request)
 
-    assert rows(of(TakesZero, object="list"), "bad_request/top_n_zero") == [
+    assert rows(with_fields(TakesZero, object="list"), "bad_request/top_n_zero") == [
         ("200 /object", '"rerank"', '"list"', "-"),
         ("status", "400", "200", "400", "bad_request/top_n_zero"),
     ]
 
 
-def test_what_only_some_answers_of_the_library_have_is_gone_when_none_of_the_endpoint_has_it():
-    assert rows(Honest, "bad_request/top_n_*", "bad_request/no_body") == [
+def test_an_optional_field_of_the_library_is_reported_if_no_response_of_the_endpoint_has_it():
+    assert rows(Correct, "bad_request/top_n_*", "bad_request/no_body") == [
         ("error /error/param", "string or null or absent", "absent", "string or absent")
     ]
 
 
-# Whose fields are others than the library's, as the document allows.
+# Servers whose fields differ from the library's in ways that the document allows.
 OTHER_FIELDS = {"NoUsage", "NullUsage", "NoId", "ExtraField", "NullText"}
 
 
 @pytest.mark.parametrize("kind", [each for each in LEGITIMATE if each.__name__ not in OTHER_FIELDS])
-def test_scores_texts_order_and_a_busy_moment_are_no_drift(kind):
+def test_other_scores_texts_rankings_and_retries_are_no_drift(kind):
     assert rows(kind, "success/*") == []
 
 
 @pytest.mark.parametrize("key", ["llama", "results", "rerank"])
-def test_a_key_that_is_a_word_changes_nothing(key):
-    class HasAWordForAKey(Honest):
+def test_a_key_that_is_also_a_word_of_the_exchanges_causes_no_drift(key):
+    class UsesAWordAsTheKey(Correct):
         def authenticate(self, headers):
             if headers.get("Authorization") != f"Bearer {key}":
                 raise Refused(401, "no")
 
-    assert rows(HasAWordForAKey, "success/*", key=key) == []
+    assert rows(UsesAWordAsTheKey, "success/*", key=key) == []
 
 
-def test_an_endpoint_that_says_whom_it_lets_in_is_not_asked_for_the_refusal():
-    class LetsAllIn(Honest):
+def test_rejections_are_not_expected_if_the_endpoint_declares_that_it_accepts_any_key_and_model():
+    class AcceptsAll(Correct):
         def authenticate(self, headers):
-            """Whoever it is."""
+            """Accept every key."""
 
         def check_model(self, model):
-            """Whichever it is."""
+            """Accept every model."""
 
         def reply(self, *call):
             status, headers, content = super().reply(*call)
             return status, {**headers, "x-mock-accepts": "any-key, any-model"}, content
 
-    assert rows(LetsAllIn, "unauthorized/invalid_key", "not_found/model", "success/strings") == []
+    assert rows(AcceptsAll, "unauthorized/invalid_key", "not_found/model", "success/strings") == []
 
 
-class Errors(Honest):
+class OtherErrors(Correct):
     """Sends errors with the messages, types and codes of another server."""
 
     def refusal(self, refused):
@@ -245,24 +245,24 @@ class Errors(Honest):
         return status, headers, json.dumps(body).encode()
 
 
-def test_differences_in_errors_are_reported_and_the_kit_s_own_messages_are_no_standard():
-    found = rows(Errors, "unauthorized/*", "bad_request/no_body", "success/strings")
+def test_differences_in_errors_are_reported_except_from_the_kit_s_own_messages():
+    found = rows(OtherErrors, "unauthorized/*", "bad_request/no_body", "success/strings")
 
     codes = "string or null or absent"
     unauthorized = [f"unauthorized/{each}_key" for each in ("invalid", "malformed", "missing")]
-    worded = {name: json.dumps(fixtures.get(name).response.body["error"]["message"]) for name in unauthorized}
+    messages = {name: json.dumps(fixtures.get(name).response.body["error"]["message"]) for name in unauthorized}
     assert found == [
         ("error /error/code", codes, "integer", "string or absent"),
         ("error /id", "absent", "string", "absent"),
         ("error.type", "string", '"invalid"', '"invalid_request_error"', unauthorized[0], unauthorized[2]),
         ("error.code", codes, "401", '"invalid_api_key"', unauthorized[0]),
         ("error.code", codes, "401", '"missing_api_key"', unauthorized[2]),
-        ("error.message", "string", '"the key is missing or wrong"', worded[unauthorized[0]], unauthorized[0]),
-        ("error.message", "string", '"the key is missing or wrong"', worded[unauthorized[2]], unauthorized[2]),
+        ("error.message", "string", '"the key is missing or wrong"', messages[unauthorized[0]], unauthorized[0]),
+        ("error.message", "string", '"the key is missing or wrong"', messages[unauthorized[2]], unauthorized[2]),
     ]
 
 
-class PlainErrors(Honest):
+class PlainErrors(Correct):
     def refusal(self, refused):
         return refused.status, {"Content-Type": "text/plain"}, b"no"
 
@@ -273,7 +273,7 @@ def test_an_error_that_is_not_error_data_is_reported_once():
     ]
 
 
-class RealErrors(Honest):
+class RealErrors(Correct):
     """Sends errors in the form of the real API."""
 
     type, param, code = "validation", None, None
@@ -354,7 +354,7 @@ def test_an_enum_or_const_is_read_as_values(schema, shown):
     assert field_types.describe(field_types.types_in_schema(schema, load()).at("")) == shown
 
 
-def test_a_table_keeps_its_width_and_hides_control_characters_and_the_key():
+def test_a_table_has_a_maximum_width_and_hides_control_characters_and_the_key():
     long = "x" * 500
     table = drift.table(
         [Difference("200 /a\x1b[0m", "absent", f'"{long}"', KEY, ("success/strings",) * 20)] * 150,

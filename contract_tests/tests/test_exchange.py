@@ -1,4 +1,4 @@
-"""A request as a line that can be run again, whatever is in it."""
+"""The curl command and the excerpt of an exchange, and the masking of the key."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from together_rerank_contract_tests.client.transport import key_redactor
 
 
 class Echo(Miniature):
-    """Keeps what came."""
+    """Stores the request."""
 
     def reply(self, method, path, headers, content):
         self.seen = method, headers, content
@@ -33,7 +33,7 @@ def exchange(url="http://127.0.0.1:1/v1/rerank", content=b"{}", method="POST", h
         b"-d",
     ],
 )
-def test_the_command_sends_what_was_sent(content):
+def test_the_curl_command_repeats_the_request(content):
     with Echo() as server:
         command = exchange(f"{server.url}/v1/rerank", content, headers=(("Content-Type", "application/json"),)).curl
         ran = subprocess.run(["sh", "-c", command], check=True, capture_output=True, timeout=20)
@@ -43,7 +43,7 @@ def test_the_command_sends_what_was_sent(content):
     assert (method, headers["Content-Type"], received) == ("POST", "application/json", content)
 
 
-def test_the_command_takes_the_key_from_its_variable_and_runs_nothing_else():
+def test_the_curl_command_expands_only_the_variable_of_the_key():
     headers = (("Authorization", "Bearer $MY_KEY"), ("X-Odd", "`id` $HOME Bearer $x"))
     with Echo() as server:
         command = exchange(f"{server.url}/v1/rerank", headers=headers, method="QUERY").curl
@@ -57,7 +57,7 @@ def test_the_command_takes_the_key_from_its_variable_and_runs_nothing_else():
     assert received["Content-Type"] is None
 
 
-def test_what_is_shown_is_one_line_and_of_a_length():
+def test_an_excerpt_is_one_line_of_limited_length():
     assert excerpt(b"a\nb\x1b[31m") == "a\\nb\\x1b[31m"
     assert excerpt(b"\xff") == "\\xff"
     assert excerpt("x" * 20, 10) == "xxxxxxxxxx... (20 in all)"
@@ -77,7 +77,7 @@ KEY = 'a-long/key+with"signs'
         "a-long%2Fkey%2Bwith%22signs",
     ],
 )
-def test_a_key_is_masked_however_it_is_written(echoed):
+def test_a_key_is_masked_in_every_encoding(echoed):
     shown = exchange(received=f"{'x' * 590}{echoed}".encode(), mask=key_redactor(KEY, "MY_KEY")).response_excerpt
 
     assert "$MY_KEY" in shown or shown.endswith("in all)")
@@ -85,10 +85,10 @@ def test_a_key_is_masked_however_it_is_written(echoed):
         assert form not in shown
 
 
-def test_a_mask_reaches_into_what_json_holds():
+def test_a_key_is_masked_in_nested_json_values():
     assert key_redactor(KEY, "K").value({KEY: [f"x {KEY}", 1, None]}) == {"$K": ["x $K", 1, None]}
 
 
-def test_what_is_too_short_to_tell_from_a_word_is_left():
+def test_a_key_that_is_too_short_is_not_masked():
     assert key_redactor("k", "K").text("kraken") == "kraken"
     assert key_redactor(None, "K").text("kraken") == "kraken"

@@ -1,4 +1,4 @@
-"""The commands `record` and `drift`: what they say, what they leave behind, and what they end with."""
+"""The output, the files and the exit status of the commands `record` and `drift`."""
 
 import json
 import signal
@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 
 import together_rerank_fixtures as fixtures
-from commanding import COMMAND, OPEN, contract, environment, process, verdict
-from legitimate import Honest, Slow, Watched
+from commanding import COMMAND, MODEL_AND_KEY, contract, environment, process, verdict
+from legitimate import Correct, RecordsRequests, Slow
 from miniature import KEY, MODEL
 
 SCHEMA = json.loads(files("together_rerank_contract_tests").joinpath("drift.schema.json").read_text())
@@ -19,15 +19,15 @@ FEW = ("--only", "success/st*", "--only", "not_found/model")
 
 
 def record(server, out, *arguments, **changes):
-    return contract("record", server.url, *OPEN, "--out", out, *arguments, **changes)
+    return contract("record", server.url, *MODEL_AND_KEY, "--out", out, *arguments, **changes)
 
 
 def drift(server, *arguments, **changes):
-    return contract("drift", server.url, *OPEN, *arguments, **changes)
+    return contract("drift", server.url, *MODEL_AND_KEY, *arguments, **changes)
 
 
-class Listing(Watched):
-    """Calls its object a list, and shows the key."""
+class SendsObjectList(RecordsRequests):
+    """Sends "list" as `object`, and a field with the key."""
 
     def answer(self, request):
         return {**super().answer(request), "object": "list", "echo": f"\x1b[31m{KEY}"}
@@ -51,9 +51,9 @@ error.message
 
 
 @pytest.mark.served
-def test_a_recording_says_what_it_kept_and_how_that_differs(tmp_path):
-    with Listing() as server:
-        ran = process("record", server.url, *OPEN, "--out", tmp_path / "kept", *FEW)
+def test_record_saves_exchanges_and_prints_how_they_differ(tmp_path):
+    with SendsObjectList() as server:
+        ran = process("record", server.url, *MODEL_AND_KEY, "--out", tmp_path / "kept", *FEW)
 
     assert (ran.returncode, ran.stderr) == (0, "")
     lines = ran.stdout.splitlines()
@@ -64,22 +64,22 @@ def test_a_recording_says_what_it_kept_and_how_that_differs(tmp_path):
     assert {each.name for each in fixtures.read(tmp_path / "kept")} == {"success/strings", "not_found/model"}
 
 
-def test_the_key_is_nowhere(tmp_path):
-    with Listing() as server:
+def test_the_key_is_neither_printed_nor_written(tmp_path):
+    with SendsObjectList() as server:
         recorded = record(server, tmp_path / "kept")
         drifted = drift(server, "--json", tmp_path / "drift.json")
 
-    kept = [path.read_text() for path in tmp_path.rglob("*.json")]
-    assert len(kept) > 60
-    for text in (recorded.stdout, drifted.stdout, *kept):
+    saved = [path.read_text() for path in tmp_path.rglob("*.json")]
+    assert len(saved) > 60
+    for text in (recorded.stdout, drifted.stdout, *saved):
         assert KEY not in text
         assert "\x1b" not in text
     assert "$MINI_KEY" in (tmp_path / "kept/success/strings.json").read_text()
 
 
 @pytest.mark.parametrize(("most", "shown"), [(1, "1 request"), (2, "2 requests"), (9, "9 requests")])
-def test_a_budget_that_is_spent_keeps_what_was_answered(tmp_path, most, shown):
-    with Watched() as server:
+def test_if_the_budget_is_spent_the_responses_received_so_far_are_saved(tmp_path, most, shown):
+    with RecordsRequests() as server:
         ran = record(server, tmp_path / "kept", "--max-requests", most)
 
     assert ran.returncode == 4
@@ -93,17 +93,17 @@ def test_a_budget_that_is_spent_keeps_what_was_answered(tmp_path, most, shown):
         assert f"missing   {reason}: bad_request/" in ran.stdout
 
 
-def test_tokens_are_a_budget_here_too():
-    with Watched() as server:
+def test_max_tokens_limits_drift():
+    with RecordsRequests() as server:
         ran = drift(server, "--only", "success/*", "--max-tokens", 500)
 
     assert ran.returncode == 4
     assert 1 < len(server.seen) < 10
 
 
-def test_requests_keep_their_distance_here_too():
+def test_drift_sends_requests_at_the_given_rate():
     began = time.monotonic()
-    with Watched() as server:
+    with RecordsRequests() as server:
         ran = drift(server, "--only", "success/t*", "--rate", "4/s")
 
     assert ran.returncode == 0
@@ -112,9 +112,9 @@ def test_requests_keep_their_distance_here_too():
 
 @pytest.mark.served
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_keeps_what_was_answered(tmp_path, number):
+def test_an_interruption_saves_the_responses_received_so_far(tmp_path, number):
     with Slow() as server:
-        command = [COMMAND, "record", server.url, *OPEN, "--only", "success/*", "--out", tmp_path / "kept"]
+        command = [COMMAND, "record", server.url, *MODEL_AND_KEY, "--only", "success/*", "--out", tmp_path / "kept"]
         with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as process:
             shown = ""
             while not shown.endswith("....."):
@@ -129,8 +129,8 @@ def test_an_interruption_keeps_what_was_answered(tmp_path, number):
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
-def test_nobody_there_is_no_recording(tmp_path):
-    with Honest() as server:
+def test_an_unreachable_endpoint_saves_nothing_and_ends_with_status_3(tmp_path):
+    with Correct() as server:
         pass
     recorded, drifted = record(server, tmp_path / "kept"), drift(server)
 
@@ -155,21 +155,21 @@ def places(tmp_path):
     }
 
 
-def test_a_folder_that_cannot_be_written_costs_no_request(tmp_path):
-    with Watched() as server:
-        for name, why in places(tmp_path).items():
+def test_no_request_is_sent_if_the_folder_cannot_be_written(tmp_path):
+    with RecordsRequests() as server:
+        for name, reason in places(tmp_path).items():
             ran = record(server, tmp_path / name)
 
             assert ran.returncode == 2
-            assert why in ran.stderr
+            assert reason in ran.stderr
             assert ran.stderr.count("\n") == 1
 
     assert server.seen == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dangling", "file", "full"]
 
 
-def test_a_key_that_is_too_short_to_be_masked_is_not_recorded_with(tmp_path):
-    with Watched() as server:
+def test_a_key_that_is_too_short_to_be_masked_is_rejected(tmp_path):
+    with RecordsRequests() as server:
         ran = record(server, tmp_path / "kept", MINI_KEY="abc")
 
     assert ran.returncode == 2
@@ -177,8 +177,8 @@ def test_a_key_that_is_too_short_to_be_masked_is_not_recorded_with(tmp_path):
     assert server.seen == []
 
 
-class FillsTheFolder(Honest):
-    """While it is asked."""
+class FillsTheFolder(Correct):
+    """Writes a file into the folder while it responds."""
 
     def answer(self, request):
         self.folder.mkdir(exist_ok=True)
@@ -186,7 +186,7 @@ class FillsTheFolder(Honest):
         return super().answer(request)
 
 
-def test_a_folder_that_somebody_else_fills_meanwhile_stays_theirs(tmp_path):
+def test_a_folder_that_is_filled_during_the_recording_is_not_changed(tmp_path):
     with FillsTheFolder() as server:
         server.folder = tmp_path / "kept"
         ran = record(server, server.folder, *FEW)
@@ -197,7 +197,7 @@ def test_a_folder_that_somebody_else_fills_meanwhile_stays_theirs(tmp_path):
     assert [path.name for path in server.folder.iterdir()] == ["precious"]
 
 
-WRONG = [
+INVALID = [
     (("record", "http://127.0.0.1:1"), "Missing option '--out'"),
     (("record", "--out", "x"), "Missing argument 'URL'"),
     (("drift", "localhost:8000"), "not a URL"),
@@ -212,17 +212,17 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "said"), WRONG, ids=lambda each: str(each)[-40:])
-def test_what_is_not_understood_is_said_in_a_line(arguments, said, tmp_path):
+@pytest.mark.parametrize(("arguments", "message"), INVALID, ids=lambda each: str(each)[-40:])
+def test_an_invalid_option_is_reported_in_one_line(arguments, message, tmp_path):
     ran = contract(*arguments, cwd=tmp_path)
 
     assert ran.returncode == 2
-    assert said in ran.stderr
+    assert message in ran.stderr
     assert ran.stderr.strip().count("\n") == 0
     assert list(tmp_path.iterdir()) == []
 
 
-def test_help_leads_to_both_commands():
+def test_help_mentions_both_commands():
     main, *others = (contract(*words, "--help") for words in ((), ("record",), ("drift",)))
 
     assert [each.returncode for each in (main, *others)] == [0, 0, 0]
@@ -232,8 +232,8 @@ def test_help_leads_to_both_commands():
         assert each.stdout.startswith(f"Usage: together-rerank-contract {name} [OPTIONS] URL\n")
 
 
-def test_drift_is_a_status_and_a_report(tmp_path):
-    with Listing() as server:
+def test_drift_sets_the_exit_status_and_writes_a_report(tmp_path):
+    with SendsObjectList() as server:
         ran = drift(server, *FEW, "--json", tmp_path / "drift.json")
     report = json.loads((tmp_path / "drift.json").read_text())
 
@@ -251,17 +251,17 @@ def test_drift_is_a_status_and_a_report(tmp_path):
     }
 
 
-def test_drift_that_was_found_counts_more_than_a_budget_that_is_spent():
-    with Listing() as server:
+def test_drift_takes_precedence_over_a_spent_budget():
+    with SendsObjectList() as server:
         ran = drift(server, "--only", "success/*", "--max-requests", 3)
 
     assert ran.returncode == 1
     assert verdict(ran).startswith("drift: the 3 requests of --max-requests are spent -- 2 differences, 2 exchanges")
 
 
-def test_a_report_that_cannot_be_written_is_told_after_the_comparison(tmp_path):
+def test_a_report_that_cannot_be_written_ends_with_status_2(tmp_path):
     (tmp_path / "drift.json").mkdir()
-    with Honest() as server:
+    with Correct() as server:
         ran = drift(server, *FEW, "--json", tmp_path / "drift.json/")
 
     assert ran.returncode == 2

@@ -1,4 +1,4 @@
-"""What is kept of an answer: whole, impersonal, and as it came."""
+"""Responses are saved without loss, without the key and with listed headers only."""
 
 import gzip
 import json
@@ -6,13 +6,13 @@ import json
 import pytest
 
 import together_rerank_fixtures as fixtures
-from legitimate import Honest
+from legitimate import Correct
 from miniature import KEY
-from recordings import read, recorded, sent
+from recordings import read, record, run_comparison
 
 
-class Talkative(Honest):
-    """Says more than is good, and the key in every place."""
+class SendsManyHeaders(Correct):
+    """Sends many headers, and the key in headers and body."""
 
     headers = {
         "Set-Cookie": "session=1",
@@ -36,14 +36,14 @@ class Talkative(Honest):
         return status, {**headers, **self.headers}, echo
 
 
-def test_only_what_is_on_the_list_is_kept_and_the_key_nowhere(tmp_path):
-    with Talkative() as server:
-        _, files = sent(server)
-        kept = read(tmp_path, files)
+def test_only_listed_headers_are_saved_and_the_key_is_masked(tmp_path):
+    with SendsManyHeaders() as server:
+        _, files = run_comparison(server)
+        saved = read(tmp_path, files)
 
     assert len(files) > 60
     assert all(KEY.encode() not in content for content in files.values())
-    for exchange in kept.values():
+    for exchange in saved.values():
         headers = {name: v for name, v in exchange.response.headers.items() if name not in ("Content-Type", "Allow")}
         assert headers == {
             "Retry-After": "2",
@@ -61,14 +61,14 @@ SECRET = "sk+c2VjcmV0LWtleQ=="
 UNICODE = "".join(f"\\u{ord(each):04X}" for each in SECRET)
 
 
-class EchoesTheKey(Honest):
-    """In a writing of its own, once the reference was answered."""
+class EchoesTheKey(Correct):
+    """Sends *echo*, which contains the key in some encoding, for every request after the first."""
 
     echo = b""
     headers = {}
 
     def authenticate(self, headers):
-        """Lets in whom it repeats."""
+        """Accept every key."""
 
     def reply(self, *call):
         status, headers, content = super().reply(*call)
@@ -81,29 +81,29 @@ ECHOES = {
     "escaped in a name": b'{"%s": 1}' % UNICODE.encode(),
     "as text": b"no " + SECRET.encode(),
     "as base64": b"\xff" + SECRET.encode(),
-    "escaped, in what is no JSON": b'{"a": NaN, "b": "%s"}' % UNICODE.encode(),
+    "escaped, in a body that is not JSON": b'{"a": NaN, "b": "%s"}' % UNICODE.encode(),
     "escaped twice": json.dumps({"a": f'{{"b": "{UNICODE}"}}'}).encode(),
-    "escaped for a page": b"<p>" + SECRET.replace("+", "&#43;").encode(),
+    "escaped for HTML": b"<p>" + SECRET.replace("+", "&#43;").encode(),
     "escaped for a URL": b"/?k=" + SECRET.replace("+", "%2b").encode(),
-    "in two bytes a character": SECRET.encode("utf-16"),
-    "in two bytes a character, without a mark": SECRET.encode("utf-16-be"),
+    "in UTF-16": SECRET.encode("utf-16"),
+    "in UTF-16 without a byte order mark": SECRET.encode("utf-16-be"),
 }
 
 
 @pytest.mark.parametrize("echo", ECHOES)
-def test_a_key_is_masked_however_the_body_writes_it(echo, tmp_path):
+def test_a_key_in_a_body_is_masked_in_every_encoding(echo, tmp_path):
     with EchoesTheKey() as server:
         server.echo = ECHOES[echo]
-        (exchange,) = recorded(server, tmp_path, "success/strings", key=SECRET).values()
+        (exchange,) = record(server, tmp_path, "success/strings", key=SECRET).values()
 
     assert b"$KEY" in exchange.response.content
     assert SECRET.encode() not in exchange.response.content
 
 
-def test_an_answer_in_which_the_key_can_still_be_read_is_not_kept():
+def test_a_response_with_a_key_that_cannot_be_masked_is_not_saved():
     with EchoesTheKey() as server:
         server.echo = SECRET.replace("+", "%252525252B").encode()
-        comparison, files = sent(server, "success/strings", key=SECRET)
+        comparison, files = run_comparison(server, "success/strings", key=SECRET)
 
     assert files == {}
     assert comparison.missing == {
@@ -112,35 +112,35 @@ def test_an_answer_in_which_the_key_can_still_be_read_is_not_kept():
     assert comparison.abort_reason.status == 3
 
 
-def test_a_key_is_masked_in_a_header_too():
+def test_a_key_in_a_header_is_masked():
     with EchoesTheKey() as server:
         server.headers = {"WWW-Authenticate": f'Bearer realm="{UNICODE}"'}
-        _, files = sent(server, "success/strings", key=SECRET)
+        _, files = run_comparison(server, "success/strings", key=SECRET)
 
     assert b'Bearer realm=\\"$KEY\\"' in files["success/strings.json"]
 
 
-class Says(Honest):
-    """A certain 200, once the reference was answered."""
+class SendsFixedResponse(Correct):
+    """Sends *status*, *headers* and *body* for every request after the first."""
 
-    said = b""
+    body = b""
     headers = {"Content-Type": "application/json"}
     status = 200
 
     def reply(self, *call):
         answer = super().reply(*call)
-        return answer if next(self.calls) == 1 else (self.status, self.headers, self.said)
+        return answer if next(self.calls) == 1 else (self.status, self.headers, self.body)
 
 
-ODD = {
+UNUSUAL = {
     "HTML": (b"<h1>502 Bad Gateway</h1>", "text"),
     "nothing": (b"", "text"),
     "a bare list": (b'[{"index": 0, "score": 0.5}]', "body"),
     "null": (b"null", "body"),
     "NaN": (b'{"results": [{"relevance_score": NaN}]}', "text"),
-    "a key twice": (b'{"object": "rerank", "object": "list"}', "text"),
-    "a mark in front": (b'\xef\xbb\xbf{"object": "rerank"}', "text"),
-    "half a character": (b'{"object": "\\ud800"}', "text"),
+    "a duplicate key": (b'{"object": "rerank", "object": "list"}', "text"),
+    "a byte order mark": (b'\xef\xbb\xbf{"object": "rerank"}', "text"),
+    "a lone surrogate": (b'{"object": "\\ud800"}', "text"),
     "invalid UTF-8": (b'{"object": "\xff"}', "base64"),
     "a number beyond a double": (b'{"usage": 1' + b"0" * 400 + b"}", "body"),
     "a count beyond a double": (
@@ -155,12 +155,12 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("odd", ODD)
-def test_an_odd_200_is_kept_so_that_it_says_the_same_again(odd, tmp_path):
-    content, form = ODD[odd]
-    with Says() as server:
-        server.said = content
-        _, files = sent(server, "success/strings")
+@pytest.mark.parametrize("unusual", UNUSUAL)
+def test_an_unusual_200_is_saved_without_loss(unusual, tmp_path):
+    content, form = UNUSUAL[unusual]
+    with SendsFixedResponse() as server:
+        server.body = content
+        _, files = run_comparison(server, "success/strings")
     (exchange,) = read(tmp_path, files).values()
 
     stored = json.loads(files["success/strings.json"])["response"]
@@ -171,32 +171,32 @@ def test_an_odd_200_is_kept_so_that_it_says_the_same_again(odd, tmp_path):
         assert exchange.response.content == content
 
 
-def test_json_that_says_not_that_it_is_one_deviates_there(tmp_path):
-    with Says() as server:
-        server.said, server.headers = b'{"object": "rerank"}', {"Content-Type": "text/plain"}
-        (exchange,) = recorded(server, tmp_path, "success/strings").values()
+def test_json_with_another_content_type_is_a_deviation(tmp_path):
+    with SendsFixedResponse() as server:
+        server.body, server.headers = b'{"object": "rerank"}', {"Content-Type": "text/plain"}
+        (exchange,) = record(server, tmp_path, "success/strings").values()
 
     assert [each.at for each in exchange.deviations] == ["/response/headers/Content-Type"]
 
 
-def test_an_answer_to_another_method_is_kept_whatever_it_is(tmp_path):
-    with Says() as server:
-        server.said = fixtures.get("success/strings").response.content
-        (exchange,) = recorded(server, tmp_path, "method_not_allowed/get").values()
+def test_any_response_to_another_method_is_saved(tmp_path):
+    with SendsFixedResponse() as server:
+        server.body = fixtures.get("success/strings").response.content
+        (exchange,) = record(server, tmp_path, "method_not_allowed/get").values()
 
     assert exchange.response.status == 200
 
 
-def test_a_500_to_a_valid_request_is_kept_as_it_is(tmp_path):
-    with Says() as server:
-        server.status, server.said = 500, b'{"error": {"code": 500, "message": "boom", "type": "server_error"}}'
-        (exchange,) = recorded(server, tmp_path, "success/strings").values()
+def test_a_500_to_a_valid_request_is_saved_unchanged(tmp_path):
+    with SendsFixedResponse() as server:
+        server.status, server.body = 500, b'{"error": {"code": 500, "message": "boom", "type": "server_error"}}'
+        (exchange,) = record(server, tmp_path, "success/strings").values()
 
     assert (exchange.response.status, exchange.response.body["error"]["message"]) == (500, "boom")
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "why"),
+    ("status", "headers", "reason"),
     [
         (999, {}, "cannot be saved: success/strings.json: /response/status must be at most 599"),
         (200, {"Content-Encoding": "gzip"}, "the body cannot be decoded: its gzip data is cut off"),
@@ -204,11 +204,11 @@ def test_a_500_to_a_valid_request_is_kept_as_it_is(tmp_path):
         (504, {}, "the endpoint returns 504 "),
     ],
 )
-def test_what_cannot_be_kept_is_named(status, headers, why):
-    with Says() as server:
-        server.status, server.headers, server.said = status, headers, gzip.compress(b"{}" * 99)[:-6]
-        comparison, files = sent(server, "success/strings")
+def test_a_response_that_cannot_be_saved_is_reported_with_the_reason(status, headers, reason):
+    with SendsFixedResponse() as server:
+        server.status, server.headers, server.body = status, headers, gzip.compress(b"{}" * 99)[:-6]
+        comparison, files = run_comparison(server, "success/strings")
 
     assert files == {}
-    assert comparison.missing["success/strings"].startswith(why)
+    assert comparison.missing["success/strings"].startswith(reason)
     assert comparison.abort_reason.status == 3

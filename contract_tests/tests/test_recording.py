@@ -1,4 +1,4 @@
-"""Which requests an endpoint is sent, and what becomes of those that are not answered."""
+"""The requests that a recording sends, and how it handles missing responses."""
 
 import json
 from fnmatch import fnmatchcase
@@ -6,20 +6,20 @@ from fnmatch import fnmatchcase
 import pytest
 
 import together_rerank_fixtures as fixtures
-from legitimate import Honest, Watched
+from legitimate import Correct, RecordsRequests
 from miniature import KEY, MODEL, Miniature, Refused
-from recordings import read, recorded, sent
+from recordings import read, record, run_comparison
 from together_rerank_contract_tests.record.comparison import select_exchanges
 
 
-def test_what_is_kept_is_the_library_s_request_and_the_endpoint_s_answer(tmp_path):
-    with Honest() as server:
-        kept = recorded(server, tmp_path)
+def test_a_recording_has_the_library_s_requests_and_the_endpoint_s_responses(tmp_path):
+    with Correct() as server:
+        saved = record(server, tmp_path)
         port = server.server.server_port
 
     library = {each.name: each for each in select_exchanges(())}
-    assert set(kept) == {name for name, exchange in library.items() if not set(exchange.mock) - {"api_keys", "models"}}
-    for name, exchange in kept.items():
+    assert set(saved) == {name for name, exchange in library.items() if not set(exchange.mock) - {"api_keys", "models"}}
+    for name, exchange in saved.items():
         assert exchange.shows == f"The response of 127.0.0.1:{port} to the request of {name}."
         assert exchange.source == {
             "kind": "observed",
@@ -31,26 +31,26 @@ def test_what_is_kept_is_the_library_s_request_and_the_endpoint_s_answer(tmp_pat
             library[name].request.headers,
         )
         assert exchange.mock == exchange.clients == exchange.wording == {}
-    assert kept["success/top_n_one"].response.body["id"].startswith("miniature-")
-    assert kept["method_not_allowed/get"].response.headers == {"Allow": "POST", "Content-Type": "application/json"}
+    assert saved["success/top_n_one"].response.body["id"].startswith("miniature-")
+    assert saved["method_not_allowed/get"].response.headers == {"Allow": "POST", "Content-Type": "application/json"}
 
 
-def test_the_model_is_the_endpoint_s_where_it_is_not_what_the_exchange_is_about(tmp_path):
-    with Honest() as server:
-        kept = recorded(server, tmp_path)
+def test_requests_name_the_endpoint_s_model_except_in_exchanges_about_models(tmp_path):
+    with Correct() as server:
+        saved = record(server, tmp_path)
 
     about = {"not_found/model": "example/no-such-model", "not_found/empty_model": ""}
-    for name, exchange in kept.items():
+    for name, exchange in saved.items():
         body = exchange.request.body
         if isinstance(body, dict) and "model" in body:
             assert body["model"] == about.get(name, MODEL)
         assert b"Llama-Rank" not in exchange.request.content
-    assert MODEL.encode() in kept["bad_request/not_json"].request.content
+    assert MODEL.encode() in saved["bad_request/not_json"].request.content
 
 
 def test_each_request_is_sent_once():
-    with Watched() as server:
-        comparison, _ = sent(server)
+    with RecordsRequests() as server:
+        comparison, _ = run_comparison(server)
 
     assert len(server.seen) == len(comparison.sent_exchanges) + 1
     assert "success/document_example" not in [each.name for each in comparison.exchanges]
@@ -65,21 +65,21 @@ KEYS = {
 
 
 @pytest.mark.parametrize("name", KEYS)
-def test_the_key_is_sent_where_the_library_has_one_and_what_is_another_as_it_is(name):
-    with Watched() as server:
-        sent(server, name)
+def test_the_library_s_valid_key_is_replaced_and_other_keys_are_sent_unchanged(name):
+    with RecordsRequests() as server:
+        run_comparison(server, name)
 
     assert server.seen[-1][2].get("Authorization") == KEYS[name]
 
 
-class Open(Watched):
+class NeedsNoKey(RecordsRequests):
     def authenticate(self, headers):
-        """Asks for no key."""
+        """Accept every request."""
 
 
-def test_without_a_key_none_is_sent_and_what_is_about_keys_is_skipped(tmp_path):
-    with Open() as server:
-        comparison, files = sent(server, "unauthorized/*", "success/strings", key=None)
+def test_without_a_key_none_is_sent_and_exchanges_about_keys_are_skipped(tmp_path):
+    with NeedsNoKey() as server:
+        comparison, files = run_comparison(server, "unauthorized/*", "success/strings", key=None)
 
     assert server.keys == {None}
     assert set(comparison.skipped) == {name for name in KEYS if name.startswith("unauthorized")}
@@ -88,8 +88,8 @@ def test_without_a_key_none_is_sent_and_what_is_about_keys_is_skipped(tmp_path):
     assert read(tmp_path, files)["success/strings"].deviations == ()
 
 
-class Elsewhere(Honest):
-    """Below a prefix, as behind a gateway."""
+class ServesBelowAPrefix(Correct):
+    """Serves the operation below a prefix, as a gateway does."""
 
     def __init__(self):
         super().__init__()
@@ -104,10 +104,10 @@ class Elsewhere(Honest):
 @pytest.mark.parametrize(
     ("url", "base", "path"), [("/proxy", "/proxy", "/v1/rerank"), ("/proxy/rerank", "/proxy", "/rerank")]
 )
-def test_what_is_not_for_the_operation_goes_to_the_same_base(tmp_path, url, base, path):
+def test_requests_to_other_paths_use_the_same_base_url(tmp_path, url, base, path):
     names = ("not_found/path", "not_found/doubled_base_path", "method_not_allowed/get", "success/strings")
-    with Elsewhere() as server:
-        kept = recorded(server, tmp_path, *names, url=url)
+    with ServesBelowAPrefix() as server:
+        saved = record(server, tmp_path, *names, url=url)
 
     assert server.seen == {
         ("GET", f"{base}{path}"),
@@ -115,7 +115,7 @@ def test_what_is_not_for_the_operation_goes_to_the_same_base(tmp_path, url, base
         ("POST", f"{base}/v2/rerank"),
         ("POST", f"{base}/v1/v1/rerank"),
     }
-    assert {name: kept[name].request.path for name in names} == {
+    assert {name: saved[name].request.path for name in names} == {
         "not_found/path": "/v2/rerank",
         "not_found/doubled_base_path": "/v1/v1/rerank",
         "method_not_allowed/get": path,
@@ -123,8 +123,8 @@ def test_what_is_not_for_the_operation_goes_to_the_same_base(tmp_path, url, base
     }
 
 
-class Drops(Honest):
-    """The connection, at some requests."""
+class DropsOneConnection(Correct):
+    """Closes the connection for one query."""
 
     def answer(self, request):
         if request["query"] == fixtures.get("success/thai").request.body["query"]:
@@ -137,9 +137,9 @@ class Drops(Honest):
         return None if self.drops else answer
 
 
-def test_an_answer_that_never_comes_is_missing_and_the_others_are_kept(tmp_path):
-    with Drops() as server:
-        comparison, files = sent(server, "success/t*")
+def test_an_exchange_without_a_response_is_missing_and_the_others_are_saved(tmp_path):
+    with DropsOneConnection() as server:
+        comparison, files = run_comparison(server, "success/t*")
 
     assert set(comparison.missing) == {"success/thai"}
     assert "no complete response from" in comparison.missing["success/thai"]
@@ -147,8 +147,8 @@ def test_an_answer_that_never_comes_is_missing_and_the_others_are_kept(tmp_path)
     assert comparison.abort_reason.status == 3
 
 
-class SaysLater(Watched):
-    """Once the reference was answered, to these queries; without any, to all."""
+class BusyAfterTheFirstResponse(RecordsRequests):
+    """Sends *status* to these queries, or to all if there are none; the first request always succeeds."""
 
     status = 429
     queries = ()
@@ -160,10 +160,10 @@ class SaysLater(Watched):
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_an_endpoint_that_is_busy_for_ever_is_not_asked_for_all(status):
-    with SaysLater() as server:
+def test_a_recording_stops_if_the_endpoint_stays_busy(status):
+    with BusyAfterTheFirstResponse() as server:
         server.status = status
-        comparison, files = sent(server, "success/*")
+        comparison, files = run_comparison(server, "success/*")
 
     assert files == {}
     assert 1 + 2 * 2 < len(server.seen) <= 1 + 2 * 6
@@ -176,44 +176,44 @@ def test_an_endpoint_that_is_busy_for_ever_is_not_asked_for_all(status):
     assert comparison.abort_reason.status == 3
 
 
-def test_one_that_is_busy_now_and_then_is_asked_for_all():
+def test_a_recording_continues_if_the_endpoint_is_sometimes_busy():
     busy = {"success/thai", "success/ties", "success/two_subjects"}
-    with SaysLater() as server:
+    with BusyAfterTheFirstResponse() as server:
         server.queries = {fixtures.get(name).request.body["query"] for name in busy}
-        comparison, files = sent(server, "success/t*")
+        comparison, files = run_comparison(server, "success/t*")
 
     assert comparison.stop_reason == ""
     assert set(comparison.missing) == busy
     assert len(files) + len(busy) == len(comparison.exchanges)
 
 
-class RefusesAll(Miniature):
+class RejectsAllKeys(Miniature):
     def authenticate(self, headers):
         raise Refused(401, "nobody is let in")
 
 
-def test_an_endpoint_without_a_200_is_asked_for_nothing_else():
-    with RefusesAll() as server:
-        comparison, files = sent(server)
+def test_a_recording_stops_if_the_first_response_is_not_200():
+    with RejectsAllKeys() as server:
+        comparison, files = run_comparison(server)
 
     assert files == {}
     assert "returns 401" in comparison.stop_reason
     assert comparison.transport.budget.requests == 1
 
 
-def test_the_name_of_the_model_stands_in_requests_for_the_model_alone():
+def test_the_library_s_model_name_occurs_only_in_the_field_model():
     for exchange in fixtures.all():
         content = exchange.request.content.replace(b'": "', b'":"')
         assert content.count(b'"Salesforce/Llama-Rank-') == content.count(b'"model":"Salesforce/Llama-Rank-')
 
 
-def test_a_pattern_that_fits_nothing_says_what_there_is():
+def test_a_pattern_without_matches_raises_an_error_that_lists_the_names():
     with pytest.raises(LookupError, match="no exchange matches 'sucess/\\*'; choose from: bad_request/"):
         select_exchanges(["success/*", "sucess/*"])
 
 
 @pytest.mark.parametrize("pattern", ["rate_limit/*", "broken/tei"])
-def test_what_no_request_brings_about_is_told_apart_from_what_there_is_not(pattern):
+def test_a_pattern_that_matches_only_forced_exchanges_raises_its_own_error(pattern):
     names = [exchange.name for exchange in fixtures.all() if fnmatchcase(exchange.name, pattern)]
 
     with pytest.raises(LookupError) as raised:
@@ -225,7 +225,7 @@ def test_what_no_request_brings_about_is_told_apart_from_what_there_is_not(patte
 
 
 @pytest.mark.parametrize("name", ["success/*", "not_found/path", "broken/tei"])
-def test_only_what_is_asked_for_and_not_forced_is_chosen(name):
+def test_only_matching_exchanges_that_are_not_forced_are_selected(name):
     if name.startswith("broken"):
         with pytest.raises(LookupError):
             select_exchanges([name])

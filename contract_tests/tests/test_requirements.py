@@ -1,4 +1,4 @@
-"""The requirements as a list: complete, unambiguous, and true to the document they point into."""
+"""The list of requirements: complete, unique, and with valid pointers into the document."""
 
 import ast
 import re
@@ -7,7 +7,7 @@ import statistics
 import pytest
 
 from judging import PLAIN, TESTS, endpoint_at
-from legitimate import Honest
+from legitimate import Correct
 from together_rerank_contract_tests.client.budget import estimate_tokens
 from together_rerank_contract_tests.fuzz import fuzzing
 from together_rerank_contract_tests.run.session import CALIBRATION, FOLDER, TOKENS_A_REQUEST, TOPICS
@@ -21,7 +21,7 @@ def test_every_file_of_tests_is_a_topic():
     assert {f"test_{topic}.py" for topic in TOPICS} == {path.name for path in FOLDER.glob("*/test_*.py")}
 
 
-def test_every_test_is_a_requirement_and_every_id_is_one():
+def test_every_test_is_a_requirement_with_a_unique_valid_id():
     functions = [
         node.name
         for path in FOLDER.glob("*/test_*.py")
@@ -53,7 +53,7 @@ def test_every_check_of_schemathesis_that_is_run_has_a_requirement():
 
 
 def test_each_requirement_sends_its_declared_number_of_requests_and_about_its_tokens():
-    with Honest() as server:
+    with Correct() as server:
         endpoint = endpoint_at(server.url)
         endpoint.find()
         _ = endpoint.measured
@@ -71,7 +71,7 @@ def test_each_requirement_sends_its_declared_number_of_requests_and_about_its_to
     assert 0.7 < TOKENS_A_REQUEST / statistics.mean(costs) < 1.5
 
 
-def test_levels_are_those_of_the_standard_run():
+def test_the_standard_run_has_56_requirements_and_the_quick_run_15():
     counted = [each for each in ALL if each.level is not Level.INFO]
 
     assert len(counted) == 56

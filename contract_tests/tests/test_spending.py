@@ -1,4 +1,4 @@
-"""What the command never does: send more than it may, send the key elsewhere, or show it."""
+"""The command never exceeds its budget, sends the key to another host or shows it."""
 
 import html
 import json
@@ -7,13 +7,13 @@ import time
 import pytest
 
 from broken import AcceptsInvalidRequests, OneByDefault
-from commanding import OPEN, contract, verdict
-from legitimate import Honest, Watched
+from commanding import MODEL_AND_KEY, contract, verdict
+from legitimate import Correct, RecordsRequests
 from miniature import KEY, MODEL, Refused
 
 
-def test_without_a_key_the_flag_is_named_and_no_key_is_sent():
-    with Watched() as server:
+def test_without_a_key_none_is_sent_and_the_option_is_named():
+    with RecordsRequests() as server:
         ran = contract(server.url, "--model", MODEL, TOGETHER_API_KEY="a-key-for-somebody-else")
 
     assert ran.returncode == 3
@@ -21,13 +21,13 @@ def test_without_a_key_the_flag_is_named_and_no_key_is_sent():
     assert server.keys == {None}
 
 
-class Open(Watched):
+class NeedsNoKey(RecordsRequests):
     def authenticate(self, headers):
-        """Asks for no key."""
+        """Accept every request."""
 
 
-def test_without_a_key_authentication_is_skipped_and_said():
-    with Open() as server:
+def test_without_a_key_authentication_is_reported_as_skipped():
+    with NeedsNoKey() as server:
         ran = contract(server.url, "--model", MODEL)
 
     assert ran.returncode == 0
@@ -38,9 +38,9 @@ def test_without_a_key_authentication_is_skipped_and_said():
 @pytest.mark.parametrize(
     ("most", "spent"), [(1, "1 request of --max-requests is spent"), (40, "40 requests of --max-requests are spent")]
 )
-def test_no_more_is_sent_than_the_budget_allows(most, spent):
-    with Watched() as server:
-        ran = contract(server.url, *OPEN, "--max-requests", most)
+def test_max_requests_limits_the_requests(most, spent):
+    with RecordsRequests() as server:
+        ran = contract(server.url, *MODEL_AND_KEY, "--max-requests", most)
 
     assert ran.returncode == 4
     assert len(server.seen) == most
@@ -48,40 +48,40 @@ def test_no_more_is_sent_than_the_budget_allows(most, spent):
 
 
 @pytest.mark.fuzz
-def test_schemathesis_cannot_pass_the_budget_either():
-    with Watched() as server:
-        ran = contract(server.url, *OPEN, "--fuzz", "-k", "RR-FUZZ", "--max-requests", 60)
+def test_max_requests_limits_schemathesis():
+    with RecordsRequests() as server:
+        ran = contract(server.url, *MODEL_AND_KEY, "--fuzz", "-k", "RR-FUZZ", "--max-requests", 60)
 
     assert ran.returncode == 4
     assert 50 < len(server.seen) <= 60  # a request that is not valid HTTP counts, but is not sent
 
 
-def test_a_failure_counts_more_than_a_budget_that_is_spent():
+def test_a_failure_takes_precedence_over_a_spent_budget():
     with OneByDefault() as server:
-        ran = contract(server.url, *OPEN, "--max-requests", 45, "--level", "should")
+        ran = contract(server.url, *MODEL_AND_KEY, "--max-requests", 45, "--level", "should")
 
     assert ran.returncode == 1
 
 
-def test_tokens_are_a_budget_too():
-    with Watched() as server:
-        ran = contract(server.url, *OPEN, "--max-tokens", 2_000)
+def test_max_tokens_limits_the_requests():
+    with RecordsRequests() as server:
+        ran = contract(server.url, *MODEL_AND_KEY, "--max-tokens", 2_000)
 
     assert ran.returncode == 4
     assert 2 < len(server.seen) < 40
 
 
-def test_requests_keep_their_distance():
+def test_requests_are_sent_at_the_given_rate():
     began = time.monotonic()
-    with Watched() as server:
-        ran = contract(server.url, *OPEN, "--quick", "--rate", "20/s")
+    with RecordsRequests() as server:
+        ran = contract(server.url, *MODEL_AND_KEY, "--quick", "--rate", "20/s")
 
     assert ran.returncode == 0
     assert time.monotonic() - began >= (len(server.seen) - 1) / 20
 
 
 class EchoesTheKey(AcceptsInvalidRequests):
-    """As gateways do that quote what they refuse."""
+    """Quotes the key in responses, as some gateways do when they reject a request."""
 
     key = KEY
 
@@ -106,12 +106,12 @@ ODD_KEY = 'it\'s|"a"<b>&_\\key'
     ("key", "options"),
     [(KEY, ()), (ODD_KEY, ()), pytest.param(ODD_KEY, ("--fuzz", "--max-requests", 250), marks=pytest.mark.fuzz)],
 )
-def test_the_key_is_nowhere(tmp_path, key, options):
+def test_the_key_is_neither_printed_nor_written(tmp_path, key, options):
     forms = {form: tmp_path / form for form in ("junit", "json", "markdown")}
     with EchoesTheKey() as server:
         server.key = key
         files = [part for form, path in forms.items() for part in (f"--{form}", path)]
-        ran = contract(server.url, *OPEN, *options, *files, cwd=tmp_path, MINI_KEY=key)
+        ran = contract(server.url, *MODEL_AND_KEY, *options, *files, cwd=tmp_path, MINI_KEY=key)
 
     assert ran.returncode == 1
     written = [ran.stdout, ran.stderr, *(path.read_text() for path in forms.values())]
@@ -121,8 +121,8 @@ def test_the_key_is_nowhere(tmp_path, key, options):
     assert all("$MINI_KEY" in text for text in (written[0], *written[2:]))
 
 
-class HasAWordForAKey(Honest):
-    """Which stands in what is sent and comes back; and it says that any key will do, in a word that the key has."""
+class DeclaresThatItAcceptsAnyKey(Correct):
+    """Declares in a header that it accepts any key; the keys are words that occur in exchanges."""
 
     def authenticate(self, headers):
         if "Authorization" not in headers:
@@ -134,9 +134,9 @@ class HasAWordForAKey(Honest):
 
 
 @pytest.mark.parametrize("key", ["llamas", "any-key", "relevance_score"])
-def test_a_key_that_is_a_word_changes_no_verdict(key):
-    with HasAWordForAKey() as server:
-        ran = contract(server.url, *OPEN, "--level", "should", MINI_KEY=key)
+def test_a_key_that_is_also_a_word_of_the_exchanges_does_not_change_the_verdict(key):
+    with DeclaresThatItAcceptsAnyKey() as server:
+        ran = contract(server.url, *MODEL_AND_KEY, "--level", "should", MINI_KEY=key)
 
     assert ran.returncode == 0, ran.stdout
     assert "(skipped: RR-AUTH-002)" in verdict(ran)

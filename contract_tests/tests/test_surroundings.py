@@ -1,4 +1,4 @@
-"""The command with odd endpoints, odd environments, interruptions, and closed or full output streams."""
+"""The command with unusual endpoints and environments, interruptions, and closed or full output streams."""
 
 import json
 import signal
@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from broken import CutsBeforeItRanks
-from commanding import COMMAND, OPEN, contract, environment, process, shell
+from broken import AppliesTopNBeforeRanking
+from commanding import COMMAND, MODEL_AND_KEY, contract, environment, process, shell
 from judging import PLAIN
-from legitimate import Honest, Slow
+from legitimate import Correct, Slow
 from together_rerank_contract_tests.run.session import CALIBRATION
 from together_rerank_contract_tests.suite.requirements import Level
 
@@ -26,10 +26,10 @@ def test_files_and_settings_of_the_user_are_ignored_and_no_files_are_left_behind
     (project / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
     (project / "schemathesis.toml").write_text("no-such-setting = 1\n")
     before = sorted(project.iterdir())
-    with Honest() as server:
+    with Correct() as server:
         options = ("--fuzz", "--max-requests", 250, "--json", report)
-        theirs = {"PYTEST_ADDOPTS": "--nope", "SCHEMATHESIS_HOOKS": "hooks"}
-        ran = process(server.url, *OPEN, *options, cwd=project, **theirs)
+        variables = {"PYTEST_ADDOPTS": "--nope", "SCHEMATHESIS_HOOKS": "hooks"}
+        ran = process(server.url, *MODEL_AND_KEY, *options, cwd=project, **variables)
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert sorted(project.iterdir()) == before
@@ -53,22 +53,22 @@ BREAKAGES = {
 
 @pytest.mark.served
 @pytest.mark.parametrize("breakage", BREAKAGES)
-def test_a_fault_of_the_kit_is_not_told_as_the_endpoint_s(breakage, tmp_path):
+def test_an_internal_error_is_not_reported_as_a_failure_of_the_endpoint(breakage, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(BREAKAGES[breakage])
-    with Honest() as server:
-        ran = process(server.url, *OPEN, PYTHONPATH=str(tmp_path))
+    with Correct() as server:
+        ran = process(server.url, *MODEL_AND_KEY, PYTHONPATH=str(tmp_path))
 
     assert ran.returncode == 70
-    said = ran.stdout + ran.stderr
-    assert "a fault of the kit itself; please report it" in said
-    assert "Traceback (most recent call last)" not in said
+    output = ran.stdout + ran.stderr
+    assert "a fault of the kit itself; please report it" in output
+    assert "Traceback (most recent call last)" not in output
 
 
 @pytest.mark.served
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_reports_what_is_known(number, tmp_path):
+def test_an_interruption_reports_the_outcomes_so_far(number, tmp_path):
     with Slow() as server:
-        command = [COMMAND, server.url, *OPEN, "--json", tmp_path / "report.json"]
+        command = [COMMAND, server.url, *MODEL_AND_KEY, "--json", tmp_path / "report.json"]
         with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as process:
             shown = ""
             while shown.count(".") < 8:
@@ -84,14 +84,14 @@ def test_an_interruption_reports_what_is_known(number, tmp_path):
 
 
 @pytest.mark.fuzz
-def test_an_interruption_of_schemathesis_keeps_what_it_found():
-    class Wrong(Honest):
+def test_an_interruption_of_schemathesis_reports_the_failures_found_so_far():
+    class Wrong(Correct):
         def answer(self, request):
             time.sleep(0.02)
             return {**super().answer(request), "object": "list"}
 
     with Wrong() as server:
-        command = [COMMAND, server.url, *OPEN, "--fuzz", "-k", "RR-FUZZ"]
+        command = [COMMAND, server.url, *MODEL_AND_KEY, "--fuzz", "-k", "RR-FUZZ"]
         with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as process:
             deadline = time.monotonic() + 120
             while next(server.counter) < 60:  # the first request and what Schemathesis sent
@@ -104,38 +104,38 @@ def test_an_interruption_of_schemathesis_keeps_what_it_found():
     assert "FAILED        RR-FUZZ-004  MUST" in rest
 
 
-class SaysHalfACharacter(Honest):
+class SendsALoneSurrogate(Correct):
     def serialise(self, body):
         return super().serialise(body).replace(b'"rerank"', b'"\\ud800"')
 
 
-class CountsBeyondReason(Honest):
+class SendsAHugeTokenCount(Correct):
     def usage(self, request, texts):
         return {"prompt_tokens": 10**400, "completion_tokens": 0, "total_tokens": 10**400}
 
 
-class ScoresBeyondReason(Honest):
+class SendsAHugeScore(Correct):
     def result(self, index, score, request):
         return {**super().result(index, score, request), "relevance_score": 10**400}
 
 
-class SaysTooMuch(Honest):
+class SendsHugeTexts(Correct):
     def document(self, index, request):
         return {"text": "x" * 300_000}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [SaysHalfACharacter, CountsBeyondReason, ScoresBeyondReason, SaysTooMuch])
-def test_no_answer_is_too_odd_to_be_judged(kind):
+@pytest.mark.parametrize("kind", [SendsALoneSurrogate, SendsAHugeTokenCount, SendsAHugeScore, SendsHugeTexts])
+def test_an_extreme_response_is_judged(kind):
     with kind() as server:
-        ran = contract(server.url, *OPEN)
+        ran = contract(server.url, *MODEL_AND_KEY)
 
-    assert ran.returncode == (0 if kind is CountsBeyondReason else 1), ran.stdout[-2_000:] + ran.stderr
+    assert ran.returncode == (0 if kind is SendsAHugeTokenCount else 1), ran.stdout[-2_000:] + ran.stderr
     assert ran.stderr == ""
     assert len(ran.stdout) < 50_000
 
 
-class Hangs(Honest):
+class Hangs(Correct):
     def answer(self, request):
         if next(self.calls) > 1:
             time.sleep(20)
@@ -143,15 +143,15 @@ class Hangs(Honest):
 
 
 @pytest.mark.slow
-def test_an_endpoint_that_does_not_answer_any_more_is_left_alone():
+def test_no_more_requests_are_sent_after_three_timeouts():
     with Hangs() as server:
-        ran = contract(server.url, *OPEN, "--timeout", "1")
+        ran = contract(server.url, *MODEL_AND_KEY, "--timeout", "1")
 
     assert ran.returncode == 3
     assert "3 requests timed out, so no more are sent" in ran.stdout
 
 
-def test_what_the_environment_says_wrongly_is_told_in_a_line():
+def test_an_invalid_proxy_variable_is_reported_in_one_line():
     ran = contract("http://192.0.2.1", "--list", ALL_PROXY="socks9://127.0.0.1:9")
 
     assert ran.returncode == 2
@@ -160,33 +160,35 @@ def test_what_the_environment_says_wrongly_is_told_in_a_line():
 
 
 # Kinds of stdout: closed, full, its reader exits at once, its reader exits after one line.
-DEAF = {
+UNREAD_STDOUT = {
     "closed": "{} >&-; echo $? >&2",
     "full": "{} > /dev/full; echo $? >&2",
-    "left": "{{ sleep 0.2; {}; echo $? >&2; }} | true",
-    "left after a line": "{{ {}; echo $? >&2; }} | head -1 > line",
+    "reader exits": "{{ sleep 0.2; {}; echo $? >&2; }} | true",
+    "reader exits after a line": "{{ {}; echo $? >&2; }} | head -1 > line",
 }
-WORDS = {
-    "a verdict": ("URL --quick --json report.json", 0),
-    "another verdict": ("URL -k RR-RESULT-005 --json report.json", 1),
+COMMANDS = {
+    "a run": ("URL --quick --json report.json", 0),
+    "a run that fails": ("URL -k RR-RESULT-005 --json report.json", 1),
     "a list": ("URL --list", 0),
     "a drift": ("drift URL --only success/strings --json report.json", 0),
     "a recording": ("record URL --only success/strings --out kept", 0),
     "a help": ("--help", 0),
     "a version": ("--version", 0),
 }
-PAIRS = [(deaf, words) for deaf in ("full", "left") for words in WORDS]
+PAIRS = [(unread, name) for unread in ("full", "reader exits") for name in COMMANDS]
 
 
 @pytest.mark.served
-@pytest.mark.parametrize(("deaf", "words"), [*PAIRS, ("closed", "a verdict"), ("left after a line", "another verdict")])
-def test_an_unread_stdout_does_not_change_the_exit_status_or_the_files(deaf, words, tmp_path):
-    """Without care, Python's flush at exit would print an error and change the status to 120."""
-    arguments, status = WORDS[words]
-    with CutsBeforeItRanks() if status else Honest() as server:
-        opened = "" if words.startswith(("a help", "a version")) else " ".join(OPEN)
-        command = f"contract {arguments.replace('URL', server.url)} {opened}"
-        ran = shell(DEAF[deaf].format(command), cwd=tmp_path)
+@pytest.mark.parametrize(
+    ("unread", "name"), [*PAIRS, ("closed", "a run"), ("reader exits after a line", "a run that fails")]
+)
+def test_an_unread_stdout_does_not_change_the_exit_status_or_the_files(unread, name, tmp_path):
+    """By default, Python's flush at exit prints an error and changes the status to 120."""
+    arguments, status = COMMANDS[name]
+    with AppliesTopNBeforeRanking() if status else Correct() as server:
+        options = "" if name.startswith(("a help", "a version")) else " ".join(MODEL_AND_KEY)
+        command = f"contract {arguments.replace('URL', server.url)} {options}"
+        ran = shell(UNREAD_STDOUT[unread].format(command), cwd=tmp_path)
 
     assert ran.stderr == f"{status}\n"
     if "report.json" in arguments:
@@ -204,23 +206,23 @@ def test_an_unread_error_message_does_not_change_the_exit_status():
 
 @pytest.mark.served
 def test_a_pipe_for_a_report_stays_a_pipe(tmp_path):
-    with Honest() as server:
-        command = f"contract {server.url} {' '.join(OPEN)} --quick --json pipe"
+    with Correct() as server:
+        command = f"contract {server.url} {' '.join(MODEL_AND_KEY)} --quick --json pipe"
         ran = shell(f"mkfifo pipe; cat pipe > read & {command}; wait; test -p pipe", cwd=tmp_path)
 
     assert ran.returncode == 0
     assert json.loads((tmp_path / "read").read_text())["verdict"]["status"] == 0
 
 
-class SaysSnow(Honest):
+class SendsASnowman(Correct):
     def answer(self, request):
         return {**super().answer(request), "object": "\u2603"}
 
 
 @pytest.mark.served
 def test_an_ascii_terminal_gets_escapes():
-    with SaysSnow() as server:
-        ran = process(server.url, *OPEN, PYTHONIOENCODING="ascii", LC_ALL="C")
+    with SendsASnowman() as server:
+        ran = process(server.url, *MODEL_AND_KEY, PYTHONIOENCODING="ascii", LC_ALL="C")
 
     assert (ran.returncode, ran.stderr) == (1, "")
     assert '`object` is "\\u2603"' in ran.stdout

@@ -1,4 +1,4 @@
-"""How equal is equal: no difference that noise can make counts, and every greater one does."""
+"""The tolerance ignores every difference that noise can cause, and no larger one."""
 
 import pytest
 from hypothesis import given
@@ -14,35 +14,35 @@ def moved(by):
     return {index: score + by for index, score in SCORES.items()}
 
 
-def test_what_is_exact_may_differ_by_a_fortieth_of_the_span():
+def test_without_noise_scores_are_equal_within_a_fortieth_of_the_span():
     assert EXACT.equal == pytest.approx(0.025)
     assert not EXACT.is_noisy
     assert not EXACT.is_listwise
 
 
 @pytest.mark.parametrize("noise", [0.001, 0.005, 0.019])
-def test_noise_widens_what_is_equal_up_to_a_limit(noise):
+def test_noise_increases_the_tolerance_up_to_a_limit(noise):
     noisy = measure([SCORES, moved(noise), SCORES], SCORES, {0: 1.0})
 
     assert noise < noisy.equal <= 0.04
     assert not noisy.is_noisy
 
 
-def test_more_noise_is_no_measure():
+def test_noise_above_the_limit_is_reported_as_noisy():
     assert measure([SCORES, moved(0.03), SCORES], SCORES, {0: 1.0}).is_noisy
 
 
-def test_another_order_adds_to_the_noise_only_what_noise_can_be():
+def test_a_difference_after_a_permutation_adds_to_the_noise_only_if_it_is_small():
     assert measure([SCORES] * 3, moved(0.01), {0: 1.0}).noise == pytest.approx(0.01)
     assert measure([SCORES] * 3, moved(0.3), {0: 1.0}).noise == 0
 
 
-def test_scores_of_fewer_documents_tell_whether_they_depend_on_the_list():
+def test_scores_that_change_in_a_shorter_list_are_listwise():
     assert measure([SCORES] * 3, SCORES, {0: 0.9, 1: 0.6}).is_listwise
     assert not measure([SCORES] * 3, SCORES, {0: 0.98, 1: 0.6}).is_listwise
 
 
-def test_equal_scores_leave_room_for_floats():
+def test_equal_scores_have_a_tolerance_for_float_rounding():
     same = measure([{0: 0.5, 1: 0.5}] * 3, {0: 0.5, 1: 0.5}, {0: 0.5})
 
     assert same.equal == pytest.approx(2e-6)
@@ -50,7 +50,7 @@ def test_equal_scores_leave_room_for_floats():
 
 
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=6), st.floats(0.001, 1e4), st.floats(-100, 100))
-def test_a_scale_changes_no_judgement(scores, factor, offset):
+def test_the_tolerance_scales_with_the_scores(scores, factor, offset):
     span = max(scores) - min(scores)
     if span * factor < 0.1 or span < 0.1:
         return
@@ -61,16 +61,16 @@ def test_a_scale_changes_no_judgement(scores, factor, offset):
     assert ratio == pytest.approx(factor, rel=0.01)
 
 
-def test_the_document_that_differs_most_is_named():
+def test_find_difference_returns_the_document_that_differs_most():
     assert find_difference({0: 1.0, 1: 2.0, 2: 3.0}, {0: 1.1, 1: 2.5, 3: 9.0}, 0.2) == 1
     assert find_difference({0: 1.0, 1: 2.0}, {0: 1.1, 1: 2.1}, 0.2) is None
 
 
-def test_order_is_of_those_that_stand_apart_in_both():
+def test_find_inversion_ignores_scores_that_are_close_in_either_ranking():
     assert find_inversion({0: 1.0, 1: 0.5}, {0: 0.5, 1: 1.0}, 0.1) == (0, 1)
     assert find_inversion({0: 1.0, 1: 0.95}, {0: 0.5, 1: 1.0}, 0.1) is None
     assert find_inversion({0: 1.0, 1: 0.5}, {0: 0.95, 1: 1.0}, 0.1) is None
 
 
-def test_a_quarter_of_the_span_is_no_chance():
+def test_a_clear_gap_is_a_quarter_of_the_span():
     assert Tolerance(span=4.0, noise=0.0, batch=0.0).clear_gap == 1.0

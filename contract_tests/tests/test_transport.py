@@ -1,4 +1,4 @@
-"""The one way to the endpoint: what comes back of odd answers, and how a 429 is waited out."""
+"""The transport: unusual responses, retries after 429, the budget and the key."""
 
 import gzip
 import socket
@@ -10,7 +10,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from legitimate import Honest
+from legitimate import Correct
 from miniature import KEY, Miniature
 from together_rerank_contract_tests.client.budget import BudgetSpent
 from together_rerank_contract_tests.client.transport import Dropped, Inconclusive, Transport, Unsendable
@@ -18,7 +18,7 @@ from together_rerank_contract_tests.settings import Settings, seconds_between
 
 
 class Script(Miniature):
-    """Answers with one reply after the other, and with the last for ever."""
+    """Sends the given replies in turn, and then repeats the last one."""
 
     def __init__(self, *replies):
         super().__init__()
@@ -42,7 +42,7 @@ def transport(**options):
 
 
 @pytest.mark.parametrize("wait", ["0", "0.01", "Wed, 21 Oct 2015 07:28:00 GMT"])
-def test_a_429_is_waited_out(wait):
+def test_a_429_is_retried(wait):
     with Script(too_many(wait), too_many(wait), GOOD) as server, transport() as sender:
         exchange = sender.send("POST", f"{server.url}/v1/rerank")
 
@@ -50,14 +50,14 @@ def test_a_429_is_waited_out(wait):
     assert sender.budget.requests == len(server.seen) == 3
 
 
-def test_a_429_for_ever_is_no_verdict():
+def test_a_permanent_429_is_inconclusive():
     with Script(too_many("0")) as server, transport() as sender, pytest.raises(Inconclusive, match="429"):
         sender.send("POST", f"{server.url}/v1/rerank")
 
     assert 3 < len(server.seen) < 10
 
 
-def test_a_429_that_asks_for_too_much_is_not_waited_for():
+def test_a_429_with_a_long_retry_after_is_not_retried():
     later = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
     with Script(too_many(later)) as server, transport() as sender, pytest.raises(Inconclusive, match="a retry after 3"):
         sender.send("POST", f"{server.url}/v1/rerank")
@@ -65,14 +65,14 @@ def test_a_429_that_asks_for_too_much_is_not_waited_for():
     assert len(server.seen) == 1
 
 
-def test_a_429_costs_what_any_request_costs():
+def test_a_429_counts_in_the_budget():
     with Script(too_many("0")) as server, transport(max_requests=2) as sender, pytest.raises(BudgetSpent):
         sender.send("POST", f"{server.url}/v1/rerank")
 
     assert len(server.seen) == 2
 
 
-# Without the time, which would be part of the tests' names, and processes that share the tests out compare those.
+# Without a timestamp: it would be in the ids of the tests, which must be equal in all pytest-xdist workers.
 _GZIPPED = gzip.compress(b"{}", mtime=0)
 
 
@@ -86,7 +86,7 @@ _GZIPPED = gzip.compress(b"{}", mtime=0)
         ({}, b"\xff", b"\xff", ""),
     ],
 )
-def test_a_body_is_read_as_its_encoding_says(headers, content, received, decode_error):
+def test_a_body_is_decoded_by_its_content_encoding(headers, content, received, decode_error):
     with Script((200, headers, content)) as server, transport() as sender:
         exchange = sender.send("POST", f"{server.url}/v1/rerank")
 
@@ -95,7 +95,7 @@ def test_a_body_is_read_as_its_encoding_says(headers, content, received, decode_
     assert bool(exchange.decode_error) is bool(decode_error)
 
 
-def test_the_key_is_sent_and_not_kept():
+def test_the_key_is_sent_and_not_stored():
     with Script(GOOD) as server, transport(key=KEY, key_name="MY_KEY") as sender:
         exchange = sender.send("POST", f"{server.url}/v1/rerank")
         other = sender.send("POST", f"{server.url}/v1/rerank", authorization=None)
@@ -106,7 +106,7 @@ def test_the_key_is_sent_and_not_kept():
     assert exchange.headers == (("Authorization", "Bearer $MY_KEY"),)
 
 
-def test_a_path_goes_out_as_it_is():
+def test_a_path_is_sent_unchanged():
     with Script(GOOD) as server, transport() as sender:
         sender.send("QUERY", f"{server.url}/v1/../a%20b?c=%00")
 
@@ -114,7 +114,7 @@ def test_a_path_goes_out_as_it_is():
 
 
 @pytest.mark.parametrize("header", [("X-A", "\x00"), ("X-A", "a\nb"), ("X-A", "日本")])
-def test_what_is_no_http_is_not_sent(header):
+def test_an_invalid_header_is_not_sent(header):
     with Script(GOOD) as server, transport() as sender, pytest.raises(Unsendable):
         sender.send("POST", f"{server.url}/v1/rerank", [header])
 
@@ -123,7 +123,7 @@ def test_what_is_no_http_is_not_sent(header):
 
 @contextmanager
 def raw(*pieces, pause=0.0):
-    """A server that says *pieces*, whatever was asked, and leaves."""
+    """Run a server that sends *pieces* in response to any request and closes the connection."""
 
     def serve():
         while True:
@@ -151,13 +151,13 @@ def raw(*pieces, pause=0.0):
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
 
 
-@pytest.mark.parametrize("said", [b"", b"nonsense\r\n\r\n", HEAD + b"123"])
-def test_an_answer_that_breaks_off_is_told(said):
-    with raw(said) as url, transport() as sender, pytest.raises(Dropped):
+@pytest.mark.parametrize("sent_bytes", [b"", b"nonsense\r\n\r\n", HEAD + b"123"])
+def test_an_incomplete_response_raises_dropped(sent_bytes):
+    with raw(sent_bytes) as url, transport() as sender, pytest.raises(Dropped):
         sender.send("POST", url)
 
 
-def test_an_answer_that_drips_is_given_up_in_time():
+def test_a_response_that_arrives_too_slowly_times_out():
     began, dripping_s = time.monotonic(), 120
     drops = [b"x"] * (dripping_s * 10)
     with raw(HEAD.replace(b"10", b"99999"), *drops, pause=0.1) as url, transport(timeout_s=0.5) as sender:
@@ -167,7 +167,7 @@ def test_an_answer_that_drips_is_given_up_in_time():
         assert time.monotonic() - began < dripping_s / 2
 
 
-def test_an_old_server_is_understood():
+def test_an_http_1_0_response_is_read():
     with raw(b"HTTP/1.0 200 OK\r\ncontent-type: application/json\r\n\r\n{}") as url, transport() as sender:
         assert sender.send("POST", url).body == {}
 
@@ -175,12 +175,12 @@ def test_an_old_server_is_understood():
 @pytest.mark.parametrize(
     ("rate", "seconds"), [("5/s", 0.2), ("60/minute", 1), ("2/m", 30), ("0.5/s", 2), ("90 / hour", 40)]
 )
-def test_a_rate_is_a_distance(rate, seconds):
+def test_a_rate_is_converted_to_seconds_between_requests(rate, seconds):
     assert seconds_between(rate) == pytest.approx(seconds)
 
 
-def test_tokens_are_as_the_endpoint_tells_or_as_estimated():
-    with Honest() as server, transport(key=KEY, key_name="K") as sender:
+def test_tokens_are_taken_from_usage_or_estimated():
+    with Correct() as server, transport(key=KEY, key_name="K") as sender:
         sender.send("POST", f"{server.url}/v1/rerank", content=b"x" * 40)
         estimated = sender.budget.tokens
         body = b'{"model": "miniature/rank", "query": "ab", "documents": ["cd"]}'

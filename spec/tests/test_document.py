@@ -1,4 +1,4 @@
-"""Routes, schemas, codes and security are what the document says, whichever document it is."""
+"""Routes, schemas, statuses and security are read from the document, also from a user's document."""
 
 import copy
 import hashlib
@@ -47,7 +47,7 @@ def without(node, keyword):
     return [without(item, keyword) for item in node] if isinstance(node, list) else node
 
 
-def test_the_vendored_document_says_where_the_operation_is():
+def test_the_vendored_document_has_the_expected_operation():
     document = load("vendored")
 
     assert document.routes == ("/v1/rerank", "/rerank")
@@ -73,7 +73,7 @@ def test_only_the_corrected_document_is_valid_without_leniency_about_nullable(re
     ("change", "vendored", "corrected"),
     [({"top_n": 0}, True, False), ({"top_n": 1}, True, True), ({"documents": []}, False, False)],
 )
-def test_the_readings_differ_where_the_overlay_says(change, vendored, corrected):
+def test_the_readings_differ_where_the_overlay_changes_the_document(change, vendored, corrected):
     body = {"model": "m", "query": "q", "documents": ["a"], **change}
 
     assert Validator(load("vendored").request_schema).is_valid(body) is vendored
@@ -122,7 +122,7 @@ def test_every_error_has_a_schema(status):
         ([], ("/rank",)),
     ],
 )
-def test_routes_follow_the_servers(tmp_path, servers, routes):
+def test_routes_are_built_from_the_servers(tmp_path, servers, routes):
     assert read(written(tmp_path, small(servers=servers))).routes == routes
 
 
@@ -162,14 +162,14 @@ def test_references_are_followed(tmp_path):
         "#/x-map/e~01",
     ],
 )
-def test_a_reference_is_a_pointer_in_the_fragment_of_an_address(reference):
+def test_a_reference_is_a_json_pointer_in_a_url_fragment(reference):
     document = Document("it", small(**{"x-list": [1], "x-map": {"a b": 1, "50%": 1, "c/d": 1, "e~1": 1}}))
 
     assert document.at(reference) == 1
 
 
 @pytest.mark.parametrize("reference", ["#/x-list/1", "#/x-list/-1", "#/x-list/00", "#/x-list/-", "#/openapi/0"])
-def test_a_reference_beyond_a_list_leads_nowhere(reference):
+def test_a_reference_to_a_missing_list_item_is_an_error(reference):
     with pytest.raises(DocumentError, match=f"the reference {reference} has no target"):
         Document("it", small(**{"x-list": [1]})).at(reference)
 
@@ -194,7 +194,7 @@ def test_an_overlay_is_applied_to_the_document_given(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "because"),
+    ("content", "reason"),
     [
         ("{", "not YAML"),
         ("a: &a [*a]", "contains itself"),
@@ -225,13 +225,13 @@ def test_an_overlay_is_applied_to_the_document_given(tmp_path):
         (small(**bearer({"type": "apiKey", "in": "header", "name": "k"})), "'auth' is not HTTP bearer"),
     ],
 )
-def test_a_document_that_cannot_be_served_is_refused_in_one_line(tmp_path, content, because):
+def test_a_document_that_cannot_be_served_is_rejected_in_one_line(tmp_path, content, reason):
     path = written(tmp_path, content)
 
     with pytest.raises(DocumentError) as caught:
         read(path)
 
-    assert because in str(caught.value)
+    assert reason in str(caught.value)
     assert str(caught.value).startswith(str(path))
     assert "\n" not in str(caught.value)
 
@@ -240,13 +240,13 @@ def test_the_error_names_an_overlay_that_does_not_fit(tmp_path):
     overlay = tmp_path / "overlay.yaml"
     path = written(tmp_path, small())
 
-    for target, because in (("$.nowhere", "no such place"), ("$.info", "changes nothing")):
+    for target, reason in (("$.nowhere", "no such place"), ("$.info", "changes nothing")):
         overlay.write_text(f"overlay: 1.0.0\nactions: [{{target: {target}, update: {{title: t}}}}]")
-        with pytest.raises(DocumentError, match=rf"overlay\.yaml: action 1 of the overlay, \{target}: .*{because}"):
+        with pytest.raises(DocumentError, match=rf"overlay\.yaml: action 1 of the overlay, \{target}: .*{reason}"):
             read(path, overlay)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
+def test_the_error_names_a_missing_file(tmp_path):
     with pytest.raises(DocumentError, match=r"missing\.yaml: No such file"):
         read(tmp_path / "missing.yaml")
 
@@ -256,7 +256,7 @@ def test_an_unknown_reading_names_the_known_ones():
         load("lenient")
 
 
-def test_the_document_is_the_vendored_file():
+def test_the_vendored_file_has_the_recorded_checksum():
     provenance = tomllib.loads(files("together_rerank_spec").joinpath("provenance.toml").read_text())
 
     assert hashlib.sha256(vendored_text()).hexdigest() == provenance["sha256"]

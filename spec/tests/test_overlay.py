@@ -1,4 +1,4 @@
-"""An overlay does what it says, once, or says why not."""
+"""An overlay is applied exactly, or raises an error with the reason."""
 
 from importlib.resources import files
 
@@ -31,7 +31,7 @@ def test_an_update_of_an_array_is_appended():
     assert result["paths"]["/rerank"]["post"]["tags"] == ["a", "b", "c"]
 
 
-def test_true_is_not_what_one_is():
+def test_true_and_1_are_different_values():
     result = apply_overlay({"a": {"b": 1}}, overlay({"target": "$.a", "update": {"b": True}}))
 
     assert result["a"]["b"] is True
@@ -44,7 +44,7 @@ def test_an_item_can_be_removed_by_index():
 
 
 @pytest.mark.parametrize(
-    ("action", "because"),
+    ("action", "reason"),
     [
         ({"target": "$.paths['/other'].post", "update": {"a": 1}}, "no such place"),
         ({"target": "$.paths['/rerank'].post.tags[2]", "remove": True}, "no such place"),
@@ -59,15 +59,15 @@ def test_an_item_can_be_removed_by_index():
         ({"update": {"a": 1}}, "no target"),
     ],
 )
-def test_an_action_that_cannot_be_applied_is_named(action, because):
+def test_an_action_that_cannot_be_applied_is_named(action, reason):
     good = {"target": "$", "update": {"info": {}}}
 
-    with pytest.raises(OverlayError, match=f"(?s)action 2 of the overlay.*{because}"):
+    with pytest.raises(OverlayError, match=f"(?s)action 2 of the overlay.*{reason}"):
         apply_overlay(DOCUMENT, overlay(good, action))
 
 
 @pytest.mark.parametrize(
-    ("broken", "because"),
+    ("broken", "reason"),
     [
         (None, "it has no version"),
         ([], "it has no version"),
@@ -78,8 +78,8 @@ def test_an_action_that_cannot_be_applied_is_named(action, because):
         ({"overlay": "1.0.0", "actions": [1]}, "action 1 of the overlay has no target"),
     ],
 )
-def test_a_malformed_overlay_is_refused(broken, because):
-    with pytest.raises(OverlayError, match=because):
+def test_a_malformed_overlay_is_rejected(broken, reason):
+    with pytest.raises(OverlayError, match=reason):
         apply_overlay(DOCUMENT, broken)
 
 
@@ -96,6 +96,6 @@ def test_a_correction_that_changes_nothing_or_has_no_target_is_an_error():
     corrected = load("corrected").content
     without_schemas = {**load("vendored").content, "components": {}}
 
-    for document, because in ((corrected, "it changes nothing"), (without_schemas, "has no such place")):
-        with pytest.raises(OverlayError, match=because):
+    for document, reason in ((corrected, "it changes nothing"), (without_schemas, "has no such place")):
+        with pytest.raises(OverlayError, match=reason):
             apply_overlay(document, overlay(*CORRECTIONS))

@@ -1,4 +1,4 @@
-"""The fast verdict and the explained one agree, and the explanation can be acted on."""
+"""The fast and the explaining validator agree, and violations say what to change."""
 
 import json
 import sys
@@ -33,7 +33,7 @@ bodies = values | st.builds(
 
 @pytest.mark.parametrize("reading", READINGS)
 @given(body=bodies)
-def test_yes_and_no_are_explained_alike(reading, body):
+def test_the_fast_and_the_explaining_validator_agree(reading, body):
     validator = VALIDATORS[reading]
 
     errors = list(validator._explainer.iter_errors(body))
@@ -64,13 +64,13 @@ def test_yes_and_no_are_explained_alike(reading, body):
         ({"rank_fields": ["a", 1.5]}, "/rank_fields/1", "must be a string, not a number"),
     ],
 )
-def test_a_violation_says_where_and_what_would_do(change, pointer, message):
+def test_a_violation_has_a_pointer_and_a_helpful_message(change, pointer, message):
     violations = VALIDATORS["corrected"].violations({**VALID, **change})
 
     assert [(violation.pointer, violation.message) for violation in violations] == [(pointer, message)]
 
 
-def test_missing_fields_are_named_each():
+def test_each_missing_field_is_a_violation():
     assert [str(v) for v in VALIDATORS["corrected"].violations({})] == [
         "/model is missing",
         "/query is missing",
@@ -78,14 +78,14 @@ def test_missing_fields_are_named_each():
     ]
 
 
-def test_an_ambiguous_value_is_called_so():
+def test_an_ambiguous_value_is_reported_as_such():
     (violation,) = VALIDATORS["vendored"].violations({**VALID, "documents": []})
 
     assert "fits 2 of the forms it may have (array of objects, array of strings)" in violation.message
 
 
 @pytest.mark.parametrize("documents", [[1] * 200_000, ["a"] * 200_000 + [1], {str(n): n for n in range(100)}])
-def test_much_that_is_wrong_costs_as_little_as_little_that_is(documents):
+def test_the_cost_does_not_grow_with_the_number_of_violations(documents):
     validator = VALIDATORS["corrected"]
     validator.violations({})
     calls = 0
@@ -113,7 +113,7 @@ def test_values_are_never_quoted():
     assert secret not in json.dumps([str(violation) for violation in violations])
 
 
-def test_at_most_so_many_are_told():
+def test_most_limits_the_number_of_violations():
     assert len(VALIDATORS["corrected"].violations({**VALID, **{f"x{n}": 1 for n in range(100)}}, most=3)) == 3
 
 
@@ -149,20 +149,20 @@ def test_at_most_so_many_are_told():
         ({"contains": {"const": 1}}, ["secret"], "does not satisfy `contains`"),
     ],
 )
-def test_other_documents_are_explained_too(schema, value, message):
+def test_violations_of_other_schemas_are_explained(schema, value, message):
     validator = Validator({"$ref": "#/components/it", "components": {"it": schema}})
 
     assert [violation.message for violation in validator.violations(value)] == [message]
 
 
-def test_a_branch_without_a_word_for_its_items_is_named_too():
+def test_an_ambiguous_branch_without_a_type_of_items_is_named():
     (violation,) = Validator({"oneOf": [{"type": "array", "items": True}, {"type": "array"}]}).violations([])
 
     assert "fits 2 of the forms it may have (array, array)" in violation.message
 
 
 @pytest.mark.parametrize(
-    ("schema", "because"),
+    ("schema", "reason"),
     [
         (
             {"$ref": "https://example.com/schema"},
@@ -173,9 +173,9 @@ def test_a_branch_without_a_word_for_its_items_is_named_too():
         ({"properties": {"a": {"type": "strnig"}}}, "the schema at /properties/a/type is malformed"),
     ],
 )
-def test_a_schema_that_cannot_be_compiled_is_refused_in_one_line(schema, because):
+def test_a_schema_that_cannot_be_compiled_is_rejected_in_one_line(schema, reason):
     with pytest.raises(SchemaError) as caught:
         Validator(schema)
 
-    assert because in str(caught.value)
+    assert reason in str(caught.value)
     assert "\n" not in str(caught.value)

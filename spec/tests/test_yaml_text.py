@@ -1,4 +1,4 @@
-"""What is written as YAML reads the same everywhere."""
+"""YAML that the kit writes is parsed to the same values by YAML 1.1 and 1.2 parsers."""
 
 import pytest
 import yaml
@@ -17,12 +17,12 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-def test_what_is_written_is_what_is_read(value):
+def test_rendered_values_are_parsed_to_the_same_values(value):
     assert parse(render(value)) == value
     assert yaml.safe_load(render(value)) == value
 
 
-# Strings that YAML 1.1 or 1.2 takes for something else.
+# Strings that YAML 1.1 or 1.2 parses as another type without quotes.
 LIKE_OTHERS = [
     *("1e5", "08", "0o17", "0x1F", "1_000", "12:30", "2026-11-25", ".5", "+1"),
     *("no", "~", "null", "=", "<<", "-"),
@@ -30,7 +30,7 @@ LIKE_OTHERS = [
 
 
 @pytest.mark.parametrize("text", LIKE_OTHERS)
-def test_a_string_stays_one(text):
+def test_a_string_that_resembles_another_type_stays_a_string(text):
     assert parse(render({text: [text]})) == {text: [text]}
     assert yaml.safe_load(render({text: [text]})) == {text: [text]}
 

@@ -1,7 +1,7 @@
-"""llama.cpp's own HTTP server with a tiny reranker of random weights: `llama_cpp.py FOLDER PORT KEY`.
+"""Run llama.cpp's HTTP server with a tiny reranker of random weights: `llama_cpp.py FOLDER PORT KEY`.
 
-Runs with the interpreter that has xllamacpp and gguf; the weights come from a seed, so its scores mean nothing
-and are the same each time.
+It needs an interpreter with xllamacpp and gguf. The weights come from a fixed seed, so the scores are meaningless and
+the same in each run.
 """
 
 import string
@@ -15,12 +15,12 @@ import xllamacpp
 
 _WIDTH, _INNER, _HEADS, _LENGTH = 32, 64, 4, 2048
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-# As llama.cpp reads BERT's vocabulary: what begins a word has a mark.
+# In llama.cpp's format of BERT's vocabulary, a token that begins a word starts with U+2581.
 _TOKENS = [*_SPECIAL, *(f"\u2581{each}" for each in string.ascii_lowercase + string.digits), *string.ascii_lowercase]
 
 
 def write_model(path):
-    """Write one layer of BERT with a head that ranks."""
+    """Write a BERT model with one layer and a ranking head."""
     chance = np.random.default_rng(7)
     writer = gguf.GGUFWriter(path, "bert")
     writer.add_name("random")
@@ -71,7 +71,7 @@ def write_model(path):
 
 
 def main(folder, port, key):
-    """Serve until the process is ended."""
+    """Run the server until the process ends."""
     model = Path(folder) / "random.gguf"
     write_model(model)
     settings = xllamacpp.CommonParams()

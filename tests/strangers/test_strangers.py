@@ -1,4 +1,4 @@
-"""Servers that somebody else wrote: what is known of them is found, and nothing else. Run by `make contract-real`."""
+"""The contract tests find exactly the known deviations of third-party servers. Run by `make contract-real`."""
 
 import json
 import os
@@ -24,7 +24,7 @@ PYTHON = Path(os.environ["RERANK_KIT_STRANGERS"], "bin/python")
 KEY = "sk-a-key-of-the-strangers-4711"
 REPORTS = ROOT / "docs/reports"
 DRAFTS = ROOT / "build/reports"
-# Of every model but the one that is asked for, and of the machine that computes it.
+# Patterns of text that differs between machines and runs, and their replacements.
 _VOLATILE = (
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:8080"),
     (re.compile(r"-?\d+\.\d{4,}(e-?\d+)?"), lambda score: f"{float(score[0]):.1f}"),
@@ -34,12 +34,12 @@ _VOLATILE = (
 
 @contextmanager
 def started(command, port, log, **changes):
-    """Start a server, wait until it answers, and stop it after the test."""
+    """Start a server, wait until it responds, and stop it after the test."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=environment(**changes), stdout=output, stderr=output)
     try:
         deadline = time.monotonic() + 120
-        while not answers(port):
+        while not is_ready(port):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
@@ -53,7 +53,7 @@ def started(command, port, log, **changes):
             process.wait()
 
 
-def answers(port):
+def is_ready(port):
     try:
         urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=5).close()
     except urllib.error.HTTPError:
@@ -94,7 +94,7 @@ def litellm_proxy(tmp_path_factory):
 
 
 def judged(url, tmp_path, *options):
-    """Return the JSON of a run, and its Markdown."""
+    """Run the contract tests; return the JSON report and the Markdown report."""
     forms = ("--json", tmp_path / "report.json", "--markdown", tmp_path / "report.md")
     ran = contract(url, "--model", "rank", "--api-key-env", "KEY", *options, *forms, KEY=KEY)
     assert ran.returncode == 1, ran.stdout + ran.stderr
@@ -103,7 +103,7 @@ def judged(url, tmp_path, *options):
 
 
 def drifted(url, folder):
-    """Return what is printed of a drift, after the same was recorded in *folder*; without how much was asked."""
+    """Run `record` into *folder* and then `drift`; return the output of `drift` without the counts of requests."""
     given = (url, "--model", "rank", "--api-key-env", "KEY")
     recorded = contract("record", *given, "--out", folder, KEY=KEY)
     ran = contract("drift", *given, KEY=KEY)
@@ -117,8 +117,8 @@ def failed(report):
     return {row["id"] for row in report["requirements"] if row["state"] == "failed"}
 
 
-def hold(name, markdown):
-    """Let *markdown* pass if it is the page in docs/reports."""
+def assert_page_is_current(name, markdown):
+    """Assert that *markdown* equals the page *name* in docs/reports, except for text that varies."""
     for pattern, shown in _VOLATILE:
         markdown = pattern.sub(shown, markdown)
     DRAFTS.mkdir(parents=True, exist_ok=True)
@@ -127,7 +127,7 @@ def hold(name, markdown):
 
 
 def shown_statuses(report):
-    """Run every command of the report; return the status that is told, and the one that came."""
+    """Run every curl command of the report; yield the reported and the actual status."""
     findings = [row["finding"] for row in report["requirements"] if row["finding"]]
     for finding in findings:
         ran = subprocess.run(
@@ -136,7 +136,7 @@ def shown_statuses(report):
         yield finding["status"], int(ran.stdout.split()[1])
 
 
-def test_llama_cpp_deviates_as_it_is_known_to(llama_cpp, tmp_path):
+def test_llama_cpp_fails_exactly_the_known_requirements(llama_cpp, tmp_path):
     report, markdown = judged(llama_cpp, tmp_path, "--level", "info")
 
     assert report["dialect"]["name"] == "llama.cpp"
@@ -151,54 +151,55 @@ def test_llama_cpp_deviates_as_it_is_known_to(llama_cpp, tmp_path):
         *("RR-RESPONSE-002", "RR-RESPONSE-003", "RR-DOCUMENT-001", "RR-USAGE-001"),  # object, document, usage
         "RR-SCORE-002",  # logits
         "RR-REQUEST-001",  # strings only
-        "RR-ERROR-001",  # an integer for a code
-        "RR-ERROR-003",  # any model
+        "RR-ERROR-001",  # `code` is an integer
+        "RR-ERROR-003",  # accepts any model
     }
-    hold("llama-cpp.md", markdown)
-    assert all(told == came for told, came in shown_statuses(report))
+    assert_page_is_current("llama-cpp.md", markdown)
+    assert all(reported == actual for reported, actual in shown_statuses(report))
 
 
-def test_llama_cpp_drifts_as_it_is_known_to(llama_cpp, tmp_path):
+def test_llama_cpp_has_exactly_the_known_drift(llama_cpp, tmp_path):
     shown = drifted(llama_cpp, tmp_path / "kept")
-    kept = {each.name: each for each in fixtures.read(tmp_path / "kept")}
+    saved = {each.name: each for each in fixtures.read(tmp_path / "kept")}
 
-    assert kept["success/strings"].response.body["object"] == "list"
-    assert kept["success/objects"].response.status == 400
-    assert kept["bad_request/top_n_negative"].response.status == 500
-    assert {each.at for each in kept["success/one_document"].deviations} >= {"/response/body/object"}
-    hold("llama-cpp-drift.txt", shown)
+    assert saved["success/strings"].response.body["object"] == "list"
+    assert saved["success/objects"].response.status == 400
+    assert saved["bad_request/top_n_negative"].response.status == 500
+    assert {each.at for each in saved["success/one_document"].deviations} >= {"/response/body/object"}
+    assert_page_is_current("llama-cpp-drift.txt", shown)
 
 
-def test_schemathesis_finds_what_llama_cpp_takes_and_breaks_on(llama_cpp, tmp_path):
+def test_schemathesis_finds_the_known_errors_of_llama_cpp(llama_cpp, tmp_path):
     report, _ = judged(llama_cpp, tmp_path, "--fuzz", "-k", "RR-FUZZ", "--max-requests", "700")
 
     rows = {row["id"]: row["finding"] for row in report["requirements"] if row["state"] == "failed"}
     broken = {f"RR-FUZZ-00{number}" for number in (1, 2, 4, 5, 6, 7)}
     assert set(rows) == broken
-    assert "vector::_M_default_append" in rows["RR-FUZZ-001"]["received"]  # top_n below zero, or too high
-    assert "top_n" in rows["RR-FUZZ-005"]["received"]  # of another type
-    assert "model" in rows["RR-FUZZ-005"]["received"]  # left out
+    assert "vector::_M_default_append" in rows["RR-FUZZ-001"]["received"]  # negative or too large top_n
+    assert "top_n" in rows["RR-FUZZ-005"]["received"]  # with another type
+    assert "model" in rows["RR-FUZZ-005"]["received"]  # missing
     assert "non-empty string array" in rows["RR-FUZZ-006"]["received"]
 
 
-def test_the_litellm_proxy_deviates_as_it_is_known_to(litellm_proxy, tmp_path):
+def test_the_litellm_proxy_fails_exactly_the_known_requirements(litellm_proxy, tmp_path):
     report, markdown = judged(litellm_proxy, tmp_path, "--level", "info")
 
     assert report["dialect"]["name"] == "LiteLLM's proxy, in Cohere's form"
     assert report["dialect"]["deviations"] == ["no `object`", "no `model`", "no `usage`", "a field `meta`"]
     assert failed(report) == {
         *("RR-RESPONSE-001", "RR-RESPONSE-002", "RR-RESPONSE-004"),  # model and object
-        "RR-RESPONSE-003",  # no document when none is asked for
-        *("RR-AUTH-001", "RR-AUTH-002", "RR-AUTH-003"),  # without a database every wrong key is another error
+        "RR-RESPONSE-003",  # no document if the request asks for no texts
+        # Without a database, a wrong key gets another error.
+        *("RR-AUTH-001", "RR-AUTH-002", "RR-AUTH-003"),
     }
-    hold("litellm-proxy.md", markdown)
-    assert all(told == came for told, came in shown_statuses(report))
+    assert_page_is_current("litellm-proxy.md", markdown)
+    assert all(reported == actual for reported, actual in shown_statuses(report))
 
 
-def test_the_litellm_proxy_drifts_as_it_is_known_to(litellm_proxy, tmp_path):
+def test_the_litellm_proxy_has_exactly_the_known_drift(litellm_proxy, tmp_path):
     shown = drifted(litellm_proxy, tmp_path / "kept")
-    kept = {each.name: each for each in fixtures.read(tmp_path / "kept")}
+    saved = {each.name: each for each in fixtures.read(tmp_path / "kept")}
 
-    assert "meta" in kept["success/strings"].response.body
-    assert kept["not_found/path"].response.status == 200  # Cohere's second version
-    hold("litellm-proxy-drift.txt", shown)
+    assert "meta" in saved["success/strings"].response.body
+    assert saved["not_found/path"].response.status == 200  # Cohere's API v2
+    assert_page_is_current("litellm-proxy-drift.txt", shown)
