@@ -18,7 +18,7 @@ def faults(context: click.Context, /, as_json: bool, **document_options: Any) ->
 
     catalogue = Catalogue(options.settings_of(context, **document_options).document())
     head = ("fault", "family", "what the client gets", "which calls it applies to", "note")
-    options.print_table([fault.as_dict for fault in catalogue], head, _fault, as_json=as_json)
+    options.print_rows([fault.as_dict for fault in catalogue], head, _fault, as_json=as_json)
 
 
 @click.command(context_settings=COMMAND)

@@ -31,7 +31,7 @@ def explain(context: click.Context, /, request_file: BinaryIO, as_json: bool, **
     except ApiError as error:
         raise click.ClickException(str(error)) from error
     head = ("index", "score", "words", "parts", "pairs", "document")
-    options.print_table(explained(raw, request), head, _evidence, as_json=as_json)
+    options.print_rows(explained(raw, request), head, _evidence, as_json=as_json)
 
 
 def _evidence(row: dict[str, Any]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from together_rerank_mockserver.cli.options import COMMAND, CONTEXT, as_json, option, print_table
+from together_rerank_mockserver.cli.options import COMMAND, CONTEXT, as_json, option, print_rows
 from together_rerank_mockserver.server.readiness import PROGRAM
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def list_(status: int | None, as_json: bool) -> None:
         there = ", ".join(map(str, sorted({each.response.status for each in every()})))
         raise click.BadParameter(f"no exchange has the status {status}; known: {there}", param_hint="--status")
     head = ("exchange", "status", "source", "what it shows")
-    print_table([_described(exchange) for exchange in chosen], head, _cells, as_json=as_json)
+    print_rows([_described(exchange) for exchange in chosen], head, _cells, as_json=as_json)
 
 
 @fixtures.command(context_settings=COMMAND)

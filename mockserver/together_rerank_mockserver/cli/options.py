@@ -47,7 +47,7 @@ def bad_parameter(context: click.Context, error: SettingsError) -> click.BadPara
     return click.BadParameter(error.problem, context, option, param_hint=option.opts[-1])
 
 
-def print_table(
+def print_rows(
     rows: list[dict[str, Any]],
     head: Sequence[str],
     cells: Callable[[dict[str, Any]], Sequence[str]],
@@ -55,10 +55,11 @@ def print_table(
     as_json: bool,
 ) -> None:
     """Print *rows* as JSON, or as a table with the header *head* and the *cells* of each row."""
-    if as_json:
-        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
-        return
-    lines = [head, *map(cells, rows)]
+    click.echo(json.dumps(rows, ensure_ascii=False, indent=2) if as_json else format_table([head, *map(cells, rows)]))
+
+
+def format_table(lines: Sequence[Sequence[str]]) -> str:
+    """Return *lines* of cells as text with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    padded = (zip(line, widths, strict=True) for line in lines)
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in line).rstrip() for line in padded)
