@@ -55,22 +55,12 @@ class SizedBody:
 
     def read(self, size: int = -1) -> bytes:
         """Return up to *size* bytes, or all that is left for -1; fewer if the client sent fewer."""
-        data = read_from(self._source, self._left if size < 0 else min(size, self._left))
+        try:
+            data: bytes = self._source.read(self._left if size < 0 else min(size, self._left))
+        except ConnectionError as error:
+            raise InvalidRequest("The client disconnected before the end of its body") from error
         self._left -= len(data)
         return data
-
-    @property
-    def is_read(self) -> bool:
-        """Whether the whole body has been read from the connection."""
-        return self._left == 0
-
-
-def read_from(source: Any, size: int) -> bytes:
-    try:
-        data: bytes = source.read(size)
-    except ConnectionError as error:
-        raise InvalidRequest("The client disconnected before the end of its body") from error
-    return data
 
 
 class EnvironHeaders:
