@@ -37,7 +37,7 @@ class Catalogue:
         raise UnknownFault(f"there is no fault `{name[:100]}`{hint}; known: {', '.join(self._faults)}")
 
     def status(self, code: int) -> StatusFault:
-        """Return the fault that answers with the status *code*, one of the catalogue."""
+        """Return the fault of the status *code*, which must be in the catalogue."""
         fault = self[str(code)]
         assert isinstance(fault, StatusFault), f"{fault.name} is of another family"
         return fault
