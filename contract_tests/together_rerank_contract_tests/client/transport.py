@@ -3,7 +3,7 @@
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -56,6 +56,8 @@ class Unsendable(Inconclusive):
 class Transport:
     """Sends requests; threads may share it. `statuses` counts the responses by status.
 
+    It calls `observe` with every exchange, also with those that it retries.
+
     Raises ValueError if the proxy or the certificates in the environment variables cannot be used.
     """
 
@@ -64,6 +66,7 @@ class Transport:
         self.mask = key_redactor(settings.key, settings.key_name)
         self.has_key = bool(settings.key)
         self.statuses: Counter[int] = Counter()
+        self.observe: Callable[[Exchange], None] = lambda _: None
         self._settings = settings
         self._closed = threading.Event()
         self._timeouts = 0
@@ -151,6 +154,7 @@ class Transport:
         tokens = _counted_tokens(exchange)
         if tokens is not None:
             self.budget.correct_estimate(content, tokens)
+        self.observe(exchange)
         return exchange
 
     def authorized(self, authorization: str | None) -> tuple[Headers, Headers]:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from together_rerank_contract_tests.client.budget import BudgetSpent
-from together_rerank_contract_tests.client.exchange import printable, wrap
+from together_rerank_contract_tests.client.exchange import Exchange, printable, wrap
 from together_rerank_contract_tests.client.transport import Inconclusive
 from together_rerank_contract_tests.suite.requirements import (
     Level,
@@ -43,6 +43,7 @@ class Outcome:
         reason: why it neither passed nor failed.
         failure: what was expected and received, if it failed.
         prerequisites: the ids of the requirements that may explain why it could not be judged.
+        exchanges: the exchanges that its test used.
     """
 
     requirement: Requirement
@@ -50,6 +51,7 @@ class Outcome:
     reason: str = ""
     failure: RequirementFailed | None = None
     prerequisites: tuple[str, ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
 
     @property
     def mark(self) -> str:

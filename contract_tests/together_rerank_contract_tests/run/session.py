@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Generator
 from contextlib import suppress
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ class ContractSession:
         live_error: why no request may be sent; "" if requests are allowed.
         pytest_error: why pytest itself failed; "" if it did not.
         interrupted: whether the user interrupted the run.
+        notes: what the run found out about the endpoint that is no failure, one line each.
     """
 
     def __init__(self, settings: Settings, show: Callable[[str], None] = lambda _: None) -> None:
@@ -70,6 +72,7 @@ class ContractSession:
         self.live_error = ""
         self.pytest_error = ""
         self.interrupted = False
+        self.notes: list[str] = []
 
     def run(self, expression: str | None = None, *, collect_only: bool = False) -> int:
         """Run pytest in this process and return its status; *expression* selects requirements, like `-k`."""
@@ -180,7 +183,9 @@ class ContractSession:
         requirement = _requirement(item)
         if requirement is None or call.when == "teardown" or (call.when == "setup" and call.excinfo is None):
             return report
-        outcome = outcome_of(requirement, call.excinfo.value if call.excinfo else None)
+        raised = call.excinfo.value if call.excinfo else None
+        outcome = replace(outcome_of(requirement, raised), exchanges=tuple(self.endpoint.used))
+        self.endpoint.used.clear()
         self._outcomes[requirement.id] = outcome
         self._show(outcome.mark)
         self._update_report(outcome, report)

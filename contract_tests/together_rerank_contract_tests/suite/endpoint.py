@@ -37,6 +37,7 @@ class Endpoint:
         url: the URL of the operation; a guess until `find` is called.
         first: the exchange that found the operation; None until `find` is called.
         exchanges: the exchanges so far, by request.
+        used: the exchanges since it was last cleared, also those that were sent before.
         limits_by_default: whether it returns fewer results than documents if `top_n` is missing.
     """
 
@@ -46,6 +47,7 @@ class Endpoint:
         self.url = settings.candidate_urls[0]
         self.first: Exchange | None = None
         self.exchanges: dict[tuple[Any, ...], Exchange] = {}
+        self.used: list[Exchange] = []
         self.limits_by_default = False
         self._repeats: list[Exchange] = []
 
@@ -133,11 +135,15 @@ class Endpoint:
         cache_key = content, headers, authorization
         if cache_key not in self.exchanges:
             self.exchanges[cache_key] = self.resend(content, headers=headers, authorization=authorization)
+        elif self.exchanges[cache_key] not in self.used:
+            self.used.append(self.exchanges[cache_key])
         return self.exchanges[cache_key]
 
     def resend(self, content: bytes, *, headers: Headers = (), authorization: str | None = ENDPOINT_KEY) -> Exchange:
         """Send *content*, even if it was sent before."""
-        return self.transport.send("POST", self.url, (*JSON, *headers), content, authorization=authorization)
+        exchange = self.transport.send("POST", self.url, (*JSON, *headers), content, authorization=authorization)
+        self.used.append(exchange)
+        return exchange
 
     @property
     def reference(self) -> Answer:
