@@ -84,10 +84,11 @@ class Budget:
         if wait < self.seconds_left:
             return
         self.spent = True
-        limit = f"{self._max_seconds:g} second{'' if self._max_seconds == 1 else 's'} of --max-time"
+        is_one = self._max_seconds == 1
+        limit = f"the {self._max_seconds:g} {'second' if is_one else 'seconds'} of --max-time"
         if self.seconds_left:
-            raise BudgetSpent(f"the {limit} do not allow another wait of {wait:.0f} s")
-        raise BudgetSpent(f"the {limit} {'is' if self._max_seconds == 1 else 'are'} spent")
+            raise BudgetSpent(f"{limit} {'leaves' if is_one else 'leave'} no time for a wait of {wait:.3g} s")
+        raise BudgetSpent(f"{limit} {'is' if is_one else 'are'} spent")
 
     def _check_limit(self, number: int, limit: int | None, unit: str) -> None:
         if limit is not None and number > limit:
