@@ -304,7 +304,9 @@ class Transport:
             raise Unsendable(self.mask.text(str(error))) from None
         except Exception as error:  # noqa: BLE001  # after any exception there is no response
             kind = Refused if isinstance(error, httpx.ConnectError) else Dropped
-            raise kind(self.mask.text(f"{message}: {str(error) or type(error).__name__}")) from None
+            reason = str(error) or type(error).__name__
+            hint = "; --cacert FILE trusts the certificates in FILE" if "CERTIFICATE_VERIFY_FAILED" in reason else ""
+            raise kind(self.mask.text(f"{message}: {reason}{hint}")) from None
         self._timeouts_in_a_row = 0
         return received
 
