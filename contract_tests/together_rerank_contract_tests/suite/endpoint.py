@@ -68,7 +68,7 @@ class Endpoint:
         content = self._content({"query": samples.QUERY, "documents": samples.DOCUMENTS})
         exchanges = []
         for url in self.settings.candidate_urls:
-            exchanges.append(self.transport.send("POST", url, JSON, content))
+            exchanges.append(self.transport.keep(self.transport.send("POST", url, JSON, content)))
             if exchanges[-1].status not in (404, 405):
                 break
         # If no URL has the operation, report the most likely one.
@@ -141,7 +141,8 @@ class Endpoint:
 
     def resend(self, content: bytes, *, headers: Headers = (), authorization: str | None = ENDPOINT_KEY) -> Exchange:
         """Send *content*, even if it was sent before."""
-        exchange = self.transport.send("POST", self.url, (*JSON, *headers), content, authorization=authorization)
+        sent = self.transport.send("POST", self.url, (*JSON, *headers), content, authorization=authorization)
+        exchange = self.transport.keep(sent)
         self.used.append(exchange)
         return exchange
 
