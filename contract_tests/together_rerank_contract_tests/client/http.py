@@ -14,8 +14,8 @@ from together_rerank_spec.urls import is_loopback
 
 # A body with more of the bytes `{`, `[` and `,` is not parsed: its values could take a hundred times its memory.
 _MAX_VALUES = 20_000
-# Of a body that is too large to be parsed, keep only this many bytes, to show them.
-_MAX_SHOWN = 1 << 16
+# Of a body that is too large to be parsed, keep only this many bytes, to show them; less than `_MAX_VALUES`.
+_MAX_SHOWN = 1 << 14
 
 
 class Received(NamedTuple):
