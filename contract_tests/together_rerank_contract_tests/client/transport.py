@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -35,6 +36,18 @@ _DEFAULT_HEADERS = (("Accept-Encoding", "identity"), ("User-Agent", f"{PROGRAM}/
 # Placeholder for the key: only Transport knows the key itself.
 ENDPOINT_KEY = "(the endpoint's key, if there is one)"
 Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A value of the header Authorization: as it is sent, and as a shell would make it from the key's variable."""
+
+    sent: str
+    shown: str
+
+
+# None sends no header.
+Authorization = str | Credentials | None
 
 
 class Inconclusive(Exception):
@@ -103,7 +116,8 @@ class Transport:
         headers: Iterable[tuple[str, str]] = (),
         content: bytes = b"",
         *,
-        authorization: str | None = ENDPOINT_KEY,
+        authorization: Authorization = ENDPOINT_KEY,
+        chunked: bool = False,
     ) -> Exchange:
         """Send a request and return the exchange; retry after a 429, or a 503 with Retry-After.
 
@@ -115,7 +129,7 @@ class Transport:
             Inconclusive: the response timed out.
         """
         retries = 0
-        while should_retry(exchange := self._send_twice(method, url, tuple(headers), content, authorization)):
+        while should_retry(exchange := self._send_twice(method, url, tuple(headers), content, authorization, chunked)):
             wait = _retry_after(exchange)
             retries += 1
             if retries > _MAX_RETRIES or wait > _MAX_WAIT_S or self._closed.wait(wait):
@@ -130,14 +144,17 @@ class Transport:
             return self._send(*call)
         return self._send(*call)
 
-    def _send(self, method: str, url: str, headers: Headers, content: bytes, authorization: str | None) -> Exchange:
+    def _send(
+        self, method: str, url: str, headers: Headers, content: bytes, authorization: Authorization, chunked: bool
+    ) -> Exchange:
         if self._timeouts_in_a_row >= _MAX_TIMEOUTS_IN_A_ROW or self._timeouts >= _MAX_TIMEOUTS:
             raise Inconclusive(f"{self._timeouts} requests timed out, so no more are sent")
         sent, shown = self.authorized(authorization)
         names = {name.lower() for name, _ in headers}
         defaults = tuple((name, text) for name, text in _DEFAULT_HEADERS if name.lower() not in names)
         self.budget.spend(content)
-        response, raw = self._exchange(method, url, (*defaults, *headers, *sent), content)
+        pieces = iter([content[: len(content) // 2], content[len(content) // 2 :]]) if chunked else content
+        response, raw = self._exchange(method, url, (*defaults, *headers, *sent), pieces)
         self.statuses[response.status_code] += 1
         received, decode_error = _decoded(raw, response.headers.get("content-encoding", "").lower())
         exchange = Exchange(
@@ -157,15 +174,17 @@ class Transport:
         self.observe(exchange)
         return exchange
 
-    def authorized(self, authorization: str | None) -> tuple[Headers, Headers]:
+    def authorized(self, authorization: Authorization) -> tuple[Headers, Headers]:
         """Return the header to send for *authorization*, and the header to show in reports."""
+        if isinstance(authorization, Credentials):
+            return (("Authorization", authorization.sent),), (("Authorization", authorization.shown),)
         if authorization == ENDPOINT_KEY and self.has_key:
             sent, shown = f"Bearer {self._settings.key}", f"Bearer ${self._settings.key_name}"
             return (("Authorization", sent),), (("Authorization", shown),)
         header = () if authorization in (None, ENDPOINT_KEY) else (("Authorization", str(authorization)),)
         return header, header
 
-    def _exchange(self, method: str, url: str, headers: Headers, content: bytes) -> tuple[httpx.Response, bytes]:
+    def _exchange(self, method: str, url: str, headers: Headers, content: Any) -> tuple[httpx.Response, bytes]:
         """Send the request; return the response and its body, still encoded."""
         # Send the path unchanged; httpx would normalise it.
         parts = urlsplit(url)

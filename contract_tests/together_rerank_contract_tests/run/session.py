@@ -23,8 +23,8 @@ from together_rerank_contract_tests.suite.requirements import Level, Prerequisit
 
 # Topics in the sequence in which they run: the shape of a response before its values.
 TOPICS = (
-    *("response", "request", "results", "scores", "documents", "fields"),
-    *("relations", "usage", "errors", "authentication", "fuzz"),
+    *("response", "request", "results", "scores", "documents", "fields", "lists", "queries"),
+    *("relations", "usage", "errors", "authentication", "http", "fuzz"),
 )
 # The folder of the package; the tests are in its folders `suite` and `fuzz`.
 FOLDER = Path(__file__).parent.parent
@@ -144,7 +144,7 @@ class ContractSession:
         """Deselect requirements that the settings exclude, and sort the rest by topic; do not move other tests."""
         deselected = [item for item in items if not self._is_selected(_requirement(item))]
         items[:] = [item for item in items if item not in deselected]
-        by_topic = iter(sorted((item for item in items if _requirement(item)), key=_topic))
+        by_topic = iter(sorted((item for item in items if _requirement(item)), key=_sequence))
         items[:] = [next(by_topic) if _requirement(item) else item for item in items]
         config.hook.pytest_deselected(items=deselected)
         self._items = {requirement: item for item in items if (requirement := _requirement(item)) is not None}
@@ -230,8 +230,11 @@ def judge(requirement: Requirement, test: Callable[..., None], fixture: Any) -> 
     return outcome_of(requirement, None)
 
 
-def _topic(item: pytest.Item) -> int:
-    return TOPICS.index(item.path.stem.removeprefix("test_"))
+def _sequence(item: pytest.Item) -> tuple[bool, int]:
+    """Sort by topic; the requirements about every exchange of the run are judged last."""
+    requirement = _requirement(item)
+    is_last = requirement is not None and requirement.every is not None
+    return is_last, TOPICS.index(item.path.stem.removeprefix("test_"))
 
 
 def _requirement(item: pytest.Item) -> Requirement | None:
