@@ -405,6 +405,7 @@ class ReversesEveryOtherRanking(Miniature):
 
 class FavoursEarlyDocuments(Miniature):
     breaks = {
+        "RR-LIST-003",
         "RR-LIST-001",
         "RR-QUERY-002",
         "RR-SCORE-004",
