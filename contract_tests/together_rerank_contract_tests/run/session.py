@@ -30,9 +30,12 @@ TOPICS = (
 FOLDER = Path(__file__).parent.parent
 _PACKAGE = __name__.partition(".")[0]
 # Estimated tokens of one request by a requirement, and of one request by Schemathesis.
-TOKENS_A_REQUEST, _TOKENS_A_CASE = 120, 60
-# Requests that measure the noise: the reference, two repeats, one with the documents permuted, and one with fewer.
-CALIBRATION = 5
+TOKENS_A_REQUEST, _TOKENS_A_CASE = 130, 60
+# Requests that measure the noise: the reference, two repeats, one with the documents permuted, one with fewer, and two
+# with one document.
+CALIBRATION = 7
+# Requests of the samples, which are not in the counts of the requirements.
+SAMPLES, QUICK_SAMPLES = 28, 8
 # Run pytest without the user's configuration, conftest files and plugins, and without features that are not needed.
 _PYTEST = (
     *("-c", os.devnull, "--rootdir", str(FOLDER), "--noconftest", "--import-mode=importlib"),
@@ -100,7 +103,11 @@ class ContractSession:
     def estimate(self) -> tuple[int, int]:
         """The estimated number of requests and of tokens."""
         cases = MAX_EXAMPLES + CASES_BEFORE_FUZZING if any(each.fuzz for each in self._items) else 0
-        requests = sum(each.requests for each in self._items) + (1 if self.settings.quick else CALIBRATION)
+        quick = self.settings.quick
+        requests = sum(min(each.requests, 1) if quick else each.requests for each in self._items)
+        requests += 1 if quick else CALIBRATION
+        if any(each.every for each in self._items):
+            requests += QUICK_SAMPLES if quick else SAMPLES
         return requests + cases, requests * TOKENS_A_REQUEST + cases * _TOKENS_A_CASE
 
     @property
@@ -189,9 +196,8 @@ class ContractSession:
         self._outcomes[requirement.id] = outcome
         self._show(outcome.mark)
         self._update_report(outcome, report)
-        if self.transport.budget.spent:
-            self.stop_reason = outcome.reason or "the budget is spent"
-            item.session.shouldstop = self.stop_reason
+        if self.transport.budget.spent:  # what was received so far is still judged
+            self.stop_reason = self.stop_reason or outcome.reason or "the budget is spent"
         return report
 
     def _update_report(self, outcome: Outcome, report: Any) -> None:

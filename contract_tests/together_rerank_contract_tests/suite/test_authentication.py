@@ -22,7 +22,7 @@ _FORWARDED = (
 )
 
 
-@must("RR-AUTH-001", document("/security"), requests=4, quick=True)
+@must("RR-AUTH-001", document("/security"), requests=5, quick=True)
 def test_a_request_without_a_key_is_rejected(endpoint: Endpoint) -> None:
     """A request without a key gets a 401, whatever was sent before it and whatever else it holds.
 

@@ -50,7 +50,7 @@ def test_an_object_is_returned_as_json(_: Endpoint, answer: Answer) -> None:
             raise _wrong(answer, position, index, repr(text))
 
 
-@must("RR-DOCUMENT-003", document(_RETURN_DOCUMENTS), requests=1, confirmed=True)
+@must("RR-DOCUMENT-003", document(_RETURN_DOCUMENTS), requests=2, confirmed=True)
 def test_returning_documents_changes_nothing_else(endpoint: Endpoint) -> None:
     """`return_documents` changes neither the scores nor the ranking.
 
@@ -98,7 +98,7 @@ def test_texts_are_not_normalised(_: Endpoint, answer: Answer) -> None:
             raise _wrong(answer, position, index, repr(text))
 
 
-@info("RR-DOCUMENT-007", kit("a model reads only as many tokens as it was made for"), requests=1, confirmed=True)
+@info("RR-DOCUMENT-007", kit("a model reads only as many tokens as it was made for"), confirmed=True)
 def test_the_end_of_a_long_text_counts(endpoint: Endpoint) -> None:
     """The last words of a text of 12 kB count.
 

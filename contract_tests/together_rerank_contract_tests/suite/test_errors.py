@@ -57,7 +57,7 @@ def test_an_unknown_model_is_rejected(endpoint: Endpoint) -> None:
         raise RequirementFailed("404 or 400, because the model does not exist", exchange.response_excerpt, exchange)
 
 
-@should("RR-ERROR-004", kit("clients use the status and the type to decide whether to retry"), requests=3)
+@should("RR-ERROR-004", kit("clients use the status and the type to decide whether to retry"), requests=2)
 def test_errors_are_deterministic(endpoint: Endpoint) -> None:
     """The same invalid request always gets the same status and the same `error.type`.
 
@@ -117,7 +117,7 @@ def test_top_n_below_one_is_rejected(endpoint: Endpoint) -> None:
     every=Every.UNANSWERED,
 )
 def test_every_request_gets_a_response(_: Endpoint, exchange: Exchange) -> None:
-    """Every request gets a complete response, also one whose document nests 500 levels deep.
+    """Every request gets a complete response, also one whose document nests 200 levels deep.
 
     A client waits and retries in vain, and anyone can crash a server with one request.
     """

@@ -18,7 +18,7 @@ _LEAST = 1e-6
 
 
 @must(
-    "RR-LIST-001", kit("top results are the best of all documents, however many there are"), requests=4, confirmed=True
+    "RR-LIST-001", kit("top results are the best of all documents, however many there are"), requests=3, confirmed=True
 )
 def test_the_best_of_a_long_list_come_first(endpoint: Endpoint) -> None:
     """In a list of 130 or 1,000 documents, those come first that come first in a short list.

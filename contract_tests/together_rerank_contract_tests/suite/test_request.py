@@ -107,7 +107,7 @@ def test_every_text_is_accepted(_: Endpoint, exchange: Exchange) -> None:
     assert_accepted(exchange)
 
 
-@must("RR-REQUEST-009", kit("RFC 8259 allows white space and any escape between and in strings"), requests=2)
+@must("RR-REQUEST-009", kit("RFC 8259 allows white space and any escape between and in strings"), requests=3)
 def test_other_forms_of_json_are_equal(endpoint: Endpoint) -> None:
     r"""A request with white space between its tokens, or with escapes such as `\u0061`, is read like any other.
 

@@ -78,7 +78,7 @@ def test_duplicates_are_ranked_twice(endpoint: Endpoint) -> None:
         )
 
 
-@should("RR-SCORE-004", kit("a score depends on the query and the document"), requests=2, confirmed=True)
+@should("RR-SCORE-004", kit("a score depends on the query and the document"), requests=1, confirmed=True)
 def test_equal_documents_have_equal_scores(endpoint: Endpoint) -> None:
     """Equal documents have equal scores.
 
