@@ -99,7 +99,7 @@ QUICK_KINDS: tuple[tuple[tuple[Any, ...], dict[str, Any]], ...] = (
     (PAIR, {}),
     (PAIR, {"return_documents": False}),
     ((DOCUMENTS[1],), {"return_documents": True}),
-    (DUPLICATES, {"return_documents": True}),
+    ((IDENTICAL, IDENTICAL, *DOCUMENTS[2:4]), {"top_n": 4, "return_documents": True}),
     (DOCUMENTS, {}),
     (DOCUMENTS, {"top_n": 1}),
     ((*UNICODE, *TEXTS[1]), {"top_n": 10, "return_documents": True}),
