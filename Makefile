@@ -37,7 +37,7 @@ help:
 	@echo 'release-check  build the distributions, check their files, and use the wheel as the README shows'
 	@echo 'check          lint and release-check'
 	@echo 'contract       test the endpoint URL=..., or a new mock without it; FLAGS=... are flags of the command'
-	@echo 'contract-real  test and record three servers by other authors, and compare with docs/reports/'
+	@echo 'contract-real  test and record four servers by other authors, and compare with docs/reports/; needs npm'
 	@echo 'matrix         run the tests on every Python from 3.11 to 3.14 on this machine'
 	@echo 'docs           build the site in build/site'
 	@echo 'format         format the code, and fix what ruff can fix'
@@ -104,8 +104,8 @@ else
 endif
 
 # Judge and record other people's servers.
-contract-real: $(VENV)/dev.stamp $(STRANGERS)/stamp $(INFINITY)/stamp
-	RERANK_KIT_STRANGERS=$(STRANGERS) RERANK_KIT_INFINITY=$(INFINITY) \
+contract-real: $(VENV)/dev.stamp $(STRANGERS)/stamp $(INFINITY)/stamp $(PEERS)/stamp
+	RERANK_KIT_STRANGERS=$(STRANGERS) RERANK_KIT_INFINITY=$(INFINITY) RERANK_KIT_PEERS=$(PEERS) \
 	  $(BIN)/python -m pytest tests/strangers $(PYTEST_ARGS)
 
 format: $(VENV)/dev.stamp
@@ -195,7 +195,7 @@ $(INFINITY)/stamp: | $(VENV)/bin/python
 	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install torch==$(TORCH)
 	@touch $@
 
-# Other people's mocks, for the benchmark; npm runs none of their install scripts.
+# Other people's mocks, for the benchmark and as servers under test; npm runs none of their install scripts.
 $(PEERS)/stamp:
 	@npm --version >/dev/null 2>&1 || { echo 'npm of Node.js 18 or newer is needed to install the other mocks' >&2; exit 1; }
 	rm -rf $(@D) && mkdir -p $(@D)

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 import together_rerank_fixtures as fixtures
+import together_rerank_spec as spec
 from commanding import contract
 from mock_process import environment, running
 from snippets import ROOT
@@ -22,6 +23,7 @@ from snippets import ROOT
 # Set by `make contract-real`.
 PYTHON = Path(os.environ["RERANK_KIT_STRANGERS"], "bin/python")
 INFINITY_PYTHON = Path(os.environ["RERANK_KIT_INFINITY"], "bin/python")
+PRISM = Path(os.environ["RERANK_KIT_PEERS"], "node_modules/.bin/prism")
 KEY = "sk-a-key-of-the-strangers-4711"
 REPORTS = ROOT / "docs/reports"
 DRAFTS = ROOT / "build/reports"
@@ -103,6 +105,15 @@ def infinity(tmp_path_factory):
     # More threads than one compete with the command for the processor.
     settings = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1"}
     with started(command, port, folder / "log", **settings) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def prism(tmp_path_factory):
+    folder, port = tmp_path_factory.mktemp("prism"), free_port()
+    (folder / "openapi.json").write_text(json.dumps(spec.load().content))
+    command = [PRISM, "mock", "--host", "127.0.0.1", "--port", str(port), folder / "openapi.json"]
+    with started(command, port, folder / "log") as url:
         yield url
 
 
@@ -238,3 +249,21 @@ def test_infinity_has_exactly_the_known_drift(infinity, tmp_path):
     assert saved["bad_request/top_n_zero"].response.status == 422
     assert saved["success/objects"].response.status == 422
     assert_page_is_current("infinity-drift.txt", shown)
+
+
+def test_prism_fails_exactly_the_known_requirements(prism, tmp_path):
+    report, markdown = judged(prism, tmp_path, "--level", "info")
+
+    assert report["dialect"]["deviations"] == []
+    assert_page_is_current("prism.md", markdown)
+    assert all(reported == actual for reported, actual in shown_statuses(report))
+
+
+def test_prism_has_exactly_the_known_drift(prism, tmp_path):
+    shown = drifted(prism, tmp_path / "kept")
+    saved = {each.name: each for each in fixtures.read(tmp_path / "kept")}
+
+    # Prism returns the example of the document, whatever the request.
+    example = spec.load().example({"$ref": "#/components/schemas/RerankResponse"})
+    assert saved["success/strings"].response.body == example
+    assert_page_is_current("prism-drift.txt", shown)
