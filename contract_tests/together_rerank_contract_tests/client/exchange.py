@@ -1,6 +1,7 @@
 """One request with its response, and the request as a curl command."""
 
 import json
+import re
 import shlex
 import textwrap
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from together_rerank_fixtures.redaction import Redactor
 
 # The most characters of a body to show.
 _MAX_SHOWN = 600
+# The variable of the key, as `Transport` shows it: the whole key, or the key without its last character.
+_VARIABLE = re.compile(r"[A-Za-z]+ \$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*(%\?)?\}[A-Z])", re.ASCII)
 # The mock sends this header if it accepts any key, or any model, on purpose.
 _ACCEPTS = "x-mock-accepts"
 # Search only this many bytes of a body for secrets before it is cut to an excerpt.
@@ -129,9 +132,8 @@ def _parsed(content: bytes) -> Any:
 
 def _quoted(name: str, value: str) -> str:
     """Return a header quoted for a shell, which expands the variable of the key and nothing else."""
-    variable = value.removeprefix("Bearer $")
-    if name == "Authorization" and variable != value and variable.isidentifier():
-        return f'"{name}: Bearer ${variable}"'
+    if name == "Authorization" and _VARIABLE.fullmatch(value):
+        return f'"{name}: {value}"'
     # "Name:" tells curl not to send the header, not even its own default.
     return shlex.quote(f"{name}: {value}" if value else f"{name}:")
 

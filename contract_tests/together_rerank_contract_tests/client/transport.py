@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
@@ -52,6 +53,18 @@ _NOTES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A value of the header Authorization: as it is sent, and as a shell would make it from the key's variable."""
+
+    sent: str
+    shown: str
+
+
+# None sends no header.
+Authorization = str | Credentials | None
+
+
 class Inconclusive(Exception):
     """A requirement cannot be judged: there was no response, or the scores are too noisy."""
 
@@ -79,7 +92,7 @@ class _Call(NamedTuple):
     url: str
     headers: Headers
     content: bytes
-    authorization: str | None
+    authorization: Authorization
     chunked: bool
 
 
@@ -140,7 +153,7 @@ class Transport:
         headers: Iterable[tuple[str, str]] = (),
         content: bytes = b"",
         *,
-        authorization: str | None = ENDPOINT_KEY,
+        authorization: Authorization = ENDPOINT_KEY,
         chunked: bool = False,
     ) -> Exchange:
         """Send a request and return the exchange; retry if the endpoint is busy or the connection ends early.
@@ -261,10 +274,12 @@ class Transport:
         chunked = (("Transfer-Encoding", "chunked"),) if call.chunked else ()
         return (*defaults, *headers, *self._settings.headers, *sent), (*shown, *headers, *chunked)
 
-    def authorized(self, authorization: str | None) -> tuple[Headers, Headers]:
+    def authorized(self, authorization: Authorization) -> tuple[Headers, Headers]:
         """Return the header to send for *authorization*, and the header to show in reports."""
         if "authorization" in self._own_headers:
             return (), ()
+        if isinstance(authorization, Credentials):
+            return (("Authorization", authorization.sent),), (("Authorization", authorization.shown),)
         if authorization == ENDPOINT_KEY and self.has_key:
             sent, shown = f"Bearer {self._settings.key}", f"Bearer ${self._settings.key_name}"
             return (("Authorization", sent),), (("Authorization", shown),)
@@ -321,7 +336,8 @@ def key_redactor(key: str | None, key_name: str, others: Iterable[str] = ()) -> 
     It ignores secrets that are too short.
     """
     found = [each for each in others if len(each) >= SHORTEST_KEY]
-    keys = [key] if key and len(key) >= SHORTEST_KEY else []
+    # An endpoint may also echo the key with another last character, which is sent as a wrong key.
+    keys = [each for each in (key, key[:-1]) if len(each) >= SHORTEST_KEY] if key else []
     return Redactor([*keys, *found], "[secret]" if found else f"${key_name}")
 
 

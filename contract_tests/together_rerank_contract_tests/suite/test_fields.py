@@ -3,7 +3,7 @@
 from together_rerank_contract_tests.suite.answer import Answer
 from together_rerank_contract_tests.suite.assertions import assert_same_order, assert_same_scores
 from together_rerank_contract_tests.suite.endpoint import Endpoint
-from together_rerank_contract_tests.suite.requirements import RequirementFailed, document, info, kit, should
+from together_rerank_contract_tests.suite.requirements import RequirementFailed, document, info, kit, must, should
 from together_rerank_contract_tests.suite.samples import DOCUMENTS, FIELDS, QUERY
 
 _RANK_FIELDS = "/components/schemas/RerankRequest/properties/rank_fields/description"
@@ -11,8 +11,12 @@ _RANK_FIELDS = "/components/schemas/RerankRequest/properties/rank_fields/descrip
 _OF_SPAN = 0.05
 
 
+def _are_equal(answer: Answer) -> bool:
+    return len({*answer.scores.values()}) == 1
+
+
 def _check_equal(endpoint: Endpoint, one: Answer, other: Answer, comparison: str) -> None:
-    measured = endpoint.tolerance
+    measured = endpoint.pointwise
     within = max(measured.equal_across_batches, _OF_SPAN * measured.span)
     assert_same_scores(one.scores, other.scores, within, comparison, other.exchange)
 
@@ -39,6 +43,32 @@ def test_rank_fields_decides_the_ranking(endpoint: Endpoint) -> None:
         if answer.best != best:
             expected = f"document {best} first, because only its `{field}` matches the query"
             raise RequirementFailed(expected, f"document {answer.best} first", answer.exchange)
+
+
+@must("RR-FIELDS-006", document(_RANK_FIELDS), requests=1, confirmed=True)
+def test_every_field_is_ranked_by_default(endpoint: Endpoint) -> None:
+    """Without `rank_fields`, documents are ranked by all their fields, whatever their names.
+
+    Documents with a `headline` or a `body` all get the same score, and the ranking is random.
+    """
+    objects = [{"text": "See the headline.", "headline": each, "year": 2019} for each in DOCUMENTS]
+    answer = endpoint.rerank(QUERY, objects)
+    if _are_equal(answer) and not _are_equal(endpoint.reference):
+        expected = "different scores, because each `headline` is another"
+        raise RequirementFailed(expected, f"{answer.listed_scores[0]:g} for each document", answer.exchange)
+
+
+@must("RR-FIELDS-007", document(_RANK_FIELDS), confirmed=True)
+def test_rank_fields_has_an_effect(endpoint: Endpoint) -> None:
+    """Documents get other scores by one field than by another, if these fields have different texts.
+
+    The server ignores `rank_fields`, and nobody notices.
+    """
+    by_title = endpoint.rerank(QUERY, FIELDS, rank_fields=["title"])
+    by_text = endpoint.rerank(QUERY, FIELDS, rank_fields=["text"])
+    if by_title.scores == by_text.scores and not _are_equal(endpoint.reference):
+        received = f"the scores {by_text.listed_scores} for both"
+        raise RequirementFailed("other scores by `text` than by `title`", received, by_text.exchange)
 
 
 @info(
@@ -85,5 +115,5 @@ def test_strings_and_objects_rank_the_same(endpoint: Endpoint) -> None:
     Scores shift when a client moves from strings to objects.
     """
     objects = endpoint.rerank(QUERY, [{"text": each} for each in DOCUMENTS])
-    within = endpoint.tolerance.equal_across_batches
+    within = endpoint.pointwise.equal_across_batches
     assert_same_order(endpoint.reference.scores, objects.scores, within, objects.exchange)
