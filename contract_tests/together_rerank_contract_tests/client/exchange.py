@@ -12,8 +12,8 @@ from together_rerank_fixtures.redaction import Redactor
 
 # The most characters of a body to show.
 _MAX_SHOWN = 600
-# The variable of the key, as `Transport` shows it: the whole key, or the key without its last character.
-_VARIABLE = re.compile(r"[A-Za-z]+ \$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*(%\?)?\}[A-Z])", re.ASCII)
+# The variable of the key, as `Transport` shows it: the whole key, or the key without a character at its end.
+_VARIABLE = re.compile(r"[A-Za-z]+ [A-Z]?\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*(?:[%#]\?)?\}[A-Z]?)", re.ASCII)
 # The mock sends this header if it accepts any key, or any model, on purpose.
 _ACCEPTS = "x-mock-accepts"
 # A body with more of the bytes `{`, `[` and `,` is not parsed: its values could take a hundred times its memory.

@@ -30,12 +30,12 @@ TOPICS = (
 FOLDER = Path(__file__).parent.parent
 _PACKAGE = __name__.partition(".")[0]
 # Estimated tokens of one request by a requirement, and of one request by Schemathesis.
-TOKENS_A_REQUEST, _TOKENS_A_CASE = 130, 60
+TOKENS_A_REQUEST, _TOKENS_A_CASE = 165, 60
 # Requests that measure the noise: the reference, two repeats, one with the documents permuted, one with fewer, and two
 # with one document.
 CALIBRATION = 7
 # Requests of the samples, which are not in the counts of the requirements.
-SAMPLES, QUICK_SAMPLES = 28, 8
+SAMPLES, QUICK_SAMPLES = 33, 8
 # Run pytest without the user's configuration, conftest files and plugins, and without features that are not needed.
 _PYTEST = (
     *("-c", os.devnull, "--rootdir", str(FOLDER), "--noconftest", "--import-mode=importlib"),

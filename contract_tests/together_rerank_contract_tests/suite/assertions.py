@@ -1,6 +1,7 @@
 """Assertions that several requirements share."""
 
 import re
+from collections.abc import Sequence
 
 from together_rerank_contract_tests.client.exchange import Exchange
 from together_rerank_contract_tests.suite import samples, tolerance
@@ -61,11 +62,16 @@ def assert_same_order(before: Scores, after: Scores, margin: float, exchange: Ex
 def assert_query_decides(endpoint: Endpoint, about_the_first: str, about_the_second: str) -> None:
     """Raise RequirementFailed if one of two queries does not rank that document of `TWO_SUBJECTS` first it is about."""
     for query, best in ((about_the_first, 0), (about_the_second, 1)):
-        answer = endpoint.rerank(query, samples.TWO_SUBJECTS)
-        if answer.scores[best] <= answer.scores[1 - best]:
-            expected = f"document {best} above the other, because only it is about the query"
-            received = f"a score of {answer.scores[best]:g} for it and {answer.scores[1 - best]:g} for the other"
-            raise RequirementFailed(expected, received, answer.exchange)
+        assert_ranks_first(endpoint, query, samples.TWO_SUBJECTS, best)
+
+
+def assert_ranks_first(endpoint: Endpoint, query: str, documents: Sequence[str], best: int) -> None:
+    """Raise RequirementFailed if *best* is not the first of two *documents*."""
+    answer = endpoint.rerank(query, documents)
+    if answer.scores[best] <= answer.scores[1 - best]:
+        expected = f"document {best} above the other, because only it is about the query"
+        received = f"a score of {answer.scores[best]:g} for it and {answer.scores[1 - best]:g} for the other"
+        raise RequirementFailed(expected, received, answer.exchange)
 
 
 def assert_accepted(exchange: Exchange) -> None:

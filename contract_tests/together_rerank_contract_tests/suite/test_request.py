@@ -1,6 +1,7 @@
 """Which request fields the endpoint accepts, and which parts of a request must not change the response."""
 
 import json
+import re
 
 from together_rerank_contract_tests.client.exchange import Exchange
 from together_rerank_contract_tests.suite.answer import Answer
@@ -59,7 +60,7 @@ def test_rank_fields_is_accepted(endpoint: Endpoint) -> None:
 @should(
     "RR-REQUEST-005",
     observed("comment in the gateway of Together's host, which rejects some clients by their headers"),
-    requests=4,
+    requests=3,
     confirmed=True,
 )
 def test_headers_change_nothing(endpoint: Endpoint) -> None:
@@ -69,10 +70,9 @@ def test_headers_change_nothing(endpoint: Endpoint) -> None:
     """
     content = _reference_content(endpoint)
     variants: tuple[tuple[tuple[str, str], ...], ...] = (
-        (("X-Request-Source", "contract test"), ("User-Agent", "Mozilla/5.0")),
+        (("X-Request-Source", "contract test"), ("User-Agent", "Mozilla/5.0"), ("Connection", "close")),
         (("Content-Type", "application/json; charset=utf-8"),),
         (("Accept", "*/*"), ("Accept-Encoding", "gzip")),
-        (("Connection", "close"),),
     )
     for headers in variants:
         _check_same_as_reference(endpoint, endpoint.post(content, headers=headers))
@@ -115,6 +115,7 @@ def test_other_forms_of_json_are_equal(endpoint: Endpoint) -> None:
     """
     request = endpoint.rerank(QUERY, ESCAPED, return_documents=True, top_n=len(ESCAPED)).exchange.request
     escaped = json.dumps(request).replace("/", "\\/").replace("l", "\\u006c")
+    escaped = re.sub(r"\\u[0-9a-f]{4}", lambda match: f"\\u{match[0][2:].upper()}", escaped)
     indented = "\r\n" + json.dumps(request, indent="\t").replace("\n", "\r\n ") + "\n"
     for variant in (indented, escaped):
         assert_accepted(endpoint.post(variant.encode()))  # RR-DOCUMENT-005 compares the texts
