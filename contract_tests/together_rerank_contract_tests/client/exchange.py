@@ -16,8 +16,6 @@ _MAX_SHOWN = 600
 _VARIABLE = re.compile(r"[A-Za-z]+ [A-Z]?\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*(?:[%#]\?)?\}[A-Z]?)", re.ASCII)
 # The mock sends this header if it accepts any key, or any model, on purpose.
 _ACCEPTS = "x-mock-accepts"
-# A body with more of the bytes `{`, `[` and `,` is not parsed: its values could take a hundred times its memory.
-_MAX_VALUES = 50_000
 # Search only this many bytes of a body for secrets before it is cut to an excerpt.
 _MAX_SEARCHED = 1 << 16
 
@@ -50,9 +48,9 @@ class Exchange:
 
     @property
     def body(self) -> Any:
-        """The response body parsed as JSON, which may contain NaN and Infinity.
+        """The response body parsed as JSON, which may contain NaN and Infinity; None if it is not JSON.
 
-        None if it is not JSON, or has too many values or levels to be parsed. Do not change it: it is cached.
+        Do not change it: it is cached.
         """
         return _parsed(self.received)
 
@@ -123,8 +121,6 @@ def wrap(label: str, text: str, width: int = 110) -> list[str]:
 
 @lru_cache(maxsize=2)  # a run may store many bodies, but no parsed copies of them
 def _parsed(content: bytes) -> Any:
-    if sum(map(content.count, (b"{", b"[", b","))) > _MAX_VALUES:
-        return None
     try:
         body = json.loads(content.decode("utf-8-sig"))
         if b"\\u" in content:

@@ -12,6 +12,11 @@ import httpx
 from together_rerank_contract_tests.settings import Settings
 from together_rerank_spec.urls import is_loopback
 
+# A body with more of the bytes `{`, `[` and `,` is not parsed: its values could take a hundred times its memory.
+_MAX_VALUES = 20_000
+# Of a body that is too large to be parsed, keep only this many bytes, to show them; less than `_MAX_VALUES`.
+_MAX_SHOWN = 1 << 14
+
 
 class Received(NamedTuple):
     """A response with its body, still encoded; `is_cut` if the connection ended before the body did."""
@@ -21,9 +26,16 @@ class Received(NamedTuple):
     is_cut: bool
 
     def decoded(self, limit: int) -> tuple[bytes, str]:
-        """Return at most *limit* bytes of the decoded body, and why they are not the whole body, "" if they are."""
+        """Return the decoded body, and why it could not be read, "" if it could.
+
+        Of a body with more than *limit* bytes, or with very many values, return only the beginning.
+        """
         headers = self.response.headers
         content, error = _decoded(self.raw, headers.get("content-encoding", "").lower(), limit)
+        if len(content) > limit:
+            return content[: min(limit, _MAX_SHOWN)], f"the body has more than {limit} bytes"
+        if sum(map(content.count, (b"{", b"[", b","))) > _MAX_VALUES:
+            return content[:_MAX_SHOWN], f"the body has more than {_MAX_VALUES} values"
         if not self.is_cut:
             return content, error
         if "content-length" in headers:
@@ -84,17 +96,15 @@ def read(client: httpx.Client, request: httpx.Request, limit: int, result: Futur
 
 
 def _decoded(raw: bytes, encoding: str, limit: int) -> tuple[bytes, str]:
-    too_large = f"the body has more than {limit} bytes"
+    """Return *raw* without *encoding*, at most one byte more than *limit*, and an error, "" if there is none."""
     if encoding in ("", "identity"):
-        return raw[:limit], too_large if len(raw) > limit else ""
+        return raw[: limit + 1], ""
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        return raw[:limit], f"its Content-Encoding is {encoding}, which the request does not accept"
+        return raw[: limit + 1], f"its Content-Encoding is {encoding}, which the request does not accept"
     decoder = zlib.decompressobj(wbits=47)
     try:
         decoded = decoder.decompress(raw, limit + 1)
     except zlib.error:
-        return raw[:limit], f"its Content-Encoding is {encoding}, but it is not valid {encoding}"
-    if len(decoded) > limit or len(raw) > limit:
-        return decoded[:limit], too_large
+        return raw[: limit + 1], f"its Content-Encoding is {encoding}, but it is not valid {encoding}"
     is_complete = decoder.eof and not decoder.unused_data
     return decoded, "" if is_complete else f"its {encoding} data is cut off, or has other data after it"

@@ -97,7 +97,7 @@ class Endpoint:
         content = self._content({"query": samples.QUERY, "documents": samples.DOCUMENTS})
         exchanges = []
         for url in self.settings.candidate_urls:
-            exchanges.append(self.transport.send("POST", url, JSON, content))
+            exchanges.append(self.transport.keep(self.transport.send("POST", url, JSON, content)))
             if exchanges[-1].status not in (404, 405):
                 break
         # If no URL has the operation, report the most likely one.
@@ -288,9 +288,8 @@ class Endpoint:
         headers = headers if any(name == "Content-Type" for name, _ in headers) else (*JSON, *headers)
         self.observer.judged[UNANSWERED] += 1
         try:
-            exchange = self.transport.send(
-                "POST", self.url, headers, content, authorization=authorization, chunked=chunked
-            )
+            sent = self.transport.send("POST", self.url, headers, content, authorization=authorization, chunked=chunked)
+            exchange = self.transport.keep(sent)
         except Dropped as error:
             _, shown = self.transport.authorized(authorization)
             exchange = Exchange("POST", self.url, (*shown, *headers), content, 0, {}, b"", str(error))
