@@ -2,15 +2,23 @@
 
 import datetime as dt
 import json
+import re
 from importlib.resources import files
 from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
 
-from broken import AcceptsAnyKey, AppliesTopNBeforeRanking, ErrorsAsHtml, ScoresDependOnOtherFields
+from broken import AcceptsAnyKey, AppliesTopNBeforeRanking, ErrorsAsHtml, ScoresAboveOne, ScoresDependOnOtherFields
 from commanding import MODEL_AND_KEY, contract, verdict
+from judging import PLAIN
 from legitimate import Correct, NoId
+from miniature import MODEL, Refused
+from together_rerank_contract_tests.report.report import Report, Verdict
+from together_rerank_contract_tests.run.outcome import Outcome, State
+from together_rerank_contract_tests.run.session import ContractSession
+from together_rerank_contract_tests.settings import Settings
+from together_rerank_contract_tests.suite.requirements import Level
 
 SCHEMA = json.loads(files("together_rerank_contract_tests").joinpath("report.schema.json").read_text())
 FORMS = ("junit", "json", "markdown")
@@ -25,7 +33,7 @@ def judge_and_report(tmp_path):
         written = [part for form, path in paths.items() for part in (f"--{form}", path)]
         with kind() as server:
             ran = contract(server.url, *MODEL_AND_KEY, *options, *written)
-        assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FORMS)
+        assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".toml") == sorted(FORMS)
         return (
             ran,
             ET.parse(paths["junit"]).getroot(),
@@ -54,6 +62,67 @@ def test_the_reports_agree_with_the_exit_status(kind, judge_and_report):
     assert all(row["id"] in markdown for row in report["requirements"])
 
 
+class EndsInEveryState(AppliesTopNBeforeRanking, ScoresDependOnOtherFields, ScoresAboveOne):
+    """Fails a requirement of each level, and gives reasons to skip requirements and to leave some open."""
+
+    def answer(self, request):
+        return {key: value for key, value in super().answer(request).items() if key != "id"}
+
+    def check_model(self, model):
+        if model != MODEL:
+            raise Refused(503, "busy")
+
+
+def test_failures_come_first_in_every_report(judge_and_report, tmp_path):
+    ran, junit, report, markdown = judge_and_report(EndsInEveryState, "--level", "info", *known(tmp_path, KNOWN_USAGE))
+    rows = report["requirements"]
+    states = [f"{row['state']} {row['level']}" if row["state"] == "failed" else row["state"] for row in rows]
+
+    assert list(dict.fromkeys(states)) == [
+        *("failed MUST", "failed SHOULD", "failed INFO", "known", "inconclusive", "skipped", "passed")
+    ]
+    ids = [row["id"] for row in rows]
+    assert [case.get("name").split()[0] for case in junit.iter("testcase")] == ids
+    assert re.findall(r"^\| (RR-\S+)", markdown, re.MULTILINE) == ids
+    shown = [row["id"] for row in rows if row["state"] != "passed"]
+    assert re.findall(r"^[\w ]{13} (RR-\S+)", ran.stdout, re.MULTILINE) == shown
+
+
+class RejectsObjects(Correct):
+    def validate(self, request):
+        super().validate(request)
+        if not isinstance(request["documents"][0], str):
+            raise Refused(400, "documents must be strings")
+
+
+def test_a_reason_that_several_requirements_have_is_printed_once(judge_and_report):
+    ran, _, report, markdown = judge_and_report(RejectsObjects)
+    reason = "the endpoint rejects a request with `documents` (RR-REQUEST-001)"
+    ids = [row["id"] for row in report["requirements"] if row["reason"] == reason]
+    titles = [
+        f"skipped       {row['id']}  {row['level']}  {row['sentence']}\n"
+        for row in report["requirements"]
+        if row["id"] in ids
+    ]
+
+    assert len(ids) > 3
+    assert f"\n\n{''.join(titles)}  reason    {reason}\n  for       {ids[0]}, {ids[1]}, " in ran.stdout
+    assert " ".join(ran.stdout.split()).count(", ".join(ids)) == 2  # of this reason, and of all skipped
+    assert ran.stdout.count(reason) == 1
+    assert markdown.count(reason) == 1
+
+
+def test_requirements_that_were_not_run_are_listed_with_their_reason_once():
+    with Correct() as server:
+        ran = contract(server.url, *MODEL_AND_KEY, "--max-requests", 20)
+        url = server.url
+    unreachable = contract(url, *MODEL_AND_KEY)
+
+    assert ran.stdout.count("\nnot run       RR-") > 10
+    assert ran.stdout.count("  reason    the 20 requests of --max-requests are spent\n  for       RR-") == 1
+    assert "not run       RR-" not in unreachable.stdout  # the verdict has the reason
+
+
 def test_a_finding_has_the_request_and_a_command_that_repeats_it(judge_and_report):
     _, junit, report, markdown = judge_and_report(AppliesTopNBeforeRanking)
 
@@ -71,6 +140,17 @@ def test_a_failed_should_is_no_junit_failure_at_level_must(judge_and_report):
     assert ran.returncode == 0
     assert report["counts"]["failed"] == 1
     assert junit.find("testsuite").get("failures") == "0"
+
+
+def test_a_quick_run_in_which_a_should_failed_keeps_every_must_that_it_judged():
+    session = ContractSession(Settings("http://127.0.0.1:1", quick=True))
+    outcomes = [Outcome(each, State.FAILED) for each in PLAIN if each.level is Level.SHOULD][:2]
+    report = Report(session, outcomes, Verdict.KEEPS, "", [])
+    session.finish()
+
+    assert report.verdict_line.startswith(
+        "keeps every MUST that --quick judges; 2 SHOULD failed -- nothing else was judged; "
+    )
 
 
 def test_a_must_that_was_not_judged_is_a_junit_error(judge_and_report):
@@ -104,7 +184,7 @@ def test_a_report_that_cannot_be_written_is_named_and_the_others_are_written(tmp
     assert (early.returncode, late.returncode) == (2, 2)
     assert "folder" in early.stderr
     assert "report.md: Is a directory" in late.stderr
-    assert "keeps the contract" in late.stdout
+    assert "keeps what --quick judges" in late.stdout
     assert json.loads((tmp_path / "report.json").read_text())["verdict"]["status"] == 0
 
 
@@ -117,6 +197,8 @@ expires = {expires}
 reason = "the same"
 expires = 2999-01-01
 """
+
+KNOWN_USAGE = KNOWN.partition("\n\n")[2].format()
 
 
 def known(tmp_path, text):
