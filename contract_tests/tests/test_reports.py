@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import re
+from dataclasses import replace
 from importlib.resources import files
 from xml.etree import ElementTree as ET
 
@@ -14,11 +15,13 @@ from commanding import MODEL_AND_KEY, contract, verdict
 from judging import PLAIN
 from legitimate import Correct, NoId
 from miniature import MODEL, Refused
+from together_rerank_contract_tests.client.exchange import Exchange
+from together_rerank_contract_tests.report import github
 from together_rerank_contract_tests.report.report import Report, Verdict
 from together_rerank_contract_tests.run.outcome import Outcome, State
 from together_rerank_contract_tests.run.session import ContractSession
 from together_rerank_contract_tests.settings import Settings
-from together_rerank_contract_tests.suite.requirements import Level
+from together_rerank_contract_tests.suite.requirements import Level, RequirementFailed
 
 SCHEMA = json.loads(files("together_rerank_contract_tests").joinpath("report.schema.json").read_text())
 FORMS = ("junit", "json", "markdown")
@@ -86,6 +89,11 @@ def test_failures_come_first_in_every_report(judge_and_report, tmp_path):
     assert re.findall(r"^\| (RR-\S+)", markdown, re.MULTILINE) == ids
     shown = [row["id"] for row in rows if row["state"] != "passed"]
     assert re.findall(r"^[\w ]{13} (RR-\S+)", ran.stdout, re.MULTILINE) == shown
+
+
+class RejectsEverything(Correct):
+    def authenticate(self, headers):
+        raise Refused(403, "no")
 
 
 class RejectsObjects(Correct):
@@ -255,3 +263,68 @@ def test_an_invalid_file_of_known_deviations_is_rejected(tmp_path, text, message
     assert ran.returncode == 2
     assert message in ran.stderr
     assert ran.stderr.strip().count("\n") == 0
+
+
+GITHUB = {"GITHUB_ACTIONS": "true"}
+
+
+def test_on_github_each_failure_is_an_annotation(tmp_path):
+    summary = tmp_path / "summary.md"
+    earlier = "what an earlier step wrote\n"
+    summary.write_text(earlier)
+    with AppliesTopNBeforeRanking() as server:
+        given = (server.url, *MODEL_AND_KEY, "--markdown", tmp_path / "report.md")
+        ran = contract(*given, **GITHUB, GITHUB_STEP_SUMMARY=str(summary))
+        written = (tmp_path / "report.md").read_text()
+        elsewhere = contract(*given, GITHUB_STEP_SUMMARY=str(summary))
+
+    error, warning = [line for line in ran.stdout.splitlines() if line.startswith("::")]
+    title = "RR-RESULT-005 MUST With `top_n`%2C the results are the best of all documents."
+    assert error.startswith(f"::error title={title}::expected ")
+    assert warning.startswith("::warning title=RR-USAGE-003 SHOULD ")
+    assert verdict(ran).startswith("does not keep the contract")
+    assert "::" not in elsewhere.stdout
+    assert summary.read_text() == earlier + written
+
+
+def test_an_annotation_escapes_what_github_decodes():
+    session = ContractSession(Settings("http://127.0.0.1:1"))
+    requirement = replace(PLAIN[0], sentence="50 %: a, b")
+    failure = RequirementFailed("100 %\r\n::error::", "a, b: c", Exchange("GET", "", (), b"", 200, {}, b""))
+    outcome = Outcome(requirement, State.FAILED, failure=failure)
+    lines = github.annotations(Report(session, [outcome], Verdict.BREAKS, "", []))
+    session.finish()
+
+    assert (
+        lines
+        == f"::error title={requirement.id} MUST 50 %25%3A a%2C b::expected 100 %25\\r\\n::error::; received a, b: c\n"
+    )
+
+
+def test_a_summary_that_cannot_be_written_is_named(tmp_path):
+    with Correct() as server:
+        ran = contract(server.url, *MODEL_AND_KEY, "--quick", **GITHUB, GITHUB_STEP_SUMMARY=str(tmp_path))
+
+    assert ran.returncode == 2
+    assert ran.stderr.endswith(f"{tmp_path}: Is a directory\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "color"),
+    [
+        (Correct, "keeps the contract", "brightgreen"),
+        (ScoresDependOnOtherFields, "keeps every MUST; 1 SHOULD failed", "yellow"),
+        (AppliesTopNBeforeRanking, "does not keep the contract", "red"),
+        (RejectsEverything, "could not tell", "lightgrey"),
+    ],
+)
+def test_a_badge_has_the_verdict_in_its_color(kind, message, color, tmp_path):
+    with kind() as server:
+        contract(server.url, *MODEL_AND_KEY, "--badge", tmp_path / "badge.json")
+
+    assert json.loads((tmp_path / "badge.json").read_text()) == {
+        "schemaVersion": 1,
+        "label": "rerank contract",
+        "message": message,
+        "color": color,
+    }

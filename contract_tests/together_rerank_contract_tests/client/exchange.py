@@ -1,6 +1,7 @@
 """One request with its response, and the request as a curl command."""
 
 import json
+import re
 import shlex
 import textwrap
 from dataclasses import dataclass, field
@@ -92,8 +93,8 @@ def excerpt(content: bytes | str, max_length: int = _MAX_SHOWN) -> str:
 
 
 def printable(text: str) -> str:
-    """Return *text* with every unprintable character escaped."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+    """Return *text* with every unprintable character escaped, and also `##[`, which starts a command on GitHub."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text).replace("##[", "#\\x23[")
 
 
 def wrap(label: str, text: str, width: int = 110) -> list[str]:
@@ -101,7 +102,8 @@ def wrap(label: str, text: str, width: int = 110) -> list[str]:
     lines = textwrap.wrap(
         printable(text), width, initial_indent=label, subsequent_indent=" " * len(label), break_on_hyphens=False
     )
-    return lines or [label]
+    # On GitHub, a line that starts with `::`, even after spaces, is a command.
+    return [re.sub("^( *):(?=:)", r"\1\\x3a", line) for line in lines] or [label]
 
 
 def _quoted(name: str, value: str) -> str:

@@ -92,7 +92,7 @@ class Report:
         parts += [f"{counts[state]} {state}" for state in State if state is not State.FAILED and counts[state]]
         skipped = [each.requirement.id for each in self.outcomes if each.state is State.SKIPPED]
         skipped_ids = f" (skipped: {', '.join(skipped)})" if skipped else ""
-        reason = f": {self.reason}" if self.reason else ""
+        reason = f": {printable(self.reason)}" if self.reason else ""
         nothing = "nothing else was judged" if self.has_only_failed_should else "nothing was judged"
         return f"{self.verdict_text}{reason} -- {', '.join(parts) or nothing}{skipped_ids}; {self.spent}"
 
@@ -151,7 +151,7 @@ class Report:
             rows.append(f"fuzz      {fuzz.requests} requests in {fuzz.seconds:.1f} s, {speed}")
         notes = [*self.remarks, *self.session.notes]
         rows += ["\n".join(wrap("note      ", self.mask.text(note), _WIDTH)) for note in notes]
-        return "\n\n".join([*rows, printable(self.mask.text(self.verdict_line))])
+        return "\n\n".join([*rows, self.mask.text(self.verdict_line)])
 
     def as_json(self) -> str:
         return json.dumps(self.data, ensure_ascii=False, indent=2) + "\n"

@@ -98,21 +98,22 @@ class Outcome:
 
 def outcome_of(requirement: Requirement, raised: BaseException | None) -> Outcome:  # noqa: PLR0911  # one per type
     """Return the outcome of a test that raised *raised*, or None if it passed."""
+    reason = printable(str(raised))
     match raised:
         case None:
             return Outcome(requirement, State.PASSED)
         case RequirementFailed():
             return Outcome(requirement, State.FAILED, failure=raised)
         case PrerequisiteFailed():
-            return Outcome(requirement, State.INCONCLUSIVE, str(raised), prerequisites=raised.requirement_ids)
+            return Outcome(requirement, State.INCONCLUSIVE, reason, prerequisites=raised.requirement_ids)
         case Inconclusive():
-            return Outcome(requirement, State.INCONCLUSIVE, str(raised))
+            return Outcome(requirement, State.INCONCLUSIVE, reason)
         case NotApplicable():
-            return Outcome(requirement, State.SKIPPED, str(raised))
+            return Outcome(requirement, State.SKIPPED, reason)
         case BudgetSpent() | KeyboardInterrupt():
-            return Outcome(requirement, State.NOT_RUN, str(raised) or "interrupted")
+            return Outcome(requirement, State.NOT_RUN, reason or "interrupted")
         case _:
-            return Outcome(requirement, State.ERROR, describe_exception(raised))
+            return Outcome(requirement, State.ERROR, printable(describe_exception(raised)))
 
 
 def resolve_prerequisites(outcomes: Iterable[Outcome]) -> list[Outcome]:
