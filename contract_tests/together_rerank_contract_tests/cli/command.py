@@ -19,9 +19,10 @@ _NEEDED = ("httpx", "hypothesis", "pytest", "schemathesis")
 _USAGE, _KIT_FAULT, _INTERRUPTED = 2, 70, 130
 _MAX_EXPRESSION = 2_000
 _EPILOG = f"""\b
-Two more commands send the library's requests; each has its own --help:
-  {PROGRAM} record URL --out DIR   saves the responses as exchanges
-  {PROGRAM} drift URL              compares the responses with the document and the library
+Three more commands; each has its own --help:
+  {PROGRAM} record URL --out DIR       saves the responses to the library's requests
+  {PROGRAM} drift URL                  compares them with the document and the library
+  {PROGRAM} compare OLD.json NEW.json  shows what got better or worse between two reports
 """
 
 
@@ -49,10 +50,11 @@ def run(arguments: list[str]) -> int:
     if missing:
         return _fail(f"not installed: {', '.join(missing)}; run: pip install 'together-rerank-kit[contract]'")
     selected, name = command, PROGRAM
-    if arguments[:1] in (["record"], ["drift"]):  # neither is a valid URL
-        from together_rerank_contract_tests.cli.record import compare, record
+    if arguments[:1] in (["record"], ["drift"], ["compare"]):  # none is a valid URL
+        from together_rerank_contract_tests.cli import compare, record
 
-        selected, name = record if arguments[0] == "record" else compare, f"{PROGRAM} {arguments[0]}"
+        commands = {"record": record.record, "drift": record.compare, "compare": compare.compare}
+        selected, name = commands[arguments[0]], f"{PROGRAM} {arguments[0]}"
         arguments = arguments[1:]
     try:
         try:

@@ -21,8 +21,6 @@ def _lines(report: Report) -> Iterator[str]:
         if outcome.state is State.FAILED:
             requirement = outcome.requirement
             kind = "error" if outcome.fails(report.session.settings.level) else "warning"
-            title = f"{requirement.id} {requirement.level} {requirement.sentence}".translate(
-                str.maketrans(_IN_PROPERTY)
-            )
+            title = f"{requirement.id} {requirement.level} {requirement.sentence}".translate(_IN_PROPERTY)
             message = printable(report.mask.text(str(outcome.failure))).translate(_IN_MESSAGE)
             yield f"::{kind} title={title}::{message}\n"
