@@ -119,6 +119,7 @@ def command(
     Exit status: 0 keeps the contract, 1 does not, 2 invalid arguments or nothing selected, 3 could not tell,
     4 budget spent, 70 internal error of the kit, 130 interrupted.
     """
+    from together_rerank_contract_tests.cli import progress
     from together_rerank_contract_tests.report import badge as badge_report
     from together_rerank_contract_tests.report import github, report
     from together_rerank_contract_tests.report import html as html_report
@@ -137,10 +138,14 @@ def command(
     try:
         ids = [each.id for each in session.tests()] if known else []
         deviations = known_deviations.read(known, ids) if known else []
-        contract_session = session.ContractSession(settings, output.show)
+        shown = progress.for_stdout()
+        contract_session = session.ContractSession(settings, shown)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    _run_session(contract_session, expression, collect_only=list_only)
+    try:
+        _run_session(contract_session, expression, collect_only=list_only)
+    finally:
+        shown.end()
     if list_only:
         output.show(contract_session.listing)
         return 0
