@@ -10,8 +10,11 @@ import pytest
 from markdown_it import MarkdownIt
 
 from commanding import MODEL_AND_KEY, contract
+from judging import PLAIN
 from legitimate import Correct
 from miniature import MODEL, Refused
+from together_rerank_contract_tests.client.transport import Inconclusive
+from together_rerank_contract_tests.run.outcome import outcome_of
 
 LINK = "http://evil.example"
 HOSTILE = (
@@ -158,6 +161,12 @@ def test_junit_is_xml_without_an_element_of_the_endpoint(reports):
     assert {each.tag for each in ET.fromstring(reports["junit"]).iter()} <= {
         *("testsuites", "testsuite", "testcase", "failure", "error", "skipped", "properties", "property")
     }
+
+
+def test_a_reason_is_printable():
+    outcome = outcome_of(PLAIN[0], Inconclusive("a message of a library\x1b\u202e"))
+
+    assert outcome.reason == "a message of a library\\x1b\\u202e"
 
 
 def test_the_badge_has_only_the_verdict(reports):

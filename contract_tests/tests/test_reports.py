@@ -16,7 +16,7 @@ from judging import PLAIN
 from legitimate import Correct, NoId
 from miniature import MODEL, Refused
 from together_rerank_contract_tests.client.exchange import Exchange
-from together_rerank_contract_tests.report import github
+from together_rerank_contract_tests.report import github, html, markdown
 from together_rerank_contract_tests.report.report import Report, Verdict
 from together_rerank_contract_tests.run.outcome import Outcome, State
 from together_rerank_contract_tests.run.session import ContractSession
@@ -159,6 +159,19 @@ def test_a_quick_run_in_which_a_should_failed_keeps_every_must_that_it_judged():
     assert report.verdict_line.startswith(
         "keeps every MUST that --quick judges; 2 SHOULD failed -- nothing else was judged; "
     )
+
+
+def test_a_note_is_in_every_report():
+    session = ContractSession(Settings("http://127.0.0.1:1"))
+    session.notes.append("takes 32 documents at most: <b>413</b>\x1b")
+    report = Report(session, [], Verdict.KEEPS, "", [])
+    session.finish()
+
+    assert "note      takes 32 documents at most: <b>413</b>\\x1b\n" in report.as_text()
+    assert report.data["notes"] == ["takes 32 documents at most: <b>413</b>\\x1b"]
+    assert "- `takes 32 documents at most: <b>413</b>\\x1b`\n" in markdown.markdown(report)
+    assert "<dt>note</dt><dd>takes 32 documents at most: &lt;b&gt;413&lt;/b&gt;\\x1b</dd>" in html.html(report)
+    jsonschema.validate(json.loads(report.as_json()), SCHEMA, cls=jsonschema.Draft202012Validator)
 
 
 def test_a_must_that_was_not_judged_is_a_junit_error(judge_and_report):
