@@ -14,7 +14,12 @@ from judging import PLAIN
 from legitimate import Correct
 from miniature import MODEL, Refused
 from together_rerank_contract_tests.client.transport import Inconclusive
+from together_rerank_contract_tests.report import html
+from together_rerank_contract_tests.report import markdown as markdown_report
+from together_rerank_contract_tests.report.report import Report, Verdict
 from together_rerank_contract_tests.run.outcome import outcome_of
+from together_rerank_contract_tests.run.session import ContractSession
+from together_rerank_contract_tests.settings import Settings
 
 LINK = "http://evil.example"
 HOSTILE = (
@@ -167,6 +172,16 @@ def test_a_reason_is_printable():
     outcome = outcome_of(PLAIN[0], Inconclusive("a message of a library\x1b\u202e"))
 
     assert outcome.reason == "a message of a library\\x1b\\u202e"
+
+
+def test_the_reason_of_a_verdict_is_printable():
+    session = ContractSession(Settings("http://127.0.0.1:1"))
+    report = Report(session, [], Verdict.COULD_NOT_TELL, "a message of a library\x1b\u202e", [])
+    session.finish()
+
+    for text in (report.as_text(), markdown_report.markdown(report), html.html(report), report.as_json()):
+        assert all(line.isprintable() for line in text.split("\n"))
+        assert "a message of a library" in text
 
 
 def test_the_badge_has_only_the_verdict(reports):
