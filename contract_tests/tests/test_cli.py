@@ -172,6 +172,7 @@ INVALID = [
     (("http://127.0.0.1:1", "--level", "may"), "'must', 'should', 'info'"),
     (("http://127.0.0.1:1", "--junit", "no/such/folder/report.xml"), "does not name a file in an existing folder"),
     (("http://127.0.0.1:1", "--known", "no-such-file.toml"), "No such file"),
+    (("http://127.0.0.1:1", "--html", "no\x1b[31m/folder"), "'no\\x1b[31m/folder' does not name a file"),
     (("https://api.together.xyz/v1", "--api-key-env", "MINI_KEY"), "add --live"),
     (("https://api.together.ai",), "TOGETHER_API_KEY is not set"),
     ((), "Missing argument 'URL'"),

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from commanding import MODEL_AND_KEY, contract
 from judging import PLAIN
 from legitimate import Correct
-from miniature import MODEL, Refused
+from miniature import KEY, MODEL, Refused
 from together_rerank_contract_tests.client.transport import Inconclusive
 from together_rerank_contract_tests.report import html
 from together_rerank_contract_tests.report import markdown as markdown_report
@@ -79,7 +79,16 @@ class EncodesInVain(Hostile):
         return status, sent if b"rank_fields" not in content else {**sent, "Content-Encoding": IN_A_HEADER}, body
 
 
-@pytest.fixture(scope="module", params=[Hostile, Unreachable, EncodesInVain])
+class EchoesTheKey(Hostile):
+    """Sends the key in every place of the answer, too, also with escapes."""
+
+    def reply(self, method, path, headers, content):
+        status, sent, body = super().reply(method, path, headers, content)
+        sent = {name: f"{value} {KEY}" for name, value in sent.items()}
+        return status, {**sent, f"X-{KEY}": "1"}, body.replace(b"evil", f"evil {KEY} \\\\u0074{KEY[1:]}".encode(), 2)
+
+
+@pytest.fixture(scope="module", params=[Hostile, Unreachable, EncodesInVain, EchoesTheKey])
 def reports(request, tmp_path_factory):
     """Judge a hostile endpoint on GitHub; return the output and the text of each report."""
     folder = tmp_path_factory.mktemp("reports")
@@ -100,6 +109,11 @@ def test_every_line_is_printable(form, reports):
 def test_the_text_of_the_endpoint_is_reported(reports):
     for form in ("stdout", "json", "junit", "markdown", "html"):
         assert reports[form].count("evil") > 2
+
+
+@pytest.mark.parametrize("form", ["stdout", "json", "junit", "markdown", "html", "badge", "summary"])
+def test_no_report_has_the_key(form, reports):
+    assert KEY[1:] not in reports[form]
 
 
 def test_every_workflow_command_is_an_annotation_of_a_failure(reports):

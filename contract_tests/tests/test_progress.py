@@ -75,6 +75,7 @@ def test_the_line_fits_the_terminal(width):
     drawn = [line for line in re.split(r"[\r\n]|\x1b\[2K", text) if line.startswith(("━", "╸", "╺"))]
     assert len(drawn) > 1
     assert max(map(len, drawn)) <= width
+    assert text.count("\x1b[1A") == 1  # one line up at the end; a line that wraps would go up each time
 
 
 def test_an_interruption_removes_the_line_and_shows_the_cursor():

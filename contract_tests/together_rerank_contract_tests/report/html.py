@@ -23,21 +23,25 @@ def html(report: Report) -> str:
     template = files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, lstrip_blocks=True, trim_blocks=True, undefined=StrictUndefined)
     data = report.data
+    used = {each.requirement.id: _exchanges(each) for each in report.outcomes}
+    # Many requirements use the same exchange, and it takes time to search it for the key.
+    unique = {id(each): each for exchanges in used.values() for each in exchanges}
+    shown = {key: _exchange(each, report.mask) for key, each in unique.items()}
     return environment.from_string(template).render(
         program=PROGRAM,
         data=data,
         spent=report.spent,
         passed=not report.verdict.status and not report.has_only_failed_should,
         states=list(dict.fromkeys(row["state"] for row in data["requirements"])),
-        exchanges={each.requirement.id: _exchanges(each, report.mask) for each in report.outcomes},
+        exchanges={name: [shown[id(each)] for each in exchanges] for name, exchanges in used.items()},
     )
 
 
-def _exchanges(outcome: Outcome, mask: Redactor) -> list[dict[str, Any]]:
-    """Return what the page shows of the exchanges of *outcome*, the failing one first."""
+def _exchanges(outcome: Outcome) -> list[Exchange]:
+    """Return the exchanges of *outcome*, the failing one first."""
     failing = [outcome.failure.exchange] if outcome.failure else []
     others = [each for each in outcome.exchanges if not any(each is first for first in failing)]
-    return [_exchange(each, mask) for each in (*failing, *others)]
+    return [*failing, *others]
 
 
 def _exchange(exchange: Exchange, mask: Redactor) -> dict[str, Any]:
@@ -63,7 +67,7 @@ def _summary(exchange: Exchange) -> str:
 
 def _message(start: str, headers: Headers, content: bytes, mask: Redactor) -> str:
     """Return a request or a response as text, with printable characters and line feeds only."""
-    head = _cut("".join(f"{name}: {mask.text(value)}\n" for name, value in headers))
+    head = _cut(mask.text("".join(f"{name}: {value}\n" for name, value in headers)))
     body = _cut(mask.content(content).decode("utf-8", "backslashreplace"))
     return "\n".join(map(printable, f"{start}\n{head}\n{body}".strip().split("\n")))
 
