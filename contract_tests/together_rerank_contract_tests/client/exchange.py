@@ -107,8 +107,8 @@ def excerpt(content: bytes | str, max_length: int = _MAX_SHOWN, *, more: int = 0
 
 
 def printable(text: str) -> str:
-    """Return *text* with every unprintable character escaped."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+    """Return *text* with every unprintable character escaped, and also `##[`, which starts a command on GitHub."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text).replace("##[", "#\\x23[")
 
 
 def wrap(label: str, text: str, width: int = 110) -> list[str]:
@@ -116,7 +116,8 @@ def wrap(label: str, text: str, width: int = 110) -> list[str]:
     lines = textwrap.wrap(
         printable(text), width, initial_indent=label, subsequent_indent=" " * len(label), break_on_hyphens=False
     )
-    return lines or [label]
+    # On GitHub, a line that starts with `::`, even after spaces, is a command.
+    return [re.sub("^( *):(?=:)", r"\1\\x3a", line) for line in lines] or [label]
 
 
 @lru_cache(maxsize=2)  # a run may store many bodies, but no parsed copies of them
