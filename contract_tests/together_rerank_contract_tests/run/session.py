@@ -29,13 +29,13 @@ TOPICS = (
 # The folder of the package; the tests are in its folders `suite` and `fuzz`.
 FOLDER = Path(__file__).parent.parent
 _PACKAGE = __name__.partition(".")[0]
-# Estimated tokens of one request by a requirement, and of one request by Schemathesis.
-TOKENS_A_REQUEST, _TOKENS_A_CASE = 165, 60
+# Estimated tokens of one request of the standard run, of --quick, and of Schemathesis.
+TOKENS_A_REQUEST, _TOKENS_A_QUICK_REQUEST, _TOKENS_A_CASE = 165, 137, 60
 # Requests that measure the noise: the reference, two repeats, one with the documents permuted, one with fewer, and two
 # with one document.
 CALIBRATION = 7
 # Requests of the samples, which are not in the counts of the requirements.
-SAMPLES, QUICK_SAMPLES = 33, 8
+SAMPLES, QUICK_SAMPLES = 37, 8
 # Run pytest without the user's configuration, conftest files and plugins, and without features that are not needed.
 _PYTEST = (
     *("-c", os.devnull, "--rootdir", str(FOLDER), "--noconftest", "--import-mode=importlib"),
@@ -112,7 +112,8 @@ class ContractSession:
         requests += 1 if quick else CALIBRATION
         if any(each.every for each in self._items):
             requests += QUICK_SAMPLES if quick else SAMPLES
-        return requests + cases, requests * TOKENS_A_REQUEST + cases * _TOKENS_A_CASE
+        tokens = requests * (_TOKENS_A_QUICK_REQUEST if quick else TOKENS_A_REQUEST)
+        return requests + cases, tokens + cases * _TOKENS_A_CASE
 
     @property
     def listing(self) -> str:

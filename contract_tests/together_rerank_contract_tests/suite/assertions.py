@@ -35,6 +35,17 @@ def content_type(exchange: Exchange) -> str:
     return exchange.received_headers.get("content-type", "none").partition(";")[0].strip().lower()
 
 
+def coding(exchange: Exchange) -> str:
+    """Return the Content-Encoding of the response; "identity" if it has none."""
+    return exchange.received_headers.get("content-encoding", "").strip().lower() or "identity"
+
+
+def is_coding_accepted(exchange: Exchange) -> bool:
+    """Return whether the request accepts the Content-Encoding of the response."""
+    accepted = {name.lower(): value for name, value in exchange.headers}.get("accept-encoding", "identity")
+    return coding(exchange) == "identity" or coding(exchange).removeprefix("x-") in accepted
+
+
 def _is_in_part(violation: Violation, part: str | None) -> bool:
     if part is not None:
         return re.fullmatch(part, violation.pointer) is not None

@@ -17,7 +17,7 @@ from together_rerank_contract_tests.suite.requirements import (
     must,
     should,
 )
-from together_rerank_contract_tests.suite.samples import DOCUMENTS, LONG_TEXT, QUERY
+from together_rerank_contract_tests.suite.samples import DOCUMENTS, LONG, LONG_TEXT, QUERY
 
 _RETURN_DOCUMENTS = "/components/schemas/RerankRequest/properties/return_documents/description"
 
@@ -50,17 +50,22 @@ def test_an_object_is_returned_as_json(_: Endpoint, answer: Answer) -> None:
             raise _wrong(answer, position, index, repr(text))
 
 
-@must("RR-DOCUMENT-003", document(_RETURN_DOCUMENTS), requests=2, confirmed=True)
+@must("RR-DOCUMENT-003", document(_RETURN_DOCUMENTS), confirmed=True)
 def test_returning_documents_changes_nothing_else(endpoint: Endpoint) -> None:
     """`return_documents` changes neither the scores nor the ranking.
 
     A developer who turns it on to debug sees a different ranking than in production.
     """
     within = endpoint.tolerance.equal
-    without = endpoint.rerank(QUERY, DOCUMENTS, return_documents=False)
-    with_texts = endpoint.rerank(QUERY, DOCUMENTS, return_documents=True)
-    comparison = "as with `return_documents` false"
-    assert_same_scores(without.scores, with_texts.scores, within, comparison, with_texts.exchange)
+    with_texts = endpoint.limits.rerank(QUERY, LONG, return_documents=True)
+    without = endpoint.limits.rerank(QUERY, LONG, top_n=35, return_documents=False)
+    pairs = (
+        (with_texts, without),
+        (endpoint.reference, endpoint.rerank(QUERY, DOCUMENTS, top_n=3, return_documents=False)),
+    )
+    for one, other in pairs:
+        comparison = "as with another `return_documents`"
+        assert_same_scores(one.scores, other.scores, within, comparison, other.exchange)
 
 
 @must("RR-DOCUMENT-004", document(_RETURN_DOCUMENTS), quick=True, every=Every.ANSWER)

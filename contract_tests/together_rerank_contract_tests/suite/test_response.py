@@ -2,7 +2,15 @@
 
 from together_rerank_contract_tests.client.exchange import Exchange
 from together_rerank_contract_tests.suite.answer import Answer
-from together_rerank_contract_tests.suite.assertions import DOCUMENT, JSON, OBJECT, assert_shape, content_type
+from together_rerank_contract_tests.suite.assertions import (
+    DOCUMENT,
+    JSON,
+    OBJECT,
+    assert_shape,
+    coding,
+    content_type,
+    is_coding_accepted,
+)
 from together_rerank_contract_tests.suite.endpoint import Endpoint
 from together_rerank_contract_tests.suite.requirements import (
     Every,
@@ -27,8 +35,9 @@ def test_a_success_is_a_rerank_response(endpoint: Endpoint, answer: Answer) -> N
     """
     exchange = answer.exchange
     expected = f"Content-Type: {JSON} and JSON in UTF-8"
-    if exchange.decode_error:
-        raise RequirementFailed(expected, f"a body that cannot be decoded: {exchange.decode_error}", exchange)
+    if exchange.decode_error or not is_coding_accepted(exchange):
+        problem = exchange.decode_error or f"the request does not accept the coding {coding(exchange)}"
+        raise RequirementFailed(expected, f"a body that cannot be read: {problem}", exchange)
     if content_type(exchange) != JSON:
         raise RequirementFailed(expected, f"Content-Type: {content_type(exchange)}", exchange)
     if exchange.body is None or exchange.received.startswith(b"\xef\xbb\xbf"):
