@@ -36,10 +36,10 @@ def server(request):
 def environment(**changes):
     """Return the environment for a process of a test.
 
-    It has no TOGETHER... variables, no PYTHONUNBUFFERED, which hides missing flushes, and no COVERAGE..., because
-    the measurement of every process takes as long as the tests.
+    It has no TOGETHER... and GITHUB... variables, no PYTHONUNBUFFERED, which hides missing flushes, and no
+    COVERAGE..., because the measurement of every process takes as long as the tests.
     """
-    left_out = ("TOGETHER", "PYTHONUNBUFFERED", "COV")
+    left_out = ("TOGETHER", "GITHUB", "PYTHONUNBUFFERED", "COV")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     return {**kept, **changes}
 

@@ -7,6 +7,7 @@ import pytest
 
 from snippets import ROOT
 from together_rerank_contract_tests.cli import command as contract
+from together_rerank_contract_tests.cli import compare as compare_command
 from together_rerank_contract_tests.cli import record as record_command
 from together_rerank_mockserver.cli import command as mock
 
@@ -29,6 +30,7 @@ COMMANDS = {
     "together-rerank-contract": contract.command,
     "record": record_command.record,
     "drift": record_command.compare,
+    "compare": compare_command.compare,
 }
 
 

@@ -153,6 +153,7 @@ class SendsAWrongAllowHeader(Miniature):
 
 
 class CrashesOnAnEmptyQuery(Miniature):
+    breaks = {"RR-ERROR-005"}
     breaks_fuzz = {"RR-FUZZ-001", "RR-FUZZ-002"}
 
     def scores(self, query, texts, request):
@@ -164,6 +165,7 @@ class CrashesOnAnEmptyQuery(Miniature):
 class ClosesOnAnEmptyQuery(Miniature):
     """Closes the connection without a response."""
 
+    breaks = {"RR-ERROR-009"}
     breaks_fuzz = {"RR-FUZZ-001"}
 
     def reply(self, method, path, headers, content):
@@ -211,7 +213,14 @@ class MixesUpRequests(Miniature):
     """Responds to one of two simultaneous requests with the ranking of the other."""
 
     breaks = {"RR-RELATION-008"}
-    may_break = {"RR-DOCUMENT-001", "RR-DOCUMENT-005", "RR-RESULT-003", "RR-RESULT-004"}
+    may_break = {
+        "RR-DOCUMENT-001",
+        "RR-DOCUMENT-004",
+        "RR-DOCUMENT-005",
+        "RR-RESULT-002",
+        "RR-RESULT-003",
+        "RR-RESULT-004",
+    }
 
     def __init__(self):
         super().__init__()
@@ -238,7 +247,7 @@ class AppliesTopNBeforeRanking(Miniature):
 class ReturnsTheWorstForEvenTopN(Miniature):
     """Returns the worst documents for an even `top_n`."""
 
-    breaks = {"RR-RESULT-005", "RR-RESULT-007"}
+    breaks = {"RR-LIST-002", "RR-RESULT-005", "RR-RESULT-007"}
 
     def cut(self, ranking, request):
         top_n = request.get("top_n", len(ranking))
@@ -273,7 +282,7 @@ class OneByDefault(Miniature):
 
 
 class ScoresDependOnReturnDocuments(Miniature):
-    breaks = {"RR-DOCUMENT-003"}
+    breaks = {"RR-DOCUMENT-003", "RR-RESULT-005"}
 
     def scores(self, query, texts, request):
         scores = super().scores(query, texts, request)
@@ -448,7 +457,7 @@ class ScoresEqualDocumentsDifferently(Miniature):
 class FavoursTheFirstDocument(Miniature):
     """Adds a bonus to the first document in long lists."""
 
-    breaks = {"RR-RELATION-002", "RR-SCORE-002"}
+    breaks = {"RR-RELATION-002"}
 
     def scores(self, query, texts, request):
         scores = super().scores(query, texts, request)
@@ -486,7 +495,7 @@ class ReversesWithOneMoreDocument(Miniature):
 class IgnoresTheQueryForTwoDocuments(Miniature):
     """Ranks two documents by their length."""
 
-    breaks = {"RR-RELATION-006", "RR-QUERY-001", "RR-QUERY-002"}
+    breaks = {"RR-QUERY-001", "RR-QUERY-002", "RR-QUERY-003", "RR-RELATION-006"}
 
     def scores(self, query, texts, request):
         lengths = [len(text) / 1000 for text in texts]
@@ -525,7 +534,7 @@ class ScoresAboveOne(Miniature):
 class RanksByTheFirstFieldOnly(Miniature):
     """Ranks by the first of several fields only."""
 
-    breaks = {"RR-FIELDS-003"}
+    breaks = {"RR-FIELDS-003", "RR-FIELDS-007"}
 
     def text(self, document, request):
         fields = request.get("rank_fields", [])
@@ -582,7 +591,7 @@ class UnsortedWithTexts(Miniature):
 
 
 class SortsInBatches(Miniature):
-    breaks = {"RR-RESULT-001", "RR-LIST-002"}
+    breaks = {"RR-LIST-002", "RR-RESULT-001", "RR-RESULT-005"}
 
     def order(self, scores):
         batches = [range(start, min(start + 8, len(scores))) for start in range(0, len(scores), 8)]
@@ -620,7 +629,7 @@ class TextsOfUnrankedDocuments(Miniature):
 
 
 class WrongTextsInLongLists(Miniature):
-    breaks = {"RR-DOCUMENT-001"}
+    breaks = {"RR-DOCUMENT-001", "RR-DOCUMENT-006"}
 
     def document(self, index, request):
         count = len(request["documents"])
@@ -645,7 +654,7 @@ class TruncatesLongTexts(Miniature):
 
 
 class CollapsesSpaces(Miniature):
-    breaks = {"RR-DOCUMENT-005"}
+    breaks = {"RR-DOCUMENT-002", "RR-DOCUMENT-005"}
 
     def document(self, index, request):
         return {name: text.replace("  ", " ") for name, text in super().document(index, request).items()}

@@ -19,7 +19,7 @@ MODEL_AND_KEY = ("--model", MODEL, "--api-key-env", "MINI_KEY")
 
 def environment(**changes):
     """Return the environment without settings of Python, the kit or pytest, and with the key of the miniatures."""
-    foreign = ("TOGETHER", "PYTEST", "HYPOTHESIS", "SCHEMATHESIS", "COV", "PYTHONUNBUFFERED")
+    foreign = ("TOGETHER", "GITHUB", "PYTEST", "HYPOTHESIS", "SCHEMATHESIS", "COV", "PYTHONUNBUFFERED")
     variables = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     # Share Hypothesis's cache of Unicode data; otherwise each run of Schemathesis computes it again.
     variables |= {name: os.environ[name] for name in ["HYPOTHESIS_STORAGE_DIRECTORY"] if name in os.environ}

@@ -45,6 +45,9 @@ def test_a_failed_should_affects_the_exit_status_only_from_level_should_on(level
 
     assert ran.returncode == status
     assert "FAILED        RR-FIELDS-001  SHOULD" in ran.stdout
+    passing, failing = "keeps every MUST; 1 SHOULD failed -- ", "does not keep the contract -- 1 SHOULD failed, "
+    assert verdict(ran).startswith(failing if status else passing)
+    assert verdict(ran).count("SHOULD") == 1
 
 
 def test_an_info_is_reported_only_at_level_info_and_never_affects_the_exit_status():
@@ -64,7 +67,7 @@ def test_quick_sends_at_most_12_requests():
 
     assert ran.returncode == 0
     assert len(server.seen) <= 12
-    assert "15 passed" in verdict(ran)
+    assert verdict(ran).startswith("keeps what --quick judges -- 15 passed; ")
 
 
 def test_a_skipped_requirement_is_reported():
@@ -122,7 +125,7 @@ def test_a_server_that_returns_one_result_by_default_fails_only_one_should():
         ran = contract(server.url, *MODEL_AND_KEY)
 
     assert ran.returncode == 0
-    assert "1 SHOULD failed, 46 passed; " in verdict(ran)
+    assert "; 1 SHOULD failed -- 46 passed; " in verdict(ran)
 
 
 def test_list_sends_no_requests():
@@ -185,6 +188,7 @@ INVALID = [
     (("http://127.0.0.1:1", "--level", "may"), "'must', 'should', 'info'"),
     (("http://127.0.0.1:1", "--junit", "no/such/folder/report.xml"), "does not name a file in an existing folder"),
     (("http://127.0.0.1:1", "--known", "no-such-file.toml"), "No such file"),
+    (("http://127.0.0.1:1", "--html", "no\x1b[31m/folder"), "'no\\x1b[31m/folder' does not name a file"),
     (("https://api.together.xyz/v1", "--api-key-env", "MINI_KEY"), "add --live"),
     (("https://api.together.ai",), "TOGETHER_API_KEY is not set"),
     ((), "Missing argument 'URL'"),

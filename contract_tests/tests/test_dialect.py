@@ -90,6 +90,12 @@ def test_deviations_are_described_in_words(name, differs):
     assert [each for each in found if "a field `score`" not in each and "a field `text`" not in each] == differs
 
 
+def test_a_long_deviation_is_cut():
+    body = {**SHAPES["Together"], "object": "x" * 300}
+
+    assert deviations(exchange(received=json.dumps(body).encode()))[0] == f'`object` is "{"x" * 87}... (314 in all)'
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import importlib.util
+import os
 import signal
 import sys
 from pathlib import Path
@@ -11,15 +12,17 @@ import click
 
 from together_rerank_contract_tests import PROGRAM
 from together_rerank_contract_tests.cli import options, output
+from together_rerank_contract_tests.client.exchange import printable
 from together_rerank_spec.output import close_output, open_output
 
 _NEEDED = ("httpx", "hypothesis", "pytest", "schemathesis")
 _USAGE, _KIT_FAULT, _INTERRUPTED = 2, 70, 130
 _MAX_EXPRESSION = 2_000
 _EPILOG = f"""\b
-Two more commands send the library's requests; each has its own --help:
-  {PROGRAM} record URL --out DIR   saves the responses as exchanges
-  {PROGRAM} drift URL              compares the responses with the document and the library
+Three more commands; each has its own --help:
+  {PROGRAM} record URL --out DIR       saves the responses to the library's requests
+  {PROGRAM} drift URL                  compares them with the document and the library
+  {PROGRAM} compare OLD.json NEW.json  shows what got better or worse between two reports
 """
 
 
@@ -47,10 +50,11 @@ def run(arguments: list[str]) -> int:
     if missing:
         return _fail(f"not installed: {', '.join(missing)}; run: pip install 'together-rerank-kit[contract]'")
     selected, name = command, PROGRAM
-    if arguments[:1] in (["record"], ["drift"]):  # neither is a valid URL
-        from together_rerank_contract_tests.cli.record import compare, record
+    if arguments[:1] in (["record"], ["drift"], ["compare"]):  # none is a valid URL
+        from together_rerank_contract_tests.cli import compare, record
 
-        selected, name = record if arguments[0] == "record" else compare, f"{PROGRAM} {arguments[0]}"
+        commands = {"record": record.record, "drift": record.compare, "compare": compare.compare}
+        selected, name = commands[arguments[0]], f"{PROGRAM} {arguments[0]}"
         arguments = arguments[1:]
     try:
         try:
@@ -66,7 +70,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(message: str, status: int = _USAGE) -> int:
-    output.show(f"{PROGRAM}: {' '.join(message.split())}\n", to_stderr=True)
+    output.show(f"{PROGRAM}: {printable(' '.join(message.split()))}\n", to_stderr=True)
     return status
 
 
@@ -94,7 +98,9 @@ def _fail(message: str, status: int = _USAGE) -> int:
 @click.option("--known", type=options.FILE, metavar="FILE", help="A TOML file of deviations that count as passed.")
 @click.option("--junit", type=options.FILE, metavar="F", help="Write the report as JUnit XML.")
 @click.option("--json", "json_path", type=options.FILE, metavar="F", help="Write the report as JSON.")
+@click.option("--html", type=options.FILE, metavar="F", help="Write the report as one HTML page, with all exchanges.")
 @click.option("--markdown", type=options.FILE, metavar="F", help="Write the report as Markdown.")
+@click.option("--badge", type=options.FILE, metavar="F", help="Write the verdict as JSON for a badge by shields.io.")
 @click.version_option(package_name="together-rerank-kit", prog_name=PROGRAM, message="%(prog)s %(version)s")
 def command(
     url: str,
@@ -103,7 +109,9 @@ def command(
     known: Path | None,
     junit: Path | None,
     json_path: Path | None,
+    html: Path | None,
     markdown: Path | None,
+    badge: Path | None,
     **values: Any,
 ) -> int:
     """Test whether the rerank endpoint at URL keeps the contract of Together's API.
@@ -111,9 +119,12 @@ def command(
     Exit status: 0 keeps the contract, 1 does not, 2 invalid arguments or nothing selected, 3 could not tell,
     4 budget spent, 70 internal error of the kit, 130 interrupted.
     """
+    from together_rerank_contract_tests.cli import progress
+    from together_rerank_contract_tests.report import badge as badge_report
+    from together_rerank_contract_tests.report import github, report
+    from together_rerank_contract_tests.report import html as html_report
     from together_rerank_contract_tests.report import junit as junit_report
     from together_rerank_contract_tests.report import markdown as markdown_report
-    from together_rerank_contract_tests.report import report
     from together_rerank_contract_tests.run import known as known_deviations
     from together_rerank_contract_tests.run import session
 
@@ -122,21 +133,35 @@ def command(
     if values["quick"] and values["fuzz"]:
         raise click.UsageError("--quick and --fuzz cannot be combined")
     settings = options.build_settings(url, sends=not list_only, **values)
-    for path in filter(None, (junit, json_path, markdown)):
+    for path in filter(None, (junit, json_path, html, markdown, badge)):
         output.check_file(path)
     try:
         ids = [each.id for each in session.tests()] if known else []
         deviations = known_deviations.read(known, ids) if known else []
-        contract_session = session.ContractSession(settings, output.show)
+        shown = progress.for_stdout()
+        contract_session = session.ContractSession(settings, shown)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    _run_session(contract_session, expression, collect_only=list_only)
+    try:
+        _run_session(contract_session, expression, collect_only=list_only)
+    finally:
+        shown.end()
     if list_only:
         output.show(contract_session.listing)
         return 0
     result = report.build_report(contract_session, deviations, dt.datetime.now(dt.UTC).date())
-    forms = ((junit, junit_report.junit), (json_path, report.Report.as_json), (markdown, markdown_report.markdown))
+    forms = (
+        (junit, junit_report.junit),
+        (json_path, report.Report.as_json),
+        (html, html_report.html),
+        (markdown, markdown_report.markdown),
+        (badge, badge_report.badge),
+    )
     errors = [output.write_file(path, form(result)) for path, form in forms if path is not None]
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        output.show(f"\n{github.annotations(result)}")
+        if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+            errors.append(output.append_to_file(Path(summary), markdown_report.markdown(result)))
     output.show(f"\n\n{result.as_text()}\n")
     if any(errors):
         raise click.UsageError(next(filter(None, errors)))

@@ -24,6 +24,16 @@ def check_file(path: Path) -> None:
         raise click.UsageError(f"'{path}' does not name a file in an existing folder")
 
 
+def append_to_file(path: Path, text: str) -> str:
+    """Append *text* to the file *path*; return the error, "" if there is none."""
+    try:
+        with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    return ""
+
+
 def write_file(path: Path, text: str) -> str:
     """Write *text* to *path* atomically; return the error, "" if there is none."""
     try:

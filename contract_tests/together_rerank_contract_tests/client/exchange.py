@@ -12,8 +12,8 @@ from together_rerank_fixtures.redaction import Redactor
 
 # The most characters of a body to show.
 _MAX_SHOWN = 600
-# The variable of the key, as `Transport` shows it: the whole key, or the key without its last character.
-_VARIABLE = re.compile(r"[A-Za-z]+ \$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*(%\?)?\}[A-Z])", re.ASCII)
+# The variable of the key, as `Transport` shows it: the whole key, or the key without a character at its end.
+_VARIABLE = re.compile(r"[A-Za-z]+ [A-Z]?\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*(?:[%#]\?)?\}[A-Z]?)", re.ASCII)
 # The mock sends this header if it accepts any key, or any model, on purpose.
 _ACCEPTS = "x-mock-accepts"
 # Search only this many bytes of a body for secrets before it is cut to an excerpt.
@@ -107,8 +107,8 @@ def excerpt(content: bytes | str, max_length: int = _MAX_SHOWN, *, more: int = 0
 
 
 def printable(text: str) -> str:
-    """Return *text* with every unprintable character escaped."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+    """Return *text* with every unprintable character escaped, and also `##[`, which starts a command on GitHub."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text).replace("##[", "#\\x23[")
 
 
 def wrap(label: str, text: str, width: int = 110) -> list[str]:
@@ -116,7 +116,8 @@ def wrap(label: str, text: str, width: int = 110) -> list[str]:
     lines = textwrap.wrap(
         printable(text), width, initial_indent=label, subsequent_indent=" " * len(label), break_on_hyphens=False
     )
-    return lines or [label]
+    # On GitHub, a line that starts with `::`, even after spaces, is a command.
+    return [re.sub("^( *):(?=:)", r"\1\\x3a", line) for line in lines] or [label]
 
 
 @lru_cache(maxsize=2)  # a run may store many bodies, but no parsed copies of them

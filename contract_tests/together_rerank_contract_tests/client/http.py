@@ -17,6 +17,8 @@ from together_rerank_spec.urls import is_loopback
 _MAX_VALUES = 20_000
 # Of a body that is too large to be parsed, keep only this many bytes, to show them; less than `_MAX_VALUES`.
 _MAX_SHOWN = 1 << 14
+# How zlib data begins; without its header, some servers send deflate as well.
+_ZLIB_STARTS = (b"\x08", b"\x18", b"\x28", b"\x38", b"\x48", b"\x58", b"\x68", b"\x78")
 
 # Read one body with more bytes than this at a time, because the threads of concurrent requests share the memory.
 _LARGE = 1 << 20
@@ -119,7 +121,8 @@ def _decoded(raw: bytearray, encoding: str, limit: int) -> tuple[bytes, str]:
         return bytes(raw), ""
     if encoding not in ("gzip", "x-gzip", "deflate"):
         return bytes(raw), f"its Content-Encoding is {encoding}, which the request does not accept"
-    decoder = zlib.decompressobj(wbits=47)
+    is_raw_deflate = encoding == "deflate" and raw[:1] not in _ZLIB_STARTS
+    decoder = zlib.decompressobj(31 if encoding != "deflate" else -15 if is_raw_deflate else 15)
     try:
         decoded = decoder.decompress(raw, limit + 1)
     except zlib.error:

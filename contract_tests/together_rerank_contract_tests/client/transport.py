@@ -334,8 +334,8 @@ def key_redactor(key: str | None, key_name: str, others: Iterable[str] = ()) -> 
     It ignores secrets that are too short.
     """
     found = [each for each in others if len(each) >= SHORTEST_KEY]
-    # An endpoint may also echo the key with another last character, which is sent as a wrong key.
-    keys = [each for each in (key, key[:-1]) if len(each) >= SHORTEST_KEY] if key else []
+    # An endpoint may also echo the key with another first or last character, which is sent as a wrong key.
+    keys = [each for each in (key, key[:-1], key[1:]) if len(each) >= SHORTEST_KEY] if key else []
     return Redactor([*keys, *found], "[secret]" if found else f"${key_name}")
 
 

@@ -1,1 +1,1 @@
-"""The verdict of a run, and its report as text, JSON, JUnit XML and Markdown."""
+"""The verdict of a run, and its report as text, HTML, JSON, JUnit XML and Markdown."""

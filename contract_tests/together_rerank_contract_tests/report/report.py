@@ -9,12 +9,20 @@ from enum import Enum
 from importlib.metadata import version
 from typing import Any
 
+from together_rerank_contract_tests.client.exchange import printable, wrap
 from together_rerank_contract_tests.run import dialect, known
 from together_rerank_contract_tests.run.known import Known
 from together_rerank_contract_tests.run.outcome import Outcome, State, resolve_prerequisites
 from together_rerank_contract_tests.run.session import ContractSession
 from together_rerank_contract_tests.suite.requirements import Level
 from together_rerank_fixtures.redaction import Redactor
+
+_WIDTH = 112
+# The sequence of the outcomes in every report.
+_SEQUENCE = (
+    *(State.FAILED, State.KNOWN, State.ERROR, State.INCONCLUSIVE),
+    *(State.SKIPPED, State.NOT_RUN, State.PASSED),
+)
 
 
 class Verdict(Enum):
@@ -57,15 +65,36 @@ class Report:
         return self.session.transport.mask
 
     @property
+    def failed(self) -> Counter[Level]:
+        """How many requirements of each level failed."""
+        return Counter(each.requirement.level for each in self.outcomes if each.state is State.FAILED)
+
+    @property
+    def has_only_failed_should(self) -> bool:
+        """Whether the run passed although a SHOULD failed."""
+        return self.verdict is Verdict.KEEPS and self.failed[Level.SHOULD] > 0
+
+    @property
+    def verdict_text(self) -> str:
+        """The verdict in words; of a run that passed, also what it did not judge and how many SHOULDs failed."""
+        quick = self.session.settings.quick
+        if self.has_only_failed_should:
+            judged = " that --quick judges" if quick else ""
+            return f"keeps every MUST{judged}; {self.failed[Level.SHOULD]} SHOULD failed"
+        return "keeps what --quick judges" if quick and self.verdict is Verdict.KEEPS else str(self.verdict)
+
+    @property
     def verdict_line(self) -> str:
-        counts = Counter(each.state for each in self.outcomes)
-        failed = Counter(each.requirement.level for each in self.outcomes if each.state is State.FAILED)
+        counts, failed = Counter(each.state for each in self.outcomes), self.failed
+        if self.has_only_failed_should:  # the text of the verdict has their number
+            del failed[Level.SHOULD]
         parts = [f"{failed[level]} {level} failed" for level in Level if failed[level]]
         parts += [f"{counts[state]} {state}" for state in State if state is not State.FAILED and counts[state]]
         skipped = [each.requirement.id for each in self.outcomes if each.state is State.SKIPPED]
         skipped_ids = f" (skipped: {', '.join(skipped)})" if skipped else ""
-        reason = f": {self.reason}" if self.reason else ""
-        return f"{self.verdict}{reason} -- {', '.join(parts) or 'nothing was judged'}{skipped_ids}; {self.spent}"
+        reason = f": {printable(self.reason)}" if self.reason else ""
+        nothing = "nothing else was judged" if self.has_only_failed_should else "nothing was judged"
+        return f"{self.verdict_text}{reason} -- {', '.join(parts) or nothing}{skipped_ids}; {self.spent}"
 
     @property
     def spent(self) -> str:
@@ -86,7 +115,7 @@ class Report:
             "reading": settings.reading,
             "level": settings.level,
             "seed": settings.seed,
-            "verdict": {"text": str(self.verdict), "status": self.verdict.status, "reason": self.reason},
+            "verdict": {"text": self.verdict_text, "status": self.verdict.status, "reason": self.reason},
             "dialect": {
                 "name": dialect.dialect_of(first) if first else "unknown",
                 "deviations": dialect.deviations(first) if first and first.status == 200 else [],
@@ -95,20 +124,33 @@ class Report:
             "spent": budget.counts,
             "fuzz": {"requests": fuzz.requests, "seconds": round(fuzz.seconds, 3)} if fuzz.has_begun else None,
             "remarks": self.remarks,
+            "notes": session.notes,
             "requirements": [_requirement_data(each, settings.level) for each in self.outcomes],
         }
-        masked: dict[str, Any] = self.mask.value(report)
+        masked: dict[str, Any] = _printable(self.mask.value(report))
         return masked
+
+    @property
+    def groups(self) -> list[list[Outcome]]:
+        """The outcomes that did not pass; those with the same state and the same reason are one group.
+
+        It is empty if nothing was judged: the verdict has the reason.
+        """
+        groups: dict[tuple[str, str], list[Outcome]] = {}
+        for each in self.outcomes:
+            if each.state is not State.PASSED:
+                groups.setdefault((each.state, each.requirement.id if each.failure else each.reason), []).append(each)
+        return list(groups.values()) if {each.state for each in self.outcomes} - {State.NOT_RUN} else []
 
     def as_text(self) -> str:
         """Return the report for a terminal: the requirements that did not pass, and the verdict."""
-        shown = [each for each in self.outcomes if each.state not in (State.PASSED, State.NOT_RUN)]
-        rows = [each.as_text(self.mask) for each in shown]
+        rows = [first.as_text(self.mask, others) for first, *others in self.groups]
         fuzz = self.session.fuzzing
         if fuzz.has_begun and fuzz.seconds:
             speed = f"{fuzz.requests / fuzz.seconds:.0f} a second"
             rows.append(f"fuzz      {fuzz.requests} requests in {fuzz.seconds:.1f} s, {speed}")
-        rows += [f"note      {remark}" for remark in self.remarks]
+        notes = [*self.remarks, *self.session.notes]
+        rows += ["\n".join(wrap("note      ", self.mask.text(note), _WIDTH)) for note in notes]
         return "\n\n".join([*rows, self.mask.text(self.verdict_line)])
 
     def as_json(self) -> str:
@@ -118,10 +160,26 @@ class Report:
 def build_report(session: ContractSession, deviations: Sequence[Known], today: dt.date) -> Report:
     """Return the report of *session*, with the known *deviations* that have not expired on *today*."""
     outcomes = resolve_prerequisites(known.apply(session.outcomes, deviations, today))
+    outcomes.sort(key=_place)
     verdict = _verdict(outcomes, session)
     remarks = known.remarks(outcomes, deviations, today)
     reason = session.stop_reason if verdict in (Verdict.COULD_NOT_TELL, Verdict.BUDGET_SPENT) else ""
     return Report(session, outcomes, verdict, reason, remarks)
+
+
+def _place(outcome: Outcome) -> tuple[int, int]:
+    """Return the sort key of *outcome*: the state, and of a failure also the level."""
+    level = [*Level].index(outcome.requirement.level) if outcome.state is State.FAILED else 0
+    return _SEQUENCE.index(outcome.state), level
+
+
+def _printable(value: Any) -> Any:
+    """Return the JSON value *value* with the unprintable characters of its strings escaped."""
+    if isinstance(value, dict):
+        return {key: _printable(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_printable(each) for each in value]
+    return printable(value) if isinstance(value, str) else value
 
 
 def _verdict(outcomes: list[Outcome], session: ContractSession) -> Verdict:

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from together_rerank_contract_tests.client.exchange import Exchange, printable
+from together_rerank_contract_tests.client.exchange import Exchange, excerpt, printable
 from together_rerank_contract_tests.suite.answer import is_number
 from together_rerank_contract_tests.suite.endpoint import Endpoint
 
-# The most deviations to list.
-_MAX = 12
+# The most deviations to list, and the most characters of one.
+_MAX, _MAX_SHOWN = 12, 100
 _OF_BODY = ("id", "object", "model", "results", "usage")
 _OF_RESULT = ("index", "relevance_score", "document")
 _LITELLM = "LiteLLM's proxy, in Cohere's form"
@@ -68,7 +68,7 @@ def dialect_of(exchange: Exchange) -> str:
 
 def deviations(exchange: Exchange) -> list[str]:
     """Return how the shape of the response in *exchange* differs from Together's, a few words for each difference."""
-    return [*_deviations(exchange.body)][:_MAX]
+    return [excerpt(each, _MAX_SHOWN) for each in _deviations(exchange.body)][:_MAX]
 
 
 def _deviations(body: Any) -> Iterator[str]:

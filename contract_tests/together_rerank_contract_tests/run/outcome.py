@@ -1,7 +1,7 @@
 """The outcome of one requirement: its state, the reason, and its row in the text report."""
 
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -66,11 +66,19 @@ class Outcome:
     def fails(self, level: str) -> bool:
         return self.state is State.FAILED and self.requirement.counts(level)
 
-    def as_text(self, mask: Redactor) -> str:
-        """Return the text of the console report, without the key."""
-        requirement, failure = self.requirement, self.failure
+    @property
+    def title(self) -> str:
+        """The first line of the console report: state, id, level and sentence."""
+        requirement = self.requirement
         state = "FAILED" if self.state is State.FAILED else str(self.state)
+        return f"{state:<13} {requirement.id}  {requirement.level}  {requirement.sentence}"
+
+    def as_text(self, mask: Redactor, others: Sequence["Outcome"] = ()) -> str:
+        """Return the text of the console report, without the key; *others* have the same reason."""
+        requirement, failure = self.requirement, self.failure
         fields = {"reason": self.reason} if self.reason else {}
+        if fields and others:
+            fields["for"] = ", ".join(each.requirement.id for each in (self, *others))
         if failure is not None:
             times = f" ({failure.times} times)" if failure.times > 1 else ""
             fields |= {
@@ -80,7 +88,7 @@ class Outcome:
                 "source": str(requirement.source),
                 "why": requirement.why,
             }
-        lines = [f"{state:<13} {requirement.id}  {requirement.level}  {requirement.sentence}"]
+        lines = [each.title for each in (self, *others)]
         # Mask the key before wrapping: a key that is cut in two is not recognised.
         lines += [line for name, value in fields.items() for line in wrap(f"  {name:<10}", mask.text(value), _WIDTH)]
         if failure is not None:
@@ -90,21 +98,22 @@ class Outcome:
 
 def outcome_of(requirement: Requirement, raised: BaseException | None) -> Outcome:  # noqa: PLR0911  # one per type
     """Return the outcome of a test that raised *raised*, or None if it passed."""
+    reason = printable(str(raised))
     match raised:
         case None:
             return Outcome(requirement, State.PASSED)
         case RequirementFailed():
             return Outcome(requirement, State.FAILED, failure=raised)
         case PrerequisiteFailed():
-            return Outcome(requirement, State.INCONCLUSIVE, str(raised), prerequisites=raised.requirement_ids)
+            return Outcome(requirement, State.INCONCLUSIVE, reason, prerequisites=raised.requirement_ids)
         case Inconclusive():
-            return Outcome(requirement, State.INCONCLUSIVE, str(raised))
+            return Outcome(requirement, State.INCONCLUSIVE, reason)
         case NotApplicable():
-            return Outcome(requirement, State.SKIPPED, str(raised))
+            return Outcome(requirement, State.SKIPPED, reason)
         case BudgetSpent() | KeyboardInterrupt():
-            return Outcome(requirement, State.NOT_RUN, str(raised) or "interrupted")
+            return Outcome(requirement, State.NOT_RUN, reason or "interrupted")
         case _:
-            return Outcome(requirement, State.ERROR, describe_exception(raised))
+            return Outcome(requirement, State.ERROR, printable(describe_exception(raised)))
 
 
 def resolve_prerequisites(outcomes: Iterable[Outcome]) -> list[Outcome]:

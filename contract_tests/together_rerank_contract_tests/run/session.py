@@ -1,7 +1,6 @@
 """The pytest session that tests one endpoint: it runs the test of each requirement and stores the outcomes."""
 
 import os
-import sys
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import replace
@@ -16,6 +15,7 @@ from together_rerank_contract_tests.client.transport import Inconclusive, Transp
 from together_rerank_contract_tests.fuzz.fuzzing import CASES_BEFORE_FUZZING, MAX_EXAMPLES, Fuzzing
 from together_rerank_contract_tests.run import dialect
 from together_rerank_contract_tests.run.outcome import Outcome, State, outcome_of
+from together_rerank_contract_tests.run.progress import Progress
 from together_rerank_contract_tests.settings import Settings
 from together_rerank_contract_tests.suite import requirements
 from together_rerank_contract_tests.suite.endpoint import Endpoint
@@ -29,13 +29,13 @@ TOPICS = (
 # The folder of the package; the tests are in its folders `suite` and `fuzz`.
 FOLDER = Path(__file__).parent.parent
 _PACKAGE = __name__.partition(".")[0]
-# Estimated tokens of one request by a requirement, and of one request by Schemathesis.
-TOKENS_A_REQUEST, _TOKENS_A_CASE = 130, 60
+# Estimated tokens of one request of the standard run, of --quick, and of Schemathesis.
+TOKENS_A_REQUEST, _TOKENS_A_QUICK_REQUEST, _TOKENS_A_CASE = 165, 137, 60
 # Requests that measure the noise: the reference, two repeats, one with the documents permuted, one with fewer, and two
 # with one document.
 CALIBRATION = 7
 # Requests of the samples, which are not in the counts of the requirements.
-SAMPLES, QUICK_SAMPLES = 28, 8
+SAMPLES, QUICK_SAMPLES = 37, 8
 # Run pytest without the user's configuration, conftest files and plugins, and without features that are not needed.
 _PYTEST = (
     *("-c", os.devnull, "--rootdir", str(FOLDER), "--noconftest", "--import-mode=importlib"),
@@ -60,22 +60,21 @@ class ContractSession:
         live_error: why no request may be sent; "" if requests are allowed.
         pytest_error: why pytest itself failed; "" if it did not.
         interrupted: whether the user interrupted the run.
-        notes: what the run found out about the endpoint that is no failure, one line each.
     """
 
-    def __init__(self, settings: Settings, show: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
         self.settings = settings
-        self._show = show
+        self._progress = progress or Progress()
         self.transport = Transport(settings)
+        self.transport.waiting = self._progress.waiting
         self.endpoint = Endpoint(settings, self.transport)
-        self.fuzzing = Fuzzing(self.endpoint, self._show_fuzz_progress)
+        self.fuzzing = Fuzzing(self.endpoint, lambda _: self._show_requests())
         self._items: dict[Requirement, Any] = {}
         self._outcomes: dict[str, Outcome] = {}
         self.stop_reason = ""
         self.live_error = ""
         self.pytest_error = ""
         self.interrupted = False
-        self.notes: list[str] = []
 
     def run(self, expression: str | None = None, *, collect_only: bool = False) -> int:
         """Run pytest in this process and return its status; *expression* selects requirements, like `-k`."""
@@ -100,6 +99,11 @@ class ContractSession:
         return [self._outcomes.get(each.id) or Outcome(each, State.NOT_RUN, self.stop_reason) for each in self._items]
 
     @property
+    def notes(self) -> list[str]:
+        """What the run found out about the endpoint that is no failure, one line each."""
+        return [*self.endpoint.limits.notes, *self.transport.notes]
+
+    @property
     def estimate(self) -> tuple[int, int]:
         """The estimated number of requests and of tokens."""
         cases = MAX_EXAMPLES + CASES_BEFORE_FUZZING if any(each.fuzz for each in self._items) else 0
@@ -108,7 +112,8 @@ class ContractSession:
         requests += 1 if quick else CALIBRATION
         if any(each.every for each in self._items):
             requests += QUICK_SAMPLES if quick else SAMPLES
-        return requests + cases, requests * TOKENS_A_REQUEST + cases * _TOKENS_A_CASE
+        tokens = requests * (_TOKENS_A_QUICK_REQUEST if quick else TOKENS_A_REQUEST)
+        return requests + cases, tokens + cases * _TOKENS_A_CASE
 
     @property
     def listing(self) -> str:
@@ -117,10 +122,8 @@ class ContractSession:
         requests, tokens = self.estimate
         return "\n".join([*rows, "", f"{len(rows)} requirements, about {requests} requests and {tokens} tokens\n"])
 
-    def _show_fuzz_progress(self, requests: int) -> None:
-        # Show progress on a terminal only: a file would get one line for each update.
-        if sys.stdout is not None and sys.stdout.isatty():
-            self._show(f"\r{requests} requests by Schemathesis ")
+    def _show_requests(self) -> None:
+        self._progress.requests(self.transport.budget.requests, self.estimate[0])
 
     # Fixtures and hooks: this object is a pytest plugin during the run.
 
@@ -181,7 +184,7 @@ class ContractSession:
             self.stop_reason = str(error)
             pytest.exit(f"could not tell: {self.stop_reason}", returncode=3)
         settings = f"reading   {self.settings.reading}, level {self.settings.level}"
-        self._show(f"{dialect.describe(self.endpoint)}{settings}\n\n")
+        self._progress.begin(f"{dialect.describe(self.endpoint)}{settings}\n\n")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
@@ -194,7 +197,8 @@ class ContractSession:
         outcome = replace(outcome_of(requirement, raised), exchanges=tuple(self.endpoint.used))
         self.endpoint.used.clear()
         self._outcomes[requirement.id] = outcome
-        self._show(outcome.mark)
+        self._progress.outcome(outcome)
+        self._show_requests()
         self._update_report(outcome, report)
         if self.transport.budget.spent:  # what was received so far is still judged
             self.stop_reason = self.stop_reason or outcome.reason or "the budget is spent"

@@ -121,7 +121,12 @@ def find_invalid_index(indices: Sequence[Any], count: int) -> int | None:
 
 def same_text(one: str, other: str) -> bool:
     """Return whether two texts are equal, except for Unicode normalisation."""
-    return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
+    return normalised(one) == normalised(other)
+
+
+def normalised(text: str) -> str:
+    """Return *text* in Unicode's normalisation form C."""
+    return unicodedata.normalize("NFC", text)
 
 
 def same_json(one: Any, other: Any) -> bool:

@@ -1,6 +1,7 @@
 """Assertions that several requirements share."""
 
 import re
+from collections.abc import Sequence
 
 from together_rerank_contract_tests.client.exchange import Exchange
 from together_rerank_contract_tests.suite import samples, tolerance
@@ -34,6 +35,17 @@ def content_type(exchange: Exchange) -> str:
     return exchange.received_headers.get("content-type", "none").partition(";")[0].strip().lower()
 
 
+def coding(exchange: Exchange) -> str:
+    """Return the Content-Encoding of the response; "identity" if it has none."""
+    return exchange.received_headers.get("content-encoding", "").strip().lower() or "identity"
+
+
+def is_coding_accepted(exchange: Exchange) -> bool:
+    """Return whether the request accepts the Content-Encoding of the response."""
+    accepted = {name.lower(): value for name, value in exchange.headers}.get("accept-encoding", "identity")
+    return coding(exchange) == "identity" or coding(exchange).removeprefix("x-") in accepted
+
+
 def _is_in_part(violation: Violation, part: str | None) -> bool:
     if part is not None:
         return re.fullmatch(part, violation.pointer) is not None
@@ -61,11 +73,16 @@ def assert_same_order(before: Scores, after: Scores, margin: float, exchange: Ex
 def assert_query_decides(endpoint: Endpoint, about_the_first: str, about_the_second: str) -> None:
     """Raise RequirementFailed if one of two queries does not rank that document of `TWO_SUBJECTS` first it is about."""
     for query, best in ((about_the_first, 0), (about_the_second, 1)):
-        answer = endpoint.rerank(query, samples.TWO_SUBJECTS)
-        if answer.scores[best] <= answer.scores[1 - best]:
-            expected = f"document {best} above the other, because only it is about the query"
-            received = f"a score of {answer.scores[best]:g} for it and {answer.scores[1 - best]:g} for the other"
-            raise RequirementFailed(expected, received, answer.exchange)
+        assert_ranks_first(endpoint, query, samples.TWO_SUBJECTS, best)
+
+
+def assert_ranks_first(endpoint: Endpoint, query: str, documents: Sequence[str], best: int) -> None:
+    """Raise RequirementFailed if *best* is not the first of two *documents*."""
+    answer = endpoint.rerank(query, documents)
+    if answer.scores[best] <= answer.scores[1 - best]:
+        expected = f"document {best} above the other, because only it is about the query"
+        received = f"a score of {answer.scores[best]:g} for it and {answer.scores[1 - best]:g} for the other"
+        raise RequirementFailed(expected, received, answer.exchange)
 
 
 def assert_accepted(exchange: Exchange) -> None:

@@ -47,6 +47,8 @@ _PROBES: dict[str, tuple[str, dict[str, Any]]] = {
 # The requirements that fail if a valid request is refused: with a documented error, or with another status.
 REFUSED, TEXT_REFUSED, STATUS = "RR-REQUEST-007", "RR-REQUEST-008", "RR-ERROR-005"
 UNANSWERED = "RR-ERROR-009"
+# A request with so few documents is not refused because of their number.
+_FEW = 12
 # The most requests to find a smaller one that shows the same failure.
 _MAX_SMALLER = 8
 
@@ -61,6 +63,7 @@ class Endpoint:
         used: the exchanges since it was last cleared, also those that were sent before.
         observer: judges every exchange of the run.
         limits: the limits on the size of a request that were found.
+        ids: the `id` of each response, with the identity of the exchange.
         limits_by_default: whether it returns fewer results than documents if `top_n` is missing.
     """
 
@@ -75,6 +78,7 @@ class Endpoint:
         self.limits = Limits(self)
         self._requests_for_smaller = 3 * _MAX_SMALLER
         self.limits_by_default = False
+        self.ids: dict[str, int] = {}
         self._repeats: list[Exchange] = []
 
     @property
@@ -211,6 +215,9 @@ class Endpoint:
         try:
             self._send_samples()
             self.post(samples.NOT_JSON)
+            for request in () if self.settings.quick else samples.ODD_REQUESTS:
+                with suppress(PrerequisiteFailed):
+                    self.exchange_for(request)
             if not self.settings.quick:
                 deep = self._content({"query": samples.QUERY, "documents": ["DEEP"]})
                 with suppress(PrerequisiteFailed):
@@ -298,15 +305,19 @@ class Endpoint:
 
     def _send_samples(self) -> None:
         """Send requests of every kind, for the requirements about every exchange."""
-        for documents, options in samples.QUICK_KINDS if self.settings.quick else samples.KINDS:
+        quick = self.settings.quick
+        for documents, options in samples.QUICK_KINDS if quick else samples.KINDS:
+            send = self.rerank if len(documents) <= _FEW else self.limits.rerank
             with suppress(PrerequisiteFailed):  # the requirement that it names reports a refusal
-                self.limits.rerank(samples.QUERY, documents, **options)
-        if not self.settings.quick:
-            with suppress(PrerequisiteFailed):
-                self.limits.rerank_text(samples.QUERY, samples.LONG_TEXT, samples.DOCUMENTS[0], return_documents=True)
-        for texts in () if self.settings.quick else samples.TEXTS:
+                send(samples.QUERY, documents, **options)
+        for texts in samples.QUICK_TEXTS if quick else samples.TEXTS:
             with suppress(PrerequisiteFailed):
                 self.send_texts(samples.QUERY, texts, return_documents=True)
+        if not quick:
+            with suppress(PrerequisiteFailed):
+                self.send_texts(samples.QUERY, samples.TEXTS_IN_OBJECTS, return_documents=True)
+            with suppress(PrerequisiteFailed):
+                self.limits.rerank_text(samples.QUERY, samples.LONG_TEXT, samples.DOCUMENTS[0], return_documents=True)
 
     @property
     def repeats(self) -> list[Answer]:

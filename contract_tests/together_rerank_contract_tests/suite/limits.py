@@ -51,7 +51,9 @@ class Limits:
         accepted, most, refused = self._halve(send, 0, count, 1)
         if accepted is None:
             return self._endpoint.accept(exchange)
-        if _is_refused(self._endpoint.send("a", ["a"] * (most + 1))):
+        tiny = self._endpoint.send("a", ["a"] * (most + 1))
+        if _is_refused(tiny):
+            self.refused.add(tiny.content)
             self._most_documents = most
             self._note(f"takes {most} documents at most", refused)
         else:
@@ -97,6 +99,11 @@ class Limits:
         if accepted is not None:
             self.refused.update(each.content for each in sent)
         return accepted, low, refused
+
+    def add(self, limit: str, refused: Exchange) -> None:
+        """Note a *limit* that a requirement found, and the request that was *refused* because of it."""
+        self.refused.add(refused.content)
+        self._note(limit, refused)
 
     def _note(self, limit: str, refused: Exchange) -> None:
         error = refused.members.get("error")

@@ -16,7 +16,7 @@ DOCUMENTS: tuple[str, ...] = tuple(_REFERENCE["documents"])
 # The first documents of the reference keep their positions, so that only the other documents change.
 SUBSET = 4
 # Permutations of the documents, none the reverse of another.
-PERMUTATIONS = ((4, 2, 0, 5, 1, 3), (5, 4, 3, 2, 1, 0), (2, 3, 1, 0, 4, 5))
+PERMUTATIONS = ((4, 2, 0, 5, 1, 3), (2, 3, 1, 0, 4, 5))
 PAIR = (DOCUMENTS[0], DOCUMENTS[1])
 IRRELEVANT = "A recipe for tomato soup with basil."
 IDENTICAL = DOCUMENTS[1]
@@ -31,12 +31,23 @@ FIELDS: tuple[dict[str, Any], ...] = tuple(_request("fields_that_disagree")["doc
 UNICODE: tuple[str, ...] = tuple(_request("code_points")["documents"])
 # Objects as they are stored: values of every type, a large integer, other names, and missing fields.
 TYPED_OBJECTS: tuple[dict[str, Any], ...] = (
-    {"title": "Llamas", "year": 2019, "rating": 4.5, "price": -0.25, "public": True, "draft": False, "note": None},
+    {
+        "title": "Llamas",
+        "year": 2019,
+        "rating": 4.123456789012,
+        "price": -0.25,
+        "public": True,
+        "draft": False,
+        "note": None,
+    },
     {"title": "Peru", "id": 9007199254740993, "author": {"name": "Ann", "ids": [1, 2]}, "tags": ["andes", 7, None]},
     {"headline": "The mountains of Peru", "größe": "12 kB", "empty": "", "list": [], "map": {}},
     {"text": "Pandas eat bamboo."},
 )
-# Texts that hold whatever a string can hold; each group is one request, so that one refused text hides no other group.
+# A text of 12 kB whose last words answer the query.
+LONG_TEXT = "".join(f"Page {page} is about nothing of interest. " for page in range(1, 301)) + "Llamas live in Peru."
+_LONG_START = LONG_TEXT[:1_200]
+# Texts that hold whatever a string can hold; each group is one request.
 TEXTS: tuple[tuple[str, ...], ...] = (
     ("", " ", "\n", "\t \r\n", "\u00a0", "\u3000\u2003", "x", "7", "-", "Llamas"),
     (
@@ -45,27 +56,27 @@ TEXTS: tuple[tuple[str, ...], ...] = (
         "\n\nlines\nof\r\ntext\rhere\n",
         "two  spaces\tand a tab\t",
         "a\u00a0b\u2009c",
-        "para\u2029line\u2028",
+        "\u2029p\u2028",
     ),
-    (
-        "a\u200bb",
-        "soft\u00adhyphen",
-        "\ufeffmark",
-        "\u202eright\u202c",
-        "bell\x07",
-        "\x1b[31mred\x1b[0m",
-        "nul\x00nul",
-        "\x7f\x85",
-    ),
+    ("a\u200bb", "soft\u00adhyphen", "\ufeffmark", "\u202eright\u202c", "\u2764\ufe0f"),
+    ("bell\x07", "\x1b[31mred\x1b[0m", "nul\x00nul", "\x7f\x85", "back\b\f"),
     (
         "&lt;b&gt; &amp; <i>x</i>",
-        "%41%20+",
-        "C:\\new\\table \\u0041",
+        "%41%20+ 100%",
+        "C:\\new \\\\host \\u0041",
         '{"a": "b"}',
-        "\"quoted\" 'single'",
+        "\"q\" 'q'",
         "a/b//c",
         "null",
-        "$HOME ${x}",
+        "${x}",
+    ),
+    (
+        "\u201cquoted\u201d \u2013 \u2018text\u2019 \u2014 and\u2026",
+        "[CLS] a [SEP] </s> <|endoftext|> [PAD]",
+        "{0} %s %d {{name}}",
+        "1.",
+        ".",
+        "...",
     ),
     (
         "Polish",
@@ -74,26 +85,23 @@ TEXTS: tuple[tuple[str, ...], ...] = (
         "polish ",
         "Polish.",
         "résumé",
+        "re\u0301sume\u0301",
         "resume",
-        "stra\u00dfe",
+        "straße",
         "strasse",
         "\ufb01n",
         "fin",
     ),
-    (
-        "\U0001f468\u200d\U0001f469\u200d\U0001f467",
-        "\U00010348",
-        "\ufffd",
-        "\U0010ffff",
-        "e\u0301",
-        "\u1112\u1161\u11ab",
-        "\ue000",
-    ),
+    ("👨\u200d👩\u200d👧", "\U00010348", "\ufffd", "\U0010ffff", "e\u0301", "\u1112\u1161\u11ab", "\ue000", *UNICODE),
+    (f"{_LONG_START}Llamas.", "Short.", f"{_LONG_START}Bread.", "Llamas in the mountains."),
 )
-# A text of 12 kB whose last words answer the query.
-LONG_TEXT = (
-    "".join(f"Page {page} is about nothing of interest here. " for page in range(1, 261)) + "Llamas live in Peru."
+# The same texts as values in objects, most of them with the same title.
+TEXTS_IN_OBJECTS: tuple[dict[str, Any], ...] = (
+    *({"Title": "Notes", "body": text} for group in TEXTS for text in group),
+    {"Title": "Long", "body": LONG_TEXT[:3_000]},
+    {},
 )
+QUICK_TEXTS = ((*UNICODE, *TEXTS[1]),)
 # Requests of every kind, the smallest first. Requirements for every response check the responses to all of them.
 QUICK_KINDS: tuple[tuple[tuple[Any, ...], dict[str, Any]], ...] = (
     (PAIR, {}),
@@ -102,25 +110,26 @@ QUICK_KINDS: tuple[tuple[tuple[Any, ...], dict[str, Any]], ...] = (
     ((IDENTICAL, IDENTICAL, *DOCUMENTS[2:4]), {"top_n": 4, "return_documents": True}),
     (DOCUMENTS, {}),
     (DOCUMENTS, {"top_n": 1}),
-    ((*UNICODE, *TEXTS[1]), {"top_n": 10, "return_documents": True}),
     (LONG, {"top_n": 36, "return_documents": True}),
 )
 KINDS: tuple[tuple[tuple[Any, ...], dict[str, Any]], ...] = (
     *QUICK_KINDS,
     (DOCUMENTS, {"top_n": len(DOCUMENTS) - 1}),
     (DOCUMENTS, {"top_n": len(DOCUMENTS)}),
-    (DOCUMENTS, {"top_n": 2, "return_documents": False}),
-    (DOCUMENTS, {"top_n": 3, "return_documents": True}),
-    (DOCUMENTS, {"top_n": 4}),
-    (UNICODE, {"return_documents": True}),
+    (DOCUMENTS, {"top_n": 3, "return_documents": False}),
     (LONG, {"return_documents": True}),
     (LONG, {"top_n": 35, "return_documents": False}),
+    ((OBJECTS[1], OBJECTS[1], OBJECTS[0]), {"return_documents": True, "top_n": 3}),
     (TYPED_OBJECTS, {"return_documents": True}),
     (TYPED_OBJECTS, {"return_documents": True, "top_n": 2}),
     (TYPED_OBJECTS, {"return_documents": False}),
-    (TYPED_OBJECTS, {"return_documents": True, "rank_fields": ["title", "text"]}),
+    (TYPED_OBJECTS, {"return_documents": True, "rank_fields": ["title", "text"], "top_n": 4}),
 )
-ESCAPED = ("Llamas & <b>pandas</b> / \\ \" 'q' \\u0041", "Perú: größe, 日本語, 👩\u200d👧, \u2028", "tab\tnew\nline")
+ESCAPED = (
+    "Llamas & <b>pandas</b> / \\ \" 'q' \\u0041",
+    "Perú: größe, 日本語, 👩\u200d👧, \u2028",
+    "tab\tnew\nline\b\f",
+)
 NOT_JSON = b'{"model": '
 # Too deep for code that calls itself for each level, and not too deep for a parser.
 DEEP_DOCUMENT = b'{"text": ' + 200 * b"[" + 200 * b"]" + b"}"
@@ -136,51 +145,64 @@ def long_list(count: int) -> list[str]:
         "".join(_LETTERS[number // power % 10] for power in (100, 10, 1)) + "u" * (number // 1000)
         for number in range(count)
     )
-    return [f"{ONE_WORD} {filler}" if position in _BATCHES else filler for position, filler in enumerate(fillers)]
+    return [
+        f"{ONE_WORD} {filler}" if position in _BATCHES else f"{filler} {'k' * (position % 7)}".strip()
+        for position, filler in enumerate(fillers)
+    ]
 
 
-LONG_QUERY = "please look through every one of these short passages and tell me which of them says the most about"
-_SUBJECTS = ("llamas", "bread", "stocks", "pandas", "trains", "violins")
+LONG_QUERY = "Considering everything throughout these passages, identify whichever discusses"
+# The last word of each differs.
+ALIKE = ("Considerable documentation exists regarding bread.", "Considerable documentation exists regarding llamas.")
+# Requests that an endpoint may refuse, but that must not break it.
+ODD_REQUESTS: tuple[dict[str, Any], ...] = (
+    {"query": "", "documents": PAIR},
+    {"query": " \n", "documents": PAIR},
+    {"query": "llamas in Peru, " * 80, "documents": PAIR},
+    {"query": QUERY, "documents": PAIR, "rank_fields": ["text"]},
+    {"query": QUERY, "documents": PAIR, "top_n": 20_000},
+    # These are not valid.
+    {"query": 7, "documents": PAIR},
+    {"query": QUERY, "documents": [None]},
+    {"query": QUERY, "documents": {"text": "Llamas."}},
+)
+_SUBJECTS = ("llamas", "pandas", "stocks")
 
 
-def _about(*subjects: str) -> list[str]:
-    return [f"A book about {subject}." for subject in subjects]
+def _about(*subjects: str) -> tuple[str, ...]:
+    return tuple(f"A book about {subject}." for subject in subjects)
 
 
 def concurrent_requests() -> list[dict[str, Any]]:
-    """Return requests to send at the same time: of different lengths, of equal lengths, and with the same query."""
-    requests = [
-        {"query": f"a book about {subject}", "documents": [*_about(*_SUBJECTS[: number + 1]), f"Page {number}."]}
-        for number, subject in enumerate(_SUBJECTS[:3])
+    """Return requests to send at the same time: some have the query, the documents or the form of another."""
+    first, second, third = (f"a book about {subject}" for subject in _SUBJECTS)
+    about = _about(*_SUBJECTS)
+    return [
+        {"query": first, "documents": about, "return_documents": True},
+        {"query": first, "documents": (*about[1:], about[0]), "return_documents": True},
+        {"query": second, "documents": about, "return_documents": True, "top_n": 1},
+        {"query": third, "documents": ("Page 1.", *about[2:]), "return_documents": False},
     ]
-    requests += [
-        {"query": f"a book about {_SUBJECTS[0]}", "documents": _about(*_SUBJECTS[number:], *_SUBJECTS[:number])}
-        for number in range(3)
-    ]
-    requests += [
-        {
-            "query": f"a book about {_SUBJECTS[number]}",
-            "documents": [f"Page {number}.", *_about(_SUBJECTS[number])],
-        }
-        for number in range(2)
-    ]
-    return [{**each, "return_documents": True} for each in requests]
 
 
-def successive_requests() -> list[tuple[str, tuple[str, ...], int]]:
+def successive_requests() -> list[tuple[str, tuple[str, ...], int | None]]:
     """Return queries and documents to send one after the other, each with the position of an earlier request.
 
     A request has the query, the documents, or the beginnings of both in common with the earlier one, but the ranking
-    must be another.
+    must be another. With None, only the texts must be its own.
     """
-    prefix = "In the large library of the old town there is a shelf with a well known book about "
-    first, second = (f"{prefix}{subject}" for subject in _SUBJECTS[:2])
-    about = tuple(_about(*_SUBJECTS[:2]))
+    prefix = "In the large library of the old town, behind the wooden door next to the bakery, there is " * 3
+    first, second = (f"{prefix}a book about {subject}" for subject in _SUBJECTS[:2])
+    about = _about(*_SUBJECTS[:2])
     return [
-        (first, about, 0),
+        (first, about, None),
         (second, about, 0),
         (first, about[::-1], 0),
-        (first.upper(), about[::-1], 0),
-        (first, (first, second), 0),
-        (first, (second, first), 4),
+        (first, (first, second), None),
+        (first, (second, first), 3),
+        (first.upper(), (about[0].upper(), about[1]), None),
+        (first, ("A book about  llamas.", about[1]), None),
+        (first, ("A book about ", "llamas. A book about pandas."), None),
+        (first, (about[0], "Page 1.", about[1]), None),
+        (first, (about[0], "Page 2.", about[1]), None),
     ]

@@ -22,7 +22,7 @@ _FORWARDED = (
 )
 
 
-@must("RR-AUTH-001", document("/security"), requests=5, quick=True)
+@must("RR-AUTH-001", document("/security"), requests=4, quick=True)
 def test_a_request_without_a_key_is_rejected(endpoint: Endpoint) -> None:
     """A request without a key gets a 401, whatever was sent before it and whatever else it holds.
 
@@ -36,10 +36,9 @@ def test_a_request_without_a_key_is_rejected(endpoint: Endpoint) -> None:
     # The same request with the key was just answered on the same connection.
     _check_401(endpoint.post(other.content, authorization=None), "no key was sent")
     _check_401(endpoint.post(valid, headers=_FORWARDED, authorization=None), "no key was sent")
-    _check_401(endpoint.post(valid, authorization=""), "no key was sent")
 
 
-@must("RR-AUTH-002", document(_UNAUTHORIZED), requests=5, quick=True)
+@must("RR-AUTH-002", document(_UNAUTHORIZED), requests=6, quick=True)
 def test_a_request_with_a_wrong_key_is_rejected(endpoint: Endpoint) -> None:
     """A request with a wrong key gets a 401, also if only one character or the scheme is wrong.
 
@@ -67,14 +66,18 @@ def test_the_key_is_checked_first(endpoint: Endpoint) -> None:
 
 def _wrong_credentials(endpoint: Endpoint) -> list[tuple[Authorization, str]]:
     key, name = endpoint.settings.key or "", endpoint.settings.key_name
-    last = "A" if key.endswith("B") else "B"
+    last = "A" if "B" in (key[:1], key[-1:]) else "B"
     return [
         (
             Credentials(f"Bearer {key[:-1]}{last}", f"Bearer ${{{name}%?}}{last}"),
             "the last character of the key is wrong",
         ),
-        ("Bearer not-a-key-of-this-endpoint", "the key is wrong"),
+        (
+            Credentials(f"Bearer {last}{key[1:]}", f"Bearer {last}${{{name}#?}}"),
+            "the first character of the key is wrong",
+        ),
         ("Bearer", "the key is empty"),
+        ("", "the header Authorization is empty"),
         (Credentials(f"Basic {key}", f"Basic ${name}"), "the scheme is not Bearer"),
         (Credentials(f"Bearer {key}B", f"Bearer ${{{name}}}B"), "the key has one character too many"),
     ]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from together_rerank_contract_tests.suite.answer import Answer, same_json, same_text
+from together_rerank_contract_tests.suite.answer import Answer, normalised, same_json, same_text
 from together_rerank_contract_tests.suite.assertions import assert_same_scores
 from together_rerank_contract_tests.suite.endpoint import Endpoint
 from together_rerank_contract_tests.suite.requirements import (
@@ -17,7 +17,7 @@ from together_rerank_contract_tests.suite.requirements import (
     must,
     should,
 )
-from together_rerank_contract_tests.suite.samples import DOCUMENTS, LONG_TEXT, QUERY
+from together_rerank_contract_tests.suite.samples import DOCUMENTS, LONG, LONG_TEXT, QUERY
 
 _RETURN_DOCUMENTS = "/components/schemas/RerankRequest/properties/return_documents/description"
 
@@ -45,22 +45,27 @@ def test_an_object_is_returned_as_json(_: Endpoint, answer: Answer) -> None:
 
     Clients parse it to get the title and the id; they cannot parse another format, and a rounded id finds nothing.
     """
-    for position, index, text in _returned_texts(answer, dict):
-        if _is_altered(answer, index, text):
+    for position, index, text in _returned_texts(answer):
+        if isinstance(answer.documents[index], dict) and _is_altered(answer, index, text):
             raise _wrong(answer, position, index, repr(text))
 
 
-@must("RR-DOCUMENT-003", document(_RETURN_DOCUMENTS), requests=2, confirmed=True)
+@must("RR-DOCUMENT-003", document(_RETURN_DOCUMENTS), confirmed=True)
 def test_returning_documents_changes_nothing_else(endpoint: Endpoint) -> None:
     """`return_documents` changes neither the scores nor the ranking.
 
     A developer who turns it on to debug sees a different ranking than in production.
     """
     within = endpoint.tolerance.equal
-    without = endpoint.rerank(QUERY, DOCUMENTS, return_documents=False)
-    with_texts = endpoint.rerank(QUERY, DOCUMENTS, return_documents=True)
-    comparison = "as with `return_documents` false"
-    assert_same_scores(without.scores, with_texts.scores, within, comparison, with_texts.exchange)
+    with_texts = endpoint.limits.rerank(QUERY, LONG, return_documents=True)
+    without = endpoint.limits.rerank(QUERY, LONG, top_n=35, return_documents=False)
+    pairs = (
+        (with_texts, without),
+        (endpoint.reference, endpoint.rerank(QUERY, DOCUMENTS, top_n=3, return_documents=False)),
+    )
+    for one, other in pairs:
+        comparison = "as with another `return_documents`"
+        assert_same_scores(one.scores, other.scores, within, comparison, other.exchange)
 
 
 @must("RR-DOCUMENT-004", document(_RETURN_DOCUMENTS), quick=True, every=Every.ANSWER)
@@ -80,8 +85,12 @@ def test_texts_are_returned_unchanged(_: Endpoint, answer: Answer) -> None:
 
     A text that is cut, trimmed or in the wrong encoding misleads the model, and a look-up by the text fails.
     """
-    for position, index, text in _returned_texts(answer, str):
-        if _is_altered(answer, index, text):
+    for position, index, text in _returned_texts(answer):
+        sent = answer.documents[index]
+        altered = (
+            _is_altered(answer, index, text) if isinstance(sent, str) else _has_altered_strings(answer, index, text)
+        )
+        if altered:
             raise _wrong(answer, position, index, repr(text))
 
 
@@ -91,10 +100,10 @@ def test_texts_are_not_normalised(_: Endpoint, answer: Answer) -> None:
 
     A look-up of a passage by its text fails if the server composes accents.
     """
-    for position, index, text in _returned_texts(answer, str):
+    for position, index, text in _returned_texts(answer):
         sent = answer.documents[index]
         # RR-DOCUMENT-005 reports a text that differs by more than normalisation.
-        if text != sent and same_text(sent, text):
+        if isinstance(sent, str) and text != sent and same_text(sent, text):
             raise _wrong(answer, position, index, repr(text))
 
 
@@ -117,32 +126,61 @@ def _texts(answer: Answer) -> Iterator[tuple[int, int, str | None]]:
         yield from zip(range(len(answer.indices)), answer.indices, answer.texts, strict=True)
 
 
-def _returned_texts(answer: Answer, kind: type) -> list[tuple[int, int, str]]:
-    """Return the position, the index and the text of each result with a text whose document is of *kind*."""
-    texts = [
-        (position, index, text)
-        for position, index, text in _texts(answer)
-        if text is not None and isinstance(answer.documents[index], kind)
-    ]
+def _returned_texts(answer: Answer) -> list[tuple[int, int, str]]:
+    """Return the position, the index and the text of each result with a text."""
+    texts = [(position, index, text) for position, index, text in _texts(answer) if text is not None]
     if not texts:
-        raise NotApplicable("the endpoint returns no texts of such documents")
+        raise NotApplicable("the endpoint returns no texts")
     return texts
 
 
 def _is_altered(answer: Answer, index: int, text: str) -> bool:
     """Return whether *text* is that of no document; RR-DOCUMENT-001 reports the text of another document."""
-    return not any(_is_text_of(each, text) for each in (answer.documents[index], *answer.documents))
+    return not any(_is_text_of(each, text) for each in _possible(answer, index))
+
+
+def _has_altered_strings(answer: Answer, index: int, text: str) -> bool:
+    """Return whether *text* is a JSON object that lacks a string of the document at *index*, or has another."""
+    found = _parsed(text)
+    return isinstance(found, dict) and not any(
+        same_json(_strings(found), _strings(each)) for each in _possible(answer, index)
+    )
+
+
+def _possible(answer: Answer, index: int) -> list[Any]:
+    """Return the document at *index*, with only the fields of `rank_fields` too, and all the documents."""
+    fields = answer.exchange.request.get("rank_fields")
+    sent = answer.documents[index]
+    is_projected = isinstance(sent, dict) and isinstance(fields, list)
+    projected = [{name: value for name, value in sent.items() if name in fields}] if is_projected else []
+    return [sent, *projected, *answer.documents]
+
+
+def _strings(value: Any) -> list[str]:
+    """Return the strings in a JSON value, without the names of fields, sorted and normalised."""
+    if isinstance(value, str):
+        return [normalised(value)]
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return sorted(string for each in values for string in _strings(each))
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _is_text_of(sent: Any, text: str) -> bool:
     """Return whether *text* is that of the document *sent*, except for Unicode normalisation."""
     if isinstance(sent, str):
         return same_text(sent, text)
-    try:
-        found = json.loads(text)
-        return json.dumps(found, sort_keys=True) == json.dumps(sent, sort_keys=True) or same_json(found, sent)
-    except (ValueError, RecursionError):
-        return False
+    found = _parsed(text)
+    return _canonical(found) == _canonical(sent) or same_json(found, sent)
+
+
+def _canonical(value: Any) -> str:
+    return normalised(json.dumps(value, ensure_ascii=False, sort_keys=True))
 
 
 def _wrong(answer: Answer, position: int, index: int, received: str) -> RequirementFailed:

@@ -4,7 +4,7 @@ import json
 import time
 
 from together_rerank_contract_tests.suite.assertions import assert_accepted
-from together_rerank_contract_tests.suite.endpoint import Endpoint, check_not_busy
+from together_rerank_contract_tests.suite.endpoint import JSON, Endpoint, check_not_busy
 from together_rerank_contract_tests.suite.requirements import NotApplicable, RequirementFailed, kit, must, should
 from together_rerank_contract_tests.suite.samples import OTHER_QUERY, PAIR, QUERY
 
@@ -35,7 +35,8 @@ def test_a_large_body_is_read(endpoint: Endpoint) -> None:
     content = _content(endpoint)
     exchange = endpoint.post(content[:-1] + b" " * (_LARGE - len(content)) + content[-1:])
     if exchange.status == _TOO_LARGE:
-        raise NotApplicable(f"the endpoint takes no body of {_LARGE} bytes: {exchange.response_excerpt}")
+        endpoint.limits.add(f"takes no body of {_LARGE} bytes", exchange)
+        raise NotApplicable(f"the endpoint takes no body of {_LARGE} bytes")
     assert_accepted(exchange)
 
 
@@ -53,7 +54,7 @@ def test_a_duplicate_key_is_rejected_or_read_once(endpoint: Endpoint) -> None:
         raise RequirementFailed("a 200 or a 4xx", exchange.response_excerpt, exchange)
 
 
-@must("RR-HTTP-004", kit("a connection stays usable after a response (RFC 9112, section 9.3)"), requests=3)
+@must("RR-HTTP-004", kit("a connection stays usable after a response (RFC 9112, section 9.3)"), requests=5)
 def test_a_connection_is_used_again(endpoint: Endpoint) -> None:
     """A connection answers the next request, right after a rejected request and after a pause.
 
@@ -62,6 +63,9 @@ def test_a_connection_is_used_again(endpoint: Endpoint) -> None:
     content = _content(endpoint)
     endpoint.resend(content, authorization=None)
     assert_accepted(endpoint.resend(content))
+    if not endpoint.settings.is_together:  # at its hosts, a gateway handles other methods
+        endpoint.transport.send("PUT", endpoint.url, JSON, content)
+        assert_accepted(endpoint.resend(content))
     time.sleep(_PAUSE_S)
     assert_accepted(endpoint.resend(content))
 

@@ -1,6 +1,7 @@
 """Which request fields the endpoint accepts, and which parts of a request must not change the response."""
 
 import json
+import re
 
 from together_rerank_contract_tests.client.exchange import Exchange
 from together_rerank_contract_tests.suite.answer import Answer
@@ -14,7 +15,7 @@ from together_rerank_contract_tests.suite.requirements import (
     observed,
     should,
 )
-from together_rerank_contract_tests.suite.samples import ESCAPED, OBJECTS, QUERY
+from together_rerank_contract_tests.suite.samples import ESCAPED, LONG, OBJECTS, QUERY
 
 _REQUEST = "/components/schemas/RerankRequest/properties"
 
@@ -69,13 +70,20 @@ def test_headers_change_nothing(endpoint: Endpoint) -> None:
     """
     content = _reference_content(endpoint)
     variants: tuple[tuple[tuple[str, str], ...], ...] = (
-        (("X-Request-Source", "contract test"), ("User-Agent", "Mozilla/5.0")),
-        (("Content-Type", "application/json; charset=utf-8"),),
-        (("Accept", "*/*"), ("Accept-Encoding", "gzip")),
-        (("Connection", "close"),),
+        (("X-Request-Source", "contract test"), ("User-Agent", "Mozilla/5.0"), ("Connection", "close")),
+        (("Content-Type", "application/json; charset=utf-8"), ("Accept", "application/json, text/plain, */*")),
+        (("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate")),
     )
     for headers in variants:
-        _check_same_as_reference(endpoint, endpoint.post(content, headers=headers))
+        exchange = endpoint.post(content, headers=headers)
+        assert_accepted(exchange)
+        within = endpoint.tolerance.equal
+        assert_same_scores(
+            endpoint.reference.scores, Answer(exchange).scores, within, "as without the change", exchange
+        )
+    long = endpoint.limits.rerank(QUERY, LONG, return_documents=True)
+    # Every answer is held to its coding and its texts.
+    assert_accepted(endpoint.post(long.exchange.content, headers=(("Accept-Encoding", "gzip"),)))
 
 
 @should("RR-REQUEST-006", kit("a JSON object is unordered (RFC 8259)"), requests=1, confirmed=True)
@@ -85,8 +93,10 @@ def test_the_sequence_of_keys_does_not_matter(endpoint: Endpoint) -> None:
     Each client writes the keys in its own sequence.
     """
     reversed_request = dict(reversed(json.loads(_reference_content(endpoint)).items()))
-    content = json.dumps(reversed_request, ensure_ascii=False).encode()
-    _check_same_as_reference(endpoint, endpoint.post(content))
+    exchange = endpoint.post(json.dumps(reversed_request, ensure_ascii=False).encode())
+    assert_accepted(exchange)
+    within = endpoint.tolerance.equal
+    assert_same_scores(endpoint.reference.scores, Answer(exchange).scores, within, "as without the change", exchange)
 
 
 @must("RR-REQUEST-007", document("/paths/~1rerank/post/responses/200"), quick=True, every=Every.REFUSAL)
@@ -107,25 +117,19 @@ def test_every_text_is_accepted(_: Endpoint, exchange: Exchange) -> None:
     assert_accepted(exchange)
 
 
-@must("RR-REQUEST-009", kit("RFC 8259 allows white space and any escape between and in strings"), requests=3)
+@must("RR-REQUEST-009", kit("RFC 8259 allows white space and any escape between and in strings"), requests=2)
 def test_other_forms_of_json_are_equal(endpoint: Endpoint) -> None:
     r"""A request with white space between its tokens, or with escapes such as `\u0061`, is read like any other.
 
     Python's `json.dumps` escapes every character outside ASCII, and Java's and PHP's libraries escape `/`.
     """
     request = endpoint.rerank(QUERY, ESCAPED, return_documents=True, top_n=len(ESCAPED)).exchange.request
-    escaped = json.dumps(request).replace("/", "\\/").replace("l", "\\u006c")
-    indented = "\r\n" + json.dumps(request, indent="\t").replace("\n", "\r\n ") + "\n"
-    for variant in (indented, escaped):
-        assert_accepted(endpoint.post(variant.encode()))  # RR-DOCUMENT-005 compares the texts
+    escaped = json.dumps(request, indent="\t").replace("/", "\\/").replace("l", "\\u006c").replace("\n", "\r\n ")
+    escaped = re.sub(r"\\u[0-9a-f]{4}", lambda match: f"\\u{match[0][2:].upper()}", escaped)
+    # RR-DOCUMENT-005 compares the texts.
+    assert_accepted(endpoint.post(f"\r\n{escaped}\n".encode()))
 
 
 def _reference_content(endpoint: Endpoint) -> bytes:
     _ = endpoint.reference.scores  # another requirement reports a reference that cannot be read
     return endpoint.reference.exchange.content
-
-
-def _check_same_as_reference(endpoint: Endpoint, exchange: Exchange) -> None:
-    assert_accepted(exchange)
-    within = endpoint.tolerance.equal
-    assert_same_scores(endpoint.reference.scores, Answer(exchange).scores, within, "as without the change", exchange)

@@ -2,7 +2,15 @@
 
 from together_rerank_contract_tests.client.exchange import Exchange
 from together_rerank_contract_tests.suite.answer import Answer
-from together_rerank_contract_tests.suite.assertions import DOCUMENT, JSON, OBJECT, assert_shape, content_type
+from together_rerank_contract_tests.suite.assertions import (
+    DOCUMENT,
+    JSON,
+    OBJECT,
+    assert_shape,
+    coding,
+    content_type,
+    is_coding_accepted,
+)
 from together_rerank_contract_tests.suite.endpoint import Endpoint
 from together_rerank_contract_tests.suite.requirements import (
     Every,
@@ -27,8 +35,9 @@ def test_a_success_is_a_rerank_response(endpoint: Endpoint, answer: Answer) -> N
     """
     exchange = answer.exchange
     expected = f"Content-Type: {JSON} and JSON in UTF-8"
-    if exchange.decode_error:
-        raise RequirementFailed(expected, f"a body that cannot be decoded: {exchange.decode_error}", exchange)
+    if exchange.decode_error or not is_coding_accepted(exchange):
+        problem = exchange.decode_error or f"the request does not accept the coding {coding(exchange)}"
+        raise RequirementFailed(expected, f"a body that cannot be read: {problem}", exchange)
     if content_type(exchange) != JSON:
         raise RequirementFailed(expected, f"Content-Type: {content_type(exchange)}", exchange)
     if exchange.body is None or exchange.received.startswith(b"\xef\xbb\xbf"):
@@ -65,20 +74,17 @@ def test_the_model_is_named(_: Endpoint, answer: Answer) -> None:
         raise RequirementFailed("a name in `model`", f"`model` is {model!r}", answer.exchange)
 
 
-@should("RR-RESPONSE-005", document(f"{_RESPONSE}/properties/id"))
-def test_ids_are_unique(endpoint: Endpoint) -> None:
+@should("RR-RESPONSE-005", document(f"{_RESPONSE}/properties/id"), every=Every.ANSWER)
+def test_ids_are_unique(endpoint: Endpoint, answer: Answer) -> None:
     """Each response has a unique `id`.
 
     Traces and support requests refer to it; a repeated id is a sign of a cache in front of the endpoint.
     """
-    exchanges = [answer.exchange for answer in endpoint.repeats]
-    ids = [each.members["id"] for each in exchanges if each.members.get("id") is not None]
-    if not ids:
+    response_id = answer.exchange.members.get("id")
+    if response_id is None:
         raise NotApplicable("the response has no `id`, which the document allows")
-    if len(set(map(str, ids))) < len(ids):
-        raise RequirementFailed(
-            "a different `id` in each of three responses", f"`id` is {ids[0]!r} again", exchanges[-1]
-        )
+    if endpoint.ids.setdefault(str(response_id), id(answer.exchange)) != id(answer.exchange):
+        raise RequirementFailed("another `id` in each response", f"`id` is {response_id!r} again", answer.exchange)
 
 
 @must(

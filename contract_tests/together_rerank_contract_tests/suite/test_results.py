@@ -1,6 +1,7 @@
 """The number of results, their ranking, and their indices."""
 
 from itertools import pairwise
+from typing import Any
 
 from together_rerank_contract_tests.suite.answer import Answer, find_invalid_index
 from together_rerank_contract_tests.suite.assertions import assert_same_scores
@@ -14,11 +15,17 @@ from together_rerank_contract_tests.suite.requirements import (
     observed,
     should,
 )
-from together_rerank_contract_tests.suite.samples import DOCUMENTS, QUERY
+from together_rerank_contract_tests.suite.samples import DOCUMENTS, LONG, QUERY
 
 _COUNT = len(DOCUMENTS)
 _TOP_N = "/components/schemas/RerankRequest/properties/top_n/description"
-_PREFIX_OF = (1, _COUNT - 1)
+# Of the samples, also those without texts, in which only the scores tell which document has an index.
+_WITH_TOP_N: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (DOCUMENTS, {"top_n": 1}),
+    (DOCUMENTS, {"top_n": _COUNT - 1}),
+    (DOCUMENTS, {"top_n": 3, "return_documents": False}),
+    (LONG, {"top_n": 35, "return_documents": False}),
+)
 
 
 def _top(endpoint: Endpoint, top_n: int) -> Answer:
@@ -85,15 +92,19 @@ def test_top_n_keeps_the_best(endpoint: Endpoint) -> None:
     A server that cuts the list before ranking loses the best passage.
     """
     within = endpoint.tolerance.equal
-    all_scores = endpoint.reference.scores
-    for top_n in _PREFIX_OF:
-        answer = _top(endpoint, top_n)
-        lowest = min(answer.scores, key=lambda index: all_scores[index])
-        for index, score in all_scores.items():
-            if index not in answer.scores and score > all_scores[lowest] + within:
-                received = f"document {lowest} ({all_scores[lowest]:g}) instead of document {index} ({score:g})"
-                raise RequirementFailed(f"the top {top_n} of the ranking without `top_n`", received, answer.exchange)
-        assert_same_scores(all_scores, answer.scores, within, "as without `top_n`", answer.exchange)
+    for documents, options in _WITH_TOP_N:
+        complete = (
+            endpoint.limits.rerank(QUERY, documents, return_documents=True) if documents is LONG else endpoint.reference
+        )
+        answer = endpoint.limits.rerank(QUERY, documents, **options)
+        scores = complete.scores
+        lowest = min(answer.scores, key=lambda index: scores[index])
+        for index, score in scores.items():
+            if index not in answer.scores and score > scores[lowest] + within:
+                received = f"document {lowest} ({scores[lowest]:g}) instead of document {index} ({score:g})"
+                expected = f"the top {len(answer.scores)} of the ranking without `top_n`"
+                raise RequirementFailed(expected, received, answer.exchange)
+        assert_same_scores(scores, answer.scores, within, "as without `top_n`", answer.exchange)
 
 
 @should(

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 from together_rerank_contract_tests.suite.answer import COUNT_ALL, Answer, is_number
+from together_rerank_contract_tests.suite.assertions import assert_ranks_first
 from together_rerank_contract_tests.suite.endpoint import Endpoint
 from together_rerank_contract_tests.suite.requirements import (
     Every,
@@ -15,7 +16,7 @@ from together_rerank_contract_tests.suite.requirements import (
     observed,
     should,
 )
-from together_rerank_contract_tests.suite.samples import DUPLICATES, IDENTICAL, QUERY
+from together_rerank_contract_tests.suite.samples import ALIKE, DUPLICATES, IDENTICAL, QUERY
 
 _SCORE = "/components/schemas/RerankResponse/properties/results/items/properties/relevance_score"
 # Random scores of six documents are sorted by chance once in 720 times; in either direction, once in 360.
@@ -92,8 +93,8 @@ def test_equal_documents_have_equal_scores(endpoint: Endpoint) -> None:
         expected = "two equal documents next to each other"
         received = f"another document between their scores {max(equal):g} and {min(equal):g}"
         raise RequirementFailed(expected, received, pair.exchange)
-    _ = endpoint.pointwise  # if scores depend on the list, small differences between equal documents are scaled up
     copies = _copies(endpoint, _COPIES)
+    _ = endpoint.pointwise  # if scores depend on the list, small differences between equal documents are scaled up
     for answer, scores in ((pair, equal), (copies, list(copies.scores.values()))):
         spread = max(scores) - min(scores)
         if spread > within:
@@ -121,6 +122,15 @@ def test_the_position_does_not_decide(endpoint: Endpoint) -> None:
                 f"scores that {direction} with every position, for {_COPIES} and for {_COPIES + 1} equal documents"
             )
             raise RequirementFailed("equal documents that are not ranked by position", received, answers[0].exchange)
+
+
+@should("RR-SCORE-006", kit("a score depends on the whole document"), requests=1, confirmed=True)
+def test_documents_that_begin_alike_are_told_apart(endpoint: Endpoint) -> None:
+    """The last word of a document decides if it is the only difference.
+
+    Documents with the same beginning, such as a header, get the score of the first.
+    """
+    assert_ranks_first(endpoint, "llamas", ALIKE, 1)
 
 
 def _is_monotone(answer: Answer, sign: int) -> bool:

@@ -51,7 +51,7 @@ def test_usage_does_not_depend_on_what_is_returned(endpoint: Endpoint) -> None:
     """
     expected = _tokens(endpoint.reference)
     variants = [endpoint.rerank(QUERY, DOCUMENTS, top_n=top_n) for top_n in (1, len(DOCUMENTS) - 1)]
-    variants += [endpoint.rerank(QUERY, DOCUMENTS, return_documents=value) for value in (False, True)]
+    variants.append(endpoint.rerank(QUERY, DOCUMENTS, top_n=3, return_documents=False))
     for answer in variants:
         if _tokens(answer) != expected:
             raise RequirementFailed(

@@ -1,0 +1,84 @@
+"""The command `compare`: what got better or worse between two JSON reports."""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import click
+import jsonschema
+
+from together_rerank_contract_tests.cli import options, output
+from together_rerank_contract_tests.client.exchange import excerpt, printable
+
+# The sequence in the table.
+_KINDS = ("worse", "better", "changed", "new", "removed")
+_MAX_SHOWN = 200
+
+
+@click.command(context_settings=options.CONTEXT)
+@click.argument("old", type=options.FILE, metavar="OLD.json")
+@click.argument("new", type=options.FILE, metavar="NEW.json")
+def compare(old: Path, new: Path) -> int:
+    """Show which requirements got better or worse between two reports that --json wrote.
+
+    Worse is a requirement that fails now, or that passed and does not pass any more.
+
+    Exit status: 0 nothing got worse, 1 something did, 2 a file is not such a report.
+    """
+    reports = {"old": _read(old), "new": _read(new)}
+    before, after = (_by_id(each) for each in reports.values())
+    rows = [
+        (kind, each, before.get(each), after.get(each))
+        for each in {**before, **after}
+        if (kind := _kind(before.get(each), after.get(each)))
+    ]
+    rows.sort(key=lambda row: _KINDS.index(row[0]))
+    lines = [
+        f"{name:<9} {each['endpoint']}, model {each['model']}: {each['verdict']['text']}"
+        for name, each in reports.items()
+    ]
+    lines += ["", *(_line(*row) for row in rows)] if rows else []
+    kinds = [row[0] for row in rows]
+    counts = [f"{kinds.count(kind)} {kind}" for kind in _KINDS if kind in kinds]
+    lines += ["", ", ".join([*counts, f"{len({**before, **after}) - len(rows)} equal"])]
+    output.show("".join(f"{printable(line)}\n" for line in lines))
+    return 1 if "worse" in kinds else 0
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the report in the file *path*; raise UsageError if it is not one."""
+    schema = files("together_rerank_contract_tests").joinpath("report.schema.json").read_text(encoding="utf-8")
+    try:
+        report: dict[str, Any] = json.loads(path.read_bytes())
+        jsonschema.validate(report, json.loads(schema), cls=jsonschema.Draft202012Validator)
+    except OSError as error:
+        raise click.UsageError(f"{path}: {error.strerror}") from error
+    except jsonschema.ValidationError as error:
+        place = f"{error.json_path}: {excerpt(error.message, _MAX_SHOWN)}"
+        raise click.UsageError(f"{path}: not a report that --json wrote: {place}") from error
+    except (ValueError, RecursionError) as error:
+        raise click.UsageError(f"{path}: not JSON: {excerpt(str(error), _MAX_SHOWN)}") from error
+    return report
+
+
+def _by_id(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {each["id"]: each for each in report["requirements"]}
+
+
+def _kind(old: dict[str, Any] | None, new: dict[str, Any] | None) -> str:
+    """Return a member of `_KINDS`, "" if the state is the same."""
+    if old is None or new is None:
+        return "new" if old is None else "removed"
+    before, after = old["state"], new["state"]
+    if before == after:
+        return ""
+    if before == "passed" or after == "failed":
+        return "worse"
+    return "better" if after == "passed" or (before, after) == ("failed", "known") else "changed"
+
+
+def _line(kind: str, id_: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> str:
+    row = new or old or {}
+    states = " -> ".join(each["state"] for each in (old, new) if each)
+    return f"{kind:<9} {id_:<17} {row['level']:<7} {states:<24} {row['sentence']}"
