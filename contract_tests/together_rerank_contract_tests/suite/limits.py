@@ -43,7 +43,7 @@ class Limits:
             return self._endpoint.send(query, documents[:count], **{**options, **top_n})
 
         count = len(documents[: self._most_documents])
-        while count > 1 and self._most_bytes and self._endpoint.size(query, documents[:count]) > self._most_bytes:
+        while count > 1 and self._most_bytes and self._size(query, documents[:count], options) > self._most_bytes:
             count -= 1
         exchange = send(count)
         if not _is_refused(exchange) or self._endpoint.requirement_of_refused_field(exchange):
@@ -57,8 +57,9 @@ class Limits:
             self._most_documents = most
             self._note(f"takes {most} documents at most", refused)
         else:
+            if self._most_bytes is None:
+                self._note(f"takes about {len(accepted.content)} bytes at most", refused)
             self._most_bytes = len(accepted.content)
-            self._note(f"takes about {self._most_bytes} bytes at most", refused)
         return self._endpoint.accept(accepted)
 
     def rerank_text(self, query: str, text: str, other: str, **options: Any) -> Answer:
@@ -104,6 +105,10 @@ class Limits:
         """Note a *limit* that a requirement found, and the request that was *refused* because of it."""
         self.refused.add(refused.content)
         self._note(limit, refused)
+
+    def _size(self, query: str, documents: Sequence[Any], options: dict[str, Any]) -> int:
+        """Return the number of bytes of a request."""
+        return len(self._endpoint.content({"query": query, "documents": documents, **options}))
 
     def _note(self, limit: str, refused: Exchange) -> None:
         error = refused.members.get("error")
