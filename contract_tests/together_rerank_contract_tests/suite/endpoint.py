@@ -180,19 +180,22 @@ class Endpoint:
                 return requirement_id
         return ""
 
-    def send_texts(self, query: str, documents: Sequence[Any], **options: Any) -> None:
+    def send_texts(self, query: str, documents: Sequence[Any], **options: Any) -> bool:
         """Send *documents*, and if the request is refused, the halves of them, down to single documents.
 
-        The observer judges the responses, and each single document that is refused.
+        The observer judges the responses, and each single document that is refused. Return whether none is.
         """
         exchange = self.send(query, documents, top_n=len(documents), **options)
         is_refused = 400 <= exchange.status < 500 and not self.requirement_of_refused_field(exchange)
-        if is_refused and len(documents) > 1:
-            middle = len(documents) // 2
-            for half in (documents[:middle], documents[middle:]):
-                self.send_texts(query, half, **options)
-        else:
-            self.accept(exchange, TEXT_REFUSED)
+        if not is_refused or len(documents) == 1:
+            with suppress(PrerequisiteFailed):  # the requirement that it names reports it
+                self.accept(exchange, TEXT_REFUSED)
+            return exchange.status == 200
+        middle = len(documents) // 2
+        halves = [self.send_texts(query, half, **options) for half in (documents[:middle], documents[middle:])]
+        if all(halves):
+            self.limits.add(f"takes no request of {len(exchange.content)} bytes", exchange)
+        return all(halves)
 
     def judge_every(self, requirement_id: str) -> None:
         """Judge a requirement about every exchange of a kind by the exchanges so far, and by the samples.
@@ -314,11 +317,9 @@ class Endpoint:
             with suppress(PrerequisiteFailed):  # the requirement that it names reports a refusal
                 send(samples.QUERY, documents, **options)
         for texts in samples.QUICK_TEXTS if quick else samples.TEXTS:
-            with suppress(PrerequisiteFailed):
-                self.send_texts(samples.QUERY, texts, return_documents=True)
+            self.send_texts(samples.QUERY, texts, return_documents=True)
         if not quick:
-            with suppress(PrerequisiteFailed):
-                self.send_texts(samples.QUERY, samples.TEXTS_IN_OBJECTS, return_documents=True)
+            self.send_texts(samples.QUERY, samples.TEXTS_IN_OBJECTS, return_documents=True)
             with suppress(PrerequisiteFailed):
                 self.limits.rerank_text(samples.QUERY, samples.LONG_TEXT, samples.DOCUMENTS[0], return_documents=True)
 

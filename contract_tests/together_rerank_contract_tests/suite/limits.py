@@ -102,9 +102,10 @@ class Limits:
         return accepted, low, refused
 
     def add(self, limit: str, refused: Exchange) -> None:
-        """Note a *limit* that a requirement found, and the request that was *refused* because of it."""
+        """Note a *limit* that a requirement found, unless one is noted, and the request that was *refused*."""
         self.refused.add(refused.content)
-        self._note(limit, refused)
+        if not self.notes:
+            self._note(limit, refused)
 
     def _size(self, query: str, documents: Sequence[Any], options: dict[str, Any]) -> int:
         """Return the number of bytes of a request."""
