@@ -8,13 +8,16 @@ SOURCES := contract_tests fixtures mockserver spec tests benchmarks
 SUITES := $(wildcard tests/test_*.py) contract_tests/tests fixtures/tests tests/plugin mockserver/tests spec/tests
 # Environments for other people's programs, outside the clone. Each is made once per lock file and Python version.
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/together-rerank-kit
-LOCKS := requirements/together-sdk.txt requirements/together-1.txt requirements/strangers.txt requirements/peers/package-lock.json
+LOCKS := requirements/together-sdk.txt requirements/together-1.txt requirements/strangers.txt requirements/peers/package-lock.json \
+  requirements/infinity.txt
 HASH = import hashlib, pathlib, sys; print(*(hashlib.sha256(sys.version.encode() + pathlib.Path(each).read_bytes()).hexdigest()[:16] for each in sys.argv[1:]))
 HASHES := $(shell $(PYTHON) -c '$(HASH)' $(LOCKS))
 TOGETHER_SDK := $(CACHE)/together-sdk-$(word 1,$(HASHES))
 TOGETHER_1 := $(CACHE)/together-1-$(word 2,$(HASHES))
 STRANGERS := $(CACHE)/strangers-$(word 3,$(HASHES))
 PEERS := $(CACHE)/peers-$(word 4,$(HASHES))
+TORCH := 2.13.0
+INFINITY := $(CACHE)/infinity-$(TORCH)-$(word 5,$(HASHES))
 CLIENTS = RERANK_KIT_TOGETHER_SDK=$(TOGETHER_SDK) RERANK_KIT_TOGETHER_1=$(TOGETHER_1)
 # Three files at a time keep two cores busy, for tests wait too; the tests of one file share their servers.
 PYTEST := -m pytest -n 3 --dist loadfile --no-loadscope-reorder
@@ -34,7 +37,7 @@ help:
 	@echo 'release-check  build the distributions, check their files, and use the wheel as the README shows'
 	@echo 'check          lint and release-check'
 	@echo 'contract       test the endpoint URL=..., or a new mock without it; FLAGS=... are flags of the command'
-	@echo 'contract-real  test and record llama.cpp and the LiteLLM proxy, and compare with docs/reports/'
+	@echo 'contract-real  test and record four servers by other authors, and compare with docs/reports/; needs npm'
 	@echo 'matrix         run the tests on every Python from 3.11 to 3.14 on this machine'
 	@echo 'docs           build the site in build/site'
 	@echo 'format         format the code, and fix what ruff can fix'
@@ -101,8 +104,9 @@ else
 endif
 
 # Judge and record other people's servers.
-contract-real: $(VENV)/dev.stamp $(STRANGERS)/stamp
-	RERANK_KIT_STRANGERS=$(STRANGERS) $(BIN)/python -m pytest tests/strangers $(PYTEST_ARGS)
+contract-real: $(VENV)/dev.stamp $(STRANGERS)/stamp $(INFINITY)/stamp $(PEERS)/stamp
+	RERANK_KIT_STRANGERS=$(STRANGERS) RERANK_KIT_INFINITY=$(INFINITY) RERANK_KIT_PEERS=$(PEERS) \
+	  $(BIN)/python -m pytest tests/strangers $(PYTEST_ARGS)
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff format $(SOURCES)
@@ -143,6 +147,10 @@ lock:
 	$(UV_LOCK) pyproject.toml --extra contract --group build --group dev -c requirements/base.txt -o requirements/dev.txt
 	echo 'together==1.5.35' | $(UV_LOCK) - -o requirements/together-1.txt
 	printf '%s\n' xllamacpp gguf 'litellm[proxy]==1.106.2' | $(UV_LOCK) - -o requirements/strangers.txt
+	@# torch is not locked; the packages after infinity-emb are what its CPU build needs.
+	mkdir -p build && echo torch > build/not-locked.txt
+	printf '%s\n' 'infinity-emb[server,torch]==0.0.78' filelock fsspec jinja2 networkx setuptools sympy typing-extensions \
+	  | $(UV_LOCK) - --excludes build/not-locked.txt -o requirements/infinity.txt
 	for version in 8.2 8.4; do echo "pytest==$$version.*" | $(UV_LOCK) - -o requirements/pytest-$$version.txt || exit 1; done
 	cd requirements/peers && npm update --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
 	@# Whom npm would have us fund is an address too.
@@ -179,7 +187,15 @@ $(TOGETHER_1)/stamp $(STRANGERS)/stamp: | $(VENV)/bin/python
 	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $(LOCK)
 	@touch $@
 
-# Other people's mocks, for the benchmark; npm runs none of their install scripts.
+# torch comes last and without a hash: pip installs its CPU build if it is configured to find one, else the CUDA build
+# with several GB of libraries. Infinity needs numpy 1, which has no wheels for Python 3.13 or newer.
+$(INFINITY)/stamp: | $(VENV)/bin/python
+	rm -rf $(@D) && $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r requirements/infinity.txt
+	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install torch==$(TORCH)
+	@touch $@
+
+# Other people's mocks, for the benchmark and as servers under test; npm runs none of their install scripts.
 $(PEERS)/stamp:
 	@npm --version >/dev/null 2>&1 || { echo 'npm of Node.js 18 or newer is needed to install the other mocks' >&2; exit 1; }
 	rm -rf $(@D) && mkdir -p $(@D)

@@ -151,7 +151,8 @@ INVALID = [
     (("localhost:8000",), "not a URL"),
     (("http://127.0.0.1:99999",), "not a URL"),
     (("http://user:secret-of-theirs@127.0.0.1:1",), "must not contain a user or password"),
-    (("http://127.0.0.1:1/?key=x",), "must not contain a query"),
+    (("http://127.0.0.1:1/?key=a-query-value#x",), "must not contain a fragment"),
+    (("http://127.0.0.1:99999/?key=a-query-value",), "the argument is not a URL"),
     (("http://127.0.0.1:1", "--api-key-env", "NOT_SET"), "NOT_SET is not set"),
     (("http://127.0.0.1:1", "--api-key-env", "sk-a-key-by-mistake"), "takes the name of an environment variable"),
     (("http://127.0.0.1:1", "-k", "no_such_thing"), "no requirement is selected"),
@@ -159,7 +160,22 @@ INVALID = [
     (("http://127.0.0.1:1", "-k", "--help"), "no requirement is selected"),
     (("http://127.0.0.1:1", "-k", "a or " * 1_000 + "a"), "more than 2000 characters"),
     (("http://a..b/",), "not a URL"),
-    (("http://127.0.0.1:1?",), "must not contain a query"),
+    (("http://127.0.0.1:1", "--header", "api-key: a-header-value="), "--header takes NAME=VALUE"),
+    (("http://127.0.0.1:1", "--header", "=a-header-value"), "--header takes NAME=VALUE"),
+    (("http://127.0.0.1:1", "--header", "Host=a-header-value"), "cannot set Host"),
+    (("http://127.0.0.1:1", "--header", "content-length=1"), "cannot set content-length"),
+    (("http://127.0.0.1:1", "--header", "api-key= a-header-value"), "the value of --header api-key must be printable"),
+    (("http://127.0.0.1:1", "--header", "api-key="), "the value of --header api-key must be printable"),
+    (
+        ("http://127.0.0.1:1", "--header", "authorization=a-header-value", "--api-key-env", "MINI_KEY"),
+        "--header Authorization and the key in MINI_KEY cannot be combined",
+    ),
+    (("http://127.0.0.1:1", "--cacert", "no-such-file.pem"), "cannot use --cacert no-such-file.pem: "),
+    (("http://127.0.0.1:1", "--retries", "-1"), "-1"),
+    (("http://127.0.0.1:1", "--wait", "nan"), "nan"),
+    (("http://127.0.0.1:1", "--max-time", "inf"), "inf is not a number of seconds"),
+    (("http://127.0.0.1:1", "--max-time", "0"), "0"),
+    (("http://127.0.0.1:1", "--max-response", "0"), "0"),
     (("http://127.0.0.1:1", "--json", ""), "does not name a file"),
     (("http://127.0.0.1:1", "--rate", f"0.{'0' * 320}1/h"), "not a rate"),
     (("http://127.0.0.1:1", "--model", "a\nb"), "characters that cannot be sent"),
@@ -186,7 +202,7 @@ def test_an_invalid_option_is_reported_in_one_line(arguments, message):
     assert ran.returncode == 2
     assert message in ran.stderr
     assert ran.stderr.strip().count("\n") == 0
-    for secret in ("secret-of-theirs", "sk-a-key-by-mistake", "tgp_v1_by_mistake"):
+    for secret in ("secret-of-theirs", "sk-a-key-by-mistake", "tgp_v1_by_mistake", "a-query-value", "a-header-value"):
         assert secret not in ran.stderr + ran.stdout
 
 

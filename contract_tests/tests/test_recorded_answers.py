@@ -199,7 +199,7 @@ def test_a_500_to_a_valid_request_is_saved_unchanged(tmp_path):
     ("status", "headers", "reason"),
     [
         (999, {}, "cannot be saved: success/strings.json: /response/status must be at most 599"),
-        (200, {"Content-Encoding": "gzip"}, "the body cannot be decoded: its gzip data is cut off"),
+        (200, {"Content-Encoding": "gzip"}, "the body cannot be read: its gzip data is cut off"),
         (503, {}, "the endpoint returns 503 "),
         (504, {}, "the endpoint returns 504 "),
     ],

@@ -6,11 +6,12 @@ import statistics
 
 import pytest
 
+from commanding import MODEL_AND_KEY, contract, verdict
 from judging import PLAIN, TESTS, endpoint_at
 from legitimate import Correct
 from together_rerank_contract_tests.client.budget import estimate_tokens
 from together_rerank_contract_tests.fuzz import fuzzing
-from together_rerank_contract_tests.run.session import CALIBRATION, FOLDER, TOKENS_A_REQUEST, TOPICS
+from together_rerank_contract_tests.run.session import CALIBRATION, FOLDER, SAMPLES, TOKENS_A_REQUEST, TOPICS
 from together_rerank_contract_tests.suite.requirements import Level
 from together_rerank_spec import load
 
@@ -59,6 +60,8 @@ def test_each_requirement_sends_its_declared_number_of_requests_and_about_its_to
         _ = endpoint.measured
         budget = endpoint.transport.budget
         assert budget.requests == CALIBRATION
+        endpoint.judge_every("RR-RESULT-001")
+        assert budget.requests == CALIBRATION + SAMPLES
         sent = {}
         for requirement in PLAIN:
             before = budget.requests
@@ -71,9 +74,32 @@ def test_each_requirement_sends_its_declared_number_of_requests_and_about_its_to
     assert 0.7 < TOKENS_A_REQUEST / statistics.mean(costs) < 1.5
 
 
-def test_the_standard_run_has_56_requirements_and_the_quick_run_15():
-    counted = [each for each in ALL if each.level is not Level.INFO]
+@pytest.mark.served
+@pytest.mark.parametrize(("options", "most_requests", "most_tokens"), [((), 150, 60_000), (("--quick",), 15, 2_500)])
+def test_the_list_tells_the_requests_and_tokens_of_the_run(options, most_requests, most_tokens):
+    with CountsTokens() as server:
+        listed = contract(server.url, *options, "--list").stdout
+        ran = contract(server.url, *MODEL_AND_KEY, *options)
 
-    assert len(counted) == 56
-    assert sum(each.quick for each in ALL) == 15
+    expected = [int(each) for each in re.search(r"about (\d+) requests and (\d+) tokens", listed).groups()]
+    spent = [int(each) for each in re.search(r"(\d+) requests, (\d+) tokens", verdict(ran)).groups()]
+    assert ran.returncode == 0
+    assert spent[0] <= most_requests
+    assert spent[1] <= most_tokens
+    assert expected == pytest.approx(spent, rel=0.1)
+
+
+class CountsTokens(Correct):
+    """Counts tokens as models do: about one for four characters, and the query once for each document."""
+
+    def usage(self, request, texts):
+        prompt = sum(-(-len(text) // 4) for each in texts for text in (request["query"], each))
+        return {"prompt_tokens": prompt, "completion_tokens": 0, "total_tokens": prompt}
+
+
+def test_the_standard_run_has_68_requirements_and_the_quick_run_22():
+    counted = [each for each in ALL if each.level is not Level.INFO and not each.fuzz]
+
+    assert len(counted) == 68
+    assert sum(each.quick for each in ALL) == 22
     assert not any(each.quick and each.level is Level.INFO for each in ALL)

@@ -1,10 +1,8 @@
-"""The transport: unusual responses, retries after 429, the budget and the key."""
+"""The transport: unusual requests and responses, retries after 429, the budget and the key."""
 
 import gzip
-import socket
-import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -12,7 +10,8 @@ import pytest
 
 from legitimate import Correct
 from miniature import KEY, Miniature
-from together_rerank_contract_tests.client.budget import BudgetSpent
+from raw_server import raw
+from together_rerank_contract_tests.client.budget import BudgetSpent, estimate_tokens
 from together_rerank_contract_tests.client.transport import Dropped, Inconclusive, Transport, Unsendable
 from together_rerank_contract_tests.settings import Settings, seconds_between
 
@@ -121,46 +120,76 @@ def test_an_invalid_header_is_not_sent(header):
     assert server.seen == []
 
 
-@contextmanager
-def raw(*pieces, pause=0.0):
-    """Run a server that sends *pieces* in response to any request and closes the connection."""
-
-    def serve():
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:
-                return
-            with client:
-                client.recv(65536)
-                for piece in pieces:
-                    try:
-                        client.sendall(piece)
-                    except OSError:
-                        break
-                    time.sleep(pause)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1/rerank"
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join(5)
-
-
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
 
 
-@pytest.mark.parametrize("sent_bytes", [b"", b"nonsense\r\n\r\n", HEAD + b"123"])
-def test_an_incomplete_response_raises_dropped(sent_bytes):
-    with raw(sent_bytes) as url, transport() as sender, pytest.raises(Dropped):
+@pytest.mark.parametrize("sent_bytes", [b"", b"nonsense\r\n\r\n", HEAD[:-2]])
+def test_a_missing_response_raises_dropped(sent_bytes):
+    with raw(sent_bytes) as url, transport(retries=0) as sender, pytest.raises(Dropped):
         sender.send("POST", url)
+
+
+CHUNKED = HEAD.replace(b"Content-Length: 10", b"Transfer-Encoding: chunked")
+CUT = {
+    "a Content-Length": (HEAD + b"{}1", b"{}1", "the body ends early: 3 of 10 bytes"),
+    "chunks": (CHUNKED + b"3\r\n{}1\r\n", b"{}1", "the body ends early: its last chunk is missing after 3 bytes"),
+    "an invalid chunk": (CHUNKED + b"3\r\n{}1\r\nzz\r\n", b"{}1", "the body ends early: its last chunk is missing"),
+    "gzip": (
+        HEAD.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n").replace(b"10", b"99") + _GZIPPED,
+        b"{}",
+        "the body ends early: 22 of 99 bytes",
+    ),
+}
+
+
+@pytest.mark.parametrize("form", CUT)
+@pytest.mark.parametrize("resets", [False, True])
+def test_a_body_that_ends_early_is_a_response_with_an_error(form, resets):
+    sent_bytes, received, decode_error = CUT[form]
+    observed = []
+    with raw(sent_bytes, resets=resets) as url, transport(retries=1) as sender:
+        sender.observe = observed.append
+        exchange = sender.send("POST", url)
+
+    assert (exchange.status, exchange.received) == (200, received)
+    assert exchange.decode_error.startswith(decode_error)
+    assert observed == [exchange]
+    assert sender.notes == ["1 connection ended before the body of the answer was complete; the request was sent again"]
+
+
+def test_a_body_that_is_complete_after_a_retry_is_observed_once():
+    observed = []
+    with raw(HEAD + b"12", HEAD + b"1234567890") as url, transport() as sender:
+        sender.observe = observed.append
+        exchange = sender.send("POST", url)
+
+    assert (exchange.received, exchange.decode_error) == (b"1234567890", "")
+    assert observed == [exchange]
+
+
+def test_an_endpoint_that_cuts_every_body_is_not_given_up():
+    with raw(HEAD + b"{}1") as url, transport(retries=1) as sender:
+        exchanges = [sender.send("POST", url) for _ in range(8)]
+
+    assert {each.decode_error for each in exchanges} == {"the body ends early: 3 of 10 bytes"}
+    assert sender.budget.requests == 8 + 3  # no retries after three
+
+
+def test_a_body_is_sent_in_chunks():
+    requests = []
+    with raw(HEAD + b"1234567890", requests=requests) as url, transport() as sender:
+        sent = sender.send("POST", url, content=b'{"a": 1}', chunked=True)
+
+    head, _, body = requests[0].partition(b"\r\n\r\n")
+    assert b"content-length" not in head.lower()
+    assert body == b'4\r\n{"a"\r\n4\r\n: 1}\r\n0\r\n\r\n'
+    assert "-H 'Transfer-Encoding: chunked'" in sent.curl
 
 
 def test_a_response_that_arrives_too_slowly_times_out():
     began, dripping_s = time.monotonic(), 120
     drops = [b"x"] * (dripping_s * 10)
-    with raw(HEAD.replace(b"10", b"99999"), *drops, pause=0.1) as url, transport(timeout_s=0.5) as sender:
+    with raw([HEAD.replace(b"10", b"99999"), *drops], pause=0.1) as url, transport(timeout_s=0.5) as sender:
         with pytest.raises(Inconclusive, match=r"within 0\.5 s"):
             sender.send("POST", url)
 
@@ -187,3 +216,8 @@ def test_tokens_are_taken_from_usage_or_estimated():
         sender.send("POST", f"{server.url}/v1/rerank", [("Content-Type", "application/json")], body)
 
     assert (estimated, sender.budget.tokens) == (10, 14)
+
+
+def test_white_space_is_not_counted_as_tokens():
+    assert estimate_tokens(b"{" + b" \r\n" * 100_000 + b"}") == 1
+    assert estimate_tokens(b" " * 100_000) == 0

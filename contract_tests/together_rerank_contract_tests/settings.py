@@ -1,8 +1,9 @@
-"""The settings of a run: the endpoint, the level, and the limits on requests and tokens; validated on creation."""
+"""The settings of a run: the endpoint, the level, and the limits on what is sent and read; validated on creation."""
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from together_rerank_spec import Document, load
@@ -12,6 +13,9 @@ _TOGETHER_DOMAINS = ("together.ai", "together.xyz")
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(?:(s|second|sec)|(m|min|minute)|(h|hour))", re.IGNORECASE)
 # The slowest rate is one request an hour.
 _MAX_SECONDS_BETWEEN = 3600
+_HEADER_NAME = re.compile("[A-Za-z0-9_-]+")
+# Headers that --header does not accept.
+_OWN_HEADERS = {"accept-encoding", "connection", "content-length", "content-type", "host", "transfer-encoding"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +23,19 @@ class Settings:
     """The settings of a run.
 
     Attributes:
-        url: the endpoint's URL, with or without the base path and the operation's path.
+        url: the endpoint's URL, with or without the base path and the operation's path. Its query is moved to `query`.
         model: the model that every request names; None for the model in the document's example.
         key_name: the environment variable that holds the key; "" if no key is sent.
         level: the lowest level that fails the run, `must` or `should`; `info` equals `should`, and also runs INFO.
         timeout_s: the time limit for one complete response, from the start of the request.
         live: whether the endpoint may be a host of Together, where requests cost money.
+        headers: more headers of every request; their values are secrets.
+        query: the query of every request, without the question mark; its values are secrets.
+        cacert: a file of certificates in PEM format that replaces the public authorities.
+        retries: how often a request is sent again if the endpoint is busy or the connection ends early.
+        wait_s: how long to wait until the endpoint is ready, before the first response.
+        max_time_s: the time limit for the whole run.
+        max_response_bytes: the most bytes of a response body to read, after the Content-Encoding is removed.
     """
 
     url: str
@@ -41,9 +52,22 @@ class Settings:
     timeout_s: float = 30.0
     seed: int = 0
     live: bool = False
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    query: str = field(default="", repr=False)
+    cacert: Path | None = None
+    retries: int = 3
+    wait_s: float = 0.0
+    max_time_s: float = 900.0
+    max_response_bytes: int = 8 * 1024 * 1024
 
     def __post_init__(self) -> None:
         _split(self.url)
+        url, separator, query = self.url.partition("?")
+        if separator:  # the dataclass is frozen
+            object.__setattr__(self, "url", url)
+            object.__setattr__(self, "query", query)
+        if self.key and any(name.lower() == "authorization" for name, _ in self.headers):
+            raise ValueError(f"--header Authorization and the key in {self.key_name} cannot be combined")
         if self.model is not None and not self.model.isprintable():
             raise ValueError("--model has characters that cannot be sent; use printable characters only")
 
@@ -111,6 +135,18 @@ def seconds_between(rate: str) -> float:
     return seconds
 
 
+def header_of(text: str) -> tuple[str, str]:
+    """Parse *text*, such as `api-key=abc`, into the name and value of a header; raise ValueError if it is invalid."""
+    name, separator, value = text.partition("=")
+    if not separator or not _HEADER_NAME.fullmatch(name):  # do not print the text: it may have a secret
+        raise ValueError("--header takes NAME=VALUE, where NAME has letters, digits, - and _")
+    if name.lower() in _OWN_HEADERS:
+        raise ValueError(f"--header cannot set {name}, which the command sets itself")
+    if not value or not value.isascii() or not value.isprintable() or value != value.strip():
+        raise ValueError(f"the value of --header {name} must be printable ASCII without spaces around it")
+    return name, value
+
+
 def _is_together(host: str) -> bool:
     return f".{host.rstrip('.')}".endswith(tuple(f".{domain}" for domain in _TOGETHER_DOMAINS))
 
@@ -122,10 +158,11 @@ def _split(url: str) -> SplitResult:
     except ValueError:  # includes UnicodeError, from an invalid host name
         is_valid = False
     if not is_valid or not url.isprintable() or " " in url or not url.isascii():
-        shown = url.partition("@")[2] or url  # hide the password
-        raise ValueError(f"'{shown}' is not a URL such as http://127.0.0.1:8000")
+        # Do not print a URL that may have a password or a secret in its query.
+        shown = "the argument" if "@" in url or "?" in url else f"'{url}'"
+        raise ValueError(f"{shown} is not a URL such as http://127.0.0.1:8000")
     if parts.username or parts.password:
         raise ValueError("the URL must not contain a user or password; use --api-key-env NAME to send a key")
-    if "?" in url or "#" in url:
-        raise ValueError("the URL must not contain a query or a fragment; they would not be sent")
+    if "#" in url:
+        raise ValueError("the URL must not contain a fragment; it would not be sent")
     return parts

@@ -160,6 +160,15 @@ class Document:
         """The JSON Schema of the request body, with everything that its references need."""
         return self._schema(self.resolve(self.operation["requestBody"]), self.request_media_types[0])
 
+    @cached_property
+    def default_model(self) -> str:
+        """A model that the request schema names: the first of an `enum`, or else the example."""
+        request = self.resolve(self.request_schema["allOf"][0])
+        model = self.resolve(request.get("properties", {}).get("model", {}))
+        alternatives = [model, *model.get("anyOf", []), *model.get("oneOf", [])]
+        names = [name for each in alternatives for name in self.resolve(each).get("enum", [])]
+        return str(names[0] if names else (self.example(request) or {}).get("model", ""))
+
     def response_schema(self, status: int) -> dict[str, Any] | None:
         """Return the JSON Schema of the body for *status*, or None if that body is not JSON.
 

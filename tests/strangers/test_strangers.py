@@ -15,12 +15,15 @@ import pytest
 import yaml
 
 import together_rerank_fixtures as fixtures
+import together_rerank_spec as spec
 from commanding import contract
 from mock_process import environment, running
 from snippets import ROOT
 
 # Set by `make contract-real`.
 PYTHON = Path(os.environ["RERANK_KIT_STRANGERS"], "bin/python")
+INFINITY_PYTHON = Path(os.environ["RERANK_KIT_INFINITY"], "bin/python")
+PRISM = Path(os.environ["RERANK_KIT_PEERS"], "node_modules/.bin/prism")
 KEY = "sk-a-key-of-the-strangers-4711"
 REPORTS = ROOT / "docs/reports"
 DRAFTS = ROOT / "build/reports"
@@ -28,6 +31,8 @@ DRAFTS = ROOT / "build/reports"
 _VOLATILE = (
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:8080"),
     (re.compile(r"-?\d+\.\d{4,}(e-?\d+)?"), lambda score: f"{float(score[0]):.1f}"),
+    (re.compile(r"infinity-[0-9a-f-]{36}"), "infinity-00000000-0000-0000-0000-000000000000"),
+    (re.compile(r'"created":\d+'), '"created":0'),
     (re.compile(r"\d+ requests, \d+ tokens, [\d.]+ s"), "about 60 requests"),
 )
 
@@ -91,6 +96,25 @@ def litellm_proxy(tmp_path_factory):
         command = [PYTHON.with_name("litellm"), *serve]
         with started(command, port, folder / "log", LITELLM_LOCAL_MODEL_COST_MAP="True") as url:
             yield url
+
+
+@pytest.fixture(scope="module")
+def infinity(tmp_path_factory):
+    folder, port = tmp_path_factory.mktemp("infinity"), free_port()
+    command = [INFINITY_PYTHON, Path(__file__).with_name("infinity.py"), folder, str(port), KEY]
+    # More threads than one compete with the command for the processor.
+    settings = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1"}
+    with started(command, port, folder / "log", **settings) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def prism(tmp_path_factory):
+    folder, port = tmp_path_factory.mktemp("prism"), free_port()
+    (folder / "openapi.json").write_text(json.dumps(spec.load().content))
+    command = [PRISM, "mock", "--host", "127.0.0.1", "--port", str(port), folder / "openapi.json"]
+    with started(command, port, folder / "log") as url:
+        yield url
 
 
 def judged(url, tmp_path, *options):
@@ -203,3 +227,43 @@ def test_the_litellm_proxy_has_exactly_the_known_drift(litellm_proxy, tmp_path):
     assert "meta" in saved["success/strings"].response.body
     assert saved["not_found/path"].response.status == 200  # Cohere's API v2
     assert_page_is_current("litellm-proxy-drift.txt", shown)
+
+
+def test_infinity_fails_exactly_the_known_requirements(infinity, tmp_path):
+    report, markdown = judged(infinity, tmp_path, "--level", "info")
+
+    assert report["dialect"]["name"].startswith("Infinity")
+    assert report["dialect"]["deviations"] == [
+        "no `usage.completion_tokens`",
+        "a field `created`",
+        "`document` is null",
+    ]
+    assert_page_is_current("infinity.md", markdown)
+    assert all(reported == actual for reported, actual in shown_statuses(report))
+
+
+def test_infinity_has_exactly_the_known_drift(infinity, tmp_path):
+    shown = drifted(infinity, tmp_path / "kept")
+    saved = {each.name: each for each in fixtures.read(tmp_path / "kept")}
+
+    assert saved["bad_request/top_n_zero"].response.status == 422
+    assert saved["success/objects"].response.status == 422
+    assert_page_is_current("infinity-drift.txt", shown)
+
+
+def test_prism_fails_exactly_the_known_requirements(prism, tmp_path):
+    report, markdown = judged(prism, tmp_path, "--level", "info")
+
+    assert report["dialect"]["deviations"] == []
+    assert_page_is_current("prism.md", markdown)
+    assert all(reported == actual for reported, actual in shown_statuses(report))
+
+
+def test_prism_has_exactly_the_known_drift(prism, tmp_path):
+    shown = drifted(prism, tmp_path / "kept")
+    saved = {each.name: each for each in fixtures.read(tmp_path / "kept")}
+
+    # Prism returns the example of the document, whatever the request.
+    example = spec.load().example({"$ref": "#/components/schemas/RerankResponse"})
+    assert saved["success/strings"].response.body == example
+    assert_page_is_current("prism-drift.txt", shown)

@@ -5,15 +5,19 @@ import re
 import shlex
 import textwrap
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from together_rerank_fixtures.redaction import Redactor
 
 # The most characters of a body to show.
 _MAX_SHOWN = 600
+# The variable of the key, as `Transport` shows it: the whole key, or the key without a character at its end.
+_VARIABLE = re.compile(r"[A-Za-z]+ [A-Z]?\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*(?:[%#]\?)?\}[A-Z]?)", re.ASCII)
 # The mock sends this header if it accepts any key, or any model, on purpose.
 _ACCEPTS = "x-mock-accepts"
+# Search only this many bytes of a body for secrets before it is cut to an excerpt.
+_MAX_SEARCHED = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -23,9 +27,11 @@ class Exchange:
     Attributes:
         headers: the request headers without the defaults of every request; `$NAME` replaces the key.
         content: the request body.
-        received: the response body, after the Content-Encoding is removed.
-        decode_error: why the Content-Encoding of the response could not be decoded; "" if there is no error.
-        mask: removes the key, which an endpoint may echo, from text that is shown.
+        received: the response body, after the Content-Encoding is removed, as far as it could be read.
+        decode_error: why the response body could not be read or decoded completely; "" if there is no error.
+        mask: removes the secrets, which an endpoint may echo, from text that is shown.
+        secret_headers: the headers of --header; a variable such as `$API_KEY` replaces each value.
+        query: the query of every request; a variable replaces each value. It can be put into double quotes in a shell.
     """
 
     method: str
@@ -37,16 +43,16 @@ class Exchange:
     received: bytes
     decode_error: str = ""
     mask: Redactor = field(default_factory=Redactor)
+    secret_headers: tuple[tuple[str, str], ...] = ()
+    query: str = ""
 
-    @cached_property
+    @property
     def body(self) -> Any:
-        """The response body parsed as JSON, which may contain NaN and Infinity; None if it is not JSON."""
-        try:
-            body = json.loads(self.received.decode("utf-8-sig"))
-            json.dumps(body, ensure_ascii=False).encode()  # a lone surrogate is not valid text
-        except (ValueError, RecursionError):
-            return None
-        return body
+        """The response body parsed as JSON, which may contain NaN and Infinity; None if it is not JSON.
+
+        Do not change it: it is cached.
+        """
+        return _parsed(self.received)
 
     @property
     def members(self) -> dict[str, Any]:
@@ -63,11 +69,17 @@ class Exchange:
 
     @property
     def request_excerpt(self) -> str:
-        return f"{self.method} {self.url} {excerpt(self.content)}".strip()
+        return f"{self.method} {self.url}{self._query} {excerpt(self.content)}".strip()
 
     @property
     def response_excerpt(self) -> str:
-        return f"{self.status} {excerpt(self.mask.content(self.received))}".strip()
+        more = len(self.received) - _MAX_SEARCHED
+        shown = self.mask.content(self.received[:_MAX_SEARCHED])
+        return f"{self.status} {excerpt(shown, more=max(0, more))}".strip()
+
+    @property
+    def _query(self) -> str:
+        return self.query and ("&" if "?" in self.url else "?") + self.query
 
     def accepts(self, feature: str) -> bool:
         """Return whether the header x-mock-accepts lists *feature*: `any-key` or `any-model`."""
@@ -75,21 +87,23 @@ class Exchange:
 
     @property
     def curl(self) -> str:
-        """The request as a shell command; it reads the key from an environment variable."""
+        """The request as a shell command; it reads the secrets from environment variables."""
         method = ["-X", shlex.quote(self.method)] if self.method != "POST" or not self.content else []
         headers = self.headers
         if self.content and not any(name.lower() == "content-type" for name, _ in headers):
             headers = (*headers, ("Content-Type", ""))
         header_options = [part for name, value in headers for part in ("-H", _quoted(name, value))]
+        header_options += [part for name, value in self.secret_headers for part in ("-H", f'"{name}: {value}"')]
         data, pipe = _data_options(self.content)
-        return pipe + " ".join(["curl", "-sS", "-i", *method, *header_options, *data, shlex.quote(self.url)])
+        url = shlex.quote(self.url) + (f'"{self._query}"' if self.query else "")
+        return pipe + " ".join(["curl", "-sS", "-i", *method, *header_options, *data, url])
 
 
-def excerpt(content: bytes | str, max_length: int = _MAX_SHOWN) -> str:
-    """Return *content* as one printable line, cut to *max_length* characters."""
+def excerpt(content: bytes | str, max_length: int = _MAX_SHOWN, *, more: int = 0) -> str:
+    """Return *content*, of which *more* characters are missing, as one printable line of *max_length* characters."""
     text = content if isinstance(content, str) else content.decode("utf-8", "backslashreplace")
     shown = printable(text[: max_length + 1])
-    return shown if len(text) <= max_length else f"{shown[:max_length]}... ({len(content)} in all)"
+    return shown if len(text) <= max_length else f"{shown[:max_length]}... ({len(text) + more} in all)"
 
 
 def printable(text: str) -> str:
@@ -106,11 +120,21 @@ def wrap(label: str, text: str, width: int = 110) -> list[str]:
     return [re.sub("^( *):(?=:)", r"\1\\x3a", line) for line in lines] or [label]
 
 
+@lru_cache(maxsize=2)  # a run may store many bodies, but no parsed copies of them
+def _parsed(content: bytes) -> Any:
+    try:
+        body = json.loads(content.decode("utf-8-sig"))
+        if b"\\u" in content:
+            json.dumps(body, ensure_ascii=False).encode()  # a lone surrogate is not valid text
+    except (ValueError, RecursionError):
+        return None
+    return body
+
+
 def _quoted(name: str, value: str) -> str:
     """Return a header quoted for a shell, which expands the variable of the key and nothing else."""
-    variable = value.removeprefix("Bearer $")
-    if name == "Authorization" and variable != value and variable.isidentifier():
-        return f'"{name}: Bearer ${variable}"'
+    if name == "Authorization" and _VARIABLE.fullmatch(value):
+        return f'"{name}: {value}"'
     # "Name:" tells curl not to send the header, not even its own default.
     return shlex.quote(f"{name}: {value}" if value else f"{name}:")
 

@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -12,11 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from together_rerank_contract_tests.client.budget import BudgetSpent
 from together_rerank_contract_tests.client.exchange import Exchange
 from together_rerank_contract_tests.client.transport import Inconclusive
 from together_rerank_contract_tests.fuzz.proxy import DROPPED, NO_ANSWER, Proxy
+from together_rerank_contract_tests.suite.answer import is_integer
 from together_rerank_contract_tests.suite.endpoint import Endpoint
 from together_rerank_spec import Validator
 
@@ -27,14 +30,17 @@ _MIN_EXAMPLES = 10
 # Long enough for the rate limit, for retries after a 429, and for a slow response.
 _REQUEST_TIMEOUT_S = 600
 _CRASH, _AUTH = "not_a_server_error", "ignored_auth"
+_NEGATIVE, _POSITIVE = "negative_data_rejection", "positive_data_acceptance"
+_NOT_IMPLEMENTED = 501
+_DIGITS = re.compile(r"[-+]?[0-9]+")
 # The checks that have a requirement; the other checks of Schemathesis do not apply to one operation without links.
 CHECKS = (
     _CRASH,
     "status_code_conformance",
     "content_type_conformance",
     "response_schema_conformance",
-    "negative_data_rejection",
-    "positive_data_acceptance",
+    _NEGATIVE,
+    _POSITIVE,
     "unsupported_method",
     "allow_header_conformance",
     _AUTH,
@@ -46,15 +52,10 @@ class Failure:
     """A check of Schemathesis that failed on one request.
 
     Attributes:
-        title: the kind of failure; a check has several kinds.
-        mutation: how Schemathesis made the request invalid; "" if unknown.
         name: the name of the exchange; several checks may fail on one exchange.
     """
 
     check: str
-    title: str
-    message: str
-    mutation: str
     name: str
     exchange: Exchange
 
@@ -67,7 +68,7 @@ class Fuzzing:
     """
 
     def __init__(self, endpoint: Endpoint, progress: Callable[[int], None]) -> None:
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._progress = progress
         self._failures: list[Failure] = []
         self.has_begun = False
@@ -85,35 +86,31 @@ class Fuzzing:
             self._run()
         found = [each for each in self._failures if each.check == check and self._is_confirmed(each)]
         if not found and self.incomplete:
-            raise (BudgetSpent if self._endpoint.transport.budget.spent else Inconclusive)(self.incomplete)
+            raise (BudgetSpent if self.endpoint.transport.budget.spent else Inconclusive)(self.incomplete)
         return sorted(found, key=lambda each: len(each.exchange.content))
 
     @property
     def checks_key(self) -> bool:
         """Whether Schemathesis also sends requests without the key, and with another key."""
-        accepts_any_key = self._endpoint.reference.exchange.accepts("any-key")
-        return self._endpoint.transport.has_key and not accepts_any_key
+        accepts_any_key = self.endpoint.reference.exchange.accepts("any-key")
+        return self.endpoint.transport.has_key and not accepts_any_key
 
     @property
     def sends_other_methods(self) -> bool:
         """Whether Schemathesis also sends methods that the document does not have."""
-        return not self._endpoint.settings.is_together
+        return not self.endpoint.settings.is_together
 
     @cached_property
     def _proxy(self) -> Proxy:
-        return Proxy(self._endpoint.transport, self._endpoint.document.routes[-1], self._endpoint.url)
-
-    @cached_property
-    def _requests(self) -> Validator:
-        return Validator(self._endpoint.document.request_schema)
+        return Proxy(self.endpoint.transport, self.endpoint.document.routes[-1], self.endpoint.url)
 
     @property
     def _examples(self) -> int:
-        left = self._endpoint.transport.budget.requests_left
+        left = self.endpoint.transport.budget.requests_left
         return MAX_EXAMPLES if left is None else max(_MIN_EXAMPLES, min(MAX_EXAMPLES, left - CASES_BEFORE_FUZZING))
 
     def _run(self) -> None:
-        transport = self._endpoint.transport
+        transport = self.endpoint.transport
         self.incomplete = "Schemathesis was interrupted"
         requests_before, successes_before = transport.budget.requests, transport.statuses[200]
         started = time.monotonic()
@@ -136,7 +133,7 @@ class Fuzzing:
 
     def _run_schemathesis(self, folder: Path) -> int:
         """Run Schemathesis in *folder* until it ends or the budget is spent; return its exit status."""
-        budget = self._endpoint.transport.budget
+        budget = self.endpoint.transport.budget
         before = budget.requests
         self._write_input(folder)
         with (folder / "output").open("wb") as output:
@@ -170,22 +167,22 @@ class Fuzzing:
                 yield Failure(**fields, exchange=replace(exchange, headers=headers))
 
     def _write_input(self, folder: Path) -> None:
-        document = replace(self._endpoint.document, content=copy.deepcopy(self._endpoint.document.content))
+        document = replace(self.endpoint.document, content=copy.deepcopy(self.endpoint.document.content))
         # The document does not require a body, but without a body there is nothing to rank.
         document.operation["requestBody"]["required"] = True
         (folder / "document.json").write_text(json.dumps(document.content), encoding="utf-8")
         (folder / "config.toml").write_text("\n".join(self._config()), encoding="utf-8")
-        (folder / "model").write_text(self._endpoint.model, encoding="utf-8")
+        (folder / "model").write_text(self.endpoint.model, encoding="utf-8")
 
     def _config(self) -> Iterator[str]:
         # Set every option that matters, so that neither the user's files nor an earlier run has an effect.
-        yield f"seed = {self._endpoint.settings.seed}"
+        yield f"seed = {self.endpoint.settings.seed}"
         yield f"request-timeout = {_REQUEST_TIMEOUT_S}"
-        if self._endpoint.transport.has_key:
+        if self.endpoint.transport.has_key:
             yield f'headers = {{ Authorization = "Bearer {self._proxy.token}" }}'
         yield '[generation]\ndatabase = "none"'
         yield "[cache]\nenabled = false"
-        documented = [str(status) for status in self._endpoint.document.statuses if status >= 500]
+        documented = [str(status) for status in self.endpoint.document.statuses if status >= 500]
         yield f"[checks.{_CRASH}]\nexpected-statuses = {json.dumps(['2xx', '3xx', '4xx', *documented])}"
         if not self.sends_other_methods:
             yield "[phases.coverage]\nunexpected-methods = []"
@@ -202,23 +199,72 @@ class Fuzzing:
     @property
     def _environment(self) -> dict[str, str]:
         # Without the key and without HTTP proxies: Schemathesis connects only to the local proxy.
-        key_name = self._endpoint.settings.key_name
+        key_name = self.endpoint.settings.key_name
         kept = {name: value for name, value in os.environ.items() if name != key_name and "proxy" not in name.lower()}
         hooks = f"{__package__}.schemathesis_hooks"
         isolation = {"HYPOTHESIS_NO_PLUGINS": "1", "NETRC": os.devnull, "PYTHONSAFEPATH": "1"}
         return {**kept, **isolation, "SCHEMATHESIS_HOOKS": hooks}
 
     def _is_confirmed(self, failure: Failure) -> bool:
-        """Whether a second validator confirms *failure*."""
+        """Whether *failure* is a failure by the kit's own validator, and by RFC 9110."""
         exchange = failure.exchange
         if NO_ANSWER in exchange.received_headers:
             return failure.check == _CRASH and exchange.received_headers[NO_ANSWER] == DROPPED
-        if failure.check not in ("negative_data_rejection", "positive_data_acceptance"):
+        if exchange.method != "POST" and exchange.status == _NOT_IMPLEMENTED and failure.check != _AUTH:
+            return False  # the method is unknown to the server, which is no server error
+        if failure.check not in (_NEGATIVE, _POSITIVE):
             return True
-        try:
-            body = json.loads(exchange.content)
-        except ValueError:
-            return failure.check == "negative_data_rejection"
-        kind = dict(reversed(exchange.headers)).get("Content-Type")
-        valid = kind == "application/json" and self._requests.is_valid(body)
-        return valid is (failure.check == "positive_data_acceptance")
+        if exchange.request is None and not _is_json(exchange.content):
+            return failure.check == _NEGATIVE
+        valid = self._sends_json(exchange) and self.endpoint.allows(exchange.request)
+        is_judged_elsewhere = self._sends_json(exchange) and self.endpoint.allows(_without_fixed(exchange.request))
+        return valid if failure.check == _POSITIVE else not valid and not is_judged_elsewhere
+
+    def _sends_json(self, exchange: Exchange) -> bool:
+        return dict(reversed(exchange.headers)).get("Content-Type") == "application/json"
+
+    def describe(self, failure: Failure) -> str:  # noqa: PLR0911  # one per check
+        """Return what is wrong with the exchange of *failure*, in a few words without quoting it."""
+        exchange, document = failure.exchange, self.endpoint.document
+        match failure.check:
+            case "status_code_conformance" | "not_a_server_error":
+                return f"the document does not list {exchange.status or 'a dropped connection'}"
+            case "content_type_conformance":
+                return f"the Content-Type is {exchange.received_headers.get('content-type', 'missing')}"
+            case "response_schema_conformance":
+                schema = document.response_schema(exchange.status) if exchange.status in document.statuses else None
+                violations = Validator(schema or {}).violations(exchange.body)
+                return f"in the response, {violations[0]}" if violations else "the body is not JSON"
+            case "negative_data_rejection" if not self._sends_json(exchange):
+                return "the request has another Content-Type than application/json"
+            case "negative_data_rejection":
+                violations = Validator(document.request_schema).violations(exchange.request)
+                return f"in the request, {violations[0]}" if violations else "the request is not JSON"
+            case "unsupported_method" | "allow_header_conformance":
+                return f"{exchange.method}, and Allow: {exchange.received_headers.get('allow', 'is missing')}"
+            case "ignored_auth":
+                return "the key is missing or wrong"
+            case _:
+                return "the schema allows the request"
+
+
+def _is_json(content: bytes) -> bool:
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _without_fixed(request: Any) -> Any:
+    """Return *request* without what other requirements judge by fixed requests, whatever the seed."""
+    if not isinstance(request, dict):
+        return request
+    kept = {name: value for name, value in request.items() if value is not None}
+    top_n = kept.get("top_n")
+    if (is_integer(top_n) and top_n < 1) or (isinstance(top_n, str) and _DIGITS.fullmatch(top_n)):
+        del kept["top_n"]
+    documents = kept.get("documents")
+    if isinstance(documents, list) and {type(each) for each in documents} == {str, dict}:
+        kept["documents"] = ["mixed"]
+    return kept

@@ -74,8 +74,12 @@ class Proxy:
             status = 400 if isinstance(error, Unsendable) else 502
         _, shown = self._transport.authorized(authorization)
         received_headers = {"content-type": "application/json", NO_ANSWER: kind}
-        mask = self._transport.mask
-        return Exchange(method, url, (*shown, *kept), content, status, received_headers, body, mask=mask)
+        return Exchange(
+            *(method, url, (*shown, *kept), content, status, received_headers, body),
+            mask=self._transport.mask,
+            secret_headers=self._transport.variables.headers,
+            query=self._transport.variables.query,
+        )
 
     def store(self, exchange: Exchange) -> str:
         """Store *exchange* and return its new name."""

@@ -1,8 +1,7 @@
 """Requirements that Schemathesis checks with valid and invalid requests made from the document."""
 
-import re
-
-from together_rerank_contract_tests.fuzz.fuzzing import Failure, Fuzzing
+from together_rerank_contract_tests.fuzz.fuzzing import Fuzzing
+from together_rerank_contract_tests.suite.endpoint import check_not_busy
 from together_rerank_contract_tests.suite.requirements import (
     NotApplicable,
     RequirementFailed,
@@ -11,10 +10,10 @@ from together_rerank_contract_tests.suite.requirements import (
     must,
     should,
 )
+from together_rerank_contract_tests.suite.samples import PAIR, QUERY
 
-_MAX_OTHERS = 8
-# The original value in the description of a mutation.
-_VALUE = re.compile(r" \(was .*\)$", re.DOTALL)
+# The most other kinds of failures of a check to describe, and the most failures to look for them.
+_MAX_OTHERS, _MAX_SEARCHED = 8, 200
 _POST = "/paths/~1rerank/post"
 
 
@@ -75,12 +74,12 @@ def test_valid_requests_are_accepted(fuzzing: Fuzzing) -> None:
 
 @should("RR-FUZZ-007", kit("RFC 9110, section 15.5.6"))
 def test_other_methods_are_rejected(fuzzing: Fuzzing) -> None:
-    """A method that the document does not list gets a 405 with `Allow`.
+    """A method that the document does not list gets a 405 with `Allow`, or a 501.
 
     A 200 for a GET, which ranks nothing, hides a mistake of the client.
     """
     _require_other_methods(fuzzing)
-    _check(fuzzing, "unsupported_method", "405, with `Allow`")
+    _check(fuzzing, "unsupported_method", "405 with `Allow`, or 501")
 
 
 @should("RR-FUZZ-008", kit("RFC 9110, section 10.2.1"))
@@ -104,6 +103,19 @@ def test_the_key_is_always_required(fuzzing: Fuzzing) -> None:
     _check(fuzzing, "ignored_auth", "401, because the key is missing or wrong")
 
 
+@should("RR-FUZZ-010", document("/components/schemas/RerankRequest/properties"), requests=3)
+def test_null_is_rejected(fuzzing: Fuzzing) -> None:
+    """The endpoint rejects null for an optional field, because the schema has no null there.
+
+    A client that sends null works here, and gets a 400 from an endpoint that keeps to the document.
+    """
+    endpoint = fuzzing.endpoint
+    for name in ("top_n", "return_documents", "rank_fields"):
+        exchange = check_not_busy(endpoint.exchange_for({"query": QUERY, "documents": PAIR, name: None}))
+        if exchange.status == 200 and not endpoint.allows(exchange.request):
+            raise RequirementFailed(f"a 4xx, because `{name}` is null", exchange.response_excerpt, exchange)
+
+
 def _require_other_methods(fuzzing: Fuzzing) -> None:
     if not fuzzing.sends_other_methods:
         raise NotApplicable("at Together's hosts, a gateway handles other methods")
@@ -113,17 +125,7 @@ def _check(fuzzing: Fuzzing, check: str, expected: str) -> None:
     failures = fuzzing.failures(check)
     if failures:
         exchange = failures[0].exchange
-        cases = {each.name for each in failures}
-        raise RequirementFailed(
-            expected, f"{exchange.response_excerpt}; {_describe(failures)}", exchange, times=len(cases)
-        )
-
-
-def _describe(failures: list[Failure]) -> str:
-    """Return the message of the first failure, and the mutations of the others: one check finds several kinds."""
-    first = failures[0]
-    message = " ".join(first.message.split("\n\n")[0].split())
-    text = f"{first.title}: {message}".strip(": ") + (f" [{first.mutation}]" if first.mutation else "")
-    kinds = dict.fromkeys(_VALUE.sub("", each.mutation) for each in failures)
-    others = [kind for kind in kinds if kind not in ("", _VALUE.sub("", first.mutation))]
-    return text + (f"; also [{'], ['.join(others[:_MAX_OTHERS])}]" if others else "")
+        kinds = [*dict.fromkeys(fuzzing.describe(each) for each in failures[:_MAX_SEARCHED])]
+        others = f"; also: {'; '.join(kinds[1 : 1 + _MAX_OTHERS])}" if len(kinds) > 1 else ""
+        times = len({each.name for each in failures})
+        raise RequirementFailed(expected, f"{exchange.response_excerpt}; {kinds[0]}{others}", exchange, times=times)

@@ -11,13 +11,7 @@ from urllib.parse import urlsplit
 import together_rerank_fixtures as fixtures
 from together_rerank_contract_tests.client.budget import BudgetSpent, estimate_tokens
 from together_rerank_contract_tests.client.exchange import Exchange
-from together_rerank_contract_tests.client.transport import (
-    ENDPOINT_KEY,
-    Inconclusive,
-    Throttled,
-    Transport,
-    should_retry,
-)
+from together_rerank_contract_tests.client.transport import ENDPOINT_KEY, Inconclusive, Throttled, Transport
 from together_rerank_contract_tests.record import drift
 from together_rerank_contract_tests.report.report import Verdict
 from together_rerank_contract_tests.settings import Settings
@@ -125,15 +119,16 @@ class Comparison:
         if authorization == ANY_KEY:
             authorization = ENDPOINT_KEY
         try:
-            received = self.transport.send(request.method, url, headers, request.content, authorization=authorization)
+            sent = self.transport.send(request.method, url, headers, request.content, authorization=authorization)
+            received = self.transport.keep(sent)
         except Inconclusive as error:
             self._busy_in_a_row = self._busy_in_a_row + 1 if isinstance(error, Throttled) else 0
             self.missing[exchange.name] = str(error)
             return "?"
-        self._busy_in_a_row = self._busy_in_a_row + 1 if should_retry(received) else 0
+        self._busy_in_a_row = self._busy_in_a_row + 1 if received.status in BUSY else 0
         if received.decode_error or received.status in BUSY:
             busy = f"the endpoint returns {received.response_excerpt}"
-            undecodable = f"the body cannot be decoded: {received.decode_error}"
+            undecodable = f"the body cannot be read: {received.decode_error}"
             self.missing[exchange.name] = undecodable if received.decode_error else busy
             return "?"
         self.sent_exchanges.append(SentExchange(exchange, request, received))

@@ -23,16 +23,19 @@ from together_rerank_contract_tests.suite.requirements import Level, Prerequisit
 
 # Topics in the sequence in which they run: the shape of a response before its values.
 TOPICS = (
-    *("response", "request", "results", "scores", "documents", "fields"),
-    *("relations", "usage", "errors", "authentication", "fuzz"),
+    *("response", "request", "results", "scores", "documents", "fields", "lists", "queries"),
+    *("relations", "usage", "errors", "authentication", "http", "fuzz"),
 )
 # The folder of the package; the tests are in its folders `suite` and `fuzz`.
 FOLDER = Path(__file__).parent.parent
 _PACKAGE = __name__.partition(".")[0]
 # Estimated tokens of one request by a requirement, and of one request by Schemathesis.
-TOKENS_A_REQUEST, _TOKENS_A_CASE = 120, 60
-# Requests that measure the noise: the reference, two repeats, one with the documents permuted, and one with fewer.
-CALIBRATION = 5
+TOKENS_A_REQUEST, _TOKENS_A_CASE = 165, 60
+# Requests that measure the noise: the reference, two repeats, one with the documents permuted, one with fewer, and two
+# with one document.
+CALIBRATION = 7
+# Requests of the samples, which are not in the counts of the requirements.
+SAMPLES, QUICK_SAMPLES = 33, 8
 # Run pytest without the user's configuration, conftest files and plugins, and without features that are not needed.
 _PYTEST = (
     *("-c", os.devnull, "--rootdir", str(FOLDER), "--noconftest", "--import-mode=importlib"),
@@ -57,14 +60,13 @@ class ContractSession:
         live_error: why no request may be sent; "" if requests are allowed.
         pytest_error: why pytest itself failed; "" if it did not.
         interrupted: whether the user interrupted the run.
-        notes: what the run found out about the endpoint that is no failure, one line each.
     """
 
     def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
         self.settings = settings
         self._progress = progress or Progress()
         self.transport = Transport(settings)
-        self.transport.waiting = self._progress.waiting  # type: ignore[attr-defined]
+        self.transport.waiting = self._progress.waiting
         self.endpoint = Endpoint(settings, self.transport)
         self.fuzzing = Fuzzing(self.endpoint, lambda _: self._show_requests())
         self._items: dict[Requirement, Any] = {}
@@ -73,7 +75,6 @@ class ContractSession:
         self.live_error = ""
         self.pytest_error = ""
         self.interrupted = False
-        self.notes: list[str] = []
 
     def run(self, expression: str | None = None, *, collect_only: bool = False) -> int:
         """Run pytest in this process and return its status; *expression* selects requirements, like `-k`."""
@@ -98,10 +99,19 @@ class ContractSession:
         return [self._outcomes.get(each.id) or Outcome(each, State.NOT_RUN, self.stop_reason) for each in self._items]
 
     @property
+    def notes(self) -> list[str]:
+        """What the run found out about the endpoint that is no failure, one line each."""
+        return [*self.endpoint.limits.notes, *self.transport.notes]
+
+    @property
     def estimate(self) -> tuple[int, int]:
         """The estimated number of requests and of tokens."""
         cases = MAX_EXAMPLES + CASES_BEFORE_FUZZING if any(each.fuzz for each in self._items) else 0
-        requests = sum(each.requests for each in self._items) + (1 if self.settings.quick else CALIBRATION)
+        quick = self.settings.quick
+        requests = sum(min(each.requests, 1) if quick else each.requests for each in self._items)
+        requests += 1 if quick else CALIBRATION
+        if any(each.every for each in self._items):
+            requests += QUICK_SAMPLES if quick else SAMPLES
         return requests + cases, requests * TOKENS_A_REQUEST + cases * _TOKENS_A_CASE
 
     @property
@@ -143,7 +153,7 @@ class ContractSession:
         """Deselect requirements that the settings exclude, and sort the rest by topic; do not move other tests."""
         deselected = [item for item in items if not self._is_selected(_requirement(item))]
         items[:] = [item for item in items if item not in deselected]
-        by_topic = iter(sorted((item for item in items if _requirement(item)), key=_topic))
+        by_topic = iter(sorted((item for item in items if _requirement(item)), key=_sequence))
         items[:] = [next(by_topic) if _requirement(item) else item for item in items]
         config.hook.pytest_deselected(items=deselected)
         self._items = {requirement: item for item in items if (requirement := _requirement(item)) is not None}
@@ -189,9 +199,8 @@ class ContractSession:
         self._progress.outcome(outcome)
         self._show_requests()
         self._update_report(outcome, report)
-        if self.transport.budget.spent:
-            self.stop_reason = outcome.reason or "the budget is spent"
-            item.session.shouldstop = self.stop_reason
+        if self.transport.budget.spent:  # what was received so far is still judged
+            self.stop_reason = self.stop_reason or outcome.reason or "the budget is spent"
         return report
 
     def _update_report(self, outcome: Outcome, report: Any) -> None:
@@ -230,8 +239,11 @@ def judge(requirement: Requirement, test: Callable[..., None], fixture: Any) -> 
     return outcome_of(requirement, None)
 
 
-def _topic(item: pytest.Item) -> int:
-    return TOPICS.index(item.path.stem.removeprefix("test_"))
+def _sequence(item: pytest.Item) -> tuple[bool, int]:
+    """Sort by topic; the requirements about every exchange of the run are judged last."""
+    requirement = _requirement(item)
+    is_last = requirement is not None and requirement.every is not None
+    return is_last, TOPICS.index(item.path.stem.removeprefix("test_"))
 
 
 def _requirement(item: pytest.Item) -> Requirement | None:

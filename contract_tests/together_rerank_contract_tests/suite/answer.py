@@ -1,7 +1,9 @@
 """Read a 200 response part by part, so that an invalid part fails only the requirement for that part."""
 
+import json
 import math
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeGuard
@@ -26,9 +28,18 @@ class Answer:
         return documents
 
     @property
-    def expected_count(self) -> int:
+    def top_n(self) -> int | None:
         top_n = self.exchange.request.get("top_n")
-        return len(self.documents) if top_n is None else min(int(top_n), len(self.documents))
+        return None if top_n is None else int(top_n)
+
+    @property
+    def expected_count(self) -> int:
+        return len(self.documents) if self.top_n is None else min(self.top_n, len(self.documents))
+
+    @property
+    def distinct_count(self) -> int:
+        """The number of different documents in the request."""
+        return len({json.dumps(each, sort_keys=True) for each in self.documents})
 
     @cached_property
     def results(self) -> list[dict[str, Any]]:
@@ -54,7 +65,7 @@ class Answer:
         indices = [result.get("index") for result in self.results]
         if find_invalid_index(indices, len(self.documents)) is not None:
             raise PrerequisiteFailed("the indices cannot be read", INDEX)
-        return [index for index in indices if isinstance(index, int)]
+        return [int(index) for index in indices if index is not None]
 
     @cached_property
     def scores(self) -> dict[int, float]:
@@ -65,10 +76,9 @@ class Answer:
     def check_complete(self) -> None:
         """Raise PrerequisiteFailed if the number of results is not the expected one."""
         if len(self.results) != self.expected_count:
-            has_top_n = self.exchange.request.get("top_n") is not None
             raise PrerequisiteFailed(
                 f"the response has {len(self.results)} results, not {self.expected_count}",
-                COUNT if has_top_n else COUNT_ALL,
+                COUNT_ALL if self.top_n is None else COUNT,
             )
 
     @property
@@ -86,7 +96,7 @@ class Answer:
         return usage if isinstance(usage, dict) else None
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[int | float]:
     """Return whether *value* is a finite number, and not a Boolean."""
     try:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
@@ -94,14 +104,14 @@ def is_number(value: Any) -> bool:
         return False
 
 
-def is_integer(value: Any) -> TypeGuard[int]:
-    """Return whether *value* is an integer, and not a Boolean."""
-    return isinstance(value, int) and not isinstance(value, bool)
+def is_integer(value: Any) -> TypeGuard[int | float]:
+    """Return whether *value* is an integer as in JSON Schema, such as 1 and 1.0, and not a Boolean."""
+    return is_number(value) and value == int(value)
 
 
-def find_invalid_index(indices: list[Any], count: int) -> int | None:
+def find_invalid_index(indices: Sequence[Any], count: int) -> int | None:
     """Return the position of the first index that is out of range or occurs twice; None if all are valid."""
-    seen: set[int] = set()
+    seen: set[float] = set()
     for position, index in enumerate(indices):
         if not is_integer(index) or not 0 <= index < count or index in seen:
             return position
@@ -111,7 +121,21 @@ def find_invalid_index(indices: list[Any], count: int) -> int | None:
 
 def same_text(one: str, other: str) -> bool:
     """Return whether two texts are equal, except for Unicode normalisation."""
-    return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
+    return normalised(one) == normalised(other)
+
+
+def normalised(text: str) -> str:
+    """Return *text* in Unicode's normalisation form C."""
+    return unicodedata.normalize("NFC", text)
+
+
+def same_json(one: Any, other: Any) -> bool:
+    """Return whether two JSON values are equal; 1 equals 1.0, and true does not equal 1."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same_json(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same_json, one, other))
+    return isinstance(one, bool) is isinstance(other, bool) and bool(one == other)
 
 
 def _text(document: Any) -> str | None:

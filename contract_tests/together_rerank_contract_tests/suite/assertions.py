@@ -1,19 +1,17 @@
-"""Assertions that several requirements share, and invalid requests that every endpoint should reject."""
+"""Assertions that several requirements share."""
 
-import json
 import re
+from collections.abc import Sequence
 
 from together_rerank_contract_tests.client.exchange import Exchange
 from together_rerank_contract_tests.suite import samples, tolerance
-from together_rerank_contract_tests.suite.answer import BODY
-from together_rerank_contract_tests.suite.endpoint import BUSY, Endpoint
+from together_rerank_contract_tests.suite.answer import BODY, Answer
+from together_rerank_contract_tests.suite.endpoint import STATUS, Endpoint, check_not_busy
 from together_rerank_contract_tests.suite.requirements import PrerequisiteFailed, RequirementFailed
 from together_rerank_contract_tests.suite.tolerance import Scores
-from together_rerank_spec import Validator, Violation
+from together_rerank_spec import Violation
 
-WRONG_KEY = "Bearer not-a-key-of-this-endpoint"
-NOT_JSON = b'{"model": '
-_UNKNOWN_MODEL = {"model": "no-such-company/no-such-model", "query": "a", "documents": ["a", "b"]}
+JSON = "application/json"
 # Parts of a 200 response that have a requirement of their own, as regular expressions for a JSON Pointer.
 OBJECT, DOCUMENT, USAGE = r"/object", r"/results/\d+/document(/.*)?", r"/usage(/.*)?"
 _PARTS = (OBJECT, DOCUMENT, USAGE, r"/results/\d+/index", r"/results/\d+/relevance_score")
@@ -21,16 +19,20 @@ _PARTS = (OBJECT, DOCUMENT, USAGE, r"/results/\d+/index", r"/results/\d+/relevan
 _MAX_VIOLATIONS = 20
 
 
-def assert_shape(endpoint: Endpoint, part: str | None, expected: str) -> None:
-    """Raise RequirementFailed if a response violates the schema in *part*; None means outside the parts above."""
-    validator = Validator(endpoint.document.response_schema(200) or {})
-    for answer in endpoint.samples:
-        exchange = answer.exchange
-        if part is not None and not isinstance(exchange.members.get("results"), list):
-            raise PrerequisiteFailed("the body is not a rerank response", BODY)
-        violations = [each for each in validator.violations(exchange.body, _MAX_VIOLATIONS) if _is_in_part(each, part)]
-        if violations:
-            raise RequirementFailed(expected, f"{exchange.status}, and {violations[0]}", exchange)
+def assert_shape(endpoint: Endpoint, answer: Answer, part: str | None, expected: str) -> None:
+    """Raise RequirementFailed if *answer* violates the schema in *part*; None means outside the parts above."""
+    exchange = answer.exchange
+    if part is not None and not isinstance(exchange.members.get("results"), list):
+        raise PrerequisiteFailed("the body is not a rerank response", BODY)
+    violations = endpoint.response_validator.violations(exchange.body, _MAX_VIOLATIONS)
+    in_part = [each for each in violations if _is_in_part(each, part)]
+    if in_part:
+        raise RequirementFailed(expected, f"{exchange.status}, and {in_part[0]}", exchange)
+
+
+def content_type(exchange: Exchange) -> str:
+    """Return the media type of the response, without parameters; "none" if it has none."""
+    return exchange.received_headers.get("content-type", "none").partition(";")[0].strip().lower()
 
 
 def _is_in_part(violation: Violation, part: str | None) -> bool:
@@ -57,15 +59,27 @@ def assert_same_order(before: Scores, after: Scores, margin: float, exchange: Ex
         )
 
 
-def send_empty_documents(endpoint: Endpoint) -> Exchange:
-    return endpoint.exchange_for({"query": samples.QUERY, "documents": []})
+def assert_query_decides(endpoint: Endpoint, about_the_first: str, about_the_second: str) -> None:
+    """Raise RequirementFailed if one of two queries does not rank that document of `TWO_SUBJECTS` first it is about."""
+    for query, best in ((about_the_first, 0), (about_the_second, 1)):
+        assert_ranks_first(endpoint, query, samples.TWO_SUBJECTS, best)
 
 
-def send_unknown_model(endpoint: Endpoint) -> Exchange:
-    return endpoint.post(json.dumps(_UNKNOWN_MODEL).encode())
+def assert_ranks_first(endpoint: Endpoint, query: str, documents: Sequence[str], best: int) -> None:
+    """Raise RequirementFailed if *best* is not the first of two *documents*."""
+    answer = endpoint.rerank(query, documents)
+    if answer.scores[best] <= answer.scores[1 - best]:
+        expected = f"document {best} above the other, because only it is about the query"
+        received = f"a score of {answer.scores[best]:g} for it and {answer.scores[1 - best]:g} for the other"
+        raise RequirementFailed(expected, received, answer.exchange)
 
 
-def rejected_requests(endpoint: Endpoint) -> list[Exchange]:
-    """Send invalid requests; return the exchanges with an error, without those of a busy endpoint."""
-    exchanges = [send_empty_documents(endpoint), endpoint.post(NOT_JSON), send_unknown_model(endpoint)]
-    return [each for each in exchanges if each.status >= 400 and each.status not in BUSY]
+def assert_accepted(exchange: Exchange) -> None:
+    """Raise RequirementFailed if the valid request in *exchange* is refused.
+
+    Raises PrerequisiteFailed if the endpoint answers with a status that the document does not list.
+    """
+    if not 400 <= check_not_busy(exchange).status < 500 and exchange.status != 200:
+        raise PrerequisiteFailed(f"a valid request gets {exchange.status}", STATUS)
+    if exchange.status != 200:
+        raise RequirementFailed("200, because the request is valid", exchange.response_excerpt, exchange)

@@ -7,18 +7,34 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Any, Self
 
+from together_rerank_contract_tests.client.budget import BudgetSpent
 from together_rerank_contract_tests.client.exchange import Exchange, excerpt
-from together_rerank_contract_tests.client.transport import ENDPOINT_KEY, Headers, Inconclusive, Transport
+from together_rerank_contract_tests.client.transport import (
+    ENDPOINT_KEY,
+    Authorization,
+    Dropped,
+    Headers,
+    Inconclusive,
+    Transport,
+)
 from together_rerank_contract_tests.settings import Settings
-from together_rerank_contract_tests.suite import samples, tolerance
+from together_rerank_contract_tests.suite import samples, shrinking, tolerance
 from together_rerank_contract_tests.suite.answer import Answer
-from together_rerank_contract_tests.suite.requirements import NotApplicable, PrerequisiteFailed, RequirementFailed
+from together_rerank_contract_tests.suite.limits import Limits
+from together_rerank_contract_tests.suite.observer import Observer
+from together_rerank_contract_tests.suite.requirements import (
+    NotApplicable,
+    PrerequisiteFailed,
+    RequirementFailed,
+)
 from together_rerank_contract_tests.suite.tolerance import Tolerance
-from together_rerank_spec import Document
+from together_rerank_spec import Document, Validator
 
 JSON = (("Content-Type", "application/json"),)
 # Documented statuses of a busy endpoint, or of one that waits for another server: inconclusive, not a failure.
 BUSY = (503, 504)
+# Statuses of the first response that do not tell how the endpoint serves: the settings or the moment are wrong.
+_NO_VERDICT = (400, 401, 402, 403, 404, 405, 422, 429, *BUSY)
 # The most characters to show of the first response, if it is not a 200.
 _MAX_SHOWN = 300
 # For each field of a request: the requirement that it is accepted, and a minimal request with the field.
@@ -28,6 +44,13 @@ _PROBES: dict[str, tuple[str, dict[str, Any]]] = {
     "top_n": ("RR-REQUEST-003", {"documents": samples.PAIR, "top_n": 1}),
     "rank_fields": ("RR-REQUEST-004", {"documents": samples.OBJECTS, "rank_fields": ["text"]}),
 }
+# The requirements that fail if a valid request is refused: with a documented error, or with another status.
+REFUSED, TEXT_REFUSED, STATUS = "RR-REQUEST-007", "RR-REQUEST-008", "RR-ERROR-005"
+UNANSWERED = "RR-ERROR-009"
+# A request with so few documents is not refused because of their number.
+_FEW = 12
+# The most requests to find a smaller one that shows the same failure.
+_MAX_SMALLER = 8
 
 
 class Endpoint:
@@ -38,6 +61,9 @@ class Endpoint:
         first: the exchange that found the operation; None until `find` is called.
         exchanges: the exchanges so far, by request.
         used: the exchanges since it was last cleared, also those that were sent before.
+        observer: judges every exchange of the run.
+        limits: the limits on the size of a request that were found.
+        ids: the `id` of each response, with the identity of the exchange.
         limits_by_default: whether it returns fewer results than documents if `top_n` is missing.
     """
 
@@ -48,7 +74,11 @@ class Endpoint:
         self.first: Exchange | None = None
         self.exchanges: dict[tuple[Any, ...], Exchange] = {}
         self.used: list[Exchange] = []
+        self.observer = Observer(self)
+        self.limits = Limits(self)
+        self._requests_for_smaller = 3 * _MAX_SMALLER
         self.limits_by_default = False
+        self.ids: dict[str, int] = {}
         self._repeats: list[Exchange] = []
 
     @property
@@ -57,25 +87,26 @@ class Endpoint:
 
     @cached_property
     def model(self) -> str:
-        request = self.document.request_schema["allOf"][0]
-        return self.settings.model or str(self.document.example(request)["model"])
+        return self.settings.model or self.document.default_model
 
     def find(self) -> None:
         """Find the URL of the operation: send the reference request to each candidate until one has the operation.
 
-        Raises Inconclusive if the response is not a 200.
+        Raises Inconclusive if the status of the response does not tell how the endpoint serves.
         """
         content = self._content({"query": samples.QUERY, "documents": samples.DOCUMENTS})
         exchanges = []
         for url in self.settings.candidate_urls:
-            exchanges.append(self.transport.send("POST", url, JSON, content))
+            exchanges.append(self.transport.keep(self.transport.send("POST", url, JSON, content)))
             if exchanges[-1].status not in (404, 405):
                 break
         # If no URL has the operation, report the most likely one.
         found = exchanges[0] if exchanges[-1].status in (404, 405) else exchanges[-1]
         self.first, self.url = found, found.url
-        if found.status != 200:
+        if found.status in _NO_VERDICT:
             raise Inconclusive(self._why_not_200(found))
+        self.transport.observe = self.observer.observe
+        self.observer.observe(found)
         self.exchanges[content, (), ENDPOINT_KEY] = found
         results = found.members.get("results")
         self.limits_by_default = isinstance(results, list) and len(results) < len(samples.DOCUMENTS)
@@ -93,44 +124,150 @@ class Endpoint:
                 message += f"; check the URL (tried {tried}), or use --model to name a model that the endpoint serves"
             case 400 | 422:
                 message += "; use --model to name a model that the endpoint serves"
-            case _ if 300 <= exchange.status < 400:
-                message += f", a redirect to {exchange.received_headers.get('location')}; redirects are not followed"
         return self.transport.mask.text(message)
 
     def rerank(self, query: str, documents: Sequence[Any], **options: Any) -> Answer:
         """Send a valid request, unless it was sent before, and return the response.
 
-        If the endpoint returns fewer results by default, the request gets a `top_n` for all documents.
-
         Raises:
-            RequirementFailed: the response is not a 200.
-            PrerequisiteFailed: the endpoint rejects every request with one of the fields.
+            PrerequisiteFailed: the response is not a 200.
             Inconclusive: the endpoint is busy.
         """
+        return self.accept(self.send(query, documents, **options))
+
+    def send(self, query: str, documents: Sequence[Any], **options: Any) -> Exchange:
+        """Send a valid request, unless it was sent before, and return the exchange.
+
+        If the endpoint returns fewer results by default, the request gets a `top_n` for all documents.
+        """
         all_results = {"top_n": len(documents)} if self.limits_by_default else {}
-        exchange = self.exchange_for({"query": query, "documents": documents, **all_results, **options})
-        if exchange.status >= 400 and exchange.status not in BUSY:
-            fields = {*options, "documents"} if isinstance(documents[0], dict) else {*options}
-            for name, (requirement_id, _) in _PROBES.items():
-                if name in fields and self.probe(name).status not in (200, *BUSY):
-                    raise PrerequisiteFailed(f"the endpoint rejects a request with `{name}`", requirement_id)
-        return self.check_answer(exchange)
+        return self.exchange_for({"query": query, "documents": documents, **all_results, **options})
+
+    def accept(self, exchange: Exchange, refusal: str = REFUSED) -> Answer:
+        """Return the response in *exchange*, whose request is valid; *refusal* is the requirement if it is refused.
+
+        Raises:
+            PrerequisiteFailed: it is not a 200; names the requirement that reports it.
+            Inconclusive: the endpoint is busy.
+        """
+        self.observer.judged[refusal] += 1
+        if check_not_busy(exchange).status == 200:
+            return Answer(exchange)
+        requirement_id = self._requirement_of_refusal(exchange, refusal)
+        raise PrerequisiteFailed(f"a valid request gets {exchange.status}", requirement_id)
+
+    def _requirement_of_refusal(self, exchange: Exchange, refusal: str) -> str:
+        """Return the requirement that reports the refused *exchange*."""
+        if not 400 <= exchange.status < 500:
+            return STATUS
+        field = self.requirement_of_refused_field(exchange)
+        if field:
+            return field
+        self.observer.judge(refusal, exchange)
+        return refusal
+
+    def requirement_of_refused_field(self, exchange: Exchange) -> str:
+        """Return the requirement of a field for which *exchange* is refused; "" if it is not refused for a field."""
+        fields = exchange.request if isinstance(exchange.request, dict) else {}
+        for name, (requirement_id, _) in _PROBES.items():
+            is_used = name in fields and (name != "documents" or isinstance(fields[name][0], dict))
+            if is_used and self.probe(name).status not in (200, *BUSY):
+                return requirement_id
+        return ""
+
+    def send_texts(self, query: str, documents: Sequence[Any], **options: Any) -> None:
+        """Send *documents*, and if the request is refused, the halves of them, down to single documents.
+
+        The observer judges the responses, and each single document that is refused.
+        """
+        exchange = self.send(query, documents, top_n=len(documents), **options)
+        is_refused = 400 <= exchange.status < 500 and not self.requirement_of_refused_field(exchange)
+        if is_refused and len(documents) > 1:
+            middle = len(documents) // 2
+            for half in (documents[:middle], documents[middle:]):
+                self.send_texts(query, half, **options)
+        else:
+            self.accept(exchange, TEXT_REFUSED)
+
+    def judge_every(self, requirement_id: str) -> None:
+        """Judge a requirement about every exchange of a kind by the exchanges so far, and by the samples.
+
+        Raises:
+            RequirementFailed: an exchange fails it; the exchange is the smallest that was found.
+            PrerequisiteFailed: no exchange could be judged by it, because of another failure.
+            NotApplicable: there is no such exchange.
+            BudgetSpent, Inconclusive: not all samples could be sent, and none so far fails it.
+        """
+        sampling_error = self._sampling_error
+        failures = [
+            each for each in self.observer.failures(requirement_id) if each.exchange.content not in self.limits.refused
+        ]
+        if failures:
+            raise self._smaller(requirement_id, failures[0])
+        if sampling_error:
+            raise sampling_error
+        if not self.observer.judged[requirement_id]:
+            raise self.observer.not_judged.get(requirement_id) or NotApplicable("the endpoint sent no such response")
+
+    @cached_property
+    def _sampling_error(self) -> Exception | None:
+        """Send the samples and an invalid request; return why that was impossible, None if it was possible."""
+        try:
+            self._send_samples()
+            self.post(samples.NOT_JSON)
+            for request in () if self.settings.quick else samples.ODD_REQUESTS:
+                with suppress(PrerequisiteFailed):
+                    self.exchange_for(request)
+            if not self.settings.quick:
+                deep = self._content({"query": samples.QUERY, "documents": ["DEEP"]})
+                with suppress(PrerequisiteFailed):
+                    self.post(deep.replace(b'"DEEP"', samples.DEEP_DOCUMENT))
+        except (BudgetSpent, Inconclusive) as error:
+            return error
+        return None
+
+    def _smaller(self, requirement_id: str, failure: RequirementFailed) -> RequirementFailed:
+        """Return the failure with the smallest request that shows it, after trying a few smaller ones."""
+        request, smallest, left = failure.exchange.request, failure, _MAX_SMALLER
+        if not isinstance(request, dict) or failure.exchange.content != self._content(request):
+            return failure  # another form of JSON, or an invalid request
+        candidates = [*shrinking.smaller_requests(request, failure.index)]
+        while candidates and left and self._requests_for_smaller:
+            left -= 1
+            self._requests_for_smaller -= 1
+            request = candidates.pop(0)
+            with suppress(BudgetSpent, Inconclusive, NotApplicable, PrerequisiteFailed):
+                found = self.observer.failure(requirement_id, self.exchange_for(request))
+                if found is not None:
+                    smallest, candidates = found, [*shrinking.smaller_requests(request, found.index)]
+        smallest.times = failure.times
+        return smallest
+
+    def allows(self, request: Any) -> bool:
+        """Return whether the document allows *request*, a request body."""
+        return self._request_validator.is_valid(request)
+
+    @cached_property
+    def _request_validator(self) -> Validator:
+        return Validator(self.document.request_schema)
+
+    @cached_property
+    def response_validator(self) -> Validator:
+        return Validator(self.document.response_schema(200) or {})
+
+    @cached_property
+    def error_validator(self) -> Validator:
+        return Validator(self.document.response_schema(400) or {})
 
     def probe(self, name: str) -> Exchange:
         """Return the exchange for a minimal request with the field *name*."""
         return self.exchange_for({"query": samples.QUERY, **_PROBES[name][1]})
 
-    def check_answer(self, exchange: Exchange) -> Answer:
-        """Return the response in *exchange*, whose request is valid; raise RequirementFailed if it is not a 200."""
-        if check_not_busy(exchange).status != 200:
-            raise RequirementFailed("200, because the request is valid", exchange.response_excerpt, exchange)
-        return Answer(exchange)
-
     def exchange_for(self, request: dict[str, Any]) -> Exchange:
         """Add the model to *request* and send it, unless it was sent before; return the exchange."""
         return self.post(self._content(request))
 
-    def post(self, content: bytes, *, headers: Headers = (), authorization: str | None = ENDPOINT_KEY) -> Exchange:
+    def post(self, content: bytes, *, headers: Headers = (), authorization: Authorization = ENDPOINT_KEY) -> Exchange:
         """Send *content* with additional *headers*, unless it was sent before; return the exchange."""
         cache_key = content, headers, authorization
         if cache_key not in self.exchanges:
@@ -139,9 +276,25 @@ class Endpoint:
             self.used.append(self.exchanges[cache_key])
         return self.exchanges[cache_key]
 
-    def resend(self, content: bytes, *, headers: Headers = (), authorization: str | None = ENDPOINT_KEY) -> Exchange:
-        """Send *content*, even if it was sent before."""
-        exchange = self.transport.send("POST", self.url, (*JSON, *headers), content, authorization=authorization)
+    def resend(
+        self,
+        content: bytes,
+        *,
+        headers: Headers = (),
+        authorization: Authorization = ENDPOINT_KEY,
+        chunked: bool = False,
+    ) -> Exchange:
+        """Send *content*, even if it was sent before; raise PrerequisiteFailed if there is no response."""
+        headers = headers if any(name == "Content-Type" for name, _ in headers) else (*JSON, *headers)
+        self.observer.judged[UNANSWERED] += 1
+        try:
+            sent = self.transport.send("POST", self.url, headers, content, authorization=authorization, chunked=chunked)
+            exchange = self.transport.keep(sent)
+        except Dropped as error:
+            _, shown = self.transport.authorized(authorization)
+            exchange = Exchange("POST", self.url, (*shown, *headers), content, 0, {}, b"", str(error))
+            self.observer.judge(UNANSWERED, exchange)
+            raise PrerequisiteFailed(str(error), UNANSWERED) from None
         self.used.append(exchange)
         return exchange
 
@@ -150,14 +303,21 @@ class Endpoint:
         """The response that other responses are compared with."""
         return self.rerank(samples.QUERY, samples.DOCUMENTS)
 
-    @property
-    def samples(self) -> list[Answer]:
-        """Responses to requests of every kind, the smallest first, for requirements about every response."""
-        answers = []
-        for documents, options in samples.KINDS[:5] if self.settings.quick else samples.KINDS:
-            with suppress(PrerequisiteFailed):  # an option that is rejected has a requirement of its own
-                answers.append(self.rerank(samples.QUERY, documents, **options))
-        return answers
+    def _send_samples(self) -> None:
+        """Send requests of every kind, for the requirements about every exchange."""
+        quick = self.settings.quick
+        for documents, options in samples.QUICK_KINDS if quick else samples.KINDS:
+            send = self.rerank if len(documents) <= _FEW else self.limits.rerank
+            with suppress(PrerequisiteFailed):  # the requirement that it names reports a refusal
+                send(samples.QUERY, documents, **options)
+        for texts in samples.QUICK_TEXTS if quick else samples.TEXTS:
+            with suppress(PrerequisiteFailed):
+                self.send_texts(samples.QUERY, texts, return_documents=True)
+        if not quick:
+            with suppress(PrerequisiteFailed):
+                self.send_texts(samples.QUERY, samples.TEXTS_IN_OBJECTS, return_documents=True)
+            with suppress(PrerequisiteFailed):
+                self.limits.rerank_text(samples.QUERY, samples.LONG_TEXT, samples.DOCUMENTS[0], return_documents=True)
 
     @property
     def repeats(self) -> list[Answer]:
@@ -165,7 +325,7 @@ class Endpoint:
         first = self.reference
         while len(self._repeats) < 2:
             self._repeats.append(self.resend(first.exchange.content))
-        return [first, *map(self.check_answer, self._repeats)]
+        return [first, *map(self.accept, self._repeats)]
 
     def reordered_scores(self, sequence: Sequence[int]) -> tuple[dict[int, float], Exchange]:
         """Send the reference's documents in *sequence*; return their scores by the index in the reference."""
@@ -174,11 +334,14 @@ class Endpoint:
 
     @cached_property
     def measured(self) -> Tolerance:
-        """The noise of the endpoint, measured once with four more requests."""
+        """The noise of the endpoint, measured once with six more requests."""
         repeats = [answer.scores for answer in self.repeats]
         reordered, _ = self.reordered_scores(samples.PERMUTATIONS[0])
         subset = self.rerank(samples.QUERY, samples.DOCUMENTS[: samples.SUBSET])
-        return tolerance.measure(repeats, reordered, subset.scores)
+        alone: list[float] = []
+        with suppress(PrerequisiteFailed):  # an endpoint that cannot rank one document is measured all the same
+            alone = [self.rerank(samples.QUERY, [each]).scores[0] for each in samples.PAIR]
+        return tolerance.measure(repeats, reordered, subset.scores, alone)
 
     @property
     def tolerance(self) -> Tolerance:
@@ -202,6 +365,10 @@ class Endpoint:
         other = copy.copy(self)
         other.exchanges, other._repeats = {}, []  # noqa: SLF001  # of the same class
         return other
+
+    def size(self, query: str, documents: Sequence[Any]) -> int:
+        """Return the size of a request in bytes."""
+        return len(self._content({"query": query, "documents": documents}))
 
     def _content(self, request: dict[str, Any]) -> bytes:
         return json.dumps({"model": self.model, **request}, ensure_ascii=False).encode()

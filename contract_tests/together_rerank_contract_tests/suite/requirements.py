@@ -16,6 +16,20 @@ _MAX_SHOWN = 1_200
 Test = TypeVar("Test", bound=Callable[..., None])
 
 
+class Every(StrEnum):
+    """The exchanges that a requirement is about, if it must hold for every one of a kind."""
+
+    ANSWER = "every 200 to a valid request; the test gets an `Answer`"
+    ERROR = "every response with a status from 400 on; the test gets an `Exchange`"
+    RESPONSE = "every response to a POST of the operation; the test gets an `Exchange`"
+    REFUSAL = "every response to a valid request that is not a 200; the test gets an `Exchange`"
+    UNANSWERED = "every request without a complete response; the test gets an `Exchange` with the status 0"
+
+
+# For each requirement about every exchange of a kind, by its id: the kind, and the test of one exchange.
+TESTS_OF_EVERY: dict[str, tuple[Every, Callable[[Any, Any], None]]] = {}
+
+
 class Level(StrEnum):
     """The level of a requirement: MUST and SHOULD as in RFC 2119; INFO is reported and never fails the run."""
 
@@ -45,6 +59,7 @@ class Requirement:
         why: which clients break if an endpoint fails it.
         requests: how many requests it sends that no earlier requirement of the run has sent.
         quick: whether `--quick` runs it.
+        every: the kind of exchanges that it must hold for; None if it sends its own requests.
     """
 
     id: str
@@ -54,6 +69,7 @@ class Requirement:
     why: str
     requests: int
     quick: bool
+    every: Every | None = None
 
     @property
     def topic(self) -> str:
@@ -69,13 +85,21 @@ class Requirement:
 
 
 class RequirementFailed(AssertionError):
-    """The endpoint fails a requirement; `exchange` is the smallest of *times* exchanges that show it."""
+    """The endpoint fails a requirement.
 
-    def __init__(self, expected: str, received: str, exchange: Exchange, *, times: int = 1) -> None:
+    Attributes:
+        exchange: the smallest of *times* exchanges that show it.
+        index: the index of the document that shows it; None if it is unknown.
+    """
+
+    def __init__(
+        self, expected: str, received: str, exchange: Exchange, *, times: int = 1, index: int | None = None
+    ) -> None:
         self.expected = excerpt(expected, _MAX_SHOWN)
         self.received = excerpt(received, _MAX_SHOWN)
         self.exchange = exchange
         self.times = times
+        self.index = index
         super().__init__(f"expected {self.expected}; received {self.received}")
 
 
@@ -99,16 +123,21 @@ def _requirement(
     requests: int = 0,
     quick: bool = False,
     confirmed: bool = False,
+    every: Every | None = None,
 ) -> Callable[[Test], Test]:
     """Return a decorator that turns a test into a requirement; its docstring has one sentence, and why it matters.
 
     If *confirmed*, the requirement fails only if the test fails three times, each time with new responses.
+    With *every*, the test judges one exchange, and the requirement fails if the test fails for any exchange of the run.
     """
 
     def attach(test: Test) -> Test:
         check = _with_confirmation(test) if confirmed else test
+        if every is not None:
+            TESTS_OF_EVERY[id] = every, test
+            check = _for_every(id, test)
         sentence, why = (" ".join(part.split()) for part in (test.__doc__ or "").split("\n\n"))
-        vars(check)["requirement"] = Requirement(id, sentence, level, source, why, requests, quick)
+        vars(check)["requirement"] = Requirement(id, sentence, level, source, why, requests, quick, every)
         return check
 
     return attach
@@ -121,6 +150,14 @@ def requirement_of(test: Any) -> Requirement | None:
     """Return the requirement that *test* checks; None if it is not a requirement."""
     requirement = getattr(test, "requirement", None)
     return requirement if isinstance(requirement, Requirement) else None
+
+
+def _for_every(requirement_id: str, test: Test) -> Test:
+    def check(endpoint: Any) -> None:
+        endpoint.judge_every(requirement_id)
+
+    check.__name__, check.__module__ = test.__name__, test.__module__
+    return cast("Test", check)
 
 
 def _with_confirmation(test: Test) -> Test:

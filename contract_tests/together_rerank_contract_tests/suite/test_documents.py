@@ -1,50 +1,53 @@
 """The texts of documents in the response, and the effect of `return_documents`."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
-from together_rerank_contract_tests.suite.answer import Answer, same_text
+from together_rerank_contract_tests.suite.answer import Answer, normalised, same_json, same_text
 from together_rerank_contract_tests.suite.assertions import assert_same_scores
 from together_rerank_contract_tests.suite.endpoint import Endpoint
 from together_rerank_contract_tests.suite.requirements import (
-    PrerequisiteFailed,
+    Every,
+    NotApplicable,
     RequirementFailed,
     document,
+    info,
     kit,
     must,
     should,
 )
-from together_rerank_contract_tests.suite.samples import DOCUMENTS, OBJECTS, PAIR, QUERY, UNICODE
+from together_rerank_contract_tests.suite.samples import DOCUMENTS, LONG_TEXT, QUERY
 
 _RETURN_DOCUMENTS = "/components/schemas/RerankRequest/properties/return_documents/description"
-_TEXT = "RR-DOCUMENT-001"
 
 
-@must("RR-DOCUMENT-001", document(_RETURN_DOCUMENTS), quick=True)
-def test_the_text_is_that_of_the_index(endpoint: Endpoint) -> None:
-    """With `return_documents` true, `document.text` is the text of the document at `index`.
+@must("RR-DOCUMENT-001", document(_RETURN_DOCUMENTS), quick=True, every=Every.ANSWER)
+def test_the_text_is_that_of_the_index(_: Endpoint, answer: Answer) -> None:
+    """With `return_documents` true, `document.text` is the text of the document at `index`, and of no other.
 
     The text goes into the prompt: a wrong text answers another question, and a missing text is a KeyError
     (BerriAI/litellm#38006, #38239).
     """
-    for answer in endpoint.samples:
-        # A text that was not requested must be correct too.
-        if answer.exchange.request.get("return_documents") or any(answer.texts):
-            _check_texts(answer, lambda sent, text: same_text(str(sent), text))
+    for position, index, text in _texts(answer):
+        sent = answer.documents[index]
+        if text is None:
+            raise _wrong(answer, position, index, "no text")
+        if not _is_text_of(sent, text) and any(_is_text_of(each, text) for each in answer.documents):
+            raise _wrong(answer, position, index, f"the text of another document, {text!r}")
 
 
-@should("RR-DOCUMENT-002", document("/components/schemas/RerankResponse/properties/results/example"))
-def test_an_object_is_returned_as_json(endpoint: Endpoint) -> None:
-    """If a document is an object, `document.text` contains it as JSON.
+@should(
+    "RR-DOCUMENT-002", document("/components/schemas/RerankResponse/properties/results/example"), every=Every.ANSWER
+)
+def test_an_object_is_returned_as_json(_: Endpoint, answer: Answer) -> None:
+    """If a document is an object, `document.text` contains it as JSON, with the same values.
 
-    Clients parse it to get the title and the id; they cannot parse another format.
+    Clients parse it to get the title and the id; they cannot parse another format, and a rounded id finds nothing.
     """
-    answer = endpoint.rerank(QUERY, OBJECTS)
-    if not any(answer.texts):
-        answer = endpoint.rerank(QUERY, OBJECTS, return_documents=True)
-    _require_texts(endpoint)
-    _check_texts(answer, lambda sent, text: _parsed(text) == sent)
+    for position, index, text in _returned_texts(answer):
+        if isinstance(answer.documents[index], dict) and _is_altered(answer, index, text):
+            raise _wrong(answer, position, index, repr(text))
 
 
 @must("RR-DOCUMENT-003", document(_RETURN_DOCUMENTS), requests=2, confirmed=True)
@@ -60,64 +63,121 @@ def test_returning_documents_changes_nothing_else(endpoint: Endpoint) -> None:
     assert_same_scores(without.scores, with_texts.scores, within, comparison, with_texts.exchange)
 
 
-@must("RR-DOCUMENT-004", document(_RETURN_DOCUMENTS), quick=True)
-def test_no_text_without_return_documents(endpoint: Endpoint) -> None:
+@must("RR-DOCUMENT-004", document(_RETURN_DOCUMENTS), quick=True, every=Every.ANSWER)
+def test_no_text_without_return_documents(_: Endpoint, answer: Answer) -> None:
     """With `return_documents` false, results contain no text.
 
     Unwanted texts cost traffic and end up in logs.
     """
-    for answer in endpoint.samples:
-        position = next((position for position, text in enumerate(answer.texts) if text), None)
-        if position is not None and answer.exchange.request.get("return_documents") is False:
-            raise RequirementFailed("no text in any `document`", f"a text in results[{position}]", answer.exchange)
+    position = next((position for position, text in enumerate(answer.texts) if text), None)
+    if position is not None and answer.exchange.request.get("return_documents") is False:
+        raise RequirementFailed("no text in any `document`", f"a text in results[{position}]", answer.exchange)
 
 
-@must("RR-DOCUMENT-005", document(_RETURN_DOCUMENTS), requests=1)
-def test_unicode_is_returned(endpoint: Endpoint) -> None:
-    """Text in any script, with emoji and symbols, is returned unchanged, except for Unicode normalisation.
+@must("RR-DOCUMENT-005", document(_RETURN_DOCUMENTS), quick=True, every=Every.ANSWER)
+def test_texts_are_returned_unchanged(_: Endpoint, answer: Answer) -> None:
+    """A text is returned unchanged to its last character, whatever it holds, except for Unicode normalisation.
 
-    A text in the wrong encoding is unreadable, and a look-up by the text fails.
+    A text that is cut, trimmed or in the wrong encoding misleads the model, and a look-up by the text fails.
     """
-    _require_texts(endpoint)
-    _check_texts(_unicode(endpoint), lambda sent, text: same_text(str(sent), text))
+    for position, index, text in _returned_texts(answer):
+        sent = answer.documents[index]
+        altered = (
+            _is_altered(answer, index, text) if isinstance(sent, str) else _has_altered_strings(answer, index, text)
+        )
+        if altered:
+            raise _wrong(answer, position, index, repr(text))
 
 
-@should("RR-DOCUMENT-006", kit("a look-up by the text compares bytes"))
-def test_texts_are_not_normalised(endpoint: Endpoint) -> None:
+@should("RR-DOCUMENT-006", kit("a look-up by the text compares bytes"), every=Every.ANSWER)
+def test_texts_are_not_normalised(_: Endpoint, answer: Answer) -> None:
     """Texts are returned without Unicode normalisation.
 
     A look-up of a passage by its text fails if the server composes accents.
     """
-    _require_texts(endpoint)
-    answer = _unicode(endpoint)
-    # RR-DOCUMENT-005 reports a text that differs by more than normalisation.
-    _check_texts(answer, lambda sent, text: text == sent or not same_text(str(sent), text))
-
-
-def _unicode(endpoint: Endpoint) -> Answer:
-    return endpoint.rerank(QUERY, UNICODE, return_documents=True)
-
-
-def _check_texts(answer: Answer, matches: Callable[[Any, str], bool]) -> None:
-    answer.check_complete()
-    for position, (index, text) in enumerate(zip(answer.indices, answer.texts, strict=True)):
+    for position, index, text in _returned_texts(answer):
         sent = answer.documents[index]
-        if text is None or not matches(sent, text):
-            received = "no text" if text is None else repr(text)
-            raise RequirementFailed(
-                f"{sent!r} in results[{position}], because its index is {index}", received, answer.exchange
-            )
+        # RR-DOCUMENT-005 reports a text that differs by more than normalisation.
+        if isinstance(sent, str) and text != sent and same_text(sent, text):
+            raise _wrong(answer, position, index, repr(text))
 
 
-def _require_texts(endpoint: Endpoint) -> None:
-    answer = endpoint.rerank(QUERY, PAIR, return_documents=True)
-    answer.check_complete()
-    if not any(answer.texts):
-        raise PrerequisiteFailed("the results contain no text", _TEXT)
+@info("RR-DOCUMENT-007", kit("a model reads only as many tokens as it was made for"), confirmed=True)
+def test_the_end_of_a_long_text_counts(endpoint: Endpoint) -> None:
+    """The last words of a text of 12 kB count.
+
+    What stands beyond the limit of the model is never found.
+    """
+    answer = endpoint.limits.rerank_text(QUERY, LONG_TEXT, DOCUMENTS[0], return_documents=True)
+    if answer.best != 0:
+        expected = "document 0 first, because its last words answer the query"
+        raise RequirementFailed(expected, "document 1 first", answer.exchange)
+
+
+def _texts(answer: Answer) -> Iterator[tuple[int, int, str | None]]:
+    """Yield the position, the index and the text of each result; nothing if no texts were requested or returned."""
+    # A text that was not requested must be correct too.
+    if answer.exchange.request.get("return_documents") or any(answer.texts):
+        yield from zip(range(len(answer.indices)), answer.indices, answer.texts, strict=True)
+
+
+def _returned_texts(answer: Answer) -> list[tuple[int, int, str]]:
+    """Return the position, the index and the text of each result with a text."""
+    texts = [(position, index, text) for position, index, text in _texts(answer) if text is not None]
+    if not texts:
+        raise NotApplicable("the endpoint returns no texts")
+    return texts
+
+
+def _is_altered(answer: Answer, index: int, text: str) -> bool:
+    """Return whether *text* is that of no document; RR-DOCUMENT-001 reports the text of another document."""
+    return not any(_is_text_of(each, text) for each in _possible(answer, index))
+
+
+def _has_altered_strings(answer: Answer, index: int, text: str) -> bool:
+    """Return whether *text* is a JSON object that lacks a string of the document at *index*, or has another."""
+    found = _parsed(text)
+    return isinstance(found, dict) and not any(
+        same_json(_strings(found), _strings(each)) for each in _possible(answer, index)
+    )
+
+
+def _possible(answer: Answer, index: int) -> list[Any]:
+    """Return the document at *index*, with only the fields of `rank_fields` too, and all the documents."""
+    fields = answer.exchange.request.get("rank_fields")
+    sent = answer.documents[index]
+    is_projected = isinstance(sent, dict) and isinstance(fields, list)
+    projected = [{name: value for name, value in sent.items() if name in fields}] if is_projected else []
+    return [sent, *projected, *answer.documents]
+
+
+def _strings(value: Any) -> list[str]:
+    """Return the strings in a JSON value, without the names of fields, sorted and normalised."""
+    if isinstance(value, str):
+        return [normalised(value)]
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return sorted(string for each in values for string in _strings(each))
 
 
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
+
+
+def _is_text_of(sent: Any, text: str) -> bool:
+    """Return whether *text* is that of the document *sent*, except for Unicode normalisation."""
+    if isinstance(sent, str):
+        return same_text(sent, text)
+    found = _parsed(text)
+    return _canonical(found) == _canonical(sent) or same_json(found, sent)
+
+
+def _canonical(value: Any) -> str:
+    return normalised(json.dumps(value, ensure_ascii=False, sort_keys=True))
+
+
+def _wrong(answer: Answer, position: int, index: int, received: str) -> RequirementFailed:
+    expected = f"{answer.documents[index]!r} in results[{position}], because its index is {index}"
+    return RequirementFailed(expected, received, answer.exchange, index=index)

@@ -1,15 +1,12 @@
-"""Which requests the endpoint rejects, and the shape of its errors."""
+"""Which requests the endpoint rejects, and the form of its errors."""
+
+from typing import Any
 
 from together_rerank_contract_tests.client.exchange import Exchange
-from together_rerank_contract_tests.suite.assertions import (
-    NOT_JSON,
-    WRONG_KEY,
-    rejected_requests,
-    send_empty_documents,
-    send_unknown_model,
-)
+from together_rerank_contract_tests.suite.assertions import JSON, content_type
 from together_rerank_contract_tests.suite.endpoint import Endpoint, check_not_busy
 from together_rerank_contract_tests.suite.requirements import (
+    Every,
     NotApplicable,
     RequirementFailed,
     document,
@@ -17,51 +14,45 @@ from together_rerank_contract_tests.suite.requirements import (
     must,
     should,
 )
-from together_rerank_spec import Validator
+from together_rerank_contract_tests.suite.samples import NOT_JSON, PAIR, QUERY
 
 _ERROR_DATA = "/components/schemas/ErrorData"
+_REQUEST = "/components/schemas/RerankRequest/properties"
 
 
-@must("RR-ERROR-001", document(_ERROR_DATA), requests=1, quick=True)
-def test_an_error_is_error_data(endpoint: Endpoint) -> None:
-    """The body of an error is JSON that matches the document's ErrorData.
+@must("RR-ERROR-001", document(_ERROR_DATA), quick=True, every=Every.ERROR)
+def test_an_error_is_error_data(endpoint: Endpoint, exchange: Exchange) -> None:
+    """The body of an error is JSON that matches the document's ErrorData, with the content type application/json.
 
     On another shape, together 1.x raises a bare AssertionError or ValidationError, and the AI SDK shows no message.
     """
-    validator = Validator(endpoint.document.response_schema(400) or {})
-    exchanges = rejected_requests(endpoint)
-    if endpoint.transport.has_key:
-        wrong_key = check_not_busy(endpoint.post(NOT_JSON, authorization=WRONG_KEY))
-        exchanges += [wrong_key] if wrong_key.status >= 400 else []
-    if not exchanges:
-        raise NotApplicable("the endpoint rejects none of the invalid requests")
-    for exchange in exchanges:
-        violations = validator.violations(exchange.body)
-        if exchange.body is None or violations:
-            problem = f", and {violations[0]}" if exchange.body is not None else ", which is not JSON"
-            raise RequirementFailed(
-                "ErrorData: an object `error` with strings", f"{exchange.response_excerpt}{problem}", exchange
-            )
+    expected = "Content-Type: application/json, and ErrorData: an object `error` with strings"
+    violations = endpoint.error_validator.violations(exchange.body)
+    if exchange.body is None or exchange.decode_error or violations:
+        problem = str(violations[0]) if exchange.body is not None and violations else "the body is not JSON"
+        raise RequirementFailed(expected, f"{exchange.response_excerpt}; {problem}", exchange)
+    if content_type(exchange) != JSON:
+        raise RequirementFailed(expected, f"{exchange.status} with Content-Type: {content_type(exchange)}", exchange)
 
 
-@must("RR-ERROR-002", document("/components/schemas/RerankRequest/properties/documents/oneOf"), quick=True)
+@must("RR-ERROR-002", document(f"{_REQUEST}/documents/oneOf"), requests=1, quick=True)
 def test_an_empty_list_of_documents_is_rejected(endpoint: Endpoint) -> None:
     """The endpoint rejects a request with an empty list of documents.
 
     A pipeline whose retrieval finds nothing needs an error; a 200 without results hides the mistake.
     """
-    exchange = check_not_busy(send_empty_documents(endpoint))
-    if not 400 <= exchange.status < 500:
-        raise RequirementFailed("a 4xx, because `documents` is empty", exchange.response_excerpt, exchange)
+    _check_rejected(endpoint, "`documents` is empty", documents=[])
 
 
-@should("RR-ERROR-003", document("/paths/~1rerank/post/responses/404"))
+@should("RR-ERROR-003", document("/paths/~1rerank/post/responses/404"), requests=1, quick=True)
 def test_an_unknown_model_is_rejected(endpoint: Endpoint) -> None:
     """The endpoint rejects an unknown model with a 404 or a 400.
 
     If another model serves a misspelt name, the quality drops and nobody notices.
     """
-    exchange = check_not_busy(send_unknown_model(endpoint))
+    # The same request with the right model was answered before.
+    known = {"query": endpoint.reference.exchange.request["query"], "documents": endpoint.reference.documents}
+    exchange = check_not_busy(endpoint.exchange_for({**known, "model": "no-such-company/no-such-model"}))
     if exchange.status == 200 and exchange.accepts("any-model"):
         raise NotApplicable("the endpoint accepts any model (x-mock-accepts)")
     if exchange.status not in (404, 400):
@@ -79,6 +70,70 @@ def test_errors_are_deterministic(endpoint: Endpoint) -> None:
         if _kind(repeat) != _kind(first):
             expected = "{} with the type {!r}, as before".format(*_kind(first))
             raise RequirementFailed(expected, repeat.response_excerpt, repeat)
+
+
+@must("RR-ERROR-005", document("/paths/~1rerank/post/responses"), quick=True, every=Every.RESPONSE)
+def test_the_status_is_documented(endpoint: Endpoint, exchange: Exchange) -> None:
+    """Every response to a POST has a status that the document lists.
+
+    Clients handle the documented statuses; a 201, a redirect, a 422 or a 500 ends in a branch that nobody wrote.
+    """
+    if exchange.status not in endpoint.document.statuses:
+        location = exchange.received_headers.get("location")
+        received = f"{exchange.response_excerpt}, to {location}" if location else exchange.response_excerpt
+        raise RequirementFailed(f"one of {', '.join(map(str, endpoint.document.statuses))}", received, exchange)
+
+
+@must("RR-ERROR-006", document(f"{_REQUEST}/documents/oneOf"), requests=1)
+def test_a_mixed_list_is_rejected(endpoint: Endpoint) -> None:
+    """The endpoint rejects a list that mixes strings and objects.
+
+    A pipeline that mixes them by mistake gets a ranking of two kinds of texts, without an error.
+    """
+    _check_rejected(endpoint, "`documents` mixes strings and objects", documents=["Llamas.", {"text": "Peru."}])
+
+
+@must("RR-ERROR-007", document(f"{_REQUEST}/top_n/type"), requests=1)
+def test_top_n_as_a_string_is_rejected(endpoint: Endpoint) -> None:
+    """The endpoint rejects `top_n` as a string.
+
+    A client that works by luck on one endpoint fails on the next.
+    """
+    _check_rejected(endpoint, "`top_n` is a string", top_n="2")
+
+
+@should("RR-ERROR-008", kit('"the number of top results to return" has no meaning below one'), requests=2)
+def test_top_n_below_one_is_rejected(endpoint: Endpoint) -> None:
+    """The endpoint rejects a `top_n` of 0 and of -1.
+
+    On one server it means all documents, on another none; a counter that ran below one needs an error.
+    """
+    for top_n in (0, -1):
+        _check_rejected(endpoint, f"`top_n` is {top_n}", top_n=top_n)
+
+
+@must(
+    "RR-ERROR-009",
+    kit("a request must not break the server, whatever it holds"),
+    quick=True,
+    every=Every.UNANSWERED,
+)
+def test_every_request_gets_a_response(_: Endpoint, exchange: Exchange) -> None:
+    """Every request gets a complete response, also one whose document nests 200 levels deep.
+
+    A client waits and retries in vain, and anyone can crash a server with one request.
+    """
+    raise RequirementFailed("a complete response", exchange.decode_error, exchange)
+
+
+def _valid(**changes: Any) -> dict[str, Any]:
+    return {"query": QUERY, "documents": PAIR, **changes}
+
+
+def _check_rejected(endpoint: Endpoint, reason: str, **changes: Any) -> None:
+    exchange = check_not_busy(endpoint.exchange_for(_valid(**changes)))
+    if not 400 <= exchange.status < 500:
+        raise RequirementFailed(f"a 4xx, because {reason}", exchange.response_excerpt, exchange)
 
 
 def _kind(exchange: Exchange) -> tuple[int, object]:

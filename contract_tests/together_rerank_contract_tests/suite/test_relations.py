@@ -1,12 +1,23 @@
 """How scores and rankings of related requests compare: which changes must not affect them, and which must."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from together_rerank_contract_tests.client.transport import ENDPOINT_KEY, Authorization
 from together_rerank_contract_tests.suite.answer import Answer
-from together_rerank_contract_tests.suite.assertions import assert_same_order, assert_same_scores
+from together_rerank_contract_tests.suite.assertions import assert_query_decides, assert_same_order, assert_same_scores
 from together_rerank_contract_tests.suite.endpoint import Endpoint
-from together_rerank_contract_tests.suite.requirements import RequirementFailed, document, info, kit, observed, should
+from together_rerank_contract_tests.suite.requirements import (
+    NotApplicable,
+    RequirementFailed,
+    document,
+    info,
+    kit,
+    must,
+    observed,
+    should,
+)
 from together_rerank_contract_tests.suite.samples import (
     DOCUMENTS,
     IRRELEVANT,
@@ -14,8 +25,8 @@ from together_rerank_contract_tests.suite.samples import (
     PERMUTATIONS,
     QUERY,
     SUBSET,
-    TWO_SUBJECTS,
     concurrent_requests,
+    successive_requests,
 )
 
 _POINTWISE = kit(
@@ -23,6 +34,9 @@ _POINTWISE = kit(
 )
 # Concurrent requests share batches, so their scores differ more than those of repeats.
 _CONCURRENT_OF_SPAN = 0.1
+_UNAUTHORIZED = 401
+# How often the concurrent requests are sent.
+_ROUNDS = 2
 
 
 @should("RR-RELATION-001", kit("the request is the same; small noise of the hardware is allowed"))
@@ -64,7 +78,7 @@ def test_leaving_documents_out_keeps_the_ranking(endpoint: Endpoint) -> None:
     assert_same_order(endpoint.reference.scores, scores, within, fewer.exchange)
 
 
-@should("RR-RELATION-004", _POINTWISE, requests=len(DOCUMENTS) - 1, confirmed=True)
+@should("RR-RELATION-004", _POINTWISE, requests=len(DOCUMENTS) - 2, confirmed=True)
 def test_one_by_one_gives_the_same_ranking(endpoint: Endpoint) -> None:
     """Documents that are sent one by one rank the same as in one request.
 
@@ -98,12 +112,7 @@ def test_the_query_decides(endpoint: Endpoint) -> None:
 
     If the ranking ignores the query, every search returns the same documents.
     """
-    for query, best in ((OTHER_QUERY, 0), (QUERY, 1)):
-        answer = endpoint.rerank(query, TWO_SUBJECTS)
-        if answer.scores[best] <= answer.scores[1 - best]:
-            expected = f"document {best} above the other, because only it is about the query"
-            received = f"a score of {answer.scores[best]:g} for it and {answer.scores[1 - best]:g} for the other"
-            raise RequirementFailed(expected, received, answer.exchange)
+    assert_query_decides(endpoint, OTHER_QUERY, QUERY)
 
 
 @info(
@@ -124,10 +133,10 @@ def test_the_query_itself_comes_first(endpoint: Endpoint) -> None:
         )
 
 
-@should(
+@must(
     "RR-RELATION-008",
     observed("mixed-up batches, xorbitsai/inference PR#5269"),
-    requests=2 * len(concurrent_requests()),
+    requests=(1 + _ROUNDS) * (len(concurrent_requests()) + 1),
 )
 def test_concurrent_requests_are_not_mixed_up(endpoint: Endpoint) -> None:
     """Concurrent requests get the same results as requests that are sent one by one.
@@ -136,14 +145,64 @@ def test_concurrent_requests_are_not_mixed_up(endpoint: Endpoint) -> None:
     """
     serial = [endpoint.rerank(**request) for request in concurrent_requests()]
     _ = endpoint.tolerance, [answer.scores for answer in serial]
-    with ThreadPoolExecutor(len(serial)) as threads:
-        try:
-            concurrent = list(threads.map(lambda answer: endpoint.resend(answer.exchange.content), serial))
-        except KeyboardInterrupt:
-            endpoint.transport.close()  # otherwise the interruption waits for all requests
-            raise
-    for alone, exchange in zip(serial, concurrent, strict=True):
-        _check_same(endpoint, alone, endpoint.check_answer(exchange))
+    calls: list[tuple[bytes, Authorization]] = [(answer.exchange.content, ENDPOINT_KEY) for answer in serial]
+    if endpoint.transport.has_key and endpoint.post(calls[0][0], authorization=None).status == _UNAUTHORIZED:
+        calls.append((calls[0][0], None))
+    for _ in range(_ROUNDS):
+        with ThreadPoolExecutor(len(calls)) as threads:
+            try:
+                exchanges = list(threads.map(lambda call: endpoint.resend(call[0], authorization=call[1]), calls))
+            except KeyboardInterrupt:
+                endpoint.transport.close()  # otherwise the interruption waits for all requests
+                raise
+        for alone, exchange in zip(serial, exchanges, strict=False):
+            _check_same(endpoint, alone, endpoint.accept(exchange))
+        if exchanges[-1].status == 200 and len(exchanges) > len(serial):
+            expected = "401, as without other requests, because no key was sent"
+            raise RequirementFailed(expected, exchanges[-1].response_excerpt, exchanges[-1])
+
+
+@must(
+    "RR-RELATION-009",
+    kit("a response answers its own request, whatever was sent before it"),
+    requests=len(successive_requests()) + 3,
+)
+def test_a_response_is_not_that_of_an_earlier_request(endpoint: Endpoint) -> None:
+    """A request gets its own result, even if its query, the number or the beginning of its documents came before.
+
+    A cache whose key lacks a part of the request gives a user the answer of another.
+    """
+    requests = successive_requests()
+    # RR-DOCUMENT-001 and RR-DOCUMENT-005 compare the texts.
+    answers = [endpoint.rerank(query, documents, return_documents=True) for query, documents, _ in requests]
+    _check_options_are_forgotten(endpoint, *requests[0][:2])
+    if endpoint.measured.is_listwise:
+        raise NotApplicable("scores depend on the other documents in the request")
+    for answer, (_, _, position) in zip(answers, requests, strict=True):
+        if (
+            position is not None
+            and len({*answer.listed_scores}) > 1
+            and _results(answer) == _results(answers[position])
+        ):
+            expected = "another ranking than for an earlier request with another query or with other documents"
+            received = f"the indices {answer.indices} with the scores {answer.listed_scores}, as before"
+            raise RequirementFailed(expected, received, answer.exchange)
+
+
+def _check_options_are_forgotten(endpoint: Endpoint, query: str, documents: Sequence[str]) -> None:
+    """Raise RequirementFailed if the options of a request have an effect on the next request."""
+    before = endpoint.rerank(query, documents)
+    endpoint.rerank(query, documents, top_n=1, return_documents=False)
+    after = endpoint.accept(endpoint.resend(before.exchange.content))
+    if len(after.results) != len(before.results) or after.texts.count(None) != before.texts.count(None):
+        expected = f"{len(before.results)} results, {before.texts.count(None)} without a text, as before"
+        received = f"{len(after.results)} results, {after.texts.count(None)} without a text"
+        other = "after a request with `top_n` 1 and `return_documents` false"
+        raise RequirementFailed(expected, f"{received}, {other}", after.exchange)
+
+
+def _results(answer: Answer) -> list[tuple[int, float]]:
+    return [*zip(answer.indices, answer.listed_scores, strict=True)]
 
 
 def _check_same(endpoint: Endpoint, alone: Answer, together: Answer) -> None:

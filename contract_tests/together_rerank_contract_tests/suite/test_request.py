@@ -1,12 +1,21 @@
 """Which request fields the endpoint accepts, and which parts of a request must not change the response."""
 
 import json
+import re
 
+from together_rerank_contract_tests.client.exchange import Exchange
 from together_rerank_contract_tests.suite.answer import Answer
-from together_rerank_contract_tests.suite.assertions import assert_same_scores
+from together_rerank_contract_tests.suite.assertions import assert_accepted, assert_same_scores
 from together_rerank_contract_tests.suite.endpoint import Endpoint
-from together_rerank_contract_tests.suite.requirements import RequirementFailed, document, kit, must, observed, should
-from together_rerank_contract_tests.suite.samples import OBJECTS, QUERY
+from together_rerank_contract_tests.suite.requirements import (
+    Every,
+    document,
+    kit,
+    must,
+    observed,
+    should,
+)
+from together_rerank_contract_tests.suite.samples import ESCAPED, OBJECTS, QUERY
 
 _REQUEST = "/components/schemas/RerankRequest/properties"
 
@@ -17,7 +26,7 @@ def test_documents_may_be_objects(endpoint: Endpoint) -> None:
 
     Clients written for Together send the title and the text as separate fields; all their requests get a 4xx.
     """
-    endpoint.check_answer(endpoint.probe("documents"))
+    assert_accepted(endpoint.probe("documents"))
 
 
 @must("RR-REQUEST-002", document(f"{_REQUEST}/return_documents"), quick=True)
@@ -26,7 +35,7 @@ def test_return_documents_is_accepted(endpoint: Endpoint) -> None:
 
     together 1.x and the AI SDK always send false, and LiteLLM always sends true: all their requests fail.
     """
-    endpoint.check_answer(endpoint.probe("return_documents"))
+    assert_accepted(endpoint.probe("return_documents"))
 
 
 @must("RR-REQUEST-003", document(f"{_REQUEST}/top_n"), requests=1)
@@ -35,7 +44,7 @@ def test_top_n_is_accepted(endpoint: Endpoint) -> None:
 
     Nearly every client sends it.
     """
-    endpoint.check_answer(endpoint.probe("top_n"))
+    assert_accepted(endpoint.probe("top_n"))
 
 
 @should("RR-REQUEST-004", document(f"{_REQUEST}/rank_fields"), requests=1)
@@ -45,7 +54,7 @@ def test_rank_fields_is_accepted(endpoint: Endpoint) -> None:
     Clients that rank by title get a 4xx.
     """
     endpoint.rerank(QUERY, OBJECTS)
-    endpoint.check_answer(endpoint.probe("rank_fields"))
+    assert_accepted(endpoint.probe("rank_fields"))
 
 
 @should(
@@ -55,22 +64,18 @@ def test_rank_fields_is_accepted(endpoint: Endpoint) -> None:
     confirmed=True,
 )
 def test_headers_change_nothing(endpoint: Endpoint) -> None:
-    """Other headers, compression and `Connection: close` do not change the response.
+    """Other headers, a charset, compression and `Connection: close` do not change the response.
 
     Each HTTP library sends its own headers; a gateway that depends on them works with one client only.
     """
-    _ = endpoint.reference.scores  # another requirement reports a reference that cannot be read
-    content = endpoint.reference.exchange.content
+    content = _reference_content(endpoint)
     variants: tuple[tuple[tuple[str, str], ...], ...] = (
-        (("X-Request-Source", "contract test"), ("User-Agent", "Mozilla/5.0")),
+        (("X-Request-Source", "contract test"), ("User-Agent", "Mozilla/5.0"), ("Connection", "close")),
+        (("Content-Type", "application/json; charset=utf-8"),),
         (("Accept", "*/*"), ("Accept-Encoding", "gzip")),
-        (("Connection", "close"),),
     )
     for headers in variants:
-        answer = endpoint.check_answer(endpoint.post(content, headers=headers))
-        if answer.exchange.decode_error:
-            raise RequirementFailed("a body that can be decoded", answer.exchange.decode_error, answer.exchange)
-        _check_same_as_reference(endpoint, answer)
+        _check_same_as_reference(endpoint, endpoint.post(content, headers=headers))
 
 
 @should("RR-REQUEST-006", kit("a JSON object is unordered (RFC 8259)"), requests=1, confirmed=True)
@@ -79,12 +84,49 @@ def test_the_sequence_of_keys_does_not_matter(endpoint: Endpoint) -> None:
 
     Each client writes the keys in its own sequence.
     """
-    request = endpoint.reference.exchange.request
-    reversed_request = dict(reversed(request.items()))
+    reversed_request = dict(reversed(json.loads(_reference_content(endpoint)).items()))
     content = json.dumps(reversed_request, ensure_ascii=False).encode()
-    _check_same_as_reference(endpoint, endpoint.check_answer(endpoint.post(content)))
+    _check_same_as_reference(endpoint, endpoint.post(content))
 
 
-def _check_same_as_reference(endpoint: Endpoint, answer: Answer) -> None:
+@must("RR-REQUEST-007", document("/paths/~1rerank/post/responses/200"), quick=True, every=Every.REFUSAL)
+def test_valid_requests_are_accepted(_: Endpoint, exchange: Exchange) -> None:
+    """The endpoint accepts a valid request with ordinary texts.
+
+    A request that works on one endpoint fails on another, with an error that blames the client.
+    """
+    assert_accepted(exchange)
+
+
+@should("RR-REQUEST-008", document(f"{_REQUEST}/documents/oneOf"), every=Every.REFUSAL)
+def test_every_text_is_accepted(_: Endpoint, exchange: Exchange) -> None:
+    """The endpoint accepts any string as a document: empty, blank, with control characters or rare scripts.
+
+    One such passage in a corpus makes every request fail that contains it.
+    """
+    assert_accepted(exchange)
+
+
+@must("RR-REQUEST-009", kit("RFC 8259 allows white space and any escape between and in strings"), requests=3)
+def test_other_forms_of_json_are_equal(endpoint: Endpoint) -> None:
+    r"""A request with white space between its tokens, or with escapes such as `\u0061`, is read like any other.
+
+    Python's `json.dumps` escapes every character outside ASCII, and Java's and PHP's libraries escape `/`.
+    """
+    request = endpoint.rerank(QUERY, ESCAPED, return_documents=True, top_n=len(ESCAPED)).exchange.request
+    escaped = json.dumps(request).replace("/", "\\/").replace("l", "\\u006c")
+    escaped = re.sub(r"\\u[0-9a-f]{4}", lambda match: f"\\u{match[0][2:].upper()}", escaped)
+    indented = "\r\n" + json.dumps(request, indent="\t").replace("\n", "\r\n ") + "\n"
+    for variant in (indented, escaped):
+        assert_accepted(endpoint.post(variant.encode()))  # RR-DOCUMENT-005 compares the texts
+
+
+def _reference_content(endpoint: Endpoint) -> bytes:
+    _ = endpoint.reference.scores  # another requirement reports a reference that cannot be read
+    return endpoint.reference.exchange.content
+
+
+def _check_same_as_reference(endpoint: Endpoint, exchange: Exchange) -> None:
+    assert_accepted(exchange)
     within = endpoint.tolerance.equal
-    assert_same_scores(endpoint.reference.scores, answer.scores, within, "as without the change", answer.exchange)
+    assert_same_scores(endpoint.reference.scores, Answer(exchange).scores, within, "as without the change", exchange)

@@ -1,8 +1,11 @@
 """The parts of a 200 response."""
 
-from together_rerank_contract_tests.suite.assertions import DOCUMENT, OBJECT, assert_shape, rejected_requests
+from together_rerank_contract_tests.client.exchange import Exchange
+from together_rerank_contract_tests.suite.answer import Answer
+from together_rerank_contract_tests.suite.assertions import DOCUMENT, JSON, OBJECT, assert_shape, content_type
 from together_rerank_contract_tests.suite.endpoint import Endpoint
 from together_rerank_contract_tests.suite.requirements import (
+    Every,
     NotApplicable,
     RequirementFailed,
     document,
@@ -12,90 +15,81 @@ from together_rerank_contract_tests.suite.requirements import (
     should,
 )
 
-_JSON = "application/json"
 _RESPONSE = "/components/schemas/RerankResponse"
 
 
-@must("RR-RESPONSE-001", document(_RESPONSE), requests=9, quick=True)
-def test_a_success_is_a_rerank_response(endpoint: Endpoint) -> None:
+@must("RR-RESPONSE-001", document(_RESPONSE), quick=True, every=Every.ANSWER)
+def test_a_success_is_a_rerank_response(endpoint: Endpoint, answer: Answer) -> None:
     """A 200 response is JSON with the content type application/json, and has `model` and `results`.
 
     Every client reads `results`. On any other response, the AI SDK and strict SDKs raise an error, LiteLLM crashes, and
     together 2 and 3 return a string or None.
     """
-    for answer in endpoint.samples:
-        exchange = answer.exchange
-        kind = exchange.received_headers.get("content-type", "none")
-        expected = f"Content-Type: {_JSON} and JSON in UTF-8"
-        if exchange.decode_error:
-            raise RequirementFailed(expected, f"a body that cannot be decoded: {exchange.decode_error}", exchange)
-        if kind.partition(";")[0].strip().lower() != _JSON:
-            raise RequirementFailed(expected, f"Content-Type: {kind}", exchange)
-        if exchange.body is None or exchange.received.startswith(b"\xef\xbb\xbf"):
-            raise RequirementFailed(expected, exchange.response_excerpt, exchange)
-    assert_shape(endpoint, None, "the document's RerankResponse")
+    exchange = answer.exchange
+    expected = f"Content-Type: {JSON} and JSON in UTF-8"
+    if exchange.decode_error:
+        raise RequirementFailed(expected, f"a body that cannot be decoded: {exchange.decode_error}", exchange)
+    if content_type(exchange) != JSON:
+        raise RequirementFailed(expected, f"Content-Type: {content_type(exchange)}", exchange)
+    if exchange.body is None or exchange.received.startswith(b"\xef\xbb\xbf"):
+        raise RequirementFailed(expected, exchange.response_excerpt, exchange)
+    assert_shape(endpoint, answer, None, "the document's RerankResponse")
 
 
-@must("RR-RESPONSE-002", document(f"{_RESPONSE}/properties/object"), quick=True)
-def test_the_object_is_rerank(endpoint: Endpoint) -> None:
+@must("RR-RESPONSE-002", document(f"{_RESPONSE}/properties/object"), quick=True, every=Every.ANSWER)
+def test_the_object_is_rerank(endpoint: Endpoint, answer: Answer) -> None:
     """The value of `object` is `rerank`.
 
     together 1.x raises a ValidationError on `list`; together 2 and 3 do so with strict validation.
     """
-    assert_shape(endpoint, OBJECT, '`object` is "rerank"')
+    assert_shape(endpoint, answer, OBJECT, '`object` is "rerank"')
 
 
-@must("RR-RESPONSE-003", document(f"{_RESPONSE}/properties/results/items/required"), quick=True)
-def test_each_result_has_a_document(endpoint: Endpoint) -> None:
+@must("RR-RESPONSE-003", document(f"{_RESPONSE}/properties/results/items/required"), quick=True, every=Every.ANSWER)
+def test_each_result_has_a_document(endpoint: Endpoint, answer: Answer) -> None:
     """Each result has a `document`, which is an object with or without text.
 
     Strict SDKs reject a `document` that is missing, null or not an object; LiteLLM and together 1.x crash on a string.
     """
-    assert_shape(endpoint, DOCUMENT, "`document` is an object in each result")
+    assert_shape(endpoint, answer, DOCUMENT, "`document` is an object in each result")
 
 
-@info("RR-RESPONSE-004", document(f"{_RESPONSE}/properties/model"))
-def test_the_model_is_named(endpoint: Endpoint) -> None:
+@info("RR-RESPONSE-004", document(f"{_RESPONSE}/properties/model"), every=Every.ANSWER)
+def test_the_model_is_named(_: Endpoint, answer: Answer) -> None:
     """The value of `model` is a non-empty string.
 
     Logs and bills contain it; it may differ from the requested model.
     """
-    exchange = endpoint.reference.exchange
-    model = exchange.members.get("model")
+    model = answer.exchange.members.get("model")
     if not isinstance(model, str) or not model.strip():
-        raise RequirementFailed("a name in `model`", f"`model` is {model!r}", exchange)
+        raise RequirementFailed("a name in `model`", f"`model` is {model!r}", answer.exchange)
 
 
-@should("RR-RESPONSE-005", document(f"{_RESPONSE}/properties/id"))
-def test_ids_are_unique(endpoint: Endpoint) -> None:
+@should("RR-RESPONSE-005", document(f"{_RESPONSE}/properties/id"), every=Every.ANSWER)
+def test_ids_are_unique(endpoint: Endpoint, answer: Answer) -> None:
     """Each response has a unique `id`.
 
     Traces and support requests refer to it; a repeated id is a sign of a cache in front of the endpoint.
     """
-    exchanges = [answer.exchange for answer in endpoint.repeats]
-    ids = [each.members["id"] for each in exchanges if each.members.get("id") is not None]
-    if not ids:
+    response_id = answer.exchange.members.get("id")
+    if response_id is None:
         raise NotApplicable("the response has no `id`, which the document allows")
-    if len(set(map(str, ids))) < len(ids):
-        raise RequirementFailed(
-            "a different `id` in each of three responses", f"`id` is {ids[0]!r} again", exchanges[-1]
-        )
+    if endpoint.ids.setdefault(str(response_id), id(answer.exchange)) != id(answer.exchange):
+        raise RequirementFailed("another `id` in each response", f"`id` is {response_id!r} again", answer.exchange)
 
 
 @must(
     "RR-RESPONSE-006",
     kit("a client that checks the status and one that checks the body must reach the same result"),
-    requests=3,
     quick=True,
+    every=Every.RESPONSE,
 )
-def test_success_and_error_do_not_mix(endpoint: Endpoint) -> None:
+def test_success_and_error_do_not_mix(_: Endpoint, exchange: Exchange) -> None:
     """A 200 response has no `error`, and an error response has no `results`.
 
     together 2 and 3 read an error in a 200 as an empty ranking, and no client retries.
     """
-    for exchange in (answer.exchange for answer in endpoint.samples):
-        if exchange.members.get("error"):
-            raise RequirementFailed("a 200 without `error`", exchange.response_excerpt, exchange)
-    for rejected in rejected_requests(endpoint):
-        if rejected.members.get("results"):
-            raise RequirementFailed("an error without `results`", rejected.response_excerpt, rejected)
+    if exchange.status == 200 and exchange.members.get("error"):
+        raise RequirementFailed("a 200 without `error`", exchange.response_excerpt, exchange)
+    if exchange.status >= 400 and exchange.members.get("results"):
+        raise RequirementFailed("an error without `results`", exchange.response_excerpt, exchange)

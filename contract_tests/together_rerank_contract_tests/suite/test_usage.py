@@ -1,52 +1,46 @@
 """The token counts in `usage`."""
 
-from typing import Any
-
-from together_rerank_contract_tests.client.exchange import Exchange
 from together_rerank_contract_tests.suite.answer import Answer, is_integer
 from together_rerank_contract_tests.suite.assertions import USAGE, assert_shape
 from together_rerank_contract_tests.suite.endpoint import Endpoint
 from together_rerank_contract_tests.suite.requirements import (
+    Every,
     NotApplicable,
-    PrerequisiteFailed,
     RequirementFailed,
     document,
     kit,
     must,
     should,
 )
-from together_rerank_contract_tests.suite.samples import DOCUMENTS, IRRELEVANT, PAIR, PERMUTATIONS, QUERY
+from together_rerank_contract_tests.suite.samples import DOCUMENTS, IRRELEVANT, PERMUTATIONS, QUERY
 
 _USAGE = "/components/schemas/UsageData"
-_SHAPE = "RR-USAGE-001"
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
-@must("RR-USAGE-001", document(_USAGE), quick=True)
-def test_usage_has_three_counts(endpoint: Endpoint) -> None:
+@must("RR-USAGE-001", document(_USAGE), quick=True, every=Every.ANSWER)
+def test_usage_has_three_counts(endpoint: Endpoint, answer: Answer) -> None:
     """If the response has `usage`, it has all three counts.
 
     The AI SDK rejects a `usage` without one of them, and together 1.x raises a ValidationError.
     """
-    assert_shape(endpoint, USAGE, "the document's UsageData")
-    _usage(endpoint)
+    assert_shape(endpoint, answer, USAGE, "the document's UsageData")
 
 
-@must("RR-USAGE-002", kit("a total is the sum of its counts"), quick=True)
-def test_usage_adds_up(endpoint: Endpoint) -> None:
+@must("RR-USAGE-002", kit("a total is the sum of its counts"), quick=True, every=Every.ANSWER)
+def test_usage_adds_up(_: Endpoint, answer: Answer) -> None:
     """No count in `usage` is negative, and `total_tokens` is the sum of the others.
 
     Bills and budgets do not add up.
     """
-    usage, exchange = _usage(endpoint)
-    counts = [usage.get(name) for name in _COUNTS]
+    counts = [(answer.usage or {}).get(name) for name in _COUNTS]
     numbers = [each for each in counts if is_integer(each)]
-    if len(numbers) < len(_COUNTS):
-        raise PrerequisiteFailed("the counts cannot be read", _SHAPE)
-    prompt, completion, total = numbers
+    if len(numbers) < len(_COUNTS):  # RR-USAGE-001 reports it
+        return
+    prompt, completion, total = map(int, numbers)
     if min(numbers) < 0 or total != prompt + completion:
         expected = "counts from 0 on, and `total_tokens` as the sum of the others"
-        raise RequirementFailed(expected, f"{prompt}, {completion} and {total}", exchange)
+        raise RequirementFailed(expected, f"{prompt}, {completion} and {total}", answer.exchange)
 
 
 @should("RR-USAGE-003", kit("the model reads every document, also those that are not returned"))
@@ -84,15 +78,8 @@ def test_usage_grows_with_the_documents(endpoint: Endpoint) -> None:
         )
 
 
-def _usage(endpoint: Endpoint) -> tuple[dict[str, Any], Exchange]:
-    answer = endpoint.rerank(QUERY, PAIR)
-    if answer.usage is None:
-        raise NotApplicable("the response has no `usage`, which the document allows")
-    return answer.usage, answer.exchange
-
-
 def _tokens(answer: Answer) -> int:
     tokens = (answer.usage or {}).get("prompt_tokens")
     if not is_integer(tokens):
         raise NotApplicable("the response has no `usage.prompt_tokens`")
-    return tokens
+    return int(tokens)

@@ -7,9 +7,10 @@ ties may be ranked either way, floats may differ in their last digits, and score
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
+from typing import Any
 
-# The score of each document, by its index.
-Scores = Mapping[int, float]
+# The score of each document, by its index or its text.
+Scores = Mapping[Any, float]
 _LEAST = 1e-6
 _OF_SPAN = 0.0125
 _MAX_OF_SPAN = 0.02
@@ -25,11 +26,15 @@ class Tolerance:
         span: the difference between the highest and the lowest score.
         noise: the largest difference of a score between repeats of a request, or after a permutation of its documents.
         batch: the largest difference of a score after other documents were removed from the request.
+        alone: the difference between the scores of two documents that are sent alone; None if it is unknown.
+        together: the difference between the scores of the same two documents in one request.
     """
 
     span: float
     noise: float
     batch: float
+    alone: float | None = None
+    together: float = 0.0
 
     @property
     def is_noisy(self) -> bool:
@@ -38,7 +43,12 @@ class Tolerance:
 
     @property
     def is_listwise(self) -> bool:
-        return self.batch > self.listwise
+        """Whether the score of a document depends on the other documents of the request.
+
+        Ranks, and scores that are scaled to those of the list, are the same for every document that is sent alone.
+        """
+        is_constant = self.alone is not None and self.alone <= _LEAST and self.together > self.clear_gap
+        return is_constant or self.batch > self.listwise
 
     @property
     def listwise(self) -> float:
@@ -62,8 +72,11 @@ class Tolerance:
         return max(_CLEAR_OF_SPAN * self.span, _LEAST)
 
 
-def measure(repeats: Sequence[Scores], reordered: Scores, subset: Scores) -> Tolerance:
-    """Return the tolerance: compare *repeats* of a request, a permutation of its documents, and a *subset* of them."""
+def measure(repeats: Sequence[Scores], reordered: Scores, subset: Scores, alone: Sequence[float] = ()) -> Tolerance:
+    """Return the tolerance.
+
+    It compares *repeats* of a request, a permutation of its documents, a *subset* of them, and the first two *alone*.
+    """
     first = repeats[0]
     span = max(first.values()) - min(first.values())
     noise = max(abs(one[key] - other[key]) for one in repeats for other in repeats for key in first)
@@ -71,20 +84,27 @@ def measure(repeats: Sequence[Scores], reordered: Scores, subset: Scores) -> Tol
     # A larger difference is not noise: the score depends on the position in the request.
     noise = max(noise, moved if moved <= max(_MAX_OF_SPAN * span, _LEAST) else 0.0)
     batch = min(max(abs(each[key] - subset[key]) for key in subset) for each in repeats)
-    return Tolerance(span, noise, batch)
+    between = abs(alone[0] - alone[1]) if alone else None
+    return Tolerance(span, noise, batch, between, abs(first[0] - first[1]) if alone else 0.0)
 
 
-def find_difference(one: Scores, other: Scores, within: float) -> int | None:
+def find_difference(one: Scores, other: Scores, within: float) -> Any:
     """Return the shared document whose scores differ most, if they differ by more than *within*; None otherwise."""
     differences = {key: abs(one[key] - other[key]) for key in one if key in other}
     worst = max(differences, key=differences.__getitem__, default=None)
     return worst if worst is not None and differences[worst] > within else None
 
 
-def find_inversion(one: Scores, other: Scores, margin: float) -> tuple[int, int] | None:
-    """Return two documents that *one* and *other* rank differently, each by more than *margin*; None otherwise."""
+def find_inversion(
+    one: Scores, other: Scores, margin: float, other_margin: float | None = None
+) -> tuple[Any, Any] | None:
+    """Return two documents that *one* and *other* rank differently, each by more than *margin*; None otherwise.
+
+    With *other_margin*, that is the margin in *other*; below 0, a tie counts as well.
+    """
+    other_margin = margin if other_margin is None else other_margin
     shared = [key for key in one if key in other]
     for high, low in permutations(shared, 2):
-        if one[high] - one[low] > margin and other[low] - other[high] > margin:
+        if one[high] - one[low] > margin and other[low] - other[high] > other_margin:
             return high, low
     return None

@@ -1,0 +1,90 @@
+"""Judge every exchange of a run by the requirements about every exchange of its kind, whichever test sent it."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from together_rerank_contract_tests.client.exchange import Exchange
+from together_rerank_contract_tests.suite.answer import Answer
+from together_rerank_contract_tests.suite.requirements import (
+    TESTS_OF_EVERY,
+    Every,
+    NotApplicable,
+    PrerequisiteFailed,
+    RequirementFailed,
+)
+
+if TYPE_CHECKING:
+    from together_rerank_contract_tests.suite.endpoint import Endpoint
+
+# The most failures of a requirement to keep, those with the smallest requests.
+_MAX_KEPT = 8
+
+
+class Observer:
+    """Applies the tests of every exchange, and keeps their failures. Threads may share it.
+
+    Attributes:
+        judged: the number of exchanges that each requirement could be judged by.
+        not_judged: why a requirement could not be judged by one of the exchanges.
+    """
+
+    def __init__(self, endpoint: "Endpoint") -> None:
+        self._endpoint = endpoint
+        self._failures: dict[str, list[RequirementFailed]] = {}
+        self._times = Counter[str]()
+        self._lock = threading.Lock()
+        self.judged = Counter[str]()
+        self.not_judged: dict[str, NotApplicable | PrerequisiteFailed] = {}
+
+    def observe(self, exchange: Exchange) -> None:
+        """Judge *exchange*, the response to any request."""
+        kinds = [*self._kinds(exchange)]
+        with self._lock:
+            for requirement_id, (kind, _) in TESTS_OF_EVERY.items():
+                if kind in kinds:
+                    self.judge(requirement_id, exchange)
+
+    def judge(self, requirement_id: str, exchange: Exchange) -> None:
+        """Judge *exchange* by one requirement."""
+        try:
+            failure = self.failure(requirement_id, exchange)
+        except (NotApplicable, PrerequisiteFailed) as reason:
+            self.not_judged.setdefault(requirement_id, reason)
+            return
+        self.judged[requirement_id] += 1
+        if failure is not None:
+            self._times[requirement_id] += 1
+            kept = [*self._failures.get(requirement_id, []), failure]
+            self._failures[requirement_id] = sorted(kept, key=lambda each: len(each.exchange.content))[:_MAX_KEPT]
+
+    def failures(self, requirement_id: str) -> list[RequirementFailed]:
+        """Return failures of the requirement, the smallest request first; each has the number of all of them."""
+        failures = self._failures.get(requirement_id, [])
+        for failure in failures:
+            failure.times = self._times[requirement_id]
+        return failures
+
+    def failure(self, requirement_id: str, exchange: Exchange) -> RequirementFailed | None:
+        """Return the failure of the requirement by *exchange*, None if it passes.
+
+        Raises NotApplicable or PrerequisiteFailed if *exchange* cannot be judged by the requirement.
+        """
+        kind, test = TESTS_OF_EVERY[requirement_id]
+        if kind is Every.ANSWER and kind not in self._kinds(exchange):
+            raise NotApplicable("the response is not a 200 to a valid request")
+        try:
+            test(self._endpoint, Answer(exchange) if kind is Every.ANSWER else exchange)
+        except RequirementFailed as failure:
+            return failure
+        return None
+
+    def _kinds(self, exchange: Exchange) -> Iterator[Every]:
+        if exchange.method != "POST":
+            return
+        yield Every.RESPONSE
+        if exchange.status >= 400:
+            yield Every.ERROR
+        elif exchange.status == 200 and self._endpoint.allows(exchange.request):
+            yield Every.ANSWER

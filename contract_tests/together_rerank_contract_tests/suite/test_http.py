@@ -1,0 +1,84 @@
+"""What HTTP allows around a request: how it is framed, and what happens on the connection before and after it."""
+
+import json
+import time
+
+from together_rerank_contract_tests.suite.assertions import assert_accepted
+from together_rerank_contract_tests.suite.endpoint import Endpoint, check_not_busy
+from together_rerank_contract_tests.suite.requirements import NotApplicable, RequirementFailed, kit, must, should
+from together_rerank_contract_tests.suite.samples import OTHER_QUERY, PAIR, QUERY
+
+_LARGE = 100_000
+# Longer than some servers keep an idle connection.
+_PAUSE_S = 2.5
+_LENGTH_REQUIRED, _TOO_LARGE = 411, 413
+
+
+@should("RR-HTTP-001", kit("a recipient must parse the chunked transfer coding (RFC 9112, section 7.1)"), requests=1)
+def test_a_chunked_request_is_read(endpoint: Endpoint) -> None:
+    """A request in chunks gets the same response as one with a Content-Length.
+
+    Clients that stream their body, and proxies, send chunks; the server takes the body for empty.
+    """
+    exchange = endpoint.resend(_content(endpoint), chunked=True)
+    if exchange.status == _LENGTH_REQUIRED:
+        raise NotApplicable("the endpoint requires a Content-Length (411)")
+    assert_accepted(exchange)
+
+
+@should("RR-HTTP-002", kit("the document sets no limit on the size of a request"), requests=1)
+def test_a_large_body_is_read(endpoint: Endpoint) -> None:
+    """A body of 100 kB is read to its end.
+
+    Forty passages of a few thousand characters are a usual request.
+    """
+    content = _content(endpoint)
+    exchange = endpoint.post(content[:-1] + b" " * (_LARGE - len(content)) + content[-1:])
+    if exchange.status == _TOO_LARGE:
+        endpoint.limits.add(f"takes no body of {_LARGE} bytes", exchange)
+        raise NotApplicable(f"the endpoint takes no body of {_LARGE} bytes")
+    assert_accepted(exchange)
+
+
+@should(
+    "RR-HTTP-003", kit("the names in an object should be unique, and parsers differ (RFC 8259, section 4)"), requests=1
+)
+def test_a_duplicate_key_is_rejected_or_read_once(endpoint: Endpoint) -> None:
+    """With a duplicate key, the request is rejected or answered by one of the two values.
+
+    A gateway that checks one value and a server that uses the other disagree about what was sent.
+    """
+    content = _content(endpoint)
+    exchange = endpoint.post(content[:-1] + b', "query": ' + json.dumps(OTHER_QUERY).encode() + b"}")
+    if exchange.status != 200 and not 400 <= check_not_busy(exchange).status < 500:
+        raise RequirementFailed("a 200 or a 4xx", exchange.response_excerpt, exchange)
+
+
+@must("RR-HTTP-004", kit("a connection stays usable after a response (RFC 9112, section 9.3)"), requests=3)
+def test_a_connection_is_used_again(endpoint: Endpoint) -> None:
+    """A connection answers the next request, right after a rejected request and after a pause.
+
+    The next request of the client fails for a reason that is not its own.
+    """
+    content = _content(endpoint)
+    endpoint.resend(content, authorization=None)
+    assert_accepted(endpoint.resend(content))
+    time.sleep(_PAUSE_S)
+    assert_accepted(endpoint.resend(content))
+
+
+@should("RR-HTTP-005", kit("RFC 9110, sections 9.1 and 15.5.6"), requests=1)
+def test_head_is_rejected(endpoint: Endpoint) -> None:
+    """A HEAD request, which the document does not list, gets an error, and not the status of a ranking.
+
+    Health checks and link checkers take a 200 for a working endpoint, and a 500 for a broken one.
+    """
+    if endpoint.settings.is_together:
+        raise NotApplicable("at Together's hosts, a gateway handles other methods")
+    exchange = endpoint.transport.send("HEAD", endpoint.url)
+    if not 400 <= check_not_busy(exchange).status < 500 and exchange.status != 501:
+        raise RequirementFailed("405, or another 4xx or 501", str(exchange.status), exchange)
+
+
+def _content(endpoint: Endpoint) -> bytes:
+    return endpoint.rerank(QUERY, PAIR).exchange.content
