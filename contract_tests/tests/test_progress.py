@@ -15,6 +15,7 @@ import pytest
 from broken import OneByDefault
 from commanding import COMMAND, MODEL_AND_KEY, environment, process
 from legitimate import Correct, Slow
+from miniature import Refused
 
 pytestmark = pytest.mark.served
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
@@ -100,6 +101,23 @@ def test_a_wait_is_counted_down():
     _, _, text = on_terminal(sys.executable, "-c", WAITS)
 
     assert text.index("waiting 2 s ([429])") < text.index("waiting 1 s ([429])")
+
+
+class RateLimited(Correct):
+    """Answers the tenth request with a 429."""
+
+    def reply(self, method, path, headers, content):
+        if next(self.calls) == 10:
+            return self.refusal(Refused(429, "slow down", Retry_After="2"))
+        return super().reply(method, path, headers, content)
+
+
+def test_a_wait_after_a_429_is_shown():
+    with RateLimited() as server:
+        status, _, text = on_terminal(COMMAND, server.url, *MODEL_AND_KEY)
+
+    assert status == 0
+    assert re.search(r" of about \d+ requests.*, waiting [23] s \(429\)", text)
 
 
 def test_elsewhere_each_requirement_is_one_character():
