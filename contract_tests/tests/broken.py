@@ -3,8 +3,10 @@
 `breaks` names the requirements that must fail, except those of Schemathesis, which are in `breaks_fuzz`.
 """
 
+import gzip
 import json
 import math
+import re
 import threading
 import time
 import unicodedata
@@ -714,6 +716,480 @@ class ErrorsIn200WithTopN(Miniature):
     def answer(self, request):
         body = super().answer(request)
         return {**body, "error": {"message": "partial", "type": "server_error"}} if "top_n" in request else body
+
+
+# Servers that are correct for short lists of short, different texts.
+
+
+class FindsIndicesByText(Miniature):
+    """Looks up the index of each result by its text, so equal documents get the same one."""
+
+    breaks = {"RR-RESULT-004"}
+
+    def result(self, index, score, request):
+        return {
+            **super().result(index, score, request),
+            "index": request["documents"].index(request["documents"][index]),
+        }
+
+
+class NotANumberForOneDocument(Miniature):
+    """Scales the scores by their standard deviation, which is 0 for one document."""
+
+    breaks = {"RR-RESPONSE-001", "RR-SCORE-001"}
+
+    def scores(self, query, texts, request):
+        return [math.nan] if len(texts) == 1 else super().scores(query, texts, request)
+
+
+class CountsTheLengthInCharacters(Miniature):
+    """Cuts a body with other characters than ASCII, because its length is counted before it is encoded."""
+
+    breaks = {"RR-RESPONSE-001"}
+
+    def serialise(self, body):
+        text = json.dumps(body, ensure_ascii=False)
+        return text.encode()[: len(text)]
+
+
+class RanksTheFirstBatch(Miniature):
+    """Gives every document beyond the first hundred a score of 0."""
+
+    breaks = {"RR-LIST-001", "RR-LIST-003"}
+
+    def scores(self, query, texts, request):
+        return [*super().scores(query, texts[:100], request), *(0.0 for _ in texts[100:])]
+
+
+class ScalesEachBatch(Miniature):
+    """Halves the scores of every second batch."""
+
+    breaks = {"RR-LIST-003"}
+
+    def scores(self, query, texts, request):
+        scores = super().scores(query, texts, request)
+        return [score * (0.8 if index // 100 % 2 else 1) for index, score in enumerate(scores)]
+
+
+class ReturnsAtMost100(Miniature):
+    breaks = {"RR-RESULT-002"}
+
+    def cut(self, ranking, request):
+        best = super().cut(ranking, request)
+        return best[:100] if "top_n" in request else best
+
+
+class LooksAtFourTimesTopN(Miniature):
+    """Ranks only the first documents if `top_n` is small."""
+
+    breaks = {"RR-LIST-002"}
+
+    def order(self, scores):
+        return super().order(scores)
+
+    def answer(self, request):
+        most = 4 * max(int(request.get("top_n", len(request["documents"]))), 2)
+        return super().answer({**request, "documents": request["documents"][:most]})
+
+
+class TrimsTexts(Miniature):
+    breaks = {"RR-DOCUMENT-001", "RR-DOCUMENT-005"}
+
+    def document(self, index, request):
+        return {name: text.strip() for name, text in super().document(index, request).items()}
+
+
+class EndsTextsAtNul(Miniature):
+    """Ends a text at its first NUL character, as C does."""
+
+    breaks = {"RR-DOCUMENT-005"}
+
+    def document(self, index, request):
+        return {name: text.partition("\0")[0] for name, text in super().document(index, request).items()}
+
+
+class MergesTextsThatDifferInCase(Miniature):
+    """Returns the text that came first of those that differ in case alone."""
+
+    breaks = {"RR-DOCUMENT-001"}
+
+    def document(self, index, request):
+        texts = [each.lower() if isinstance(each, str) else each for each in request["documents"]]
+        return super().document(texts.index(texts[index]), request)
+
+
+class DropsBlankDocuments(Miniature):
+    """Leaves out blank documents before it ranks, and counts the indices without them."""
+
+    breaks = {"RR-DOCUMENT-001", "RR-RESULT-002"}
+
+    def answer(self, request):
+        kept = [each for each in request["documents"] if not isinstance(each, str) or each.strip()]
+        return super().answer({**request, "documents": kept})
+
+
+class DoesNotReadSurrogatePairs(Miniature):
+    """Replaces a character that JSON escapes as two units by two question marks."""
+
+    breaks = {"RR-DOCUMENT-005"}
+
+    def parse(self, headers, content):
+        request = super().parse(headers, content)
+        if b"\\uD83D" in content.replace(b"\\ud83d", b"\\uD83D"):
+            request["documents"] = [re.sub("[\U00010000-\U0010ffff]", "??", each) for each in request["documents"]]
+        return request
+
+
+class RoundsLargeIntegers(Miniature):
+    """Reads integers as floats, as JavaScript does."""
+
+    breaks = {"RR-DOCUMENT-002"}
+
+    def rendered(self, document):
+        return json.dumps(json.loads(json.dumps(document), parse_int=lambda each: int(float(each))))
+
+
+class LeavesOutNulls(Miniature):
+    breaks = {"RR-DOCUMENT-002"}
+
+    def rendered(self, document):
+        return super().rendered({key: value for key, value in document.items() if value is not None})
+
+
+class RanksKnownFieldsOnly(Miniature):
+    """Ranks by `title` and `text` only."""
+
+    breaks = {"RR-FIELDS-006", "RR-FIELDS-007"}
+
+    def text(self, document, request):
+        known = (
+            {key: document[key] for key in ("title", "text") if key in document}
+            if isinstance(document, dict)
+            else document
+        )
+        return super().text(known, request)
+
+
+class CrashesOnAMissingField(Miniature):
+    breaks = {"RR-ERROR-005"}
+
+    def text(self, document, request):
+        if isinstance(document, dict) and any(name not in document for name in request.get("rank_fields", [])):
+            raise Refused(500, "KeyError: 'text'")
+        return super().text(document, request)
+
+
+class ReadsEightWordsOfTheQuery(Miniature):
+    breaks = {"RR-QUERY-002"}
+
+    def score(self, query, text):
+        return super().score(" ".join(query.split()[:8]), text)
+
+
+class RejectsAQueryOfOneWord(Miniature):
+    breaks = {"RR-REQUEST-007"}
+
+    def scores(self, query, texts, request):
+        if " " not in query and query:
+            raise Refused(400, "the query is too short")
+        return super().scores(query, texts, request)
+
+
+class RanksByTheLength(Miniature):
+    """Ranks by the length of the documents if the query has one word."""
+
+    breaks = {"RR-QUERY-001", "RR-QUERY-003"}
+
+    def scores(self, query, texts, request):
+        if len(query.split()) == 1 and len(texts) == 2:
+            return [len(text) / 1_000 for text in texts]
+        return super().scores(query, texts, request)
+
+
+class ReadsTheFirstLineOfTheQuery(Miniature):
+    breaks = {"RR-QUERY-003"}
+
+    def score(self, query, text):
+        return super().score(query.strip().partition("\n")[0], text)
+
+
+class ScoresTheBeginningOfADocument(Miniature):
+    """Scores the first 40 characters of a document."""
+
+    breaks = {"RR-SCORE-006"}
+    may_break = {"RR-FIELDS-006"}
+
+    def score(self, query, text):
+        return super().score(query, text[:40] if len(text) < 60 else text)
+
+
+class CachesByQueryAndCount(Miniature):
+    """Caches the ranking by the query and the number of documents."""
+
+    breaks = {
+        "RR-RELATION-009",
+        "RR-DOCUMENT-007",
+        "RR-FIELDS-002",
+        "RR-FIELDS-007",
+        "RR-RELATION-002",
+        "RR-RELATION-003",
+        "RR-SCORE-004",
+    }
+
+    def scores(self, query, texts, request):
+        return self.cache.setdefault((query, len(texts)), super().scores(query, texts, request))
+
+
+class CachesByThePrefixOfTheQuery(Miniature):
+    """Caches the scores of a document by the first 60 characters of the query."""
+
+    breaks = {"RR-QUERY-002", "RR-RELATION-009"}
+    may_break = frozenset()
+
+    def scores(self, query, texts, request):
+        return [self.cache.setdefault((query[:60], text), self.score(query, text)) for text in texts]
+
+
+class CachesAnswersByLowerCase(Miniature):
+    """Caches the whole answer by the request in lower case."""
+
+    breaks = {"RR-DOCUMENT-005", "RR-RESPONSE-005"}
+    may_break = frozenset()
+
+    def answer(self, request):
+        return self.cache.setdefault(json.dumps(request).lower(), super().answer(request))
+
+
+class CachesBeforeTheKey(Miniature):
+    """Sends a cached answer without a look at the key."""
+
+    breaks = {"RR-AUTH-001", "RR-AUTH-002", "RR-RESPONSE-005"}
+    may_break = {"RR-AUTH-003"}
+
+    def reply(self, method, path, headers, content):
+        if (cached := self.cache.get(content)) is not None:
+            return cached
+        reply = super().reply(method, path, headers, content)
+        return self.cache.setdefault(content, reply) if reply[0] == 200 else reply
+
+
+class KeepsTheOptionsOfTheLastRequest(Miniature):
+    """Applies `top_n` and `return_documents` to the next request as well."""
+
+    breaks = {"RR-RELATION-009"}
+    may_break = {"RR-RESULT-003", "RR-DOCUMENT-001", "RR-DOCUMENT-003", "RR-RELATION-008", "RR-USAGE-003"}
+
+    def answer(self, request):
+        last = self.cache.get("options", {}) if {*request} == {"model", "query", "documents"} else {}
+        self.cache["options"] = {key: request[key] for key in ("top_n", "return_documents") if key in request}
+        return super().answer({**last, **request})
+
+
+class ComparesTheBeginningOfTheKey(Miniature):
+    breaks = {"RR-AUTH-002"}
+    breaks_fuzz = frozenset()
+
+    def authenticate(self, headers):
+        if not headers.get("Authorization", "").startswith(f"Bearer {KEY}"[:-1]):
+            raise Refused(401, "the key is missing or wrong")
+
+
+class AcceptsAnyScheme(Miniature):
+    breaks = {"RR-AUTH-002"}
+
+    def authenticate(self, headers):
+        if headers.get("Authorization", "").partition(" ")[2] != KEY:
+            raise Refused(401, "the key is missing or wrong")
+
+
+class TrustsForwardedRequests(Miniature):
+    breaks = {"RR-AUTH-001"}
+
+    def authenticate(self, headers):
+        if headers.get("X-Forwarded-For") != "127.0.0.1":
+            super().authenticate(headers)
+
+
+class AcceptsMixedLists(Miniature):
+    breaks = {"RR-ERROR-006"}
+
+    def validate(self, request):
+        documents = request.get("documents") if isinstance(request, dict) else None
+        if isinstance(documents, list) and {type(each) for each in documents} == {str, dict}:
+            request = {**request, "documents": ["mixed"]}
+        super().validate(request)
+
+
+class ConvertsTopN(Miniature):
+    breaks = {"RR-ERROR-007"}
+
+    def validate(self, request):
+        if isinstance(request, dict) and str(request.get("top_n")).isdecimal():
+            request["top_n"] = int(request["top_n"])
+        super().validate(request)
+
+
+class TakesNegativeTopNForAll(Miniature):
+    breaks = {"RR-ERROR-008"}
+
+    def validate(self, request):
+        if isinstance(request, dict) and isinstance(request.get("top_n"), int) and request["top_n"] < 1:
+            del request["top_n"]
+        super().validate(request)
+
+
+class RejectsBlankTexts(Miniature):
+    breaks = {"RR-REQUEST-008"}
+
+    def text(self, document, request):
+        if isinstance(document, str) and not document.strip():
+            raise Refused(400, "a document is empty")
+        return super().text(document, request)
+
+
+class RejectsWhiteSpaceBeforeJson(Miniature):
+    breaks = {"RR-REQUEST-009"}
+
+    def parse(self, headers, content):
+        if not content.startswith(b"{"):
+            raise Refused(400, "the body is not JSON")
+        return super().parse(headers, content)
+
+
+class RejectsACharset(Miniature):
+    breaks = {"RR-REQUEST-005"}
+
+    def parse(self, headers, content):
+        if headers.get("Content-Type") != "application/json":
+            raise Refused(400, "the body must be application/json")
+        return super().parse(headers, content)
+
+
+class ReadsNoChunks(Miniature):
+    breaks = {"RR-HTTP-001"}
+
+    def read(self, headers, stream):
+        content = super().read(headers, stream)
+        return content if "Content-Length" in headers else b""
+
+
+class Reads64Kilobytes(Miniature):
+    breaks = {"RR-HTTP-002"}
+
+    def parse(self, headers, content):
+        return super().parse(headers, content[: 1 << 16])
+
+
+class CrashesOnADuplicateKey(Miniature):
+    breaks = {"RR-ERROR-005", "RR-HTTP-003"}
+
+    def parse(self, headers, content):
+        if content.count(b'"query": ') > 1:
+            raise Refused(500, "duplicate key")
+        return super().parse(headers, content)
+
+
+class LeavesTheBodyOfARejectedRequest(Miniature):
+    """Rejects a request without a key before it reads the body, with which the next request begins."""
+
+    breaks = {"RR-ERROR-001", "RR-HTTP-004"}
+    may_break = {"RR-AUTH-001", "RR-AUTH-002", "RR-AUTH-003", "RR-ERROR-005", "RR-REQUEST-007"}
+
+    def read(self, headers, stream):
+        if "Authorization" not in headers:
+            return b""
+        return super().read(headers, stream)
+
+
+class RanksForHead(Miniature):
+    breaks = {"RR-HTTP-005"}
+
+    def method(self, method):
+        if method != "HEAD":
+            super().method(method)
+
+    def parse(self, headers, content):
+        return super().parse(headers, content) if content else {"model": MODEL, "query": "a", "documents": ["a"]}
+
+
+class CompressesAlways(Miniature):
+    breaks = {"RR-RESPONSE-001"}
+
+    def reply(self, *call):
+        status, headers, body = super().reply(*call)
+        return (
+            (status, {**headers, "Content-Encoding": "gzip"}, gzip.compress(body))
+            if status == 200
+            else (status, headers, body)
+        )
+
+
+class CutsCompressedBodies(Miniature):
+    """Cuts a body of more than 1 kB if the client accepts gzip."""
+
+    breaks = {"RR-RESPONSE-001"}
+
+    def reply(self, method, path, headers, content):
+        status, given, body = super().reply(method, path, headers, content)
+        if status != 200 or "gzip" not in headers.get("Accept-Encoding", "") or len(body) < 1_000:
+            return status, given, body
+        return status, {**given, "Content-Encoding": "gzip"}, gzip.compress(body)[:-10]
+
+
+class SendsWrongUsageWithTopN(Miniature):
+    breaks = {"RR-USAGE-002"}
+
+    def usage(self, request, texts):
+        usage = super().usage(request, texts)
+        return {**usage, "total_tokens": usage["total_tokens"] - 1} if "top_n" in request else usage
+
+
+class SendsHtmlWhenOverloaded(Miniature):
+    """Sends 503 as HTML for every ninth request; a retry succeeds."""
+
+    breaks = {"RR-ERROR-001"}
+
+    def authenticate(self, headers):
+        super().authenticate(headers)
+        if next(self.calls) % 9 == 0:
+            raise Refused(503, "overloaded", Retry_After="0.01")
+
+    def refusal(self, refused):
+        status, headers, body = super().refusal(refused)
+        return (503, {"Content-Type": "text/html"}, b"<h1>busy</h1>") if status == 503 else (status, headers, body)
+
+
+class SendsStatus(Miniature):
+    """Sends another status than 200 for every success."""
+
+    breaks = {"RR-ERROR-005"}
+    status, headers = 201, {}
+
+    def reply(self, *call):
+        status, headers, body = super().reply(*call)
+        return (self.status, {**headers, **self.headers}, body) if status == 200 else (status, headers, body)
+
+
+class SendsPartialContent(SendsStatus):
+    status = 206
+
+
+class RedirectsToAnotherPath(SendsStatus):
+    status, headers = 307, {"Location": "/v2/rerank"}
+
+
+class SendsBrokenJson(Miniature):
+    breaks = {"RR-RESPONSE-001"}
+
+    def serialise(self, body):
+        return super().serialise(body)[:-1]
+
+
+class EndsTheConnectionForADeepDocument(Miniature):
+    breaks = {"RR-ERROR-009"}
+
+    def reply(self, method, path, headers, content):
+        return None if content.count(b"[") > 150 else super().reply(method, path, headers, content)
 
 
 BROKEN = tuple(

@@ -1,5 +1,6 @@
 """Servers that keep the contract in different ways; no requirement may fail for any of them."""
 
+import gzip
 import hashlib
 import json
 import math
@@ -246,6 +247,114 @@ class Sends400ForAnUnknownModel(Miniature):
             super().check_model(model)
         except Refused as refused:
             raise Refused(400, str(refused)) from None
+
+
+class Takes32Documents(Miniature):
+    most, status, message = 32, 413, "at most 32 documents"
+
+    def validate(self, request):
+        super().validate(request)
+        if self.size(request) > self.most:
+            raise Refused(self.status, self.message)
+
+    def size(self, request):
+        return len(request["documents"])
+
+
+class TakesShortTexts(Takes32Documents):
+    most, status, message = 4_000, 400, "a text has more than 4000 characters"
+
+    def size(self, request):
+        return max(len(json.dumps(each)) for each in request["documents"])
+
+
+class TakesFewTokens(Takes32Documents):
+    """Counts the query for each document, as a model does."""
+
+    most, status, message = 1_500, 422, "more than 1500 tokens"
+
+    def size(self, request):
+        return sum(len(json.dumps(text)) for each in request["documents"] for text in (request["query"], each)) // 4
+
+
+class Ranks(Miniature):
+    """The score is the rank, counted from the end."""
+
+    def scores(self, query, texts, request):
+        order = self.order(super().scores(query, texts, request))
+        return [self.of_rank(order.index(index), len(texts)) for index in range(len(texts))]
+
+    def of_rank(self, rank, count):
+        return float(count - rank)
+
+
+class ReciprocalRanks(Ranks):
+    def of_rank(self, rank, count):
+        return 1 / (1 + rank)
+
+
+class WholeNumbersAsFloats(Miniature):
+    """Sends 1.0 for 1, which is an integer in JSON Schema."""
+
+    def result(self, index, score, request):
+        return {**super().result(index, score, request), "index": float(index)}
+
+    def usage(self, request, texts):
+        return {name: float(count) for name, count in super().usage(request, texts).items()}
+
+
+class CompressesIfAccepted(Miniature):
+    def reply(self, method, path, headers, content):
+        status, given, body = super().reply(method, path, headers, content)
+        if "gzip" not in headers.get("Accept-Encoding", ""):
+            return status, given, body
+        return status, {**given, "Content-Encoding": "gzip"}, gzip.compress(body)
+
+
+class ClosesEveryConnection(Miniature):
+    def reply(self, *call):
+        status, headers, body = super().reply(*call)
+        return status, {**headers, "Connection": "close"}, body
+
+
+class RequiresALength(Miniature):
+    """Rejects a request in chunks, as RFC 9110 allows."""
+
+    def authenticate(self, headers):
+        super().authenticate(headers)
+        if "Content-Length" not in headers:
+            raise Refused(411, "a Content-Length is required")
+
+
+class EscapesEverything(Miniature):
+    def serialise(self, body):
+        return json.dumps(body, indent=4).replace("/", "\\/").encode()
+
+
+class BusyEveryTenthTime(Miniature):
+    """Sends 503 without Retry-After for every tenth request."""
+
+    def authenticate(self, headers):
+        super().authenticate(headers)
+        if next(self.calls) % 10 == 0:
+            raise Refused(503, "overloaded")
+
+
+class RejectsDuplicateKeys(Miniature):
+    def parse(self, headers, content):
+        if content.count(b'"query": ') > 1:
+            raise Refused(400, "a key occurs twice")
+        return super().parse(headers, content)
+
+
+class RejectsOddQueries(Miniature):
+    """Rejects blank and long queries, and `rank_fields` with strings."""
+
+    def scores(self, query, texts, request):
+        is_odd = not query.strip() or len(query) > 1_000
+        if is_odd or ("rank_fields" in request and isinstance(request["documents"][0], str)):
+            raise Refused(400, "this is not supported")
+        return super().scores(query, texts, request)
 
 
 LEGITIMATE = tuple(

@@ -38,6 +38,7 @@ class Miniature:
     def __init__(self):
         self.counter = itertools.count(1)
         self.calls = itertools.count(1)
+        self.cache = {}
 
     def __enter__(self):
         handler = type("Handler", (_Handler,), {"miniature": self})

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 
 import pytest
 
@@ -30,28 +31,27 @@ def test_what_got_worse_is_listed_and_changes_the_exit_status(reports):
     ran = contract("compare", good, bad)
 
     assert (ran.returncode, ran.stderr) == (1, "")
-    assert rows(ran) == [
-        ["worse", "RR-RESULT-005", "MUST", "passed", "->", "failed"],
-        ["worse", "RR-USAGE-003", "SHOULD", "passed", "->", "failed"],
-    ]
+    assert ["worse", "RR-RESULT-005", "MUST", "passed", "->", "failed"] in rows(ran)
+    assert ["worse", "RR-USAGE-003", "SHOULD", "passed", "->", "failed"] in rows(ran)
+    assert {row[1] for row in rows(ran)} == AppliesTopNBeforeRanking.breaks
     assert "new       http://127.0.0.1:" in ran.stdout
     assert "model miniature/rank: does not keep the contract\n" in ran.stdout
-    assert ran.stdout.endswith("\n\n2 worse, 45 equal\n")
+    assert re.search(rf"\n\n{len(rows(ran))} worse, \d+ equal\n$", ran.stdout)
 
 
 def test_what_got_better_does_not_change_the_exit_status(reports):
     ran = contract("compare", *reversed(reports))
 
     assert ran.returncode == 0
-    assert [row[0] for row in rows(ran)] == ["better", "better"]
-    assert ran.stdout.endswith("\n\n2 better, 45 equal\n")
+    assert {row[0] for row in rows(ran)} == {"better"}
+    assert re.search(rf"\n\n{len(rows(ran))} better, \d+ equal\n$", ran.stdout)
 
 
 def test_equal_reports_have_no_table(reports):
     ran = contract("compare", reports[1], reports[1])
 
     assert (ran.returncode, rows(ran)) == (0, [])
-    assert ran.stdout.endswith("\n\n47 equal\n")
+    assert re.search(r"\n\n\d+ equal\n$", ran.stdout)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_each_change_of_an_outcome_has_a_kind(old, new, kind, reports, tmp_path)
     written = []
     for name, state in (("old", old), ("new", new)):
         report = copy.deepcopy(json.loads(reports[0].read_text()))
-        report["requirements"][0]["state"] = state
+        report["requirements"][0] |= {"id": "RR-RESPONSE-999", "state": state}
         if state is None:
             del report["requirements"][0]
         written.append(tmp_path / name)
@@ -83,7 +83,7 @@ def test_each_change_of_an_outcome_has_a_kind(old, new, kind, reports, tmp_path)
     ran = contract("compare", *written)
 
     (row,) = rows(ran)
-    assert row[:2] == [kind, "RR-RESPONSE-001"]
+    assert row[:2] == [kind, "RR-RESPONSE-999"]
     assert ran.returncode == (kind == "worse")
     assert " -> ".join(filter(None, (old, new))) in ran.stdout
 

@@ -97,7 +97,7 @@ def reports(request, tmp_path_factory):
     github = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(folder / "summary")}
     with request.param() as server:
         ran = contract(server.url, *MODEL_AND_KEY, "--level", "info", *options, **github)
-    assert ran.returncode == (3 if request.param is Unreachable else 1)
+    assert ran.returncode in (1, 3)
     return {"stdout": ran.stdout, **{form: (folder / form).read_text() for form in (*forms, "summary")}}
 
 

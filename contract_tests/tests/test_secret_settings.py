@@ -10,7 +10,9 @@ from broken import OneByDefault
 from commanding import MODEL_AND_KEY, contract, shell
 from judging import endpoint_at
 from miniature import KEY, Refused
+from raw_server import raw
 from test_transport import GOOD, Script, transport
+from together_rerank_contract_tests.fuzz.proxy import Proxy
 from together_rerank_contract_tests.settings import Settings
 
 TOKEN, CODE = "the-gateways-token", "c0de+of the/gateway"
@@ -89,6 +91,15 @@ def test_requests_of_schemathesis_have_the_header_and_the_query(tmp_path):
     assert_no_secrets(ran.stdout, report)
 
 
+def test_a_request_by_schemathesis_without_a_response_is_shown_with_variables():
+    options = {"headers": (("api-key", TOKEN),), "query": QUERY, "retries": 0}
+    with raw(b"") as url, transport(**options) as sender, Proxy(sender, "/v1/rerank", url) as proxy:
+        curl = proxy.forward("POST", "/v1/rerank", [], b"{}").curl
+
+    assert '-H "api-key: $API_KEY"' in curl
+    assert curl.endswith('/v1/rerank"?api-version=$API_VERSION&code=$CODE"')
+
+
 def test_record_and_drift_send_the_values_and_do_not_store_them(tmp_path):
     with Gateway() as server:
         few = ("--only", "success/st*", "--only", "not_found/*")
@@ -162,6 +173,11 @@ def test_a_variable_of_the_key_is_not_used_twice():
 def test_values_shorter_than_four_characters_are_not_searched_for():
     with transport(headers=(("a", "abc"), ("b", "abcd")), query="c=xyz&d=wxyz") as sender:
         assert sender.mask.text("abc abcd xyz wxyz") == "abc [secret] xyz [secret]"
+
+
+def test_the_secret_after_a_scheme_is_masked_without_the_scheme():
+    with transport(headers=(("Authorization", "Basic the-secret"),)) as sender:
+        assert sender.mask.text("Basic the-secret, the-secret, Basic") == "[secret], [secret], Basic"
 
 
 def test_the_settings_do_not_show_the_values():

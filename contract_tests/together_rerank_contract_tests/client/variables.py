@@ -1,8 +1,6 @@
 """Show the secrets of every request, the headers of --header and the URL's query, as variables of a shell."""
 
 import re
-from collections.abc import Iterator
-from urllib.parse import unquote_plus
 
 from together_rerank_contract_tests.settings import Settings
 
@@ -16,7 +14,7 @@ class Variables:
 
     Attributes:
         query: without the question mark; it can be put into double quotes in a shell.
-        secrets: the values, also as they are without the escapes of a URL.
+        secrets: the values, also without a scheme such as `Basic`.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -24,8 +22,8 @@ class Variables:
         self.headers: Headers = tuple((name, self._variable(name)) for name, _ in settings.headers)
         parameters = settings.query.split("&")
         self.query = "&".join(map(self._parameter, parameters))
-        self.secrets = [value for _, value in settings.headers]
-        self.secrets += [form for each in parameters for form in _forms(each.partition("=")[2] or each)]
+        self.secrets = [form for _, value in settings.headers for form in (value, value.split()[-1])]
+        self.secrets += [each.partition("=")[2] if "=" in each else each for each in parameters]
 
     def _variable(self, name: str) -> str:
         """Return a variable named after *name*; two equal names get different variables."""
@@ -43,8 +41,3 @@ class Variables:
             return self._variable("query") if name else ""
         escaped = _SPECIAL.sub(lambda match: f"%{ord(match[0]):02X}", name)
         return f"{escaped}={self._variable(name or 'query') if value else ''}"
-
-
-def _forms(value: str) -> Iterator[str]:
-    yield value
-    yield unquote_plus(value)

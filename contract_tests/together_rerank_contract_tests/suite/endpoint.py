@@ -34,7 +34,8 @@ JSON = (("Content-Type", "application/json"),)
 # Documented statuses of a busy endpoint, or of one that waits for another server: inconclusive, not a failure.
 BUSY = (503, 504)
 # Statuses of the first response that do not tell how the endpoint serves: the settings or the moment are wrong.
-_NO_VERDICT = (400, 401, 402, 403, 404, 405, 422, 429, *BUSY)
+_REFUSED = (400, 413, 422)
+_NO_VERDICT = (*_REFUSED, 401, 402, 403, 404, 405, 429, *BUSY)
 # The most characters to show of the first response, if it is not a 200.
 _MAX_SHOWN = 300
 # For each field of a request: the requirement that it is accepted, and a minimal request with the field.
@@ -94,7 +95,7 @@ class Endpoint:
 
         Raises Inconclusive if the status of the response does not tell how the endpoint serves.
         """
-        content = self._content({"query": samples.QUERY, "documents": samples.DOCUMENTS})
+        content = self.content({"query": samples.QUERY, "documents": samples.DOCUMENTS})
         exchanges = []
         for url in self.settings.candidate_urls:
             exchanges.append(self.transport.keep(self.transport.send("POST", url, JSON, content)))
@@ -104,14 +105,16 @@ class Endpoint:
         found = exchanges[0] if exchanges[-1].status in (404, 405) else exchanges[-1]
         self.first, self.url = found, found.url
         if found.status in _NO_VERDICT:
-            raise Inconclusive(self._why_not_200(found))
+            few = self.content({"query": samples.QUERY, "documents": samples.PAIR[:1]})
+            is_limit = found.status in _REFUSED and self.transport.send("POST", found.url, JSON, few).status == 200
+            raise Inconclusive(self._why_not_200(found, is_limit=is_limit))
         self.transport.observe = self.observer.observe
         self.observer.observe(found)
         self.exchanges[content, (), ENDPOINT_KEY] = found
         results = found.members.get("results")
         self.limits_by_default = isinstance(results, list) and len(results) < len(samples.DOCUMENTS)
 
-    def _why_not_200(self, exchange: Exchange) -> str:
+    def _why_not_200(self, exchange: Exchange, *, is_limit: bool) -> str:
         """Return a message about *exchange*, the first, whose status is not 200, with a hint how to fix it."""
         message = f"{exchange.url} returns {excerpt(exchange.response_excerpt, _MAX_SHOWN)}"
         match exchange.status:
@@ -122,6 +125,8 @@ class Endpoint:
             case 404 | 405:
                 tried = ", ".join(self.settings.candidate_urls)
                 message += f"; check the URL (tried {tried}), or use --model to name a model that the endpoint serves"
+            case _ if is_limit:
+                message += f"; it accepts one document, but the tests need {len(samples.DOCUMENTS)} in a request"
             case 400 | 422:
                 message += "; use --model to name a model that the endpoint serves"
         return self.transport.mask.text(message)
@@ -175,19 +180,22 @@ class Endpoint:
                 return requirement_id
         return ""
 
-    def send_texts(self, query: str, documents: Sequence[Any], **options: Any) -> None:
+    def send_texts(self, query: str, documents: Sequence[Any], **options: Any) -> bool:
         """Send *documents*, and if the request is refused, the halves of them, down to single documents.
 
-        The observer judges the responses, and each single document that is refused.
+        The observer judges the responses, and each single document that is refused. Return whether none is.
         """
         exchange = self.send(query, documents, top_n=len(documents), **options)
         is_refused = 400 <= exchange.status < 500 and not self.requirement_of_refused_field(exchange)
-        if is_refused and len(documents) > 1:
-            middle = len(documents) // 2
-            for half in (documents[:middle], documents[middle:]):
-                self.send_texts(query, half, **options)
-        else:
-            self.accept(exchange, TEXT_REFUSED)
+        if not is_refused or len(documents) == 1:
+            with suppress(PrerequisiteFailed):  # the requirement that it names reports it
+                self.accept(exchange, TEXT_REFUSED)
+            return exchange.status == 200
+        middle = len(documents) // 2
+        halves = [self.send_texts(query, half, **options) for half in (documents[:middle], documents[middle:])]
+        if all(halves):
+            self.limits.add(f"takes no request of {len(exchange.content)} bytes", exchange)
+        return all(halves)
 
     def judge_every(self, requirement_id: str) -> None:
         """Judge a requirement about every exchange of a kind by the exchanges so far, and by the samples.
@@ -199,9 +207,7 @@ class Endpoint:
             BudgetSpent, Inconclusive: not all samples could be sent, and none so far fails it.
         """
         sampling_error = self._sampling_error
-        failures = [
-            each for each in self.observer.failures(requirement_id) if each.exchange.content not in self.limits.refused
-        ]
+        failures = self.observer.failures(requirement_id, self.limits.refused)
         if failures:
             raise self._smaller(requirement_id, failures[0])
         if sampling_error:
@@ -219,7 +225,7 @@ class Endpoint:
                 with suppress(PrerequisiteFailed):
                     self.exchange_for(request)
             if not self.settings.quick:
-                deep = self._content({"query": samples.QUERY, "documents": ["DEEP"]})
+                deep = self.content({"query": samples.QUERY, "documents": ["DEEP"]})
                 with suppress(PrerequisiteFailed):
                     self.post(deep.replace(b'"DEEP"', samples.DEEP_DOCUMENT))
         except (BudgetSpent, Inconclusive) as error:
@@ -229,7 +235,7 @@ class Endpoint:
     def _smaller(self, requirement_id: str, failure: RequirementFailed) -> RequirementFailed:
         """Return the failure with the smallest request that shows it, after trying a few smaller ones."""
         request, smallest, left = failure.exchange.request, failure, _MAX_SMALLER
-        if not isinstance(request, dict) or failure.exchange.content != self._content(request):
+        if not isinstance(request, dict) or failure.exchange.content != self.content(request):
             return failure  # another form of JSON, or an invalid request
         candidates = [*shrinking.smaller_requests(request, failure.index)]
         while candidates and left and self._requests_for_smaller:
@@ -265,7 +271,7 @@ class Endpoint:
 
     def exchange_for(self, request: dict[str, Any]) -> Exchange:
         """Add the model to *request* and send it, unless it was sent before; return the exchange."""
-        return self.post(self._content(request))
+        return self.post(self.content(request))
 
     def post(self, content: bytes, *, headers: Headers = (), authorization: Authorization = ENDPOINT_KEY) -> Exchange:
         """Send *content* with additional *headers*, unless it was sent before; return the exchange."""
@@ -311,11 +317,9 @@ class Endpoint:
             with suppress(PrerequisiteFailed):  # the requirement that it names reports a refusal
                 send(samples.QUERY, documents, **options)
         for texts in samples.QUICK_TEXTS if quick else samples.TEXTS:
-            with suppress(PrerequisiteFailed):
-                self.send_texts(samples.QUERY, texts, return_documents=True)
+            self.send_texts(samples.QUERY, texts, return_documents=True)
         if not quick:
-            with suppress(PrerequisiteFailed):
-                self.send_texts(samples.QUERY, samples.TEXTS_IN_OBJECTS, return_documents=True)
+            self.send_texts(samples.QUERY, samples.TEXTS_IN_OBJECTS, return_documents=True)
             with suppress(PrerequisiteFailed):
                 self.limits.rerank_text(samples.QUERY, samples.LONG_TEXT, samples.DOCUMENTS[0], return_documents=True)
 
@@ -340,7 +344,9 @@ class Endpoint:
         subset = self.rerank(samples.QUERY, samples.DOCUMENTS[: samples.SUBSET])
         alone: list[float] = []
         with suppress(PrerequisiteFailed):  # an endpoint that cannot rank one document is measured all the same
-            alone = [self.rerank(samples.QUERY, [each]).scores[0] for each in samples.PAIR]
+            # With another query each: a cache must not make them equal.
+            queries = (samples.QUERY, samples.ONE_WORD)
+            alone = [self.rerank(query, [each]).scores[0] for query, each in zip(queries, samples.PAIR, strict=True)]
         return tolerance.measure(repeats, reordered, subset.scores, alone)
 
     @property
@@ -366,11 +372,8 @@ class Endpoint:
         other.exchanges, other._repeats = {}, []  # noqa: SLF001  # of the same class
         return other
 
-    def size(self, query: str, documents: Sequence[Any]) -> int:
-        """Return the size of a request in bytes."""
-        return len(self._content({"query": query, "documents": documents}))
-
-    def _content(self, request: dict[str, Any]) -> bytes:
+    def content(self, request: dict[str, Any]) -> bytes:
+        """Return the body of *request*, with the model if it names none."""
         return json.dumps({"model": self.model, **request}, ensure_ascii=False).encode()
 
 

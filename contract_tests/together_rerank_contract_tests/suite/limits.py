@@ -21,7 +21,7 @@ class Limits:
 
     Attributes:
         notes: a line for each limit, with what the endpoint says.
-        refused: the bodies of the requests that the endpoint refused because of a limit.
+        refused: the body of each request that the endpoint refused because of a limit, with the status.
     """
 
     def __init__(self, endpoint: "Endpoint") -> None:
@@ -30,7 +30,7 @@ class Limits:
         self._most_bytes: int | None = None
         self._most_characters: int | None = None
         self.notes: list[str] = []
-        self.refused: set[bytes] = set()
+        self.refused: set[tuple[bytes, int]] = set()
 
     def rerank(self, query: str, documents: Sequence[Any], **options: Any) -> Answer:
         """Send a request with *documents*, or with as many of them as the endpoint takes; return the response.
@@ -43,7 +43,7 @@ class Limits:
             return self._endpoint.send(query, documents[:count], **{**options, **top_n})
 
         count = len(documents[: self._most_documents])
-        while count > 1 and self._most_bytes and self._endpoint.size(query, documents[:count]) > self._most_bytes:
+        while count > 1 and self._most_bytes and self._size(query, documents[:count], options) > self._most_bytes:
             count -= 1
         exchange = send(count)
         if not _is_refused(exchange) or self._endpoint.requirement_of_refused_field(exchange):
@@ -53,12 +53,13 @@ class Limits:
             return self._endpoint.accept(exchange)
         tiny = self._endpoint.send("a", ["a"] * (most + 1))
         if _is_refused(tiny):
-            self.refused.add(tiny.content)
+            self.refused.add((tiny.content, tiny.status))
             self._most_documents = most
             self._note(f"takes {most} documents at most", refused)
         else:
+            if self._most_bytes is None:
+                self._note(f"takes about {len(accepted.content)} bytes at most", refused)
             self._most_bytes = len(accepted.content)
-            self._note(f"takes about {self._most_bytes} bytes at most", refused)
         return self._endpoint.accept(accepted)
 
     def rerank_text(self, query: str, text: str, other: str, **options: Any) -> Answer:
@@ -97,13 +98,18 @@ class Limits:
             elif self._endpoint.accept(exchange):
                 low, accepted = middle, exchange
         if accepted is not None:
-            self.refused.update(each.content for each in sent)
+            self.refused.update((each.content, each.status) for each in sent)
         return accepted, low, refused
 
     def add(self, limit: str, refused: Exchange) -> None:
-        """Note a *limit* that a requirement found, and the request that was *refused* because of it."""
-        self.refused.add(refused.content)
-        self._note(limit, refused)
+        """Note a *limit* that a requirement found, unless one is noted, and the request that was *refused*."""
+        self.refused.add((refused.content, refused.status))
+        if not self.notes:
+            self._note(limit, refused)
+
+    def _size(self, query: str, documents: Sequence[Any], options: dict[str, Any]) -> int:
+        """Return the number of bytes of a request."""
+        return len(self._endpoint.content({"query": query, "documents": documents, **options}))
 
     def _note(self, limit: str, refused: Exchange) -> None:
         error = refused.members.get("error")

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from together_rerank_contract_tests.client.exchange import Exchange
@@ -34,6 +34,7 @@ class Observer:
         self._endpoint = endpoint
         self._failures: dict[str, list[RequirementFailed]] = {}
         self._times = Counter[str]()
+        self._sent = Counter[tuple[str, bytes, int]]()
         self._lock = threading.Lock()
         self.judged = Counter[str]()
         self.not_judged: dict[str, NotApplicable | PrerequisiteFailed] = {}
@@ -56,15 +57,20 @@ class Observer:
         self.judged[requirement_id] += 1
         if failure is not None:
             self._times[requirement_id] += 1
+            self._sent[requirement_id, exchange.content, exchange.status] += 1
             kept = [*self._failures.get(requirement_id, []), failure]
             self._failures[requirement_id] = sorted(kept, key=lambda each: len(each.exchange.content))[:_MAX_KEPT]
 
-    def failures(self, requirement_id: str) -> list[RequirementFailed]:
-        """Return failures of the requirement, the smallest request first; each has the number of all of them."""
+    def failures(self, requirement_id: str, without: Collection[tuple[bytes, int]] = ()) -> list[RequirementFailed]:
+        """Return failures of the requirement, the smallest request first; each has the number of all of them.
+
+        *without* are the bodies and the statuses of exchanges that do not count.
+        """
         failures = self._failures.get(requirement_id, [])
+        left_out = sum(self._sent[requirement_id, *each] for each in without)
         for failure in failures:
-            failure.times = self._times[requirement_id]
-        return failures
+            failure.times = self._times[requirement_id] - left_out
+        return [each for each in failures if (each.exchange.content, each.exchange.status) not in without]
 
     def failure(self, requirement_id: str, exchange: Exchange) -> RequirementFailed | None:
         """Return the failure of the requirement by *exchange*, None if it passes.

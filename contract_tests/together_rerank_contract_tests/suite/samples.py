@@ -1,5 +1,6 @@
 """The requests of the requirements, from the library: short, with documents that any reranker can tell apart."""
 
+from itertools import zip_longest
 from typing import Any
 
 import together_rerank_fixtures as fixtures
@@ -95,9 +96,13 @@ TEXTS: tuple[tuple[str, ...], ...] = (
     ("👨\u200d👩\u200d👧", "\U00010348", "\ufffd", "\U0010ffff", "e\u0301", "\u1112\u1161\u11ab", "\ue000", *UNICODE),
     (f"{_LONG_START}Llamas.", "Short.", f"{_LONG_START}Bread.", "Llamas in the mountains."),
 )
-# The same texts as values in objects, most of them with the same title.
+_ALL_TEXTS = [text for group in TEXTS for text in group]
+# The same texts as values in objects with the same title.
 TEXTS_IN_OBJECTS: tuple[dict[str, Any], ...] = (
-    *({"Title": "Notes", "body": text} for group in TEXTS for text in group),
+    *(
+        {"Title": "Notes", "lead": lead, "body": body, "end": end}
+        for lead, body, end in zip_longest(*[iter(_ALL_TEXTS)] * 3, fillvalue="")
+    ),
     {"Title": "Long", "body": LONG_TEXT[:3_000]},
     {},
 )

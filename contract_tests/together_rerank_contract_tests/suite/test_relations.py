@@ -78,7 +78,7 @@ def test_leaving_documents_out_keeps_the_ranking(endpoint: Endpoint) -> None:
     assert_same_order(endpoint.reference.scores, scores, within, fewer.exchange)
 
 
-@should("RR-RELATION-004", _POINTWISE, requests=len(DOCUMENTS) - 2, confirmed=True)
+@should("RR-RELATION-004", _POINTWISE, requests=len(DOCUMENTS) - 1, confirmed=True)
 def test_one_by_one_gives_the_same_ranking(endpoint: Endpoint) -> None:
     """Documents that are sent one by one rank the same as in one request.
 

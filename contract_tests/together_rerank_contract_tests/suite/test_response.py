@@ -1,7 +1,7 @@
 """The parts of a 200 response."""
 
 from together_rerank_contract_tests.client.exchange import Exchange
-from together_rerank_contract_tests.suite.answer import Answer
+from together_rerank_contract_tests.suite.answer import BODY, Answer
 from together_rerank_contract_tests.suite.assertions import (
     DOCUMENT,
     JSON,
@@ -15,6 +15,7 @@ from together_rerank_contract_tests.suite.endpoint import Endpoint
 from together_rerank_contract_tests.suite.requirements import (
     Every,
     NotApplicable,
+    PrerequisiteFailed,
     RequirementFailed,
     document,
     info,
@@ -69,6 +70,8 @@ def test_the_model_is_named(_: Endpoint, answer: Answer) -> None:
 
     Logs and bills contain it; it may differ from the requested model.
     """
+    if not isinstance(answer.exchange.body, dict):
+        raise PrerequisiteFailed("the body is not a rerank response", BODY)
     model = answer.exchange.members.get("model")
     if not isinstance(model, str) or not model.strip():
         raise RequirementFailed("a name in `model`", f"`model` is {model!r}", answer.exchange)
