@@ -1038,6 +1038,19 @@ class TakesNegativeTopNForAll(Miniature):
         super().validate(request)
 
 
+class TakesNull(Miniature):
+    """Takes null for a field that is missing, as many servers in Python do."""
+
+    breaks_fuzz = {"RR-FUZZ-010"}
+
+    def validate(self, request):
+        if isinstance(request, dict):
+            for name in ("top_n", "return_documents", "rank_fields"):
+                if request.get(name, "") is None:
+                    del request[name]
+        super().validate(request)
+
+
 class RejectsBlankTexts(Miniature):
     breaks = {"RR-REQUEST-008"}
 
