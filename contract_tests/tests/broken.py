@@ -418,6 +418,7 @@ class FavoursEarlyDocuments(Miniature):
     breaks = {
         "RR-LIST-003",
         "RR-LIST-001",
+        "RR-QUERY-003",
         "RR-QUERY-002",
         "RR-SCORE-004",
         "RR-SCORE-002",
