@@ -54,7 +54,7 @@ class Sends400ForAMissingKey(Miniature):
 
 class AcceptsInvalidRequests(Miniature):
     breaks = {"RR-ERROR-002", "RR-ERROR-006", "RR-ERROR-007", "RR-ERROR-008"}
-    breaks_fuzz = {"RR-FUZZ-005"}
+    breaks_fuzz = {"RR-FUZZ-005", "RR-FUZZ-010"}
 
     def validate(self, request):
         if not isinstance(request, dict):
