@@ -132,7 +132,7 @@ class NotARanking(Correct):
         (b"", "not JSON"),
         (b'{"results": NaN}', "not JSON"),
         (b"\xff", "not JSON"),
-        (b"[" * 100_000, "not JSON"),
+        (b"[" * 9_000, "not JSON"),
         (b"null", "null"),
         (b'[{"index": 0, "score": 0.5}]', "array"),
         (b"[" * 400 + b"]" * 400, "not JSON"),

@@ -197,7 +197,7 @@ def test_an_endpoint_that_is_often_busy_gets_a_verdict(short_waits):
         ran = contract(server.url, *MODEL_AND_KEY, "--level", "should")
 
     assert ran.returncode == 0, ran.stdout
-    assert "70 passed" in verdict(ran)
+    assert verdict(ran).startswith("keeps the contract -- ")
 
 
 class FailsAfterTheFirst(Correct):

@@ -1,9 +1,10 @@
 """Build the HTTP client, and read a response up to a limit."""
 
 import ssl
+import threading
 import zlib
 from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import NamedTuple
 
@@ -19,30 +20,25 @@ _MAX_SHOWN = 1 << 14
 # How zlib data begins; without its header, some servers send deflate as well.
 _ZLIB_STARTS = (b"\x08", b"\x18", b"\x28", b"\x38", b"\x48", b"\x58", b"\x68", b"\x78")
 
+# Read one body with more bytes than this at a time, because the threads of concurrent requests share the memory.
+_LARGE = 1 << 20
+_one_large_body = threading.Lock()
+
 
 class Received(NamedTuple):
-    """A response with its body, still encoded; `is_cut` if the connection ended before the body did."""
+    """A response.
 
-    response: httpx.Response
-    raw: bytes
+    Attributes:
+        content: the decoded body; only its beginning if it is too large to be read or parsed.
+        error: why the body could not be read or decoded completely; "" if there is no error.
+        is_cut: whether the connection ended before the body did.
+    """
+
+    status: int
+    headers: dict[str, str]
+    content: bytes
+    error: str
     is_cut: bool
-
-    def decoded(self, limit: int) -> tuple[bytes, str]:
-        """Return the decoded body, and why it could not be read, "" if it could.
-
-        Of a body with more than *limit* bytes, or with very many values, return only the beginning.
-        """
-        headers = self.response.headers
-        content, error = _decoded(self.raw, headers.get("content-encoding", "").lower(), limit)
-        if len(content) > limit:
-            return content[: min(limit, _MAX_SHOWN)], f"the body has more than {limit} bytes"
-        if sum(map(content.count, (b"{", b"[", b","))) > _MAX_VALUES:
-            return content[:_MAX_SHOWN], f"the body has more than {_MAX_VALUES} values"
-        if not self.is_cut:
-            return content, error
-        if "content-length" in headers:
-            return content, f"the body ends early: {len(self.raw)} of {headers['content-length']} bytes"
-        return content, f"the body ends early: its last chunk is missing after {len(self.raw)} bytes"
 
 
 def build_client(settings: Settings) -> httpx.Client:
@@ -79,35 +75,57 @@ def read(client: httpx.Client, request: httpx.Request, limit: int, result: Futur
     """Send *request* and set *result*; read until the body has more than *limit* bytes, or *result* is cancelled."""
     with suppress(InvalidStateError):  # the result was cancelled
         try:
-            response = client.send(request, stream=True)
-            raw, is_cut = bytearray(), False
-            try:
-                for piece in response.iter_raw():
-                    raw += piece
-                    if len(raw) > limit or result.cancelled():
-                        break
-            except httpx.TimeoutException:
-                raise
-            except httpx.HTTPError:
-                is_cut = True
-            finally:
-                response.close()
-            result.set_result(Received(response, bytes(raw), is_cut))
+            with ExitStack() as stack:
+                response = client.send(request, stream=True)
+                stack.callback(response.close)
+                raw, error = bytearray(), ""
+                try:
+                    for piece in response.iter_raw():
+                        if len(raw) <= _LARGE < len(raw) + len(piece):
+                            stack.enter_context(_one_large_body)
+                        raw += piece
+                        if len(raw) > limit or result.cancelled():
+                            break
+                except httpx.TimeoutException:
+                    raise
+                except httpx.HTTPError:
+                    error = _describe_cut(response, len(raw))
+                content, decode_error = _readable(response, raw, limit)
+                received = Received(
+                    response.status_code, dict(response.headers), content, decode_error or error, is_cut=bool(error)
+                )
+            result.set_result(received)
         except Exception as error:  # noqa: BLE001  # result.result() raises it
             result.set_exception(error)
 
 
-def _decoded(raw: bytes, encoding: str, limit: int) -> tuple[bytes, str]:
+def _describe_cut(response: httpx.Response, size: int) -> str:
+    length = response.headers.get("content-length")
+    where = f"{size} of {length} bytes" if length else f"its last chunk is missing after {size} bytes"
+    return f"the body ends early: {where}"
+
+
+def _readable(response: httpx.Response, raw: bytearray, limit: int) -> tuple[bytes, str]:
+    """Return the decoded body and an error; only the beginning of a body with too many bytes or values."""
+    content, error = _decoded(raw, response.headers.get("content-encoding", "").lower(), limit)
+    if len(content) > limit or len(raw) > limit:
+        return content[: min(limit, _MAX_SHOWN)], f"the body has more than {limit} bytes"
+    if sum(map(content.count, (b"{", b"[", b","))) > _MAX_VALUES:
+        return content[:_MAX_SHOWN], f"the body has more than {_MAX_VALUES} values"
+    return content, error
+
+
+def _decoded(raw: bytearray, encoding: str, limit: int) -> tuple[bytes, str]:
     """Return *raw* without *encoding*, at most one byte more than *limit*, and an error, "" if there is none."""
     if encoding in ("", "identity"):
-        return raw[: limit + 1], ""
+        return bytes(raw), ""
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        return raw[: limit + 1], f"its Content-Encoding is {encoding}, which the request does not accept"
+        return bytes(raw), f"its Content-Encoding is {encoding}, which the request does not accept"
     is_raw_deflate = encoding == "deflate" and raw[:1] not in _ZLIB_STARTS
     decoder = zlib.decompressobj(31 if encoding != "deflate" else -15 if is_raw_deflate else 15)
     try:
         decoded = decoder.decompress(raw, limit + 1)
     except zlib.error:
-        return raw[: limit + 1], f"its Content-Encoding is {encoding}, but it is not valid {encoding}"
+        return bytes(raw), f"its Content-Encoding is {encoding}, but it is not valid {encoding}"
     is_complete = decoder.eof and not decoder.unused_data
     return decoded, "" if is_complete else f"its {encoding} data is cut off, or has other data after it"

@@ -241,18 +241,16 @@ class Transport:
             return error, _REFUSED if self.statuses else ""
         except Dropped as error:
             return error, _ENDED
-        response = received.response
-        self.statuses[response.status_code] += 1
-        content, decode_error = received.decoded(self._settings.max_response_bytes)
+        self.statuses[received.status] += 1
         exchange = Exchange(
             method=call.method,
             url=call.url,
             headers=shown,
             content=call.content,
-            status=response.status_code,
-            received_headers=dict(response.headers.items()),
-            received=content,
-            decode_error=decode_error,
+            status=received.status,
+            received_headers=received.headers,
+            received=received.content,
+            decode_error=received.error,
             mask=self.mask,
             secret_headers=self.variables.headers,
             query=self.variables.query,

@@ -37,7 +37,6 @@ HOSTILE = {
     "a string of wide characters": (body(filled('{"results": ["\U0001f600'.encode(), b"x", b'"]}')), False),
     "a string of escapes": (body(filled(b'{"results": ["', b"\\u0041", b'"]}')), False),
     "deep nesting": (body(RESULTS + b"[" * 40_000 + b"]" * 40_000 + b"]}"), False),
-    "nesting that is parsed": (body(RESULTS + b"[" * 900 + b"]" * 900 + b"]}"), False),
     "an endless body": (body(b"x" * 65_536), True),
     "a compressed body": (body(gzip.compress(b" " * (256 * MIB), 9, mtime=0), Content_Encoding="gzip"), False),
     "1,000 long headers": ([b"HTTP/1.1 200 OK\r\n", *[b"X-Long: " + b"x" * 60_000 + b"\r\n"] * 1_000], False),
@@ -94,10 +93,10 @@ def measured(*arguments):
 def test_the_memory_is_limited(form):
     pieces, repeats = HOSTILE[form]
     with hostile(pieces, repeats=repeats) as url:
-        status, output, peak = measured(url, *MODEL_AND_KEY, "--timeout", 5, "--max-time", 60)
+        status, output, peak = measured(url, *MODEL_AND_KEY, "--timeout", 5, "--max-time", 20)
 
-    assert status in (1, 3), output
-    assert len(output) < 100_000
+    assert status in (1, 3, 4), output
+    assert len(output) < 200_000
     assert peak < _MAX_RSS
 
 
@@ -106,9 +105,9 @@ def test_the_memory_is_limited(form):
 def test_the_memory_of_drift_is_limited(form):
     pieces, repeats = HOSTILE[form]
     with hostile(pieces, repeats=repeats) as url:
-        status, output, peak = measured("drift", url, *MODEL_AND_KEY, "--timeout", 5, "--max-time", 60)
+        status, output, peak = measured("drift", url, *MODEL_AND_KEY, "--timeout", 5, "--max-time", 20)
 
-    assert status in (1, 3), output
+    assert status in (1, 3, 4), output
     assert peak < _MAX_RSS
 
 
