@@ -59,7 +59,7 @@ def test_make_contract_checks_a_mock_or_the_named_endpoint():
     without_a_server = subprocess.run([*make, "URL=http://127.0.0.1:1"], check=False, **settings)
 
     assert with_a_mock.returncode == 0, with_a_mock.stderr
-    assert "keeps what --quick judges -- 15 passed" in with_a_mock.stdout
+    assert "keeps what --quick judges -- 22 passed" in with_a_mock.stdout
     assert "could not tell: no complete response from http://127.0.0.1:1/v1/rerank" in without_a_server.stdout
     assert "Error 3" in without_a_server.stderr
 

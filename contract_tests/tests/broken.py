@@ -54,7 +54,7 @@ class Sends400ForAMissingKey(Miniature):
 
 class AcceptsInvalidRequests(Miniature):
     breaks = {"RR-ERROR-002", "RR-ERROR-006", "RR-ERROR-007", "RR-ERROR-008"}
-    breaks_fuzz = {"RR-FUZZ-005"}
+    breaks_fuzz = {"RR-FUZZ-005", "RR-FUZZ-010"}
 
     def validate(self, request):
         if not isinstance(request, dict):
@@ -418,6 +418,7 @@ class FavoursEarlyDocuments(Miniature):
     breaks = {
         "RR-LIST-003",
         "RR-LIST-001",
+        "RR-QUERY-003",
         "RR-QUERY-002",
         "RR-SCORE-004",
         "RR-SCORE-002",
@@ -1035,6 +1036,19 @@ class TakesNegativeTopNForAll(Miniature):
     def validate(self, request):
         if isinstance(request, dict) and isinstance(request.get("top_n"), int) and request["top_n"] < 1:
             del request["top_n"]
+        super().validate(request)
+
+
+class TakesNull(Miniature):
+    """Takes null for a field that is missing, as many servers in Python do."""
+
+    breaks_fuzz = {"RR-FUZZ-010"}
+
+    def validate(self, request):
+        if isinstance(request, dict):
+            for name in ("top_n", "return_documents", "rank_fields"):
+                if request.get(name, "") is None:
+                    del request[name]
         super().validate(request)
 
 

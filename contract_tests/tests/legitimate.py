@@ -326,6 +326,14 @@ class RequiresALength(Miniature):
             raise Refused(411, "a Content-Length is required")
 
 
+class KnowsOneMethod(Miniature):
+    """Sends 501 for every method but POST, as RFC 9110 says for methods that a server does not know."""
+
+    def method(self, method):
+        if method != "POST":
+            raise Refused(501, "the method is not known")
+
+
 class EscapesEverything(Miniature):
     def serialise(self, body):
         return json.dumps(body, indent=4).replace("/", "\\/").encode()

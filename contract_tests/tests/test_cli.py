@@ -16,7 +16,7 @@ def test_a_correct_server_passes():
         ran = process(server.url, *MODEL_AND_KEY, "--level", "should")
 
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert verdict(ran).startswith("keeps the contract -- 47 passed; seed 0, ")
+    assert verdict(ran).startswith("keeps the contract -- 70 passed; seed 0, ")
     assert f"endpoint  {server.url}/v1/rerank" in ran.stdout
 
 
@@ -35,7 +35,7 @@ def test_a_failed_must_is_reported_with_a_command_that_repeats_the_request():
     assert "$MINI_KEY" in command
     assert shown.stdout.startswith("HTTP/1.1 200")
     assert json.loads(shown.stdout.splitlines()[-1])["results"][0]["index"] == 0
-    assert verdict(ran).startswith("does not keep the contract -- 1 MUST failed, 1 SHOULD failed, 45 passed; ")
+    assert verdict(ran).startswith("does not keep the contract -- 2 MUST failed, 1 SHOULD failed, 67 passed; ")
 
 
 @pytest.mark.parametrize(("level", "status"), [("must", 0), ("should", 1), ("info", 1)])
@@ -61,13 +61,13 @@ def test_an_info_is_reported_only_at_level_info_and_never_affects_the_exit_statu
     assert "RR-SCORE-002" not in without_info.stdout
 
 
-def test_quick_sends_at_most_12_requests():
+def test_quick_sends_at_most_15_requests():
     with RecordsRequests() as server:
         ran = contract(server.url, *MODEL_AND_KEY, "--quick")
 
     assert ran.returncode == 0
-    assert len(server.seen) <= 12
-    assert verdict(ran).startswith("keeps what --quick judges -- 15 passed; ")
+    assert len(server.seen) <= 15
+    assert verdict(ran).startswith("keeps what --quick judges -- 22 passed; ")
 
 
 def test_a_skipped_requirement_is_reported():
@@ -125,7 +125,7 @@ def test_a_server_that_returns_one_result_by_default_fails_only_one_should():
         ran = contract(server.url, *MODEL_AND_KEY)
 
     assert ran.returncode == 0
-    assert "; 1 SHOULD failed -- 46 passed; " in verdict(ran)
+    assert "; 1 SHOULD failed -- 69 passed; " in verdict(ran)
 
 
 def test_list_sends_no_requests():
@@ -135,7 +135,7 @@ def test_list_sends_no_requests():
     assert ran.returncode == 0
     assert server.seen == []
     assert "RR-RESULT-001     MUST    Results are sorted by score, highest first." in ran.stdout
-    assert verdict(ran).startswith("63 requirements, about ")
+    assert verdict(ran).startswith("88 requirements, about ")
 
 
 def test_requirements_are_selected_by_id_and_by_name():
@@ -210,7 +210,7 @@ def test_without_live_a_run_against_the_real_api_only_prints_an_estimate():
     ran = contract("https://api.together.xyz", TOGETHER_API_KEY="a-key-that-is-none")
 
     assert ran.returncode == 2
-    assert "this would send about 7" in ran.stderr
+    assert "this would send about 14" in ran.stderr
     assert "requests" in ran.stderr
     assert "tokens" in ran.stderr
 

@@ -299,11 +299,11 @@ def test_on_github_each_failure_is_an_annotation(tmp_path):
 
     lines = [line for line in ran.stdout.splitlines() if line.startswith("::")]
     (error,) = [line for line in lines if "RR-RESULT-005" in line]
-    (warning,) = [line for line in lines if "RR-USAGE-003" in line]
+    (should,) = [line for line in lines if "RR-USAGE-003" in line]
     assert len(lines) == len(AppliesTopNBeforeRanking.breaks)
     title = "RR-RESULT-005 MUST With `top_n`%2C the results are the best of all documents."
     assert error.startswith(f"::error title={title}::expected ")
-    assert warning.startswith("::warning title=RR-USAGE-003 SHOULD ")
+    assert should.startswith("::error title=RR-USAGE-003 SHOULD ")
     assert verdict(ran).startswith("does not keep the contract")
     assert "::" not in elsewhere.stdout
     assert summary.read_text() == earlier + written

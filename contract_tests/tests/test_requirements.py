@@ -97,9 +97,9 @@ class CountsTokens(Correct):
         return {"prompt_tokens": prompt, "completion_tokens": 0, "total_tokens": prompt}
 
 
-def test_the_standard_run_has_68_requirements_and_the_quick_run_22():
+def test_the_standard_run_has_70_requirements_and_the_quick_run_22():
     counted = [each for each in ALL if each.level is not Level.INFO and not each.fuzz]
 
-    assert len(counted) == 68
+    assert len(counted) == 70
     assert sum(each.quick for each in ALL) == 22
     assert not any(each.quick and each.level is Level.INFO for each in ALL)

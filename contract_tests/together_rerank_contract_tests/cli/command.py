@@ -76,9 +76,7 @@ def _fail(message: str, status: int = _USAGE) -> int:
 
 @click.command(context_settings=options.CONTEXT, epilog=_EPILOG)
 @options.add_options(options.ENDPOINT)
-@click.option(
-    "--quick", is_flag=True, help="Test only the requirements that most clients need, with about ten requests."
-)
+@click.option("--quick", is_flag=True, help="Test only the MUST requirements that show in at most 15 requests.")
 @click.option(
     "--fuzz", is_flag=True, help="Also run Schemathesis, with valid and invalid requests made from the document."
 )

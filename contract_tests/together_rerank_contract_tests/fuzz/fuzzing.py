@@ -19,8 +19,10 @@ from together_rerank_contract_tests.client.budget import BudgetSpent
 from together_rerank_contract_tests.client.exchange import Exchange
 from together_rerank_contract_tests.client.transport import Inconclusive
 from together_rerank_contract_tests.fuzz.proxy import DROPPED, NO_ANSWER, Proxy
+from together_rerank_contract_tests.suite import samples
 from together_rerank_contract_tests.suite.answer import is_integer
 from together_rerank_contract_tests.suite.endpoint import Endpoint
+from together_rerank_contract_tests.suite.requirements import PrerequisiteFailed
 from together_rerank_spec import Validator
 
 MAX_EXAMPLES = 2_000
@@ -71,19 +73,33 @@ class Fuzzing:
         self.endpoint = endpoint
         self._progress = progress
         self._failures: list[Failure] = []
+        self._with_null: dict[str, Exchange] = {}
         self.has_begun = False
         self.incomplete = ""
         self.requests = 0
         self.seconds = 0.0
+
+    @property
+    def with_null(self) -> dict[str, Exchange]:
+        """For each optional field, the exchange whose request has null there."""
+        self._begin()
+        return self._with_null
+
+    def _begin(self) -> None:
+        if not self.has_begun:
+            self.has_begun = True
+            for name in ("top_n", "return_documents", "rank_fields"):
+                request = {"query": samples.QUERY, "documents": samples.PAIR, name: None}
+                with suppress(PrerequisiteFailed):
+                    self._with_null[name] = self.endpoint.exchange_for(request)
+            self._run()
 
     def failures(self, check: str) -> list[Failure]:
         """Return the failures of *check*, the smallest request first.
 
         Raises BudgetSpent or Inconclusive if there are none and the run is incomplete.
         """
-        if not self.has_begun:
-            self.has_begun = True
-            self._run()
+        self._begin()
         found = [each for each in self._failures if each.check == check and self._is_confirmed(each)]
         if not found and self.incomplete:
             raise (BudgetSpent if self.endpoint.transport.budget.spent else Inconclusive)(self.incomplete)

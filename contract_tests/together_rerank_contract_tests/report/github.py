@@ -12,7 +12,7 @@ _IN_PROPERTY = _IN_MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
 
 
 def annotations(report: Report) -> str:
-    """Return a line for each failure: an error if it fails the run, else a warning."""
+    """Return a line for each failure."""
     return "".join(_lines(report))
 
 
@@ -20,7 +20,6 @@ def _lines(report: Report) -> Iterator[str]:
     for outcome in report.outcomes:
         if outcome.state is State.FAILED:
             requirement = outcome.requirement
-            kind = "error" if outcome.fails(report.session.settings.level) else "warning"
             title = f"{requirement.id} {requirement.level} {requirement.sentence}".translate(_IN_PROPERTY)
             message = printable(report.mask.text(str(outcome.failure))).translate(_IN_MESSAGE)
-            yield f"::{kind} title={title}::{message}\n"
+            yield f"::error title={title}::{message}\n"

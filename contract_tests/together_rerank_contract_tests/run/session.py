@@ -151,13 +151,18 @@ class ContractSession:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Deselect requirements that the settings exclude, and sort the rest by topic; do not move other tests."""
+        """Deselect requirements that the settings exclude, and sort the rest; do not move other tests.
+
+        The requirements about every exchange of the run are judged last, and listed with their topic.
+        """
         deselected = [item for item in items if not self._is_selected(_requirement(item))]
         items[:] = [item for item in items if item not in deselected]
-        by_topic = iter(sorted((item for item in items if _requirement(item)), key=_sequence))
-        items[:] = [next(by_topic) if _requirement(item) else item for item in items]
+        by_topic = sorted((item for item in items if _requirement(item)), key=_topic)
+        self._items = {requirement: item for item in by_topic if (requirement := _requirement(item)) is not None}
+        last = {requirement for requirement in self._items if requirement.every}
+        as_judged = iter(sorted(self._items.values(), key=lambda item: _requirement(item) in last))
+        items[:] = [next(as_judged) if _requirement(item) else item for item in items]
         config.hook.pytest_deselected(items=deselected)
-        self._items = {requirement: item for item in items if (requirement := _requirement(item)) is not None}
 
     def _is_selected(self, requirement: Requirement | None) -> bool:
         if requirement is None:
@@ -240,11 +245,8 @@ def judge(requirement: Requirement, test: Callable[..., None], fixture: Any) -> 
     return outcome_of(requirement, None)
 
 
-def _sequence(item: pytest.Item) -> tuple[bool, int]:
-    """Sort by topic; the requirements about every exchange of the run are judged last."""
-    requirement = _requirement(item)
-    is_last = requirement is not None and requirement.every is not None
-    return is_last, TOPICS.index(item.path.stem.removeprefix("test_"))
+def _topic(item: pytest.Item) -> int:
+    return TOPICS.index(item.path.stem.removeprefix("test_"))
 
 
 def _requirement(item: pytest.Item) -> Requirement | None:

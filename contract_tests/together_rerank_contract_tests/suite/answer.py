@@ -13,7 +13,7 @@ from together_rerank_contract_tests.suite.requirements import PrerequisiteFailed
 
 # The requirement that fails if a part cannot be read.
 BODY, INDEX, SCORE = "RR-RESPONSE-001", "RR-RESULT-004", "RR-SCORE-001"
-COUNT, COUNT_ALL = "RR-RESULT-002", "RR-RESULT-003"
+COUNT, COUNT_ALL, TWICE = "RR-RESULT-002", "RR-RESULT-003", "RR-SCORE-003"
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Answer:
         if len(self.results) != self.expected_count:
             raise PrerequisiteFailed(
                 f"the response has {len(self.results)} results, not {self.expected_count}",
-                COUNT_ALL if self.top_n is None else COUNT,
+                COUNT if self.top_n is not None else TWICE if len(self.results) == self.distinct_count else COUNT_ALL,
             )
 
     @property

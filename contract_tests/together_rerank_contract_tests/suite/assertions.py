@@ -42,7 +42,8 @@ def coding(exchange: Exchange) -> str:
 
 def is_coding_accepted(exchange: Exchange) -> bool:
     """Return whether the request accepts the Content-Encoding of the response."""
-    accepted = {name.lower(): value for name, value in exchange.headers}.get("accept-encoding", "identity")
+    header = {name.lower(): value for name, value in exchange.headers}.get("accept-encoding", "identity")
+    accepted = [each.strip() for each in header.split(",")]  # with `;q=0`, a coding is not accepted
     return coding(exchange) == "identity" or coding(exchange).removeprefix("x-") in accepted
 
 

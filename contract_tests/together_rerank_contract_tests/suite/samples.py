@@ -141,6 +141,10 @@ DEEP_DOCUMENT = b'{"text": ' + 200 * b"[" + 200 * b"]" + b"}"
 # One word each, so that a request with a thousand documents has few tokens.
 ONE_WORD = "heron"
 _BATCHES = (0, 3, 31, 32, 63, 64, 99, 100, 127, 128, 255, 256, 511, 512, 767, 998)
+# The lengths of the lists that are compared with short ones.
+LIST_LENGTHS = (64, 128, 1_000)
+# One document is much longer than the others.
+_LONG_AT = 7
 _LETTERS = "bcdfgklmnp"
 
 
@@ -150,10 +154,11 @@ def long_list(count: int) -> list[str]:
         "".join(_LETTERS[number // power % 10] for power in (100, 10, 1)) + "u" * (number // 1000)
         for number in range(count)
     )
-    return [
+    documents = [
         f"{ONE_WORD} {filler}" if position in _BATCHES else f"{filler} {'k' * (position % 7)}".strip()
         for position, filler in enumerate(fillers)
     ]
+    return [*documents[:_LONG_AT], " ".join(["page"] * 250), *documents[_LONG_AT + 1 :]]
 
 
 LONG_QUERY = "Considering everything throughout these passages, identify whichever discusses"
@@ -207,7 +212,7 @@ def successive_requests() -> list[tuple[str, tuple[str, ...], int | None]]:
         (first, (second, first), 3),
         (first.upper(), (about[0].upper(), about[1]), None),
         (first, ("A book about  llamas.", about[1]), None),
-        (first, ("A book about ", "llamas. A book about pandas."), None),
+        (first, ("A book about ", "llamas.A book about pandas."), None),
         (first, (about[0], "Page 1.", about[1]), None),
         (first, (about[0], "Page 2.", about[1]), None),
     ]

@@ -8,10 +8,10 @@ from together_rerank_contract_tests.suite.answer import Answer
 from together_rerank_contract_tests.suite.assertions import assert_same_scores
 from together_rerank_contract_tests.suite.endpoint import Endpoint
 from together_rerank_contract_tests.suite.requirements import NotApplicable, RequirementFailed, kit, must, should
-from together_rerank_contract_tests.suite.samples import ONE_WORD, long_list
+from together_rerank_contract_tests.suite.samples import LIST_LENGTHS, ONE_WORD, long_list
 from together_rerank_contract_tests.suite.tolerance import Scores
 
-_SHORTER, _LONG, _LONGEST = 64, 128, 1_000
+_, _LONG, _LONGEST = LIST_LENGTHS
 # As many documents that do not answer the query as are in the short list.
 _OTHERS = 16
 _LEAST = 1e-6
@@ -81,7 +81,7 @@ def _short(endpoint: Endpoint) -> tuple[Answer, Scores]:
 
 
 def _long_answers(endpoint: Endpoint) -> Iterator[Answer]:
-    for count in (_SHORTER, _LONG, _LONGEST):
+    for count in LIST_LENGTHS:
         yield _long(endpoint, count)
 
 

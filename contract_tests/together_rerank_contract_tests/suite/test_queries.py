@@ -27,12 +27,13 @@ def test_every_word_of_a_long_query_counts(endpoint: Endpoint) -> None:
     assert_ranks_first(endpoint, f"Llamas: {LONG_QUERY}", TWO_SUBJECTS, 1)
 
 
-@should("RR-QUERY-003", _QUERY, requests=3, confirmed=True)
+@should("RR-QUERY-003", _QUERY, requests=5, confirmed=True)
 def test_a_query_holds_what_a_string_can_hold(endpoint: Endpoint) -> None:
     """A query with quotes, several lines, or letters outside ASCII decides as well.
 
     Users type what they like.
     """
     assert_ranks_first(endpoint, "\"llamas\" in 'Peru' \\ {0} 100%", TWO_SUBJECTS, 1)
-    assert_ranks_first(endpoint, "What is this about?\nHow to bake bread", TWO_SUBJECTS, 0)
-    assert_ranks_first(endpoint, "Größe", ("The market fell on Monday.", "Die Größe der Stadt."), 1)
+    assert_query_decides(endpoint, "What is this about?\nbread", "What is this about?\nllamas")
+    for position, query in enumerate(("Größe", "Gefühl")):
+        assert_ranks_first(endpoint, query, ("Die Größe der Stadt.", "Das Gefühl der Ruhe."), position)

@@ -12,7 +12,15 @@ from together_rerank_contract_tests.suite.requirements import (
     must,
     should,
 )
-from together_rerank_contract_tests.suite.samples import DOCUMENTS, IRRELEVANT, PERMUTATIONS, QUERY
+from together_rerank_contract_tests.suite.samples import (
+    DOCUMENTS,
+    IRRELEVANT,
+    LIST_LENGTHS,
+    ONE_WORD,
+    PERMUTATIONS,
+    QUERY,
+    long_list,
+)
 
 _USAGE = "/components/schemas/UsageData"
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
@@ -24,6 +32,7 @@ def test_usage_has_three_counts(endpoint: Endpoint, answer: Answer) -> None:
 
     The AI SDK rejects a `usage` without one of them, and together 1.x raises a ValidationError.
     """
+    _require_usage(answer)
     assert_shape(endpoint, answer, USAGE, "the document's UsageData")
 
 
@@ -33,6 +42,7 @@ def test_usage_adds_up(_: Endpoint, answer: Answer) -> None:
 
     Bills and budgets do not add up.
     """
+    _require_usage(answer)
     counts = [(answer.usage or {}).get(name) for name in _COUNTS]
     numbers = [each for each in counts if is_integer(each)]
     if len(numbers) < len(_COUNTS):  # RR-USAGE-001 reports it
@@ -71,11 +81,22 @@ def test_usage_grows_with_the_documents(endpoint: Endpoint) -> None:
         raise RequirementFailed(
             f"at least {before} prompt tokens, as without the last document", f"{_tokens(more)}", more.exchange
         )
+    short, *_, long = (
+        endpoint.limits.rerank(ONE_WORD, long_list(count), return_documents=True, top_n=count) for count in LIST_LENGTHS
+    )
+    if _tokens(long) < _tokens(short):
+        expected = f"at least {_tokens(short)} prompt tokens, as for {len(short.documents)} of the documents"
+        raise RequirementFailed(expected, f"{_tokens(long)}", long.exchange)
     reordered = endpoint.rerank(QUERY, [DOCUMENTS[index] for index in PERMUTATIONS[0]])
     if _tokens(reordered) != before:
         raise RequirementFailed(
             f"{before} prompt tokens, as in another sequence", f"{_tokens(reordered)}", reordered.exchange
         )
+
+
+def _require_usage(answer: Answer) -> None:
+    if answer.exchange.members.get("usage") is None:
+        raise NotApplicable("the response has no `usage`, which the document allows")
 
 
 def _tokens(answer: Answer) -> int:
