@@ -6,7 +6,7 @@ import pytest
 
 from broken import BROKEN
 from faults_and_rules import BREAKS
-from judging import FUZZ, PLAIN, outcomes_that_each_check_decides
+from judging import FUZZ, PLAIN, failed, judged
 from miniature import KEY, MODEL
 from mock_process import running
 from together_rerank_contract_tests.suite.requirements import Level
@@ -30,7 +30,7 @@ def test_every_body_fault_is_in_the_table():
 @pytest.mark.served
 @pytest.mark.parametrize("name", BREAKS)
 def test_a_fault_fails_exactly_the_requirements_that_it_breaks(name, mock):
-    outcomes_that_each_check_decides(mock.url, f"mock/{name}", BREAKS[name])
+    assert failed(judged(mock.url, f"mock/{name}")) == BREAKS[name]
 
 
 def test_each_requirement_has_a_server_that_fails_it_and_no_two_always_fail_together():

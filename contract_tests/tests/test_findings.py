@@ -72,8 +72,8 @@ def test_a_refused_valid_request_is_one_finding_with_the_status_and_what_the_ser
 @pytest.mark.parametrize(
     ("kind", "note"),
     [
-        (Takes32Documents, "takes 32 documents at most; a larger request gets 413: at most 32 documents"),
-        (TakesShortTexts, "characters at most; a larger request gets 400: a text has more than 4000 characters"),
+        (Takes32Documents, "takes 32 documents at most; it says 413: at most 32 documents"),
+        (TakesShortTexts, "characters at most; it says 400: a text has more than 4000 characters"),
     ],
 )
 def test_a_limit_is_noted_once_and_all_else_is_judged_within_it(kind, note, tmp_path):

@@ -135,6 +135,8 @@ def _quoted(name: str, value: str) -> str:
     """Return a header quoted for a shell, which expands the variable of the key and nothing else."""
     if name == "Authorization" and _VARIABLE.fullmatch(value):
         return f'"{name}: {value}"'
+    if name == "Authorization" and not value:
+        return "'Authorization;'"  # with the semicolon, curl sends an empty header
     # "Name:" tells curl not to send the header, not even its own default.
     return shlex.quote(f"{name}: {value}" if value else f"{name}:")
 

@@ -176,8 +176,11 @@ class Transport:
         call = _Call(method, url, tuple(headers), content, authorization, chunked)
         retries = self._settings.retries if self._failed_in_a_row < _LAST_RETRIED else 0
         retried = 0
+        answer: Exchange | Dropped | None = None
         while True:
-            answer, problem = self._attempt(call)
+            previous, (answer, problem) = answer, self._attempt(call)
+            if isinstance(answer, Refused) and isinstance(previous, Dropped):
+                answer = previous  # a request that ends the server is not one that could not be sent
             if self._is_starting(answer):
                 wait, reason = _POLL_S, "not ready"
             elif problem and retried < retries and (wait := _wait_s(answer, retried)) <= _MAX_WAIT_S:
@@ -185,7 +188,7 @@ class Transport:
                 retried += 1
             else:
                 break
-            if self._wait(wait, reason):
+            if self.wait(wait, reason):
                 break
             self._retried[reason] += 1
         self._count_failure(problem)
@@ -198,7 +201,7 @@ class Transport:
             self._ready_by = 0.0
         return bool(self._ready_by)
 
-    def _wait(self, seconds: float, reason: str) -> bool:
+    def wait(self, seconds: float, reason: str) -> bool:
         """Wait; return whether the transport was closed. Raise BudgetSpent if the time of the run does not allow it."""
         self.budget.check_time(seconds)
         if seconds:
@@ -232,7 +235,7 @@ class Transport:
         if self._timeouts_in_a_row >= _MAX_TIMEOUTS_IN_A_ROW or self._timeouts >= _MAX_TIMEOUTS:
             raise Inconclusive(f"{self._timeouts} requests timed out, so no more are sent")
         sent, shown = self._headers(call)
-        self._wait(self.budget.spend(call.content), "rate")
+        self.wait(self.budget.spend(call.content), "rate")
         try:
             received = self._receive(call, sent)
         except Refused as error:

@@ -88,6 +88,7 @@ class Fuzzing:
     def _begin(self) -> None:
         if not self.has_begun:
             self.has_begun = True
+            self.incomplete = "Schemathesis was not run"
             for name in ("top_n", "return_documents", "rank_fields"):
                 request = {"query": samples.QUERY, "documents": samples.PAIR, name: None}
                 with suppress(PrerequisiteFailed):

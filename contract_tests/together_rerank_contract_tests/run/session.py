@@ -185,6 +185,8 @@ class ContractSession:
                 # If the measurement fails, the requirements that need it report why.
                 with suppress(PrerequisiteFailed, Inconclusive, RequirementFailed):
                     _ = self.endpoint.measured
+            if any(each.every for each in self._items):  # before Schemathesis spends the budget
+                _ = self.endpoint.sampling_error
         except (BudgetSpent, Inconclusive) as error:
             self.stop_reason = str(error)
             pytest.exit(f"could not tell: {self.stop_reason}", returncode=3)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, Self
+from weakref import ReferenceType
 
 from together_rerank_contract_tests.client.budget import BudgetSpent
 from together_rerank_contract_tests.client.exchange import Exchange, excerpt
@@ -15,6 +16,7 @@ from together_rerank_contract_tests.client.transport import (
     Dropped,
     Headers,
     Inconclusive,
+    Refused,
     Transport,
 )
 from together_rerank_contract_tests.settings import Settings
@@ -30,7 +32,7 @@ from together_rerank_contract_tests.suite.requirements import (
 from together_rerank_contract_tests.suite.tolerance import Tolerance
 from together_rerank_spec import Document, Validator
 
-JSON = (("Content-Type", "application/json"),)
+JSON_TYPE = (("Content-Type", "application/json"),)
 # Documented statuses of a busy endpoint, or of one that waits for another server: inconclusive, not a failure.
 BUSY = (503, 504)
 # Statuses of the first response that do not tell how the endpoint serves: the settings or the moment are wrong.
@@ -50,6 +52,8 @@ REFUSED, TEXT_REFUSED, STATUS = "RR-REQUEST-007", "RR-REQUEST-008", "RR-ERROR-00
 UNANSWERED = "RR-ERROR-009"
 # A request with so few documents is not refused because of their number.
 _FEW = 12
+# A request with one document that has more bytes may be refused because of its size.
+_LONG = 1_000
 # The most requests to find a smaller one that shows the same failure.
 _MAX_SMALLER = 8
 
@@ -64,7 +68,7 @@ class Endpoint:
         used: the exchanges since it was last cleared, also those that were sent before.
         observer: judges every exchange of the run.
         limits: the limits on the size of a request that were found.
-        ids: the `id` of each response, with the identity of the exchange.
+        ids: the exchange of each `id` in a response.
         limits_by_default: whether it returns fewer results than documents if `top_n` is missing.
     """
 
@@ -77,9 +81,11 @@ class Endpoint:
         self.used: list[Exchange] = []
         self.observer = Observer(self)
         self.limits = Limits(self)
-        self._requests_for_smaller = 3 * _MAX_SMALLER
+        # With --quick, all in all at most 15 requests.
+        self._requests_for_smaller = 2 if settings.quick else 3 * _MAX_SMALLER
         self.limits_by_default = False
-        self.ids: dict[str, int] = {}
+        self.ids: dict[str, ReferenceType[Exchange]] = {}
+        self._refusals: list[Exchange] = []
         self._repeats: list[Exchange] = []
 
     @property
@@ -98,7 +104,7 @@ class Endpoint:
         content = self.content({"query": samples.QUERY, "documents": samples.DOCUMENTS})
         exchanges = []
         for url in self.settings.candidate_urls:
-            exchanges.append(self.transport.keep(self.transport.send("POST", url, JSON, content)))
+            exchanges.append(self.transport.keep(self.transport.send("POST", url, JSON_TYPE, content)))
             if exchanges[-1].status not in (404, 405):
                 break
         # If no URL has the operation, report the most likely one.
@@ -106,7 +112,7 @@ class Endpoint:
         self.first, self.url = found, found.url
         if found.status in _NO_VERDICT:
             few = self.content({"query": samples.QUERY, "documents": samples.PAIR[:1]})
-            is_limit = found.status in _REFUSED and self.transport.send("POST", found.url, JSON, few).status == 200
+            is_limit = found.status in _REFUSED and self.transport.send("POST", found.url, JSON_TYPE, few).status == 200
             raise Inconclusive(self._why_not_200(found, is_limit=is_limit))
         self.transport.observe = self.observer.observe
         self.observer.observe(found)
@@ -168,7 +174,9 @@ class Endpoint:
         field = self.requirement_of_refused_field(exchange)
         if field:
             return field
-        self.observer.judge(refusal, exchange)
+        if not any(each is exchange for each in self._refusals):
+            self._refusals.append(exchange)
+            self.observer.judge(refusal, exchange)
         return refusal
 
     def requirement_of_refused_field(self, exchange: Exchange) -> str:
@@ -181,20 +189,27 @@ class Endpoint:
         return ""
 
     def send_texts(self, query: str, documents: Sequence[Any], **options: Any) -> bool:
-        """Send *documents*, and if the request is refused, the halves of them, down to single documents.
+        """Send *documents*, and if the request is refused or dropped, the halves of them, down to single documents.
 
         The observer judges the responses, and each single document that is refused. Return whether none is.
         """
-        exchange = self.send(query, documents, top_n=len(documents), **options)
-        is_refused = 400 <= exchange.status < 500 and not self.requirement_of_refused_field(exchange)
-        if not is_refused or len(documents) == 1:
-            with suppress(PrerequisiteFailed):  # the requirement that it names reports it
+        exchange = None
+        with suppress(PrerequisiteFailed):  # there is no response
+            exchange = self.send(query, documents, top_n=len(documents), **options)
+            if not 400 <= exchange.status < 500 or self.requirement_of_refused_field(exchange):
                 self.accept(exchange, TEXT_REFUSED)
-            return exchange.status == 200
+                return True
+        if len(documents) == 1:
+            if exchange is not None and len(exchange.content) > _LONG:
+                self.limits.add_size(f"takes no request of {len(exchange.content)} bytes", exchange)
+            elif exchange is not None:
+                with suppress(PrerequisiteFailed):  # the requirement that it names reports it
+                    self.accept(exchange, TEXT_REFUSED)
+            return False
         middle = len(documents) // 2
         halves = [self.send_texts(query, half, **options) for half in (documents[:middle], documents[middle:])]
-        if all(halves):
-            self.limits.add(f"takes no request of {len(exchange.content)} bytes", exchange)
+        if all(halves) and exchange is not None:
+            self.limits.add_size(f"takes no request of {len(exchange.content)} bytes", exchange)
         return all(halves)
 
     def judge_every(self, requirement_id: str) -> None:
@@ -206,7 +221,7 @@ class Endpoint:
             NotApplicable: there is no such exchange.
             BudgetSpent, Inconclusive: not all samples could be sent, and none so far fails it.
         """
-        sampling_error = self._sampling_error
+        sampling_error = self.sampling_error
         failures = self.observer.failures(requirement_id, self.limits.refused)
         if failures:
             raise self._smaller(requirement_id, failures[0])
@@ -216,11 +231,12 @@ class Endpoint:
             raise self.observer.not_judged.get(requirement_id) or NotApplicable("the endpoint sent no such response")
 
     @cached_property
-    def _sampling_error(self) -> Exception | None:
+    def sampling_error(self) -> Exception | None:
         """Send the samples and an invalid request; return why that was impossible, None if it was possible."""
         try:
             self._send_samples()
-            self.post(samples.NOT_JSON)
+            with suppress(PrerequisiteFailed):
+                self.post(samples.NOT_JSON)
             for request in () if self.settings.quick else samples.ODD_REQUESTS:
                 with suppress(PrerequisiteFailed):
                     self.exchange_for(request)
@@ -235,8 +251,8 @@ class Endpoint:
     def _smaller(self, requirement_id: str, failure: RequirementFailed) -> RequirementFailed:
         """Return the failure with the smallest request that shows it, after trying a few smaller ones."""
         request, smallest, left = failure.exchange.request, failure, _MAX_SMALLER
-        if not isinstance(request, dict) or failure.exchange.content != self.content(request):
-            return failure  # another form of JSON, or an invalid request
+        if not self._is_plain(failure.exchange):
+            return failure
         candidates = [*shrinking.smaller_requests(request, failure.index)]
         while candidates and left and self._requests_for_smaller:
             left -= 1
@@ -248,6 +264,14 @@ class Endpoint:
                     smallest, candidates = found, [*shrinking.smaller_requests(request, found.index)]
         smallest.times = failure.times
         return smallest
+
+    def _is_plain(self, exchange: Exchange) -> bool:
+        """Return whether the request has documents, and the form in which this class sends requests."""
+        request = exchange.request
+        with suppress(UnicodeEncodeError):
+            has_documents = isinstance(request, dict) and isinstance(request.get("documents"), list)
+            return has_documents and exchange.content == self.content(request)
+        return False
 
     def allows(self, request: Any) -> bool:
         """Return whether the document allows *request*, a request body."""
@@ -291,14 +315,28 @@ class Endpoint:
         chunked: bool = False,
     ) -> Exchange:
         """Send *content*, even if it was sent before; raise PrerequisiteFailed if there is no response."""
-        headers = headers if any(name == "Content-Type" for name, _ in headers) else (*JSON, *headers)
+        headers = headers if any(name == "Content-Type" for name, _ in headers) else (*JSON_TYPE, *headers)
         self.observer.judged[UNANSWERED] += 1
         try:
             sent = self.transport.send("POST", self.url, headers, content, authorization=authorization, chunked=chunked)
             exchange = self.transport.keep(sent)
+        except Refused:  # the endpoint is not there any more
+            raise
         except Dropped as error:
             _, shown = self.transport.authorized(authorization)
-            exchange = Exchange("POST", self.url, (*shown, *headers), content, 0, {}, b"", str(error))
+            exchange = Exchange(
+                "POST",
+                self.url,
+                (*shown, *headers),
+                content,
+                0,
+                {},
+                b"",
+                str(error),
+                self.transport.mask,
+                self.transport.variables.headers,
+                self.transport.variables.query,
+            )
             self.observer.judge(UNANSWERED, exchange)
             raise PrerequisiteFailed(str(error), UNANSWERED) from None
         self.used.append(exchange)
@@ -345,7 +383,7 @@ class Endpoint:
         alone: list[float] = []
         with suppress(PrerequisiteFailed):  # an endpoint that cannot rank one document is measured all the same
             # With another query each: a cache must not make them equal.
-            queries = (samples.QUERY, samples.ONE_WORD)
+            queries = (samples.ONE_WORD, samples.QUERY)
             alone = [self.rerank(query, [each]).scores[0] for query, each in zip(queries, samples.PAIR, strict=True)]
         return tolerance.measure(repeats, reordered, subset.scores, alone)
 
@@ -370,6 +408,7 @@ class Endpoint:
         """Return a copy without the exchanges so far, but with the measured noise."""
         other = copy.copy(self)
         other.exchanges, other._repeats = {}, []  # noqa: SLF001  # of the same class
+        other.limits = self.limits.of(other)
         return other
 
     def content(self, request: dict[str, Any]) -> bytes:

@@ -1,10 +1,14 @@
 """Find the limits of an endpoint on documents and on the length of texts by halving, and stay within them."""
 
+import copy
+import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from together_rerank_contract_tests.client.exchange import Exchange, excerpt
 from together_rerank_contract_tests.suite.answer import Answer
+from together_rerank_contract_tests.suite.requirements import NotApplicable
+from together_rerank_contract_tests.suite.samples import LIST_LENGTHS, ONE_WORD, long_list
 
 if TYPE_CHECKING:
     from together_rerank_contract_tests.suite.endpoint import Endpoint
@@ -14,6 +18,8 @@ _STEP = 64
 _MAX_SAID = 200
 # Statuses of a refusal that has another reason than the size of the request.
 _OTHER_REASONS = (401, 402, 403, 404, 405, 429)
+# The longest list is about this many times as long as the list before it.
+_TIMES_LONGER = 10
 
 
 class Limits:
@@ -29,8 +35,15 @@ class Limits:
         self._most_documents: int | None = None
         self._most_bytes: int | None = None
         self._most_characters: int | None = None
+        self._seconds: dict[int, float] = {}
         self.notes: list[str] = []
         self.refused: set[tuple[bytes, int]] = set()
+
+    def of(self, endpoint: "Endpoint") -> Self:
+        """Return a copy that sends requests to *endpoint*, and adds to the same notes."""
+        other = copy.copy(self)
+        other._endpoint = endpoint  # noqa: SLF001  # of the same class
+        return other
 
     def rerank(self, query: str, documents: Sequence[Any], **options: Any) -> Answer:
         """Send a request with *documents*, or with as many of them as the endpoint takes; return the response.
@@ -42,25 +55,20 @@ class Limits:
             top_n = {"top_n": min(options["top_n"], count)} if "top_n" in options else {}
             return self._endpoint.send(query, documents[:count], **{**options, **top_n})
 
+        def note(most: int, accepted: Exchange, refused: Exchange) -> None:
+            tiny = self._endpoint.send("a", ["a"] * (most + 1))
+            if _is_refused(tiny):
+                self._most_documents = most
+                self.refused.add((tiny.content, tiny.status))
+                self.add(f"takes {most} documents at most", refused)
+            else:
+                self._most_bytes = len(accepted.content)
+                self.add_size(f"takes about {self._most_bytes} bytes at most", refused)
+
         count = len(documents[: self._most_documents])
         while count > 1 and self._most_bytes and self._size(query, documents[:count], options) > self._most_bytes:
             count -= 1
-        exchange = send(count)
-        if not _is_refused(exchange) or self._endpoint.requirement_of_refused_field(exchange):
-            return self._endpoint.accept(exchange)
-        accepted, most, refused = self._halve(send, 0, count, 1)
-        if accepted is None:
-            return self._endpoint.accept(exchange)
-        tiny = self._endpoint.send("a", ["a"] * (most + 1))
-        if _is_refused(tiny):
-            self.refused.add((tiny.content, tiny.status))
-            self._most_documents = most
-            self._note(f"takes {most} documents at most", refused)
-        else:
-            if self._most_bytes is None:
-                self._note(f"takes about {len(accepted.content)} bytes at most", refused)
-            self._most_bytes = len(accepted.content)
-        return self._endpoint.accept(accepted)
+        return self._rerank(send, count, 1, note)
 
     def rerank_text(self, query: str, text: str, other: str, **options: Any) -> Answer:
         """Send a request with the documents *text* and *other*, or with as much of the end of *text* as it takes.
@@ -71,53 +79,72 @@ class Limits:
         def send(length: int) -> Exchange:
             return self._endpoint.send(query, [text[-length:], other], **options)
 
-        length = min(len(text), self._most_characters or len(text))
-        exchange = send(length)
-        if not _is_refused(exchange) or self._endpoint.requirement_of_refused_field(exchange):
-            return self._endpoint.accept(exchange)
-        accepted, most, refused = self._halve(send, 0, length, _STEP)
-        if accepted is None:
-            return self._endpoint.accept(exchange)
-        self._most_characters = most
-        if self._most_bytes is None:
-            self._note(f"takes a text of about {most} characters at most", refused)
-        return self._endpoint.accept(accepted)
+        def note(most: int, _: Exchange, refused: Exchange) -> None:
+            self._most_characters = most
+            self.add_size(f"takes a text of about {most} characters at most", refused)
 
-    def _halve(
-        self, send: Callable[[int], Exchange], low: int, high: int, step: int
-    ) -> tuple[Exchange | None, int, Exchange]:
-        """Return the largest exchange that is accepted, its size, and the smallest that is refused."""
-        accepted, refused = None, send(high)
-        sent = [refused]
-        while high - low > step:
-            middle = (low + high) // 2
-            exchange = send(middle)
-            if _is_refused(exchange):
-                high, refused = middle, exchange
-                sent.append(exchange)
-            elif self._endpoint.accept(exchange):
-                low, accepted = middle, exchange
-        if accepted is not None:
-            self.refused.update((each.content, each.status) for each in sent)
-        return accepted, low, refused
+        return self._rerank(send, min(len(text), self._most_characters or len(text)), _STEP, note)
+
+    def rerank_list(self, count: int) -> Answer:
+        """Send a list of *count* documents of a word or two, or of as many as the endpoint takes.
+
+        Raises what `Endpoint.rerank` raises, and NotApplicable if the longest list would take too long.
+        """
+        seconds = self._seconds.get(LIST_LENGTHS[-2], 0.0)
+        if count == LIST_LENGTHS[-1] and seconds * _TIMES_LONGER > self._endpoint.settings.timeout_s:
+            raise NotApplicable(f"{count} documents would take too long: {LIST_LENGTHS[-2]} took {seconds:.1f} s")
+        began = time.monotonic()
+        answer = self.rerank(ONE_WORD, long_list(count), return_documents=True, top_n=count)
+        self._seconds.setdefault(count, time.monotonic() - began)
+        return answer
+
+    def add_size(self, limit: str, refused: Exchange) -> None:
+        """Note a *limit* on the size of a request, unless one is noted, and the request that was *refused*."""
+        if not self.notes:
+            self.add(limit, refused)
+        self.refused.add((refused.content, refused.status))
 
     def add(self, limit: str, refused: Exchange) -> None:
-        """Note a *limit* that a requirement found, unless one is noted, and the request that was *refused*."""
+        """Note a *limit*, and the request that was *refused* because of it."""
         self.refused.add((refused.content, refused.status))
-        if not self.notes:
-            self._note(limit, refused)
+        error = refused.members.get("error")
+        message = error.get("message") if isinstance(error, dict) else None
+        said = message if isinstance(message, str) else refused.received.decode("utf-8", "replace")
+        self.notes.append(
+            f"INFO: the endpoint {limit}; it says {refused.status}: {excerpt(refused.mask.text(said), _MAX_SAID)}"
+        )
+
+    def _rerank(
+        self,
+        send: Callable[[int], Exchange],
+        size: int,
+        step: int,
+        note: Callable[[int, Exchange, Exchange], None],
+    ) -> Answer:
+        """Send a request of *size*, or the largest that is accepted; call *note* if that is smaller."""
+        exchange = send(size)
+        if not _is_refused(exchange) or self._endpoint.requirement_of_refused_field(exchange):
+            return self._endpoint.accept(exchange)
+        sent, low, high = [exchange], 0, size
+        accepted = None
+        while high - low > step:
+            middle = (low + high) // 2
+            tried = send(middle)
+            if _is_refused(tried):
+                high = middle
+                sent.append(tried)
+            else:
+                low, accepted = middle, tried
+                self._endpoint.accept(tried)
+        if accepted is None:  # it is refused for another reason
+            return self._endpoint.accept(exchange)
+        self.refused.update((each.content, each.status) for each in sent)
+        note(low, accepted, sent[-1])
+        return self._endpoint.accept(accepted)
 
     def _size(self, query: str, documents: Sequence[Any], options: dict[str, Any]) -> int:
         """Return the number of bytes of a request."""
         return len(self._endpoint.content({"query": query, "documents": documents, **options}))
-
-    def _note(self, limit: str, refused: Exchange) -> None:
-        error = refused.members.get("error")
-        message = error.get("message") if isinstance(error, dict) else None
-        said = message if isinstance(message, str) else refused.received
-        self.notes.append(
-            f"INFO: the endpoint {limit}; a larger request gets {refused.status}: {excerpt(said, _MAX_SAID)}"
-        )
 
 
 def _is_refused(exchange: Exchange) -> bool:

@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from together_rerank_contract_tests.client.exchange import Exchange
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from together_rerank_contract_tests.suite.endpoint import Endpoint
 
 # The most failures of a requirement to keep, those with the smallest requests.
-_MAX_KEPT = 8
+_MAX_KEPT = 32
+# The most bytes of a response body to keep with a failure.
+_MAX_RECEIVED = 1 << 14
 
 
 class Observer:
@@ -35,31 +38,36 @@ class Observer:
         self._failures: dict[str, list[RequirementFailed]] = {}
         self._times = Counter[str]()
         self._sent = Counter[tuple[str, bytes, int]]()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.judged = Counter[str]()
         self.not_judged: dict[str, NotApplicable | PrerequisiteFailed] = {}
 
     def observe(self, exchange: Exchange) -> None:
         """Judge *exchange*, the response to any request."""
         kinds = [*self._kinds(exchange)]
-        with self._lock:
-            for requirement_id, (kind, _) in TESTS_OF_EVERY.items():
-                if kind in kinds:
-                    self.judge(requirement_id, exchange)
+        for requirement_id, (kind, _) in TESTS_OF_EVERY.items():
+            if kind in kinds:
+                self.judge(requirement_id, exchange)
 
     def judge(self, requirement_id: str, exchange: Exchange) -> None:
         """Judge *exchange* by one requirement."""
-        try:
-            failure = self.failure(requirement_id, exchange)
-        except (NotApplicable, PrerequisiteFailed) as reason:
-            self.not_judged.setdefault(requirement_id, reason)
-            return
-        self.judged[requirement_id] += 1
-        if failure is not None:
-            self._times[requirement_id] += 1
-            self._sent[requirement_id, exchange.content, exchange.status] += 1
-            kept = [*self._failures.get(requirement_id, []), failure]
-            self._failures[requirement_id] = sorted(kept, key=lambda each: len(each.exchange.content))[:_MAX_KEPT]
+        with self._lock:
+            try:
+                failure = self.failure(requirement_id, exchange)
+            except (NotApplicable, PrerequisiteFailed) as reason:
+                self.not_judged.setdefault(requirement_id, reason.with_traceback(None))
+                return
+            self.judged[requirement_id] += 1
+            if failure is not None:
+                self._keep(requirement_id, failure.with_traceback(None))
+
+    def _keep(self, requirement_id: str, failure: RequirementFailed) -> None:
+        exchange = failure.exchange
+        self._times[requirement_id] += 1
+        self._sent[requirement_id, exchange.content, exchange.status] += 1
+        failure.exchange = replace(exchange, received=exchange.received[:_MAX_RECEIVED])
+        kept = [*self._failures.get(requirement_id, []), failure]
+        self._failures[requirement_id] = sorted(kept, key=lambda each: len(each.exchange.content))[:_MAX_KEPT]
 
     def failures(self, requirement_id: str, without: Collection[tuple[bytes, int]] = ()) -> list[RequirementFailed]:
         """Return failures of the requirement, the smallest request first; each has the number of all of them.
@@ -78,8 +86,9 @@ class Observer:
         Raises NotApplicable or PrerequisiteFailed if *exchange* cannot be judged by the requirement.
         """
         kind, test = TESTS_OF_EVERY[requirement_id]
-        if kind is Every.ANSWER and kind not in self._kinds(exchange):
-            raise NotApplicable("the response is not a 200 to a valid request")
+        is_refusal = kind is Every.REFUSAL and exchange.status not in (0, 200)
+        if not is_refusal and kind not in self._kinds(exchange):
+            raise NotApplicable("the exchange is of another kind")
         try:
             test(self._endpoint, Answer(exchange) if kind is Every.ANSWER else exchange)
         except RequirementFailed as failure:
@@ -88,6 +97,9 @@ class Observer:
 
     def _kinds(self, exchange: Exchange) -> Iterator[Every]:
         if exchange.method != "POST":
+            return
+        if not exchange.status:
+            yield Every.UNANSWERED
             return
         yield Every.RESPONSE
         if exchange.status >= 400:

@@ -95,8 +95,9 @@ class RequirementFailed(AssertionError):
     def __init__(
         self, expected: str, received: str, exchange: Exchange, *, times: int = 1, index: int | None = None
     ) -> None:
-        self.expected = excerpt(expected, _MAX_SHOWN)
-        self.received = excerpt(received, _MAX_SHOWN)
+        # Mask the secrets before the text is cut: a secret that is cut in two is not recognised.
+        self.expected = excerpt(exchange.mask.text(expected), _MAX_SHOWN)
+        self.received = excerpt(exchange.mask.text(received), _MAX_SHOWN)
         self.exchange = exchange
         self.times = times
         self.index = index

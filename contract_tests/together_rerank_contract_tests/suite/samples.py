@@ -201,15 +201,17 @@ def successive_requests() -> list[tuple[str, tuple[str, ...], int | None]]:
     A request has the query, the documents, or the beginnings of both in common with the earlier one, but the ranking
     must be another. With None, only the texts must be its own.
     """
-    prefix = "In the large library of the old town, behind the wooden door next to the bakery, there is " * 3
+    # Longer than a hundred characters, and not longer than the 32 tokens that some models read.
+    prefix = "In the large library of the old town, behind the wooden door next to the bakery, there is also somewhere "
     first, second = (f"{prefix}a book about {subject}" for subject in _SUBJECTS[:2])
+    alike = tuple(f"{prefix * 2}{each}" for each in _SUBJECTS[:2])
     about = _about(*_SUBJECTS[:2])
     return [
         (first, about, None),
         (second, about, 0),
         (first, about[::-1], 0),
-        (first, (first, second), None),
-        (first, (second, first), 3),
+        (first, alike, None),
+        (first, alike[::-1], 3),
         (first.upper(), (about[0].upper(), about[1]), None),
         (first, ("A book about  llamas.", about[1]), None),
         (first, ("A book about ", "llamas.A book about pandas."), None),

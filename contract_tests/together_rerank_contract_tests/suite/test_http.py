@@ -1,12 +1,13 @@
 """What HTTP allows around a request: how it is framed, and what happens on the connection before and after it."""
 
 import json
-import time
+from contextlib import suppress
 
+from together_rerank_contract_tests.client.transport import Dropped
 from together_rerank_contract_tests.suite.assertions import assert_accepted
-from together_rerank_contract_tests.suite.endpoint import JSON, Endpoint, check_not_busy
+from together_rerank_contract_tests.suite.endpoint import JSON_TYPE, Endpoint, check_not_busy
 from together_rerank_contract_tests.suite.requirements import NotApplicable, RequirementFailed, kit, must, should
-from together_rerank_contract_tests.suite.samples import OTHER_QUERY, PAIR, QUERY
+from together_rerank_contract_tests.suite.samples import NOT_JSON, OTHER_QUERY, PAIR, QUERY
 
 _LARGE = 100_000
 # Longer than some servers keep an idle connection.
@@ -36,7 +37,7 @@ def test_a_large_body_is_read(endpoint: Endpoint) -> None:
     content = _content(endpoint)
     exchange = endpoint.post(content[:-1] + b" " * (_LARGE - len(content)) + content[-1:])
     if exchange.status == _TOO_LARGE:
-        endpoint.limits.add(f"takes no body of {_LARGE} bytes", exchange)
+        endpoint.limits.add_size(f"takes no body of {_LARGE} bytes", exchange)
         raise NotApplicable(f"the endpoint takes no body of {_LARGE} bytes")
     assert_accepted(exchange)
 
@@ -44,8 +45,8 @@ def test_a_large_body_is_read(endpoint: Endpoint) -> None:
 @should(
     "RR-HTTP-003", kit("the names in an object should be unique, and parsers differ (RFC 8259, section 4)"), requests=1
 )
-def test_a_duplicate_key_is_rejected_or_read_once(endpoint: Endpoint) -> None:
-    """With a duplicate key, the request is rejected or answered by one of the two values.
+def test_a_duplicate_key_breaks_nothing(endpoint: Endpoint) -> None:
+    """A request with a duplicate key gets a 200 or a 4xx.
 
     A gateway that checks one value and a server that uses the other disagree about what was sent.
     """
@@ -62,12 +63,16 @@ def test_a_connection_is_used_again(endpoint: Endpoint) -> None:
     The next request of the client fails for a reason that is not its own.
     """
     content = _content(endpoint)
-    endpoint.resend(content, authorization=None)
+    if endpoint.transport.has_key:
+        endpoint.resend(content, authorization=None)
+    else:
+        endpoint.resend(NOT_JSON)
     assert_accepted(endpoint.resend(content))
     if not endpoint.settings.is_together:  # at its hosts, a gateway handles other methods
-        endpoint.transport.send("PUT", endpoint.url, JSON, content)
+        with suppress(Dropped):
+            endpoint.transport.send("PUT", endpoint.url, JSON_TYPE, content)
         assert_accepted(endpoint.resend(content))
-    time.sleep(_PAUSE_S)
+    endpoint.transport.wait(_PAUSE_S, "idle connection")
     assert_accepted(endpoint.resend(content))
 
 
@@ -79,8 +84,8 @@ def test_head_is_rejected(endpoint: Endpoint) -> None:
     """
     if endpoint.settings.is_together:
         raise NotApplicable("at Together's hosts, a gateway handles other methods")
-    exchange = endpoint.transport.send("HEAD", endpoint.url)
-    if not 400 <= check_not_busy(exchange).status < 500 and exchange.status != 501:
+    exchange = check_not_busy(endpoint.transport.send("HEAD", endpoint.url))
+    if not 400 <= exchange.status < 500 and exchange.status != 501:
         raise RequirementFailed("405, or another 4xx or 501", str(exchange.status), exchange)
 
 

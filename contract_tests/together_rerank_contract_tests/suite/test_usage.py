@@ -16,10 +16,8 @@ from together_rerank_contract_tests.suite.samples import (
     DOCUMENTS,
     IRRELEVANT,
     LIST_LENGTHS,
-    ONE_WORD,
     PERMUTATIONS,
     QUERY,
-    long_list,
 )
 
 _USAGE = "/components/schemas/UsageData"
@@ -81,9 +79,7 @@ def test_usage_grows_with_the_documents(endpoint: Endpoint) -> None:
         raise RequirementFailed(
             f"at least {before} prompt tokens, as without the last document", f"{_tokens(more)}", more.exchange
         )
-    short, *_, long = (
-        endpoint.limits.rerank(ONE_WORD, long_list(count), return_documents=True, top_n=count) for count in LIST_LENGTHS
-    )
+    short, *_, long = map(endpoint.limits.rerank_list, LIST_LENGTHS)
     if _tokens(long) < _tokens(short):
         expected = f"at least {_tokens(short)} prompt tokens, as for {len(short.documents)} of the documents"
         raise RequirementFailed(expected, f"{_tokens(long)}", long.exchange)
