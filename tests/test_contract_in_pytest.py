@@ -46,7 +46,7 @@ def test_a_good_endpoint_passes_and_schemathesis_runs_as_a_test(mock, tmp_path):
     ran = run_suite(tmp_path, mock, "--pyargs", PACKAGE, *options)
 
     assert ran.returncode == 0, ran.stdout
-    assert "56 passed" in ran.stdout.splitlines()[-1]
+    assert "80 passed" in ran.stdout.splitlines()[-1]
 
 
 @pytest.mark.fuzz

@@ -27,7 +27,7 @@ from legitimate import (
     SometimesRateLimited,
     WholeNumbersAsFloats,
 )
-from miniature import MODEL, Refused
+from miniature import Refused
 from together_rerank_contract_tests.fuzz import fuzzing
 
 

@@ -106,7 +106,8 @@ def is_number(value: Any) -> TypeGuard[int | float]:
 
 def is_integer(value: Any) -> TypeGuard[int | float]:
     """Return whether *value* is an integer as in JSON Schema, such as 1 and 1.0, and not a Boolean."""
-    return is_number(value) and value == int(value)
+    is_whole = isinstance(value, float) and value.is_integer()
+    return is_whole or (isinstance(value, int) and not isinstance(value, bool))
 
 
 def find_invalid_index(indices: Sequence[Any], count: int) -> int | None:

@@ -188,29 +188,31 @@ class Endpoint:
                 return requirement_id
         return ""
 
-    def send_texts(self, query: str, documents: Sequence[Any], **options: Any) -> bool:
+    def send_texts(self, query: str, documents: Sequence[Any], **options: Any) -> set[int]:
         """Send *documents*, and if the request is refused or dropped, the halves of them, down to single documents.
 
-        The observer judges the responses, and each single document that is refused. Return whether none is.
+        The observer judges the responses, and each single document that is refused. Return the statuses of those.
         """
         exchange = None
         with suppress(PrerequisiteFailed):  # there is no response
             exchange = self.send(query, documents, top_n=len(documents), **options)
             if not 400 <= exchange.status < 500 or self.requirement_of_refused_field(exchange):
                 self.accept(exchange, TEXT_REFUSED)
-                return True
-        if len(documents) == 1:
-            if exchange is not None and len(exchange.content) > _LONG:
-                self.limits.add_size(f"takes no request of {len(exchange.content)} bytes", exchange)
-            elif exchange is not None:
-                with suppress(PrerequisiteFailed):  # the requirement that it names reports it
-                    self.accept(exchange, TEXT_REFUSED)
-            return False
-        middle = len(documents) // 2
-        halves = [self.send_texts(query, half, **options) for half in (documents[:middle], documents[middle:])]
-        if all(halves) and exchange is not None:
+                return set()
+        is_one = len(documents) == 1
+        statuses: set[int] = set()
+        if is_one and exchange is not None and len(exchange.content) <= _LONG:
+            statuses.add(exchange.status)
+            with suppress(PrerequisiteFailed):  # the requirement that it names reports it
+                self.accept(exchange, TEXT_REFUSED)
+        elif not is_one:
+            middle = len(documents) // 2
+            for half in (documents[:middle], documents[middle:]):
+                statuses |= self.send_texts(query, half, **options)
+        # A refusal that no single short document explains is because of the size.
+        if exchange is not None and exchange.status not in statuses:
             self.limits.add_size(f"takes no request of {len(exchange.content)} bytes", exchange)
-        return all(halves)
+        return statuses
 
     def judge_every(self, requirement_id: str) -> None:
         """Judge a requirement about every exchange of a kind by the exchanges so far, and by the samples.

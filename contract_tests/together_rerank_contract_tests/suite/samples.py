@@ -133,7 +133,7 @@ KINDS: tuple[tuple[tuple[Any, ...], dict[str, Any]], ...] = (
 ESCAPED = (
     "Llamas & <b>pandas</b> / \\ \" 'q' \\u0041",
     "Perú: größe, 日本語, 👩\u200d👧, \u2028",
-    "tab\tnew\nline\b\f",
+    "tab\tnew\nline",
 )
 NOT_JSON = b'{"model": '
 # Too deep for code that calls itself for each level, and not too deep for a parser.

@@ -119,7 +119,7 @@ def test_top_n_below_one_is_rejected(endpoint: Endpoint) -> None:
     every=Every.UNANSWERED,
 )
 def test_every_request_gets_a_response(_: Endpoint, exchange: Exchange) -> None:
-    """Every request gets a complete response, also one whose document nests 200 levels deep.
+    """Every request gets a complete response.
 
     A client waits and retries in vain, and anyone can crash a server with one request.
     """
@@ -132,6 +132,8 @@ def _valid(**changes: Any) -> dict[str, Any]:
 
 def _check_rejected(endpoint: Endpoint, reason: str, **changes: Any) -> None:
     exchange = check_not_busy(endpoint.exchange_for(_valid(**changes)))
+    if endpoint.allows(exchange.request):
+        raise NotApplicable("the document allows it in this reading")
     if not 400 <= exchange.status < 500:
         raise RequirementFailed(f"a 4xx, because {reason}", exchange.response_excerpt, exchange)
 

@@ -67,7 +67,8 @@ def test_every_field_is_ranked_by_default(endpoint: Endpoint) -> None:
     nested = [{"text": "See the source.", "source": {"name": each}} for each in DOCUMENTS[:3]]
     for query, name, objects in ((QUERY, "headline", headlines), ("2019", "year", years), (QUERY, "source", nested)):
         answer = endpoint.rerank(query, objects)
-        if _are_equal(answer) and not _are_equal(endpoint.reference):
+        # A model that does not tell the same texts apart, such as numbers, does not show which fields are ranked.
+        if _are_equal(answer) and not _are_equal(endpoint.rerank(query, [json.dumps(each) for each in objects])):
             expected = f"different scores, because each `{name}` is another"
             raise RequirementFailed(expected, f"{answer.listed_scores[0]:g} for each document", answer.exchange)
 

@@ -1,5 +1,7 @@
 """Lists of a few hundred documents, which servers rank in batches."""
 
+import math
+
 from together_rerank_contract_tests.suite import tolerance
 from together_rerank_contract_tests.suite.answer import Answer
 from together_rerank_contract_tests.suite.assertions import assert_same_scores
@@ -47,7 +49,7 @@ def test_top_n_of_a_long_list_keeps_the_best(endpoint: Endpoint) -> None:
     for top_n in (8, 105):
         answer = endpoint.limits.rerank(ONE_WORD, long_list(_LONG), return_documents=True, top_n=top_n)
         kept = {answer.documents[index] for index in answer.scores} & complete.keys()
-        lowest = min(complete[text] for text in kept)
+        lowest = min((complete[text] for text in kept), default=math.inf)
         for text, score in complete.items():
             if text not in kept and text in answer.documents and score > lowest + _clear_gap(complete):
                 received = f"no {text!r}, which has {score:g}, but a document with {lowest:g}"
@@ -73,7 +75,7 @@ def _short(endpoint: Endpoint) -> tuple[Answer, Scores]:
     documents = long_list(_LONGEST)
     answering = [each for each in documents if each.startswith(ONE_WORD)]
     others = [each for each in documents if each not in answering][:: _LONGEST // _OTHERS][:_OTHERS]
-    answer = endpoint.limits.rerank(ONE_WORD, [*answering, *others])
+    answer = endpoint.limits.rerank(ONE_WORD, [*answering, *others], top_n=len(answering) + len(others))
     return answer, _by_text(answer)
 
 

@@ -202,24 +202,31 @@ def _check_options_are_forgotten(endpoint: Endpoint) -> None:
         raise RequirementFailed(expected, f"{received}, {other}", after.exchange)
 
 
+def _is_precise(answer: Answer) -> bool:
+    """Return whether a score is neither rounded nor a float of 16 bits, and so not equal to another by chance."""
+    return any(round(score, 4) != score and (score * 2**14) % 1 for score in answer.listed_scores)
+
+
 def _results(answer: Answer) -> list[tuple[int, float]]:
     return [*zip(answer.indices, answer.listed_scores, strict=True)]
 
 
 def _check_same(endpoint: Endpoint, alone: Answer, together: Answer) -> None:
-    if _indices(together) != _indices(alone):
-        expected = f"results with the indices {', '.join(_indices(alone))}, as for the single request"
-        raise RequirementFailed(expected, f"the indices {', '.join(_indices(together))}", together.exchange)
+    """Raise RequirementFailed if *together*, of a concurrent request, is not the result of the single request."""
+    if len(together.results) != len(alone.results):
+        expected = f"{len(alone.results)} results, as for the single request"
+        raise RequirementFailed(expected, f"{len(together.results)} results", together.exchange)
     span = max(endpoint.measured.span, max(alone.scores.values()) - min(alone.scores.values()))
     within = max(endpoint.measured.equal, _CONCURRENT_OF_SPAN * span)
+    # With `top_n`, another document may be returned for one with the same score.
+    ranks = (dict(enumerate(alone.listed_scores)), dict(enumerate(together.listed_scores)))
+    assert_same_scores(*ranks, within, "by rank, as for the single request", together.exchange)
     assert_same_scores(alone.scores, together.scores, within, "as for the single request", together.exchange)
-    if _by_index(alone) != _by_index(together):
-        expected = f"the same texts as for the single request: {_by_index(alone)}"
-        raise RequirementFailed(expected, f"{_by_index(together)}", together.exchange)
-
-
-def _indices(answer: Answer) -> list[str]:
-    return sorted(str(result.get("index")) for result in answer.results)
+    before, after = _by_index(alone), _by_index(together)
+    for index in before.keys() & after.keys():
+        if before[index] != after[index]:
+            expected = f"{before[index]!r} for document {index}, as for the single request"
+            raise RequirementFailed(expected, repr(after[index]), together.exchange)
 
 
 def _by_index(answer: Answer) -> dict[int, Any]:
