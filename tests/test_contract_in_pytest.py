@@ -42,7 +42,7 @@ def run_suite(folder, mock, *arguments, model=MODEL):
 
 @pytest.mark.fuzz
 def test_a_good_endpoint_passes_and_schemathesis_runs_as_a_test(mock, tmp_path):
-    options = ("--rerank-level", "should", "--rerank-max-requests", "240")
+    options = ("--rerank-level", "should", "--rerank-max-requests", "320")
     ran = run_suite(tmp_path, mock, "--pyargs", PACKAGE, *options)
 
     assert ran.returncode == 0, ran.stdout
@@ -56,7 +56,7 @@ def test_schemathesis_finds_a_fault_as_a_test(mock, tmp_path):
 
     assert ran.returncode == 1, ran.stdout
     assert "FAILED        RR-FUZZ-004  MUST  Every response matches the document's schema" in ran.stdout
-    assert "1 failed, 8 passed" in ran.stdout.splitlines()[-1]
+    assert "1 failed, 9 passed" in ran.stdout.splitlines()[-1]
 
 
 def test_a_failed_requirement_is_reported_without_a_traceback(mock, tmp_path):

@@ -96,7 +96,12 @@ def _fail(message: str, status: int = _USAGE) -> int:
 @click.option("--known", type=options.FILE, metavar="FILE", help="A TOML file of deviations that count as passed.")
 @click.option("--junit", type=options.FILE, metavar="F", help="Write the report as JUnit XML.")
 @click.option("--json", "json_path", type=options.FILE, metavar="F", help="Write the report as JSON.")
-@click.option("--html", type=options.FILE, metavar="F", help="Write the report as one HTML page, with all exchanges.")
+@click.option(
+    "--html",
+    type=options.FILE,
+    metavar="F",
+    help="Write the report as one HTML page with all its exchanges.",
+)
 @click.option("--markdown", type=options.FILE, metavar="F", help="Write the report as Markdown.")
 @click.option("--badge", type=options.FILE, metavar="F", help="Write the verdict as JSON for a badge by shields.io.")
 @click.version_option(package_name="together-rerank-kit", prog_name=PROGRAM, message="%(prog)s %(version)s")

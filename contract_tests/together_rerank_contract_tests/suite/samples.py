@@ -48,7 +48,7 @@ TYPED_OBJECTS: tuple[dict[str, Any], ...] = (
 # A text of 12 kB whose last words answer the query.
 LONG_TEXT = "".join(f"Page {page} is about nothing of interest. " for page in range(1, 301)) + "Llamas live in Peru."
 _LONG_START = LONG_TEXT[:1_200]
-# Texts that hold whatever a string can hold; each group is one request.
+# Texts with any character that a string can have; each group is one request.
 TEXTS: tuple[tuple[str, ...], ...] = (
     ("", " ", "\n", "\t \r\n", "\u00a0", "\u3000\u2003", "x", "7", "-", "Llamas"),
     (

@@ -10,7 +10,7 @@ _QUERY = document("/components/schemas/RerankRequest/properties/query/descriptio
 
 @should("RR-QUERY-001", _QUERY, requests=2, confirmed=True)
 def test_one_word_is_a_query(endpoint: Endpoint) -> None:
-    """A query of one word decides as well.
+    """A query of one word decides which document ranks first.
 
     Users type one word.
     """
@@ -19,7 +19,7 @@ def test_one_word_is_a_query(endpoint: Endpoint) -> None:
 
 @should("RR-QUERY-002", _QUERY, requests=3, confirmed=True)
 def test_every_word_of_a_long_query_counts(endpoint: Endpoint) -> None:
-    """The first or the last word of a long query decides if the other words do not.
+    """The first and the last word of a long query can decide which document ranks first.
 
     A chat client sends its whole question, and the subject may be any word of it.
     """
@@ -29,7 +29,7 @@ def test_every_word_of_a_long_query_counts(endpoint: Endpoint) -> None:
 
 @should("RR-QUERY-003", _QUERY, requests=5, confirmed=True)
 def test_a_query_holds_what_a_string_can_hold(endpoint: Endpoint) -> None:
-    """A query with quotes, several lines, or letters outside ASCII decides as well.
+    """A query with quotes, several lines, or letters outside ASCII decides which document ranks first.
 
     Users type what they like.
     """
