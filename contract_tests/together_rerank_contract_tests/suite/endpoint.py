@@ -196,9 +196,11 @@ class Endpoint:
         exchange = None
         with suppress(PrerequisiteFailed):  # there is no response
             exchange = self.send(query, documents, top_n=len(documents), **options)
-            if not 400 <= exchange.status < 500 or self.requirement_of_refused_field(exchange):
+        is_refused = exchange is None or 400 <= exchange.status < 500
+        if exchange is not None and (not is_refused or self.requirement_of_refused_field(exchange)):
+            with suppress(PrerequisiteFailed):  # the requirement that it names reports it
                 self.accept(exchange, TEXT_REFUSED)
-                return set()
+            return set()
         is_one = len(documents) == 1
         statuses: set[int] = set()
         if is_one and exchange is not None and len(exchange.content) <= _LONG:
