@@ -29,7 +29,7 @@ def test_files_and_settings_of_the_user_are_ignored_and_no_files_are_left_behind
     (project / "schemathesis.toml").write_text("no-such-setting = 1\n")
     before = sorted(project.iterdir())
     with Correct() as server:
-        options = ("--fuzz", "--max-requests", 250, "--json", report)
+        options = ("--fuzz", "--max-requests", 320, "--json", report)
         variables = {"PYTEST_ADDOPTS": "--nope", "SCHEMATHESIS_HOOKS": "hooks"}
         ran = process(server.url, *MODEL_AND_KEY, *options, cwd=project, **variables)
 

@@ -185,13 +185,15 @@ class ContractSession:
                 # If the measurement fails, the requirements that need it report why.
                 with suppress(PrerequisiteFailed, Inconclusive, RequirementFailed):
                     _ = self.endpoint.measured
-            if any(each.every for each in self._items):  # before Schemathesis spends the budget
-                _ = self.endpoint.sampling_error
         except (BudgetSpent, Inconclusive) as error:
             self.stop_reason = str(error)
             pytest.exit(f"could not tell: {self.stop_reason}", returncode=3)
         settings = f"reading   {self.settings.reading}, level {self.settings.level}"
         self._progress.begin(f"{dialect.describe(self.endpoint)}{settings}\n\n")
+        self._show_requests()
+        if any(each.every for each in self._items):  # before Schemathesis spends the budget
+            _ = self.endpoint.sampling_error
+            self.endpoint.used.clear()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:

@@ -226,6 +226,7 @@ class Endpoint:
             BudgetSpent, Inconclusive: not all samples could be sent, and none so far fails it.
         """
         sampling_error = self.sampling_error
+        self.used += self.observer.of_kind(requirement_id, self.exchanges.values())
         failures = self.observer.failures(requirement_id, self.limits.refused)
         if failures:
             raise self._smaller(requirement_id, failures[0])

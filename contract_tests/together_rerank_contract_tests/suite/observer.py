@@ -2,8 +2,9 @@
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from together_rerank_contract_tests.client.exchange import Exchange
@@ -68,6 +69,11 @@ class Observer:
         failure.exchange = replace(exchange, received=exchange.received[:_MAX_RECEIVED])
         kept = [*self._failures.get(requirement_id, []), failure]
         self._failures[requirement_id] = sorted(kept, key=lambda each: len(each.exchange.content))[:_MAX_KEPT]
+
+    def of_kind(self, requirement_id: str, exchanges: Iterable[Exchange]) -> list[Exchange]:
+        """Return the first of *exchanges* that the requirement is about."""
+        kind, _ = TESTS_OF_EVERY[requirement_id]
+        return [*islice((each for each in exchanges if kind in self._kinds(each)), _MAX_KEPT)]
 
     def failures(self, requirement_id: str, without: Collection[tuple[bytes, int]] = ()) -> list[RequirementFailed]:
         """Return failures of the requirement, the smallest request first; each has the number of all of them.
