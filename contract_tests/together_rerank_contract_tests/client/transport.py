@@ -124,6 +124,8 @@ class Transport:
         self._timeouts_in_a_row = 0
         self._failed_in_a_row = 0
         self._retried: Counter[str] = Counter()
+        # How many requests ended in vain, by problem: after a few, a retry is no use.
+        self._given_up: Counter[str] = Counter()
         # When to stop waiting for the endpoint to start; None before the first request, 0 once it has started.
         self._ready_by: float | None = None
         self._kept = 0
@@ -183,7 +185,12 @@ class Transport:
                 answer = previous  # a request that ends the server is not one that could not be sent
             if self._is_starting(answer):
                 wait, reason = _POLL_S, "not ready"
-            elif problem and retried < retries and (wait := _wait_s(answer, retried)) <= _MAX_WAIT_S:
+            elif (
+                problem
+                and self._given_up[problem] < _LAST_RETRIED
+                and retried < retries
+                and (wait := _wait_s(answer, retried)) <= _MAX_WAIT_S
+            ):
                 reason = problem
                 retried += 1
             else:
@@ -192,6 +199,8 @@ class Transport:
                 break
             self._retried[reason] += 1
         self._count_failure(problem)
+        if problem in (_ENDED, _CUT):
+            self._given_up[problem] += 1
         return self._final(answer, problem, retried)
 
     def _is_starting(self, answer: Exchange | Dropped) -> bool:

@@ -85,7 +85,7 @@ class ContractSession:
         # In parentheses: pytest would read an expression that begins with a dash as an option.
         selection = ["-k", f"({expression})"] if expression else []
         collect = ["--collect-only"] if collect_only else []
-        status = pytest.main([*_PYTEST, *selection, *collect, str(FOLDER)], plugins=[self])
+        status = pytest.main([*_PYTEST, *selection, *collect, str(FOLDER)], plugins=[self, _PlainTracebacks()])
         self.finish()
         return int(status)
 
@@ -238,6 +238,13 @@ class ContractSession:
                 if requirement.fuzz and requirement.id not in self._outcomes:
                     self._outcomes[requirement.id] = judge(requirement, item.function, self.fuzzing)
         self.transport.close()
+
+
+class _PlainTracebacks:
+    """Makes pytest format tracebacks, which the reports do not show, in the way that takes the least time."""
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.option.tbstyle = "native"
 
 
 def judge(requirement: Requirement, test: Callable[..., None], fixture: Any) -> Outcome:

@@ -27,6 +27,11 @@ class Answer:
         documents: list[Any] = self.exchange.request["documents"]
         return documents
 
+    @cached_property
+    def document_keys(self) -> frozenset[str]:
+        """The keys of the documents in the request, to look up a text."""
+        return frozenset(map(document_key, self.documents))
+
     @property
     def top_n(self) -> int | None:
         top_n = self.exchange.request.get("top_n")
@@ -123,6 +128,12 @@ def find_invalid_index(indices: Sequence[Any], count: int) -> int | None:
 def same_text(one: str, other: str) -> bool:
     """Return whether two texts are equal, except for Unicode normalisation."""
     return normalised(one) == normalised(other)
+
+
+def document_key(document: Any) -> str:
+    """Return the text of *document*, or its JSON if it is an object; equal for equal documents."""
+    is_text = isinstance(document, str)
+    return normalised(document if is_text else json.dumps(document, ensure_ascii=False, sort_keys=True))
 
 
 def normalised(text: str) -> str:

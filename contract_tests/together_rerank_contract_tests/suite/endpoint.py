@@ -231,7 +231,7 @@ class Endpoint:
         if failures:
             raise self._smaller(requirement_id, failures[0])
         if sampling_error:
-            raise sampling_error
+            raise sampling_error.with_traceback(None)  # raised again for each requirement, it would grow
         if not self.observer.judged[requirement_id]:
             raise self.observer.not_judged.get(requirement_id) or NotApplicable("the endpoint sent no such response")
 

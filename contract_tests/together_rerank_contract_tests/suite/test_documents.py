@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from together_rerank_contract_tests.suite.answer import Answer, normalised, same_json, same_text
+from together_rerank_contract_tests.suite.answer import Answer, document_key, normalised, same_json, same_text
 from together_rerank_contract_tests.suite.assertions import assert_same_scores
 from together_rerank_contract_tests.suite.endpoint import Endpoint
 from together_rerank_contract_tests.suite.requirements import (
@@ -34,7 +34,7 @@ def test_the_text_is_that_of_the_index(_: Endpoint, answer: Answer) -> None:
         sent = answer.documents[index]
         if text is None:
             raise _wrong(answer, position, index, "no text")
-        if not _is_text_of(sent, text) and any(_is_text_of(each, text) for each in answer.documents):
+        if not _is_text_of(sent, text) and _is_text_of_any(answer, text):
             raise _wrong(answer, position, index, f"the text of another document, {text!r}")
 
 
@@ -137,7 +137,16 @@ def _returned_texts(answer: Answer) -> list[tuple[int, int, str]]:
 
 def _is_altered(answer: Answer, index: int, text: str) -> bool:
     """Return whether *text* is that of no document; RR-DOCUMENT-001 reports the text of another document."""
-    return not any(_is_text_of(each, text) for each in _possible(answer, index))
+    is_own = any(_is_text_of(each, text) for each in _as_returned(answer, index))
+    return not is_own and not _is_text_of_any(answer, text)
+
+
+def _is_text_of_any(answer: Answer, text: str) -> bool:
+    """Return whether *text* is that of a document in the request."""
+    is_object = isinstance(answer.documents[0], dict)
+    with suppress(RecursionError):
+        return document_key(_parsed(text) if is_object else text) in answer.document_keys
+    return False
 
 
 def _has_altered_strings(answer: Answer, index: int, text: str) -> bool:
@@ -146,17 +155,18 @@ def _has_altered_strings(answer: Answer, index: int, text: str) -> bool:
     if not isinstance(found, dict):  # RR-DOCUMENT-002 reports another format
         return text.startswith("{")
     with suppress(RecursionError):
-        return not any(same_json(_strings(found), _strings(each)) for each in _possible(answer, index))
+        possible = [*_as_returned(answer, index), *answer.documents]  # RR-DOCUMENT-001 reports a swap
+        return not any(_strings(found) == _strings(each) for each in possible)
     return True
 
 
-def _possible(answer: Answer, index: int) -> list[Any]:
-    """Return the document at *index*, with only the fields of `rank_fields` too, and all the documents."""
+def _as_returned(answer: Answer, index: int) -> list[Any]:
+    """Return the document at *index*, and what it is with only the fields of `rank_fields`."""
     fields = answer.exchange.request.get("rank_fields")
     sent = answer.documents[index]
     is_projected = isinstance(sent, dict) and isinstance(fields, list)
     projected = [{name: value for name, value in sent.items() if name in fields}] if is_projected else []
-    return [sent, *projected, *answer.documents]
+    return [sent, *projected]
 
 
 def _strings(value: Any) -> list[str]:
@@ -180,12 +190,8 @@ def _is_text_of(sent: Any, text: str) -> bool:
         return same_text(sent, text)
     found = _parsed(text)
     with suppress(RecursionError):
-        return _canonical(found) == _canonical(sent) or same_json(found, sent)
+        return document_key(found) == document_key(sent) or same_json(found, sent)
     return False
-
-
-def _canonical(value: Any) -> str:
-    return normalised(json.dumps(value, ensure_ascii=False, sort_keys=True))
 
 
 def _wrong(answer: Answer, position: int, index: int, received: str) -> RequirementFailed:

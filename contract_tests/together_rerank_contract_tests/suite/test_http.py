@@ -10,8 +10,8 @@ from together_rerank_contract_tests.suite.requirements import NotApplicable, Req
 from together_rerank_contract_tests.suite.samples import NOT_JSON, OTHER_QUERY, PAIR, QUERY
 
 _LARGE = 100_000
-# Longer than some servers keep an idle connection.
-_PAUSE_S = 2.5
+# Longer than gunicorn keeps an idle connection, which is 2 seconds.
+_PAUSE_S = 2.1
 _LENGTH_REQUIRED, _TOO_LARGE = 411, 413
 
 
