@@ -4,8 +4,6 @@ import json
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-
 from together_rerank_contract_tests import PROGRAM
 from together_rerank_contract_tests.client.budget import plural
 from together_rerank_contract_tests.client.exchange import Exchange, excerpt, printable
@@ -20,6 +18,8 @@ _MAX_SHOWN, _MAX_SUMMARY = 2_000, 120
 
 def html(report: Report) -> str:
     """Return *report* as HTML, without the key."""
+    from jinja2 import Environment, StrictUndefined  # most runs write no HTML
+
     template = files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, lstrip_blocks=True, trim_blocks=True, undefined=StrictUndefined)
     data = report.data
