@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := contract_tests fixtures mockserver spec tests benchmarks
 # Files with few, long tests come first; otherwise one of them would run alone at the end.
-SUITES := $(wildcard tests/test_*.py) contract_tests/tests fixtures/tests tests/plugin mockserver/tests spec/tests
+SUITES := $(wildcard tests/test_*.py) contract_tests/tests mockserver/tests/test_server.py fixtures/tests tests/plugin mockserver/tests spec/tests
 # Environments for other people's programs, outside the clone. Each is made once per lock file and Python version.
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/together-rerank-kit
 LOCKS := requirements/together-sdk.txt requirements/together-1.txt requirements/strangers.txt requirements/peers/package-lock.json \
@@ -19,8 +19,8 @@ PEERS := $(CACHE)/peers-$(word 4,$(HASHES))
 TORCH := 2.13.0
 INFINITY := $(CACHE)/infinity-$(TORCH)-$(word 5,$(HASHES))
 CLIENTS = RERANK_KIT_TOGETHER_SDK=$(TOGETHER_SDK) RERANK_KIT_TOGETHER_1=$(TOGETHER_1)
-# Three files at a time keep two cores busy, for tests wait too; the tests of one file share their servers.
-PYTEST := -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+# Four files at a time keep two cores busy, for tests wait too; the tests of one file share their servers.
+PYTEST := -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 WHEEL := build/wheel
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema vendor
 # Tests start hundreds of processes; without byte code each of them would compile the kit again.

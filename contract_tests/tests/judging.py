@@ -11,6 +11,7 @@ from together_rerank_contract_tests.settings import Settings
 from together_rerank_contract_tests.suite import test_http
 from together_rerank_contract_tests.suite.endpoint import Endpoint
 from together_rerank_contract_tests.suite.requirements import Level
+from together_rerank_contract_tests.suite.sampling import Sampling
 
 # Servers that lose idle connections are tested with the whole pause elsewhere.
 test_http._PAUSE_S = 0.05
@@ -30,7 +31,10 @@ def judged(url, model=MODEL, key=KEY, *, transport=None):
     endpoint = endpoint_at(url, model, key, transport=transport)
     with closing(endpoint.transport):
         endpoint.find()
-        return outcome.resolve_prerequisites(session.judge(each, TESTS[each], endpoint) for each in PLAIN)
+        sampling = Sampling(endpoint)
+        return outcome.resolve_prerequisites(
+            session.judge(each, TESTS[each], sampling if each.every else endpoint) for each in PLAIN
+        )
 
 
 def fuzzed(url):

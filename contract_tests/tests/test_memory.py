@@ -93,7 +93,7 @@ def measured(*arguments):
 def test_the_memory_is_limited(form):
     pieces, repeats = HOSTILE[form]
     with hostile(pieces, repeats=repeats) as url:
-        status, output, peak = measured(url, *MODEL_AND_KEY, "--timeout", 5, "--max-time", 4)
+        status, output, peak = measured(url, *MODEL_AND_KEY, "--timeout", 5, "--max-time", 2)
 
     assert status in (1, 3, 4), output
     assert len(output) < 200_000
@@ -105,7 +105,7 @@ def test_the_memory_is_limited(form):
 def test_the_memory_of_drift_is_limited(form):
     pieces, repeats = HOSTILE[form]
     with hostile(pieces, repeats=repeats) as url:
-        status, output, peak = measured("drift", url, *MODEL_AND_KEY, "--timeout", 5, "--max-time", 4)
+        status, output, peak = measured("drift", url, *MODEL_AND_KEY, "--timeout", 5, "--max-time", 2)
 
     assert status in (1, 3, 4), output
     assert peak < _MAX_RSS

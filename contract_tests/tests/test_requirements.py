@@ -13,6 +13,7 @@ from together_rerank_contract_tests.client.budget import estimate_tokens
 from together_rerank_contract_tests.fuzz import fuzzing
 from together_rerank_contract_tests.run.session import CALIBRATION, FOLDER, SAMPLES, TOKENS_A_REQUEST, TOPICS
 from together_rerank_contract_tests.suite.requirements import Level
+from together_rerank_contract_tests.suite.sampling import Sampling
 from together_rerank_spec import load
 
 ALL = list(TESTS)
@@ -60,12 +61,13 @@ def test_each_requirement_sends_its_declared_number_of_requests_and_about_its_to
         _ = endpoint.measured
         budget = endpoint.transport.budget
         assert budget.requests == CALIBRATION
-        endpoint.judge_every("RR-RESULT-001")
+        sampling = Sampling(endpoint)
+        assert sampling.error is None
         assert budget.requests == CALIBRATION + SAMPLES
         sent = {}
         for requirement in PLAIN:
             before = budget.requests
-            TESTS[requirement](endpoint)
+            TESTS[requirement](sampling if requirement.every else endpoint)
             sent[requirement.id] = budget.requests - before
         endpoint.transport.close()
     costs = [estimate_tokens(exchange.content) for exchange in endpoint.exchanges.values()]

@@ -46,11 +46,19 @@ def seconds(function, *arguments):
     return min(taken)
 
 
+def is_linear(function, request, size):
+    """Return whether four times the size takes less than seven times as long, in one of several measurements.
+
+    A time that grows with the square takes sixteen times as long in each of them.
+    """
+    return any(seconds(function, *request(4 * size)) < 7 * seconds(function, *request(size)) for _ in range(5))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_time_to_rank_is_linear_in_the_request(kind):
     size, request = KINDS[kind]
 
-    assert seconds(rank, *request(4 * size)) < 7 * seconds(rank, *request(size))
+    assert is_linear(rank, request, size)
 
 
 @pytest.mark.parametrize("gap", ["", " ", "\u0301", "京"])
@@ -80,7 +88,7 @@ def test_the_time_to_explain_is_linear_in_the_request(kind):
         body |= {"rank_fields": names} if kind == "fields" else {"query": " ".join(names)}
         return json.dumps(body).encode(), body
 
-    assert seconds(explain, *request(4_000)) < 7 * seconds(explain, *request(1_000))
+    assert is_linear(explain, request, 1_000)
 
 
 @pytest.mark.parametrize("kind", KINDS)

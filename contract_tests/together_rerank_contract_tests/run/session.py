@@ -20,6 +20,7 @@ from together_rerank_contract_tests.settings import Settings
 from together_rerank_contract_tests.suite import requirements
 from together_rerank_contract_tests.suite.endpoint import Endpoint
 from together_rerank_contract_tests.suite.requirements import Level, PrerequisiteFailed, Requirement, RequirementFailed
+from together_rerank_contract_tests.suite.sampling import Sampling
 
 # Topics in the sequence in which they run: the shape of a response before its values.
 TOPICS = (
@@ -68,6 +69,7 @@ class ContractSession:
         self.transport = Transport(settings)
         self.transport.waiting = self._progress.waiting
         self.endpoint = Endpoint(settings, self.transport)
+        self._sampling = Sampling(self.endpoint)
         self.fuzzing = Fuzzing(self.endpoint, lambda _: self._show_requests())
         self._items: dict[Requirement, Any] = {}
         self._outcomes: dict[str, Outcome] = {}
@@ -131,6 +133,10 @@ class ContractSession:
     def _endpoint(self) -> Endpoint:
         return self.endpoint
 
+    @pytest.fixture(name="sampling")
+    def _sampling_fixture(self) -> Sampling:
+        return self._sampling
+
     @pytest.fixture(name="fuzzing")
     def _fuzzing(self) -> Fuzzing:
         return self.fuzzing
@@ -192,7 +198,7 @@ class ContractSession:
         self._progress.begin(f"{dialect.describe(self.endpoint)}{settings}\n\n")
         self._show_requests()
         if any(each.every for each in self._items):  # before Schemathesis spends the budget
-            _ = self.endpoint.sampling_error
+            _ = self._sampling.error
             self.endpoint.used.clear()
 
     @pytest.hookimpl(wrapper=True)

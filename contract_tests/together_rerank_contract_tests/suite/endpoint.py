@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any, Self
 from weakref import ReferenceType
 
-from together_rerank_contract_tests.client.budget import BudgetSpent
 from together_rerank_contract_tests.client.exchange import Exchange, excerpt
 from together_rerank_contract_tests.client.transport import (
     ENDPOINT_KEY,
@@ -20,15 +19,11 @@ from together_rerank_contract_tests.client.transport import (
     Transport,
 )
 from together_rerank_contract_tests.settings import Settings
-from together_rerank_contract_tests.suite import samples, shrinking, tolerance
+from together_rerank_contract_tests.suite import samples, tolerance
 from together_rerank_contract_tests.suite.answer import Answer
 from together_rerank_contract_tests.suite.limits import Limits
 from together_rerank_contract_tests.suite.observer import Observer
-from together_rerank_contract_tests.suite.requirements import (
-    NotApplicable,
-    PrerequisiteFailed,
-    RequirementFailed,
-)
+from together_rerank_contract_tests.suite.requirements import NotApplicable, PrerequisiteFailed
 from together_rerank_contract_tests.suite.tolerance import Tolerance
 from together_rerank_spec import Document, Validator
 
@@ -50,12 +45,6 @@ _PROBES: dict[str, tuple[str, dict[str, Any]]] = {
 # The requirements that fail if a valid request is refused: with a documented error, or with another status.
 REFUSED, TEXT_REFUSED, STATUS = "RR-REQUEST-007", "RR-REQUEST-008", "RR-ERROR-005"
 UNANSWERED = "RR-ERROR-009"
-# A request with so few documents is not refused because of their number.
-_FEW = 12
-# A request with one document that has more bytes may be refused because of its size.
-_LONG = 1_000
-# The most requests to find a smaller one that shows the same failure.
-_MAX_SMALLER = 8
 
 
 class Endpoint:
@@ -81,8 +70,6 @@ class Endpoint:
         self.used: list[Exchange] = []
         self.observer = Observer(self)
         self.limits = Limits(self)
-        # With --quick, all in all at most 15 requests.
-        self._requests_for_smaller = 2 if settings.quick else 3 * _MAX_SMALLER
         self.limits_by_default = False
         self.ids: dict[str, ReferenceType[Exchange]] = {}
         self._refusals: list[Exchange] = []
@@ -188,96 +175,6 @@ class Endpoint:
                 return requirement_id
         return ""
 
-    def send_texts(self, query: str, documents: Sequence[Any], **options: Any) -> set[int]:
-        """Send *documents*, and if the request is refused or dropped, the halves of them, down to single documents.
-
-        The observer judges the responses, and each single document that is refused. Return the statuses of those.
-        """
-        exchange = None
-        with suppress(PrerequisiteFailed):  # there is no response
-            exchange = self.send(query, documents, top_n=len(documents), **options)
-        is_refused = exchange is None or 400 <= exchange.status < 500
-        if exchange is not None and (not is_refused or self.requirement_of_refused_field(exchange)):
-            with suppress(PrerequisiteFailed):  # the requirement that it names reports it
-                self.accept(exchange, TEXT_REFUSED)
-            return set()
-        is_one = len(documents) == 1
-        statuses: set[int] = set()
-        if is_one and exchange is not None and len(exchange.content) <= _LONG:
-            statuses.add(exchange.status)
-            with suppress(PrerequisiteFailed):  # the requirement that it names reports it
-                self.accept(exchange, TEXT_REFUSED)
-        elif not is_one:
-            middle = len(documents) // 2
-            for half in (documents[:middle], documents[middle:]):
-                statuses |= self.send_texts(query, half, **options)
-        # A refusal that no single short document explains is because of the size.
-        if exchange is not None and exchange.status not in statuses:
-            self.limits.add_size(f"takes no request of {len(exchange.content)} bytes", exchange)
-        return statuses
-
-    def judge_every(self, requirement_id: str) -> None:
-        """Judge a requirement about every exchange of a kind by the exchanges so far, and by the samples.
-
-        Raises:
-            RequirementFailed: an exchange fails it; the exchange is the smallest that was found.
-            PrerequisiteFailed: no exchange could be judged by it, because of another failure.
-            NotApplicable: there is no such exchange.
-            BudgetSpent, Inconclusive: not all samples could be sent, and none so far fails it.
-        """
-        sampling_error = self.sampling_error
-        self.used += self.observer.of_kind(requirement_id, self.exchanges.values())
-        failures = self.observer.failures(requirement_id, self.limits.refused)
-        if failures:
-            raise self._smaller(requirement_id, failures[0])
-        if sampling_error:
-            raise sampling_error.with_traceback(None)  # raised again for each requirement, it would grow
-        if not self.observer.judged[requirement_id]:
-            raise self.observer.not_judged.get(requirement_id) or NotApplicable("the endpoint sent no such response")
-
-    @cached_property
-    def sampling_error(self) -> Exception | None:
-        """Send the samples and an invalid request; return why that was impossible, None if it was possible."""
-        try:
-            self._send_samples()
-            with suppress(PrerequisiteFailed):
-                self.post(samples.NOT_JSON)
-            for request in () if self.settings.quick else samples.ODD_REQUESTS:
-                with suppress(PrerequisiteFailed):
-                    self.exchange_for(request)
-            if not self.settings.quick:
-                deep = self.content({"query": samples.QUERY, "documents": ["DEEP"]})
-                with suppress(PrerequisiteFailed):
-                    self.post(deep.replace(b'"DEEP"', samples.DEEP_DOCUMENT))
-        except (BudgetSpent, Inconclusive) as error:
-            return error
-        return None
-
-    def _smaller(self, requirement_id: str, failure: RequirementFailed) -> RequirementFailed:
-        """Return the failure with the smallest request that shows it, after trying a few smaller ones."""
-        request, smallest, left = failure.exchange.request, failure, _MAX_SMALLER
-        if not self._is_plain(failure.exchange):
-            return failure
-        candidates = [*shrinking.smaller_requests(request, failure.index)]
-        while candidates and left and self._requests_for_smaller:
-            left -= 1
-            self._requests_for_smaller -= 1
-            request = candidates.pop(0)
-            with suppress(BudgetSpent, Inconclusive, NotApplicable, PrerequisiteFailed):
-                found = self.observer.failure(requirement_id, self.exchange_for(request))
-                if found is not None:
-                    smallest, candidates = found, [*shrinking.smaller_requests(request, found.index)]
-        smallest.times = failure.times
-        return smallest
-
-    def _is_plain(self, exchange: Exchange) -> bool:
-        """Return whether the request has documents, and the form in which this class sends requests."""
-        request = exchange.request
-        with suppress(UnicodeEncodeError):
-            has_documents = isinstance(request, dict) and isinstance(request.get("documents"), list)
-            return has_documents and exchange.content == self.content(request)
-        return False
-
     def allows(self, request: Any) -> bool:
         """Return whether the document allows *request*, a request body."""
         return self._request_validator.is_valid(request)
@@ -351,20 +248,6 @@ class Endpoint:
     def reference(self) -> Answer:
         """The response that other responses are compared with."""
         return self.rerank(samples.QUERY, samples.DOCUMENTS)
-
-    def _send_samples(self) -> None:
-        """Send requests of every kind, for the requirements about every exchange."""
-        quick = self.settings.quick
-        for documents, options in samples.QUICK_KINDS if quick else samples.KINDS:
-            send = self.rerank if len(documents) <= _FEW else self.limits.rerank
-            with suppress(PrerequisiteFailed):  # the requirement that it names reports a refusal
-                send(samples.QUERY, documents, **options)
-        for texts in samples.QUICK_TEXTS if quick else samples.TEXTS:
-            self.send_texts(samples.QUERY, texts, return_documents=True)
-        if not quick:
-            self.send_texts(samples.QUERY, samples.TEXTS_IN_OBJECTS, return_documents=True)
-            with suppress(PrerequisiteFailed):
-                self.limits.rerank_text(samples.QUERY, samples.LONG_TEXT, samples.DOCUMENTS[0], return_documents=True)
 
     @property
     def repeats(self) -> list[Answer]:

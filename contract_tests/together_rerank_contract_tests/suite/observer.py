@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -45,16 +45,20 @@ class Observer:
 
     def observe(self, exchange: Exchange) -> None:
         """Judge *exchange*, the response to any request."""
-        kinds = [*self._kinds(exchange)]
+        kinds = self._kinds(exchange)
+        answer = Answer(exchange)
         for requirement_id, (kind, _) in TESTS_OF_EVERY.items():
             if kind in kinds:
-                self.judge(requirement_id, exchange)
+                self._judge(requirement_id, answer)
 
     def judge(self, requirement_id: str, exchange: Exchange) -> None:
-        """Judge *exchange* by one requirement."""
+        """Judge *exchange* by one requirement, which is about exchanges of its kind."""
+        self._judge(requirement_id, Answer(exchange))
+
+    def _judge(self, requirement_id: str, answer: Answer) -> None:
         with self._lock:
             try:
-                failure = self.failure(requirement_id, exchange)
+                failure = self._failure(requirement_id, answer)
             except (NotApplicable, PrerequisiteFailed) as reason:
                 self.not_judged.setdefault(requirement_id, reason.with_traceback(None))
                 return
@@ -91,24 +95,26 @@ class Observer:
 
         Raises NotApplicable or PrerequisiteFailed if *exchange* cannot be judged by the requirement.
         """
-        kind, test = TESTS_OF_EVERY[requirement_id]
+        kind, _ = TESTS_OF_EVERY[requirement_id]
         is_refusal = kind is Every.REFUSAL and exchange.status not in (0, 200)
         if not is_refusal and kind not in self._kinds(exchange):
             raise NotApplicable("the exchange is of another kind")
+        return self._failure(requirement_id, Answer(exchange))
+
+    def _failure(self, requirement_id: str, answer: Answer) -> RequirementFailed | None:
+        kind, test = TESTS_OF_EVERY[requirement_id]
         try:
-            test(self._endpoint, Answer(exchange) if kind is Every.ANSWER else exchange)
+            test(self._endpoint, answer if kind is Every.ANSWER else answer.exchange)
         except RequirementFailed as failure:
             return failure
         return None
 
-    def _kinds(self, exchange: Exchange) -> Iterator[Every]:
+    def _kinds(self, exchange: Exchange) -> tuple[Every, ...]:
         if exchange.method != "POST":
-            return
+            return ()
         if not exchange.status:
-            yield Every.UNANSWERED
-            return
-        yield Every.RESPONSE
+            return (Every.UNANSWERED,)
         if exchange.status >= 400:
-            yield Every.ERROR
-        elif exchange.status == 200 and self._endpoint.allows(exchange.request):
-            yield Every.ANSWER
+            return (Every.RESPONSE, Every.ERROR)
+        is_answer = exchange.status == 200 and self._endpoint.allows(exchange.request)
+        return (Every.RESPONSE, Every.ANSWER) if is_answer else (Every.RESPONSE,)

@@ -154,8 +154,8 @@ def requirement_of(test: Any) -> Requirement | None:
 
 
 def _for_every(requirement_id: str, test: Test) -> Test:
-    def check(endpoint: Any) -> None:
-        endpoint.judge_every(requirement_id)
+    def check(sampling: Any) -> None:
+        sampling.judge(requirement_id)
 
     check.__name__, check.__module__ = test.__name__, test.__module__
     return cast("Test", check)
