@@ -810,7 +810,7 @@ class EndsTextsAtNul(Miniature):
 
 
 class MergesTextsThatDifferInCase(Miniature):
-    """Returns the text that came first of those that differ in case alone."""
+    """Returns the text of the first of all documents that differ only in case."""
 
     breaks = {"RR-DOCUMENT-001"}
 
@@ -1104,7 +1104,7 @@ class CrashesOnADuplicateKey(Miniature):
 
 
 class LeavesTheBodyOfARejectedRequest(Miniature):
-    """Rejects a request without a key before it reads the body, with which the next request begins."""
+    """Rejects a request without a key and does not read its body, which it then reads as the next request."""
 
     breaks = {"RR-ERROR-001", "RR-HTTP-004"}
     may_break = {"RR-AUTH-001", "RR-AUTH-002", "RR-AUTH-003", "RR-ERROR-005", "RR-REQUEST-007"}

@@ -46,7 +46,7 @@ SHAPES = {
         "usage": TOKENS,
         "results": [{**RESULT, "document": {**TEXT, "multi_modal": None}}],
     },
-    "Infinity (by shape only)": {
+    "Infinity": {
         "object": "rerank",
         "results": [{**RESULT, "document": "a"}],
         "model": "m",
@@ -78,7 +78,7 @@ def test_tei_is_recognised_by_its_errors():
             ["no `id`", '`object` is "list"', "no `usage.completion_tokens`", "no `document`", "scores outside 0 to 1"],
         ),
         (
-            "Infinity (by shape only)",
+            "Infinity",
             ["no `usage.completion_tokens`", "a field `created`", "`document` is not an object"],
         ),
         ("TEI (by shape only)", ["a bare list of results", "no `relevance_score` in a result", "no `document`"]),

@@ -153,7 +153,7 @@ def test_responses_that_are_retried_are_judged_and_counted():
         (SendsStatus, {"RR-ERROR-005"}),
     ],
 )
-def test_quick_finds_every_must_that_shows_in_its_requests(kind, expected):
+def test_quick_finds_what_breaks_most_clients(kind, expected):
     with kind() as server:
         ran = contract(server.url, *MODEL_AND_KEY, "--quick")
 

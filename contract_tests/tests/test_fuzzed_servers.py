@@ -1,4 +1,4 @@
-"""Schemathesis finds exactly the requirements of its own that a broken server breaks, and accuses no legitimate one."""
+"""Schemathesis finds exactly the requirements that a broken server breaks, and no failure in a legitimate one."""
 
 from concurrent.futures import ThreadPoolExecutor
 

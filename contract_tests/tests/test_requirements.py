@@ -62,7 +62,7 @@ def test_each_requirement_sends_its_declared_number_of_requests_and_about_its_to
         budget = endpoint.transport.budget
         assert budget.requests == CALIBRATION
         sampling = Sampling(endpoint)
-        assert sampling.error is None
+        assert sampling.sending_error is None
         assert budget.requests == CALIBRATION + SAMPLES
         sent = {}
         for requirement in PLAIN:

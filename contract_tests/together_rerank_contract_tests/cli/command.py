@@ -5,8 +5,9 @@ import importlib.util
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +15,9 @@ from together_rerank_contract_tests import PROGRAM
 from together_rerank_contract_tests.cli import options, output
 from together_rerank_contract_tests.client.exchange import printable
 from together_rerank_spec.output import close_output, open_output
+
+if TYPE_CHECKING:
+    from together_rerank_contract_tests.report.report import Report
 
 _NEEDED = ("httpx", "hypothesis", "pytest", "schemathesis")
 _USAGE, _KIT_FAULT, _INTERRUPTED = 2, 70, 130
@@ -76,7 +80,7 @@ def _fail(message: str, status: int = _USAGE) -> int:
 
 @click.command(context_settings=options.CONTEXT, epilog=_EPILOG)
 @options.add_options(options.ENDPOINT)
-@click.option("--quick", is_flag=True, help="Test only the MUST requirements that show in at most 15 requests.")
+@click.option("--quick", is_flag=True, help="Test only the most important requirements, with at most 15 requests.")
 @click.option(
     "--fuzz", is_flag=True, help="Also run Schemathesis, with valid and invalid requests made from the document."
 )
@@ -124,10 +128,10 @@ def command(
     """
     from together_rerank_contract_tests.cli import progress
     from together_rerank_contract_tests.report import badge as badge_report
-    from together_rerank_contract_tests.report import github, report
     from together_rerank_contract_tests.report import html as html_report
     from together_rerank_contract_tests.report import junit as junit_report
     from together_rerank_contract_tests.report import markdown as markdown_report
+    from together_rerank_contract_tests.report import report
     from together_rerank_contract_tests.run import known as known_deviations
     from together_rerank_contract_tests.run import session
 
@@ -136,7 +140,15 @@ def command(
     if values["quick"] and values["fuzz"]:
         raise click.UsageError("--quick and --fuzz cannot be combined")
     settings = options.build_settings(url, sends=not list_only, **values)
-    for path in filter(None, (junit, json_path, html, markdown, badge)):
+    reports: list[tuple[Path | None, Callable[[Report], str]]] = [
+        (junit, junit_report.junit),
+        (json_path, report.Report.as_json),
+        (html, html_report.html),
+        (markdown, markdown_report.markdown),
+        (badge, badge_report.badge),
+    ]
+    files = [(path, form) for path, form in reports if path is not None]
+    for path, _ in files:
         output.check_file(path)
     try:
         ids = [each.id for each in session.tests()] if known else []
@@ -153,22 +165,22 @@ def command(
         output.show(contract_session.listing)
         return 0
     result = report.build_report(contract_session, deviations, dt.datetime.now(dt.UTC).date())
-    forms = (
-        (junit, junit_report.junit),
-        (json_path, report.Report.as_json),
-        (html, html_report.html),
-        (markdown, markdown_report.markdown),
-        (badge, badge_report.badge),
-    )
-    errors = [output.write_file(path, form(result)) for path, form in forms if path is not None]
+    errors = [output.write_file(path, form(result)) for path, form in files]
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        output.show(f"\n{github.annotations(result)}")
-        if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-            errors.append(output.append_to_file(Path(summary), markdown_report.markdown(result)))
+        errors.append(_show_on_github(result))
     output.show(f"\n\n{result.as_text()}\n")
     if any(errors):
         raise click.UsageError(next(filter(None, errors)))
     return result.verdict.status
+
+
+def _show_on_github(result: "Report") -> str:
+    """Print annotations, and append the report to the summary of the job; return an error, "" if there is none."""
+    from together_rerank_contract_tests.report import github, markdown
+
+    output.show(f"\n{github.annotations(result)}")
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    return output.append_to_file(Path(summary), markdown.markdown(result)) if summary else ""
 
 
 def _run_session(session: Any, expression: str | None, *, collect_only: bool) -> None:

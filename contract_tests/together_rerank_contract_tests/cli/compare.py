@@ -22,7 +22,7 @@ _MAX_SHOWN = 200
 def compare(old: Path, new: Path) -> int:
     """Show which requirements got better or worse between two reports that --json wrote.
 
-    Worse is a requirement that fails now, or that passed and does not pass any more.
+    A requirement is worse if its outcome changed, and it fails now or passed before.
 
     Exit status: 0 nothing got worse, 1 something did, 2 a file is not such a report.
     """

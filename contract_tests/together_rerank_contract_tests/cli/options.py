@@ -32,7 +32,7 @@ ENDPOINT = (
         "headers",
         multiple=True,
         metavar="NAME=VALUE",
-        help="A header of every request, which is never shown; repeatable.",
+        help="A header of every request; its value is never shown; repeatable.",
     ),
     click.option("--cacert", type=FILE, metavar="FILE", help="Trust the certificates in FILE, which is in PEM format."),
     click.option("--live", is_flag=True, help="Allow requests to Together's own hosts, which cost money."),

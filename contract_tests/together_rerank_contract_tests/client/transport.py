@@ -19,7 +19,7 @@ from together_rerank_contract_tests import PROGRAM
 from together_rerank_contract_tests.client import http
 from together_rerank_contract_tests.client.budget import Budget, plural
 from together_rerank_contract_tests.client.exchange import Exchange
-from together_rerank_contract_tests.client.variables import Variables
+from together_rerank_contract_tests.client.variables import Headers, Variables
 from together_rerank_contract_tests.settings import Settings
 from together_rerank_fixtures.redaction import Redactor
 
@@ -43,8 +43,8 @@ _MAX_KEPT = 48 * 1024 * 1024
 _DEFAULT_HEADERS = (("Accept-Encoding", "identity"), ("User-Agent", f"{PROGRAM}/{version('together-rerank-kit')}"))
 # Placeholder for the key: only Transport knows the key itself.
 ENDPOINT_KEY = "(the endpoint's key, if there is one)"
-Headers = tuple[tuple[str, str], ...]
-# Why a request is sent again, if not because of a status; the keys of the notes.
+# Why a request is sent again, if not because of a status.
+_NOT_READY = "not ready"
 _REFUSED, _ENDED, _CUT = "connection refused", "connection ended", "body ended early"
 _NOTES = {
     _REFUSED: "{} could not be made",
@@ -124,7 +124,7 @@ class Transport:
         self._timeouts_in_a_row = 0
         self._failed_in_a_row = 0
         self._retried: Counter[str] = Counter()
-        # How many requests ended in vain, by problem: after a few, a retry is no use.
+        # How many requests failed after all retries, by problem; after a few, do not retry for it.
         self._given_up: Counter[str] = Counter()
         # When to stop waiting for the endpoint to start; None before the first request, 0 once it has started.
         self._ready_by: float | None = None
@@ -176,32 +176,30 @@ class Transport:
         if self._ready_by is None:
             self._ready_by = time.monotonic() + self._settings.wait_s
         call = _Call(method, url, tuple(headers), content, authorization, chunked)
-        retries = self._settings.retries if self._failed_in_a_row < _LAST_RETRIED else 0
         retried = 0
         answer: Exchange | Dropped | None = None
         while True:
             previous, (answer, problem) = answer, self._attempt(call)
             if isinstance(answer, Refused) and isinstance(previous, Dropped):
-                answer = previous  # a request that ends the server is not one that could not be sent
-            if self._is_starting(answer):
-                wait, reason = _POLL_S, "not ready"
-            elif (
-                problem
-                and self._given_up[problem] < _LAST_RETRIED
-                and retried < retries
-                and (wait := _wait_s(answer, retried)) <= _MAX_WAIT_S
-            ):
-                reason = problem
-                retried += 1
-            else:
-                break
-            if self.wait(wait, reason):
+                answer = previous  # the request may have crashed the server: report that, not the refused retry
+            wait, reason = self._next_attempt(answer, problem, retried)
+            if not reason or self.wait(wait, reason):
                 break
             self._retried[reason] += 1
+            retried += reason == problem
         self._count_failure(problem)
         if problem in (_ENDED, _CUT):
             self._given_up[problem] += 1
         return self._final(answer, problem, retried)
+
+    def _next_attempt(self, answer: Exchange | Dropped, problem: str, retried: int) -> tuple[float, str]:
+        """Return the seconds to wait before the next attempt, and its reason; "" if there is none."""
+        if self._is_starting(answer):
+            return _POLL_S, _NOT_READY
+        retries = self._settings.retries if self._failed_in_a_row < _LAST_RETRIED else 0
+        wait = _wait_s(answer, retried)
+        is_last = retried >= retries or self._given_up[problem] >= _LAST_RETRIED or wait > _MAX_WAIT_S
+        return wait, "" if is_last else problem
 
     def _is_starting(self, answer: Exchange | Dropped) -> bool:
         """Return whether to wait until the endpoint is ready; once it is ready, never again."""
@@ -231,9 +229,11 @@ class Transport:
             self.observe(answer)
         if answer.status == 429:
             wait = _retry_after(answer)
-            asked = f" and asks for a retry after {wait:.0f} s" if wait is not None and wait > _MAX_WAIT_S else ""
-            after = f", also after {retried} {'retry' if retried == 1 else 'retries'}" if retried and not asked else ""
-            raise Throttled(f"the endpoint returns 429{asked}{after}; try --rate")
+            if wait is not None and wait > _MAX_WAIT_S:
+                detail = f" and asks for a retry after {wait:.0f} s"
+            else:
+                detail = f", also after {retried} {'retry' if retried == 1 else 'retries'}" if retried else ""
+            raise Throttled(f"the endpoint returns 429{detail}; try --rate")
         return answer
 
     def _attempt(self, call: _Call) -> tuple[Exchange | Dropped, str]:
@@ -298,20 +298,7 @@ class Transport:
 
     def _receive(self, call: _Call, headers: Headers) -> http.Received:
         """Send the request with *headers*, and return the response."""
-        # Send the path unchanged; httpx would normalise it.
-        parts = urlsplit(call.url)
-        host = f"{parts.scheme}://{parts.netloc}"
-        path = call.url[len(host) :] or "/"
-        if query := self._settings.query:
-            path += f"{'&' if '?' in path else '?'}{query}"
-        half = (len(call.content) + 1) // 2
-        content = [call.content[:half], call.content[half:]] if call.chunked else call.content
-        try:
-            raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-            target = {"target": path.encode("latin-1")}
-            request = self._client.build_request(call.method, host, headers=raw, content=content, extensions=target)
-        except UnicodeEncodeError:
-            raise Unsendable("the URL or a header has a character outside Latin-1") from None
+        request = self._request(call, headers)
         result: Future[http.Received] = Future()
         # The time-out of httpx is per read: a response sent byte by byte would never time out.
         arguments = (self._client, request, self._settings.max_response_bytes, result)
@@ -335,9 +322,27 @@ class Transport:
         self._timeouts_in_a_row = 0
         return received
 
+    def _request(self, call: _Call, headers: Headers) -> httpx.Request:
+        # Send the path unchanged; httpx would normalise it.
+        parts = urlsplit(call.url)
+        host = f"{parts.scheme}://{parts.netloc}"
+        path = call.url[len(host) :] or "/"
+        if query := self._settings.query:
+            path += f"{'&' if '?' in path else '?'}{query}"
+        half = (len(call.content) + 1) // 2
+        content = [call.content[:half], call.content[half:]] if call.chunked else call.content
+        try:
+            raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+            target = {"target": path.encode("latin-1")}
+            return self._client.build_request(call.method, host, headers=raw, content=content, extensions=target)
+        except UnicodeEncodeError:
+            raise Unsendable("the URL or a header has a character outside Latin-1") from None
+
     def _check_kept(self) -> None:
         if self._kept > _MAX_KEPT:
-            raise Inconclusive(f"the endpoint sent more than {_MAX_KEPT >> 20} MiB; the judge keeps no more")
+            raise Inconclusive(
+                f"the responses to keep have more than {_MAX_KEPT >> 20} MiB, so no more requests are sent"
+            )
 
 
 def key_redactor(key: str | None, key_name: str, others: Iterable[str] = ()) -> Redactor:
@@ -352,7 +357,7 @@ def key_redactor(key: str | None, key_name: str, others: Iterable[str] = ()) -> 
 
 
 def _note(reason: str, count: int) -> str:
-    if reason == "not ready":
+    if reason == _NOT_READY:
         return f"{plural(count, 'attempt')} while the endpoint was not ready (--wait)"
     again = "the request was sent again" if count == 1 else "the requests were sent again"
     if reason in _NOTES:
@@ -361,9 +366,9 @@ def _note(reason: str, count: int) -> str:
 
 
 def _wait_s(answer: Exchange | Dropped, retried: int) -> float:
-    """Return the seconds to wait before a request is sent again that was sent again *retried* times."""
-    asked = _retry_after(answer) if isinstance(answer, Exchange) else None
-    return min(_FIRST_WAIT_S * 2.0**retried, _LONGEST_OWN_WAIT_S) if asked is None else asked
+    """Return the seconds to wait before the next attempt, after *retried* retries."""
+    retry_after = _retry_after(answer) if isinstance(answer, Exchange) else None
+    return min(_FIRST_WAIT_S * 2.0**retried, _LONGEST_OWN_WAIT_S) if retry_after is None else retry_after
 
 
 def _retry_after(exchange: Exchange) -> float | None:

@@ -234,7 +234,9 @@ class Fuzzing:
         if exchange.request is None and not _is_json(exchange.content):
             return failure.check == _NEGATIVE
         valid = self._sends_json(exchange) and self.endpoint.allows(exchange.request)
-        is_judged_elsewhere = self._sends_json(exchange) and self.endpoint.allows(_without_fixed(exchange.request))
+        is_judged_elsewhere = self._sends_json(exchange) and self.endpoint.allows(
+            _without_errors_judged_elsewhere(exchange.request)
+        )
         return valid if failure.check == _POSITIVE else not valid and not is_judged_elsewhere
 
     def _sends_json(self, exchange: Exchange) -> bool:
@@ -273,8 +275,8 @@ def _is_json(content: bytes) -> bool:
     return True
 
 
-def _without_fixed(request: Any) -> Any:
-    """Return *request* without what other requirements judge by fixed requests, whatever the seed."""
+def _without_errors_judged_elsewhere(request: Any) -> Any:
+    """Return *request* without the errors that RR-ERROR-006 to RR-ERROR-008 and RR-FUZZ-010 judge."""
     if not isinstance(request, dict):
         return request
     kept = {name: value for name, value in request.items() if value is not None}

@@ -7,7 +7,7 @@ from typing import Any
 from together_rerank_contract_tests import PROGRAM
 from together_rerank_contract_tests.client.budget import plural
 from together_rerank_contract_tests.client.exchange import Exchange, excerpt, printable
-from together_rerank_contract_tests.client.transport import Headers
+from together_rerank_contract_tests.client.variables import Headers
 from together_rerank_contract_tests.report.report import Report
 from together_rerank_contract_tests.run.outcome import Outcome
 from together_rerank_fixtures.redaction import Redactor

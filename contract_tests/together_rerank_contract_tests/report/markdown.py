@@ -11,8 +11,8 @@ from together_rerank_contract_tests.report.report import Report
 def markdown(report: Report) -> str:
     """Return *report* as Markdown, without the key.
 
-    What the endpoint sent is only in code, in which no link, image, HTML or mention works, and not in the table,
-    whose cells a `|` would end.
+    Text from the endpoint is only in code, where links, images, HTML and mentions do not work, and not in the table,
+    because a `|` would end a cell.
     """
     data = report.data
     lines = [

@@ -14,7 +14,7 @@ _OF_BODY = ("id", "object", "model", "results", "usage")
 _OF_RESULT = ("index", "relevance_score", "document")
 _LITELLM = "LiteLLM's proxy, in Cohere's form"
 # The project is tested with real servers of these dialects; the others are recognised by the shape only.
-_TESTED = ("Together", "llama.cpp", _LITELLM)
+_TESTED = ("Together", "llama.cpp", "Infinity", _LITELLM)
 # Predicates of a body and its first result: the first that is true decides; an exception counts as false.
 _Predicate = Callable[[Any, dict[str, Any]], bool]
 _DIALECTS: tuple[tuple[str, _Predicate], ...] = (
@@ -68,7 +68,7 @@ def dialect_of(exchange: Exchange) -> str:
 
 def deviations(exchange: Exchange) -> list[str]:
     """Return how the shape of the response in *exchange* differs from Together's, a few words for each difference."""
-    return [excerpt(each, _MAX_SHOWN) for each in _deviations(exchange.body)][:_MAX]
+    return [excerpt(exchange.mask.text(each), _MAX_SHOWN) for each in _deviations(exchange.body)][:_MAX]
 
 
 def _deviations(body: Any) -> Iterator[str]:

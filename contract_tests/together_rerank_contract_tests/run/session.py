@@ -198,7 +198,7 @@ class ContractSession:
         self._progress.begin(f"{dialect.describe(self.endpoint)}{settings}\n\n")
         self._show_requests()
         if any(each.every for each in self._items):  # before Schemathesis spends the budget
-            _ = self._sampling.error
+            _ = self._sampling.sending_error  # sends the samples
             self.endpoint.used.clear()
 
     @pytest.hookimpl(wrapper=True)

@@ -72,7 +72,7 @@ def assert_same_order(before: Scores, after: Scores, margin: float, exchange: Ex
 
 
 def assert_query_decides(endpoint: Endpoint, about_the_first: str, about_the_second: str) -> None:
-    """Raise RequirementFailed if one of two queries does not rank that document of `TWO_SUBJECTS` first it is about."""
+    """Raise RequirementFailed if one of two queries does not rank its own document of `TWO_SUBJECTS` first."""
     for query, best in ((about_the_first, 0), (about_the_second, 1)):
         assert_ranks_first(endpoint, query, samples.TWO_SUBJECTS, best)
 

@@ -13,11 +13,11 @@ from together_rerank_contract_tests.client.transport import (
     ENDPOINT_KEY,
     Authorization,
     Dropped,
-    Headers,
     Inconclusive,
     Refused,
     Transport,
 )
+from together_rerank_contract_tests.client.variables import Headers
 from together_rerank_contract_tests.settings import Settings
 from together_rerank_contract_tests.suite import samples, tolerance
 from together_rerank_contract_tests.suite.answer import Answer
@@ -30,9 +30,9 @@ from together_rerank_spec import Document, Validator
 JSON_TYPE = (("Content-Type", "application/json"),)
 # Documented statuses of a busy endpoint, or of one that waits for another server: inconclusive, not a failure.
 BUSY = (503, 504)
-# Statuses of the first response that do not tell how the endpoint serves: the settings or the moment are wrong.
-_REFUSED = (400, 413, 422)
-_NO_VERDICT = (*_REFUSED, 401, 402, 403, 404, 405, 429, *BUSY)
+# Statuses of the first response with which no test can run: the settings are wrong, or the endpoint is busy.
+_MAY_BE_TOO_LARGE = (400, 413, 422)
+_NO_VERDICT = (*_MAY_BE_TOO_LARGE, 401, 402, 403, 404, 405, 429, *BUSY)
 # The most characters to show of the first response, if it is not a 200.
 _MAX_SHOWN = 300
 # For each field of a request: the requirement that it is accepted, and a minimal request with the field.
@@ -54,11 +54,11 @@ class Endpoint:
         url: the URL of the operation; a guess until `find` is called.
         first: the exchange that found the operation; None until `find` is called.
         exchanges: the exchanges so far, by request.
-        used: the exchanges since it was last cleared, also those that were sent before.
+        used: the exchanges that the current requirement used, even if an earlier one sent them.
         observer: judges every exchange of the run.
         limits: the limits on the size of a request that were found.
         ids: the exchange of each `id` in a response.
-        limits_by_default: whether it returns fewer results than documents if `top_n` is missing.
+        truncates_by_default: whether it returns fewer results than documents if `top_n` is missing.
     """
 
     def __init__(self, settings: Settings, transport: Transport) -> None:
@@ -70,7 +70,7 @@ class Endpoint:
         self.used: list[Exchange] = []
         self.observer = Observer(self)
         self.limits = Limits(self)
-        self.limits_by_default = False
+        self.truncates_by_default = False
         self.ids: dict[str, ReferenceType[Exchange]] = {}
         self._refusals: list[Exchange] = []
         self._repeats: list[Exchange] = []
@@ -99,13 +99,16 @@ class Endpoint:
         self.first, self.url = found, found.url
         if found.status in _NO_VERDICT:
             few = self.content({"query": samples.QUERY, "documents": samples.PAIR[:1]})
-            is_limit = found.status in _REFUSED and self.transport.send("POST", found.url, JSON_TYPE, few).status == 200
+            is_limit = (
+                found.status in _MAY_BE_TOO_LARGE
+                and self.transport.send("POST", found.url, JSON_TYPE, few).status == 200
+            )
             raise Inconclusive(self._why_not_200(found, is_limit=is_limit))
         self.transport.observe = self.observer.observe
         self.observer.observe(found)
         self.exchanges[content, (), ENDPOINT_KEY] = found
         results = found.members.get("results")
-        self.limits_by_default = isinstance(results, list) and len(results) < len(samples.DOCUMENTS)
+        self.truncates_by_default = isinstance(results, list) and len(results) < len(samples.DOCUMENTS)
 
     def _why_not_200(self, exchange: Exchange, *, is_limit: bool) -> str:
         """Return a message about *exchange*, the first, whose status is not 200, with a hint how to fix it."""
@@ -138,7 +141,7 @@ class Endpoint:
 
         If the endpoint returns fewer results by default, the request gets a `top_n` for all documents.
         """
-        all_results = {"top_n": len(documents)} if self.limits_by_default else {}
+        all_results = {"top_n": len(documents)} if self.truncates_by_default else {}
         return self.exchange_for({"query": query, "documents": documents, **all_results, **options})
 
     def accept(self, exchange: Exchange, refusal: str = REFUSED) -> Answer:

@@ -99,7 +99,7 @@ class Limits:
         return answer
 
     def add_size(self, limit: str, refused: Exchange) -> None:
-        """Note a *limit* on the size of a request, unless one is noted, and the request that was *refused*."""
+        """Store the *refused* request, and add a note about the size *limit* if there is no note yet."""
         if not self.notes:
             self.add(limit, refused)
         self.refused.add((refused.content, refused.status))

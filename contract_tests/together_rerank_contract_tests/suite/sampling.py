@@ -37,7 +37,7 @@ class Sampling:
             NotApplicable: there is no such exchange.
             BudgetSpent, Inconclusive: not all samples could be sent, and none so far fails it.
         """
-        endpoint, error = self._endpoint, self.error
+        endpoint, error = self._endpoint, self.sending_error
         observer = endpoint.observer
         endpoint.used += observer.of_kind(requirement_id, endpoint.exchanges.values())
         failures = observer.failures(requirement_id, endpoint.limits.refused)
@@ -49,7 +49,7 @@ class Sampling:
             raise observer.not_judged.get(requirement_id) or NotApplicable("the endpoint sent no such response")
 
     @cached_property
-    def error(self) -> Exception | None:
+    def sending_error(self) -> Exception | None:
         """Send the samples; return why not all could be sent, None if they were."""
         try:
             self._send_valid()
@@ -85,9 +85,9 @@ class Sampling:
                 endpoint.post(body)
 
     def _send_texts(self, documents: Sequence[Any]) -> set[int]:
-        """Send *documents*, and if the request is refused or dropped, the halves of them, down to single documents.
+        """Send *documents*; if there is a 4xx or no response, send each half, and so on down to one document.
 
-        The observer judges the responses, and each single document that is refused. Return the statuses of those.
+        The observer judges each response. Return the statuses of the short single documents that are refused.
         """
         endpoint = self._endpoint
         exchange = None
@@ -133,7 +133,7 @@ class Sampling:
         return smallest
 
     def _is_plain(self, exchange: Exchange) -> bool:
-        """Return whether the request has documents, and the form in which this class sends requests."""
+        """Return whether the request has documents, and its body is as `Endpoint.content` writes it."""
         request = exchange.request
         with suppress(UnicodeEncodeError):
             has_documents = isinstance(request, dict) and isinstance(request.get("documents"), list)

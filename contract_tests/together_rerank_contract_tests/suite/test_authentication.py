@@ -24,7 +24,7 @@ _FORWARDED = (
 
 @must("RR-AUTH-001", document("/security"), requests=4, quick=True)
 def test_a_request_without_a_key_is_rejected(endpoint: Endpoint) -> None:
-    """A request without a key gets a 401, whatever was sent before it and whatever else it holds.
+    """A request without a key gets a 401, even right after the same request with the key, and with a proxy's headers.
 
     Anyone who finds the port can use the model, and clients recognise a missing key only by a 401.
     """
@@ -40,7 +40,7 @@ def test_a_request_without_a_key_is_rejected(endpoint: Endpoint) -> None:
 
 @must("RR-AUTH-002", document(_UNAUTHORIZED), requests=6, quick=True)
 def test_a_request_with_a_wrong_key_is_rejected(endpoint: Endpoint) -> None:
-    """A request with a wrong key gets a 401, also if only one character or the scheme is wrong.
+    """A request with a wrong key gets a 401, even if only one character or the scheme is wrong.
 
     A key that is not checked protects nothing, and clients ask for a new key only on a 401.
     """

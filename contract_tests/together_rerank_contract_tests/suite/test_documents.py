@@ -25,7 +25,7 @@ _RETURN_DOCUMENTS = "/components/schemas/RerankRequest/properties/return_documen
 
 @must("RR-DOCUMENT-001", document(_RETURN_DOCUMENTS), quick=True, every=Every.ANSWER)
 def test_the_text_is_that_of_the_index(_: Endpoint, answer: Answer) -> None:
-    """With `return_documents` true, `document.text` is the text of the document at `index`, and of no other.
+    """With `return_documents` true, `document.text` of each result is the text of the document at its `index`.
 
     The text goes into the prompt: a wrong text answers another question, and a missing text is a KeyError
     (BerriAI/litellm#38006, #38239).
@@ -82,7 +82,7 @@ def test_no_text_without_return_documents(_: Endpoint, answer: Answer) -> None:
 
 @must("RR-DOCUMENT-005", document(_RETURN_DOCUMENTS), quick=True, every=Every.ANSWER)
 def test_texts_are_returned_unchanged(_: Endpoint, answer: Answer) -> None:
-    """A text is returned unchanged to its last character, whatever it holds, except for Unicode normalisation.
+    """Every character of a text is returned unchanged, except for Unicode normalisation.
 
     A text that is cut, trimmed or in the wrong encoding misleads the model, and a look-up by the text fails.
     """
@@ -110,9 +110,9 @@ def test_texts_are_not_normalised(_: Endpoint, answer: Answer) -> None:
 
 @info("RR-DOCUMENT-007", kit("a model reads only as many tokens as it was made for"), confirmed=True)
 def test_the_end_of_a_long_text_counts(endpoint: Endpoint) -> None:
-    """The last words of a text of 12 kB count.
+    """The last words of a text of 12 kB affect its score.
 
-    What stands beyond the limit of the model is never found.
+    A search never finds the part of a text that is beyond the model's limit.
     """
     answer = endpoint.limits.rerank_text(QUERY, LONG_TEXT, DOCUMENTS[0], return_documents=True)
     if answer.best != 0:

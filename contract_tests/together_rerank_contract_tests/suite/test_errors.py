@@ -76,7 +76,7 @@ def test_errors_are_deterministic(endpoint: Endpoint) -> None:
 def test_the_status_is_documented(endpoint: Endpoint, exchange: Exchange) -> None:
     """Every response to a POST has a status that the document lists.
 
-    Clients handle the documented statuses; a 201, a redirect, a 422 or a 500 ends in a branch that nobody wrote.
+    Clients handle the documented statuses; they have no code for a 201, a redirect, a 422 or a 500.
     """
     if exchange.status not in endpoint.document.statuses:
         location = exchange.received_headers.get("location")
@@ -97,7 +97,7 @@ def test_a_mixed_list_is_rejected(endpoint: Endpoint) -> None:
 def test_top_n_as_a_string_is_rejected(endpoint: Endpoint) -> None:
     """The endpoint rejects `top_n` as a string.
 
-    A client that works by luck on one endpoint fails on the next.
+    A client that sends a string works here, and gets a 400 from an endpoint that follows the document.
     """
     _check_rejected(endpoint, "`top_n` is a string", top_n="2")
 
@@ -106,7 +106,7 @@ def test_top_n_as_a_string_is_rejected(endpoint: Endpoint) -> None:
 def test_top_n_below_one_is_rejected(endpoint: Endpoint) -> None:
     """The endpoint rejects a `top_n` of 0 and of -1.
 
-    On one server it means all documents, on another none; a counter that ran below one needs an error.
+    Some servers return all documents and others none, so a client that computes a wrong `top_n` gets no error.
     """
     for top_n in (0, -1):
         _check_rejected(endpoint, f"`top_n` is {top_n}", top_n=top_n)
@@ -121,7 +121,7 @@ def test_top_n_below_one_is_rejected(endpoint: Endpoint) -> None:
 def test_every_request_gets_a_response(_: Endpoint, exchange: Exchange) -> None:
     """Every request gets a complete response.
 
-    A client waits and retries in vain, and anyone can crash a server with one request.
+    A client waits and retries without success, and anyone may be able to crash the server with one request.
     """
     raise RequirementFailed("a complete response", exchange.decode_error, exchange)
 

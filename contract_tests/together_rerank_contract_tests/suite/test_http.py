@@ -17,9 +17,9 @@ _LENGTH_REQUIRED, _TOO_LARGE = 411, 413
 
 @should("RR-HTTP-001", kit("a recipient must parse the chunked transfer coding (RFC 9112, section 7.1)"), requests=1)
 def test_a_chunked_request_is_read(endpoint: Endpoint) -> None:
-    """A request in chunks gets the same response as one with a Content-Length.
+    """A request whose body is sent in chunks is accepted, like one with a Content-Length.
 
-    Clients that stream their body, and proxies, send chunks; the server takes the body for empty.
+    Clients that stream the body, and proxies, send chunks; a server that cannot read them sees an empty body.
     """
     exchange = endpoint.resend(_content(endpoint), chunked=True)
     if exchange.status == _LENGTH_REQUIRED:
@@ -48,7 +48,7 @@ def test_a_large_body_is_read(endpoint: Endpoint) -> None:
 def test_a_duplicate_key_breaks_nothing(endpoint: Endpoint) -> None:
     """A request with a duplicate key gets a 200 or a 4xx.
 
-    A gateway that checks one value and a server that uses the other disagree about what was sent.
+    A client retries after a 500, although the same request can never succeed.
     """
     content = _content(endpoint)
     exchange = endpoint.post(content[:-1] + b', "query": ' + json.dumps(OTHER_QUERY).encode() + b"}")
@@ -58,9 +58,9 @@ def test_a_duplicate_key_breaks_nothing(endpoint: Endpoint) -> None:
 
 @must("RR-HTTP-004", kit("a connection stays usable after a response (RFC 9112, section 9.3)"), requests=5)
 def test_a_connection_is_used_again(endpoint: Endpoint) -> None:
-    """A connection answers the next request, right after a rejected request and after a pause.
+    """The endpoint answers the next request on a connection, right after a rejected request and after a pause.
 
-    The next request of the client fails for a reason that is not its own.
+    The client's next request fails although it is valid.
     """
     content = _content(endpoint)
     if endpoint.transport.has_key:
@@ -78,7 +78,7 @@ def test_a_connection_is_used_again(endpoint: Endpoint) -> None:
 
 @should("RR-HTTP-005", kit("RFC 9110, sections 9.1 and 15.5.6"), requests=1)
 def test_head_is_rejected(endpoint: Endpoint) -> None:
-    """A HEAD request, which the document does not list, gets an error, and not the status of a ranking.
+    """A HEAD request gets a 4xx or a 501, because the document does not list the method.
 
     Health checks and link checkers take a 200 for a working endpoint, and a 500 for a broken one.
     """

@@ -11,7 +11,7 @@ from together_rerank_contract_tests.suite.samples import LIST_LENGTHS, ONE_WORD,
 from together_rerank_contract_tests.suite.tolerance import Scores
 
 _, _LONG, _LONGEST = LIST_LENGTHS
-# As many documents that do not answer the query as are in the short list.
+# The number of documents in the short list that do not answer the query; as many do.
 _OTHERS = 16
 _LEAST = 1e-6
 
@@ -20,7 +20,7 @@ _LEAST = 1e-6
     "RR-LIST-001", kit("top results are the best of all documents, however many there are"), requests=4, confirmed=True
 )
 def test_the_best_of_a_long_list_come_first(endpoint: Endpoint) -> None:
-    """In a list of 64, 128 or 1,000 documents, those come first that come first in a short list.
+    """The documents that rank first in a short list also rank first in a list of 64, 128 or 1,000 documents.
 
     A server that ranks only the first batch loses the best passage.
     """
@@ -41,9 +41,9 @@ def test_the_best_of_a_long_list_come_first(endpoint: Endpoint) -> None:
     "RR-LIST-002", kit("top results are the best of all documents, however many there are"), requests=2, confirmed=True
 )
 def test_top_n_of_a_long_list_keeps_the_best(endpoint: Endpoint) -> None:
-    """With a `top_n` of 8 or 105 of 128 documents, the results are the best of all.
+    """With a `top_n` of 8 or 105 and 128 documents, the results are the best of all documents.
 
-    Clients that ask for more than a batch lose the best passages.
+    A client whose `top_n` is larger than a batch loses the best passages.
     """
     complete = _by_text(endpoint.limits.rerank_list(_LONG))
     for top_n in (8, 105):
@@ -71,7 +71,7 @@ def test_scores_do_not_depend_on_the_length_of_the_list(endpoint: Endpoint) -> N
 
 
 def _short(endpoint: Endpoint) -> tuple[Answer, Scores]:
-    """Return a list with all the documents that answer the query and as many others, and its scores by text."""
+    """Return the response for the matching documents and as many others, and the scores by text."""
     documents = long_list(_LONGEST)
     answering = [each for each in documents if each.startswith(ONE_WORD)]
     others = [each for each in documents if each not in answering][:: _LONGEST // _OTHERS][:_OTHERS]

@@ -12,7 +12,7 @@ _QUERY = document("/components/schemas/RerankRequest/properties/query/descriptio
 def test_one_word_is_a_query(endpoint: Endpoint) -> None:
     """A query of one word decides which document ranks first.
 
-    Users type one word.
+    A search for one word returns passages about another subject.
     """
     assert_query_decides(endpoint, "bread", "llamas")
 
@@ -31,7 +31,7 @@ def test_every_word_of_a_long_query_counts(endpoint: Endpoint) -> None:
 def test_a_query_holds_what_a_string_can_hold(endpoint: Endpoint) -> None:
     """A query with quotes, several lines, or letters outside ASCII decides which document ranks first.
 
-    Users type what they like.
+    A search with quotes, line breaks or accents returns passages about another subject.
     """
     assert_ranks_first(endpoint, "\"llamas\" in 'Peru' \\ {0} 100%", TWO_SUBJECTS, 1)
     assert_query_decides(endpoint, "What is this about?\nbread", "What is this about?\nllamas")

@@ -167,7 +167,7 @@ def test_concurrent_requests_are_not_mixed_up(endpoint: Endpoint) -> None:
     requests=len(successive_requests()) + 2,
 )
 def test_a_response_is_not_that_of_an_earlier_request(endpoint: Endpoint) -> None:
-    """A request gets its own result, even if its query, the number or the beginning of its documents came before.
+    """A request gets its own result, even if an earlier one had the same query, number of documents or first documents.
 
     A cache whose key lacks a part of the request gives a user the answer of another.
     """
@@ -202,31 +202,26 @@ def _check_options_are_forgotten(endpoint: Endpoint) -> None:
         raise RequirementFailed(expected, f"{received}, {other}", after.exchange)
 
 
-def _is_precise(answer: Answer) -> bool:
-    """Return whether a score is neither rounded nor a float of 16 bits, and so not equal to another by chance."""
-    return any(round(score, 4) != score and (score * 2**14) % 1 for score in answer.listed_scores)
-
-
 def _results(answer: Answer) -> list[tuple[int, float]]:
     return [*zip(answer.indices, answer.listed_scores, strict=True)]
 
 
-def _check_same(endpoint: Endpoint, alone: Answer, together: Answer) -> None:
-    """Raise RequirementFailed if *together*, of a concurrent request, is not the result of the single request."""
-    if len(together.results) != len(alone.results):
+def _check_same(endpoint: Endpoint, alone: Answer, concurrent: Answer) -> None:
+    """Raise RequirementFailed if *concurrent*, of a concurrent request, is not the result of the single request."""
+    if len(concurrent.results) != len(alone.results):
         expected = f"{len(alone.results)} results, as for the single request"
-        raise RequirementFailed(expected, f"{len(together.results)} results", together.exchange)
+        raise RequirementFailed(expected, f"{len(concurrent.results)} results", concurrent.exchange)
     span = max(endpoint.measured.span, max(alone.scores.values()) - min(alone.scores.values()))
     within = max(endpoint.measured.equal, _CONCURRENT_OF_SPAN * span)
     # With `top_n`, another document may be returned for one with the same score.
-    ranks = (dict(enumerate(alone.listed_scores)), dict(enumerate(together.listed_scores)))
-    assert_same_scores(*ranks, within, "by rank, as for the single request", together.exchange)
-    assert_same_scores(alone.scores, together.scores, within, "as for the single request", together.exchange)
-    before, after = _by_index(alone), _by_index(together)
+    ranks = (dict(enumerate(alone.listed_scores)), dict(enumerate(concurrent.listed_scores)))
+    assert_same_scores(*ranks, within, "by rank, as for the single request", concurrent.exchange)
+    assert_same_scores(alone.scores, concurrent.scores, within, "as for the single request", concurrent.exchange)
+    before, after = _by_index(alone), _by_index(concurrent)
     for index in before.keys() & after.keys():
         if before[index] != after[index]:
             expected = f"{before[index]!r} for document {index}, as for the single request"
-            raise RequirementFailed(expected, repr(after[index]), together.exchange)
+            raise RequirementFailed(expected, repr(after[index]), concurrent.exchange)
 
 
 def _by_index(answer: Answer) -> dict[int, Any]:

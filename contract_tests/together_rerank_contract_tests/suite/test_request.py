@@ -82,7 +82,7 @@ def test_headers_change_nothing(endpoint: Endpoint) -> None:
             endpoint.reference.scores, Answer(exchange).scores, within, "as without the change", exchange
         )
     long = endpoint.limits.rerank(QUERY, LONG, return_documents=True)
-    # Every answer is held to its coding and its texts.
+    # RR-RESPONSE-001 checks the coding of the response, and RR-DOCUMENT-005 its texts.
     assert_accepted(endpoint.post(long.exchange.content, headers=(("Accept-Encoding", "gzip"),)))
 
 
@@ -112,12 +112,12 @@ def test_valid_requests_are_accepted(_: Endpoint, exchange: Exchange) -> None:
 def test_every_text_is_accepted(_: Endpoint, exchange: Exchange) -> None:
     """The endpoint accepts any string as a document: empty, blank, with control characters or rare scripts.
 
-    One such passage in a corpus makes every request fail that contains it.
+    Every request that contains such a passage fails.
     """
     assert_accepted(exchange)
 
 
-@must("RR-REQUEST-009", kit("RFC 8259 allows white space and any escape between and in strings"), requests=2)
+@must("RR-REQUEST-009", kit("RFC 8259 allows white space between tokens, and escapes in strings"), requests=2)
 def test_other_forms_of_json_are_equal(endpoint: Endpoint) -> None:
     r"""A request with white space between its tokens, or with escapes such as `\u0061`, is read like any other.
 

@@ -19,7 +19,7 @@ from together_rerank_contract_tests.suite.samples import DOCUMENTS, LONG, QUERY
 
 _COUNT = len(DOCUMENTS)
 _TOP_N = "/components/schemas/RerankRequest/properties/top_n/description"
-# Of the samples, also those without texts, in which only the scores tell which document has an index.
+# Requests with `top_n`; without texts, only the scores show whether an index belongs to another document.
 _WITH_TOP_N: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (DOCUMENTS, {"top_n": 1}),
     (DOCUMENTS, {"top_n": _COUNT - 1}),

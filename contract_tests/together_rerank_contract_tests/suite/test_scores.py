@@ -126,9 +126,9 @@ def test_the_position_does_not_decide(endpoint: Endpoint) -> None:
 
 @should("RR-SCORE-006", kit("a score depends on the whole document"), requests=1, confirmed=True)
 def test_documents_that_begin_alike_are_told_apart(endpoint: Endpoint) -> None:
-    """Documents that differ in their last word only get different scores.
+    """Documents that differ only in their last word get different scores.
 
-    Documents with the same beginning, such as a header, get the score of the first.
+    All documents with the same beginning, such as a header, get the same score.
     """
     assert_ranks_first(endpoint, "llamas", ALIKE, 1)
 

@@ -27,14 +27,14 @@ class Tolerance:
         noise: the largest difference of a score between repeats of a request, or after a permutation of its documents.
         batch: the largest difference of a score after other documents were removed from the request.
         alone: the difference between the scores of two documents that are sent alone; None if it is unknown.
-        together: the difference between the scores of the same two documents in one request.
+        in_one_request: the difference between the scores of the same two documents in one request.
     """
 
     span: float
     noise: float
     batch: float
     alone: float | None = None
-    together: float = 0.0
+    in_one_request: float = 0.0
 
     @property
     def is_noisy(self) -> bool:
@@ -47,11 +47,11 @@ class Tolerance:
 
         Ranks, and scores that are scaled to those of the list, are the same for every document that is sent alone.
         """
-        is_constant = self.alone is not None and self.alone <= _LEAST and self.together > self.clear_gap
-        return is_constant or self.batch > self.listwise
+        is_constant = self.alone is not None and self.alone <= _LEAST and self.in_one_request > self.clear_gap
+        return is_constant or self.batch > self.listwise_threshold
 
     @property
-    def listwise(self) -> float:
+    def listwise_threshold(self) -> float:
         """A score that differs by more than this depends on the other documents."""
         return max(_LISTWISE_OF_SPAN * self.span, self.equal)
 
