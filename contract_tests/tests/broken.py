@@ -18,7 +18,6 @@ from miniature import KEY, MODEL, PATHS, Miniature, Refused
 
 class IgnoresTheKey(Miniature):
     breaks = {"RR-AUTH-001", "RR-AUTH-002"}
-    breaks_fuzz = {"RR-FUZZ-009"}
 
     def authenticate(self, headers):
         """Accept every request."""
@@ -105,7 +104,6 @@ class ErrorsAsInFastApi(Miniature):
     """Sends errors in the form of FastAPI."""
 
     breaks = {"RR-ERROR-001"}
-    breaks_fuzz = {"RR-FUZZ-004"}
 
     def refusal(self, refused):
         status, headers, _ = super().refusal(refused)
@@ -785,9 +783,6 @@ class LooksAtFourTimesTopN(Miniature):
 
     breaks = {"RR-LIST-002"}
 
-    def order(self, scores):
-        return super().order(scores)
-
     def answer(self, request):
         most = 4 * max(int(request.get("top_n", len(request["documents"]))), 2)
         return super().answer({**request, "documents": request["documents"][:most]})
@@ -945,7 +940,6 @@ class CachesByThePrefixOfTheQuery(Miniature):
     """Caches the scores of a document by the first 60 characters of the query."""
 
     breaks = {"RR-QUERY-002", "RR-RELATION-009"}
-    may_break = frozenset()
 
     def scores(self, query, texts, request):
         return [self.cache.setdefault((query[:60], text), self.score(query, text)) for text in texts]
@@ -955,7 +949,6 @@ class CachesAnswersByLowerCase(Miniature):
     """Caches the whole answer by the request in lower case."""
 
     breaks = {"RR-DOCUMENT-005", "RR-RESPONSE-005"}
-    may_break = frozenset()
 
     def answer(self, request):
         return self.cache.setdefault(json.dumps(request).lower(), super().answer(request))
@@ -988,7 +981,6 @@ class KeepsTheOptionsOfTheLastRequest(Miniature):
 
 class ComparesTheBeginningOfTheKey(Miniature):
     breaks = {"RR-AUTH-002"}
-    breaks_fuzz = frozenset()
 
     def authenticate(self, headers):
         if not headers.get("Authorization", "").startswith(f"Bearer {KEY}"[:-1]):

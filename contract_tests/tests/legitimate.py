@@ -277,6 +277,15 @@ class TakesFewTokens(Takes32Documents):
         return sum(len(json.dumps(text)) for each in request["documents"] for text in (request["query"], each)) // 4
 
 
+class TakesSmallRequests(Takes32Documents):
+    """Takes a part of each long list of the samples, one document less if an option is a byte longer."""
+
+    most, message = 1_860, "more than 1860 bytes"
+
+    def size(self, request):
+        return len(json.dumps(request))
+
+
 class Ranks(Miniature):
     """The score is the rank, counted from the end."""
 

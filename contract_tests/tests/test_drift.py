@@ -205,7 +205,7 @@ def test_an_optional_field_of_the_library_is_reported_if_no_response_of_the_endp
 # Servers whose fields differ from the library's in ways that the document allows.
 OTHER_FIELDS = {"NoUsage", "NullUsage", "NoId", "ExtraField", "NullText"}
 # Servers that refuse some of the library's requests.
-REFUSING = {"Takes32Documents", "TakesShortTexts", "TakesFewTokens", "RejectsOddQueries"}
+REFUSING = {"Takes32Documents", "TakesShortTexts", "TakesFewTokens", "TakesSmallRequests", "RejectsOddQueries"}
 
 
 @pytest.mark.parametrize("kind", [each for each in LEGITIMATE if each.__name__ not in OTHER_FIELDS | REFUSING])

@@ -1,6 +1,7 @@
 """What the command finds: one finding for each deviation, with a small example, and limits that are no failures."""
 
 import json
+import re
 
 import pytest
 
@@ -111,6 +112,40 @@ def test_the_example_has_the_fewest_documents_that_show_the_failure_and_its_comm
     scores = [result["relevance_score"] for result in results]
     assert scores != sorted(scores, reverse=True)
     assert 8 < len(scores) < 20  # batches of eight
+
+
+class DropsLongTexts(Correct):
+    """Closes the connection if a text has more than 200 characters."""
+
+    def reply(self, method, path, headers, content):
+        is_long = re.search(rb'"[^"]{201,}"', content)
+        return None if is_long else super().reply(method, path, headers, content)
+
+
+@pytest.mark.served
+def test_the_example_of_a_request_without_a_response_is_made_smaller(tmp_path):
+    with DropsLongTexts() as server:
+        ran = contract(server.url, *MODEL_AND_KEY, "-k", "RR-ERROR-009", "--retries", 0, "--json", tmp_path / "report")
+
+    (row,) = json.loads((tmp_path / "report").read_text())["requirements"]
+    assert failed_ids(ran) == {"RR-ERROR-009"}
+    assert 200 < max(map(len, row["finding"]["sent"].split('"'))) < 400
+
+
+class RepeatsOneId(Correct):
+    def answer(self, request):
+        return {**super().answer(request), "id": "one"}
+
+
+@pytest.mark.served
+def test_a_smaller_example_that_the_budget_does_not_allow_does_not_change_the_verdict():
+    requirement = (*MODEL_AND_KEY, "-k", "RR-RESPONSE-005")
+    with Correct() as server:
+        enough = int(re.search(r"(\d+) requests", verdict(contract(server.url, *requirement)))[1])
+    with RepeatsOneId() as server:
+        ran = contract(server.url, *requirement, "--max-requests", enough)
+
+    assert (ran.returncode, failed_ids(ran)) == (0, {"RR-RESPONSE-005"}), ran.stdout
 
 
 def test_the_smaller_requests_begin_with_the_document_that_shows_the_failure():

@@ -11,7 +11,14 @@ from xml.etree import ElementTree as ET
 import jsonschema
 import pytest
 
-from broken import AcceptsAnyKey, AppliesTopNBeforeRanking, ErrorsAsHtml, ScoresAboveOne, ScoresDependOnOtherFields
+from broken import (
+    AcceptsAnyKey,
+    AppliesTopNBeforeRanking,
+    ErrorsAsHtml,
+    RejectsObjects,
+    ScoresAboveOne,
+    ScoresDependOnOtherFields,
+)
 from commanding import MODEL_AND_KEY, contract, verdict
 from judging import PLAIN
 from legitimate import Correct, NoId
@@ -95,13 +102,6 @@ def test_failures_come_first_in_every_report(judge_and_report, tmp_path):
 class RejectsEverything(Correct):
     def authenticate(self, headers):
         raise Refused(403, "no")
-
-
-class RejectsObjects(Correct):
-    def validate(self, request):
-        super().validate(request)
-        if not isinstance(request["documents"][0], str):
-            raise Refused(400, "documents must be strings")
 
 
 def test_a_reason_that_several_requirements_have_is_printed_once(judge_and_report):

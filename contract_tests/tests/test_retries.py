@@ -8,7 +8,7 @@ import time
 import pytest
 
 from commanding import MODEL_AND_KEY, contract, verdict
-from legitimate import Correct
+from legitimate import BusyEveryTenthTime, Correct
 from miniature import Refused
 from raw_server import raw
 from test_transport import GOOD, Script, transport
@@ -93,6 +93,11 @@ def test_a_503_with_a_long_retry_after_is_not_retried(retry_after):
     [
         ({}, 0, "the endpoint returns 429; try --rate"),
         ({}, 1, "the endpoint returns 429, also after 1 retry; try --rate"),
+        (
+            {"Retry-After": "Mon, 01 Jan 2020 00:00:00 +99999999999999"},
+            1,
+            "the endpoint returns 429, also after 1 retry; try --rate",
+        ),
         ({"Retry-After": "soon"}, 2, "the endpoint returns 429, also after 2 retries; try --rate"),
         ({"Retry-After": "0"}, 2, "the endpoint returns 429, also after 2 retries; try --rate"),
         ({"Retry-After": "300"}, 2, "the endpoint returns 429 and asks for a retry after 300 s; try --rate"),
@@ -138,14 +143,21 @@ def test_a_silent_reconnection_is_counted(short_waits):
     assert sender.notes == ["1 connection ended before the answer was complete; the request was sent again"]
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+@pytest.fixture
+def unheard():
+    """A socket that refuses connections until it listens, and keeps its port."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        yield server
 
 
-def test_an_endpoint_that_is_not_there_is_not_retried_and_no_request_is_counted():
+def url_of(server):
+    return f"http://127.0.0.1:{server.getsockname()[1]}/v1/rerank"
+
+
+def test_an_endpoint_that_is_not_there_is_not_retried_and_no_request_is_counted(unheard):
     with transport() as sender, pytest.raises(Dropped, match="Connection refused"):
-        sender.send("POST", f"http://127.0.0.1:{free_port()}/v1/rerank", content=b"12345678")
+        sender.send("POST", url_of(unheard), content=b"12345678")
 
     assert (sender.budget.requests, sender.budget.tokens) == (0, 0)
     assert sender.notes == []
@@ -183,17 +195,8 @@ def test_a_success_ends_the_count_of_failures(short_waits):
     assert len(server.seen) == 12
 
 
-class OftenBusy(Correct):
-    """Sends 503 without Retry-After for every tenth request."""
-
-    def authenticate(self, headers):
-        super().authenticate(headers)
-        if next(self.calls) % 10 == 0:
-            raise Refused(503, "overloaded")
-
-
 def test_an_endpoint_that_is_often_busy_gets_a_verdict(short_waits):
-    with OftenBusy() as server:
+    with BusyEveryTenthTime() as server:
         ran = contract(server.url, *MODEL_AND_KEY, "--level", "should")
 
     assert ran.returncode == 0, ran.stdout
@@ -218,18 +221,11 @@ def test_an_endpoint_that_fails_everything_ends_within_a_minute():
     assert time.monotonic() - began < 60
 
 
-class Starts(Script):
-    """Sends *status* to the first three requests."""
-
-    def __init__(self, status):
-        super().__init__(*[busy(status, Retry_After="60")] * 3, GOOD)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("status", [502, 503, 504])
 def test_wait_repeats_the_first_request_until_the_endpoint_is_ready(status):
     waits = []
-    with Starts(status) as server, transport(wait_s=20, retries=0) as sender:
+    with Script(*[busy(status, Retry_After="60")] * 3, GOOD) as server, transport(wait_s=20, retries=0) as sender:
         sender.waiting = lambda *wait: waits.append(wait)
         exchange = sender.send("POST", f"{server.url}/v1/rerank")
 
@@ -248,21 +244,19 @@ def test_wait_ends_with_the_first_response(short_waits):
 
 
 @pytest.mark.slow
-def test_wait_covers_refused_connections_and_does_not_count_them():
-    port = free_port()
-
+def test_wait_covers_refused_connections_and_does_not_count_them(unheard):
     def start():
         time.sleep(1.2)
-        with socket.create_server(("127.0.0.1", port)) as listener:
-            client, _ = listener.accept()
-            with client:
-                client.recv(65536)
-                client.sendall(EMPTY_OBJECT)
+        unheard.listen()
+        client, _ = unheard.accept()
+        with client:
+            client.recv(65536)
+            client.sendall(EMPTY_OBJECT)
 
     thread = threading.Thread(target=start)
     thread.start()
     with transport(wait_s=20) as sender:
-        exchange = sender.send("POST", f"http://127.0.0.1:{port}/v1/rerank")
+        exchange = sender.send("POST", url_of(unheard))
     thread.join()
 
     assert exchange.status == 200
@@ -270,10 +264,10 @@ def test_wait_covers_refused_connections_and_does_not_count_them():
 
 
 @pytest.mark.slow
-def test_wait_ends_after_its_time():
+def test_wait_ends_after_its_time(unheard):
     began = time.monotonic()
     with transport(wait_s=1.2) as sender, pytest.raises(Dropped, match="Connection refused"):
-        sender.send("POST", f"http://127.0.0.1:{free_port()}/v1/rerank")
+        sender.send("POST", url_of(unheard))
 
     assert 0.5 <= time.monotonic() - began < 5
 

@@ -70,7 +70,9 @@ class Inconclusive(Exception):
 
 
 class Dropped(Inconclusive):
-    """The connection ended before there was a response."""
+    """The connection ended before there was a response; *exchange* has the status 0."""
+
+    exchange: Exchange
 
 
 class Refused(Dropped):
@@ -247,14 +249,25 @@ class Transport:
         self.wait(self.budget.spend(call.content), "rate")
         try:
             received = self._receive(call, sent)
-        except Refused as error:
+        except Dropped as error:
+            error.exchange = self._exchange(call, shown, http.Received(0, {}, b"", str(error), is_cut=True))
+            if not isinstance(error, Refused):
+                return error, _ENDED
             self.budget.refund(call.content)
             # An endpoint that never answered is not there; one that did may be restarting.
             return error, _REFUSED if self.statuses else ""
-        except Dropped as error:
-            return error, _ENDED
         self.statuses[received.status] += 1
-        exchange = Exchange(
+        exchange = self._exchange(call, shown, received)
+        tokens = _counted_tokens(exchange)
+        if tokens is not None:
+            self.budget.correct_estimate(call.content, tokens)
+        problem = str(exchange.status) if exchange.status in _BUSY else _CUT * received.is_cut
+        if problem != _CUT:
+            self.observe(exchange)
+        return exchange, problem
+
+    def _exchange(self, call: _Call, shown: Headers, received: http.Received) -> Exchange:
+        return Exchange(
             method=call.method,
             url=call.url,
             headers=shown,
@@ -267,24 +280,17 @@ class Transport:
             secret_headers=self.variables.headers,
             query=self.variables.query,
         )
-        tokens = _counted_tokens(exchange)
-        if tokens is not None:
-            self.budget.correct_estimate(call.content, tokens)
-        problem = str(exchange.status) if exchange.status in _BUSY else _CUT * received.is_cut
-        if problem != _CUT:
-            self.observe(exchange)
-        return exchange, problem
 
     def _headers(self, call: _Call) -> tuple[Headers, Headers]:
         """Return the headers to send, and those of them to show in reports, without the defaults and the secrets."""
         headers = tuple(each for each in call.headers if each[0].lower() not in self._own_headers)
         names = {name.lower() for name, _ in headers} | self._own_headers
         defaults = tuple((name, text) for name, text in _DEFAULT_HEADERS if name.lower() not in names)
-        sent, shown = self.authorized(call.authorization)
+        sent, shown = self._authorized(call.authorization)
         chunked = (("Transfer-Encoding", "chunked"),) if call.chunked else ()
         return (*defaults, *headers, *self._settings.headers, *sent), (*shown, *headers, *chunked)
 
-    def authorized(self, authorization: Authorization) -> tuple[Headers, Headers]:
+    def _authorized(self, authorization: Authorization) -> tuple[Headers, Headers]:
         """Return the header to send for *authorization*, and the header to show in reports."""
         if "authorization" in self._own_headers:
             return (), ()
@@ -376,7 +382,7 @@ def _retry_after(exchange: Exchange) -> float | None:
     value = exchange.received_headers.get("retry-after", "").strip()
     with suppress(ValueError):
         return max(0.0, float(value))
-    with suppress(TypeError, ValueError):
+    with suppress(OverflowError, TypeError, ValueError):
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
     return None
 

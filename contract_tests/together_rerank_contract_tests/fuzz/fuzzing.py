@@ -168,6 +168,10 @@ class Fuzzing:
                     with suppress(subprocess.TimeoutExpired):
                         return process.wait(0.2)
                     self._progress(budget.requests - before)
+                    try:
+                        budget.check_time()
+                    except BudgetSpent as error:
+                        self._proxy.error = str(error)
                 return 0
             finally:
                 process.kill()
@@ -231,13 +235,9 @@ class Fuzzing:
             return False  # the method is unknown to the server, which is no server error
         if failure.check not in (_NEGATIVE, _POSITIVE):
             return True
-        if exchange.request is None and not _is_json(exchange.content):
-            return failure.check == _NEGATIVE
-        valid = self._sends_json(exchange) and self.endpoint.allows(exchange.request)
-        is_judged_elsewhere = self._sends_json(exchange) and self.endpoint.allows(
-            _without_errors_judged_elsewhere(exchange.request)
-        )
-        return valid if failure.check == _POSITIVE else not valid and not is_judged_elsewhere
+        is_positive = failure.check == _POSITIVE
+        request = exchange.request if is_positive else _without_errors_judged_elsewhere(exchange.request)
+        return is_positive is (self._sends_json(exchange) and self.endpoint.allows(request))
 
     def _sends_json(self, exchange: Exchange) -> bool:
         return dict(reversed(exchange.headers)).get("Content-Type") == "application/json"
@@ -257,7 +257,7 @@ class Fuzzing:
             case "negative_data_rejection" if not self._sends_json(exchange):
                 return "the request has another Content-Type than application/json"
             case "negative_data_rejection":
-                violations = Validator(document.request_schema).violations(exchange.request)
+                violations = self.endpoint.request_validator.violations(exchange.request)
                 return f"in the request, {violations[0]}" if violations else "the request is not JSON"
             case "unsupported_method" | "allow_header_conformance":
                 return f"{exchange.method}, and Allow: {exchange.received_headers.get('allow', 'is missing')}"
@@ -265,14 +265,6 @@ class Fuzzing:
                 return "the key is missing or wrong"
             case _:
                 return "the schema allows the request"
-
-
-def _is_json(content: bytes) -> bool:
-    try:
-        json.loads(content)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def _without_errors_judged_elsewhere(request: Any) -> Any:

@@ -11,7 +11,14 @@ from typing import Any, Self
 
 from together_rerank_contract_tests.client.budget import BudgetSpent
 from together_rerank_contract_tests.client.exchange import Exchange
-from together_rerank_contract_tests.client.transport import ENDPOINT_KEY, Dropped, Inconclusive, Transport, Unsendable
+from together_rerank_contract_tests.client.transport import (
+    ENDPOINT_KEY,
+    Dropped,
+    Inconclusive,
+    Refused,
+    Transport,
+    Unsendable,
+)
 
 # Request headers that the transport sets itself, or that apply to one connection only.
 _NOT_FORWARDED = {"host", "connection", "content-length", "transfer-encoding", "authorization", "accept-encoding"}
@@ -22,6 +29,7 @@ NO_ANSWER = "x-contract-no-answer"
 UNSENT, DROPPED = "unsent", "dropped"
 # Header with the name of the exchange; schemathesis_hooks.py reads it.
 _NAME = "x-contract-exchange"
+_OWN = (NO_ANSWER, _NAME)
 # The most bytes of a response body to store; there may be thousands of responses.
 _MAX_STORED = 4_000
 
@@ -65,21 +73,19 @@ class Proxy:
         value = next((value for name, value in headers if name.lower() == "authorization"), None)
         authorization = ENDPOINT_KEY if value == f"Bearer {self.token}" else value
         try:
-            return self._transport.send(method, url, kept, content, authorization=authorization)
+            exchange = self._transport.send(method, url, kept, content, authorization=authorization)
         except (BudgetSpent, Inconclusive) as error:
-            if not isinstance(error, Dropped | Unsendable):
+            is_dropped = isinstance(error, Dropped) and not isinstance(error, Refused)
+            if not is_dropped and not isinstance(error, Unsendable):
                 self.error = str(error)
-            kind = DROPPED if isinstance(error, Dropped) else UNSENT
+            sent = error.exchange if isinstance(error, Dropped) else Exchange(method, url, kept, content, 0, {}, b"")
             body = json.dumps({"error": {"message": str(error), "type": "no_answer"}}).encode()
+            received_headers = {"content-type": "application/json", NO_ANSWER: DROPPED if is_dropped else UNSENT}
             status = 400 if isinstance(error, Unsendable) else 502
-        _, shown = self._transport.authorized(authorization)
-        received_headers = {"content-type": "application/json", NO_ANSWER: kind}
-        return Exchange(
-            *(method, url, (*shown, *kept), content, status, received_headers, body),
-            mask=self._transport.mask,
-            secret_headers=self._transport.variables.headers,
-            query=self._transport.variables.query,
-        )
+            return replace(sent, status=status, received_headers=received_headers, received=body)
+        # Only the proxy itself may send its headers.
+        received_headers = {name: value for name, value in exchange.received_headers.items() if name not in _OWN}
+        return replace(exchange, received_headers=received_headers)
 
     def store(self, exchange: Exchange) -> str:
         """Store *exchange* and return its new name."""

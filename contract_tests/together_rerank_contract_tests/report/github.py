@@ -7,7 +7,7 @@ from together_rerank_contract_tests.report.report import Report
 from together_rerank_contract_tests.run.outcome import State
 
 # What GitHub decodes in a message; in a property, also the characters that end it.
-_IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_IN_MESSAGE = str.maketrans({"%": "%25"})
 _IN_PROPERTY = _IN_MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
 
 

@@ -19,7 +19,7 @@ from together_rerank_contract_tests.run.progress import Progress
 from together_rerank_contract_tests.settings import Settings
 from together_rerank_contract_tests.suite import requirements
 from together_rerank_contract_tests.suite.endpoint import Endpoint
-from together_rerank_contract_tests.suite.requirements import Level, PrerequisiteFailed, Requirement, RequirementFailed
+from together_rerank_contract_tests.suite.requirements import Level, PrerequisiteFailed, Requirement
 from together_rerank_contract_tests.suite.sampling import Sampling
 
 # Topics in the sequence in which they run: the shape of a response before its values.
@@ -189,7 +189,7 @@ class ContractSession:
             self.endpoint.find()
             if not self.settings.quick:
                 # If the measurement fails, the requirements that need it report why.
-                with suppress(PrerequisiteFailed, Inconclusive, RequirementFailed):
+                with suppress(PrerequisiteFailed, Inconclusive):
                     _ = self.endpoint.measured
         except (BudgetSpent, Inconclusive) as error:
             self.stop_reason = str(error)

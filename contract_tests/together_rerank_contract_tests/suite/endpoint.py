@@ -21,7 +21,7 @@ from together_rerank_contract_tests.client.variables import Headers
 from together_rerank_contract_tests.settings import Settings
 from together_rerank_contract_tests.suite import samples, tolerance
 from together_rerank_contract_tests.suite.answer import Answer
-from together_rerank_contract_tests.suite.limits import Limits
+from together_rerank_contract_tests.suite.limits import OTHER_REASONS, Limits
 from together_rerank_contract_tests.suite.observer import Observer
 from together_rerank_contract_tests.suite.requirements import NotApplicable, PrerequisiteFailed
 from together_rerank_contract_tests.suite.tolerance import Tolerance
@@ -32,7 +32,7 @@ JSON_TYPE = (("Content-Type", "application/json"),)
 BUSY = (503, 504)
 # Statuses of the first response with which no test can run: the settings are wrong, or the endpoint is busy.
 _MAY_BE_TOO_LARGE = (400, 413, 422)
-_NO_VERDICT = (*_MAY_BE_TOO_LARGE, 401, 402, 403, 404, 405, 429, *BUSY)
+_NO_VERDICT = (*_MAY_BE_TOO_LARGE, *OTHER_REASONS, *BUSY)
 # The most characters to show of the first response, if it is not a 200.
 _MAX_SHOWN = 300
 # For each field of a request: the requirement that it is accepted, and a minimal request with the field.
@@ -57,7 +57,7 @@ class Endpoint:
         used: the exchanges that the current requirement used, even if an earlier one sent them.
         observer: judges every exchange of the run.
         limits: the limits on the size of a request that were found.
-        ids: the exchange of each `id` in a response.
+        ids: the exchange of each `id` in a response, by the hash of the id.
         truncates_by_default: whether it returns fewer results than documents if `top_n` is missing.
     """
 
@@ -71,7 +71,7 @@ class Endpoint:
         self.observer = Observer(self)
         self.limits = Limits(self)
         self.truncates_by_default = False
-        self.ids: dict[str, ReferenceType[Exchange]] = {}
+        self.ids: dict[int, ReferenceType[Exchange]] = {}
         self._refusals: list[Exchange] = []
         self._repeats: list[Exchange] = []
 
@@ -166,7 +166,7 @@ class Endpoint:
             return field
         if not any(each is exchange for each in self._refusals):
             self._refusals.append(exchange)
-            self.observer.judge(refusal, exchange)
+            self.observer.judge(refusal, Answer(exchange))
         return refusal
 
     def requirement_of_refused_field(self, exchange: Exchange) -> str:
@@ -180,10 +180,10 @@ class Endpoint:
 
     def allows(self, request: Any) -> bool:
         """Return whether the document allows *request*, a request body."""
-        return self._request_validator.is_valid(request)
+        return self.request_validator.is_valid(request)
 
     @cached_property
-    def _request_validator(self) -> Validator:
+    def request_validator(self) -> Validator:
         return Validator(self.document.request_schema)
 
     @cached_property
@@ -228,21 +228,7 @@ class Endpoint:
         except Refused:  # the endpoint is not there any more
             raise
         except Dropped as error:
-            _, shown = self.transport.authorized(authorization)
-            exchange = Exchange(
-                "POST",
-                self.url,
-                (*shown, *headers),
-                content,
-                0,
-                {},
-                b"",
-                str(error),
-                self.transport.mask,
-                self.transport.variables.headers,
-                self.transport.variables.query,
-            )
-            self.observer.judge(UNANSWERED, exchange)
+            self.observer.judge(UNANSWERED, Answer(error.exchange))
             raise PrerequisiteFailed(str(error), UNANSWERED) from None
         self.used.append(exchange)
         return exchange

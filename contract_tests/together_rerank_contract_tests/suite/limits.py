@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from together_rerank_contract_tests.client.exchange import Exchange, excerpt
 from together_rerank_contract_tests.suite.answer import Answer
 from together_rerank_contract_tests.suite.requirements import NotApplicable
-from together_rerank_contract_tests.suite.samples import LIST_LENGTHS, ONE_WORD, long_list
+from together_rerank_contract_tests.suite.samples import DOCUMENTS, LIST_LENGTHS, LONG_TEXT, ONE_WORD, QUERY, long_list
 
 if TYPE_CHECKING:
     from together_rerank_contract_tests.suite.endpoint import Endpoint
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _STEP = 64
 _MAX_SAID = 200
 # Statuses of a refusal that has another reason than the size of the request.
-_OTHER_REASONS = (401, 402, 403, 404, 405, 429)
+OTHER_REASONS = (401, 402, 403, 404, 405, 429)
 # The longest list is about this many times as long as the list before it.
 _TIMES_LONGER = 10
 
@@ -55,35 +55,35 @@ class Limits:
             top_n = {"top_n": min(options["top_n"], count)} if "top_n" in options else {}
             return self._endpoint.send(query, documents[:count], **{**options, **top_n})
 
-        def note(most: int, accepted: Exchange, refused: Exchange) -> None:
+        def note(most: int, refused: Exchange) -> None:
             tiny = self._endpoint.send("a", ["a"] * (most + 1))
             if _is_refused(tiny):
                 self._most_documents = most
                 self.refused.add((tiny.content, tiny.status))
                 self.add(f"takes {most} documents at most", refused)
             else:
-                self._most_bytes = len(accepted.content)
+                self._most_bytes = self._size(query, documents[:most])
                 self.add_size(f"takes about {self._most_bytes} bytes at most", refused)
 
         count = len(documents[: self._most_documents])
-        while count > 1 and self._most_bytes and self._size(query, documents[:count], options) > self._most_bytes:
+        while count > 1 and self._most_bytes and self._size(query, documents[:count]) > self._most_bytes:
             count -= 1
         return self._rerank(send, count, 1, note)
 
-    def rerank_text(self, query: str, text: str, other: str, **options: Any) -> Answer:
-        """Send a request with the documents *text* and *other*, or with as much of the end of *text* as it takes.
+    def rerank_long_text(self) -> Answer:
+        """Send `LONG_TEXT`, or as much of its end as the endpoint takes, with another document.
 
         Returns the response, and raises what `Endpoint.rerank` raises.
         """
 
         def send(length: int) -> Exchange:
-            return self._endpoint.send(query, [text[-length:], other], **options)
+            return self._endpoint.send(QUERY, [LONG_TEXT[-length:], DOCUMENTS[0]], return_documents=True)
 
-        def note(most: int, _: Exchange, refused: Exchange) -> None:
+        def note(most: int, refused: Exchange) -> None:
             self._most_characters = most
             self.add_size(f"takes a text of about {most} characters at most", refused)
 
-        return self._rerank(send, min(len(text), self._most_characters or len(text)), _STEP, note)
+        return self._rerank(send, self._most_characters or len(LONG_TEXT), _STEP, note)
 
     def rerank_list(self, count: int) -> Answer:
         """Send a list of *count* documents of a word or two, or of as many as the endpoint takes.
@@ -119,7 +119,7 @@ class Limits:
         send: Callable[[int], Exchange],
         size: int,
         step: int,
-        note: Callable[[int, Exchange, Exchange], None],
+        note: Callable[[int, Exchange], None],
     ) -> Answer:
         """Send a request of *size*, or the largest that is accepted; call *note* if that is smaller."""
         exchange = send(size)
@@ -139,13 +139,13 @@ class Limits:
         if accepted is None:  # it is refused for another reason
             return self._endpoint.accept(exchange)
         self.refused.update((each.content, each.status) for each in sent)
-        note(low, accepted, sent[-1])
+        note(low, sent[-1])
         return self._endpoint.accept(accepted)
 
-    def _size(self, query: str, documents: Sequence[Any], options: dict[str, Any]) -> int:
-        """Return the number of bytes of a request."""
-        return len(self._endpoint.content({"query": query, "documents": documents, **options}))
+    def _size(self, query: str, documents: Sequence[Any]) -> int:
+        """Return the number of bytes of a request without options."""
+        return len(self._endpoint.content({"query": query, "documents": documents}))
 
 
 def _is_refused(exchange: Exchange) -> bool:
-    return 400 <= exchange.status < 500 and exchange.status not in _OTHER_REASONS
+    return 400 <= exchange.status < 500 and exchange.status not in OTHER_REASONS

@@ -1,7 +1,7 @@
 """Judge every exchange of a run by the requirements about every exchange of its kind, whichever test sent it."""
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from itertools import islice
@@ -37,9 +37,8 @@ class Observer:
     def __init__(self, endpoint: "Endpoint") -> None:
         self._endpoint = endpoint
         self._failures: dict[str, list[RequirementFailed]] = {}
-        self._times = Counter[str]()
-        self._sent = Counter[tuple[str, bytes, int]]()
-        self._lock = threading.RLock()
+        self._sent = defaultdict[str, Counter[tuple[bytes, int]]](Counter)
+        self._lock = threading.Lock()
         self.judged = Counter[str]()
         self.not_judged: dict[str, NotApplicable | PrerequisiteFailed] = {}
 
@@ -49,28 +48,26 @@ class Observer:
         answer = Answer(exchange)
         for requirement_id, (kind, _) in TESTS_OF_EVERY.items():
             if kind in kinds:
-                self._judge(requirement_id, answer)
+                self.judge(requirement_id, answer)
 
-    def judge(self, requirement_id: str, exchange: Exchange) -> None:
-        """Judge *exchange* by one requirement, which is about exchanges of its kind."""
-        self._judge(requirement_id, Answer(exchange))
-
-    def _judge(self, requirement_id: str, answer: Answer) -> None:
+    def judge(self, requirement_id: str, answer: Answer) -> None:
+        """Judge *answer*, the response to any request, by one requirement."""
+        kind, test = TESTS_OF_EVERY[requirement_id]
         with self._lock:
             try:
-                failure = self._failure(requirement_id, answer)
+                test(self._endpoint, answer if kind is Every.ANSWER else answer.exchange)
+            except RequirementFailed as failure:
+                self._keep(requirement_id, failure.with_traceback(None))
             except (NotApplicable, PrerequisiteFailed) as reason:
                 self.not_judged.setdefault(requirement_id, reason.with_traceback(None))
                 return
             self.judged[requirement_id] += 1
-            if failure is not None:
-                self._keep(requirement_id, failure.with_traceback(None))
 
     def _keep(self, requirement_id: str, failure: RequirementFailed) -> None:
         exchange = failure.exchange
-        self._times[requirement_id] += 1
-        self._sent[requirement_id, exchange.content, exchange.status] += 1
-        failure.exchange = replace(exchange, received=exchange.received[:_MAX_RECEIVED])
+        self._sent[requirement_id][exchange.content, exchange.status] += 1
+        if len(exchange.received) > _MAX_RECEIVED:
+            failure.exchange = replace(exchange, received=exchange.received[:_MAX_RECEIVED])
         kept = [*self._failures.get(requirement_id, []), failure]
         self._failures[requirement_id] = sorted(kept, key=lambda each: len(each.exchange.content))[:_MAX_KEPT]
 
@@ -85,29 +82,10 @@ class Observer:
         *without* are the bodies and the statuses of exchanges that do not count.
         """
         failures = self._failures.get(requirement_id, [])
-        left_out = sum(self._sent[requirement_id, *each] for each in without)
+        times = sum(number for sent, number in self._sent[requirement_id].items() if sent not in without)
         for failure in failures:
-            failure.times = self._times[requirement_id] - left_out
+            failure.times = times
         return [each for each in failures if (each.exchange.content, each.exchange.status) not in without]
-
-    def failure(self, requirement_id: str, exchange: Exchange) -> RequirementFailed | None:
-        """Return the failure of the requirement by *exchange*, None if it passes.
-
-        Raises NotApplicable or PrerequisiteFailed if *exchange* cannot be judged by the requirement.
-        """
-        kind, _ = TESTS_OF_EVERY[requirement_id]
-        is_refusal = kind is Every.REFUSAL and exchange.status not in (0, 200)
-        if not is_refusal and kind not in self._kinds(exchange):
-            raise NotApplicable("the exchange is of another kind")
-        return self._failure(requirement_id, Answer(exchange))
-
-    def _failure(self, requirement_id: str, answer: Answer) -> RequirementFailed | None:
-        kind, test = TESTS_OF_EVERY[requirement_id]
-        try:
-            test(self._endpoint, answer if kind is Every.ANSWER else answer.exchange)
-        except RequirementFailed as failure:
-            return failure
-        return None
 
     def _kinds(self, exchange: Exchange) -> tuple[Every, ...]:
         if exchange.method != "POST":

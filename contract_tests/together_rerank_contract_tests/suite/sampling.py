@@ -10,7 +10,13 @@ from together_rerank_contract_tests.client.exchange import Exchange
 from together_rerank_contract_tests.client.transport import Inconclusive
 from together_rerank_contract_tests.suite import samples, shrinking
 from together_rerank_contract_tests.suite.endpoint import TEXT_REFUSED, Endpoint
-from together_rerank_contract_tests.suite.requirements import NotApplicable, PrerequisiteFailed, RequirementFailed
+from together_rerank_contract_tests.suite.requirements import (
+    TESTS_OF_EVERY,
+    Every,
+    NotApplicable,
+    PrerequisiteFailed,
+    RequirementFailed,
+)
 
 # A request with so few documents is not refused because of their number.
 _FEW = 12
@@ -69,9 +75,7 @@ class Sampling:
             self._send_texts(texts)
         if not quick:
             with suppress(PrerequisiteFailed):
-                endpoint.limits.rerank_text(
-                    samples.QUERY, samples.LONG_TEXT, samples.DOCUMENTS[0], return_documents=True
-                )
+                endpoint.limits.rerank_long_text()
 
     def _send_invalid(self) -> None:
         endpoint = self._endpoint
@@ -117,19 +121,26 @@ class Sampling:
 
     def _smaller(self, requirement_id: str, failure: RequirementFailed) -> RequirementFailed:
         """Return the failure with the smallest request that shows it, after trying a few smaller ones."""
-        request, smallest, left = failure.exchange.request, failure, _MAX_SMALLER
         if not self._is_plain(failure.exchange):
             return failure
-        candidates = [*shrinking.smaller_requests(request, failure.index)]
-        while candidates and left and self._requests_for_smaller:
-            left -= 1
+        endpoint, smallest, times = self._endpoint, failure, failure.times
+        budget = endpoint.transport.budget
+        was_spent = budget.spent
+        candidates = shrinking.smaller_requests(failure.exchange.request, failure.index)
+        for _ in range(min(_MAX_SMALLER, self._requests_for_smaller)):
+            request = next(candidates, None)
+            if request is None:
+                break
             self._requests_for_smaller -= 1
-            request = candidates.pop(0)
-            with suppress(BudgetSpent, Inconclusive, NotApplicable, PrerequisiteFailed):
-                found = self._endpoint.observer.failure(requirement_id, self._endpoint.exchange_for(request))
-                if found is not None:
-                    smallest, candidates = found, [*shrinking.smaller_requests(request, found.index)]
-        smallest.times = failure.times
+            with suppress(BudgetSpent, Inconclusive, PrerequisiteFailed):  # the observer judges the response
+                exchange = endpoint.exchange_for(request)
+                if TESTS_OF_EVERY[requirement_id][0] is Every.REFUSAL:
+                    endpoint.accept(exchange, requirement_id)
+            found = endpoint.observer.failures(requirement_id, endpoint.limits.refused)[0]
+            if found is not smallest:
+                smallest, candidates = found, shrinking.smaller_requests(found.exchange.request, found.index)
+        budget.spent = was_spent  # that a smaller request could not be sent does not change the verdict
+        smallest.times = times
         return smallest
 
     def _is_plain(self, exchange: Exchange) -> bool:

@@ -18,7 +18,7 @@ from together_rerank_contract_tests.suite.requirements import (
     must,
     should,
 )
-from together_rerank_contract_tests.suite.samples import DOCUMENTS, LONG, LONG_TEXT, QUERY
+from together_rerank_contract_tests.suite.samples import DOCUMENTS, LONG, QUERY
 
 _RETURN_DOCUMENTS = "/components/schemas/RerankRequest/properties/return_documents/description"
 
@@ -114,7 +114,7 @@ def test_the_end_of_a_long_text_counts(endpoint: Endpoint) -> None:
 
     A search never finds the part of a text that is beyond the model's limit.
     """
-    answer = endpoint.limits.rerank_text(QUERY, LONG_TEXT, DOCUMENTS[0], return_documents=True)
+    answer = endpoint.limits.rerank_long_text()
     if answer.best != 0:
         expected = "document 0 first, because its last words answer the query"
         raise RequirementFailed(expected, "document 1 first", answer.exchange)

@@ -51,8 +51,8 @@ def test_an_unknown_model_is_rejected(endpoint: Endpoint) -> None:
     If another model serves a misspelt name, the quality drops and nobody notices.
     """
     # The same request with the right model was answered before.
-    known = {"query": endpoint.reference.exchange.request["query"], "documents": endpoint.reference.documents}
-    exchange = check_not_busy(endpoint.exchange_for({**known, "model": "no-such-company/no-such-model"}))
+    request = {**endpoint.reference.exchange.request, "model": "no-such-company/no-such-model"}
+    exchange = check_not_busy(endpoint.exchange_for(request))
     if exchange.status == 200 and exchange.accepts("any-model"):
         raise NotApplicable("the endpoint accepts any model (x-mock-accepts)")
     if exchange.status not in (404, 400):
@@ -126,12 +126,8 @@ def test_every_request_gets_a_response(_: Endpoint, exchange: Exchange) -> None:
     raise RequirementFailed("a complete response", exchange.decode_error, exchange)
 
 
-def _valid(**changes: Any) -> dict[str, Any]:
-    return {"query": QUERY, "documents": PAIR, **changes}
-
-
 def _check_rejected(endpoint: Endpoint, reason: str, **changes: Any) -> None:
-    exchange = check_not_busy(endpoint.exchange_for(_valid(**changes)))
+    exchange = check_not_busy(endpoint.exchange_for({"query": QUERY, "documents": PAIR, **changes}))
     if endpoint.allows(exchange.request):
         raise NotApplicable("the document allows it in this reading")
     if not 400 <= exchange.status < 500:

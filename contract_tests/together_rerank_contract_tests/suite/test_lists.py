@@ -8,12 +8,11 @@ from together_rerank_contract_tests.suite.assertions import assert_same_scores
 from together_rerank_contract_tests.suite.endpoint import Endpoint
 from together_rerank_contract_tests.suite.requirements import RequirementFailed, kit, must, should
 from together_rerank_contract_tests.suite.samples import LIST_LENGTHS, ONE_WORD, long_list
-from together_rerank_contract_tests.suite.tolerance import Scores
+from together_rerank_contract_tests.suite.tolerance import Scores, Tolerance
 
 _, _LONG, _LONGEST = LIST_LENGTHS
 # The number of documents in the short list that do not answer the query; as many do.
 _OTHERS = 16
-_LEAST = 1e-6
 
 
 @must(
@@ -26,7 +25,7 @@ def test_the_best_of_a_long_list_come_first(endpoint: Endpoint) -> None:
     """
     short, alone = _short(endpoint)
     # A tie with a document that is clearly worse is wrong too, unless the scores get smaller as the list grows.
-    in_list = 0.0 if endpoint.tolerance.is_listwise else -_LEAST
+    in_list = 0.0 if endpoint.tolerance.is_listwise else -tolerance.LEAST
     for answer in map(endpoint.limits.rerank_list, LIST_LENGTHS):
         scores = _by_text(answer)
         pair = tolerance.find_inversion(alone, scores, _clear_gap(alone), in_list)
@@ -75,7 +74,8 @@ def _short(endpoint: Endpoint) -> tuple[Answer, Scores]:
     documents = long_list(_LONGEST)
     answering = [each for each in documents if each.startswith(ONE_WORD)]
     others = [each for each in documents if each not in answering][:: _LONGEST // _OTHERS][:_OTHERS]
-    answer = endpoint.limits.rerank(ONE_WORD, [*answering, *others], top_n=len(answering) + len(others))
+    mixed = [each for pair in zip(answering, others, strict=True) for each in pair]
+    answer = endpoint.limits.rerank(ONE_WORD, mixed, top_n=len(mixed))
     return answer, _by_text(answer)
 
 
@@ -85,4 +85,4 @@ def _by_text(answer: Answer) -> Scores:
 
 def _clear_gap(scores: Scores) -> float:
     """Return the difference above which noise does not swap two documents."""
-    return max((max(scores.values()) - min(scores.values())) / 4, _LEAST)
+    return Tolerance(max(scores.values()) - min(scores.values()), noise=0.0, batch=0.0).clear_gap

@@ -75,12 +75,7 @@ def test_headers_change_nothing(endpoint: Endpoint) -> None:
         (("Accept", "*/*"), ("Accept-Encoding", "deflate")),
     )
     for headers in variants:
-        exchange = endpoint.post(content, headers=headers)
-        assert_accepted(exchange)
-        within = endpoint.tolerance.equal
-        assert_same_scores(
-            endpoint.reference.scores, Answer(exchange).scores, within, "as without the change", exchange
-        )
+        _assert_unchanged(endpoint, endpoint.post(content, headers=headers))
     long = endpoint.limits.rerank(QUERY, LONG, return_documents=True)
     # RR-RESPONSE-001 checks the coding of the response, and RR-DOCUMENT-005 its texts.
     assert_accepted(endpoint.post(long.exchange.content, headers=(("Accept-Encoding", "gzip"),)))
@@ -93,10 +88,7 @@ def test_the_sequence_of_keys_does_not_matter(endpoint: Endpoint) -> None:
     Each client writes the keys in its own sequence.
     """
     reversed_request = dict(reversed(json.loads(_reference_content(endpoint)).items()))
-    exchange = endpoint.post(json.dumps(reversed_request, ensure_ascii=False).encode())
-    assert_accepted(exchange)
-    within = endpoint.tolerance.equal
-    assert_same_scores(endpoint.reference.scores, Answer(exchange).scores, within, "as without the change", exchange)
+    _assert_unchanged(endpoint, endpoint.post(json.dumps(reversed_request, ensure_ascii=False).encode()))
 
 
 @must("RR-REQUEST-007", document("/paths/~1rerank/post/responses/200"), quick=True, every=Every.REFUSAL)
@@ -133,3 +125,9 @@ def test_other_forms_of_json_are_equal(endpoint: Endpoint) -> None:
 def _reference_content(endpoint: Endpoint) -> bytes:
     _ = endpoint.reference.scores  # another requirement reports a reference that cannot be read
     return endpoint.reference.exchange.content
+
+
+def _assert_unchanged(endpoint: Endpoint, exchange: Exchange) -> None:
+    assert_accepted(exchange)
+    scores, within = endpoint.reference.scores, endpoint.tolerance.equal
+    assert_same_scores(scores, Answer(exchange).scores, within, "as without the change", exchange)

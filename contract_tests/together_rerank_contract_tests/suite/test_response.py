@@ -88,7 +88,7 @@ def test_ids_are_unique(endpoint: Endpoint, answer: Answer) -> None:
     response_id = answer.exchange.members.get("id")
     if response_id is None:
         raise NotApplicable("the response has no `id`, which the document allows")
-    if endpoint.ids.setdefault(str(response_id), weakref.ref(answer.exchange))() is not answer.exchange:
+    if endpoint.ids.setdefault(hash(str(response_id)), weakref.ref(answer.exchange))() is not answer.exchange:
         raise RequirementFailed("another `id` in each response", f"`id` is {response_id!r} again", answer.exchange)
 
 

@@ -80,7 +80,8 @@ def test_usage_grows_with_the_documents(endpoint: Endpoint) -> None:
             f"at least {before} prompt tokens, as without the last document", f"{_tokens(more)}", more.exchange
         )
     short, *_, long = map(endpoint.limits.rerank_list, LIST_LENGTHS)
-    if _tokens(long) < _tokens(short):
+    # An endpoint with a limit may have taken as many other documents, with fewer words.
+    if len(long.documents) > 2 * len(short.documents) and _tokens(long) < _tokens(short):
         expected = f"at least {_tokens(short)} prompt tokens, as for {len(short.documents)} of the documents"
         raise RequirementFailed(expected, f"{_tokens(long)}", long.exchange)
     reordered = endpoint.rerank(QUERY, [DOCUMENTS[index] for index in PERMUTATIONS[0]])

@@ -11,7 +11,8 @@ from typing import Any
 
 # The score of each document, by its index or its text.
 Scores = Mapping[Any, float]
-_LEAST = 1e-6
+# A smaller difference of two scores is a rounding error.
+LEAST = 1e-6
 _OF_SPAN = 0.0125
 _MAX_OF_SPAN = 0.02
 _LISTWISE_OF_SPAN = 0.05
@@ -39,7 +40,7 @@ class Tolerance:
     @property
     def is_noisy(self) -> bool:
         """Whether scores differ too much between repeats to be compared."""
-        return self.noise > max(_MAX_OF_SPAN * self.span, _LEAST)
+        return self.noise > max(_MAX_OF_SPAN * self.span, LEAST)
 
     @property
     def is_listwise(self) -> bool:
@@ -47,7 +48,7 @@ class Tolerance:
 
         Ranks, and scores that are scaled to those of the list, are the same for every document that is sent alone.
         """
-        is_constant = self.alone is not None and self.alone <= _LEAST and self.in_one_request > self.clear_gap
+        is_constant = self.alone is not None and self.alone <= LEAST and self.in_one_request > self.clear_gap
         return is_constant or self.batch > self.listwise_threshold
 
     @property
@@ -58,8 +59,8 @@ class Tolerance:
     @property
     def equal(self) -> float:
         """Two scores for the same list of documents are equal if they differ by at most this."""
-        least = max(3 * self.noise, _LEAST, _OF_SPAN * self.span)
-        return 2 * min(least, max(_MAX_OF_SPAN * self.span, _LEAST))
+        least = max(3 * self.noise, LEAST, _OF_SPAN * self.span)
+        return 2 * min(least, max(_MAX_OF_SPAN * self.span, LEAST))
 
     @property
     def equal_across_batches(self) -> float:
@@ -69,7 +70,7 @@ class Tolerance:
     @property
     def clear_gap(self) -> float:
         """Noise does not swap two documents whose scores differ by more than this."""
-        return max(_CLEAR_OF_SPAN * self.span, _LEAST)
+        return max(_CLEAR_OF_SPAN * self.span, LEAST)
 
 
 def measure(repeats: Sequence[Scores], reordered: Scores, subset: Scores, alone: Sequence[float] = ()) -> Tolerance:
@@ -82,7 +83,7 @@ def measure(repeats: Sequence[Scores], reordered: Scores, subset: Scores, alone:
     noise = max(abs(one[key] - other[key]) for one in repeats for other in repeats for key in first)
     moved = max(abs(first[key] - reordered[key]) for key in first)
     # A larger difference is not noise: the score depends on the position in the request.
-    noise = max(noise, moved if moved <= max(_MAX_OF_SPAN * span, _LEAST) else 0.0)
+    noise = max(noise, moved if moved <= max(_MAX_OF_SPAN * span, LEAST) else 0.0)
     batch = min(max(abs(each[key] - subset[key]) for key in subset) for each in repeats)
     between = abs(alone[0] - alone[1]) if alone else None
     return Tolerance(span, noise, batch, between, abs(first[0] - first[1]) if alone else 0.0)
