@@ -74,8 +74,7 @@ def _short(endpoint: Endpoint) -> tuple[Answer, Scores]:
     documents = long_list(_LONGEST)
     answering = [each for each in documents if each.startswith(ONE_WORD)]
     others = [each for each in documents if each not in answering][:: _LONGEST // _OTHERS][:_OTHERS]
-    mixed = [each for pair in zip(answering, others, strict=True) for each in pair]
-    answer = endpoint.limits.rerank(ONE_WORD, mixed, top_n=len(mixed))
+    answer = endpoint.limits.rerank(ONE_WORD, [*answering, *others], top_n=len(answering) + len(others))
     return answer, _by_text(answer)
 
 
