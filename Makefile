@@ -19,8 +19,8 @@ PEERS := $(CACHE)/peers-$(word 4,$(HASHES))
 TORCH := 2.13.0
 INFINITY := $(CACHE)/infinity-$(TORCH)-$(word 5,$(HASHES))
 CLIENTS = RERANK_KIT_TOGETHER_SDK=$(TOGETHER_SDK) RERANK_KIT_TOGETHER_1=$(TOGETHER_1)
-# Four files at a time keep two cores busy, for tests wait too; the tests of one file share their servers.
-PYTEST := -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+# Five files at a time keep two cores busy, for tests wait too; the tests of one file share their servers.
+PYTEST := -m pytest -n 5 --dist loadfile --no-loadscope-reorder
 WHEEL := build/wheel
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema vendor
 # Tests start hundreds of processes; without byte code each of them would compile the kit again.
@@ -31,8 +31,8 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo 'serve          set up, and start the mock'
 	@echo 'quick          run the short tests that need no server, in less than a minute'
-	@echo 'test           set up, and run the tests'
-	@echo 'test-wheel     run the same tests against the built wheel, and report coverage'
+	@echo 'test           set up, and run the tests, except the exhaustive ones'
+	@echo 'test-wheel     run all tests against the built wheel, and report coverage'
 	@echo 'lint           check format, style, types, layers, and the files for GitHub'
 	@echo 'release-check  build the distributions, check their files, and use the wheel as the README shows'
 	@echo 'check          lint and release-check'
@@ -55,7 +55,7 @@ quick: $(VENV)/dev.stamp
 	$(BIN)/python $(PYTEST) -m 'not served and not fuzz and not slow' $(SUITES) $(PYTEST_ARGS)
 
 test: $(VENV)/dev.stamp $(TOGETHER_SDK)/stamp $(TOGETHER_1)/stamp
-	$(CLIENTS) HYPOTHESIS_PROFILE=ci $(BIN)/python $(PYTEST) $(SUITES) $(PYTEST_ARGS)
+	$(CLIENTS) HYPOTHESIS_PROFILE=ci $(BIN)/python $(PYTEST) -m 'not exhaustive' $(SUITES) $(PYTEST_ARGS)
 
 # The wheel's environment uses the tools of $(VENV), but not the editable installation of the kit there.
 test-wheel: dist $(TOGETHER_SDK)/stamp $(TOGETHER_1)/stamp

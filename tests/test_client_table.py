@@ -9,6 +9,7 @@ from mock_process import environment
 from snippets import ROOT
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_clients_page_matches_the_real_clients():
     ran = subprocess.run(

@@ -100,7 +100,10 @@ def test_the_formula_matches_the_code():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("page", "files", "tests"), [("pytest.md", 6, 20), ("strategies.md", 5, 120)])
+@pytest.mark.parametrize(
+    ("page", "files", "tests"),
+    [("pytest.md", 6, 20), pytest.param("strategies.md", 5, 120, marks=pytest.mark.exhaustive)],
+)
 def test_the_tests_of_a_page_pass(page, files, tests, tmp_path):
     names = write_project(f"docs/{page}", tmp_path)
     assert len(names) == len(snippets(f"docs/{page}")) >= files

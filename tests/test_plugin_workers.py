@@ -53,6 +53,7 @@ def test_four_workers_with_a_mock_each(tmp_path):
     run_in_workers(tmp_path)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("server", ["granian", "threaded"])
 def test_four_workers_with_one_mock_for_all(tmp_path, server):
     with running("-q", "--server", server) as mock:

@@ -45,6 +45,7 @@ def request(number):
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
+@pytest.mark.exhaustive
 @pytest.mark.served
 def test_memory_stays_bounded_over_many_requests():
     with running("-q") as mock:

@@ -216,6 +216,7 @@ def test_without_live_a_run_against_the_real_api_only_prints_an_estimate():
 
 
 @pytest.mark.fuzz
+@pytest.mark.exhaustive
 def test_the_same_seed_sends_the_same_requests():
     def sent(seed):
         with RecordsRequests() as server:

@@ -102,6 +102,7 @@ def found_by_schemathesis():
         return dict(zip(FUZZED, threads.map(found, FUZZED), strict=True))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.fuzz
 @pytest.mark.parametrize("kind", FUZZED, ids=lambda kind: kind.__name__)
 def test_schemathesis_finds_exactly_the_broken_requirements(kind, found_by_schemathesis):
@@ -111,6 +112,7 @@ def test_schemathesis_finds_exactly_the_broken_requirements(kind, found_by_schem
     assert unclear(outcomes) == {}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.fuzz
 @pytest.mark.parametrize("number", range(1, len(fuzzing.CHECKS) + 1))
 def test_without_one_check_only_its_requirement_passes(number, found_by_schemathesis, monkeypatch):
@@ -121,6 +123,7 @@ def test_without_one_check_only_its_requirement_passes(number, found_by_schemath
     assert failed(outcomes_of(run)) == FailsEverySchemathesisCheck.breaks_fuzz - {f"RR-FUZZ-00{number}"}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.fuzz
 def test_a_finding_of_schemathesis_is_described_in_words_of_the_kit(found_by_schemathesis):
     received = [
@@ -136,6 +139,7 @@ def test_a_finding_of_schemathesis_is_described_in_words_of_the_kit(found_by_sch
     ] == []
 
 
+@pytest.mark.exhaustive
 @pytest.mark.fuzz
 def test_the_key_is_not_sent_to_another_host_after_a_redirect(found_by_schemathesis):
     """The proxy removes Location from redirects that it returns to Schemathesis."""

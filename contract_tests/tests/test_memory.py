@@ -88,6 +88,7 @@ def measured(*arguments):
     return status, ran.stderr, peak * (1 if sys.platform == "darwin" else 1024)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("form", HOSTILE)
 def test_the_memory_is_limited(form):
@@ -101,6 +102,7 @@ def test_the_memory_is_limited(form):
     assert peak < _MAX_RSS
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["many objects", "as many values as are parsed"])
 def test_the_memory_of_drift_is_limited(form):
