@@ -1,6 +1,7 @@
 """The progress of a run, on a real terminal and elsewhere."""
 
 import fcntl
+import io
 import os
 import pty
 import re
@@ -9,13 +10,17 @@ import struct
 import subprocess
 import sys
 import termios
+from contextlib import redirect_stdout
 
 import pytest
 
 from broken import OneByDefault
 from commanding import COMMAND, MODEL_AND_KEY, environment, process
+from judging import PLAIN
 from legitimate import Correct, Slow
 from miniature import Refused
+from together_rerank_contract_tests.cli import progress
+from together_rerank_contract_tests.run.outcome import Outcome, State
 
 pytestmark = pytest.mark.served
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
@@ -51,6 +56,27 @@ def shown_at_the_end(text):
     """Return the lines that stay on the terminal: an erasure removes its line, or the one above after a move up."""
     text = re.sub(r"[^\n]*\n(\x1b\[\?25h)?\r\x1b\[1A\x1b\[2K", "", text)
     return [line.rpartition("\x1b[2K")[2] for line in text.split("\n")]
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_the_line_shows_outcomes_requests_and_the_wait(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    with redirect_stdout(Terminal()) as out:
+        line = progress.for_stdout()
+        line.begin("the endpoint\n")
+        line.requests(3, 10)
+        line.waiting(57.5, "429")
+        line.outcome(Outcome(PLAIN[0], State.PASSED, ""))
+        line.end()
+
+    text = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", out.getvalue())
+    assert "the endpoint\n" in text
+    assert "1 passed, 3 of about 10 requests, waiting 58 s (429)" in text
 
 
 def test_a_terminal_shows_outcomes_requests_and_the_time_left():
