@@ -15,6 +15,8 @@ from together_rerank_contract_tests.record import drift, field_types
 from together_rerank_contract_tests.record.drift import Difference
 from together_rerank_spec import load
 
+pytestmark = pytest.mark.slow  # all tests together
+
 FIELDS = {
     "another value": ({"object": "list"}, [("200 /object", '"rerank"', '"list"', '"rerank"')]),
     "another type": ({"object": 5}, [("200 /object", '"rerank"', "integer", '"rerank"')]),

@@ -21,6 +21,8 @@ from together_rerank_contract_tests.run.outcome import outcome_of
 from together_rerank_contract_tests.run.session import ContractSession
 from together_rerank_contract_tests.settings import Settings
 
+pytestmark = pytest.mark.slow  # all tests together
+
 LINK = "http://evil.example"
 HOSTILE = (
     "evil\x1b[31m\x1b]0;evil\x07\x9b2J\x00\u202eevil\u2066 [evil](javascript:evil()) "

@@ -31,6 +31,8 @@ from together_rerank_contract_tests.run.session import ContractSession
 from together_rerank_contract_tests.settings import Settings
 from together_rerank_contract_tests.suite.requirements import Level, RequirementFailed
 
+pytestmark = pytest.mark.slow  # all tests together
+
 SCHEMA = json.loads(files("together_rerank_contract_tests").joinpath("report.schema.json").read_text())
 FORMS = ("junit", "json", "markdown")
 

@@ -11,6 +11,8 @@ from commanding import MODEL_AND_KEY, contract, verdict
 from legitimate import Correct, RecordsRequests
 from miniature import KEY, MODEL, Refused
 
+pytestmark = pytest.mark.slow  # all tests together
+
 
 def test_without_a_key_none_is_sent_and_the_option_is_named():
     with RecordsRequests() as server:
