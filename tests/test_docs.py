@@ -57,7 +57,7 @@ def test_the_snippets_of_a_page_print_the_output_below_them(page, tmp_path):
             assert not is_file(snippet), "a page with files is a project"
             ran = run(snippet, mock.port, tmp_path)
             assert ran.returncode == 0, ran.stderr
-            assert shown(ran.stdout, mock.port) == shown(snippet.output, mock.port)
+            assert shown(ran.stdout, mock.port) == shown(snippet.output or "", mock.port)
 
 
 @pytest.mark.served

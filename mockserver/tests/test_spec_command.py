@@ -73,7 +73,7 @@ INVALID_DOCUMENTS = {
     b'{"a": 1}': "it has no field `openapi`",
     b"a: [": "not YAML",
     b"\xff\xfe\x00": "not YAML",
-    NEWER.replace(b"3.1.0", b"3.0.3"): "reads OpenAPI 3.1",
+    NEWER.replace(b"3.1.0", b"3.2.0"): "reads OpenAPI 3.0 and 3.1",
     NEWER.replace(b"operationId: rerank", b"operationId: rank"): "no operation",
     NEWER.replace(b"scheme: bearer", b"scheme: basic"): "is not HTTP bearer",
 }

@@ -68,9 +68,11 @@ class Endpoint:
             raise DocumentError(f"{document.name}: the operation needs no key, so --api-key cannot be enforced")
         rendering.self_check(document)
         self.document = document
+        self._mapping, self._template = document.mapping, document.success_template
         self.requests = body.RequestParser(document)
         self.catalogue = Catalogue(document)
-        self.selector = FaultSelector(self.catalogue, *settings.chosen_faults(self.catalogue), settings.seed)
+        chosen = settings.chosen_faults(self.catalogue)
+        self.selector = FaultSelector(self.catalogue, *chosen, settings.seed, self._written)
         self.registry = Registry(settings.journal_max, Quota(settings.rate_limit) if settings.rate_limit else None)
         self.recorder = Recorder(self.registry, settings.log_format, settings.journal_max, settings.journal_body)
         self._settings = settings
@@ -109,7 +111,7 @@ class Endpoint:
                 answer = self._render(ranked, context)
                 # --- Apply a body fault --- a wrong 200
                 answer = self._apply_body_fault(answer, ranked, context)
-                reply = Reply(200, to_json(answer), JSON)
+                reply = Reply(200, to_json(self._written(answer)), JSON)
         except ClientDisconnected:
             context.origin = "client-gone"
             reply = _DISCONNECTED
@@ -135,7 +137,7 @@ class Endpoint:
         )
 
     def _context(self, call: Call) -> RequestContext:
-        key = credential(call.headers)
+        key = credential(call.headers, self.document.key_header or "Authorization")
         return RequestContext(call, key, self.registry.open(key if self.is_namespace(key) else DEFAULT))
 
     # Authenticate
@@ -222,13 +224,15 @@ class Endpoint:
 
     def _parse(self, context: RequestContext) -> dict[str, Any]:
         request = self.requests.parse(context.call.headers.get("Content-Type"), context.content)
+        if "model" not in request:
+            return {**request, "model": self.document.default_model}
         model = request["model"]
         if not model or (self._models and model not in self._models and not names_fault(model)):
             raise ModelNotFound(model)
         return request
 
     def _rank(self, request: dict[str, Any], context: RequestContext) -> RankedRequest:
-        documents = exact(context.content.raw, request)["documents"]
+        documents = self._mapping.request(exact(context.content.raw, context.content.value))["documents"]
         texts = rendering.ranked_texts(documents, request.get("rank_fields"))
         ranking = rank(request["query"], texts)
         return RankedRequest(request, documents, texts, self._override(ranking, texts, context))
@@ -250,6 +254,12 @@ class Endpoint:
         usage = rendering.usage(request["query"], ranked.texts)
         return rendering.answer(context.request_id, request["model"], results, usage)
 
+    def _written(self, answer: Any) -> Any:
+        """Return the canonical *answer* in the form of the API."""
+        if isinstance(answer, dict) and "error" in answer:  # a fault: an error with the status 200
+            return self._mapping.error(answer, self.document.error_template(500))
+        return self._mapping.response(answer, self._template)
+
     # Apply faults, finish and record
 
     def _apply_body_fault(self, answer: Any, ranked: RankedRequest, context: RequestContext) -> Any:
@@ -265,7 +275,7 @@ class Endpoint:
         if isinstance(refused, InternalError):
             context.selected = NO_FAULT
         context.origin, context.reason = refused.origin, str(refused)
-        return rendering.error_reply(refused)
+        return rendering.error_reply(refused, self.document)
 
     def _finish(self, reply: Reply, context: RequestContext) -> Reply:
         selected = context.selected

@@ -209,7 +209,7 @@ def test_an_overlay_is_applied_to_the_document_given(tmp_path):
         ("\x00", "not YAML"),
         ("[]", "not an OpenAPI document"),
         ("", "not an OpenAPI document"),
-        (small(openapi="3.0.3"), "has `openapi: 3.0.3`"),
+        (small(openapi="3.2.0"), "has `openapi: 3.2.0`"),
         (small(paths={"/rank": {"get": {}}}), "operationId: rerank"),
         (small(paths={}), "`paths` is missing or empty"),
         (small(paths={"/{x}/rank": SMALL["paths"]["/rank"]}), "must start with a slash"),
@@ -222,7 +222,7 @@ def test_an_overlay_is_applied_to_the_document_given(tmp_path):
         (small(paths={"/rank": {"$ref": "#/paths/~1rank"}}), "is circular"),
         (small(servers="https://a.example"), "is malformed"),
         (small(servers=[{}]), "is malformed"),
-        (small(**bearer({"type": "apiKey", "in": "header", "name": "k"})), "'auth' is not HTTP bearer"),
+        (small(**bearer({"type": "apiKey", "in": "query", "name": "k"})), "'auth' is not HTTP bearer"),
     ],
 )
 def test_a_document_that_cannot_be_served_is_rejected_in_one_line(tmp_path, content, reason):

@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from together_rerank_spec.mapping import CANONICAL, EXTENSION, Mapping, MappingError
 from together_rerank_spec.overlay import OverlayError, apply_overlay
+from together_rerank_spec.sample import sample
+from together_rerank_spec.upgrade import upgraded
 from together_rerank_spec.yaml_text import YamlError, parse
 
 OPERATION_ID = "rerank"
@@ -40,6 +43,8 @@ def read(path: Path, overlay: Path | None = None) -> Document:
     the kit can serve, or *overlay* does not fit it.
     """
     content = _parse_file(path)
+    if isinstance(content, dict) and str(content.get("openapi")).startswith("3.0."):
+        content = {**upgraded(content), "openapi": "3.1.0"}
     if overlay is not None:
         try:
             content = apply_overlay(content if isinstance(content, dict) else {}, _parse_file(overlay))
@@ -55,7 +60,9 @@ def vendored_text() -> bytes:
 
 @dataclass(frozen=True)
 class Document:
-    """An OpenAPI 3.1 document and its rerank operation, the POST whose `operationId` is `rerank`.
+    """An OpenAPI 3.1 document and its rerank operation.
+
+    That is the first POST with the extension `x-rerank`, or else the one whose `operationId` is `rerank`.
 
     Raises DocumentError if the document is not OpenAPI 3.1 or has no such operation, or if the mock cannot serve that
     operation.
@@ -73,9 +80,9 @@ class Document:
         if version is None:
             raise self._error("not an OpenAPI document: it has no field `openapi`")
         if not str(version).startswith("3.1."):
-            raise self._error(f"the kit reads OpenAPI 3.1, but this document has `openapi: {version}`")
+            raise self._error(f"the kit reads OpenAPI 3.0 and 3.1, but this document has `openapi: {version}`")
         try:
-            _ = self.request_schema, self.statuses, self.routes, self.requires_key
+            _ = self.request_schema, self.statuses, self.routes, self.requires_key, self.mapping
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             if isinstance(error, DocumentError):
                 raise
@@ -83,12 +90,44 @@ class Document:
 
     @cached_property
     def _location(self) -> tuple[str, dict[str, Any], dict[str, Any]]:
+        found = []
         for path, reference in self._mapping(self.content, "paths").items():
             item = self.resolve(reference)
             operation = item.get("post") if isinstance(item, dict) else None
-            if isinstance(operation, dict) and operation.get("operationId") == OPERATION_ID:
-                return path, item, operation
-        raise self._error(f"no operation to serve; one POST must have `operationId: {OPERATION_ID}`")
+            if isinstance(operation, dict) and (EXTENSION in operation or operation.get("operationId") == OPERATION_ID):
+                found.append((path, item, operation))
+        if not found:
+            expected = f"one POST must have `{EXTENSION}`, or `operationId: {OPERATION_ID}`"
+            raise self._error(f"no operation to serve; {expected}")
+        return min(found, key=lambda each: EXTENSION not in each[2])
+
+    @cached_property
+    def mapping(self) -> Mapping:
+        """Where things are in the messages of the operation."""
+        try:
+            return Mapping(self.operation.get(EXTENSION, CANONICAL))
+        except MappingError as error:
+            raise self._error(str(error)) from error
+
+    @cached_property
+    def success_template(self) -> Any:
+        """The example of a 200, or one made from its schema."""
+        return self._template(200)
+
+    def error_template(self, status: int) -> Any:
+        """Return the example of an error, or one made from its schema; of another error if *status* has none."""
+        documented = status if status in self.statuses else next(iter(self.error_statuses), status)
+        return self._template(documented)
+
+    def _template(self, status: int) -> Any:
+        response = self.resolve(self.operation["responses"].get(str(status), {}))
+        for media in (response.get("content") or {}).values():
+            if "example" in media:
+                return copy.deepcopy(media["example"])
+            for example in (media.get("examples") or {}).values():
+                return copy.deepcopy(self.resolve(example)["value"])
+            return sample(media.get("schema", {}), self.resolve)
+        return {}
 
     @property
     def operation(self) -> dict[str, Any]:
@@ -128,20 +167,29 @@ class Document:
         """The media types of the request body, as the document lists them."""
         return tuple(self._mapping(self.resolve(self._mapping(self.operation, "requestBody")), "content"))
 
-    @cached_property
+    @property
     def requires_key(self) -> bool:
-        """Whether a request needs a bearer key."""
+        """Whether a request needs a key."""
+        return bool(self.key_header)
+
+    @cached_property
+    def key_header(self) -> str:
+        """The header of the key; "" if a request needs none. In `Authorization`, the key follows `Bearer`."""
         alternatives = self.operation.get("security", self.content.get("security")) or []
         if not alternatives or {} in alternatives:
-            return False
+            return ""
         schemes = self._mapping(self._mapping(self.content, "components"), "securitySchemes")
-        for name in (name for alternative in alternatives for name in alternative):
-            scheme = self.resolve(schemes.get(name, {}))
-            if (scheme.get("type"), str(scheme.get("scheme")).lower()) != ("http", "bearer"):
-                raise self._error(
-                    f"the security scheme '{name}' is not HTTP bearer, the only scheme that the kit supports"
-                )
-        return True
+        headers = [self._key_header(name, schemes) for alternative in alternatives for name in alternative]
+        return headers[0]
+
+    def _key_header(self, name: str, schemes: dict[str, Any]) -> str:
+        match self.resolve(schemes.get(name, {})):
+            case {"type": "http", "scheme": str(scheme)} if scheme.lower() == "bearer":
+                return "Authorization"
+            case {"type": "apiKey", "in": "header", "name": str(header)}:
+                return header
+        supported = "HTTP bearer or an API key in a header, the only schemes that the kit supports"
+        raise self._error(f"the security scheme '{name}' is not {supported}")
 
     @cached_property
     def statuses(self) -> dict[int, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 from together_rerank_mockserver.api.errors import BodyTooLarge, InvalidRequest, UnsupportedEncoding
 from together_rerank_mockserver.api.json_text import parse
@@ -13,11 +13,11 @@ from together_rerank_spec.validation import SchemaError
 
 _JSON_CHARSETS = ("", "utf-8", "utf8")
 _UNREAD = object()
-# Schema of the requests that the mock can rank, even if a document allows more.
+# Schema of the canonical requests that the mock can rank, even if a document allows more.
 _RANKABLE = Validator(
     {
         "type": "object",
-        "required": ["model", "query", "documents"],
+        "required": ["query", "documents"],
         "properties": {
             "model": {"type": "string"},
             "query": {"type": "string"},
@@ -85,21 +85,30 @@ class RequestParser:
             raise DocumentError(f"{document.name}: {error}") from error
 
     def parse(self, content_type: str | None, content: Content) -> dict[str, Any]:
-        """Return the request in *content*; raise InvalidRequest if it does not match the schema."""
+        """Return the canonical request in *content*; raise InvalidRequest if it does not match the schema."""
         if content.raw:
             check_media_type(content_type, self._document.request_media_types)
-        request = content.value
-        if violations := self._schema.violations(request) or _RANKABLE.violations(request):
-            places = [f"`{each.pointer}`" if each.pointer else "The body" for each in violations]
-            sentences = [f"{place} {each.message}" for place, each in zip(places, violations, strict=True)]
-            raise InvalidRequest("; ".join(sentences), param=violations[0].pointer)
-        return cast(dict[str, Any], request)
+        body = content.value
+        if violations := self._schema.violations(body):
+            raise _invalid([(each.pointer, each.message) for each in violations])
+        request = self._document.mapping.request(body)
+        if violations := _RANKABLE.violations(request):
+            place = self._document.mapping.place
+            raise _invalid([(place(each.pointer), each.message) for each in violations])
+        return request
 
     def _check(self) -> None:
-        for violation in self._schema.violations({"model": "model", "query": "query", "documents": ["a"]}):
-            if violation.pointer.startswith(("/query", "/documents")):
+        query, documents = map(self._document.mapping.place, ("/query", "/documents"))
+        plain = self._document.mapping.plain_request("query", ["a"])
+        for violation in self._schema.violations(plain):
+            if violation.pointer.startswith((query, documents)):
                 problem = f"its request schema rejects a plain rerank request: {violation}"
                 raise DocumentError(f"{self._document.name}: {problem}")
+
+
+def _invalid(violations: list[tuple[str, str]]) -> InvalidRequest:
+    sentences = [f"`{pointer}` {message}" if pointer else f"The body {message}" for pointer, message in violations]
+    return InvalidRequest("; ".join(sentences), param=violations[0][0])
 
 
 # A client sends the same header each time.

@@ -71,8 +71,10 @@ def is_admin(path: str) -> bool:
     return path == ADMIN or path.startswith(f"{ADMIN}/")
 
 
-def credential(headers: Headers) -> str:
-    """Return the bearer key in *headers*; empty if there is none."""
+def credential(headers: Headers, name: str = "Authorization") -> str:
+    """Return the key in the header *name*, a bearer key in `Authorization`; empty if there is none."""
+    if name != "Authorization":
+        return (headers.get(name) or "").strip()
     # The key may contain spaces: the tests of Together's own SDK send "My API Key".
     scheme, _, key = (headers.get("Authorization") or "").strip().partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""

@@ -58,16 +58,28 @@ def self_check(document: Document) -> None:
     """Check that *document* allows the answers of the mock; raise DocumentError if it does not."""
     ranking = [(1, 0.5), (0, 0.0)]
     used = usage("query", ["a", "b"])
-    samples: list[tuple[int, Any]] = [
-        (200, answer("id", "model", results(ranking, documents), used)) for documents in (["a", {"b": 1}], None)
-    ]
-    samples += [(status, InvalidRequest("message", param="/pointer").data) for status in document.error_statuses]
-    for status, sample in samples:
-        _check_sample(document, status, sample)
+    for documents in (["a", {"b": 1}], None):
+        canonical = answer("id", "model", results(ranking, documents), used)
+        _check_sample(document, 200, document.mapping.response(canonical, document.success_template))
+    for status in document.error_statuses:
+        _check_sample(document, status, error_body(InvalidRequest("message", param="/pointer"), document, status))
 
 
-def error_reply(error: ApiError) -> Reply:
-    return Reply(error.status, to_json(error.data), {**JSON, **error.headers})
+def error_body(error: ApiError, document: Document, status: int) -> Any:
+    """Return the body of *error*, which has *status* in the API of *document*."""
+    if document.mapping.is_canonical:
+        return error.data
+    return document.mapping.error(error.data, document.error_template(status))
+
+
+def error_reply(error: ApiError, document: Document | None = None) -> Reply:
+    """Return the reply for *error*, in the form of *document*; without it, in the canonical form."""
+    status, data = error.status, error.data
+    if document is not None:
+        if type(error) is InvalidRequest:
+            status = document.mapping.invalid_request
+        data = error_body(error, document, status)
+    return Reply(status, to_json(data), {**JSON, **error.headers})
 
 
 def _check_sample(document: Document, status: int, sample: Any) -> None:

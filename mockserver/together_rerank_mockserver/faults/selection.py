@@ -1,5 +1,6 @@
 """Select the fault of a call: from its Prefer header, its model, the queue or the server's settings."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -67,11 +68,20 @@ def names_fault(model: str) -> bool:
 class FaultSelector:
     """Selects the fault of each call; *fault* and *chaos* are the server's settings, *seed* makes chance reproducible.
 
+    *written* turns a canonical answer into the form of the API.
     The first of these that requests a fault wins: the Prefer header, the model, the queue, *fault*, *chaos*.
     """
 
-    def __init__(self, catalogue: Catalogue, fault: FaultSpec | None, chaos: Chaos, seed: int) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        fault: FaultSpec | None,
+        chaos: Chaos,
+        seed: int,
+        written: Callable[[Any], Any],
+    ) -> None:
         self._catalogue = catalogue
+        self._written = written
         self._fault = fault
         self._chaos = chaos
         self._seed = seed
@@ -100,11 +110,16 @@ class FaultSelector:
     def apply(
         self, namespace: Namespace, selected: SelectedFault, answer: Any, ranked: RankedRequest
     ) -> tuple[SelectedFault, Any]:
-        """Apply the selected body fault to *answer*; return the fault that was applied in the end, and the answer."""
+        """Apply the selected body fault to *answer*; return the fault that was applied in the end, and the answer.
+
+        Raises Misuse if the answers of the API have no place in which the fault would show.
+        """
         while isinstance(selected.fault, BodyFault):
             changed = selected.fault.apply(answer, ranked) if len(answer["results"]) >= selected.fault.least else answer
             if changed == answer:
                 return selected, answer
+            if self._written(changed) == self._written(answer):
+                raise Misuse(f"`{selected.fault.name}` cannot be applied: answers of this API have no place for it")
             if selected.queued is None or namespace.take(selected.queued):
                 return replace(selected, applied=True), changed
             # Another call took the fault from the queue: try the next one, if it is a body fault.

@@ -1,6 +1,7 @@
 """Status faults: each error status, with the body and headers that the library of exchanges has for it."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import together_rerank_fixtures as fixtures
 from together_rerank_mockserver.api.json_text import to_json
@@ -33,6 +34,9 @@ def faults(document: Document) -> Iterable[StatusFault]:
     for status in sorted({*document.error_statuses, *_EXCHANGES}):
         documented, description = status in document.error_statuses, document.statuses.get(status)
         reply, reason = _reply(status, description)
+        if not document.mapping.is_canonical:
+            body = document.mapping.error({"error": {"message": reason}}, document.error_template(status))
+            reply = replace(reply, body=to_json(body), headers={**reply.headers, **JSON})
         sentence = f"{description} ({status})" if description else f"Status {status}" if documented else reason
         yield StatusFault(name=str(status), sentence=sentence, reply=reply, reason=reason, documented=documented)
 

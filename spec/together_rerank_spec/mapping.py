@@ -1,0 +1,186 @@
+"""The extension `x-rerank`: where things are in the messages of a rerank operation.
+
+The kit works with one form of request and response, the canonical form, which has the names of Together's API. A
+`Mapping` reads a request of another API into this form, and writes a canonical response in the form of that API.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from typing import Any
+
+from together_rerank_spec.validation import Validator
+
+EXTENSION = "x-rerank"
+_MISSING = object()
+_REQUEST = ("model", "query", "documents", "top_n", "return_documents", "rank_fields")
+# The mapping of an operation without the extension, and the canonical form itself.
+CANONICAL: dict[str, Any] = {
+    "request": {**{name: f"/{name}" for name in _REQUEST}, "returns_documents": True},
+    "response": {
+        "results": "/results",
+        "index": "/index",
+        "score": "/relevance_score",
+        "document": "/document",
+        "text": "/text",
+        "not_returned": {},
+        "id": "/id",
+        "model": "/model",
+        "prompt_tokens": "/usage/prompt_tokens",
+        "total_tokens": "/usage/total_tokens",
+    },
+    "error": {name: f"/error/{name}" for name in ("message", "type", "param", "code")},
+}
+
+
+class MappingError(ValueError):
+    """The extension is malformed; the message names the place in it."""
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """The value of `x-rerank`; raises MappingError if it does not match its JSON Schema.
+
+    Attributes:
+        places: the value of the extension.
+    """
+
+    places: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        violations = _validator().violations(self.places)
+        if violations:
+            raise MappingError(f"/{EXTENSION}{violations[0].pointer} {violations[0].message}")
+
+    @cached_property
+    def is_canonical(self) -> bool:
+        """Whether messages have the canonical form, so that they need no translation."""
+        return self.places == CANONICAL
+
+    def request(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Return *body*, the body of a request, in the canonical form."""
+        if self.is_canonical:
+            return body
+        places = self.places["request"]
+        found = {name: at(body, places[name]) for name in _REQUEST if name in places}
+        canonical = {name: value for name, value in found.items() if value is not _MISSING}
+        canonical.setdefault("return_documents", places.get("returns_documents", False))
+        if "text" in places and isinstance(canonical.get("documents"), list):
+            canonical["documents"] = [self._text(each) for each in canonical["documents"]]
+        return canonical
+
+    def _text(self, document: Any) -> Any:
+        text = at(document, self.places["request"]["text"])
+        return document if text is _MISSING else text
+
+    @property
+    def invalid_request(self) -> int:
+        """The status for a request that does not match the schema."""
+        status: int = self.places["error"].get("invalid_request", 400)
+        return status
+
+    def plain_request(self, query: str, documents: list[str]) -> dict[str, Any]:
+        """Return a request of the API with *query*, *documents* and, if it names one, a model."""
+        places = self.places["request"]
+        listed = [_put({}, places["text"], each) for each in documents] if "text" in places else documents
+        body: dict[str, Any] = {}
+        for name, value in (("model", "model"), ("query", query), ("documents", listed)):
+            _put(body, places.get(name), value)
+        return body
+
+    def place(self, pointer: str) -> str:
+        """Return the place in the API's request of *pointer*, a place in the canonical request."""
+        name, _, rest = pointer.removeprefix("/").partition("/")
+        place: str | None = self.places["request"].get(name)
+        return pointer if place is None else f"{place}/{rest}" if rest else place
+
+    def response(self, canonical: Any, template: Any) -> Any:
+        """Return *canonical*, the canonical body of a 200, in the form of the API.
+
+        What the mapping has no place for is as in *template*, the body of a 200 with at least one result.
+        """
+        if self.is_canonical:
+            return canonical
+        places = self.places["response"]
+        body = copy.deepcopy(template)
+        listed = at(body, places["results"])
+        of_results = listed[0] if isinstance(listed, list) and listed else {}
+        if isinstance(canonical, list):  # a fault: the body is the list of results
+            return [self._result(each, of_results) for each in canonical]
+        usage = canonical.get("usage")
+        for name in ("id", "model"):
+            body = _put(body, places.get(name), canonical.get(name, _MISSING))
+        for name in ("prompt_tokens", "total_tokens"):
+            body = _put(body, places.get(name), usage.get(name, _MISSING) if isinstance(usage, dict) else _MISSING)
+        results = canonical.get("results", _MISSING)
+        if isinstance(results, list):
+            results = [self._result(each, of_results) for each in results]
+        return _put(body, places["results"], results)
+
+    def _result(self, canonical: Any, template: Any) -> Any:
+        if not isinstance(canonical, dict):
+            return canonical
+        places = self.places["response"]
+        result = copy.deepcopy(template)
+        result = _put(result, places["index"], canonical.get("index", _MISSING))
+        result = _put(result, places["score"], canonical.get("relevance_score", _MISSING))
+        return _put(result, places.get("document"), self._document(canonical.get("document", _MISSING)))
+
+    def _document(self, canonical: Any) -> Any:
+        places = self.places["response"]
+        if canonical == {}:
+            return places.get("not_returned", _MISSING)
+        if not isinstance(canonical, dict) or "text" not in canonical:
+            return canonical
+        return _put({}, places.get("text", ""), canonical["text"])
+
+    def error(self, canonical: dict[str, Any], template: Any) -> Any:
+        """Return *canonical*, the canonical body of an error, in the form of the API, on the basis of *template*."""
+        if self.is_canonical:
+            return canonical
+        body = copy.deepcopy(template)
+        for name, place in self.places["error"].items():
+            if name in canonical["error"]:
+                body = _put(body, place, canonical["error"][name])
+        return body
+
+
+def at(node: Any, pointer: str) -> Any:
+    """Return the value at *pointer* in *node*; a sentinel if there is none."""
+    for step in steps(pointer):
+        if not isinstance(node, dict) or step not in node:
+            return _MISSING
+        node = node[step]
+    return node
+
+
+def steps(pointer: str) -> list[str]:
+    """Return the names in *pointer*, a JSON Pointer."""
+    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
+
+
+def _put(node: Any, pointer: str | None, value: Any) -> Any:
+    """Return *node* with *value* at *pointer*; without what is there if *value* is missing."""
+    if pointer is None:
+        return node
+    names = steps(pointer)
+    if not names:
+        return None if value is _MISSING else value
+    holder = node
+    for name in names[:-1]:
+        if not isinstance(holder.get(name), dict):
+            holder[name] = {}
+        holder = holder[name]
+    if value is _MISSING:
+        holder.pop(names[-1], None)
+    else:
+        holder[names[-1]] = value
+    return node
+
+
+def _validator() -> Validator:
+    return Validator(json.loads(files("together_rerank_spec").joinpath("x-rerank.schema.json").read_bytes()))

@@ -1,0 +1,41 @@
+"""Make a value that a schema allows, from its examples where it has some."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+# A schema may refer to itself.
+_MAX_DEPTH = 32
+_EMPTY: dict[Any, Any] = {"string": "", "integer": 0, "number": 0, "boolean": False}
+
+
+def sample(schema: Any, resolve: Callable[[Any], Any], depth: int = 0) -> Any:
+    """Return a value for *schema* with all its properties; *resolve* follows a `$ref`.
+
+    A list has one item. Lengths, patterns and formats are ignored, so the caller must validate the value.
+    """
+    schema = resolve(schema)
+    if not isinstance(schema, dict) or depth > _MAX_DEPTH:
+        return None
+    given = [schema[keyword] for keyword in ("example", "const", "default") if keyword in schema]
+    given += [schema[keyword][0] for keyword in ("examples", "enum", "oneOf", "anyOf") if schema.get(keyword)]
+    if given:
+        is_schema = not schema.keys() & {"example", "const", "default", "examples", "enum"}
+        return sample(given[0], resolve, depth + 1) if is_schema else copy.deepcopy(given[0])
+    value = _of_type(schema, resolve, depth + 1)
+    for each in schema.get("allOf", []):
+        part = sample(each, resolve, depth + 1)
+        value = {**value, **part} if isinstance(value, dict) and isinstance(part, dict) else part
+    return value
+
+
+def _of_type(schema: dict[str, Any], resolve: Callable[[Any], Any], depth: int) -> Any:
+    kind = schema.get("type", "object" if "properties" in schema or "allOf" in schema else None)
+    kind = kind[0] if isinstance(kind, list) else kind
+    if kind == "object":
+        return {name: sample(each, resolve, depth) for name, each in schema.get("properties", {}).items()}
+    if kind == "array":
+        return [sample(schema.get("items", {}), resolve, depth)]
+    return schema.get("minimum", _EMPTY.get(kind))
