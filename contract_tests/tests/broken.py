@@ -866,6 +866,20 @@ class RanksKnownFieldsOnly(Miniature):
         return super().text(known, request)
 
 
+class ComparesObjectsOfEqualScores(Miniature):
+    """Sorts pairs of score and document, which fails for two objects if their ranked texts are equal."""
+
+    breaks = {"RR-ERROR-005"}
+
+    def scores(self, query, texts, request):
+        scores = super().scores(query, texts, request)
+        documents = dict(zip(texts, request["documents"], strict=True))  # the last of equal texts
+        for text, document in zip(texts, request["documents"], strict=True):
+            if isinstance(document, dict) and document != documents[text]:
+                raise Refused(500, "'<' not supported between instances of 'dict' and 'dict'")
+        return scores
+
+
 class CrashesOnAMissingField(Miniature):
     breaks = {"RR-ERROR-005"}
 

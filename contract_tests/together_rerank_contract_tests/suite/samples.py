@@ -128,7 +128,11 @@ KINDS: tuple[tuple[tuple[Any, ...], dict[str, Any]], ...] = (
     (TYPED_OBJECTS, {"return_documents": True}),
     (TYPED_OBJECTS, {"return_documents": True, "top_n": 2}),
     (TYPED_OBJECTS, {"return_documents": False}),
-    (TYPED_OBJECTS, {"return_documents": True, "rank_fields": ["title", "text"], "top_n": 4}),
+    (
+        # Two objects are equal in the fields that are ranked.
+        (*TYPED_OBJECTS, {"title": "Llamas", "year": 1984}),
+        {"return_documents": True, "rank_fields": ["title", "text"], "top_n": 4},
+    ),
 )
 ESCAPED = (
     "Llamas & <b>pandas</b> / \\ \" 'q' \\u0041",
