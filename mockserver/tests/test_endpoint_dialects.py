@@ -114,6 +114,18 @@ def test_a_schema_that_does_not_allow_the_mapping_stops_the_start():
         Endpoint(tei(response={**MAPPING["response"], "score": "/rank"}))
 
 
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ({"response": {**MAPPING["response"], "results": "/a/b"}}, "status 200 .* the whole body must be an array"),
+        ({"error": {"message": "/a/b"}}, "status 422 .* must be a string|/a is not a field"),
+    ],
+)
+def test_a_place_that_the_document_does_not_have_stops_the_start(place, message):
+    with pytest.raises(DocumentError, match=message):
+        Endpoint(tei(**place))
+
+
 def test_a_key_can_have_a_header_of_its_own():
     content = json.loads(json.dumps(tei().content))
     content["components"] = {"securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "Api-Key"}}}

@@ -164,12 +164,13 @@ def steps(pointer: str) -> list[str]:
 
 
 def _put(node: Any, pointer: str | None, value: Any) -> Any:
-    """Return *node* with *value* at *pointer*; without what is there if *value* is missing."""
+    """Return *node*, or an object in its place, with *value* at *pointer*; without what is there if it is missing."""
     if pointer is None:
         return node
     names = steps(pointer)
     if not names:
         return None if value is _MISSING else value
+    node = node if isinstance(node, dict) else {}
     holder = node
     for name in names[:-1]:
         if not isinstance(holder.get(name), dict):

@@ -35,7 +35,9 @@ def _of_type(schema: dict[str, Any], resolve: Callable[[Any], Any], depth: int) 
     kind = schema.get("type", "object" if "properties" in schema or "allOf" in schema else None)
     kind = kind[0] if isinstance(kind, list) else kind
     if kind == "object":
-        return {name: sample(each, resolve, depth) for name, each in schema.get("properties", {}).items()}
+        required = schema.get("required", ())
+        properties = schema.get("properties", {}).items()
+        return {n: sample(each, resolve, depth) for n, each in properties if depth < _MAX_DEPTH or n in required}
     if kind == "array":
         return [sample(schema.get("items", {}), resolve, depth)]
     return schema.get("minimum", _EMPTY.get(kind))
