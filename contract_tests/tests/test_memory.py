@@ -94,7 +94,7 @@ def measured(*arguments):
 def test_the_memory_is_limited(form):
     pieces, repeats = HOSTILE[form]
     with hostile(pieces, repeats=repeats) as url:
-        status, output, peak = measured(url, *MODEL_AND_KEY, "--timeout", 5, "--max-time", 2)
+        status, output, peak = measured(url, *MODEL_AND_KEY, "--timeout", 5, "--max-time", 4)
 
     assert status in (1, 3, 4), output
     assert ", 0 requests, " not in output
@@ -108,7 +108,7 @@ def test_the_memory_is_limited(form):
 def test_the_memory_of_drift_is_limited(form):
     pieces, repeats = HOSTILE[form]
     with hostile(pieces, repeats=repeats) as url:
-        status, output, peak = measured("drift", url, *MODEL_AND_KEY, "--timeout", 5, "--max-time", 2)
+        status, output, peak = measured("drift", url, *MODEL_AND_KEY, "--timeout", 5, "--max-time", 4)
 
     assert status in (1, 3, 4), output
     assert ", 0 requests, " not in output

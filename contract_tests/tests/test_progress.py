@@ -76,7 +76,7 @@ def test_the_line_shows_outcomes_requests_and_the_wait(monkeypatch):
 
     text = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", out.getvalue())
     assert "the endpoint\n" in text
-    assert "1 passed, 3 of about 10 requests, waiting 58 s (429)" in text
+    assert re.search(r"1 passed, 3 of about 10 requests, waiting 5[678] s \(429\)", text)  # a slow machine
 
 
 def test_a_terminal_shows_outcomes_requests_and_the_time_left():
