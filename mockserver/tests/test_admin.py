@@ -48,7 +48,7 @@ def test_the_settings_are_returned_without_keys():
 def test_explain_returns_what_the_command_prints(client):
     response = client.post("/__admin/explain", json=BODY)
 
-    assert response.json == json.loads(json.dumps(explain(json.dumps(BODY).encode(), BODY)))
+    assert response.json == json.loads(json.dumps(explain(BODY)))
     assert [row["index"] for row in response.json] == [1, 0]
 
 

@@ -126,6 +126,15 @@ def test_a_place_that_the_document_does_not_have_stops_the_start(place, message)
         Endpoint(tei(**place))
 
 
+def test_an_integer_beyond_64_bits_is_returned_as_it_was_sent():
+    content = json.loads(json.dumps(tei().content))
+    schema = content["paths"]["/rerank"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    schema["properties"]["texts"]["items"] = {}
+    endpoint = Endpoint(Document("objects.yaml", content))
+
+    assert ask(endpoint, texts=[{"a": 2**70}], return_text=True)[1][0]["text"] == f'{{"a":{2**70}}}'
+
+
 def test_a_key_can_have_a_header_of_its_own():
     content = json.loads(json.dumps(tei().content))
     content["components"] = {"securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "Api-Key"}}}

@@ -17,7 +17,7 @@ from together_rerank_mockserver.api.errors import (
     TooManyWaiting,
     UnsupportedByServer,
 )
-from together_rerank_mockserver.api.json_text import exact, to_json
+from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.api.messages import JSON, Call, Reply, credential
 from together_rerank_mockserver.faults.catalogue import OK, Catalogue
 from together_rerank_mockserver.faults.fault import BodyFault, RankedRequest, StatusFault, top
@@ -68,7 +68,6 @@ class Endpoint:
             raise DocumentError(f"{document.name}: the operation needs no key, so --api-key cannot be enforced")
         rendering.self_check(document)
         self.document = document
-        self._mapping, self._template = document.mapping, document.success_template
         self.requests = body.RequestParser(document)
         self.catalogue = Catalogue(document)
         chosen = settings.chosen_faults(self.catalogue)
@@ -232,7 +231,7 @@ class Endpoint:
         return request
 
     def _rank(self, request: dict[str, Any], context: RequestContext) -> RankedRequest:
-        documents = self._mapping.request(exact(context.content.raw, context.content.value))["documents"]
+        documents = request["documents"]
         texts = rendering.ranked_texts(documents, request.get("rank_fields"))
         ranking = rank(request["query"], texts)
         return RankedRequest(request, documents, texts, self._override(ranking, texts, context))
@@ -257,8 +256,8 @@ class Endpoint:
     def _written(self, answer: Any) -> Any:
         """Return the canonical *answer* in the form of the API."""
         if isinstance(answer, dict) and "error" in answer:  # a fault: an error with the status 200
-            return self._mapping.error(answer, self.document.error_template(500))
-        return self._mapping.response(answer, self._template)
+            return self.document.error_body(500, answer)
+        return self.document.success_body(answer)
 
     # Apply faults, finish and record
 

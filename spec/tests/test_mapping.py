@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from together_rerank_spec import Document, DocumentError, load
+from together_rerank_spec import READINGS, Document, DocumentError, load
 from together_rerank_spec.mapping import CANONICAL, Mapping, MappingError
 
 NIM = {
@@ -47,10 +47,11 @@ def without_texts(answer):
 def test_the_canonical_mapping_changes_nothing():
     body = {"model": "m", "query": "q", "documents": ["a"]}
     mapping = Mapping(copy.deepcopy(CANONICAL))
+    documents = [load(reading) for reading in READINGS]
 
     assert mapping.request(body) is body
-    assert mapping.response(ANSWER, {}) is ANSWER
     assert mapping.place("/documents/0") == "/documents/0"
+    assert [each.success_body(ANSWER) is ANSWER for each in documents] == [True, True]
 
 
 def test_a_request_is_read_from_its_places():

@@ -21,6 +21,7 @@ from together_rerank_spec.sample import sample
             {"allOf": [{"properties": {"a": {"type": "string"}}}, {"properties": {"b": {"const": 1}}}]},
             {"a": "", "b": 1},
         ),
+        ({"$ref": "#/x", "example": "beside"}, "beside"),
         ({}, None),
         (True, None),
     ],

@@ -27,6 +27,12 @@ def test_a_schema_accepts_the_same_values(schema, valid, invalid):
     assert [each for each in invalid if validator.is_valid(each)] == []
 
 
+def test_a_property_may_have_the_name_of_a_keyword():
+    properties = {"default": {"type": "string", "nullable": True}, "nullable": {"type": "boolean"}}
+
+    assert upgraded({"properties": properties})["properties"]["default"]["type"] == ["string", "null"]
+
+
 def test_values_are_not_changed():
     schema = {"example": {"nullable": True, "type": "x"}, "default": {"nullable": True}}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -82,7 +81,8 @@ class Document:
         if not str(version).startswith("3.1."):
             raise self._error(f"the kit reads OpenAPI 3.0 and 3.1, but this document has `openapi: {version}`")
         try:
-            _ = self.request_schema, self.statuses, self.routes, self.requires_key, self.mapping
+            _ = self.request_schema, self.statuses, self.routes, self.requires_key
+            _ = self.mapping.is_canonical or self._templates
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             if isinstance(error, DocumentError):
                 raise
@@ -109,25 +109,31 @@ class Document:
         except MappingError as error:
             raise self._error(str(error)) from error
 
-    @cached_property
-    def success_template(self) -> Any:
-        """The example of a 200, or one made from its schema."""
-        return self._template(200)
+    def success_body(self, canonical: Any) -> Any:
+        """Return *canonical*, the canonical body of a 200, in the form of the API."""
+        if self.mapping.is_canonical:
+            return canonical
+        return self.mapping.response(canonical, self._templates.get(200))
 
-    def error_template(self, status: int) -> Any:
-        """Return the example of an error, or one made from its schema; of another error if *status* has none."""
-        documented = status if status in self.statuses else next(iter(self.error_statuses), status)
-        return self._template(documented)
+    def error_body(self, status: int, canonical: dict[str, Any]) -> Any:
+        """Return *canonical*, the canonical body of an error with *status*, in the form of the API."""
+        if self.mapping.is_canonical:
+            return canonical
+        of_another: Any = next((body for other, body in self._templates.items() if other >= 400), {})
+        return self.mapping.error(canonical, self._templates.get(status, of_another))
+
+    @cached_property
+    def _templates(self) -> dict[int, Any]:
+        """The body of each documented status: its example, or one made from its schema."""
+        return {status: self._template(status) for status in self.statuses}
 
     def _template(self, status: int) -> Any:
-        response = self.resolve(self.operation["responses"].get(str(status), {}))
-        for media in (response.get("content") or {}).values():
-            if "example" in media:
-                return copy.deepcopy(media["example"])
-            for example in (media.get("examples") or {}).values():
-                return copy.deepcopy(self.resolve(example)["value"])
-            return sample(media.get("schema", {}), self.resolve)
-        return {}
+        media = self._json_media(status)
+        if media is None:
+            return {}
+        for example in (media.get("examples") or {}).values():
+            return self.resolve(example)["value"]
+        return media["example"] if "example" in media else self.example(media.get("schema", True))
 
     @property
     def operation(self) -> dict[str, Any]:
@@ -206,7 +212,7 @@ class Document:
     @cached_property
     def request_schema(self) -> dict[str, Any]:
         """The JSON Schema of the request body, with everything that its references need."""
-        return self._schema(self.resolve(self.operation["requestBody"]), self.request_media_types[0])
+        return self._schema(self.resolve(self.operation["requestBody"])["content"][self.request_media_types[0]])
 
     @cached_property
     def default_model(self) -> str:
@@ -215,32 +221,29 @@ class Document:
         model = self.resolve(request.get("properties", {}).get("model", {}))
         alternatives = [model, *model.get("anyOf", []), *model.get("oneOf", [])]
         names = [name for each in alternatives for name in self.resolve(each).get("enum", [])]
-        return str(names[0] if names else (self.example(request) or {}).get("model", ""))
+        example = self.example(request)
+        return str(names[0] if names else example.get("model", "") if isinstance(example, dict) else "")
 
     def response_schema(self, status: int) -> dict[str, Any] | None:
         """Return the JSON Schema of the body for *status*, or None if that body is not JSON.
 
         Raises KeyError if the document does not list *status*.
         """
+        media = self._json_media(status)
+        return None if media is None else self._schema(media)
+
+    def _json_media(self, status: int) -> dict[str, Any] | None:
         response = self.resolve(self.operation["responses"][str(status)])
-        media = [m for m in (response.get("content") or {}) if m.partition(";")[0].strip().endswith("json")]
-        return self._schema(response, media[0]) if media else None
+        content = (response.get("content") or {}).items()
+        return next((media for name, media in content if name.partition(";")[0].strip().endswith("json")), None)
 
     def example(self, schema: Any) -> Any:
-        """Return the example in *schema*, or one built from the examples of its properties; None without either."""
-        node = self.resolve(schema)
-        if "example" in schema:
-            return copy.deepcopy(schema["example"])
-        if node.get("examples"):
-            return copy.deepcopy(node["examples"][0])
-        if "example" in node:
-            return copy.deepcopy(node["example"])
-        examples = {name: self.example(child) for name, child in node.get("properties", {}).items()}
-        return {name: value for name, value in examples.items() if value is not None} or None
+        """Return the example in *schema*, or a value made from its properties."""
+        return sample(schema, self.resolve)
 
-    def _schema(self, holder: dict[str, Any], media: str) -> dict[str, Any]:
+    def _schema(self, media: dict[str, Any]) -> dict[str, Any]:
         # The whole document is included so that references resolve. Its fields are not keywords of JSON Schema.
-        return {**self.content, "allOf": [holder["content"][media].get("schema", True)]}
+        return {**self.content, "allOf": [media.get("schema", True)]}
 
     def resolve(self, node: Any) -> Any:
         """Return *node*, or the node that its `$ref` points to; raise DocumentError if that is missing or circular."""

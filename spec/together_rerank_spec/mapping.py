@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -66,7 +66,7 @@ class Mapping:
         if self.is_canonical:
             return body
         places = self.places["request"]
-        found = {name: at(body, places[name]) for name in _REQUEST if name in places}
+        found = {name: _at(body, places[name]) for name in _REQUEST if name in places}
         canonical = {name: value for name, value in found.items() if value is not _MISSING}
         canonical.setdefault("return_documents", places.get("returns_documents", False))
         if "text" in places and isinstance(canonical.get("documents"), list):
@@ -74,7 +74,7 @@ class Mapping:
         return canonical
 
     def _text(self, document: Any) -> Any:
-        text = at(document, self.places["request"]["text"])
+        text = _at(document, self.places["request"]["text"])
         return document if text is _MISSING else text
 
     @property
@@ -103,11 +103,9 @@ class Mapping:
 
         What the mapping has no place for is as in *template*, the body of a 200 with at least one result.
         """
-        if self.is_canonical:
-            return canonical
         places = self.places["response"]
         body = copy.deepcopy(template)
-        listed = at(body, places["results"])
+        listed = _at(body, places["results"])
         of_results = listed[0] if isinstance(listed, list) and listed else {}
         if isinstance(canonical, list):  # a fault: the body is the list of results
             return [self._result(each, of_results) for each in canonical]
@@ -140,8 +138,6 @@ class Mapping:
 
     def error(self, canonical: dict[str, Any], template: Any) -> Any:
         """Return *canonical*, the canonical body of an error, in the form of the API, on the basis of *template*."""
-        if self.is_canonical:
-            return canonical
         body = copy.deepcopy(template)
         for name, place in self.places["error"].items():
             if name in canonical["error"]:
@@ -149,25 +145,26 @@ class Mapping:
         return body
 
 
-def at(node: Any, pointer: str) -> Any:
+def _at(node: Any, pointer: str) -> Any:
     """Return the value at *pointer* in *node*; a sentinel if there is none."""
-    for step in steps(pointer):
+    for step in _steps(pointer):
         if not isinstance(node, dict) or step not in node:
             return _MISSING
         node = node[step]
     return node
 
 
-def steps(pointer: str) -> list[str]:
+@lru_cache
+def _steps(pointer: str) -> tuple[str, ...]:
     """Return the names in *pointer*, a JSON Pointer."""
-    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
+    return tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:])
 
 
 def _put(node: Any, pointer: str | None, value: Any) -> Any:
     """Return *node*, or an object in its place, with *value* at *pointer*; without what is there if it is missing."""
     if pointer is None:
         return node
-    names = steps(pointer)
+    names = _steps(pointer)
     if not names:
         return None if value is _MISSING else value
     node = node if isinstance(node, dict) else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 # A schema may refer to itself.
@@ -16,19 +16,24 @@ def sample(schema: Any, resolve: Callable[[Any], Any], depth: int = 0) -> Any:
 
     A list has one item. Lengths, patterns and formats are ignored, so the caller must validate the value.
     """
-    schema = resolve(schema)
-    if not isinstance(schema, dict) or depth > _MAX_DEPTH:
+    node = resolve(schema)
+    if not isinstance(node, dict) or depth > _MAX_DEPTH:
         return None
-    given = [schema[keyword] for keyword in ("example", "const", "default") if keyword in schema]
-    given += [schema[keyword][0] for keyword in ("examples", "enum", "oneOf", "anyOf") if schema.get(keyword)]
-    if given:
-        is_schema = not schema.keys() & {"example", "const", "default", "examples", "enum"}
-        return sample(given[0], resolve, depth + 1) if is_schema else copy.deepcopy(given[0])
-    value = _of_type(schema, resolve, depth + 1)
-    for each in schema.get("allOf", []):
+    for value in (*_given(schema), *_given(node)):  # an example beside a reference comes first
+        return copy.deepcopy(value)
+    if alternatives := node.get("oneOf") or node.get("anyOf"):
+        return sample(alternatives[0], resolve, depth + 1)
+    value = _of_type(node, resolve, depth + 1)
+    for each in node.get("allOf", []):
         part = sample(each, resolve, depth + 1)
         value = {**value, **part} if isinstance(value, dict) and isinstance(part, dict) else part
     return value
+
+
+def _given(schema: dict[str, Any]) -> Iterator[Any]:
+    """Yield the values that *schema* itself gives, the best first."""
+    yield from (schema[keyword] for keyword in ("example", "const", "default") if keyword in schema)
+    yield from (schema[keyword][0] for keyword in ("examples", "enum") if schema.get(keyword))
 
 
 def _of_type(schema: dict[str, Any], resolve: Callable[[Any], Any], depth: int) -> Any:

@@ -13,13 +13,19 @@ def upgraded(node: Any) -> Any:
         return [upgraded(each) for each in node]
     if not isinstance(node, dict):
         return node
-    new = {name: value if name in _VALUES else upgraded(value) for name, value in node.items()}
+    new = {name: _member(name, value) for name, value in node.items()}
     for exclusive, limit in _LIMITS:
         if isinstance(new.get(exclusive), bool) and new.pop(exclusive) and limit in new:
             new[exclusive] = new.pop(limit)
     if new.get("nullable") is True:
         return _nullable({name: value for name, value in new.items() if name != "nullable"})
     return new
+
+
+def _member(name: str, value: Any) -> Any:
+    if name == "properties" and isinstance(value, dict):  # a property may have the name of a keyword
+        return {each: upgraded(schema) for each, schema in value.items()}
+    return value if name in _VALUES else upgraded(value)
 
 
 def _nullable(schema: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from together_rerank_mockserver.api.errors import BodyTooLarge, InvalidRequest, UnsupportedEncoding
-from together_rerank_mockserver.api.json_text import parse
+from together_rerank_mockserver.api.json_text import exact, parse
 from together_rerank_mockserver.api.messages import Headers
 from together_rerank_spec import Document, DocumentError, Validator
 from together_rerank_spec.validation import SchemaError
@@ -91,16 +91,18 @@ class RequestParser:
         body = content.value
         if violations := self._schema.violations(body):
             raise _invalid([(each.pointer, each.message) for each in violations])
-        request = self._document.mapping.request(body)
+        mapping = self._document.mapping
+        request = mapping.request(body)
         if violations := _RANKABLE.violations(request):
-            place = self._document.mapping.place
-            raise _invalid([(place(each.pointer), each.message) for each in violations])
-        return request
+            raise _invalid([(mapping.place(each.pointer), each.message) for each in violations])
+        # The documents are returned with every integer as it was written.
+        exact_body = exact(content.raw, body)
+        return request if exact_body is body else {**request, "documents": mapping.request(exact_body)["documents"]}
 
     def _check(self) -> None:
-        query, documents = map(self._document.mapping.place, ("/query", "/documents"))
-        plain = self._document.mapping.plain_request("query", ["a"])
-        for violation in self._schema.violations(plain):
+        mapping = self._document.mapping
+        query, documents = map(mapping.place, ("/query", "/documents"))
+        for violation in self._schema.violations(mapping.plain_request("query", ["a"])):
             if violation.pointer.startswith((query, documents)):
                 problem = f"its request schema rejects a plain rerank request: {violation}"
                 raise DocumentError(f"{self._document.name}: {problem}")

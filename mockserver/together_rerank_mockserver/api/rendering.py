@@ -60,25 +60,17 @@ def self_check(document: Document) -> None:
     used = usage("query", ["a", "b"])
     for documents in (["a", {"b": 1}], None):
         canonical = answer("id", "model", results(ranking, documents), used)
-        _check_sample(document, 200, document.mapping.response(canonical, document.success_template))
+        _check_sample(document, 200, document.success_body(canonical))
     for status in document.error_statuses:
-        _check_sample(document, status, error_body(InvalidRequest("message", param="/pointer"), document, status))
-
-
-def error_body(error: ApiError, document: Document, status: int) -> Any:
-    """Return the body of *error*, which has *status* in the API of *document*."""
-    if document.mapping.is_canonical:
-        return error.data
-    return document.mapping.error(error.data, document.error_template(status))
+        _check_sample(document, status, document.error_body(status, InvalidRequest("message", param="/pointer").data))
 
 
 def error_reply(error: ApiError, document: Document | None = None) -> Reply:
     """Return the reply for *error*, in the form of *document*; without it, in the canonical form."""
     status, data = error.status, error.data
     if document is not None:
-        if type(error) is InvalidRequest:
-            status = document.mapping.invalid_request
-        data = error_body(error, document, status)
+        status = document.mapping.invalid_request if type(error) is InvalidRequest else status  # not a subclass
+        data = document.error_body(status, data)
     return Reply(status, to_json(data), {**JSON, **error.headers})
 
 

@@ -25,13 +25,12 @@ def explain(context: click.Context, /, request_file: BinaryIO, as_json: bool, **
     from together_rerank_mockserver.ranking.score import explain as explained
 
     document = options.settings_of(context, **document_options).document()
-    raw = request_file.read()
     try:
-        request = RequestParser(document).parse(document.request_media_types[0], Content(raw))
+        request = RequestParser(document).parse(document.request_media_types[0], Content(request_file.read()))
     except ApiError as error:
         raise click.ClickException(str(error)) from error
     head = ("index", "score", "words", "parts", "pairs", "document")
-    options.print_rows(explained(raw, request), head, _evidence, as_json=as_json)
+    options.print_rows(explained(request), head, _evidence, as_json=as_json)
 
 
 def _evidence(row: dict[str, Any]) -> tuple[str, ...]:

@@ -35,8 +35,8 @@ def faults(document: Document) -> Iterable[StatusFault]:
         documented, description = status in document.error_statuses, document.statuses.get(status)
         reply, reason = _reply(status, description)
         if not document.mapping.is_canonical:
-            body = document.mapping.error({"error": {"message": reason}}, document.error_template(status))
-            reply = replace(reply, body=to_json(body), headers={**reply.headers, **JSON})
+            body = to_json(document.error_body(status, {"error": {"message": reason}}))
+            reply = replace(reply, body=body, headers={**reply.headers, **JSON})
         sentence = f"{description} ({status})" if description else f"Status {status}" if documented else reason
         yield StatusFault(name=str(status), sentence=sentence, reply=reply, reason=reason, documented=documented)
 

@@ -173,7 +173,7 @@ class Admin:
     def _explain(self, request: AdminRequest) -> Any:
         raw = request.read(self._settings.max_body)
         media_type = self._endpoint.document.request_media_types[0]
-        return explain(raw, self._endpoint.requests.parse(media_type, body.Content(raw)))
+        return explain(self._endpoint.requests.parse(media_type, body.Content(raw)))
 
 
 def health() -> dict[str, str]:

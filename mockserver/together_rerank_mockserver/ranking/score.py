@@ -24,7 +24,6 @@ from math import fsum
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from together_rerank_mockserver.api.json_text import exact
 from together_rerank_mockserver.api.rendering import ranked_texts, returned_text
 from together_rerank_mockserver.ranking.search import Places, contents, places_of
 from together_rerank_mockserver.ranking.tokens import (
@@ -256,10 +255,10 @@ def _nested(words: Iterable[str]) -> Iterator[str]:
         outer.append(word)
 
 
-def explain(raw: bytes, request: dict[str, Any]) -> list[dict[str, Any]]:
+def explain(request: dict[str, Any]) -> list[dict[str, Any]]:
     """Return, best first, each document's `index`, `score`, `whole`, `parts`, `adjacent`, `in_order`, `text`."""
     query = Query(request["query"])
-    documents = exact(raw, request)["documents"]
+    documents = request["documents"]
     evidence = query.evidences(ranked_texts(documents, request.get("rank_fields")))
     rows = [
         {"index": index, **asdict(why), "text": returned_text(document)}
