@@ -50,7 +50,7 @@ class Sampling:
         if failures:
             raise self._smaller(requirement_id, failures[0])
         if error:
-            raise error.with_traceback(None)  # raised again for each requirement, it would grow
+            raise error.with_traceback(None)  # each raise would add to its traceback
         if not observer.judged[requirement_id]:
             raise observer.not_judged.get(requirement_id) or NotApplicable("the endpoint sent no such response")
 
@@ -139,7 +139,7 @@ class Sampling:
             found = endpoint.observer.failures(requirement_id, endpoint.limits.refused)[0]
             if found is not smallest:
                 smallest, candidates = found, shrinking.smaller_requests(found.exchange.request, found.index)
-        budget.spent = was_spent  # that a smaller request could not be sent does not change the verdict
+        budget.spent = was_spent  # a smaller request that the budget does not allow must not change the verdict
         smallest.times = times
         return smallest
 
