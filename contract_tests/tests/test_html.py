@@ -10,7 +10,7 @@ from broken import AppliesTopNBeforeRanking
 from commanding import MODEL_AND_KEY, contract
 from test_hostile_endpoint import Hostile
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
 
