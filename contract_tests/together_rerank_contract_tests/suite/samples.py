@@ -146,7 +146,7 @@ DEEP_DOCUMENT = b'{"text": ' + 200 * b"[" + 200 * b"]" + b"}"
 ONE_WORD = "heron"
 _BATCHES = (0, 3, 31, 32, 63, 64, 99, 100, 127, 128, 255, 256, 511, 512, 767, 998)
 # The lengths of the lists that are compared with short ones.
-LIST_LENGTHS = (64, 128, 1_000)
+LIST_LENGTHS = (64, 130, 1_000)
 # One document is much longer than the others.
 _LONG_AT = 7
 _LETTERS = "bcdfgklmnp"

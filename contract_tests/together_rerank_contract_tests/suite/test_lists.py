@@ -19,7 +19,7 @@ _OTHERS = 16
     "RR-LIST-001", kit("top results are the best of all documents, however many there are"), requests=4, confirmed=True
 )
 def test_the_best_of_a_long_list_come_first(endpoint: Endpoint) -> None:
-    """The documents that rank first in a short list also rank first in a list of 64, 128 or 1,000 documents.
+    """The documents that rank first in a short list also rank first in a list of 64, 130 or 1,000 documents.
 
     A server that ranks only the first batch loses the best passage.
     """
@@ -40,7 +40,7 @@ def test_the_best_of_a_long_list_come_first(endpoint: Endpoint) -> None:
     "RR-LIST-002", kit("top results are the best of all documents, however many there are"), requests=2, confirmed=True
 )
 def test_top_n_of_a_long_list_keeps_the_best(endpoint: Endpoint) -> None:
-    """With a `top_n` of 8 or 105 and 128 documents, the results are the best of all documents.
+    """With a `top_n` of 8 or 105 and 130 documents, the results are the best of all documents.
 
     A client whose `top_n` is larger than a batch loses the best passages.
     """
