@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from endpoint_calls import ENDPOINT, body, send
+from endpoint_calls import ENDPOINT, body, endpoint_of, send
 from together_rerank_spec import Validator, load
 
 RESPONSE = Validator(load("corrected").response_schema(200))
@@ -267,9 +267,8 @@ def test_a_body_fault_does_not_apply_to_a_rejected_request(name):
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_body_fault_accepts_a_response_without_results(name):
-    from together_rerank_mockserver.endpoint import Endpoint
 
-    endpoint = Endpoint(load("vendored"))
+    endpoint = endpoint_of(load("vendored"))
     reply, _ = send(body(top_n=0), endpoint, headers=prefer(name))
 
     assert reply.status == 200

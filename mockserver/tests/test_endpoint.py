@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from endpoint_calls import body, send
+from endpoint_calls import body, endpoint_of, send
 from together_rerank_fixtures.strategies import requests
-from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.faults.selection import names_fault
 from together_rerank_mockserver.ranking.score import rank
 from together_rerank_mockserver.settings import Settings
@@ -129,8 +128,9 @@ def test_huge_integers_are_returned_unchanged():
 @pytest.mark.slow
 def test_the_same_requests_get_the_same_bytes_in_any_process():
     program = (
-        "import json; from together_rerank_mockserver.endpoint import *; from together_rerank_spec import load\n"
-        "e = Endpoint(load()); h = {'Authorization': 'Bearer k', 'Content-Type': 'application/json'}\n"
+        "import json; from together_rerank_mockserver.api.messages import Call\n"
+        "from together_rerank_mockserver.http.wsgi import Mock\n"
+        "e = Mock().endpoint; h = {'Authorization': 'Bearer k', 'Content-Type': 'application/json'}\n"
         "b = json.dumps({'model': 'm', 'query': 'llama', 'documents': ['panda', 'llama']}).encode()\n"
         "print([e.answer(Call(h, lambda n: b)).body for _ in range(3)])"
     )
@@ -162,8 +162,8 @@ def test_a_response_has_the_reply_and_request_id_headers():
     ],
 )
 def test_x_mock_accepts_names_what_the_mock_does_not_check(settings, accepts):
-    reply, _ = send(body(), Endpoint(load(), Settings(**settings)))
-    refused, _ = send({}, Endpoint(load(), Settings(**settings)))
+    reply, _ = send(body(), endpoint_of(settings=Settings(**settings)))
+    refused, _ = send({}, endpoint_of(settings=Settings(**settings)))
 
     assert reply.headers.get("x-mock-accepts") == accepts
     assert "x-mock-accepts" not in refused.headers

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from endpoint_calls import send
-from together_rerank_mockserver.endpoint import Endpoint
+from endpoint_calls import endpoint_of, send
 from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import Document, DocumentError
 
@@ -25,7 +24,7 @@ REFUSED = media(record("error error_type", error=STRING, error_type={"enum": ["V
 MAPPING = {
     "request": {"query": "/query", "documents": "/texts", "return_documents": "/return_text"},
     "response": {"results": "", "index": "/index", "score": "/score", "document": "/text", "text": ""},
-    "error": {"message": "/error", "invalid_request": 422},
+    "error": {"message": "/error", "statuses": {"invalid_request": 422}},
 }
 
 
@@ -49,7 +48,7 @@ def tei(**mapping):
     )
 
 
-TEI = Endpoint(tei())
+TEI = endpoint_of(tei())
 # Faults in what the answers of TEI do not have.
 WITHOUT_A_PLACE = {
     *("document-string", "results-bare-list", "usage-missing", "usage-null", "usage-no-completion-tokens"),
@@ -102,7 +101,7 @@ def test_every_body_fault_is_applied_in_the_form_of_the_api_or_not_at_all(fault)
 
 
 def test_an_api_without_a_model_accepts_every_request():
-    endpoint = Endpoint(tei(), Settings(models=("a",)))
+    endpoint = endpoint_of(tei(), Settings(models=("a",)))
 
     assert ask(endpoint)[0].status == 200
 
@@ -111,7 +110,7 @@ def test_a_schema_that_does_not_allow_the_mapping_stops_the_start():
     with pytest.raises(
         DocumentError, match=r"tei.yaml: its schema for status 200 does not allow .* /0/rank is not a field"
     ):
-        Endpoint(tei(response={**MAPPING["response"], "score": "/rank"}))
+        endpoint_of(tei(response={**MAPPING["response"], "score": "/rank"}))
 
 
 @pytest.mark.parametrize(
@@ -123,14 +122,14 @@ def test_a_schema_that_does_not_allow_the_mapping_stops_the_start():
 )
 def test_a_place_that_the_document_does_not_have_stops_the_start(place, message):
     with pytest.raises(DocumentError, match=message):
-        Endpoint(tei(**place))
+        endpoint_of(tei(**place))
 
 
 def test_an_integer_beyond_64_bits_is_returned_as_it_was_sent():
     content = json.loads(json.dumps(tei().content))
     schema = content["paths"]["/rerank"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     schema["properties"]["texts"]["items"] = {}
-    endpoint = Endpoint(Document("objects.yaml", content))
+    endpoint = endpoint_of(Document("objects.yaml", content))
 
     assert ask(endpoint, texts=[{"a": 2**70}], return_text=True)[1][0]["text"] == f'{{"a":{2**70}}}'
 
@@ -140,7 +139,7 @@ def test_a_key_can_have_a_header_of_its_own():
     content["components"] = {"securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "Api-Key"}}}
     content["security"] = [{"key": []}]
     content["paths"]["/rerank"]["post"]["responses"]["401"] = REFUSED
-    endpoint = Endpoint(Document("pinecone.yaml", content), Settings(api_keys=("a-key",)))
+    endpoint = endpoint_of(Document("pinecone.yaml", content), Settings(api_keys=("a-key",)))
     body = {"query": "llama", "texts": ["panda"]}
 
     statuses = [

@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from endpoint_calls import body, send
-from together_rerank_mockserver.endpoint import Endpoint
+from endpoint_calls import body, endpoint_of, send
+from together_rerank_mockserver.http.flask_app import create_app
 from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import Document, DocumentError, load
 
 
 def test_a_top_n_below_one_returns_no_results_if_the_reading_allows_it():
-    endpoint = Endpoint(load("vendored"))
+    endpoint = endpoint_of(load("vendored"))
 
     assert send(body(top_n=0), endpoint)[1]["results"] == []
     assert send(body(top_n=-1), endpoint)[1]["results"] == []
@@ -48,19 +48,19 @@ def changed(**places):
 )
 def test_a_document_that_the_responses_would_violate_is_rejected(document, because):
     with pytest.raises(DocumentError, match=because):
-        Endpoint(document)
+        endpoint_of(document)
 
 
-def test_api_keys_are_rejected_if_the_document_requires_none():
-    content = json.loads(json.dumps(load().content))
-    content["security"] = []
+def test_api_keys_are_rejected_if_the_document_has_none(tmp_path):
+    path = tmp_path / "other.json"
+    path.write_text(json.dumps({**load().content, "security": []}))
 
     with pytest.raises(DocumentError, match="needs no key"):
-        Endpoint(Document("other.yaml", content), Settings(api_keys=("key",)))
+        create_app(Settings(spec=path, api_keys=("key",)))
 
 
 def test_a_less_strict_document_is_served_if_the_request_can_be_ranked():
-    endpoint = Endpoint(changed(RerankRequest={"type": "object"}))
+    endpoint = endpoint_of(changed(RerankRequest={"type": "object"}))
 
     assert send({"model": "m", "query": "q", "documents": [1, ["a"], None]}, endpoint)[0].status == 200
     for change in (

@@ -6,9 +6,8 @@ import sys
 import pytest
 from hypothesis import given, settings
 
-from endpoint_calls import KEY, body, send
+from endpoint_calls import KEY, body, endpoint_of, send
 from together_rerank_fixtures.strategies import invalid_requests, rules
-from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import Validator, load
 
@@ -58,7 +57,7 @@ def test_a_long_authorization_header_takes_few_calls(header):
     ],
 )
 def test_a_key_is_required(header, code):
-    endpoint = Endpoint(
+    endpoint = endpoint_of(
         load(),
         Settings(
             api_keys=(
@@ -87,7 +86,7 @@ def test_every_key_is_compared_even_after_a_match(monkeypatch):
 
     send(
         body(),
-        Endpoint(
+        endpoint_of(
             load(),
             Settings(
                 api_keys=(
@@ -104,7 +103,7 @@ def test_every_key_is_compared_even_after_a_match(monkeypatch):
 
 @pytest.mark.parametrize(("model", "status"), [("", 404), ("other", 404), ("known", 200)])
 def test_only_the_models_listed_are_served(model, status):
-    reply, answer = send(body(model=model), Endpoint(load(), Settings(models=("known",))))
+    reply, answer = send(body(model=model), endpoint_of(load(), Settings(models=("known",))))
 
     assert reply.status == status
     assert answer.get("error", {}).get("code") == ("model_not_found" if status == 404 else None)
@@ -121,7 +120,7 @@ def test_only_the_models_listed_are_served(model, status):
     ],
 )
 def test_precedence_is_key_body_schema_model(headers, sent, status):
-    assert send(sent, Endpoint(load(), Settings(max_body=1_000)), headers)[0].status == status
+    assert send(sent, endpoint_of(load(), Settings(max_body=1_000)), headers)[0].status == status
 
 
 @pytest.mark.parametrize("sent", [b"", b"{", body(topN=1), body(documents=[]), body(model=""), [], 1, None])

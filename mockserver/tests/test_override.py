@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from endpoint_calls import Pauses, body, send
+from endpoint_calls import Pauses, body, endpoint_of, send
 from together_rerank_mockserver.api.errors import Misuse
-from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.faults.grammar import from_json as from_json_fault
 from together_rerank_mockserver.http.flask_app import create_app
 from together_rerank_mockserver.ranking.override import InvalidOverride, from_json
@@ -98,7 +97,7 @@ def test_an_override_is_shown_as_it_was_set(override):
 
 
 def test_an_override_applies_to_its_namespace_until_a_reset():
-    endpoint = Endpoint(load())
+    endpoint = endpoint_of(load())
     endpoint.registry.set_override("default", from_json({"rank": [0]}))
 
     reply, answer = send(body(), endpoint)
@@ -146,7 +145,7 @@ def test_a_call_that_began_before_a_reset_gets_no_later_override_or_fault():
             [each.queued for each in from_json_fault({"fault": "unsorted"}, endpoint.catalogue)]
         )
 
-    endpoint = Endpoint(load(), Settings(latency_ms=1), Pauses(begin_the_next_test))
+    endpoint = endpoint_of(load(), Settings(latency_ms=1), Pauses(begin_the_next_test))
     endpoint.registry.open("default").enqueue(
         [each.queued for each in from_json_fault({"fault": "model-other"}, endpoint.catalogue)]
     )

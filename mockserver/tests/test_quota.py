@@ -5,15 +5,14 @@ import json
 import pytest
 import time_machine
 
-from endpoint_calls import KEY, Pauses, body, send
-from together_rerank_mockserver.endpoint import Endpoint
+from endpoint_calls import KEY, Pauses, body, endpoint_of, send
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state.quota import Quota, parse_rate
 from together_rerank_spec import Validator, load
 
 
 def endpoint(**settings):
-    return Endpoint(load(), Settings(**settings), Pauses(lambda _: None))
+    return endpoint_of(load(), Settings(**settings), Pauses(lambda _: None))
 
 
 def ask(mock, sent=None, **headers):
@@ -50,7 +49,7 @@ def test_a_call_after_the_reset_time_is_granted():
 
 def test_retry_after_counts_from_the_delayed_answer():
     with time_machine.travel(1_800_000_000) as clock:
-        mock = Endpoint(load(), Settings(rate_limit="1/10 seconds", latency_ms=3_000), Pauses(clock.shift))
+        mock = endpoint_of(load(), Settings(rate_limit="1/10 seconds", latency_ms=3_000), Pauses(clock.shift))
 
         assert ask(mock).status == 200
         assert ask(mock).headers["Retry-After"] == "4"
@@ -106,7 +105,7 @@ def test_all_of_a_window_is_granted_at_once():
 
 def test_calls_above_max_in_flight_get_503_and_do_not_count():
     events = []
-    mock = Endpoint(load(), Settings(max_in_flight=2, latency_ms=1), Pauses(lambda _: send_another()))
+    mock = endpoint_of(load(), Settings(max_in_flight=2, latency_ms=1), Pauses(lambda _: send_another()))
 
     def send_another():
         if len(events) < 9:

@@ -7,11 +7,10 @@ import pytest
 
 import together_rerank_fixtures as fixtures
 from command_runner import assert_refused, run
-from endpoint_calls import KEY, Pauses, body, send
+from endpoint_calls import KEY, Pauses, body, endpoint_of, send
 from exchange_files import changed, recorded
 from mock_process import running
 from together_rerank_fixtures import FixtureError
-from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.faults import wire
 from together_rerank_mockserver.ranking.override import from_json
 from together_rerank_mockserver.replay import LIBRARY
@@ -30,7 +29,7 @@ REPLAYED = [
 
 
 def endpoint(source=LIBRARY, **settings):
-    return Endpoint(load(), Settings(replay=str(source), **settings), Pauses(lambda _: None))
+    return endpoint_of(load(), Settings(replay=str(source), **settings), Pauses(lambda _: None))
 
 
 LIBRARY_ENDPOINT = endpoint()

@@ -6,15 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from endpoint_calls import KEY, Pauses, body, send
-from together_rerank_mockserver.endpoint import Endpoint
+from endpoint_calls import KEY, Pauses, body, endpoint_of, send
 from together_rerank_mockserver.faults.grammar import from_json
 from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import load
 
 
 def endpoint(**settings):
-    return Endpoint(load(), Settings(**settings), Pauses(lambda _: None))
+    return endpoint_of(load(), Settings(**settings), Pauses(lambda _: None))
 
 
 def queue(mock, data, namespace="default"):
@@ -166,7 +165,7 @@ def test_if_another_call_used_a_body_fault_the_next_body_fault_applies(next_one,
 
 def test_the_delay_of_a_body_fault_applies_when_the_fault_does():
     waited = []
-    mock = Endpoint(load(), Settings(), Pauses(waited.append))
+    mock = endpoint_of(load(), Settings(), Pauses(waited.append))
     queue(mock, {"fault": "unsorted", "delay": 250})
 
     assert ask(mock, body(documents=[])).status == 400

@@ -5,8 +5,7 @@ import json
 import pytest
 
 import together_rerank_fixtures as fixtures
-from endpoint_calls import ENDPOINT, KEY, body, send
-from together_rerank_mockserver.endpoint import Endpoint
+from endpoint_calls import ENDPOINT, KEY, body, endpoint_of, send
 from together_rerank_spec import Document, Validator, load
 
 STATUSES = [int(fault.name) for fault in ENDPOINT.catalogue if fault.family == "status"]
@@ -85,7 +84,7 @@ def test_a_status_that_only_another_document_lists_is_a_fault():
     content = json.loads(json.dumps(load().content))
     responses = content["paths"]["/rerank"]["post"]["responses"]
     responses["451"] = {**responses["400"], "description": "Not in your country"}
-    endpoint = Endpoint(Document("other.yaml", content))
+    endpoint = endpoint_of(Document("other.yaml", content))
 
     reply = ask("code=451", endpoint=endpoint)
 

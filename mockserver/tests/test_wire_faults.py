@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from endpoint_calls import KEY, Pauses, body, send
+from endpoint_calls import KEY, Pauses, body, endpoint_of, send
 
 
 def ask(preference, sent=None, *, raw_socket=False):
@@ -101,13 +101,12 @@ def test_the_pause_of_a_drip_can_be_set():
 
 
 def test_a_delay_waits_and_a_jitter_is_the_same_for_the_same_seed():
-    from together_rerank_mockserver.endpoint import Endpoint
     from together_rerank_mockserver.settings import Settings
     from together_rerank_spec import load
 
     def waits(seed, preference="delay=100, jitter=50"):
         waited = []
-        endpoint = Endpoint(load(), Settings(seed=seed), Pauses(waited.append))
+        endpoint = endpoint_of(load(), Settings(seed=seed), Pauses(waited.append))
         for _ in range(4):
             send(body(), endpoint, {**KEY, "Prefer": preference})
         return waited
@@ -121,12 +120,11 @@ def test_a_delay_waits_and_a_jitter_is_the_same_for_the_same_seed():
 
 
 def test_latency_delays_every_answer():
-    from together_rerank_mockserver.endpoint import Endpoint
     from together_rerank_mockserver.settings import Settings
     from together_rerank_spec import load
 
     waited = []
-    endpoint = Endpoint(load(), Settings(latency_ms=500), Pauses(waited.append))
+    endpoint = endpoint_of(load(), Settings(latency_ms=500), Pauses(waited.append))
     send(body(), endpoint)
     send(body(documents=[]), endpoint)
     reply = send(body(), endpoint, {**KEY, "Prefer": "delay=250"}, parse=False)

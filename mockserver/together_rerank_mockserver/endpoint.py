@@ -2,8 +2,8 @@
 
 import hmac
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from threading import Event
 from typing import Any
 
 from together_rerank_mockserver.api import body, rendering
@@ -19,18 +19,19 @@ from together_rerank_mockserver.api.errors import (
 )
 from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.api.messages import JSON, Call, Reply, credential
-from together_rerank_mockserver.faults.catalogue import OK, Catalogue
+from together_rerank_mockserver.faults.catalogue import OK, AnyCatalogue, Catalogue
 from together_rerank_mockserver.faults.fault import BodyFault, RankedRequest, StatusFault, top
+from together_rerank_mockserver.faults.grammar import FaultSpec
 from together_rerank_mockserver.faults.selection import NO_FAULT, FaultSelector, SelectedFault, names_fault
 from together_rerank_mockserver.ranking.score import Ranked, rank
 from together_rerank_mockserver.replay import Replay
-from together_rerank_mockserver.settings import Settings, checked
+from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
 from together_rerank_mockserver.state.namespace import DEFAULT, Namespace
 from together_rerank_mockserver.state.quota import Quota
 from together_rerank_mockserver.state.recorder import Recorder
 from together_rerank_mockserver.state.registry import Registry
-from together_rerank_spec import Document, DocumentError
+from together_rerank_spec import Document
 
 # A key with this prefix is a name, not a secret: it selects a namespace of its own.
 NAMESPACE_PREFIX = "test-"
@@ -57,31 +58,77 @@ class RequestContext:
     request_id: str = ""  # of a 200, whose body contains it
 
 
-class Endpoint:
-    """The rerank operation of one document, with its state between calls. Raises the exceptions of `create_app`."""
+class Shared:
+    """What the operations of one mock share, the first of which is that of *document*.
 
-    def __init__(
-        self, document: Document, settings: Settings | None = None, limiter: DelayLimiter | None = None
-    ) -> None:
-        settings = checked(settings)
-        if settings.api_keys and not document.requires_key:
-            raise DocumentError(f"{document.name}: the operation needs no key, so --api-key cannot be enforced")
-        rendering.self_check(document)
-        self.document = document
-        self.requests = body.RequestParser(document)
-        self.catalogue = Catalogue(document)
-        chosen = settings.chosen_faults(self.catalogue)
-        self.selector = FaultSelector(self.catalogue, *chosen, settings.seed, self._written)
+    Raises SettingsError if *settings* request a fault that no API has.
+    """
+
+    def __init__(self, document: Document, settings: Settings, limiter: DelayLimiter) -> None:
+        self.settings = settings
+        self.limiter = limiter
         self.registry = Registry(settings.journal_max, Quota(settings.rate_limit) if settings.rate_limit else None)
         self.recorder = Recorder(self.registry, settings.log_format, settings.journal_max, settings.journal_body)
-        self._settings = settings
-        self._limiter = limiter or DelayLimiter(Event())
-        self._replay = Replay(settings.replay, document) if settings.replay else None
+        # A queued fault can be for a call to any API.
+        self.catalogue = AnyCatalogue(document)
+        self.fault, self.chaos = settings.chosen_faults(self.catalogue)
         self._keys = [key.encode() for key in settings.api_keys]
+
+    @property
+    def configured(self) -> list[FaultSpec]:
+        """The faults that the settings request."""
+        return [*([self.fault] if self.fault else []), *self.chaos.specs]
+
+    def accepts(self, key: str) -> bool:
+        # A list, so that every key is compared: the time must not reveal which key is similar.
+        return not self._keys or any([hmac.compare_digest(key.encode(), known) for known in self._keys])
+
+    def is_namespace(self, name: str) -> bool:
+        return (
+            not self.settings.one_namespace
+            and name.startswith(NAMESPACE_PREFIX)
+            and len(name) <= _MAX_NAMESPACE_LENGTH
+            and self.accepts(name)
+        )
+
+
+class Endpoint:
+    """One rerank operation, with its state between calls. Raises the exceptions of `create_app`.
+
+    Its paths are those of *document* below each of *prefixes*.
+    """
+
+    def __init__(self, document: Document, shared: Shared, prefixes: Sequence[str] = ("",)) -> None:
+        rendering.self_check(document)
+        settings = shared.settings
+        self.document = document
+        self.prefixes = prefixes
+        self.requests = body.RequestParser(document)
+        self.catalogue = Catalogue(document)
+        self.selector = FaultSelector(document, self.catalogue, shared.fault, shared.chaos, settings.seed)
+        self.registry, self.recorder = shared.registry, shared.recorder
+        self._shared = shared
+        self._settings = settings
+        self._limiter = shared.limiter
+        self._replay = Replay(settings.replay, document, prefixes) if settings.replay else None
         self._models = frozenset(settings.models)
-        accepts = ["any-key"] * (document.requires_key and not self._keys) + ["any-model"] * (not self._models)
+        self._requires_key = document.requires_key or bool(document.key_header and settings.api_keys)
+        any_key = document.requires_key and not settings.api_keys
+        accepts = ["any-key"] * any_key + ["any-model"] * (not self._models)
         # A header of each 200: it tells the contract tests that the mock accepts any key or model on purpose.
         self._accepts = {"x-mock-accepts": ", ".join(accepts)} if accepts else {}
+        self._dialect = f"; dialect={document.dialect}" if document.dialect else ""
+        # Reads the canonical request from a body for the journal.
+        self._canonical = None if document.mapping.is_canonical else document.request
+
+    @property
+    def routes(self) -> list[str]:
+        """The paths of the operation; one can have a parameter."""
+        return [prefix + route for prefix in self.prefixes for route in self.document.routes]
+
+    def serves(self, path: str) -> bool:
+        """Return whether the operation has the route *path*."""
+        return any(self.document.serves(path.removeprefix(each)) for each in self.prefixes if path.startswith(each))
 
     def answer(self, call: Call) -> Reply:
         """Return the reply to *call*. Every exception becomes a reply, too."""
@@ -110,7 +157,7 @@ class Endpoint:
                 answer = self._render(ranked, context)
                 # --- Apply a body fault --- a wrong 200
                 answer = self._apply_body_fault(answer, ranked, context)
-                reply = Reply(200, to_json(self._written(answer)), JSON)
+                reply = Reply(200, to_json(self.document.success_body(answer)), JSON)
         except ClientDisconnected:
             context.origin = "client-gone"
             reply = _DISCONNECTED
@@ -127,36 +174,24 @@ class Endpoint:
         context = self._context(call)
         return self._finish(self._error_reply(error, context), context)
 
-    def is_namespace(self, name: str) -> bool:
-        return (
-            not self._settings.one_namespace
-            and name.startswith(NAMESPACE_PREFIX)
-            and len(name) <= _MAX_NAMESPACE_LENGTH
-            and (not self._keys or self._is_known(name))
-        )
-
     def _context(self, call: Call) -> RequestContext:
         key = credential(call.headers, self.document.key_header or "Authorization")
-        return RequestContext(call, key, self.registry.open(key if self.is_namespace(key) else DEFAULT))
+        return RequestContext(call, key, self.registry.open(key if self._shared.is_namespace(key) else DEFAULT))
 
     # Authenticate
 
     def _authenticate(self, key: str) -> None:
-        if not self.document.requires_key:
+        if not self._requires_key:
             return
         if not key:
-            raise MissingApiKey
-        if self._keys and not self._is_known(key):
-            raise InvalidApiKey
-
-    def _is_known(self, key: str) -> bool:
-        # A list, so that every key is compared: the time must not reveal which key is similar.
-        return any([hmac.compare_digest(key.encode(), known) for known in self._keys])
+            raise MissingApiKey(f"The request has no API key in the header {self.document.key_header}")
+        if not self._shared.accepts(key):
+            raise InvalidApiKey("The mock does not accept this API key")
 
     # Select a fault
 
     def _select_fault(self, context: RequestContext) -> None:
-        context.selected = self.selector.select(context.namespace, context.call.headers.get("Prefer"), context.content)
+        context.selected = self.selector.select(context.namespace, context.call, context.content)
         if context.selected.fault:
             try:
                 context.selected.fault.check_server(raw_socket=context.call.raw_socket)
@@ -181,11 +216,12 @@ class Endpoint:
         self._delay(context)
         if allowance is None:
             return None
-        context.headers = allowance.headers
+        if self.document.mapping.is_canonical:
+            context.headers = allowance.headers
         if allowance.granted:
             return None
         reply = self._limit_reply(429, "quota", context)
-        return replace(reply, headers={**JSON, "Retry-After": context.headers["x-ratelimit-reset"]})
+        return replace(reply, headers={**JSON, "Retry-After": str(allowance.wait_s)})
 
     def _limit_reply(self, status: int, origin: str, context: RequestContext) -> Reply:
         fault = self.catalogue.status(status)
@@ -213,7 +249,7 @@ class Endpoint:
         needs_answer = context.selected.fault is OK or isinstance(context.selected.fault, BodyFault)
         if not self._replay or needs_answer or context.namespace.override:
             return None
-        recorded = self._replay.find(context.call.headers, context.content.raw)
+        recorded = self._replay.find(context.call, context.content.raw)
         if recorded is None:
             return None
         context.origin, context.request_id, context.reason = recorded.origin, recorded.request_id, recorded.reason
@@ -222,12 +258,12 @@ class Endpoint:
     # Parse, rank and render
 
     def _parse(self, context: RequestContext) -> dict[str, Any]:
-        request = self.requests.parse(context.call.headers.get("Content-Type"), context.content)
+        request = self.requests.parse(context.call.headers.get("Content-Type"), context.content, context.call.path)
         if "model" not in request:
             return {**request, "model": self.document.default_model}
         model = request["model"]
         if not model or (self._models and model not in self._models and not names_fault(model)):
-            raise ModelNotFound(model)
+            raise ModelNotFound(model, self.document.mapping.place("/model"))
         return request
 
     def _rank(self, request: dict[str, Any], context: RequestContext) -> RankedRequest:
@@ -253,12 +289,6 @@ class Endpoint:
         usage = rendering.usage(request["query"], ranked.texts)
         return rendering.answer(context.request_id, request["model"], results, usage)
 
-    def _written(self, answer: Any) -> Any:
-        """Return the canonical *answer* in the form of the API."""
-        if isinstance(answer, dict) and "error" in answer:  # a fault: an error with the status 200
-            return self.document.error_body(500, answer)
-        return self.document.success_body(answer)
-
     # Apply faults, finish and record
 
     def _apply_body_fault(self, answer: Any, ranked: RankedRequest, context: RequestContext) -> Any:
@@ -283,7 +313,7 @@ class Endpoint:
             **(self._accepts if reply.status == 200 else {}),
             **context.headers,
             "x-request-id": context.request_id or _error_id(reply, context),
-            "x-mock-reply": selected.origin(context.origin),
+            "x-mock-reply": selected.origin(context.origin) + self._dialect,
         }
         if selected.preferences and selected.applied:
             headers["Preference-Applied"] = selected.preferences
@@ -297,7 +327,9 @@ class Endpoint:
                 # Without its fault, the reply is not slow.
                 context.selected = replace(selected, applied=False)
                 return self._finish(self._error_reply(full, context), context)
-        self.recorder.record(context.call, sent, context.reason, context.namespace, context.content.raw)
+        self.recorder.record(
+            context.call, sent, context.reason, context.namespace, context.content.raw, self._canonical
+        )
         return sent
 
 

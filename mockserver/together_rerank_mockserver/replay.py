@@ -1,6 +1,7 @@
 """Replay recorded exchanges: a request that is equal to a recorded one gets the recorded answer."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -8,7 +9,7 @@ from urllib.parse import quote
 import together_rerank_fixtures as fixtures
 from together_rerank_fixtures import Exchange, FixtureError, bodies
 from together_rerank_fixtures.exchange import ANY_KEY, header
-from together_rerank_mockserver.api.messages import Headers, Reply
+from together_rerank_mockserver.api.messages import Call, Reply
 from together_rerank_mockserver.settings import LIBRARY
 from together_rerank_spec import Document, load
 
@@ -24,7 +25,7 @@ _WRITTEN_HERE = {name.lower(): name for name in ("Content-Type", "Content-Encodi
 _UTF_8 = ("charset=utf-8", "charset=utf8", 'charset="utf-8"')
 _LONGEST_ID = 200
 
-_Key = tuple[str | None, str, str | bytes]
+_Key = tuple[str | None, str | None, str, str | bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,33 +40,40 @@ class Recorded:
 
 
 class Replay:
-    """Exchanges with the operation of *document*, from the folder *source*, or from the kit's library if it is LIBRARY.
+    """Exchanges with the operation of *document* below one of *prefixes*.
+
+    They are in the folder *source*, or in the kit's library if it is LIBRARY.
 
     Raises FixtureError if the folder has no exchanges, an invalid one, or two with the same request.
     """
 
-    def __init__(self, source: str, document: Document) -> None:
+    def __init__(self, source: str, document: Document, prefixes: Sequence[str] = ("",)) -> None:
         exchanges = fixtures.all() if source == LIBRARY else fixtures.read(Path(source))
-        paths = {*document.routes, *load().routes}  # an exchange may have been recorded at another path
+        self._document = document
         self._recorded: dict[_Key, Recorded] = {}
         # Exchanges of other sources come first: the mock can compute the kit's own answers.
         for exchange in sorted(exchanges, key=_is_the_kits):
-            if exchange.request.method != "POST" or exchange.request.path not in paths:
+            path = exchange.request.path
+            is_served = any(document.serves(path.removeprefix(each)) for each in prefixes if path.startswith(each))
+            # An exchange with an API at the root may have been recorded at the path of another.
+            if exchange.request.method != "POST" or not (is_served or (not document.dialect and load().serves(path))):
                 continue
             content_type = header(exchange.request.headers, "Content-Type")
-            key = (_required_key(exchange), *_request(content_type, exchange.request.content))
+            model = document.model_in(path)
+            key = (_required_key(exchange), model, *_request(content_type, exchange.request.content))
             earlier = self._recorded.setdefault(key, _recorded(exchange)).exchange
             if earlier is not exchange and _is_the_kits(earlier) == _is_the_kits(exchange):
                 raise FixtureError(f"{source}: {earlier.name} and {exchange.name} have the same request")
 
-    def find(self, headers: Headers, content: bytes) -> Recorded | None:
-        """Return the recorded answer to this request; None if it was not recorded.
+    def find(self, call: Call, content: bytes) -> Recorded | None:
+        """Return the recorded answer to *call* with the body *content*; None if it was not recorded.
 
         JSON bodies are equal regardless of key order and spaces; 1 is not 1.0. API keys are compared only if the
         exchange is about a wrong key.
         """
-        request = _request(headers.get("Content-Type"), content)
-        return self._recorded.get((headers.get("Authorization"), *request)) or self._recorded.get((None, *request))
+        model, request = self._document.model_in(call.path), _request(call.headers.get("Content-Type"), content)
+        found = (self._recorded.get((key, model, *request)) for key in (call.headers.get("Authorization"), None))
+        return next(filter(None, found), None)
 
 
 def _is_the_kits(exchange: Exchange) -> bool:

@@ -9,7 +9,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from together_rerank_spec import READINGS, Document, load, read
+from together_rerank_spec import READINGS, Document, dialect, dialects, load, read
+from together_rerank_spec.document import TOGETHER
 
 if TYPE_CHECKING:
     from together_rerank_mockserver.faults.catalogue import Catalogue
@@ -42,6 +43,9 @@ class Settings:
         reading: how to read the vendored document, `corrected` or `vendored`.
         spec: the path of another OpenAPI document to serve, read as it is.
         overlay: the path of an OpenAPI Overlay to apply to *spec*.
+        operation: the method and the path of the operation of *spec* to serve, such as `("POST", "/rerank")`; None for
+            every one with the extension `x-rerank`, or else the one with the `operationId` `rerank`.
+        dialect: the API at the root: `together`, or another that the kit has a document of.
         replay: a folder of exchanges to answer with, or `library` for the exchanges of the kit.
         api_keys: the accepted keys; if empty, any key is accepted.
         models: the served models; if empty, any model is served.
@@ -71,6 +75,8 @@ class Settings:
     reading: str = "corrected"
     spec: Path | None = None
     overlay: Path | None = None
+    operation: tuple[str, str] | None = None
+    dialect: str = TOGETHER
     replay: str | None = None
     api_keys: tuple[str, ...] = field(default=(), repr=False)
     models: tuple[str, ...] = ()
@@ -110,13 +116,19 @@ class Settings:
         if self.spec is not None and self.reading != "corrected":
             problem = "applies to the vendored document only; a document given as `spec` is read as it is"
             raise SettingsError("reading", problem)
-        if self.overlay is not None and self.spec is None:
-            problem = "applies to a document given as `spec` only; the vendored document has its own overlay"
-            raise SettingsError("overlay", problem)
+        for name in ("overlay", "operation"):
+            if getattr(self, name) is not None and self.spec is None:
+                problem = "applies to a document given as `spec` only; the documents of the kit need none"
+                raise SettingsError(name, problem)
+        if self.dialect != TOGETHER and (self.spec is not None or self.reading != "corrected"):
+            other = "spec" if self.spec is not None else "reading"
+            raise SettingsError("dialect", f"names the document at the root, and so does `{other}`")
 
     def document(self) -> Document:
         """Return the document to serve; raise DocumentError if it cannot be read."""
-        return load(self.reading) if self.spec is None else read(self.spec, self.overlay)
+        if self.spec is not None:
+            return read(self.spec, self.overlay, self.operation)
+        return load(self.reading) if self.dialect == TOGETHER else dialect(self.dialect)
 
     def chosen_faults(self, catalogue: Catalogue) -> tuple[FaultSpec | None, Chaos]:
         """Parse `fault` and `chaos`; raise SettingsError if one is invalid or *catalogue* does not have the fault."""
@@ -179,6 +191,10 @@ def _is_path(value: Any) -> bool:
     return isinstance(value, str | Path) and value != ""
 
 
+def _is_operation(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_printable, value))
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
@@ -199,6 +215,8 @@ _CHECKS: dict[str, _Check] = {
     "reading": _check(READINGS.__contains__, " or ".join(READINGS)),
     "spec": _check(_is_path, "a path", Path),
     "overlay": _check(_is_path, "a path", Path),
+    "operation": _check(_is_operation, "a method and a path, such as POST /rerank", tuple),
+    "dialect": _check(dialects().__contains__, f"one of {', '.join(dialects())}"),
     "replay": _check(_is_path, f"a folder, or '{LIBRARY}'", str),
     "api_keys": _list(_is_printable_ascii, "printable ASCII and not empty", shown=False),
     "models": _list(_is_printable, "printable and not empty"),

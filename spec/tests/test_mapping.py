@@ -24,12 +24,12 @@ JINA = {
         "model": "/model",
         "total_tokens": "/usage/total_tokens",
     },
-    "error": {"message": "/detail", "invalid_request": 422},
+    "error": {"message": "/detail", "statuses": {"invalid_request": 422}},
 }
 TEI = {
     "request": {"query": "/query", "documents": "/texts", "return_documents": "/return_text"},
     "response": {"results": "", "index": "/index", "score": "/score", "document": "/text", "text": ""},
-    "error": {"message": "/error", "type": "/error_type", "invalid_request": 422},
+    "error": {"message": "/error", "type": "/error_type", "statuses": {"invalid_request": 422}},
 }
 ANSWER = {
     "id": "one",
@@ -135,7 +135,10 @@ def test_an_error_is_written_to_its_places():
         ({"request": {"query": "/query"}}, "/x-rerank/request/documents is missing"),
         ({"response": {**NIM["response"], "index": "index"}}, "/x-rerank/response/index must match"),
         ({"reply": {}}, "/x-rerank/reply is not a field"),
-        ({"error": {"message": "/detail", "invalid_request": 200}}, "/x-rerank/error/invalid_request must be at least"),
+        (
+            {"error": {"message": "/detail", "statuses": {"invalid_request": 200}}},
+            "/x-rerank/error/statuses/invalid_request must be at least",
+        ),
     ],
 )
 def test_a_malformed_mapping_is_rejected_with_the_place(change, message):

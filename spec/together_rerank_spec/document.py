@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -17,7 +17,10 @@ from together_rerank_spec.upgrade import upgraded
 from together_rerank_spec.yaml_text import YamlError, parse
 
 OPERATION_ID = "rerank"
+# The parameter of a path.
+_MODEL = "{model}"
 READINGS = ("corrected", "vendored")
+TOGETHER = "together"
 
 
 class DocumentError(ValueError):
@@ -35,9 +38,27 @@ def load(reading: str = "corrected") -> Document:
     return Document(f"the {reading} document", content)
 
 
-def read(path: Path, overlay: Path | None = None) -> Document:
+@lru_cache(maxsize=1)
+def dialects() -> tuple[str, ...]:
+    """Return the names of the rerank APIs that the kit has a document of, in alphabetical order."""
+    names = [entry.name.removesuffix(".yaml") for entry in files("together_rerank_spec").joinpath("dialects").iterdir()]
+    return tuple(sorted([*names, TOGETHER]))
+
+
+@lru_cache(maxsize=64)
+def dialect(name: str) -> Document:
+    """Return the document of the rerank API *name*; raise DocumentError if there is none."""
+    if name not in dialects():
+        raise DocumentError(f"unknown dialect '{name}'; the dialects are: {', '.join(dialects())}")
+    if name == TOGETHER:
+        return load()
+    return Document(f"the document of {name}", parse(_resource(f"dialects/{name}.yaml")), dialect=name)
+
+
+def read(path: Path, overlay: Path | None = None, operation: tuple[str, str] | None = None) -> Document:
     """Return the document in the file *path*, with the overlay in the file *overlay* applied if there is one.
 
+    *operation* is the method and the path of the operation to serve; None for every one that the kit recognizes.
     Raises DocumentError if a file cannot be read, *path* is not an OpenAPI 3.1 document with a rerank operation that
     the kit can serve, or *overlay* does not fit it.
     """
@@ -49,7 +70,12 @@ def read(path: Path, overlay: Path | None = None) -> Document:
             content = apply_overlay(content if isinstance(content, dict) else {}, _parse_file(overlay))
         except OverlayError as error:
             raise DocumentError(f"{overlay}: {error}") from error
-    return Document(str(path), content)
+    if operation is None:
+        return Document(str(path), content)
+    method, route = operation
+    if method.upper() != "POST":
+        raise DocumentError(f"{path}: the kit serves POST operations only, not {method.upper()} {route}")
+    return Document(str(path), content, path=route)
 
 
 def vendored_text() -> bytes:
@@ -59,9 +85,7 @@ def vendored_text() -> bytes:
 
 @dataclass(frozen=True)
 class Document:
-    """An OpenAPI 3.1 document and its rerank operation.
-
-    That is the first POST with the extension `x-rerank`, or else the one whose `operationId` is `rerank`.
+    """An OpenAPI 3.1 document and one rerank operation of it.
 
     Raises DocumentError if the document is not OpenAPI 3.1 or has no such operation, or if the mock cannot serve that
     operation.
@@ -69,10 +93,15 @@ class Document:
     Attributes:
         name: the name of the document in error messages.
         content: the whole document; every key is a string. Treat as immutable.
+        path: the path of the operation in the document. By default, that of the first POST with the extension
+            `x-rerank`, or else of the one whose `operationId` is `rerank`.
+        dialect: the name of the API if the kit has the document; "" for Together's document and those of users.
     """
 
     name: str
     content: Any
+    path: str = ""
+    dialect: str = ""
 
     def __post_init__(self) -> None:
         version = self.content.get("openapi") if isinstance(self.content, dict) else None
@@ -82,24 +111,43 @@ class Document:
             raise self._error(f"the kit reads OpenAPI 3.0 and 3.1, but this document has `openapi: {version}`")
         try:
             _ = self.request_schema, self.statuses, self.routes, self.requires_key
-            _ = self.mapping.is_canonical or self._templates
+            error = {"error": {"message": "m", "param": "/p"}}
+            _ = self.mapping.is_canonical or [self.error_body(status, error) for status in self.error_statuses]
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             if isinstance(error, DocumentError):
                 raise
             raise self._error(f"the OpenAPI document is malformed ({type(error).__name__}: {error})") from error
 
     @cached_property
-    def _location(self) -> tuple[str, dict[str, Any], dict[str, Any]]:
-        found = []
+    def _found(self) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+        """The path item and the operation of each path to serve."""
+        posts = {}
         for path, reference in self._mapping(self.content, "paths").items():
             item = self.resolve(reference)
             operation = item.get("post") if isinstance(item, dict) else None
-            if isinstance(operation, dict) and (EXTENSION in operation or operation.get("operationId") == OPERATION_ID):
-                found.append((path, item, operation))
-        if not found:
+            if isinstance(operation, dict):
+                posts[path] = item, operation
+        if self.path:
+            if self.path not in posts:
+                known = ", ".join(posts) or "none"
+                raise self._error(f"there is no operation POST {self.path[:200]}; paths with POST: {known}")
+            return {self.path: posts[self.path]}
+        marked = {path: found for path, found in posts.items() if EXTENSION in found[1]}
+        named = {path: found for path, found in posts.items() if found[1].get("operationId") == OPERATION_ID}
+        if not marked and not named:
             expected = f"one POST must have `{EXTENSION}`, or `operationId: {OPERATION_ID}`"
-            raise self._error(f"no operation to serve; {expected}")
-        return min(found, key=lambda each: EXTENSION not in each[2])
+            raise self._error(f"no operation to serve; {expected}, or be named with --operation")
+        return marked or named
+
+    @property
+    def operations(self) -> tuple[Document, ...]:
+        """The document, once for each operation to serve; the first is `self`."""
+        return self, *(replace(self, path=path) for path in list(self._found)[1:])
+
+    @cached_property
+    def _location(self) -> tuple[str, dict[str, Any], dict[str, Any]]:
+        path, (item, operation) = next(iter(self._found.items()))
+        return path, item, operation
 
     @cached_property
     def mapping(self) -> Mapping:
@@ -109,10 +157,24 @@ class Document:
         except MappingError as error:
             raise self._error(str(error)) from error
 
+    def request(self, body: dict[str, Any], path: str = "") -> dict[str, Any]:
+        """Return *body*, the body of a request to *path*, in the canonical form."""
+        canonical, model = self.mapping.request(body), self.model_in(path)
+        return canonical if model is None else {**canonical, "model": model}
+
+    def model(self, body: Any, path: str) -> Any:
+        """Return the model that a request to *path* with *body* names; None if it names none."""
+        return self.mapping.model(body) if _MODEL not in self._location[0] else self.model_in(path)
+
     def success_body(self, canonical: Any) -> Any:
-        """Return *canonical*, the canonical body of a 200, in the form of the API."""
+        """Return *canonical*, the canonical body of a 200, in the form of the API.
+
+        A fault can make it the body of an error.
+        """
         if self.mapping.is_canonical:
             return canonical
+        if isinstance(canonical, dict) and "error" in canonical:
+            return self.error_body(500, canonical)
         return self.mapping.response(canonical, self._templates.get(200))
 
     def error_body(self, status: int, canonical: dict[str, Any]) -> Any:
@@ -153,11 +215,31 @@ class Document:
         path = self._location[0]
         routes = tuple(dict.fromkeys([*(base + path for base in self.base_paths), path]))
         for route in routes:
-            if not route.startswith("/") or set(route) & set("{}<>"):
+            if not route.startswith("/") or set(route.replace(_MODEL, "", 1)) & set("{}<>"):
                 raise self._error(
-                    f"the path {route} cannot be served: it must start with a slash and must not contain {{, }}, < or >"
+                    f"the path {route} cannot be served: it must start with a slash, "
+                    f"and its only parameter can be {_MODEL}"
                 )
         return routes
+
+    def serves(self, path: str) -> bool:
+        """Return whether *path* is one of the routes, with any model in place of a parameter."""
+        return path in self.routes or any(pattern.fullmatch(path) for pattern in self._patterns)
+
+    @cached_property
+    def _patterns(self) -> list[re.Pattern[str]]:
+        templates = (route.split(_MODEL) for route in self.routes if _MODEL in route)
+        return [re.compile(f"{re.escape(before)}.+{re.escape(after)}") for before, after in templates]
+
+    def model_in(self, path: str) -> str | None:
+        """Return the model in *path*, the path of a request; None if paths of the operation have no model.
+
+        A model can contain slashes.
+        """
+        if _MODEL not in self._location[0]:
+            return None
+        before, after = self._location[0].split(_MODEL)
+        return path.partition(before)[2].removesuffix(after)
 
     @cached_property
     def doubled_routes(self) -> dict[str, str]:
@@ -173,29 +255,35 @@ class Document:
         """The media types of the request body, as the document lists them."""
         return tuple(self._mapping(self.resolve(self._mapping(self.operation, "requestBody")), "content"))
 
-    @property
+    @cached_property
     def requires_key(self) -> bool:
         """Whether a request needs a key."""
-        return bool(self.key_header)
+        return bool(self.key_header) and {} not in self._security
+
+    @property
+    def _security(self) -> list[dict[str, Any]]:
+        return self.operation.get("security", self.content.get("security")) or []
 
     @cached_property
     def key_header(self) -> str:
-        """The header of the key; "" if a request needs none. In `Authorization`, the key follows `Bearer`."""
-        alternatives = self.operation.get("security", self.content.get("security")) or []
-        if not alternatives or {} in alternatives:
+        """The header of a key; "" if the API has no keys. In `Authorization`, the key follows `Bearer`."""
+        if not any(self._security):
             return ""
         schemes = self._mapping(self._mapping(self.content, "components"), "securitySchemes")
-        headers = [self._key_header(name, schemes) for alternative in alternatives for name in alternative]
-        return headers[0]
+        names = [name for alternative in self._security for name in alternative]
+        headers = [self._key_header(self.resolve(schemes.get(name, {}))) for name in names]
+        if None in headers and {} not in self._security:
+            supported = "HTTP bearer or an API key in a header, the only schemes that the kit supports"
+            raise self._error(f"the security scheme '{names[headers.index(None)]}' is not {supported}")
+        return next(filter(None, headers), "")
 
-    def _key_header(self, name: str, schemes: dict[str, Any]) -> str:
-        match self.resolve(schemes.get(name, {})):
-            case {"type": "http", "scheme": str(scheme)} if scheme.lower() == "bearer":
+    def _key_header(self, scheme: Any) -> str | None:
+        match scheme:
+            case {"type": "http", "scheme": str(kind)} if kind.lower() == "bearer":
                 return "Authorization"
             case {"type": "apiKey", "in": "header", "name": str(header)}:
                 return header
-        supported = "HTTP bearer or an API key in a header, the only schemes that the kit supports"
-        raise self._error(f"the security scheme '{name}' is not {supported}")
+        return None
 
     @cached_property
     def statuses(self) -> dict[int, str]:

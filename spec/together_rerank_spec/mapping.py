@@ -18,6 +18,8 @@ from together_rerank_spec.validation import Validator
 EXTENSION = "x-rerank"
 _MISSING = object()
 _REQUEST = ("model", "query", "documents", "top_n", "return_documents", "rank_fields")
+# The values of `error` that are not places.
+_NOT_PLACES = ("statuses", "messages")
 # The mapping of an operation without the extension, and the canonical form itself.
 CANONICAL: dict[str, Any] = {
     "request": {**{name: f"/{name}" for name in _REQUEST}, "returns_documents": True},
@@ -59,7 +61,11 @@ class Mapping:
     @cached_property
     def is_canonical(self) -> bool:
         """Whether messages have the canonical form, so that they need no translation."""
-        return self.places == CANONICAL
+        return {**self.places, "error": self._error_places} == CANONICAL
+
+    @cached_property
+    def _error_places(self) -> dict[str, Any]:
+        return {name: place for name, place in self.places["error"].items() if name not in _NOT_PLACES}
 
     def request(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return *body*, the body of a request, in the canonical form."""
@@ -69,19 +75,31 @@ class Mapping:
         found = {name: _at(body, places[name]) for name in _REQUEST if name in places}
         canonical = {name: value for name, value in found.items() if value is not _MISSING}
         canonical.setdefault("return_documents", places.get("returns_documents", False))
+        if canonical.get("top_n", _MISSING) == places.get("all_results"):
+            canonical.pop("top_n", None)
         if "text" in places and isinstance(canonical.get("documents"), list):
             canonical["documents"] = [self._text(each) for each in canonical["documents"]]
         return canonical
+
+    def model(self, body: Any) -> Any:
+        """Return the model that the request *body* names; None if it names none."""
+        place = self.places["request"].get("model")
+        model = _MISSING if place is None else _at(body, place)
+        return None if model is _MISSING else model
 
     def _text(self, document: Any) -> Any:
         text = _at(document, self.places["request"]["text"])
         return document if text is _MISSING else text
 
-    @property
-    def invalid_request(self) -> int:
-        """The status for a request that does not match the schema."""
-        status: int = self.places["error"].get("invalid_request", 400)
+    def status(self, kind: str, default: int) -> int:
+        """Return the status of errors of this *kind*, such as `invalid_request`."""
+        status: int = self.places["error"].get("statuses", {}).get(kind, default)
         return status
+
+    def message(self, kind: str, default: str, model: str) -> str:
+        """Return the message of errors of this *kind*, such as `model_not_found`, about *model*."""
+        message: str | None = self.places["error"].get("messages", {}).get(kind)
+        return default if message is None else message.replace("{model}", model)
 
     def plain_request(self, query: str, documents: list[str]) -> dict[str, Any]:
         """Return a request of the API with *query*, *documents* and, if it names one, a model."""
@@ -116,8 +134,13 @@ class Mapping:
             body = _put(body, places.get(name), usage.get(name, _MISSING) if isinstance(usage, dict) else _MISSING)
         results = canonical.get("results", _MISSING)
         if isinstance(results, list):
-            results = [self._result(each, of_results) for each in results]
+            results = [self._result(each, of_results) for each in self._ordered(results)]
         return _put(body, places["results"], results)
+
+    def _ordered(self, results: list[Any]) -> list[Any]:
+        """Return *results* in the order of the request if the API does not sort them."""
+        is_sorted = self.places["response"].get("sorted", True)
+        return results if is_sorted else sorted(results, key=lambda each: str(each.get("index")).zfill(20))
 
     def _result(self, canonical: Any, template: Any) -> Any:
         if not isinstance(canonical, dict):
@@ -139,8 +162,10 @@ class Mapping:
     def error(self, canonical: dict[str, Any], template: Any) -> Any:
         """Return *canonical*, the canonical body of an error, in the form of the API, on the basis of *template*."""
         body = copy.deepcopy(template)
-        for name, place in self.places["error"].items():
+        for name, places in self._error_places.items():
             if name in canonical["error"]:
+                listed = places if isinstance(places, list) else [places]
+                place = next((each for each in listed if _at(body, each) is not _MISSING), listed[-1])
                 body = _put(body, place, canonical["error"][name])
         return body
 
@@ -148,9 +173,12 @@ class Mapping:
 def _at(node: Any, pointer: str) -> Any:
     """Return the value at *pointer* in *node*; a sentinel if there is none."""
     for step in _steps(pointer):
-        if not isinstance(node, dict) or step not in node:
+        if isinstance(node, list) and step in map(str, range(len(node))):
+            node = node[int(step)]
+        elif isinstance(node, dict) and step in node:
+            node = node[step]
+        else:
             return _MISSING
-        node = node[step]
     return node
 
 
@@ -167,16 +195,20 @@ def _put(node: Any, pointer: str | None, value: Any) -> Any:
     names = _steps(pointer)
     if not names:
         return None if value is _MISSING else value
+    *parents, name = names
     node = node if isinstance(node, dict) else {}
     holder = node
-    for name in names[:-1]:
-        if not isinstance(holder.get(name), dict):
-            holder[name] = {}
-        holder = holder[name]
+    for each in parents:
+        if isinstance(holder, list):
+            holder = holder[int(each)]
+            continue
+        if not isinstance(holder.get(each), dict | list):
+            holder[each] = {}
+        holder = holder[each]
     if value is _MISSING:
-        holder.pop(names[-1], None)
+        holder.pop(name, None)
     else:
-        holder[names[-1]] = value
+        holder[name] = value
     return node
 
 

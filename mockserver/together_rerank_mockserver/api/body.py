@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
 
-from together_rerank_mockserver.api.errors import BodyTooLarge, InvalidRequest, UnsupportedEncoding
+from together_rerank_mockserver.api.errors import BodyTooLarge, InvalidRequest, TooManyDocuments, UnsupportedEncoding
 from together_rerank_mockserver.api.json_text import exact, parse
 from together_rerank_mockserver.api.messages import Headers
 from together_rerank_spec import Document, DocumentError, Validator
@@ -84,20 +84,24 @@ class RequestParser:
         except SchemaError as error:
             raise DocumentError(f"{document.name}: {error}") from error
 
-    def parse(self, content_type: str | None, content: Content) -> dict[str, Any]:
-        """Return the canonical request in *content*; raise InvalidRequest if it does not match the schema."""
+    def parse(self, content_type: str | None, content: Content, path: str = "") -> dict[str, Any]:
+        """Return the canonical request to *path* in *content*; raise InvalidRequest if it does not match the schema."""
         if content.raw:
             check_media_type(content_type, self._document.request_media_types)
-        body = content.value
+        body, place = content.value, self._document.mapping.place
         if violations := self._schema.violations(body):
-            raise _invalid([(each.pointer, each.message) for each in violations])
-        mapping = self._document.mapping
-        request = mapping.request(body)
+            first = violations[0]
+            are_many = first.pointer == place("/documents") and first.message.startswith("must have at most")
+            kind = TooManyDocuments if are_many else InvalidRequest
+            raise _invalid([(each.pointer, each.message) for each in violations], kind)
+        request = self._document.request(body, path)
         if violations := _RANKABLE.violations(request):
-            raise _invalid([(mapping.place(each.pointer), each.message) for each in violations])
+            raise _invalid([(place(each.pointer), each.message) for each in violations])
         # The documents are returned with every integer as it was written.
         exact_body = exact(content.raw, body)
-        return request if exact_body is body else {**request, "documents": mapping.request(exact_body)["documents"]}
+        if exact_body is body:
+            return request
+        return {**request, "documents": self._document.request(exact_body)["documents"]}
 
     def _check(self) -> None:
         mapping = self._document.mapping
@@ -108,9 +112,9 @@ class RequestParser:
                 raise DocumentError(f"{self._document.name}: {problem}")
 
 
-def _invalid(violations: list[tuple[str, str]]) -> InvalidRequest:
+def _invalid(violations: list[tuple[str, str]], kind: type[InvalidRequest] = InvalidRequest) -> InvalidRequest:
     sentences = [f"`{pointer}` {message}" if pointer else f"The body {message}" for pointer, message in violations]
-    return InvalidRequest("; ".join(sentences), param=violations[0][0])
+    return kind("; ".join(sentences), param=violations[0][0])
 
 
 # A client sends the same header each time.

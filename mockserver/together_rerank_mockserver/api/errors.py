@@ -7,36 +7,44 @@ from typing import Any
 class ApiError(Exception):
     """An error of the API itself: it becomes a response, never a traceback.
 
-    The shape is the document's `ErrorData`, without its nulls. A subclass fixes the status, the `type`, the `code` and
-    perhaps the message; `headers` are added to the usual ones, and `origin` is the value of `x-mock-reply`.
+    The shape is the canonical one, without nulls. A subclass fixes the status, the `type` and the `code`; `headers` are
+    added to the usual ones, and `origin` is the value of `x-mock-reply`. For a *kind* of error, an API can have another
+    status and a message of its own.
     """
 
     status: int
     origin = "refused"
+    kind = ""
+    model = ""  # the name in the request, if the error is about it
     type = "invalid_request_error"
     code: str | None = None
-    message = ""
     headers: Mapping[str, str] = {}
 
     def __init__(self, message: str = "", *, param: str | None = None) -> None:
-        super().__init__(message or self.message)
+        super().__init__(message)
         self.param = param
 
     @property
     def data(self) -> dict[str, Any]:
-        """The body: the document's `ErrorData`."""
+        """The canonical body."""
         error = {"message": str(self), "type": self.type, "param": self.param, "code": self.code}
         return {"error": {name: value for name, value in error.items() if value is not None}}
 
 
 class InvalidRequest(ApiError):
     status = 400
+    kind = "invalid_request"
+
+
+class TooManyDocuments(InvalidRequest):
+    kind = "too_many_documents"
 
 
 class Misuse(InvalidRequest):
     """A fault or ranking that the client requests of the mock itself is invalid."""
 
     origin = "misuse"
+    kind = ""
 
 
 class Unauthorized(ApiError):
@@ -45,29 +53,20 @@ class Unauthorized(ApiError):
 
 
 class MissingApiKey(Unauthorized):
-    code = "missing_api_key"
-    message = (
-        "Missing API key. You need to provide your API key in an Authorization header using Bearer auth "
-        "(i.e. Authorization: Bearer YOUR_KEY)"
-    )
+    kind = code = "missing_api_key"
 
 
 class InvalidApiKey(Unauthorized):
-    code = "invalid_api_key"
-    message = "Invalid API key provided. You can find your API key at https://api.together.xyz/settings/api-keys."
+    kind = code = "invalid_api_key"
 
 
 class ModelNotFound(ApiError):
     status = 404
-    code = "model_not_found"
+    kind = code = "model_not_found"
 
-    def __init__(self, model: str) -> None:
-        shown = '""' if not model else model if len(model) <= 200 else f"{model[:200]}..."
-        super().__init__(
-            f"Unable to access model {shown}. Please visit https://api.together.xyz to see the list of supported "
-            "models or contact the owner to request access.",
-            param="/model",
-        )
+    def __init__(self, model: str, place: str) -> None:
+        self.model = '""' if not model else model if len(model) <= 200 else f"{model[:200]}..."
+        super().__init__(f"There is no model {self.model}", param=place)
 
 
 class Forbidden(ApiError):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from together_rerank_mockserver.api.errors import ApiError, InvalidRequest
+from together_rerank_mockserver.api.errors import ApiError, InvalidRequest, TooManyDocuments
 from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.api.messages import JSON, Reply
 from together_rerank_spec import Document, DocumentError, Validator
@@ -67,11 +67,17 @@ def self_check(document: Document) -> None:
 
 def error_reply(error: ApiError, document: Document | None = None) -> Reply:
     """Return the reply for *error*, in the form of *document*; without it, in the canonical form."""
-    status, data = error.status, error.data
+    status, data, headers = error.status, error.data, dict(error.headers)
     if document is not None:
-        status = document.mapping.invalid_request if type(error) is InvalidRequest else status  # not a subclass
+        mapping = document.mapping
+        if isinstance(error, TooManyDocuments):
+            status = mapping.status(InvalidRequest.kind, status)
+        status = mapping.status(error.kind, status)
+        data["error"]["message"] = mapping.message(error.kind, data["error"]["message"], error.model)
         data = document.error_body(status, data)
-    return Reply(status, to_json(data), {**JSON, **error.headers})
+        if document.key_header != "Authorization":
+            headers.pop("WWW-Authenticate", None)
+    return Reply(status, to_json(data), {**JSON, **headers})
 
 
 def _check_sample(document: Document, status: int, sample: Any) -> None:

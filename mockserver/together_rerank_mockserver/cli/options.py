@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from together_rerank_mockserver.settings import Settings, SettingsError
-from together_rerank_spec import READINGS
+from together_rerank_spec import READINGS, dialects
+from together_rerank_spec.document import TOGETHER
 
 PREFIX = "TOGETHER_RERANK_MOCK"
 CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -28,8 +29,12 @@ def as_json(what: str) -> Callable[[Any], Any]:
 def document_options(command: Any) -> Any:
     file = click.Path(exists=True, dir_okay=False, path_type=Path)
     reading = "The vendored document with the corrections of the kit, or as published."
+    operation = "The operation of --spec to serve.  [default: every one with x-rerank]"
+    command = option("--operation", nargs=2, metavar="METHOD PATH", help=operation)(command)
+    name = "The API to serve at the root; the others are below their names."
+    command = option("--dialect", type=click.Choice(dialects()), default=TOGETHER, help=name)(command)
     command = option("--overlay", type=file, help="An OpenAPI Overlay to apply to --spec.")(command)
-    command = option("--spec", type=file, help="An OpenAPI 3.1 document to serve instead of the vendored one.")(command)
+    command = option("--spec", type=file, help="An OpenAPI document to serve instead of the vendored one.")(command)
     return option("--reading", type=click.Choice(READINGS), default=READINGS[0], help=reading)(command)
 
 

@@ -8,7 +8,7 @@ from together_rerank_mockserver.faults.fault import (
     Fault,
     StatusFault,
 )
-from together_rerank_spec import Document
+from together_rerank_spec import Document, dialect, dialects
 
 OK = Fault(name="ok", family="none", sentence="No fault; ways of lower precedence are ignored", applies="any call")
 
@@ -41,3 +41,16 @@ class Catalogue:
         fault = self[str(code)]
         assert isinstance(fault, StatusFault), f"{fault.name} is of another family"
         return fault
+
+
+class AnyCatalogue(Catalogue):
+    """The faults of a mock of *document*, and the statuses of every dialect, whose documents are read when needed."""
+
+    def __getitem__(self, name: str) -> Fault:
+        try:
+            return super().__getitem__(name)
+        except UnknownFault:
+            for document in (operation for each in dialects() for operation in dialect(each).operations):
+                if name in map(str, document.error_statuses):
+                    return Catalogue(document)[name]
+            raise

@@ -1,18 +1,18 @@
 """Select the fault of a call: from its Prefer header, its model, the queue or the server's settings."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from together_rerank_mockserver.api.body import Content
 from together_rerank_mockserver.api.errors import InvalidRequest, Misuse
-from together_rerank_mockserver.api.messages import Reply
-from together_rerank_mockserver.faults.catalogue import OK, Catalogue
+from together_rerank_mockserver.api.messages import Call, Reply
+from together_rerank_mockserver.faults.catalogue import OK, Catalogue, UnknownFault
 from together_rerank_mockserver.faults.chaos import Chaos, chance
 from together_rerank_mockserver.faults.fault import BodyFault, Fault, RankedRequest, StatusFault, WireFault
 from together_rerank_mockserver.faults.grammar import FaultSpec, InvalidFaultSpec, from_text
 from together_rerank_mockserver.faults.prefer import from_prefer
 from together_rerank_mockserver.state.namespace import Namespace, QueuedFault
+from together_rerank_spec import Document
 
 MODEL_PREFIX = "mock/"
 _PREFIXES = (MODEL_PREFIX, MODEL_PREFIX.title(), MODEL_PREFIX.upper())
@@ -66,37 +66,48 @@ def names_fault(model: str) -> bool:
 
 
 class FaultSelector:
-    """Selects the fault of each call; *fault* and *chaos* are the server's settings, *seed* makes chance reproducible.
+    """Selects the fault of each call to the operation of *document*, which has the faults in *catalogue*.
 
-    *written* turns a canonical answer into the form of the API.
+    *fault* and *chaos* are the server's settings, *seed* makes chance reproducible.
     The first of these that requests a fault wins: the Prefer header, the model, the queue, *fault*, *chaos*.
     """
 
     def __init__(
-        self,
-        catalogue: Catalogue,
-        fault: FaultSpec | None,
-        chaos: Chaos,
-        seed: int,
-        written: Callable[[Any], Any],
+        self, document: Document, catalogue: Catalogue, fault: FaultSpec | None, chaos: Chaos, seed: int
     ) -> None:
+        self._document = document
         self._catalogue = catalogue
-        self._written = written
         self._fault = fault
         self._chaos = chaos
         self._seed = seed
-        self.configured = [*([fault] if fault else []), *chaos.specs]
 
-    def select(self, namespace: Namespace, prefer: str | None, content: Content) -> SelectedFault:
-        """Return the fault of a call and remove it from the queue, except a body fault, which `apply` removes.
+    def select(self, namespace: Namespace, call: Call, content: Content) -> SelectedFault:
+        """Return the fault of *call* and remove it from the queue, except a body fault, which `apply` removes.
 
         Raises:
-            Misuse: the Prefer header or the model requests a fault that does not exist.
+            Misuse: the Prefer header or the model requests a fault that does not exist, or the API does not have the
+                status of the fault.
         """
         selected = (
-            self._by_header(prefer) or self._by_model(content) or _by_queue(namespace) or self._by_server(namespace)
+            self._by_header(call.headers.get("Prefer"))
+            or self._by_model(call.path, content)
+            or _by_queue(namespace)
+            or self._by_server(namespace)
         )
-        return replace(selected, applied=False) if isinstance(selected.fault, BodyFault) else selected
+        match selected.fault:
+            case BodyFault():
+                return replace(selected, applied=False)
+            case StatusFault():
+                return self._in_this_api(selected)
+        return selected
+
+    def _in_this_api(self, selected: SelectedFault) -> SelectedFault:
+        """Return *selected* with the reply of this API; the queue and the settings are for all APIs."""
+        assert selected.spec
+        try:
+            return replace(selected, spec=replace(selected.spec, fault=self._catalogue[selected.spec.fault.name]))
+        except UnknownFault as unknown:
+            raise Misuse(f"the fault is of another API: {unknown}") from unknown
 
     def delay_s(self, namespace: Namespace, spec: FaultSpec | None) -> float:
         """Return the delay of *spec* in seconds, with its jitter."""
@@ -118,7 +129,7 @@ class FaultSelector:
             changed = selected.fault.apply(answer, ranked) if len(answer["results"]) >= selected.fault.least else answer
             if changed == answer:
                 return selected, answer
-            if self._written(changed) == self._written(answer):
+            if self._document.success_body(changed) == self._document.success_body(answer):
                 raise Misuse(f"`{selected.fault.name}` cannot be applied: answers of this API have no place for it")
             if selected.queued is None or namespace.take(selected.queued):
                 return replace(selected, applied=True), changed
@@ -139,18 +150,18 @@ class FaultSelector:
             raise Misuse(f"Prefer: {error}") from error
         return SelectedFault(spec, "header", preferences=preferences) if spec else None
 
-    def _by_model(self, content: Content) -> SelectedFault | None:
+    def _by_model(self, path: str, content: Content) -> SelectedFault | None:
         try:
-            data = content.value
+            model = self._document.model(content.value, path)
         except InvalidRequest:
             return None  # validation reports it later
-        model = data.get("model") if isinstance(data, dict) else None
         if not isinstance(model, str) or not names_fault(model):
             return None
         try:
             return SelectedFault(from_text(model[len(MODEL_PREFIX) :], self._catalogue), "model")
         except InvalidFaultSpec as error:
-            raise Misuse(f"`/model`: {error}", param="/model") from error
+            place = self._document.mapping.place("/model")
+            raise Misuse(f"`{place}`: {error}", param=place) from error
 
     def _by_server(self, namespace: Namespace) -> SelectedFault:
         if self._fault:

@@ -12,16 +12,16 @@ from together_rerank_mockserver.api import body, json_text
 from together_rerank_mockserver.api.errors import InvalidRequest, MethodNotAllowed, RouteNotFound
 from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.api.messages import ADMIN
-from together_rerank_mockserver.endpoint import NAMESPACE_PREFIX, Endpoint
+from together_rerank_mockserver.endpoint import NAMESPACE_PREFIX
 from together_rerank_mockserver.faults import grammar
+from together_rerank_mockserver.http.operations import Operations
 from together_rerank_mockserver.ranking import override
 from together_rerank_mockserver.ranking.score import explain
-from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state.namespace import DEFAULT, QueueFull
 
 # The maximum bytes of a body for the control plane, except of a request to explain.
 MAX_BODY = 4 * 1024 * 1024
-_FILTERS = ("status", "path", "reply", "limit", "offset")
+_PARAMETERS = {("GET", "/requests"): ("status", "path", "reply", "limit", "offset"), ("POST", "/explain"): ("path",)}
 
 
 @dataclass(slots=True)
@@ -54,12 +54,13 @@ class AdminRequest:
 
 
 class Admin:
-    """Reads and changes the state of *endpoint*; each route is one method."""
+    """Reads and changes the state of *operations*; each route is one method."""
 
-    def __init__(self, endpoint: Endpoint, settings: Settings) -> None:
-        self._endpoint = endpoint
-        self._registry = endpoint.registry
-        self._settings = settings
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+        self._shared = operations.shared
+        self._registry = operations.shared.registry
+        endpoint = operations.root[0]
         self._actions: dict[tuple[str, str], Callable[[AdminRequest], Any]] = {
             ("GET", "/health"): lambda _: health(),
             ("GET", "/version"): lambda _: {"version": __version__, "document": endpoint.document.name},
@@ -86,7 +87,7 @@ class Admin:
         method = "GET" if request.method == "HEAD" else request.method
         if method not in methods:
             raise MethodNotAllowed(method, methods)
-        self._check(request, ("namespace", *(_FILTERS if (method, request.path) == ("GET", "/requests") else ())))
+        self._check(request, ("namespace", *_PARAMETERS.get((method, request.path), ())))
         takes_none = method == "DELETE" or request.path == "/reset"
         if takes_none and (raw := request.read(MAX_BODY)) and json_text.parse(raw) != {}:
             raise InvalidRequest("This request takes no body; name the namespace in `?namespace=`")
@@ -96,12 +97,12 @@ class Admin:
         for name in request.parameters:
             if name not in known:
                 raise InvalidRequest(f"`{name[:100]}` is not a parameter; known: {', '.join(known)}")
-        if request.namespace != DEFAULT and not self._endpoint.is_namespace(request.namespace):
+        if request.namespace != DEFAULT and not self._shared.is_namespace(request.namespace):
             wanted = f"{DEFAULT}, or an accepted key that begins with {NAMESPACE_PREFIX}"
             raise InvalidRequest(f"`namespace` must be {wanted}")
 
     def _read_settings(self, _: AdminRequest) -> Any:
-        settings = self._settings
+        settings = self._shared.settings
         shown = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(settings).items()}
         return {**shown, "api_keys": len(settings.api_keys), "admin_token": settings.admin_token is not None}
 
@@ -129,11 +130,11 @@ class Admin:
         return {"namespace": request.namespace, "total": 0, "dropped": 0, "requests": []}
 
     def _faults(self, request: AdminRequest) -> Any:
-        return {**self._queue(request), "known": [fault.name for fault in self._endpoint.catalogue]}
+        return {**self._queue(request), "known": [fault.name for fault in self._shared.catalogue]}
 
     def _queue_faults(self, request: AdminRequest) -> Any:
         try:
-            chain = grammar.from_json(request.json, self._endpoint.catalogue)
+            chain = grammar.from_json(request.json, self._shared.catalogue)
             for spec in chain:
                 spec.fault.check_server(raw_socket=request.raw_socket)
             self._registry.open(request.namespace).enqueue([spec.queued for spec in chain])
@@ -171,9 +172,13 @@ class Admin:
         return {"namespace": request.namespace}
 
     def _explain(self, request: AdminRequest) -> Any:
-        raw = request.read(self._settings.max_body)
-        media_type = self._endpoint.document.request_media_types[0]
-        return explain(self._endpoint.requests.parse(media_type, body.Content(raw)))
+        path = request.parameters.get("path")
+        endpoint = self._operations.root[0] if path is None else self._operations.at(path)
+        if endpoint is None:
+            raise InvalidRequest(f"`path` must be the path of an operation, not {path}"[:200])
+        raw = request.read(self._shared.settings.max_body)
+        media_type = endpoint.document.request_media_types[0]
+        return explain(endpoint.requests.parse(media_type, body.Content(raw), path or ""))
 
 
 def health() -> dict[str, str]:

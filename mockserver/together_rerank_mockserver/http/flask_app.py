@@ -1,5 +1,6 @@
 """The Flask application: views for the rerank operation, the health check and the control plane."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from flask import Blueprint, Flask, Response, request
@@ -10,12 +11,12 @@ from together_rerank_mockserver.api import body
 from together_rerank_mockserver.api.errors import InvalidRequest, MethodNotAllowed, RouteNotFound
 from together_rerank_mockserver.api.messages import ADMIN, HEALTH, JSON, Reply, is_admin
 from together_rerank_mockserver.api.rendering import error_reply
-from together_rerank_mockserver.endpoint import api_error
+from together_rerank_mockserver.endpoint import Endpoint, api_error
 from together_rerank_mockserver.http import access
 from together_rerank_mockserver.http.admin import AdminRequest
 from together_rerank_mockserver.http.wsgi import RAW_SOCKET, Mock, Outgoing, call_of, outgoing
 from together_rerank_mockserver.settings import Settings
-from together_rerank_spec import Document
+from together_rerank_spec import dialects
 
 _ANY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -33,35 +34,33 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def build_app(mock: Mock) -> Flask:
     """Return the Flask application of *mock*; it answers every request, also one to the rerank operation."""
-    endpoint = mock.endpoint
     app = Flask(__name__, static_folder=None)
     # Without this, Werkzeug redirects /v1//rerank, and treats //rerank as /rerank.
     app.url_map.merge_slashes = False
     app.before_request(_check_request_line)
 
-    def rerank() -> Response:
+    # Not a view, because only `Operations` knows the paths.
+    @app.before_request
+    def rerank() -> Response | None:
+        if not mock.operations.at(request.environ["PATH_INFO"]):
+            return None
+        if request.method != "POST":
+            raise NotAllowed(["POST"])
         return _response(mock.rerank(request.environ))
 
     def health() -> Response:
         return _response(mock.health(request.environ))
 
     def refuse(error: Exception) -> Response:
-        call, refused = call_of(request.environ), api_error(_as_api_error(error, endpoint.document))
+        call, near = call_of(request.environ), mock.operations.near(request.environ["PATH_INFO"])
+        refused = api_error(_as_api_error(error, near))
         if is_admin(request.path):
             reply = error_reply(refused)
-            endpoint.recorder.record(call, reply, str(refused))
+            mock.operations.shared.recorder.record(call, reply, str(refused))
         else:
-            reply = endpoint.refuse(call, refused)
+            reply = near[0].refuse(call, refused)
         return _response(outgoing(reply, mock.limiter))
 
-    for route in endpoint.document.routes:
-        app.add_url_rule(
-            route,
-            view_func=rerank,
-            methods=["POST"],
-            provide_automatic_options=False,
-            strict_slashes=not route.endswith("/"),  # else a redirect
-        )
     app.add_url_rule(HEALTH, view_func=health, methods=["GET"], provide_automatic_options=False)
     app.register_blueprint(_control_plane(mock))
     app.register_error_handler(Exception, refuse)
@@ -83,7 +82,7 @@ def _control_plane(mock: Mock) -> Blueprint:
         if raw_socket:
             admin_request.settle = raw_socket.settle
         reply = Reply(200, mock.admin.answer(admin_request), JSON)
-        mock.endpoint.recorder.record(call, reply, None)
+        mock.operations.shared.recorder.record(call, reply, None)
         return Response(reply.body, reply.status, reply.headers)
 
     for rule in ("/", "/<path:_>"):
@@ -113,12 +112,12 @@ def _check_request_line() -> None:
         raise NotAllowed(request.url_rule.methods if request.url_rule else None)
 
 
-def _as_api_error(error: Exception, document: Document) -> Exception:
+def _as_api_error(error: Exception, near: Sequence[Endpoint]) -> Exception:
     """Return the API's error for *error* if it is an error of Flask, else *error* itself."""
     match error:
         case HTTPException(code=404):
             path = request.environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
-            return RouteNotFound(_nothing_there(path, document))
+            return RouteNotFound(_nothing_there(path, near))
         case HTTPException(code=405):
             return MethodNotAllowed(request.environ["REQUEST_METHOD"], getattr(error, "valid_methods", None) or ())
         case HTTPException():
@@ -126,7 +125,10 @@ def _as_api_error(error: Exception, document: Document) -> Exception:
     return error
 
 
-def _nothing_there(path: str, document: Document) -> str:
-    if base := document.doubled_routes.get(path):
+def _nothing_there(path: str, near: Sequence[Endpoint]) -> str:
+    prefix, document = near[0].prefixes[-1], near[0].document
+    if base := document.doubled_routes.get(path) or document.doubled_routes.get(path.removeprefix(prefix)):
         return f"There is no {path}: the client adds {base} itself, so remove {base} from its base URL"
-    return f"There is no {path[:200]} here; the mock answers POST {' and POST '.join(document.routes)}"
+    routes = " and POST ".join(route for each in near for route in each.routes)
+    others = f"; other APIs are below /{', /'.join(dialects())}" if "" in near[0].prefixes else ""
+    return f"There is no {path[:200]} here; the mock answers POST {routes}{others}"

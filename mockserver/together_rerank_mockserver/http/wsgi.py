@@ -10,6 +10,7 @@ from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.api.messages import JSON, Call, Reply
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.http.admin import Admin, health
+from together_rerank_mockserver.http.operations import Operations
 from together_rerank_mockserver.settings import Settings, checked
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
 
@@ -27,11 +28,19 @@ class Mock:
     def __init__(self, settings: Settings | None = None, limiter: DelayLimiter | None = None) -> None:
         self.settings = checked(settings)
         self.limiter = limiter or DelayLimiter(Event())
-        self.endpoint = Endpoint(self.settings.document(), self.settings, self.limiter)
-        self.admin = Admin(self.endpoint, self.settings)
+        self.operations = Operations(self.settings, self.limiter)
+        self.admin = Admin(self.operations)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The first operation at the root."""
+        return self.operations.root[0]
 
     def rerank(self, environ: dict[str, Any]) -> Outgoing:
-        return outgoing(self.endpoint.answer(call_of(environ)), self.limiter, environ.get(RAW_SOCKET))
+        """Answer a request to the path of an operation."""
+        endpoint = self.operations.at(environ["PATH_INFO"])
+        assert endpoint
+        return outgoing(endpoint.answer(call_of(environ)), self.limiter, environ.get(RAW_SOCKET))
 
     def health(self, _: dict[str, Any]) -> Outgoing:
         return outgoing(Reply(200, to_json(health()), JSON), self.limiter)

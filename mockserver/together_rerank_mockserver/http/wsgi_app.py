@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class WsgiApp:
-    """Answers the rerank operation and the health check itself, and all other requests with Flask.
+    """Answers rerank operations and the health check itself, and all other requests with Flask.
 
     Importing Flask takes a third of the start time, and the first requests rarely need it. So the first request that
     needs Flask imports it. A background thread does not, because a shutdown would have to wait for that thread.
@@ -29,15 +29,18 @@ class WsgiApp:
         self.mock = mock
         self._flask: Flask | None = None
         self._lock = Lock()
-        views = {("GET", HEALTH): mock.health} | {
-            ("POST", route): mock.rerank for route in mock.endpoint.document.routes
-        }
-        self._direct = {key: access.allow(partial(_answer, view), mock.settings.cors) for key, view in views.items()}
+        self._rerank, self._health = (
+            access.allow(partial(_answer, view), mock.settings.cors) for view in (mock.rerank, mock.health)
+        )
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
-        direct = self._direct.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
-        return (direct or self.flask)(environ, start_response)
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        if method == "POST" and self.mock.operations.at(path):
+            return self._rerank(environ, start_response)
+        if method == "GET" and path == HEALTH:
+            return self._health(environ, start_response)
+        return self.flask(environ, start_response)
 
     @property
     def flask(self) -> Flask:

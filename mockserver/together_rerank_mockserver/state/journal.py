@@ -1,6 +1,7 @@
 """The journal's entry of one request, without secrets and of limited size."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from sys import getsizeof
@@ -31,6 +32,8 @@ class Entry:
     ms: float  # until the answer was ready
     reason: str | None = None
     retry_after: float | None = None  # the seconds in the answer's Retry-After or retry-after-ms
+    # Returns the canonical form of a body that was sent to a path; None if all bodies have it.
+    canonical: Callable[[Any, str], Any] | None = None
     size: int = field(init=False)  # about how many bytes the entry takes
 
     def __post_init__(self) -> None:
@@ -40,7 +43,10 @@ class Entry:
 
     @property
     def as_dict(self) -> dict[str, Any]:
-        """The entry as JSON: `body` is the JSON value, or `text` the text if the stored bytes are not JSON."""
+        """The entry as JSON: `body` is the JSON value, or `text` the text if the stored bytes are not JSON.
+
+        If the API has another form than the canonical one, `canonical` is the canonical request.
+        """
         retry_count = self.headers.get("x-stainless-retry-count", "")
         shown: dict[str, Any] = {
             "time": datetime.fromtimestamp(self.time, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
@@ -61,6 +67,8 @@ class Entry:
             shown["body"] = json_text.exact(self.body, json_text.parse(self.body))
         except InvalidRequest:
             shown["text"] = self.body.decode(errors="replace")
+        if self.canonical and isinstance(shown["body"], dict):
+            shown["canonical"] = self.canonical(shown["body"], self.path)
         return shown
 
 

@@ -1,6 +1,7 @@
 """Record each request and its reply: in the journal, and as a log line."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from together_rerank_mockserver.api.messages import Call, Reply, is_mock_path
@@ -24,11 +25,18 @@ class Recorder:
             self._log = RequestLog(as_json=log_format == "json")
 
     def record(
-        self, call: Call, reply: Reply, reason: str | None, namespace: Namespace | None = None, received: bytes = b""
+        self,
+        call: Call,
+        reply: Reply,
+        reason: str | None,
+        namespace: Namespace | None = None,
+        received: bytes = b"",
+        canonical: Callable[[Any, str], Any] | None = None,
     ) -> None:
         """Record *call* with the body *received*, its *reply* and the *reason* if that is an error.
 
-        Without a namespace, as for the control plane, it is recorded in the log only.
+        Without a namespace, as for the control plane, it is recorded in the log only. *canonical* returns the canonical
+        form of a body that was sent to a path; None if all bodies have it.
         """
         in_journal = namespace is not None and self._has_journal and not is_mock_path(call.path)
         if not in_journal and not self._log:
@@ -50,6 +58,7 @@ class Recorder:
                 reply=reply.headers["x-mock-reply"],
                 request_id=reply.headers["x-request-id"],
                 ms=ms,
+                canonical=canonical,
             )
             self._registry.record(namespace, recorded)
         if self._log:
