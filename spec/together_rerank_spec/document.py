@@ -193,9 +193,15 @@ class Document:
         media = self._json_media(status)
         if media is None:
             return {}
+        example = self.body_example(status)
+        return self.example(media.get("schema", True)) if example is None else example
+
+    def body_example(self, status: int) -> Any:
+        """Return the example of the body for *status*; None if the document has none."""
+        media = (self._json_media(status) if status in self.statuses else None) or {}
         for example in (media.get("examples") or {}).values():
             return self.resolve(example)["value"]
-        return media["example"] if "example" in media else self.example(media.get("schema", True))
+        return media.get("example")
 
     @property
     def operation(self) -> dict[str, Any]:

@@ -124,7 +124,7 @@ class Mapping:
         places = self.places["response"]
         body = copy.deepcopy(template)
         listed = _at(body, places["results"])
-        of_results = listed[0] if isinstance(listed, list) and listed else {}
+        of_results = self._result({}, listed[0]) if isinstance(listed, list) and listed else {}
         if isinstance(canonical, list):  # a fault: the body is the list of results
             return [self._result(each, of_results) for each in canonical]
         usage = canonical.get("usage")
@@ -146,7 +146,7 @@ class Mapping:
         if not isinstance(canonical, dict):
             return canonical
         places = self.places["response"]
-        result = copy.deepcopy(template)
+        result = copy.deepcopy(template) if template else {}
         result = _put(result, places["index"], canonical.get("index", _MISSING))
         result = _put(result, places["score"], canonical.get("relevance_score", _MISSING))
         return _put(result, places.get("document"), self._document(canonical.get("document", _MISSING)))

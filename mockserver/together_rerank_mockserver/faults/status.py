@@ -1,7 +1,6 @@
 """Status faults: each error status, with the body and headers that the library of exchanges has for it."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import together_rerank_fixtures as fixtures
 from together_rerank_mockserver.api.json_text import to_json
@@ -35,8 +34,10 @@ def faults(document: Document) -> Iterable[StatusFault]:
         documented, description = status in document.error_statuses, document.statuses.get(status)
         reply, reason = _reply(status, description)
         if not document.mapping.is_canonical:
-            body = to_json(document.error_body(status, {"error": {"message": reason}}))
-            reply = replace(reply, body=body, headers={**reply.headers, **JSON})
+            example = document.body_example(status)
+            body = document.error_body(status, {"error": {"message": reason}}) if example is None else example
+            kept = {name: value for name, value in reply.headers.items() if name == "Retry-After"}
+            reply, reason = Reply(status, to_json(body), {**JSON, **kept}), description or reason
         sentence = f"{description} ({status})" if description else f"Status {status}" if documented else reason
         yield StatusFault(name=str(status), sentence=sentence, reply=reply, reason=reason, documented=documented)
 

@@ -172,13 +172,11 @@ class Admin:
         return {"namespace": request.namespace}
 
     def _explain(self, request: AdminRequest) -> Any:
-        path = request.parameters.get("path")
-        endpoint = self._operations.root[0] if path is None else self._operations.at(path)
-        if endpoint is None:
-            raise InvalidRequest(f"`path` must be the path of an operation, not {path}"[:200])
+        path = request.parameters.get("path", "")
+        endpoint = self._operations.at(path) or self._operations.near(path)[0]
         raw = request.read(self._shared.settings.max_body)
         media_type = endpoint.document.request_media_types[0]
-        return explain(endpoint.requests.parse(media_type, body.Content(raw), path or ""))
+        return explain(endpoint.requests.parse(media_type, body.Content(raw), path))
 
 
 def health() -> dict[str, str]:

@@ -38,7 +38,7 @@ class AdminClient:
         self.unseen = unseen  # which requests the journal does not have, as the end of a message
         self._send = send
 
-    def call(self, method: str, path: str, data: Any = None, **parameters: str) -> Any:
+    def call(self, method: str, path: str, data: Any = None, /, **parameters: str) -> Any:
         """Return the JSON answer; raise ValueError if the mock rejects the call, Unreachable if no mock answers."""
         if self.server is None:
             parameters["namespace"] = self.api_key

@@ -1,5 +1,7 @@
 """Recorded requests: journal entries as objects, and their comparison for `assert_called()`."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -23,7 +25,11 @@ class Headers(dict[str, str]):
 
 
 def _field(name: str) -> Any:
-    return property(lambda request: request.body.get(name) if isinstance(request.body, dict) else None)
+    def value(request: RecordedRequest) -> Any:
+        body = request.body if request.canonical is None else request.canonical
+        return body.get(name) if isinstance(body, dict) else None
+
+    return property(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +50,7 @@ class RecordedRequest:
         body: the JSON value of the request; None if it is not JSON, or was too long for the journal.
         text: the body as text if it is not JSON, else None.
         body_bytes: the length of the body in bytes.
+        canonical: the body with the names of Together's API, if it was sent to another API; else None.
     """
 
     number: int
@@ -61,8 +68,9 @@ class RecordedRequest:
     body: Any
     text: str | None
     body_bytes: int
+    canonical: Any = None
 
-    # The fields of the request body; None if it does not have them.
+    # The fields of the canonical request; None if it does not have them.
     model = _field("model")
     query = _field("query")
     documents = _field("documents")

@@ -13,6 +13,7 @@ from together_rerank_mockserver.testing import recorded
 from together_rerank_mockserver.testing.admin_client import AdminClient
 from together_rerank_mockserver.testing.recorded import Expected, RecordedRequest
 from together_rerank_mockserver.testing.resilience import Finding, find_problems
+from together_rerank_spec import dialects
 
 if TYPE_CHECKING:
     import httpx
@@ -127,17 +128,25 @@ class RerankMock:
         """From now on, give documents the *scores* by index, 0 to 1, and others 0; raises ValueError if invalid."""
         self.admin.call("PUT", "ranking", {"scores": _scores(scores)})
 
+    def url_for(self, dialect: str) -> str:
+        """Return the base URL of another rerank API, such as `cohere`; raises ValueError if the mock does not have it."""
+        if dialect not in dialects():
+            raise ValueError(f"there is no dialect {dialect!r}; known: {', '.join(dialects())}")
+        return f"{self.base_url}/{dialect}"
+
     def explain(self, request: RecordedRequest | Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the evidence for the computed score of each document of *request*, best first.
 
         Each row has `index`, `score`, `whole`, `parts`, `adjacent`, `in_order`, `text`. Ranking overrides are ignored.
         Raises ValueError if *request* is not a valid rerank request.
         """
-        body = request.body if isinstance(request, RecordedRequest) else request
+        body, sent_to = (
+            (request.body, {"path": request.path}) if isinstance(request, RecordedRequest) else (request, {})
+        )
         if not isinstance(body, Mapping):
             raise ValueError(f"explain() takes the body of a rerank request, an object, not {str(body)[:200]}")
         try:
-            rows: list[dict[str, Any]] = self.admin.call("POST", "explain", dict(body))
+            rows: list[dict[str, Any]] = self.admin.call("POST", "explain", dict(body), **sent_to)
         except TypeError as error:
             raise ValueError(f"explain() takes a JSON value: {error}") from None
         return rows

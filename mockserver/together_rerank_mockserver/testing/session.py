@@ -171,7 +171,7 @@ def strict_failures(mock: RerankMock) -> list[str]:
 
 
 def _was_not_applied(request: RecordedRequest, spec: dict[str, Any]) -> bool:
-    return request.reply.endswith("not-applied") and f"fault={spec['fault']};" in request.reply
+    return f"; fault={spec['fault']};" in request.reply and "; not-applied" in request.reply
 
 
 def recent(mock: RerankMock) -> str:
