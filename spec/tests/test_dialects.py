@@ -2,17 +2,14 @@
 
 import copy
 import re
-from importlib.resources import files
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from together_rerank_spec import Document, Validator
-from together_rerank_spec.yaml_text import parse
+from together_rerank_spec import Validator, dialect, dialects
 
-FOLDER = files("together_rerank_spec").joinpath("dialects")
-CONTENTS = {each.name.removesuffix(".yaml"): parse(each.read_bytes()) for each in FOLDER.iterdir()}
-PATHS = [(name, path) for name, content in sorted(CONTENTS.items()) for path in content["paths"]]
+CONTENTS = {name: dialect(name).content for name in dialects() if name != "together"}
+PATHS = [(name, path) for name, content in CONTENTS.items() for path in content["paths"]]
 ANSWER = {
     "id": "one",
     "object": "rerank",
@@ -28,8 +25,7 @@ TEXTS = ["a", "b"]
 
 
 def document(name, path):
-    content = CONTENTS[name]
-    return Document(f"{name} {path}", {**content, "paths": {path: content["paths"][path]}})
+    return next(each for each in dialect(name).operations if each.routes == (path,))
 
 
 def request(name, path, changes):
