@@ -22,6 +22,7 @@ JINA = {
         "text": "",
         "not_returned": None,
         "model": "/model",
+        "usage": "/usage",
         "total_tokens": "/usage/total_tokens",
     },
     "error": {"message": "/detail", "statuses": {"invalid_request": 422}},
@@ -108,7 +109,8 @@ def test_a_document_that_is_not_returned_has_the_value_of_the_mapping():
     [
         ({"results": None}, {"results": None}),
         ({"results": [{"index": "1", "relevance_score": "x"}]}, {"results": [{"index": "1", "relevance_score": "x"}]}),
-        ({"usage": None}, {"usage": {}}),
+        ({"usage": None}, {"usage": None}),
+        ({"extra": 1}, {"extra": 1}),
     ],
 )
 def test_what_a_fault_makes_wrong_stays_wrong(change, expected):

@@ -18,6 +18,7 @@ from together_rerank_spec.validation import Validator
 EXTENSION = "x-rerank"
 _MISSING = object()
 _REQUEST = ("model", "query", "documents", "top_n", "return_documents", "rank_fields")
+_RESPONSE = ("id", "object", "model", "results", "usage")
 # The values of `error` that are not places.
 _NOT_PLACES = ("statuses", "messages")
 # The mapping of an operation without the extension, and the canonical form itself.
@@ -32,6 +33,7 @@ CANONICAL: dict[str, Any] = {
         "not_returned": {},
         "id": "/id",
         "model": "/model",
+        "usage": "/usage",
         "prompt_tokens": "/usage/prompt_tokens",
         "total_tokens": "/usage/total_tokens",
     },
@@ -67,6 +69,12 @@ class Mapping:
     def _error_places(self) -> dict[str, Any]:
         return {name: place for name, place in self.places["error"].items() if name not in _NOT_PLACES}
 
+    @property
+    def can_omit_documents(self) -> bool:
+        """Whether the API has responses without documents."""
+        places = self.places["request"]
+        return "return_documents" in places or not places.get("returns_documents", False)
+
     def request(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return *body*, the body of a request, in the canonical form."""
         if self.is_canonical:
@@ -77,7 +85,8 @@ class Mapping:
         canonical.setdefault("return_documents", places.get("returns_documents", False))
         if canonical.get("top_n", _MISSING) == places.get("all_results"):
             canonical.pop("top_n", None)
-        if "text" in places and isinstance(canonical.get("documents"), list):
+        ranks_fields = bool(canonical.get("rank_fields"))
+        if "text" in places and not ranks_fields and isinstance(canonical.get("documents"), list):
             canonical["documents"] = [self._text(each) for each in canonical["documents"]]
         return canonical
 
@@ -96,10 +105,10 @@ class Mapping:
         status: int = self.places["error"].get("statuses", {}).get(kind, default)
         return status
 
-    def message(self, kind: str, default: str, model: str) -> str:
-        """Return the message of errors of this *kind*, such as `model_not_found`, about *model*."""
+    def message(self, kind: str, model: str) -> str | None:
+        """Return the API's own message of errors of this *kind* about *model*; None if it is not known."""
         message: str | None = self.places["error"].get("messages", {}).get(kind)
-        return default if message is None else message.replace("{model}", model)
+        return message and message.replace("{model}", model)
 
     def plain_request(self, query: str, documents: list[str]) -> dict[str, Any]:
         """Return a request of the API with *query*, *documents* and, if it names one, a model."""
@@ -127,11 +136,16 @@ class Mapping:
         of_results = self._result({}, listed[0]) if isinstance(listed, list) and listed else {}
         if isinstance(canonical, list):  # a fault: the body is the list of results
             return [self._result(each, of_results) for each in canonical]
-        usage = canonical.get("usage")
         for name in ("id", "model"):
             body = _put(body, places.get(name), canonical.get(name, _MISSING))
+        usage = canonical.get("usage", _MISSING)
+        counts = usage if isinstance(usage, dict) else {}
         for name in ("prompt_tokens", "total_tokens"):
-            body = _put(body, places.get(name), usage.get(name, _MISSING) if isinstance(usage, dict) else _MISSING)
+            body = _put(body, places.get(name), counts.get(name, _MISSING))
+        if usage is not counts:
+            body = _put(body, places.get("usage"), usage)
+        if isinstance(body, dict):
+            body |= {name: value for name, value in canonical.items() if name not in _RESPONSE}
         results = canonical.get("results", _MISSING)
         if isinstance(results, list):
             results = [self._result(each, of_results) for each in self._ordered(results)]
@@ -194,7 +208,7 @@ def _put(node: Any, pointer: str | None, value: Any) -> Any:
         return node
     names = _steps(pointer)
     if not names:
-        return None if value is _MISSING else value
+        return {} if value is _MISSING else value
     *parents, name = names
     node = node if isinstance(node, dict) else {}
     holder = node

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from together_rerank_mockserver.api.errors import ApiError, InvalidRequest, TooManyDocuments
+from together_rerank_mockserver.api.errors import ApiError, InvalidRequest, TooManyDocuments, Unauthorized
 from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.api.messages import JSON, Reply
 from together_rerank_spec import Document, DocumentError, Validator
@@ -58,7 +58,8 @@ def self_check(document: Document) -> None:
     """Check that *document* allows the answers of the mock; raise DocumentError if it does not."""
     ranking = [(1, 0.5), (0, 0.0)]
     used = usage("query", ["a", "b"])
-    for documents in (["a", {"b": 1}], None):
+    returned = ["a", {"b": 1}]
+    for documents in [returned, None] if document.mapping.can_omit_documents else [returned]:
         canonical = answer("id", "model", results(ranking, documents), used)
         _check_sample(document, 200, document.success_body(canonical))
     for status in document.error_statuses:
@@ -73,7 +74,10 @@ def error_reply(error: ApiError, document: Document | None = None) -> Reply:
         if isinstance(error, TooManyDocuments):
             status = mapping.status(InvalidRequest.kind, status)
         status = mapping.status(error.kind, status)
-        data["error"]["message"] = mapping.message(error.kind, data["error"]["message"], error.model)
+        if message := mapping.message(error.kind, error.model):
+            data["error"]["message"] = message
+        elif isinstance(error, Unauthorized) and document.body_example(status):
+            del data["error"]["message"]  # the example has the API's own
         data = document.error_body(status, data)
         if document.key_header != "Authorization":
             headers.pop("WWW-Authenticate", None)

@@ -202,7 +202,7 @@ _TABLE: list[tuple[str, str, _Change, tuple[int, str]]] = [
     ("id-missing", "`id` is missing", _without("id"), _ANY),
     ("id-constant", "`id` is always the same", _with("id", "ooooooo-oooooo-0000000000000000"), _ANY),
     ("object-wrong", "`object` is `list`", _with("object", "list"), _ANY),
-    ("extra-field", "The answer has a field that the document does not define", _with("meta", {"version": "2"}), _ANY),
+    ("extra-field", "The answer has a field that the document does not define", _with("extra", {"version": "2"}), _ANY),
     ("error-200", "The status is 200, but the body is an error", lambda *_: _ERROR, _ANY),
 ]
 # Faults that break only what clients rely on, not what the document requires.

@@ -21,7 +21,7 @@ class Operations:
             raise DocumentError(f"{document.name}: the operation needs no key, so --api-key cannot be enforced")
         self.shared = Shared(document, settings, limiter)
         self._by_route: dict[str, Endpoint] = {}
-        self._by_name: dict[str, list[Endpoint]] = {}
+        self.read: dict[str, list[Endpoint]] = {}  # by the name of the dialect
         self._lock = Lock()
         self._root_name = "" if settings.spec else settings.dialect
         self.root = self._add(self._root_name, document, ("", f"/{self._root_name}") if self._root_name else ("",))
@@ -36,7 +36,7 @@ class Operations:
         if name == self._root_name or name not in dialects():
             return self.root
         with self._lock:
-            return self._by_name.get(name) or self._add(name, dialect(name), (f"/{name}",))
+            return self.read.get(name) or self._add(name, dialect(name), (f"/{name}",))
 
     def _by_parameter(self, path: str) -> Endpoint | None:
         endpoints = self.near(path)
@@ -48,5 +48,5 @@ class Operations:
             for route in each.routes:
                 self._by_route.setdefault(route, each)
                 self._by_route.setdefault(route.rstrip("/"), each)  # clients differ in this
-        self._by_name[name] = endpoints
+        self.read[name] = endpoints
         return endpoints

@@ -129,7 +129,7 @@ class RerankMock:
         self.admin.call("PUT", "ranking", {"scores": _scores(scores)})
 
     def url_for(self, dialect: str) -> str:
-        """Return the base URL of another rerank API, such as `cohere`; raises ValueError if the mock does not have it."""
+        """Return the base URL of another rerank API, such as `cohere`; raises ValueError for an unknown one."""
         if dialect not in dialects():
             raise ValueError(f"there is no dialect {dialect!r}; known: {', '.join(dialects())}")
         return f"{self.base_url}/{dialect}"

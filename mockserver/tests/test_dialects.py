@@ -1,0 +1,331 @@
+"""Every dialect of the kit: requests, rankings, errors and faults have its own form, on one mock."""
+
+import json
+
+import pytest
+
+from together_rerank_mockserver.http.flask_app import create_app
+from together_rerank_mockserver.http.wsgi import Mock
+from together_rerank_mockserver.settings import Settings, SettingsError
+from together_rerank_spec import Validator, dialect, dialects
+
+KEYS = {"Authorization": "Bearer a-key", "Api-Key": "a-key"}
+DOCUMENTS = ["Pandas live in China.", "A llama in Peru", "Llamas in Peru"]
+OPERATIONS = {
+    f"/{name}{operation.routes[-1]}": operation
+    for name in dialects()
+    if name != "together"
+    for operation in dialect(name).operations
+}
+CLIENT = create_app().test_client()
+
+
+def request(operation, documents=DOCUMENTS, top_n=None):
+    """Return the body of a request in the form of *operation*."""
+    places = operation.mapping.places["request"]
+    body = operation.mapping.plain_request("llamas in Peru", documents)
+    if operation.dialect == "pinecone":  # it takes no strings
+        body["documents"] = [{"text": each} for each in documents]
+    return body if top_n is None else {**body, places["top_n"].removeprefix("/"): top_n}
+
+
+def post(path, client=CLIENT, headers=KEYS, body=None, **preferences):
+    operation = OPERATIONS[path]
+    preferred = {"Prefer": ", ".join(f"{name}={value}" for name, value in preferences.items())} if preferences else {}
+    url = path.replace("{model}", "nvidia/a-model")
+    response = client.post(url, json=body or request(operation), headers={**headers, **preferred})
+    return response, json.loads(response.data)
+
+
+def indexes(path, answer):
+    places = OPERATIONS[path].mapping.places["response"]
+    results = answer[places["results"].removeprefix("/")] if places["results"] else answer
+    return [each[places["index"].removeprefix("/")] for each in results]
+
+
+def check(operation, status, body):
+    assert Validator(operation.response_schema(status)).violations(body) == []
+
+
+def test_there_are_nine_dialects_beside_together():
+    names = ("cohere", "infinity", "jina", "mixedbread", "nim", "pinecone", "tei", "together", "vllm", "voyage")
+    assert dialects() == names
+
+
+@pytest.mark.parametrize("path", OPERATIONS)
+class TestEveryOperation:
+    def test_ranks_in_its_own_form(self, path):
+        response, answer = post(path)
+
+        assert (response.status_code, indexes(path, answer)) == (200, [2, 1, 0])
+        assert response.headers["x-mock-reply"] == f"scored; dialect={OPERATIONS[path].dialect}"
+        check(OPERATIONS[path], 200, answer)
+
+    def test_returns_as_many_results_as_requested(self, path):
+        if "top_n" not in OPERATIONS[path].mapping.places["request"]:
+            assert OPERATIONS[path].dialect in ("tei", "nim")
+            return
+        _, answer = post(path, body=request(OPERATIONS[path], top_n=1))
+
+        assert indexes(path, answer) == [2]
+
+    def test_rejects_an_invalid_request_in_its_own_form(self, path):
+        operation = OPERATIONS[path]
+        response, answer = post(path, body={"nothing": 1})
+
+        assert response.status_code == operation.mapping.status("invalid_request", 400)
+        check(operation, response.status_code, answer)
+
+    def test_simulates_each_of_its_errors(self, path):
+        operation = OPERATIONS[path]
+        for status in operation.error_statuses:
+            response, answer = post(path, code=status)
+
+            assert response.status_code == status
+            assert answer == operation.body_example(status)
+            check(operation, status, answer)
+
+    def test_a_missing_key_is_an_error_if_it_requires_one(self, path):
+        operation = OPERATIONS[path]
+        response, answer = post(path, headers={})
+
+        wanted = operation.mapping.status("missing_api_key", 401) if operation.requires_key else 200
+        assert response.status_code == wanted
+        check(operation, wanted, answer)
+        if operation.key_header == "Api-Key":
+            assert "WWW-Authenticate" not in response.headers
+
+    @pytest.mark.parametrize("fault", [each.name for each in Mock().endpoint.catalogue if each.family == "body"])
+    def test_applies_a_body_fault_or_refuses_it_with_the_reason(self, path, fault):
+        _, plain = post(path)
+        response, answer = post(path, fault=fault)
+
+        if response.status_code == 400:
+            assert "answers of this API have no place for it" in response.text
+            assert response.headers["x-mock-reply"].startswith("misuse")
+        elif "not-applied" not in response.headers["x-mock-reply"]:
+            assert answer != plain or fault == "score-nan"
+
+
+def test_the_queue_is_for_all_apis():
+    client = create_app().test_client()
+    chain = {"fault": "498", "then": {"fault": "429", "retry_after": 7, "then": {"fault": "unsorted"}}}
+    assert client.post("/__admin/faults", json=chain).status_code == 200
+
+    assert post("/cohere/v2/rerank", client)[0].status_code == 498
+    response, answer = post("/jina/v1/rerank", client)
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "7")
+    assert set(answer) == {"detail", "code", "request_id"}
+    _, answer = post("/tei/rerank", client)
+    assert indexes("/tei/rerank", answer) == [0, 1, 2]
+
+
+def test_a_status_that_the_api_does_not_have_is_refused():
+    client = create_app().test_client()
+    client.post("/__admin/faults", json={"fault": "498"})
+
+    response, answer = post("/jina/v1/rerank", client)
+
+    assert response.status_code == 400
+    assert answer["detail"].startswith("the fault is of another API: there is no fault `498`")
+
+
+def test_settings_can_request_a_fault_that_only_a_dialect_has():
+    client = create_app(Settings(fault="498")).test_client()
+
+    assert post("/cohere/v1/rerank", client)[0].status_code == 498
+
+
+def test_a_ranking_override_applies_in_every_api():
+    client = create_app().test_client()
+    client.put("/__admin/ranking", json={"rank": [0, 2]})
+
+    for path in OPERATIONS:
+        response, answer = post(path, client)
+        assert indexes(path, answer) == [0, 2, 1]
+        assert response.headers["x-mock-reply"].startswith("designed")
+
+
+def test_one_quota_is_for_all_apis():
+    client = create_app(Settings(rate_limit="1/minute")).test_client()
+
+    assert post("/cohere/v2/rerank", client)[0].status_code == 200
+    response, answer = post("/tei/rerank", client)
+
+    assert (response.status_code, answer["error_type"]) == (429, "Overloaded")
+    assert int(response.headers["Retry-After"]) > 0
+    assert not [name for name, _ in response.headers if name.lower().startswith("x-ratelimit")]
+
+
+def test_chaos_draws_a_status_of_the_api():
+    client = create_app(Settings(chaos=("503=1",))).test_client()
+
+    response, answer = post("/voyage/v1/rerank", client)
+
+    assert response.headers["x-mock-reply"].startswith("chaos; fault=503; draw=")
+    assert set(answer) == {"detail"}
+
+
+def test_the_journal_shows_the_request_and_its_canonical_form():
+    client = create_app().test_client()
+    post("/nim/v1/retrieval/{model}/reranking", client)
+
+    (entry,) = client.get("/__admin/requests").json["requests"]
+
+    assert entry["path"] == "/nim/v1/retrieval/nvidia/a-model/reranking"
+    assert entry["body"]["query"] == {"text": "llamas in Peru"}
+    assert entry["canonical"] == {
+        "model": "nvidia/a-model",
+        "query": "llamas in Peru",
+        "documents": DOCUMENTS,
+        "return_documents": False,
+    }
+
+
+def test_the_journal_of_together_has_no_second_form():
+    client = create_app().test_client()
+    client.post("/v1/rerank", json={"model": "m", "query": "q", "documents": ["a"]}, headers=KEYS)
+
+    (entry,) = client.get("/__admin/requests").json["requests"]
+
+    assert "canonical" not in entry
+
+
+@pytest.mark.parametrize(
+    ("path", "model"),
+    [("/nim/v1/retrieval/mock/429/reranking", None), ("/cohere/v2/rerank", "mock/429"), ("/rerank", "mock/429")],
+)
+def test_the_model_can_request_a_fault(path, model):
+    body = {"query": {"text": "q"}, "passages": [{"text": "a"}]} if model is None else {"model": model}
+
+    response = CLIENT.post(path, json=body, headers=KEYS)
+
+    assert response.status_code == 429
+    assert response.headers["x-mock-reply"].startswith("forced; fault=429; by=model")
+
+
+def test_any_model_is_served_unless_the_settings_name_some():
+    client = create_app(Settings(models=("known",))).test_client()
+    body = {**request(OPERATIONS["/cohere/v2/rerank"]), "model": "unknown"}
+
+    response, answer = post("/cohere/v2/rerank", client, body=body)
+
+    assert response.status_code == 404
+    assert answer["message"].startswith("model 'unknown' not found, ")
+    assert post("/cohere/v2/rerank", client, body={**body, "model": "known"})[0].status_code == 200
+    assert post("/cohere/v2/rerank", CLIENT, body=body)[0].status_code == 200
+
+
+def test_too_many_documents_have_a_status_of_their_own():
+    path = "/tei/rerank"
+
+    response, answer = post(path, body=request(OPERATIONS[path], ["a"] * 33))
+
+    assert response.status_code == 413
+    assert answer["error"] == "`/texts` must have at most 32 items"
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "OPTIONS", "FIND"])
+def test_another_method_is_an_error_in_the_form_of_the_api(method):
+    response = CLIENT.open("/voyage/v1/rerank", method=method)
+
+    assert (response.status_code, response.headers["Allow"]) == (405, "POST")
+    assert response.json == {"detail": f"{method} is not allowed here; allowed: POST"}
+
+
+def test_an_unknown_path_names_the_dialects():
+    root = CLIENT.post("/v3/rerank").json["error"]["message"]
+    below = CLIENT.post("/cohere/rerank").json["message"]
+
+    assert root.endswith(f"other APIs are below /{', /'.join(dialects())}")
+    assert (
+        below == "There is no /cohere/rerank here; the mock answers POST /cohere/v1/rerank and POST /cohere/v2/rerank"
+    )
+
+
+@pytest.mark.parametrize("path", ["/nim/v1/retrieval/reranking", "/nim/v1/retrieval//reranking", "/cohere", "/cohere/"])
+def test_a_path_that_is_almost_one_is_not_found(path):
+    assert CLIENT.post(path, json={}, headers=KEYS).status_code == 404
+
+
+def test_a_dialect_can_be_at_the_root():
+    client = create_app(Settings(dialect="jina")).test_client()
+    body = request(OPERATIONS["/jina/v1/rerank"])
+
+    answers = [client.post(path, json=body, headers=KEYS) for path in ("/v1/rerank", "/jina/v1/rerank")]
+    together = client.post("/together/v1/rerank", json=body, headers=KEYS)
+
+    assert [(each.status_code, each.json["object"]) for each in answers] == [(200, "list")] * 2
+    assert together.json["object"] == "rerank"
+    assert client.get("/__admin/version").json["document"] == "the document of jina"
+
+
+def test_a_dialect_at_the_root_can_have_the_model_in_its_path():
+    client = create_app(Settings(dialect="nim")).test_client()
+    body = request(OPERATIONS["/nim/v1/ranking"])
+
+    for path in ("/v1/ranking", "/v1/retrieval/a/b/reranking", "/nim/v1/retrieval/a/b/reranking"):
+        assert client.post(path, json=body, headers=KEYS).status_code == 200
+
+
+def test_a_dialect_excludes_another_document_at_the_root(tmp_path):
+    with pytest.raises(SettingsError, match="`dialect` names the document at the root, and so does `reading`"):
+        Settings(dialect="jina", reading="vendored")
+    with pytest.raises(SettingsError, match="and so does `spec`"):
+        Settings(dialect="jina", spec=tmp_path / "spec.yaml")
+
+
+def test_documents_are_read_when_they_are_first_needed():
+    mock = Mock()
+    before = list(mock.operations.read)
+    mock.operations.at("/v1/rerank")
+    mock.operations.at("/unknown")
+    unchanged = list(mock.operations.read)
+    mock.operations.at("/tei/rerank")
+
+    assert before == unchanged == ["together"]
+    assert list(mock.operations.read) == ["together", "tei"]
+
+
+def test_a_recorded_answer_is_replayed_at_its_path(tmp_path):
+    path = "/nim/v1/retrieval/a/b/reranking"
+    body = request(OPERATIONS["/nim/v1/ranking"])
+    exchange = {
+        "shows": "An answer of NIM.",
+        "source": {"kind": "observed", "citation": "a test", "date": "2026-11-28"},
+        "request": {"method": "POST", "path": path, "headers": {"Content-Type": "application/json"}, "body": body},
+        "response": {
+            "status": 200,
+            "headers": {"Content-Type": "application/json"},
+            "body": {"rankings": [{"index": 0, "logit": 0.25}]},
+        },
+    }
+    (tmp_path / "nim.json").write_text(json.dumps(exchange))
+    client = create_app(Settings(replay=str(tmp_path))).test_client()
+
+    answers = [client.post(each, json=body, headers=KEYS) for each in (path, path.replace("a/b", "c"))]
+
+    assert [each.headers["x-mock-reply"] for each in answers] == [
+        "replayed; name=nim; dialect=nim",
+        "scored; dialect=nim",
+    ]
+    assert answers[0].json == exchange["response"]["body"]
+
+
+def test_explain_reads_the_request_of_the_path():
+    body = request(OPERATIONS["/nim/v1/ranking"])
+
+    rows = CLIENT.post("/__admin/explain?path=/nim/v1/ranking", json=body).json
+
+    assert [row["index"] for row in rows] == [2, 1, 0]
+
+
+def test_keys_are_checked_where_the_api_has_keys():
+    client = create_app(Settings(api_keys=("known",))).test_client()
+    wrong, right = KEYS, {"Authorization": "Bearer known", "Api-Key": "known"}
+
+    for path, operation in OPERATIONS.items():
+        has_keys = bool(operation.key_header)
+        assert post(path, client, headers=right)[0].status_code == 200
+        assert (post(path, client, headers=wrong)[0].status_code == 200) != has_keys
+        assert (post(path, client, headers={})[0].status_code == 200) != has_keys
