@@ -12,8 +12,10 @@ from faults_and_rules import BREAKS
 from mock_process import running, server  # noqa: F401  # a fixture
 from snippets import ROOT
 from together_rerank_contract_tests.run import session
+from together_rerank_spec import dialects
 
-KIT = [exchange for exchange in fixtures.all() if exchange.source == {"kind": "kit"}]
+EXCHANGES = [exchange for dialect in dialects() for exchange in fixtures.all(dialect=dialect)]
+KIT = [exchange for exchange in EXCHANGES if exchange.source == {"kind": "kit"}]
 FLAGS = {"api_keys": "--api-key", "models": "--model", "max_body": "--max-body"}
 
 
@@ -44,9 +46,11 @@ def send(mock, request, **headers):
 
 
 def origin(exchange):
+    name = exchange.name.partition("/")[0]
+    suffix = f"; dialect={name}" if name in dialects() else ""
     if "fault" in exchange.mock:
-        return f"forced; fault={exchange.mock['fault']}; by=header"
-    return "scored" if exchange.response.status == 200 else "refused"
+        return f"forced; fault={exchange.mock['fault']}; by=header{suffix}"
+    return ("scored" if exchange.response.status == 200 else "refused") + suffix
 
 
 @pytest.mark.served
@@ -63,7 +67,7 @@ def test_the_mock_returns_the_exchanges_of_the_library(mocks, exchange):
     assert response.headers["x-mock-reply"] == origin(exchange)
 
 
-NOT_FORCED = [exchange for exchange in fixtures.all() if not exchange.forced]
+NOT_FORCED = [exchange for exchange in EXCHANGES if not exchange.forced]
 
 
 @pytest.mark.served
@@ -76,7 +80,7 @@ def test_a_response_that_is_not_forced_is_caused_by_the_request(mocks, exchange)
 
 @pytest.mark.served
 def test_the_requests_of_forced_exchanges_get_200_without_the_fault(mocks):
-    forced = [exchange for exchange in fixtures.all() if exchange.forced]
+    forced = [exchange for exchange in EXCHANGES if exchange.forced]
 
     assert {exchange.name: send(mocks[()], exchange.request)[0].status for exchange in forced} == {
         exchange.name: 200 for exchange in forced
@@ -84,7 +88,7 @@ def test_the_requests_of_forced_exchanges_get_200_without_the_fault(mocks):
 
 
 def test_a_broken_exchange_breaks_the_rule_that_it_names():
-    of_a_fault = [exchange for exchange in fixtures.all(broken=True) if "fault" in exchange.mock]
+    of_a_fault = [exchange for exchange in EXCHANGES if exchange.is_broken and "fault" in exchange.mock]
 
     assert len(of_a_fault) > 20
     for exchange in of_a_fault:
@@ -92,7 +96,7 @@ def test_a_broken_exchange_breaks_the_rule_that_it_names():
 
 
 def test_every_rule_is_a_requirement_of_the_contract_tests():
-    rules = {each.rule for exchange in fixtures.all() for each in exchange.deviations if each.rule}
+    rules = {each.rule for exchange in EXCHANGES for each in exchange.deviations if each.rule}
 
     assert rules <= {each.id for each in session.tests()}
 

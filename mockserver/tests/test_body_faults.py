@@ -71,7 +71,7 @@ CHANGED_PLACES = {
     "model-": {"/model"},
     "id-": {"/id"},
     "object-": {"/object"},
-    "extra-": {"/meta"},
+    "extra-": {"/extra"},
 }
 
 

@@ -21,7 +21,7 @@ _EXAMPLES = "rerank_exchanges"
 _CALLS = "request a fault for the next calls of the test; durations in seconds"
 _MARKERS = (
     f"{_MARKER}(fault, times=1, retry_after=, delay=, jitter=, pause=): {_CALLS}",
-    f"{_EXAMPLES}(*names, status=, broken=): select the exchanges of `rerank_example` and `rerank_exchanges`",
+    f"{_EXAMPLES}(*names, status=, broken=, dialect=): select the exchanges of `rerank_example` and `rerank_exchanges`",
 )
 _mock = pytest.StashKey["RerankMock"]()
 _passed = pytest.StashKey[bool]()
@@ -184,7 +184,7 @@ def rerank_example(request: pytest.FixtureRequest) -> Exchange:
 
 @pytest.fixture
 def rerank_exchanges(request: pytest.FixtureRequest) -> list[Exchange]:
-    """The exchanges of the library, or those that the marker `rerank_exchanges(*names, status=, broken=)` selects."""
+    """The exchanges with Together's API, or those that the marker `rerank_exchanges` selects."""
     return _selected(request.node)
 
 
@@ -194,12 +194,12 @@ def _selected(item: Any) -> list[Exchange]:
     mark = item.get_closest_marker(_EXAMPLES)
     if mark is None:
         return list(fixtures.all())
-    unknown = [name for name in mark.kwargs if name not in ("status", "broken")]
+    unknown = [name for name in mark.kwargs if name not in ("status", "broken", "dialect")]
     if unknown or (mark.args and mark.kwargs) or not (mark.args or mark.kwargs):
         problem = (
             f"has no argument `{unknown[0]}`" if unknown else "mixes names and conditions" if mark.args else "is empty"
         )
-        message = f"the marker {_EXAMPLES} {problem}; it takes names, or status= and broken="
+        message = f"the marker {_EXAMPLES} {problem}; it takes names, or status=, broken= and dialect="
         pytest.fail(message, pytrace=False)
     try:
         exchanges = [fixtures.get(name) for name in mark.args] or fixtures.all(**mark.kwargs)

@@ -12,6 +12,7 @@ from together_rerank_fixtures.exchange import ANY_KEY, header
 from together_rerank_mockserver.api.messages import Call, Reply
 from together_rerank_mockserver.settings import LIBRARY
 from together_rerank_spec import Document, load
+from together_rerank_spec.document import TOGETHER
 
 # Headers that the server or the mock sets itself; recorded ones are dropped.
 _OF_THE_SERVER = (
@@ -48,7 +49,8 @@ class Replay:
     """
 
     def __init__(self, source: str, document: Document, prefixes: Sequence[str] = ("",)) -> None:
-        exchanges = fixtures.all() if source == LIBRARY else fixtures.read(Path(source))
+        of_library = source == LIBRARY
+        exchanges = fixtures.all(dialect=document.dialect or TOGETHER) if of_library else fixtures.read(Path(source))
         self._document = document
         self._recorded: dict[_Key, Recorded] = {}
         # Exchanges of other sources come first: the mock can compute the kit's own answers.

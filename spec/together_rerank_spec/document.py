@@ -55,6 +55,17 @@ def dialect(name: str) -> Document:
     return Document(f"the document of {name}", parse(_resource(f"dialects/{name}.yaml")), dialect=name)
 
 
+def operation_at(path: str, reading: str = "corrected") -> Document | None:
+    """Return the operation of a mock at *path*: Together's, or that of a dialect below its name; None if there is none.
+
+    *reading* is the reading of Together's document.
+    """
+    name, slash, rest = path.removeprefix("/").partition("/")
+    if slash and name in dialects():
+        return next((each for each in dialect(name).operations if each.serves(f"/{rest}")), None)
+    return load(reading) if load(reading).serves(path) else None
+
+
 def read(path: Path, overlay: Path | None = None, operation: tuple[str, str] | None = None) -> Document:
     """Return the document in the file *path*, with the overlay in the file *overlay* applied if there is one.
 
@@ -159,12 +170,16 @@ class Document:
 
     def request(self, body: dict[str, Any], path: str = "") -> dict[str, Any]:
         """Return *body*, the body of a request to *path*, in the canonical form."""
-        canonical, model = self.mapping.request(body), self.model_in(path)
-        return canonical if model is None else {**canonical, "model": model}
+        canonical = self.mapping.request(body)
+        return {**canonical, "model": self.model_in(path)} if self._has_model_in_path else canonical
 
     def model(self, body: Any, path: str) -> Any:
         """Return the model that a request to *path* with *body* names; None if it names none."""
-        return self.mapping.model(body) if _MODEL not in self._location[0] else self.model_in(path)
+        return self.model_in(path) if self._has_model_in_path else self.mapping.model(body)
+
+    @cached_property
+    def _has_model_in_path(self) -> bool:
+        return _MODEL in self._location[0]
 
     def success_body(self, canonical: Any) -> Any:
         """Return *canonical*, the canonical body of a 200, in the form of the API.
@@ -242,7 +257,7 @@ class Document:
 
         A model can contain slashes.
         """
-        if _MODEL not in self._location[0]:
+        if not self._has_model_in_path:
             return None
         before, after = self._location[0].split(_MODEL)
         return path.partition(before)[2].removesuffix(after)

@@ -92,9 +92,13 @@ class Mapping:
 
     def model(self, body: Any) -> Any:
         """Return the model that the request *body* names; None if it names none."""
-        place = self.places["request"].get("model")
-        model = _MISSING if place is None else _at(body, place)
-        return None if model is _MISSING else model
+        for name in self._steps_to_model:
+            body = body.get(name) if isinstance(body, dict) else None
+        return body if self._steps_to_model else None
+
+    @cached_property
+    def _steps_to_model(self) -> tuple[str, ...]:
+        return _steps(self.places["request"].get("model", ""))
 
     def _text(self, document: Any) -> Any:
         text = _at(document, self.places["request"]["text"])
@@ -172,6 +176,20 @@ class Mapping:
         if not isinstance(canonical, dict) or "text" not in canonical:
             return canonical
         return _put({}, places.get("text", ""), canonical["text"])
+
+    def read_results(self, body: Any) -> list[dict[str, Any]]:
+        """Return the results in *body*, a 200 that matches its schema, in the canonical form."""
+        return [self._read_result(each) for each in _at(body, self.places["response"]["results"])]
+
+    def _read_result(self, result: Any) -> dict[str, Any]:
+        places = self.places["response"]
+        document = _at(result, places["document"]) if "document" in places else None
+        text = _at(document, places.get("text", ""))
+        return {
+            "index": _at(result, places["index"]),
+            "relevance_score": _at(result, places["score"]),
+            "document": {} if text is _MISSING or document is None else {"text": text},
+        }
 
     def error(self, canonical: dict[str, Any], template: Any) -> Any:
         """Return *canonical*, the canonical body of an error, in the form of the API, on the basis of *template*."""

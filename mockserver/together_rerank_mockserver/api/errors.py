@@ -66,7 +66,7 @@ class ModelNotFound(ApiError):
 
     def __init__(self, model: str, place: str) -> None:
         self.model = '""' if not model else model if len(model) <= 200 else f"{model[:200]}..."
-        super().__init__(f"There is no model {self.model}", param=place)
+        super().__init__(f"Unable to access model {self.model}", param=place)
 
 
 class Forbidden(ApiError):

@@ -9,12 +9,17 @@ import click
 
 from together_rerank_mockserver.cli.options import COMMAND, CONTEXT, as_json, option, print_rows
 from together_rerank_mockserver.server.readiness import PROGRAM
+from together_rerank_spec import dialects
+from together_rerank_spec.document import TOGETHER
 
 if TYPE_CHECKING:
     from together_rerank_fixtures import Exchange
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FORMAT = "JSON files, or one OpenAPI document with the exchanges as examples."
+_dialect = option(
+    "--dialect", type=click.Choice(dialects()), default=TOGETHER, help="The API whose exchanges are meant."
+)
 _FROM = "Export the exchanges in FOLDER instead of the library."
 
 
@@ -28,14 +33,15 @@ def fixtures(context: click.Context) -> None:
 
 @fixtures.command("list", context_settings=COMMAND)
 @option("--status", type=click.IntRange(200, 599), metavar="N", help="List only exchanges with this status.")
+@_dialect
 @as_json("exchange")
-def list_(status: int | None, as_json: bool) -> None:
+def list_(status: int | None, dialect: str, as_json: bool) -> None:
     """List the exchanges, and what each shows."""
     from together_rerank_fixtures import all as every
 
-    chosen = every(status=status)
+    chosen = every(status=status, dialect=dialect)
     if not chosen:
-        there = ", ".join(map(str, sorted({each.response.status for each in every()})))
+        there = ", ".join(map(str, sorted({each.response.status for each in every(dialect=dialect)})))
         raise click.BadParameter(f"no exchange has the status {status}; known: {there}", param_hint="--status")
     head = ("exchange", "status", "source", "what it shows")
     print_rows([_described(exchange) for exchange in chosen], head, _cells, as_json=as_json)
@@ -56,15 +62,21 @@ def show(name: str) -> None:
 @fixtures.command(context_settings=COMMAND)
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @option("--format", "form", type=click.Choice(["json", "openapi"]), default="json", help=_FORMAT)
+@_dialect
 @option("--from", "source", type=_FOLDER, metavar="FOLDER", help=_FROM)
-def export(folder: Path, form: str, source: Path | None) -> None:
+def export(folder: Path, form: str, dialect: str, source: Path | None) -> None:
     """Write the exchanges to DIR, a new or empty folder."""
+    if dialect != TOGETHER and (form == "openapi" or source):
+        problem = (
+            "is not for --format openapi, which is Together's document" if form == "openapi" else "excludes --from"
+        )
+        raise click.BadParameter(problem, param_hint="--dialect")
     from together_rerank_fixtures import all as every
     from together_rerank_fixtures import named_examples, read
     from together_rerank_fixtures.folder import write
     from together_rerank_fixtures.library import raw
 
-    exchanges = read(source) if source else every()
+    exchanges = read(source) if source else every(dialect=dialect)
     if form == "openapi":
         contents = named_examples.files(exchanges)
         many = f"{sum(map(named_examples.is_example, exchanges))} of {len(exchanges)}"

@@ -126,9 +126,9 @@ def _as_api_error(error: Exception, near: Sequence[Endpoint]) -> Exception:
 
 
 def _nothing_there(path: str, near: Sequence[Endpoint]) -> str:
-    prefix, document = near[0].prefixes[-1], near[0].document
-    if base := document.doubled_routes.get(path) or document.doubled_routes.get(path.removeprefix(prefix)):
+    prefix, doubled = near[0].prefixes[0], near[0].document.doubled_routes
+    if base := doubled.get(path.removeprefix(prefix)):
         return f"There is no {path}: the client adds {base} itself, so remove {base} from its base URL"
-    routes = " and POST ".join(route for each in near for route in each.routes)
-    others = f"; other APIs are below /{', /'.join(dialects())}" if "" in near[0].prefixes else ""
+    routes = " and POST ".join(prefix + route for each in near for route in each.document.routes)
+    others = "" if prefix else f"; other APIs are below /{', /'.join(dialects())}"
     return f"There is no {path[:200]} here; the mock answers POST {routes}{others}"
