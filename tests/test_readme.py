@@ -19,6 +19,7 @@ RUN = {
     "make serve": "test_make_serve_starts_the_mock",
     "make test": "test_make_test_runs_pytest",
     "curl -s http://127.0.0.1:4010/v1/rerank": "test_a_shell_snippet",
+    "curl -s http://127.0.0.1:4010/cohere": "test_a_shell_snippet",
     "export MY_KEY": "test_a_shell_snippet",
     "# test_search.py": "test_docs.test_the_tests_of_the_readme_pass",
     "from together import Together\n": "test_a_python_snippet",
