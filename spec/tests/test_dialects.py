@@ -2,6 +2,7 @@
 
 import copy
 import re
+from urllib.parse import urlsplit
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -82,7 +83,8 @@ def test_each_api_has_its_paths():
 def test_a_document_is_openapi_3_1_without_a_base_path(name):
     OpenAPIV31SpecValidator(CONTENTS[name]).validate()
 
-    assert CONTENTS[name].get("servers", [{"url": "/"}]) == [{"url": "/"}]
+    paths = [urlsplit(server["url"]).path for server in CONTENTS[name].get("servers", [])]
+    assert set(paths) <= {""}
 
 
 @pytest.mark.parametrize("name", CONTENTS)

@@ -81,6 +81,8 @@ def proxied(monkeypatch):
 def test_the_environment_is_patched_for_the_test(proxied, rerank_mock):
     assert os.environ["TOGETHER_API_KEY"] == rerank_mock.api_key
     assert os.environ["TOGETHER_BASE_URL"] == os.environ["TOGETHER_AI_API_BASE"] == rerank_mock.base_url
+    assert os.environ["CO_API_URL"] == os.environ["COHERE_API_BASE"] == rerank_mock.url_for("cohere")
+    assert os.environ["VOYAGE_API_BASE"] == f"{rerank_mock.base_url}/voyage"
     assert os.environ["NO_PROXY"].startswith("intranet,127.0.0.1,localhost,api.together.xyz")
     assert order() == [1, 0]
 
@@ -93,7 +95,7 @@ def test_a_test_can_change_the_environment_too(monkeypatch, rerank_mock):
 
 def test_the_environment_is_restored_afterwards():
     assert {name: os.environ.get(name) for name in PROXY} == PROXY
-    assert not {"TOGETHER_API_KEY", "TOGETHER_BASE_URL", "TOGETHER_AI_API_BASE"} & os.environ.keys()
+    assert not {"TOGETHER_API_KEY", "TOGETHER_BASE_URL", "TOGETHER_AI_API_BASE", "CO_API_URL"} & os.environ.keys()
 
 
 @pytest.mark.slow

@@ -171,7 +171,7 @@ def test_a_wrong_marker_is_reported_with_the_known_arguments(failed_run, marker)
 WRONG_EXCHANGES = {
     "'success/none'": "*no exchange 'success/none'*; there are: *",
     "status=418": "*no exchange has status=418*",
-    "state=200": "*has no argument `state`; it takes names, or status= and broken=",
+    "state=200": "*has no argument `state`; it takes names, or status=, broken= and dialect=",
     "status=429, broken=True": "*no exchange has status=429, broken=True*",
     "'success/strings', status=200": "*mixes names and conditions*",
     "": "*is empty*",

@@ -14,7 +14,7 @@ import pytest
 
 from together_rerank_mockserver.testing import admin_client
 from together_rerank_mockserver.testing.admin_client import AdminClient
-from together_rerank_mockserver.testing.network_guard import REAL, NetworkGuard
+from together_rerank_mockserver.testing.network_guard import NetworkGuard, real_hosts
 from together_rerank_mockserver.testing.recorded import RecordedRequest
 from together_rerank_mockserver.testing.rerank_mock import RerankMock
 
@@ -112,14 +112,37 @@ def _settings(given: Any, address: Any) -> Settings:
     return replace(settings, journal_body=settings.max_body)
 
 
+# The variables that clients read: the path below the mock, and the key.
+_URLS = {
+    "TOGETHER_BASE_URL": "",
+    "TOGETHER_AI_API_BASE": "",
+    "CO_API_URL": "/cohere",
+    "COHERE_API_BASE": "/cohere",
+    "AZURE_AI_API_BASE": "/cohere",
+    "HOSTED_VLLM_API_BASE": "/vllm",
+    "HUGGINGFACE_API_BASE": "/tei",
+    "INFINITY_API_BASE": "/infinity",
+    # LiteLLM drops the path; it can also read the answers of Together's API, which are at the root.
+    "JINA_AI_API_BASE": "",
+    "NVIDIA_NIM_API_BASE": "/nim",
+    "VOYAGE_API_BASE": "/voyage",
+}
+_KEYS = (
+    *("TOGETHER_API_KEY", "CO_API_KEY", "COHERE_API_KEY", "AZURE_AI_API_KEY", "HOSTED_VLLM_API_KEY"),
+    *("HUGGINGFACE_API_KEY", "INFINITY_API_KEY", "JINA_AI_API_KEY", "JINA_API_KEY", "NVIDIA_NIM_API_KEY"),
+    "VOYAGE_API_KEY",
+)
+
+
 def patch_environment(patch: pytest.MonkeyPatch, admin: AdminClient) -> None:
-    patch.setenv("TOGETHER_API_KEY", admin.api_key)
-    patch.setenv("TOGETHER_BASE_URL", admin.url)
-    patch.setenv("TOGETHER_AI_API_BASE", admin.url)
+    for name, path in _URLS.items():
+        patch.setenv(name, admin.url + path)
+    for name in _KEYS:
+        patch.setenv(name, admin.api_key)
     if any(os.environ.get(proxy) for proxy in _PROXIES):
         # A proxy cannot reach this machine's loopback, and the network guard cannot see behind a proxy.
         for name in ("NO_PROXY", "no_proxy"):
-            patch.setenv(name, ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost", *REAL))))
+            patch.setenv(name, ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost", *real_hosts()))))
 
 
 _PROXIES = [name for each in ("http_proxy", "https_proxy", "all_proxy") for name in (each, each.upper())]
