@@ -46,6 +46,7 @@ def test_stderr_has_client_hints_and_a_line_for_each_request():
 
     log = "".join(mock.lines)
     assert f"TOGETHER_BASE_URL={mock.url}" in log
+    assert f"  Other APIs       {mock.url}/cohere, /infinity, " in log
     assert "POST /v1/rerank 200 " in log
     assert "POST /v1/rerank 404 " in log
     assert "Unable to access model other" in log

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from together_rerank_mockserver.api.messages import HEALTH
+from together_rerank_spec import dialects
 
 PROGRAM = "together-rerank-mock"
 
@@ -39,7 +40,8 @@ class Readiness:
         if self.key and sys.stderr:  # before the ready line, because a reader may stop after that line
             sdks = f"  Together's SDKs  TOGETHER_BASE_URL={url}  TOGETHER_API_KEY={self.key}"
             litellm = f"  LiteLLM          TOGETHER_AI_API_BASE={url}  TOGETHER_API_KEY={self.key}"
-            print(sdks, litellm, sep="\n", file=sys.stderr, flush=True)
+            others = f"  Other APIs       {url}/{', /'.join(dialects())}"
+            print(sdks, litellm, others, sep="\n", file=sys.stderr, flush=True)
         ready = json.dumps({"event": "ready", "url": url, "port": int(url.rpartition(":")[2]), "pid": pid})
         print(ready if self.as_json else f"{PROGRAM} listening on {url}", flush=True)
 
