@@ -9,7 +9,7 @@ SUITES := $(wildcard tests/test_*.py) contract_tests/tests mockserver/tests/test
 # Environments for other people's programs, outside the clone. Each is made once per lock file and Python version.
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/together-rerank-kit
 LOCKS := requirements/together-sdk.txt requirements/together-1.txt requirements/strangers.txt requirements/peers/package-lock.json \
-  requirements/infinity.txt
+  requirements/infinity.txt requirements/clients.txt requirements/clients-cohere-5.txt requirements/clients-npm/package-lock.json
 HASH = import hashlib, pathlib, sys; print(*(hashlib.sha256(sys.version.encode() + pathlib.Path(each).read_bytes()).hexdigest()[:16] for each in sys.argv[1:]))
 HASHES := $(shell $(PYTHON) -c '$(HASH)' $(LOCKS))
 TOGETHER_SDK := $(CACHE)/together-sdk-$(word 1,$(HASHES))
@@ -18,6 +18,10 @@ STRANGERS := $(CACHE)/strangers-$(word 3,$(HASHES))
 PEERS := $(CACHE)/peers-$(word 4,$(HASHES))
 TORCH := 2.13.0
 INFINITY := $(CACHE)/infinity-$(TORCH)-$(word 5,$(HASHES))
+REAL_CLIENTS := $(CACHE)/clients-$(word 6,$(HASHES))
+COHERE_5 := $(CACHE)/clients-cohere-5-$(word 7,$(HASHES))
+NPM_CLIENTS := $(CACHE)/clients-npm-$(word 8,$(HASHES))
+WITH_REAL_CLIENTS = RERANK_KIT_CLIENTS=$(REAL_CLIENTS) RERANK_KIT_COHERE_5=$(COHERE_5) RERANK_KIT_NPM_CLIENTS=$(NPM_CLIENTS)
 CLIENTS = RERANK_KIT_TOGETHER_SDK=$(TOGETHER_SDK) RERANK_KIT_TOGETHER_1=$(TOGETHER_1)
 # Five files at a time keep two cores busy, for tests wait too; the tests of one file share their servers.
 PYTEST := -m pytest -n 5 --dist loadfile --no-loadscope-reorder
@@ -26,7 +30,7 @@ SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema vendor
 # Tests start hundreds of processes; without byte code each of them would compile the kit again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help serve quick test test-wheel lint check release-check contract contract-real format matrix docs fixtures clients dist bench lock clean
+.PHONY: help serve quick test test-wheel lint check release-check contract contract-real clients-real format matrix docs fixtures clients dist bench lock clean
 
 help:
 	@echo 'serve          set up, and start the mock'
@@ -38,6 +42,7 @@ help:
 	@echo 'check          lint and release-check'
 	@echo 'contract       test the endpoint URL=..., or a new mock without it; FLAGS=... are flags of the command'
 	@echo 'contract-real  test and record four servers by other authors, and compare with docs/reports/; needs npm'
+	@echo 'clients-real   run real clients of each rerank API against the mock; needs npm'
 	@echo 'matrix         run the tests on every Python from 3.11 to 3.14 on this machine'
 	@echo 'docs           build the site in build/site'
 	@echo 'format         format the code, and fix what ruff can fix'
@@ -108,6 +113,10 @@ contract-real: $(VENV)/dev.stamp $(STRANGERS)/stamp $(INFINITY)/stamp $(PEERS)/s
 	RERANK_KIT_STRANGERS=$(STRANGERS) RERANK_KIT_INFINITY=$(INFINITY) RERANK_KIT_PEERS=$(PEERS) \
 	  $(BIN)/python -m pytest tests/strangers $(PYTEST_ARGS)
 
+# Run unmodified clients against the mock.
+clients-real: $(VENV)/dev.stamp $(REAL_CLIENTS)/stamp $(COHERE_5)/stamp $(NPM_CLIENTS)/stamp
+	$(WITH_REAL_CLIENTS) $(BIN)/python $(PYTEST) tests/clients $(PYTEST_ARGS)
+
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
@@ -151,10 +160,16 @@ lock:
 	mkdir -p build && echo torch > build/not-locked.txt
 	printf '%s\n' 'infinity-emb[server,torch]==0.0.78' filelock fsspec jinja2 networkx setuptools sympy typing-extensions \
 	  | $(UV_LOCK) - --excludes build/not-locked.txt -o requirements/infinity.txt
+	printf '%s\n' litellm==1.110.2 cohere==7.3.1 voyageai==0.5.0 cohere-haystack==11.0.0 jina-haystack==2.0.1 \
+	  llama-index-postprocessor-jinaai-rerank==0.6.0 'rerankers[api]==0.10.0' | $(UV_LOCK) - -o requirements/clients.txt
+	printf '%s\n' 'cohere<6' langchain-cohere==0.6.0 llama-index-postprocessor-cohere-rerank==0.10.0 \
+	  | $(UV_LOCK) - -o requirements/clients-cohere-5.txt
 	for version in 8.2 8.4; do echo "pytest==$$version.*" | $(UV_LOCK) - -o requirements/pytest-$$version.txt || exit 1; done
-	cd requirements/peers && npm update --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
 	@# Whom npm would have us fund is an address too.
-	$(PYTHON) -c 'import json, sys; path = sys.argv[1]; lock = json.load(open(path)); [p.pop("funding", None) for p in lock["packages"].values()]; open(path, "w").write(json.dumps(lock, indent=2, ensure_ascii=False) + "\n")' requirements/peers/package-lock.json
+	for folder in peers clients-npm; do (cd requirements/$$folder && \
+	  npm update --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund && \
+	  $(PYTHON) -c 'import json, pathlib; path = pathlib.Path("package-lock.json"); lock = json.loads(path.read_text()); [p.pop("funding", None) for p in lock["packages"].values()]; path.write_text(json.dumps(lock, indent=2, ensure_ascii=False) + "\n")') \
+	  || exit 1; done
 
 clean:
 	rm -rf $(VENV) build dist
@@ -179,10 +194,12 @@ $(TOGETHER_SDK)/stamp: | $(VENV)/dev.stamp
 	tar -xzf $(@D)/together-*.tar.gz -C $(@D) --strip-components 1
 	@touch $@
 
-# Packages that conflict with those in $(VENV): the SDK's old major version, and other people's servers.
+# Packages that conflict with those in $(VENV): the SDK's old major version, other people's servers, and clients.
 $(TOGETHER_1)/stamp: LOCK := requirements/together-1.txt
 $(STRANGERS)/stamp: LOCK := requirements/strangers.txt
-$(TOGETHER_1)/stamp $(STRANGERS)/stamp: | $(VENV)/bin/python
+$(REAL_CLIENTS)/stamp: LOCK := requirements/clients.txt
+$(COHERE_5)/stamp: LOCK := requirements/clients-cohere-5.txt
+$(TOGETHER_1)/stamp $(STRANGERS)/stamp $(REAL_CLIENTS)/stamp $(COHERE_5)/stamp: | $(VENV)/bin/python
 	rm -rf $(@D) && $(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $(LOCK)
 	@touch $@
@@ -195,10 +212,12 @@ $(INFINITY)/stamp: | $(VENV)/bin/python
 	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install torch==$(TORCH)
 	@touch $@
 
-# Other people's mocks, for the benchmark and as servers under test; npm runs none of their install scripts.
-$(PEERS)/stamp:
-	@npm --version >/dev/null 2>&1 || { echo 'npm of Node.js 18 or newer is needed to install the other mocks' >&2; exit 1; }
+# Other people's mocks, for the benchmark and as servers under test, and clients; npm runs none of their install scripts.
+$(PEERS)/stamp: LOCK := requirements/peers
+$(NPM_CLIENTS)/stamp: LOCK := requirements/clients-npm
+$(PEERS)/stamp $(NPM_CLIENTS)/stamp:
+	@npm --version >/dev/null 2>&1 || { echo 'npm of Node.js 20 or newer is needed to install $(LOCK)' >&2; exit 1; }
 	rm -rf $(@D) && mkdir -p $(@D)
-	cp requirements/peers/*.json $(@D)
+	cp $(LOCK)/*.json $(@D)
 	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel error
 	@touch $@

@@ -40,7 +40,7 @@ def test_every_module_has_a_docstring():
 def test_requirements_are_pinned_with_hashes_and_contain_no_url():
     locks = tracked("requirements/*.txt")
 
-    assert len(locks) == 8
+    assert len(locks) == 10
     for lock in locks:
         text = lock.read_text()
         assert "://" not in text
@@ -48,8 +48,9 @@ def test_requirements_are_pinned_with_hashes_and_contain_no_url():
             assert re.match(r"[a-z0-9._-]+==\S+.* --hash=sha256:[0-9a-f]{64}", entry), entry[:80]
 
 
-def test_the_npm_lock_is_complete_and_contains_no_url():
-    (lock,) = tracked("requirements/*/package-lock.json")
+@pytest.mark.parametrize("folder", ["clients-npm", "peers"])
+def test_an_npm_lock_is_complete_and_contains_no_url(folder):
+    lock = ROOT / "requirements" / folder / "package-lock.json"
     packages = json.loads(lock.read_text())["packages"]
 
     dependencies = packages.pop("")["dependencies"]
