@@ -21,7 +21,6 @@ INFINITY := $(CACHE)/infinity-$(TORCH)-$(word 5,$(HASHES))
 REAL_CLIENTS := $(CACHE)/clients-$(word 6,$(HASHES))
 COHERE_5 := $(CACHE)/clients-cohere-5-$(word 7,$(HASHES))
 NPM_CLIENTS := $(CACHE)/clients-npm-$(word 8,$(HASHES))
-WITH_REAL_CLIENTS = RERANK_KIT_CLIENTS=$(REAL_CLIENTS) RERANK_KIT_COHERE_5=$(COHERE_5) RERANK_KIT_NPM_CLIENTS=$(NPM_CLIENTS)
 CLIENTS = RERANK_KIT_TOGETHER_SDK=$(TOGETHER_SDK) RERANK_KIT_TOGETHER_1=$(TOGETHER_1)
 # Five files at a time keep two cores busy, for tests wait too; the tests of one file share their servers.
 PYTEST := -m pytest -n 5 --dist loadfile --no-loadscope-reorder
@@ -42,12 +41,12 @@ help:
 	@echo 'check          lint and release-check'
 	@echo 'contract       test the endpoint URL=..., or a new mock without it; FLAGS=... are flags of the command'
 	@echo 'contract-real  test and record four servers by other authors, and compare with docs/reports/; needs npm'
-	@echo 'clients-real   run real clients of each rerank API against the mock; needs npm'
+	@echo 'clients-real   run real clients of each rerank API, and compare with docs/clients.md; needs npm'
 	@echo 'matrix         run the tests on every Python from 3.11 to 3.14 on this machine'
 	@echo 'docs           build the site in build/site'
 	@echo 'format         format the code, and fix what ruff can fix'
 	@echo 'fixtures       write the answers of the mock into the exchanges'
-	@echo 'clients        write docs/clients.md: what real clients do with each fault'
+	@echo 'clients        write docs/client-faults.md: what two clients do with each fault'
 	@echo 'dist           build the wheel and the source distribution'
 	@echo 'bench          measure the mock and other servers; FLAGS=... are flags of bench.py; needs wrk and npm'
 	@echo 'lock           update the pinned requirements; needs uv and npm'
@@ -114,8 +113,9 @@ contract-real: $(VENV)/dev.stamp $(STRANGERS)/stamp $(INFINITY)/stamp $(PEERS)/s
 	  $(BIN)/python -m pytest tests/strangers $(PYTEST_ARGS)
 
 # Run unmodified clients against the mock.
-clients-real: $(VENV)/dev.stamp $(REAL_CLIENTS)/stamp $(COHERE_5)/stamp $(NPM_CLIENTS)/stamp
-	$(WITH_REAL_CLIENTS) $(BIN)/python $(PYTEST) tests/clients $(PYTEST_ARGS)
+clients-real: $(VENV)/dev.stamp $(TOGETHER_1)/stamp $(REAL_CLIENTS)/stamp $(COHERE_5)/stamp $(NPM_CLIENTS)/stamp
+	RERANK_KIT_TOGETHER_1=$(TOGETHER_1) RERANK_KIT_CLIENTS=$(REAL_CLIENTS) RERANK_KIT_COHERE_5=$(COHERE_5) RERANK_KIT_NPM_CLIENTS=$(NPM_CLIENTS) \
+	  $(BIN)/python -m pytest tests/clients $(PYTEST_ARGS)
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff format $(SOURCES)
@@ -138,8 +138,8 @@ fixtures: $(VENV)/dev.stamp
 
 clients: $(VENV)/dev.stamp
 	@mkdir -p build
-	$(BIN)/python tests/client_table.py > build/clients.md
-	mv build/clients.md docs/clients.md
+	$(BIN)/python tests/client_table.py > build/client-faults.md
+	mv build/client-faults.md docs/client-faults.md
 
 dist: $(VENV)/dev.stamp
 	rm -rf dist

@@ -1,4 +1,4 @@
-"""Run real clients against each fault; `make clients` writes the result to docs/clients.md."""
+"""Run real clients against each fault; `make clients` writes the result to docs/client-faults.md."""
 
 import json
 import os
@@ -31,6 +31,7 @@ FIELDS = [{"title": text, "text": "Llamas"} for text in DOCUMENTS]
 INTRODUCTION = """# How clients react to faults
 
 This table shows what Together's SDK and LiteLLM do with each [fault](faults.md) of the mock.
+[Real clients](clients.md) shows other clients, with fewer faults.
 For each fault, the client makes one call, and the fault applies to every attempt of that call.
 Both clients use their default settings, except the time-out.
 It is {hang} s for `hang` and {usual} s for all other faults.

@@ -1,4 +1,4 @@
-"""The page docs/clients.md matches the behaviour of real clients."""
+"""The page docs/client-faults.md matches the behaviour of real clients."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from snippets import ROOT
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
-def test_the_clients_page_matches_the_real_clients():
+def test_the_page_about_faults_matches_the_real_clients():
     ran = subprocess.run(
         [sys.executable, ROOT / "tests/client_table.py"],
         env=environment(),
@@ -22,4 +22,4 @@ def test_the_clients_page_matches_the_real_clients():
     )
 
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout == (ROOT / "docs/clients.md").read_text(), "run: make clients"
+    assert ran.stdout == (ROOT / "docs/client-faults.md").read_text(), "run: make clients"
