@@ -68,7 +68,7 @@ def _id(text):
     return "-".join("".join(letter if letter.isalnum() else " " for letter in text.lower()).split())
 
 
-def _litellm(detail, model, where, path, variables, **others):
+def _litellm(detail, model, where, path, variables, options="", **others):
     return RealClient(
         id=_id(f"litellm {detail}"),
         detail=detail,
@@ -76,7 +76,7 @@ def _litellm(detail, model, where, path, variables, **others):
         environment="clients",
         path=path,
         line=f'litellm.rerank(model="{model}", query=query, documents=documents, top_n=top_n, {{where}})',
-        where=f'api_key="{{key}}", api_base="{where}"',
+        where=f'api_key="{{key}}", api_base="{where}"{options}',
         rows='[(row["index"], row["relevance_score"], (row.get("document") or {}).get("text"))'
         " for row in answer.results]",
         imports="import litellm",
@@ -323,6 +323,15 @@ CLIENTS = [
         "{url}/cohere",
         "/cohere/v2/rerank",
         {"COHERE_API_BASE": "{url}/cohere", "COHERE_API_KEY": "{key}"},
+    ),
+    _litellm(
+        "cohere, v2, with `num_retries`",
+        "cohere/{model}",
+        "{url}/cohere",
+        "/cohere/v2/rerank",
+        {},
+        options=", num_retries=2",
+        limit="It does not retry after a 429: `litellm.rerank` takes `num_retries` and ignores it, a fault of LiteLLM.",
     ),
     _litellm(
         "azure_ai",
