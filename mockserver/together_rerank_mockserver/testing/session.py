@@ -120,6 +120,7 @@ _URLS = {
     "COHERE_API_BASE": "/cohere",
     "AZURE_AI_API_BASE": "/cohere",
     "HOSTED_VLLM_API_BASE": "/vllm",
+    "HF_API_BASE": "/tei",
     "HUGGINGFACE_API_BASE": "/tei",
     "INFINITY_API_BASE": "/infinity",
     # LiteLLM drops the path; it can also read the answers of Together's API, which are at the root.
