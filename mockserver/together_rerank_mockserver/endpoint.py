@@ -184,9 +184,9 @@ class Endpoint:
         if not self._requires_key:
             return
         if not key:
-            raise MissingApiKey(f"The request has no API key in the header {self.document.key_header}")
+            raise MissingApiKey(f"Missing API key in the header {self.document.key_header}")
         if not self._shared.accepts(key):
-            raise InvalidApiKey("The mock does not accept this API key")
+            raise InvalidApiKey("Invalid API key")
 
     # Select a fault
 

@@ -37,16 +37,17 @@ def build_app(mock: Mock) -> Flask:
     app = Flask(__name__, static_folder=None)
     # Without this, Werkzeug redirects /v1//rerank, and treats //rerank as /rerank.
     app.url_map.merge_slashes = False
-    app.before_request(_check_request_line)
 
     # Not a view, because only `Operations` knows the paths.
     @app.before_request
     def rerank() -> Response | None:
         if not mock.operations.at(request.environ["PATH_INFO"]):
             return None
-        if request.method != "POST":
+        if request.environ["REQUEST_METHOD"] != "POST":
             raise NotAllowed(["POST"])
         return _response(mock.rerank(request.environ))
+
+    app.before_request(_check_request_line)
 
     def health() -> Response:
         return _response(mock.health(request.environ))
