@@ -4,7 +4,8 @@ import json
 from threading import Event
 
 from together_rerank_mockserver.api.messages import Call
-from together_rerank_mockserver.endpoint import Endpoint, Shared
+from together_rerank_mockserver.endpoint import Endpoint
+from together_rerank_mockserver.mock_state import MockState
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
 from together_rerank_spec import load
@@ -15,7 +16,7 @@ KEY = {"Authorization": "Bearer key", "Content-Type": "application/json"}
 def endpoint_of(document=None, settings=None, limiter=None):
     """Return the endpoint of the operation of *document*, by default Together's, alone in its mock."""
     document = document or load()
-    return Endpoint(document, Shared(document, settings or Settings(), limiter or DelayLimiter(Event())))
+    return Endpoint(document, MockState(document, settings or Settings(), limiter or DelayLimiter(Event())))
 
 
 ENDPOINT = endpoint_of()

@@ -1,9 +1,13 @@
 """Every dialect of the kit: requests, rankings, errors and faults have its own form, on one mock."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import together_rerank_fixtures as fixtures
+from together_rerank_fixtures import FixtureError
+from together_rerank_fixtures.library import raw
 from together_rerank_mockserver.http.flask_app import create_app
 from together_rerank_mockserver.http.wsgi import Mock
 from together_rerank_mockserver.settings import Settings, SettingsError
@@ -18,6 +22,7 @@ OPERATIONS = {
     for operation in dialect(name).operations
 }
 CLIENT = create_app().test_client()
+OBSERVED = b'"kind": "observed", "citation": "a test", "date": "2026-11-28"'
 BODY_FAULTS = [each.name for each in Mock().endpoint.catalogue if each.family == "body"]
 
 
@@ -28,6 +33,28 @@ def request(operation, documents=DOCUMENTS, top_n=None):
     if operation.dialect == "pinecone":  # it takes no strings
         body["documents"] = [{"text": each} for each in documents]
     return body if top_n is None else {**body, places["top_n"].removeprefix("/"): top_n}
+
+
+INVALID = {"infinity": 422, "jina": 422, "mixedbread": 422, "tei": 422}  # others have 400
+# Body faults that no other API than Together's has a place for.
+REFUSED = {"object-wrong", "usage-no-completion-tokens"}
+NO_USAGE = {"usage-missing", "usage-null", "usage-wrong-sum", "usage-negative"}
+NO_COUNTS = {"usage-wrong-sum", "usage-negative"}
+NO_ID = {"id-missing", "id-constant"}
+NO_DOCUMENT = {"document-missing", "document-null", "document-string", "text-unasked"}
+REFUSED_BY = {
+    "/cohere/v1/rerank": NO_COUNTS | {"model-other", "document-missing"},
+    "/cohere/v2/rerank": NO_COUNTS | NO_DOCUMENT | {"model-other"},
+    "/infinity/rerank": {"document-null"},
+    "/jina/v1/rerank": NO_ID | {"document-string"},
+    "/mixedbread/v1/reranking": NO_ID | {"document-null"},
+    "/nim/v1/ranking": NO_USAGE | NO_ID | NO_DOCUMENT | {"model-other"},
+    "/nim/v1/retrieval/{model}/reranking": NO_USAGE | NO_ID | NO_DOCUMENT | {"model-other"},
+    "/pinecone/rerank": NO_COUNTS | NO_ID,
+    "/tei/rerank": NO_USAGE | NO_ID | {"model-other", "document-missing", "extra-field", "results-bare-list"},
+    **{f"/vllm{path}": {"document-string"} for path in ("/rerank", "/v1/rerank", "/v2/rerank")},
+    "/voyage/v1/rerank": NO_ID | {"document-missing"},
+}
 
 
 def post(path, client=CLIENT, headers=KEYS, body=None, **preferences):
@@ -74,7 +101,7 @@ class TestEveryOperation:
         operation = OPERATIONS[path]
         response, answer = post(path, body={"nothing": 1})
 
-        assert response.status_code == operation.mapping.status("invalid_request", 400)
+        assert response.status_code == INVALID.get(operation.dialect, 400)
         check(operation, response.status_code, answer)
 
     def test_simulates_each_of_its_errors(self, path):
@@ -90,7 +117,7 @@ class TestEveryOperation:
         operation = OPERATIONS[path]
         response, answer = post(path, headers={})
 
-        wanted = operation.mapping.status("missing_api_key", 401) if operation.requires_key else 200
+        wanted = 401 if operation.requires_key else 200
         assert response.status_code == wanted
         check(operation, wanted, answer)
         if operation.key_header == "Api-Key":
@@ -108,7 +135,8 @@ class TestEveryOperation:
             elif "not-applied" not in reply:
                 assert answer != plain or fault == "score-nan", fault
 
-        assert set(outcomes.values()) == {"forced", "misuse", "scored"}
+        refused = {fault for fault, outcome in outcomes.items() if outcome == "misuse"}
+        assert refused == REFUSED | REFUSED_BY.get(path, set())
         assert {outcomes[fault] for fault in ("unsorted", "index-string", "results-empty", "error-200")} == {"forced"}
 
 
@@ -282,14 +310,14 @@ def test_a_dialect_excludes_another_document_at_the_root(tmp_path):
 
 def test_documents_are_read_when_they_are_first_needed():
     mock = Mock()
-    before = list(mock.operations.read)
+    before = list(mock.operations.loaded)
     mock.operations.at("/v1/rerank")
     mock.operations.at("/unknown")
-    unchanged = list(mock.operations.read)
+    unchanged = list(mock.operations.loaded)
     mock.operations.at("/tei/rerank")
 
     assert before == unchanged == ["together"]
-    assert list(mock.operations.read) == ["together", "tei"]
+    assert list(mock.operations.loaded) == ["together", "tei"]
 
 
 def test_a_recorded_answer_is_replayed_at_its_path(tmp_path):
@@ -334,3 +362,120 @@ def test_keys_are_checked_where_the_api_has_keys():
         assert post(path, client, headers=right)[0].status_code == 200
         assert (post(path, client, headers=wrong)[0].status_code == 200) != has_keys
         assert (post(path, client, headers={})[0].status_code == 200) != has_keys
+
+
+@pytest.mark.parametrize(
+    ("path", "more"), [("/cohere/v1/rerank", {"return_documents": True}), ("/pinecone/rerank", {})]
+)
+def test_a_document_that_is_ranked_by_other_fields_returns_its_text(path, more):
+    documents = [{"text": "a", "title": "panda"}, {"text": "b", "title": "llama"}]
+    body = {"model": "m", "query": "llama", "documents": documents, "rank_fields": ["title"]}
+
+    _, answer = post(path, body={**body, "return_documents": True})
+
+    results = answer["results" if "results" in answer else "data"]
+    assert [each["document"] for each in results] == [{"text": "b"}, {"text": "a"}]
+
+
+def test_a_field_that_is_null_is_as_if_it_were_absent():
+    body = {"model": None, "query": "llama", "documents": ["panda", "llama"], "top_n": 0}
+    _, answer = post("/vllm/rerank", body=body)
+
+    assert indexes("/vllm/rerank", answer) == [1, 0]
+
+
+def test_a_model_in_the_path_can_have_any_characters():
+    client = create_app(Settings(models=("org/modèle",))).test_client()
+    body = request(OPERATIONS["/nim/v1/ranking"])
+
+    response = client.post("/nim/v1/retrieval/org/modèle/reranking", json=body, headers=KEYS)
+
+    assert response.status_code == 200
+    (entry,) = client.get("/__admin/requests").json["requests"]
+    assert entry["canonical"]["model"] == "org/modèle"
+    assert client.post("/nim/v1/retrieval/other/reranking", json=body, headers=KEYS).status_code == 404
+
+
+def test_the_model_in_the_path_can_request_a_fault_for_an_invalid_body():
+    assert CLIENT.post("/nim/v1/retrieval/mock/429/reranking", data="{", headers=KEYS).status_code == 429
+
+
+def test_a_status_that_the_api_does_not_document_has_its_form_and_the_right_number():
+    assert post("/pinecone/rerank", code=413)[1]["status"] == 413
+    assert post("/vllm/rerank", code=422)[1]["error"]["code"] == 422
+    response = CLIENT.get("/pinecone/rerank")
+    assert (response.status_code, response.json["status"]) == (405, 405)
+
+
+def test_a_body_fault_that_the_api_cannot_show_leaves_the_queue():
+    client = create_app().test_client()
+    client.post("/__admin/faults", json={"fault": "model-other"})
+
+    statuses = [post("/tei/rerank", client)[0].status_code for _ in range(2)]
+
+    assert statuses == [400, 200]
+
+
+def test_a_refused_fault_is_named():
+    client = create_app(Settings(fault="498")).test_client()
+
+    reply = post("/jina/v1/rerank", client)[0].headers["x-mock-reply"]
+
+    assert reply == "misuse; fault=498; by=server; not-applied; dialect=jina"
+
+
+def test_a_key_that_names_a_namespace_is_shown_and_another_is_not():
+    client = create_app().test_client()
+    documents = [{"text": "test-one"}, {"text": "a-long-secret"}]
+    for key in ("test-one", "a-long-secret"):
+        body = {"model": "m", "query": "q", "documents": documents}
+        post("/pinecone/rerank", client, headers={"Api-Key": key}, body=body)
+
+    (named,) = client.get("/__admin/requests?namespace=test-one").json["requests"]
+    (hidden,) = client.get("/__admin/requests").json["requests"]
+
+    assert named["canonical"]["documents"] == ["test-one", "a-long-secret"]
+    assert hidden["canonical"]["documents"] == ["test-one", "[key]"]
+    assert "api-key" not in named["headers"] | hidden["headers"]
+
+
+def test_a_wrong_path_cannot_be_explained():
+    response = CLIENT.post("/__admin/explain?path=/cohere/v3/rerank", json={})
+
+    assert response.status_code == 400
+    assert "`path` must be the path of an operation, not /cohere/v3/rerank" in response.text
+
+
+def test_two_recorded_exchanges_with_one_request_below_a_dialect_stop_the_start(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.json").write_bytes(raw("jina/success").replace(b'"kind": "kit"', OBSERVED))
+
+    with pytest.raises(FixtureError, match="one and two have the same request"):
+        create_app(Settings(replay=str(tmp_path)))
+
+
+def test_recorded_answers_are_kept_if_the_folder_is_removed(tmp_path):
+    (tmp_path / "one.json").write_bytes(raw("jina/success").replace(b'"kind": "kit"', OBSERVED))
+    client = create_app(Settings(replay=str(tmp_path))).test_client()
+    (tmp_path / "one.json").unlink()
+
+    assert post("/tei/rerank", client)[0].status_code == 200
+
+
+@pytest.mark.parametrize("name", [name for name in dialects() if name != "together"])
+def test_the_library_is_replayed(name):
+    client = create_app(Settings(replay="library")).test_client()
+
+    for exchange in fixtures.all(dialect=name):
+        sent = exchange.request
+        response = client.open(sent.path, method=sent.method, data=sent.content, headers=sent.headers)
+        assert response.data == exchange.response.content
+        assert response.headers["x-mock-reply"] == f"replayed; name={exchange.name}; dialect={name}"
+
+
+def test_many_first_requests_at_once_get_the_same_answer():
+    mock = Mock()
+    with ThreadPoolExecutor(20) as pool:
+        endpoints = list(pool.map(mock.operations.at, ["/jina/v1/rerank", "/tei/rerank"] * 20))
+
+    assert len({id(each) for each in endpoints}) == 2

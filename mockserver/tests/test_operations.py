@@ -131,6 +131,120 @@ def test_the_commands_read_the_document_of_a_dialect():
     assert [row["index"] for row in rows] == [1, 0]
 
 
+def test_the_path_of_a_server_is_not_part_of_the_model(spec):
+    file = spec(**{"/{model}/rerank": marked()})
+    content = {**json.loads(file.read_text()), "servers": [{"url": "https://example.com/v1"}]}
+    file.write_text(json.dumps(content))
+    client = create_app(Settings(spec=file, models=("org/a",))).test_client()
+
+    assert statuses(client, "/v1/org/a/rerank", "/org/a/rerank", "/v1/org/b/rerank", "/jina/a/rerank") == [
+        *(200, 200, 404, 404),
+    ]
+    assert statuses(create_app(Settings(spec=file)).test_client(), "/jina/a/rerank", "/v1/mock/429/rerank") == [
+        200,
+        429,
+    ]
+
+
+@pytest.mark.parametrize("path", ["/a b", "/r\u00e9", "/a%20b"])
+def test_a_path_can_have_any_characters(spec, path):
+    client = create_app(Settings(spec=spec(**{path: marked()}))).test_client()
+
+    assert statuses(client, path) == [200]
+
+
+def test_a_key_in_a_header_of_its_own_is_not_shown(spec):
+    file = spec(**{"/a": marked(security=[{"tenant": []}])})
+    content = json.loads(file.read_text())
+    content["components"]["securitySchemes"] = {"tenant": {"type": "apiKey", "in": "header", "name": "X-Tenant"}}
+    file.write_text(json.dumps(content))
+    client = create_app(Settings(spec=file, api_keys=("a-long-value",))).test_client()
+
+    client.post("/a", json={"q": "a-long-value", "texts": ["a"]}, headers={"X-Tenant": "a-long-value"})
+    (entry,) = client.get("/__admin/requests").json["requests"]
+
+    assert entry["status"] == 200
+    assert "a-long-value" not in json.dumps(entry)
+
+
+def test_a_document_with_the_names_of_together_keeps_the_message_of_a_401(spec):
+    operation = {**like_together(), "operationId": "rerank"}
+    operation["responses"]["401"] = {
+        "description": "d",
+        "content": {"application/json": {"schema": {}, "examples": {"a": {"externalValue": "https://example.com"}}}},
+    }
+    file = spec(**{"/rerank": operation})
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps({**content, "security": load().content["security"]}))
+
+    response = create_app(Settings(spec=file)).test_client().post("/rerank", json={})
+
+    assert response.json["error"]["message"] == "Missing API key in the header Authorization"
+
+
+@pytest.mark.parametrize(
+    ("place", "example", "message"),
+    [
+        ({"id": "/ids/3/v"}, {"ids": []}, "the place /ids/3/v in `x-rerank` is not in the list of 0"),
+        ({"id": "/ids/foo/v"}, {"ids": [1]}, None),
+        ({"total_tokens": "/u/1/t"}, {"u": [3]}, "the place /u/1/t in `x-rerank` is not in the list of 1"),
+    ],
+)
+def test_a_place_outside_of_a_list_stops_the_start(spec, place, example, message):
+    operation = marked()
+    answer = {"description": "d", "content": {"application/json": {"example": {"r": [{}], **example}}}}
+    operation["responses"]["200"] = answer
+    operation["x-rerank"] = {**MARKED, "response": {**MARKED["response"], "results": "/r", **place}}
+    file = spec(**{"/a": operation})
+
+    if message is None:
+        assert statuses(create_app(Settings(spec=file)).test_client(), "/a") == [200]
+    else:
+        with pytest.raises(DocumentError, match=message):
+            create_app(Settings(spec=file))
+
+
+def test_a_place_can_be_an_item_of_a_list(spec):
+    operation = marked()
+    example = {"errors": ["no"], "more": [{"code": 1}]}
+    operation["responses"]["400"] = {"description": "d", "content": {"application/json": {"example": example}}}
+    operation["x-rerank"] = {**MARKED, "error": {"message": "/errors/0", "status": "/more/0/code"}}
+
+    answer = create_app(Settings(spec=spec(**{"/a": operation}))).test_client().post("/a", json={}).json
+
+    assert answer == {"errors": ["`/q` is missing; `/texts` is missing"], "more": [{"code": 400}]}
+
+
+def test_results_can_have_the_order_of_the_request(spec):
+    mapping = {**MARKED, "response": {**MARKED["response"], "sorted": False}}
+    client = create_app(Settings(spec=spec(**{"/a": marked(**{"x-rerank": mapping})}))).test_client()
+
+    answer = client.post("/a", json={"q": "llama", "texts": ["panda", "llama", "a llama"]}).json
+
+    assert [each["i"] for each in answer] == [0, 1, 2]
+    assert answer[1]["s"] > answer[2]["s"] > answer[0]["s"]
+
+
+def test_a_request_schema_that_refers_to_itself_is_served(spec):
+    operation = marked()
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    schema["properties"]["filter"] = {"$ref": "#/components/schemas/Filter"}
+    file = spec(**{"/a": operation})
+    content = json.loads(file.read_text())
+    node = {"$ref": "#/components/schemas/Filter"}
+    content["components"]["schemas"]["Filter"] = {"properties": {"and": {"type": "array", "items": node}, "not": node}}
+    file.write_text(json.dumps(content))
+
+    assert statuses(create_app(Settings(spec=file)).test_client(), "/a") == [200]
+
+
+@pytest.mark.parametrize("schema", [True, {"properties": {"model": True}}])
+def test_a_request_schema_can_allow_anything(spec, schema):
+    operation = marked(requestBody={"content": {"application/json": {"schema": schema}}})
+
+    assert statuses(create_app(Settings(spec=spec(**{"/a": operation}))).test_client(), "/a") == [200]
+
+
 @pytest.mark.served
 def test_dialects_are_served_over_a_socket(server):
     with running("-q", "--server", server, "--dialect", "tei") as mock:

@@ -13,8 +13,7 @@ from mock_process import running
 from together_rerank_fixtures import FixtureError
 from together_rerank_mockserver.faults import wire
 from together_rerank_mockserver.ranking.override import from_json
-from together_rerank_mockserver.replay import LIBRARY
-from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.settings import LIBRARY, Settings
 from together_rerank_spec import load
 
 JSON = "application/json"

@@ -1,6 +1,5 @@
 """The path of one call: `Endpoint.answer` turns a call to the rerank operation into a reply, stage by stage."""
 
-import hmac
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -13,29 +12,22 @@ from together_rerank_mockserver.api.errors import (
     InternalError,
     InvalidApiKey,
     MissingApiKey,
+    Misuse,
     ModelNotFound,
     TooManyWaiting,
     UnsupportedByServer,
 )
 from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.api.messages import JSON, Call, Reply, credential
-from together_rerank_mockserver.faults.catalogue import OK, AnyCatalogue, Catalogue
+from together_rerank_mockserver.faults.catalogue import OK, Catalogue
 from together_rerank_mockserver.faults.fault import BodyFault, RankedRequest, StatusFault, top
-from together_rerank_mockserver.faults.grammar import FaultSpec
 from together_rerank_mockserver.faults.selection import NO_FAULT, FaultSelector, SelectedFault, names_fault
+from together_rerank_mockserver.mock_state import MockState
 from together_rerank_mockserver.ranking.score import Ranked, rank
 from together_rerank_mockserver.replay import Replay
-from together_rerank_mockserver.settings import Settings
-from together_rerank_mockserver.state.delay_limiter import DelayLimiter
 from together_rerank_mockserver.state.namespace import DEFAULT, Namespace
-from together_rerank_mockserver.state.quota import Quota
-from together_rerank_mockserver.state.recorder import Recorder
-from together_rerank_mockserver.state.registry import Registry
 from together_rerank_spec import Document
 
-# A key with this prefix is a name, not a secret: it selects a namespace of its own.
-NAMESPACE_PREFIX = "test-"
-_MAX_NAMESPACE_LENGTH = 200
 _UNREAD = body.Content(b"")
 # The status that nginx logs for it; no client receives it.
 _DISCONNECTED = Reply(499, b"", delivery="empty")
@@ -58,59 +50,26 @@ class RequestContext:
     request_id: str = ""  # of a 200, whose body contains it
 
 
-class Shared:
-    """What the operations of one mock share, the first of which is that of *document*.
-
-    Raises SettingsError if *settings* request a fault that no API has.
-    """
-
-    def __init__(self, document: Document, settings: Settings, limiter: DelayLimiter) -> None:
-        self.settings = settings
-        self.limiter = limiter
-        self.registry = Registry(settings.journal_max, Quota(settings.rate_limit) if settings.rate_limit else None)
-        self.recorder = Recorder(self.registry, settings.log_format, settings.journal_max, settings.journal_body)
-        # A queued fault can be for a call to any API.
-        self.catalogue = AnyCatalogue(document)
-        self.fault, self.chaos = settings.chosen_faults(self.catalogue)
-        self._keys = [key.encode() for key in settings.api_keys]
-
-    @property
-    def configured(self) -> list[FaultSpec]:
-        """The faults that the settings request."""
-        return [*([self.fault] if self.fault else []), *self.chaos.specs]
-
-    def accepts(self, key: str) -> bool:
-        # A list, so that every key is compared: the time must not reveal which key is similar.
-        return not self._keys or any([hmac.compare_digest(key.encode(), known) for known in self._keys])
-
-    def is_namespace(self, name: str) -> bool:
-        return (
-            not self.settings.one_namespace
-            and name.startswith(NAMESPACE_PREFIX)
-            and len(name) <= _MAX_NAMESPACE_LENGTH
-            and self.accepts(name)
-        )
-
-
 class Endpoint:
     """One rerank operation, with its state between calls. Raises the exceptions of `create_app`.
 
     Its paths are those of *document* below each of *prefixes*.
     """
 
-    def __init__(self, document: Document, shared: Shared, prefixes: Sequence[str] = ("",)) -> None:
+    def __init__(self, document: Document, state: MockState, prefixes: Sequence[str] = ("",)) -> None:
         rendering.self_check(document)
-        settings = shared.settings
+        settings = state.settings
         self.document = document
         self.prefixes = prefixes
         self.requests = body.RequestParser(document)
         self.catalogue = Catalogue(document)
-        self.selector = FaultSelector(document, self.catalogue, shared.fault, shared.chaos, settings.seed)
-        self.registry, self.recorder = shared.registry, shared.recorder
-        self._shared = shared
+        self.selector = FaultSelector(document, self.catalogue, state.fault, state.chaos, settings.seed)
+        self.registry, self.recorder = state.registry, state.recorder
+        self._state = state
         self._settings = settings
-        self._limiter = shared.limiter
-        self._replay = Replay(settings.replay, document, prefixes) if settings.replay else None
+        self._limiter = state.limiter
+        recorded = state.exchanges(document) if settings.replay else ()
+        self._replay = Replay(settings.replay, recorded, document, prefixes) if settings.replay else None
         self._models = frozenset(settings.models)
         self._requires_key = document.requires_key or bool(document.key_header and settings.api_keys)
         any_key = document.requires_key and not settings.api_keys
@@ -118,8 +77,10 @@ class Endpoint:
         # A header of each 200: it tells the contract tests that the mock accepts any key or model on purpose.
         self._accepts = {"x-mock-accepts": ", ".join(accepts)} if accepts else {}
         self._dialect = f"; dialect={document.dialect}" if document.dialect else ""
-        # Reads the canonical request from a body for the journal.
-        self._canonical = None if document.mapping.is_canonical else document.request
+        self._key_header = document.key_header or "Authorization"
+        self._lower_key_header = self._key_header.lower()
+        # Reads the canonical request from a body, for the journal.
+        self._read = None if document.mapping.is_canonical else document.request
 
     @property
     def routes(self) -> list[str]:
@@ -175,8 +136,8 @@ class Endpoint:
         return self._finish(self._error_reply(error, context), context)
 
     def _context(self, call: Call) -> RequestContext:
-        key = credential(call.headers, self.document.key_header or "Authorization")
-        return RequestContext(call, key, self.registry.open(key if self._shared.is_namespace(key) else DEFAULT))
+        key = credential(call.headers, self._key_header)
+        return RequestContext(call, key, self.registry.open(key if self._state.is_namespace(key) else DEFAULT))
 
     # Authenticate
 
@@ -185,7 +146,7 @@ class Endpoint:
             return
         if not key:
             raise MissingApiKey(f"Missing API key in the header {self.document.key_header}")
-        if not self._shared.accepts(key):
+        if self._settings.api_keys and not self._state.accepts(key):
             raise InvalidApiKey("Invalid API key")
 
     # Select a fault
@@ -195,7 +156,8 @@ class Endpoint:
         if context.selected.fault:
             try:
                 context.selected.fault.check_server(raw_socket=context.call.raw_socket)
-            except UnsupportedByServer:
+                context.selected = self.selector.in_this_api(context.selected)
+            except (Misuse, UnsupportedByServer):
                 context.selected = replace(context.selected, applied=False)
                 raise
 
@@ -216,12 +178,13 @@ class Endpoint:
         self._delay(context)
         if allowance is None:
             return None
-        if self.document.mapping.is_canonical:
-            context.headers = allowance.headers
+        headers = allowance.headers
+        if self.document.mapping.is_canonical:  # other APIs have other headers
+            context.headers = headers
         if allowance.granted:
             return None
         reply = self._limit_reply(429, "quota", context)
-        return replace(reply, headers={**JSON, "Retry-After": str(allowance.wait_s)})
+        return replace(reply, headers={**JSON, "Retry-After": headers["x-ratelimit-reset"]})
 
     def _limit_reply(self, status: int, origin: str, context: RequestContext) -> Reply:
         fault = self.catalogue.status(status)
@@ -269,8 +232,8 @@ class Endpoint:
     def _rank(self, request: dict[str, Any], context: RequestContext) -> RankedRequest:
         documents = request["documents"]
         texts = rendering.ranked_texts(documents, request.get("rank_fields"))
-        ranking = rank(request["query"], texts)
-        return RankedRequest(request, documents, texts, self._override(ranking, texts, context))
+        ranking = self._override(rank(request["query"], texts), texts, context)
+        return RankedRequest(request, self.document.mapping.texts(documents), texts, ranking)
 
     def _override(self, ranking: list[Ranked], texts: list[str], context: RequestContext) -> list[Ranked]:
         override = context.namespace.override
@@ -328,7 +291,13 @@ class Endpoint:
                 context.selected = replace(selected, applied=False)
                 return self._finish(self._error_reply(full, context), context)
         self.recorder.record(
-            context.call, sent, context.reason, context.namespace, context.content.raw, self._canonical
+            context.call,
+            sent,
+            context.reason,
+            context.namespace,
+            context.content.raw,
+            read=self._read,
+            key_header=self._lower_key_header,
         )
         return sent
 

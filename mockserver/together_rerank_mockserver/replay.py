@@ -1,18 +1,14 @@
 """Replay recorded exchanges: a request that is equal to a recorded one gets the recorded answer."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import quote
 
-import together_rerank_fixtures as fixtures
 from together_rerank_fixtures import Exchange, FixtureError, bodies
 from together_rerank_fixtures.exchange import ANY_KEY, header
 from together_rerank_mockserver.api.messages import Call, Reply
-from together_rerank_mockserver.settings import LIBRARY
 from together_rerank_spec import Document, load
-from together_rerank_spec.document import TOGETHER
 
 # Headers that the server or the mock sets itself; recorded ones are dropped.
 _OF_THE_SERVER = (
@@ -41,17 +37,16 @@ class Recorded:
 
 
 class Replay:
-    """Exchanges with the operation of *document* below one of *prefixes*.
+    """Those of *exchanges*, from *source*, that are with the operation of *document*, below one of *prefixes*.
 
-    They are in the folder *source*, or in the kit's library if it is LIBRARY.
-
-    Raises FixtureError if the folder has no exchanges, an invalid one, or two with the same request.
+    Raises FixtureError if two of them have the same request.
     """
 
-    def __init__(self, source: str, document: Document, prefixes: Sequence[str] = ("",)) -> None:
-        of_library = source == LIBRARY
-        exchanges = fixtures.all(dialect=document.dialect or TOGETHER) if of_library else fixtures.read(Path(source))
+    def __init__(
+        self, source: str, exchanges: Iterable[Exchange], document: Document, prefixes: Sequence[str] = ("",)
+    ) -> None:
         self._document = document
+        self._key_header = document.key_header or "Authorization"
         self._recorded: dict[_Key, Recorded] = {}
         # Exchanges of other sources come first: the mock can compute the kit's own answers.
         for exchange in sorted(exchanges, key=_is_the_kits):
@@ -62,7 +57,7 @@ class Replay:
                 continue
             content_type = header(exchange.request.headers, "Content-Type")
             model = document.model_in(path)
-            key = (_required_key(exchange), model, *_request(content_type, exchange.request.content))
+            key = (_required_key(exchange, self._key_header), model, *_request(content_type, exchange.request.content))
             earlier = self._recorded.setdefault(key, _recorded(exchange)).exchange
             if earlier is not exchange and _is_the_kits(earlier) == _is_the_kits(exchange):
                 raise FixtureError(f"{source}: {earlier.name} and {exchange.name} have the same request")
@@ -74,7 +69,8 @@ class Replay:
         exchange is about a wrong key.
         """
         model, request = self._document.model_in(call.path), _request(call.headers.get("Content-Type"), content)
-        found = (self._recorded.get((key, model, *request)) for key in (call.headers.get("Authorization"), None))
+        keys = (call.headers.get(self._key_header) or "", None)
+        found = (self._recorded.get((key, model, *request)) for key in keys)
         return next(filter(None, found), None)
 
 
@@ -82,11 +78,11 @@ def _is_the_kits(exchange: Exchange) -> bool:
     return exchange.source["kind"] == "kit"
 
 
-def _required_key(exchange: Exchange) -> str | None:
-    """Return the Authorization that a request must have; None for any, "" for a request without one."""
-    key = header(exchange.request.headers, "Authorization") or ""
+def _required_key(exchange: Exchange, name: str) -> str | None:
+    """Return the header *name*, of a key, that a request must have; None for any, "" for a request without one."""
+    key = header(exchange.request.headers, name) or ""
     is_open = not key and exchange.response.status not in (401, 403)
-    return None if key == ANY_KEY or is_open else key
+    return None if key in (ANY_KEY, ANY_KEY.removeprefix("Bearer ")) or is_open else key
 
 
 def _request(content_type: str | None, content: bytes) -> tuple[str, str | bytes]:

@@ -9,8 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from together_rerank_spec import READINGS, Document, dialect, dialects, load, read
-from together_rerank_spec.document import TOGETHER
+from together_rerank_spec import READINGS, TOGETHER, Document, dialect, dialects, load, read
 
 if TYPE_CHECKING:
     from together_rerank_mockserver.faults.catalogue import Catalogue

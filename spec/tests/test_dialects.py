@@ -96,7 +96,7 @@ def test_a_document_says_where_each_fact_was_seen_and_when(name):
         assert list(each) == ["what", "where", "seen"]
         assert each["what"]
         assert each["where"]
-        assert re.fullmatch("2026-11-2[78]", each["seen"])
+        assert re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", each["seen"])
         assert each["where"] != "nowhere" or "not verified" in each["what"]
 
 

@@ -124,11 +124,11 @@ def test_what_a_fault_makes_wrong_stays_wrong(change, expected):
 def test_an_error_is_written_to_its_places():
     canonical = {"error": {"message": "no", "type": "invalid_request_error", "param": "/query"}}
 
-    assert Mapping(TEI).error(canonical, {"error": "", "error_type": ""}) == {
+    assert Mapping(TEI).error(canonical, {"error": "", "error_type": ""}, 400) == {
         "error": "no",
         "error_type": "invalid_request_error",
     }
-    assert Mapping(NIM).error(canonical, {}) == {"detail": "no"}
+    assert Mapping(NIM).error(canonical, {}, 400) == {"detail": "no"}
 
 
 @pytest.mark.parametrize(

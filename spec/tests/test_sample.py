@@ -40,3 +40,21 @@ def test_a_schema_that_refers_to_itself_ends():
     value = sample(node, document.resolve)
 
     assert Validator({**content, "allOf": [node]}).is_valid(value)
+
+
+def test_schemas_that_refer_to_each_other_in_many_ways_take_little_time():
+    names = [f"c{number}" for number in range(30)]
+    schemas = {name: {"properties": {each: {"$ref": each} for each in names}} for name in names}
+
+    value = sample({"$ref": "c0"}, lambda node: schemas[node["$ref"]] if "$ref" in node else node)
+
+    assert set(value) == {*names} - {"c0"}
+
+
+def test_an_alternative_that_ends_is_taken():
+    both = {"oneOf": [{"properties": {"not": {"$ref": "both"}, "and": {"items": {"$ref": "both"}, "type": "array"}}}]}
+    both["oneOf"].append({"type": "string"})
+
+    value = sample({"properties": {"filter": {"$ref": "both"}}}, lambda node: both if "$ref" in node else node)
+
+    assert value == {"filter": {"and": []}}

@@ -1,11 +1,22 @@
-"""Load Together's OpenAPI document, with or without the kit's corrections, and validate values against its schemas."""
+"""Load the OpenAPI documents of rerank APIs, and validate values against their schemas."""
 
-from together_rerank_spec.document import READINGS, Document, DocumentError, dialect, dialects, load, read
+from together_rerank_spec.document import (
+    READINGS,
+    TOGETHER,
+    Document,
+    DocumentError,
+    dialect,
+    dialects,
+    load,
+    operation_at,
+    read,
+)
 from together_rerank_spec.overlay import OverlayError, apply_overlay
 from together_rerank_spec.validation import Validator, Violation
 
 __all__ = [
     "READINGS",
+    "TOGETHER",
     "Document",
     "DocumentError",
     "OverlayError",
@@ -15,5 +26,6 @@ __all__ = [
     "dialect",
     "dialects",
     "load",
+    "operation_at",
     "read",
 ]

@@ -122,12 +122,24 @@ class Document:
             raise self._error(f"the kit reads OpenAPI 3.0 and 3.1, but this document has `openapi: {version}`")
         try:
             _ = self.request_schema, self.statuses, self.routes, self.requires_key
-            error = {"error": {"message": "m", "param": "/p"}}
-            _ = self.mapping.is_canonical or [self.error_body(status, error) for status in self.error_statuses]
+            if not self.mapping.is_canonical:
+                self._check_places()
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             if isinstance(error, DocumentError):
                 raise
             raise self._error(f"the OpenAPI document is malformed ({type(error).__name__}: {error})") from error
+
+    def _check_places(self) -> None:
+        """Raise DocumentError if a response cannot be written to the places of the mapping."""
+        result = {"index": 0, "relevance_score": 0.5, "document": {"text": ""}}
+        usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+        answer = {"id": "", "object": "rerank", "model": "", "results": [result], "usage": usage}
+        try:
+            self.success_body(answer)
+            for status in self.error_statuses:
+                self.error_body(status, {"error": dict.fromkeys(("message", "type", "param", "code"), "")})
+        except MappingError as error:
+            raise self._error(str(error)) from error
 
     @cached_property
     def _found(self) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
@@ -150,10 +162,11 @@ class Document:
             raise self._error(f"no operation to serve; {expected}, or be named with --operation")
         return marked or named
 
-    @property
+    @cached_property
     def operations(self) -> tuple[Document, ...]:
         """The document, once for each operation to serve; the first is `self`."""
-        return self, *(replace(self, path=path) for path in list(self._found)[1:])
+        others = list(self._found)[1:]
+        return self, *(replace(self, path=path, name=f"{self.name}: POST {path}") for path in others)
 
     @cached_property
     def _location(self) -> tuple[str, dict[str, Any], dict[str, Any]]:
@@ -172,10 +185,6 @@ class Document:
         """Return *body*, the body of a request to *path*, in the canonical form."""
         canonical = self.mapping.request(body)
         return {**canonical, "model": self.model_in(path)} if self._has_model_in_path else canonical
-
-    def model(self, body: Any, path: str) -> Any:
-        """Return the model that a request to *path* with *body* names; None if it names none."""
-        return self.model_in(path) if self._has_model_in_path else self.mapping.model(body)
 
     @cached_property
     def _has_model_in_path(self) -> bool:
@@ -196,8 +205,12 @@ class Document:
         """Return *canonical*, the canonical body of an error with *status*, in the form of the API."""
         if self.mapping.is_canonical:
             return canonical
-        of_another: Any = next((body for other, body in self._templates.items() if other >= 400), {})
-        return self.mapping.error(canonical, self._templates.get(status, of_another))
+        return self.mapping.error(canonical, self._templates.get(self._nearest(status), {}), status)
+
+    def _nearest(self, status: int) -> int:
+        """Return the error status of the document that is nearest to *status*, of the same class if there is one."""
+        statuses = self.error_statuses
+        return min(statuses, key=lambda each: (each // 100 != status // 100, abs(each - status)), default=0)
 
     @cached_property
     def _templates(self) -> dict[int, Any]:
@@ -215,7 +228,7 @@ class Document:
         """Return the example of the body for *status*; None if the document has none."""
         media = (self._json_media(status) if status in self.statuses else None) or {}
         for example in (media.get("examples") or {}).values():
-            return self.resolve(example)["value"]
+            return self.resolve(example).get("value")
         return media.get("example")
 
     @property
@@ -234,7 +247,7 @@ class Document:
     def routes(self) -> tuple[str, ...]:
         """The paths that serve the operation: one below each server's base path, and one at the root."""
         path = self._location[0]
-        routes = tuple(dict.fromkeys([*(base + path for base in self.base_paths), path]))
+        routes = tuple(dict.fromkeys(unquote(each) for each in (*(base + path for base in self.base_paths), path)))
         for route in routes:
             if not route.startswith("/") or set(route.replace(_MODEL, "", 1)) & set("{}<>"):
                 raise self._error(
@@ -250,7 +263,7 @@ class Document:
     @cached_property
     def _patterns(self) -> list[re.Pattern[str]]:
         templates = (route.split(_MODEL) for route in self.routes if _MODEL in route)
-        return [re.compile(f"{re.escape(before)}.+{re.escape(after)}") for before, after in templates]
+        return [re.compile(f"{re.escape(before)}(.+){re.escape(after)}") for before, after in templates]
 
     def model_in(self, path: str) -> str | None:
         """Return the model in *path*, the path of a request; None if paths of the operation have no model.
@@ -259,8 +272,9 @@ class Document:
         """
         if not self._has_model_in_path:
             return None
-        before, after = self._location[0].split(_MODEL)
-        return path.partition(before)[2].removesuffix(after)
+        below = path.removeprefix(f"/{self.dialect}")
+        found = (pattern.fullmatch(each) for pattern in self._patterns for each in (path, below))
+        return next((match[1] for match in found if match), None)
 
     @cached_property
     def doubled_routes(self) -> dict[str, str]:
@@ -327,9 +341,11 @@ class Document:
     def default_model(self) -> str:
         """A model that the request schema names: the first of an `enum`, or else the example."""
         request = self.resolve(self.request_schema["allOf"][0])
-        model = self.resolve(request.get("properties", {}).get("model", {}))
-        alternatives = [model, *model.get("anyOf", []), *model.get("oneOf", [])]
-        names = [name for each in alternatives for name in self.resolve(each).get("enum", [])]
+        properties = request.get("properties", {}) if isinstance(request, dict) else {}
+        model = self.resolve(properties.get("model", {}))
+        model = model if isinstance(model, dict) else {}
+        alternatives = map(self.resolve, [model, *model.get("anyOf", []), *model.get("oneOf", [])])
+        names = [name for each in alternatives if isinstance(each, dict) for name in each.get("enum", [])]
         example = self.example(request)
         return str(names[0] if names else example.get("model", "") if isinstance(example, dict) else "")
 

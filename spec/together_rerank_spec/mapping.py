@@ -6,11 +6,11 @@ The kit works with one form of request and response, the canonical form, which h
 
 from __future__ import annotations
 
-import copy
 import json
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 from together_rerank_spec.validation import Validator
@@ -81,14 +81,17 @@ class Mapping:
             return body
         places = self.places["request"]
         found = {name: _at(body, places[name]) for name in _REQUEST if name in places}
-        canonical = {name: value for name, value in found.items() if value is not _MISSING}
+        canonical = {name: value for name, value in found.items() if value is not _MISSING and value is not None}
         canonical.setdefault("return_documents", places.get("returns_documents", False))
-        if canonical.get("top_n", _MISSING) == places.get("all_results"):
+        if "all_results" in places and canonical.get("top_n") == places["all_results"]:
             canonical.pop("top_n", None)
-        ranks_fields = bool(canonical.get("rank_fields"))
-        if "text" in places and not ranks_fields and isinstance(canonical.get("documents"), list):
-            canonical["documents"] = [self._text(each) for each in canonical["documents"]]
+        if not canonical.get("rank_fields") and isinstance(canonical.get("documents"), list):
+            canonical["documents"] = self.texts(canonical["documents"])
         return canonical
+
+    def texts(self, documents: list[Any]) -> list[Any]:
+        """Return *documents* of a request; in place of an object, its text if the mapping has a place for it."""
+        return [self._text(each) for each in documents] if "text" in self.places["request"] else documents
 
     def model(self, body: Any) -> Any:
         """Return the model that the request *body* names; None if it names none."""
@@ -135,7 +138,7 @@ class Mapping:
         What the mapping has no place for is as in *template*, the body of a 200 with at least one result.
         """
         places = self.places["response"]
-        body = copy.deepcopy(template)
+        body = _copied(template)
         listed = _at(body, places["results"])
         of_results = self._result({}, listed[0]) if isinstance(listed, list) and listed else {}
         if isinstance(canonical, list):  # a fault: the body is the list of results
@@ -157,14 +160,15 @@ class Mapping:
 
     def _ordered(self, results: list[Any]) -> list[Any]:
         """Return *results* in the order of the request if the API does not sort them."""
-        is_sorted = self.places["response"].get("sorted", True)
-        return results if is_sorted else sorted(results, key=lambda each: str(each.get("index")).zfill(20))
+        if self.places["response"].get("sorted", True) or not all(type(each.get("index")) is int for each in results):
+            return results
+        return sorted(results, key=lambda each: int(each["index"]))
 
     def _result(self, canonical: Any, template: Any) -> Any:
         if not isinstance(canonical, dict):
             return canonical
         places = self.places["response"]
-        result = copy.deepcopy(template) if template else {}
+        result = _copied(template)
         result = _put(result, places["index"], canonical.get("index", _MISSING))
         result = _put(result, places["score"], canonical.get("relevance_score", _MISSING))
         return _put(result, places.get("document"), self._document(canonical.get("document", _MISSING)))
@@ -191,15 +195,22 @@ class Mapping:
             "document": {} if text is _MISSING or document is None else {"text": text},
         }
 
-    def error(self, canonical: dict[str, Any], template: Any) -> Any:
-        """Return *canonical*, the canonical body of an error, in the form of the API, on the basis of *template*."""
-        body = copy.deepcopy(template)
+    def error(self, canonical: dict[str, Any], template: Any, status: int) -> Any:
+        """Return *canonical*, the body of an error, in the form of the API, on the basis of *template*."""
+        body, values = _copied(template), {**canonical["error"], "status": status}
         for name, places in self._error_places.items():
-            if name in canonical["error"]:
-                listed = places if isinstance(places, list) else [places]
-                place = next((each for each in listed if _at(body, each) is not _MISSING), listed[-1])
-                body = _put(body, place, canonical["error"][name])
+            listed = places if isinstance(places, list) else [places]
+            present = next((each for each in listed if _at(body, each) is not _MISSING), None)
+            if name in values and (present or name != "status"):
+                body = _put(body, present or listed[-1], values[name])
         return body
+
+
+def _copied(node: Any) -> Any:
+    """Return a copy of *node*, a JSON value; faster than `copy.deepcopy`."""
+    if isinstance(node, dict):
+        return {name: _copied(value) for name, value in node.items()}
+    return [_copied(each) for each in node] if isinstance(node, list) else node
 
 
 def _at(node: Any, pointer: str) -> Any:
@@ -227,21 +238,29 @@ def _put(node: Any, pointer: str | None, value: Any) -> Any:
     names = _steps(pointer)
     if not names:
         return {} if value is _MISSING else value
-    *parents, name = names
-    node = node if isinstance(node, dict) else {}
+    node = node if isinstance(node, dict | list) else {}
     holder = node
-    for each in parents:
-        if isinstance(holder, list):
-            holder = holder[int(each)]
-            continue
-        if not isinstance(holder.get(each), dict | list):
-            holder[each] = {}
-        holder = holder[each]
-    if value is _MISSING:
-        holder.pop(name, None)
-    else:
-        holder[name] = value
+    for name, following in pairwise(names):
+        key = _key(holder, name, pointer)
+        child = holder[key] if isinstance(holder, list) else holder.get(key)
+        if not isinstance(child, dict) and not (isinstance(child, list) and following.isdigit()):
+            child = holder[key] = {}
+        holder = child
+    key = _key(holder, names[-1], pointer)
+    if value is not _MISSING:
+        holder[key] = value
+    elif isinstance(holder, list) or key in holder:
+        del holder[key]
     return node
+
+
+def _key(holder: Any, name: str, pointer: str) -> Any:
+    """Return the key of *name* in *holder*, an object or a list; raise MappingError if the list is too short."""
+    if isinstance(holder, dict):
+        return name
+    if name not in map(str, range(len(holder))):
+        raise MappingError(f"the place {pointer} in `{EXTENSION}` is not in the list of {len(holder)} in the example")
+    return int(name)
 
 
 def _validator() -> Validator:

@@ -23,7 +23,7 @@ def upgraded(node: Any) -> Any:
 
 
 def _member(name: str, value: Any) -> Any:
-    if name == "properties" and isinstance(value, dict):  # a property may have the name of a keyword
+    if name in ("properties", "schemas") and isinstance(value, dict):  # a name in them may be that of a keyword
         return {each: upgraded(schema) for each, schema in value.items()}
     return value if name in _VALUES else upgraded(value)
 

@@ -1,6 +1,6 @@
 """Validate values against a JSON Schema: a fast check, and readable messages with JSON Pointers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from typing import Any, NoReturn
@@ -19,10 +19,12 @@ class Violation:
     Attributes:
         pointer: JSON Pointer (RFC 6901) to the invalid part; "" for the whole value.
         message: what is wrong and what the schema accepts. It does not quote the value.
+        keyword: the keyword of JSON Schema that the value does not satisfy; "" if there is none.
     """
 
     pointer: str
     message: str
+    keyword: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.pointer or 'the whole body'} {self.message}"
@@ -47,7 +49,8 @@ class Validator:
         if self.is_valid(value):
             return []
         found = (
-            Violation(pointer(error.absolute_path), _message(error)) for error in self._explainer.iter_errors(value)
+            Violation(pointer(error.absolute_path), _message(error), str(error.validator or ""))
+            for error in self._explainer.iter_errors(value)
         )
         return list(dict.fromkeys(islice(found, most))) or [Violation("", "does not match the schema")]
 

@@ -51,3 +51,12 @@ def test_findings_are_about_the_canonical_request(rerank_mock):
 def test_an_unknown_api_is_an_error(rerank_mock):
     with pytest.raises(ValueError, match="there is no dialect 'klingon'; known: cohere, "):
         rerank_mock.url_for("klingon")
+
+
+def test_an_invalid_request_to_an_api_with_another_status_is_refused(rerank_mock):
+    rerank_mock.expect_refusal()
+    headers = {"Authorization": f"Bearer {rerank_mock.api_key}"}
+
+    refused = httpx.post(f"{rerank_mock.url_for('jina')}/v1/rerank", json={}, headers=headers, trust_env=False)
+
+    assert refused.status_code == 422

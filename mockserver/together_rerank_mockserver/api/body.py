@@ -81,6 +81,7 @@ class RequestParser:
         try:
             self._schema = Validator(document.request_schema)
             self._check()
+            _ = document.default_model  # now, because the document may be malformed
         except SchemaError as error:
             raise DocumentError(f"{document.name}: {error}") from error
 
@@ -91,7 +92,7 @@ class RequestParser:
         body, place = content.value, self._document.mapping.place
         if violations := self._schema.violations(body):
             first = violations[0]
-            are_many = first.pointer == place("/documents") and first.message.startswith("must have at most")
+            are_many = first.pointer == place("/documents") and first.keyword == "maxItems"
             kind = TooManyDocuments if are_many else InvalidRequest
             raise _invalid([(each.pointer, each.message) for each in violations], kind)
         request = self._document.request(body, path)

@@ -76,7 +76,7 @@ def error_reply(error: ApiError, document: Document | None = None) -> Reply:
         status = mapping.status(error.kind, status)
         if message := mapping.message(error.kind, error.model):
             data["error"]["message"] = message
-        elif isinstance(error, Unauthorized) and document.body_example(status):
+        elif isinstance(error, Unauthorized) and not mapping.is_canonical and document.body_example(status):
             del data["error"]["message"]  # the example has the API's own
         data = document.error_body(status, data)
         if document.key_header != "Authorization":

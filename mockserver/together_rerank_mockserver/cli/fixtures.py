@@ -9,8 +9,7 @@ import click
 
 from together_rerank_mockserver.cli.options import COMMAND, CONTEXT, as_json, option, print_rows
 from together_rerank_mockserver.server.readiness import PROGRAM
-from together_rerank_spec import dialects
-from together_rerank_spec.document import TOGETHER
+from together_rerank_spec import TOGETHER, dialects
 
 if TYPE_CHECKING:
     from together_rerank_fixtures import Exchange

@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from together_rerank_mockserver.settings import Settings, SettingsError
-from together_rerank_spec import READINGS, dialects
-from together_rerank_spec.document import TOGETHER
+from together_rerank_spec import READINGS, TOGETHER, dialects
 
 PREFIX = "TOGETHER_RERANK_MOCK"
 CONTEXT = {"help_option_names": ["-h", "--help"]}

@@ -68,7 +68,7 @@ def serve(
         signal.signal(each, lambda *_: os._exit(0))  # until the server handles signals; there is nothing to finish yet
     settings = settings_of(context, log_format=None if quiet else log_format, **values)
     key = None if quiet or log_format == "json" else "YOUR_KEY" if settings.api_keys else "any-key"
-    readiness = Readiness(as_json=log_format == "json", ready_file=ready_file, key=key)
+    readiness = Readiness(as_json=log_format == "json", ready_file=ready_file, key=key, dialect=settings.dialect)
     try:
         import_module(f"together_rerank_mockserver.server.{server}_server").serve(
             settings, port=port, readiness=readiness

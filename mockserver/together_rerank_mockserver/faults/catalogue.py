@@ -50,7 +50,8 @@ class AnyCatalogue(Catalogue):
         try:
             return super().__getitem__(name)
         except UnknownFault:
-            for document in (operation for each in dialects() for operation in dialect(each).operations):
+            names = dialects() if name.isdigit() else ()
+            for document in (operation for each in names for operation in dialect(each).operations):
                 if name in map(str, document.error_statuses):
                     return Catalogue(document)[name]
             raise

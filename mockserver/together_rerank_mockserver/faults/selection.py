@@ -85,8 +85,7 @@ class FaultSelector:
         """Return the fault of *call* and remove it from the queue, except a body fault, which `apply` removes.
 
         Raises:
-            Misuse: the Prefer header or the model requests a fault that does not exist, or the API does not have the
-                status of the fault.
+            Misuse: the Prefer header or the model requests a fault that does not exist.
         """
         selected = (
             self._by_header(call.headers.get("Prefer"))
@@ -94,16 +93,15 @@ class FaultSelector:
             or _by_queue(namespace)
             or self._by_server(namespace)
         )
-        match selected.fault:
-            case BodyFault():
-                return replace(selected, applied=False)
-            case StatusFault():
-                return self._in_this_api(selected)
-        return selected
+        return replace(selected, applied=False) if isinstance(selected.fault, BodyFault) else selected
 
-    def _in_this_api(self, selected: SelectedFault) -> SelectedFault:
-        """Return *selected* with the reply of this API; the queue and the settings are for all APIs."""
-        assert selected.spec
+    def in_this_api(self, selected: SelectedFault) -> SelectedFault:
+        """Return *selected* with the reply of this API, because the queue and the settings are for all APIs.
+
+        Raises Misuse if this API does not have the status.
+        """
+        if selected.spec is None or not isinstance(selected.fault, StatusFault):
+            return selected
         try:
             return replace(selected, spec=replace(selected.spec, fault=self._catalogue[selected.spec.fault.name]))
         except UnknownFault as unknown:
@@ -130,6 +128,8 @@ class FaultSelector:
             if changed == answer:
                 return selected, answer
             if self._document.success_body(changed) == self._document.success_body(answer):
+                if selected.queued:
+                    namespace.take(selected.queued)
                 raise Misuse(f"`{selected.fault.name}` cannot be applied: answers of this API have no place for it")
             if selected.queued is None or namespace.take(selected.queued):
                 return replace(selected, applied=True), changed
@@ -151,8 +151,9 @@ class FaultSelector:
         return SelectedFault(spec, "header", preferences=preferences) if spec else None
 
     def _by_model(self, path: str, content: Content) -> SelectedFault | None:
+        model = self._document.model_in(path)
         try:
-            model = self._document.model(content.value, path)
+            model = self._document.mapping.model(content.value) if model is None else model
         except InvalidRequest:
             return None  # validation reports it later
         if not isinstance(model, str) or not names_fault(model):

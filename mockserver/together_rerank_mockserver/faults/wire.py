@@ -1,6 +1,6 @@
 """Wire faults: replies that are late, partial, missing, or not what their headers say."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -38,7 +38,7 @@ def _delivered(name: Delivery, sentence: str, *parameters: str, server: str | No
 
 
 def _latin_1(body: bytes) -> bytes:
-    """Encode in Latin-1; add a non-ASCII character to the id or message of a body that has none."""
+    """Encode in Latin-1; add a non-ASCII character to a body that has none."""
     text = body.decode(errors="replace")
     if not any("\x7f" < character < "\u0100" for character in text):
         text = _with_an_accent(text)
@@ -46,13 +46,26 @@ def _latin_1(body: bytes) -> bytes:
 
 
 def _with_an_accent(text: str) -> str:
+    """Return *text* with an accent at the end of its first string, or in a new field of its first object."""
     try:
         data = orjson.loads(text)
-        place, key = (data, "id") if "id" in data else (data["error"], "message")
-        place[key] += "-é"
-    except (KeyError, TypeError, ValueError):  # a recorded answer may have any form
+    except ValueError:  # a recorded answer may have any form
         return f"{text}é"
+    holders = [holder for holder in _holders(data) if isinstance(holder, dict)]
+    strings = ((holder, key) for holder in holders for key, value in holder.items() if isinstance(value, str))
+    holder, key = next(strings, (holders[0], "note")) if holders else (None, "")
+    if holder is None:
+        return f"{text}é"
+    holder[key] = f"{holder.get(key, '')}-é"
     return to_json(data).decode()
+
+
+def _holders(data: Any) -> Iterator[Any]:
+    """Yield *data* and all objects and lists in it."""
+    if isinstance(data, dict | list):
+        yield data
+        for each in data.values() if isinstance(data, dict) else data:
+            yield from _holders(each)
 
 
 FAULTS = (

@@ -12,9 +12,9 @@ from together_rerank_mockserver.api import body, json_text
 from together_rerank_mockserver.api.errors import InvalidRequest, MethodNotAllowed, RouteNotFound
 from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.api.messages import ADMIN
-from together_rerank_mockserver.endpoint import NAMESPACE_PREFIX
 from together_rerank_mockserver.faults import grammar
 from together_rerank_mockserver.http.operations import Operations
+from together_rerank_mockserver.mock_state import NAMESPACE_PREFIX
 from together_rerank_mockserver.ranking import override
 from together_rerank_mockserver.ranking.score import explain
 from together_rerank_mockserver.state.namespace import DEFAULT, QueueFull
@@ -58,8 +58,8 @@ class Admin:
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
-        self._shared = operations.shared
-        self._registry = operations.shared.registry
+        self._state = operations.state
+        self._registry = operations.state.registry
         endpoint = operations.root[0]
         self._actions: dict[tuple[str, str], Callable[[AdminRequest], Any]] = {
             ("GET", "/health"): lambda _: health(),
@@ -97,12 +97,12 @@ class Admin:
         for name in request.parameters:
             if name not in known:
                 raise InvalidRequest(f"`{name[:100]}` is not a parameter; known: {', '.join(known)}")
-        if request.namespace != DEFAULT and not self._shared.is_namespace(request.namespace):
+        if request.namespace != DEFAULT and not self._state.is_namespace(request.namespace):
             wanted = f"{DEFAULT}, or an accepted key that begins with {NAMESPACE_PREFIX}"
             raise InvalidRequest(f"`namespace` must be {wanted}")
 
     def _read_settings(self, _: AdminRequest) -> Any:
-        settings = self._shared.settings
+        settings = self._state.settings
         shown = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(settings).items()}
         return {**shown, "api_keys": len(settings.api_keys), "admin_token": settings.admin_token is not None}
 
@@ -130,11 +130,11 @@ class Admin:
         return {"namespace": request.namespace, "total": 0, "dropped": 0, "requests": []}
 
     def _faults(self, request: AdminRequest) -> Any:
-        return {**self._queue(request), "known": [fault.name for fault in self._shared.catalogue]}
+        return {**self._queue(request), "known": [fault.name for fault in self._state.catalogue]}
 
     def _queue_faults(self, request: AdminRequest) -> Any:
         try:
-            chain = grammar.from_json(request.json, self._shared.catalogue)
+            chain = grammar.from_json(request.json, self._state.catalogue)
             for spec in chain:
                 spec.fault.check_server(raw_socket=request.raw_socket)
             self._registry.open(request.namespace).enqueue([spec.queued for spec in chain])
@@ -173,8 +173,10 @@ class Admin:
 
     def _explain(self, request: AdminRequest) -> Any:
         path = request.parameters.get("path", "")
-        endpoint = self._operations.at(path) or self._operations.near(path)[0]
-        raw = request.read(self._shared.settings.max_body)
+        endpoint = self._operations.at(path) if path else self._operations.root[0]
+        if endpoint is None:
+            raise InvalidRequest(f"`path` must be the path of an operation, not {path[:200]}")
+        raw = request.read(self._state.settings.max_body)
         media_type = endpoint.document.request_media_types[0]
         return explain(endpoint.requests.parse(media_type, body.Content(raw), path))
 

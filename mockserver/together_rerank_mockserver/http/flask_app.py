@@ -14,7 +14,7 @@ from together_rerank_mockserver.api.rendering import error_reply
 from together_rerank_mockserver.endpoint import Endpoint, api_error
 from together_rerank_mockserver.http import access
 from together_rerank_mockserver.http.admin import AdminRequest
-from together_rerank_mockserver.http.wsgi import RAW_SOCKET, Mock, Outgoing, call_of, outgoing
+from together_rerank_mockserver.http.wsgi import OPERATION, RAW_SOCKET, Mock, Outgoing, call_of, outgoing, path_of
 from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import dialects
 
@@ -41,7 +41,8 @@ def build_app(mock: Mock) -> Flask:
     # Not a view, because only `Operations` knows the paths.
     @app.before_request
     def rerank() -> Response | None:
-        if not mock.operations.at(request.environ["PATH_INFO"]):
+        request.environ[OPERATION] = mock.operations.at(path_of(request.environ))
+        if request.environ[OPERATION] is None:
             return None
         if request.environ["REQUEST_METHOD"] != "POST":
             raise NotAllowed(["POST"])
@@ -53,11 +54,11 @@ def build_app(mock: Mock) -> Flask:
         return _response(mock.health(request.environ))
 
     def refuse(error: Exception) -> Response:
-        call, near = call_of(request.environ), mock.operations.near(request.environ["PATH_INFO"])
+        call, near = call_of(request.environ), mock.operations.near(path_of(request.environ))
         refused = api_error(_as_api_error(error, near))
         if is_admin(request.path):
             reply = error_reply(refused)
-            mock.operations.shared.recorder.record(call, reply, str(refused))
+            mock.operations.state.recorder.record(call, reply, str(refused))
         else:
             reply = near[0].refuse(call, refused)
         return _response(outgoing(reply, mock.limiter))
@@ -83,7 +84,7 @@ def _control_plane(mock: Mock) -> Blueprint:
         if raw_socket:
             admin_request.settle = raw_socket.settle
         reply = Reply(200, mock.admin.answer(admin_request), JSON)
-        mock.operations.shared.recorder.record(call, reply, None)
+        mock.operations.state.recorder.record(call, reply, None)
         return Response(reply.body, reply.status, reply.headers)
 
     for rule in ("/", "/<path:_>"):
@@ -117,8 +118,7 @@ def _as_api_error(error: Exception, near: Sequence[Endpoint]) -> Exception:
     """Return the API's error for *error* if it is an error of Flask, else *error* itself."""
     match error:
         case HTTPException(code=404):
-            path = request.environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
-            return RouteNotFound(_nothing_there(path, near))
+            return RouteNotFound(_nothing_there(path_of(request.environ), near))
         case HTTPException(code=405):
             return MethodNotAllowed(request.environ["REQUEST_METHOD"], getattr(error, "valid_methods", None) or ())
         case HTTPException():

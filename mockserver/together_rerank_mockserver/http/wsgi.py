@@ -16,6 +16,8 @@ from together_rerank_mockserver.state.delay_limiter import DelayLimiter
 
 # The environ key of the raw socket, if the server has one: an object with `hang`, `reset`, `wait` and `settle`.
 RAW_SOCKET = "together_rerank_mock.raw_socket"
+# The environ key of the operation that the request is for, as an Endpoint.
+OPERATION = "together_rerank_mock.operation"
 # The status, the headers and the pieces of the body.
 Outgoing = tuple[int, list[tuple[str, str]], Iterable[bytes]]
 _PIECES = 10
@@ -37,9 +39,8 @@ class Mock:
         return self.operations.root[0]
 
     def rerank(self, environ: dict[str, Any]) -> Outgoing:
-        """Answer a request to the path of an operation."""
-        endpoint = self.operations.at(environ["PATH_INFO"])
-        assert endpoint
+        """Answer a request to the operation that is in *environ*."""
+        endpoint: Endpoint = environ[OPERATION]
         return outgoing(endpoint.answer(call_of(environ)), self.limiter, environ.get(RAW_SOCKET))
 
     def health(self, _: dict[str, Any]) -> Outgoing:
@@ -53,8 +54,14 @@ def call_of(environ: dict[str, Any]) -> Call:
         body = SizedBody(body, int(length) if length.isascii() and length.isdigit() else 0)
     raw_socket = environ.get(RAW_SOCKET)
     pause = raw_socket.wait if raw_socket else None
-    method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
-    return Call(EnvironHeaders(environ), body.read, raw_socket is not None, pause, method, path)
+    method = environ["REQUEST_METHOD"]
+    return Call(EnvironHeaders(environ), body.read, raw_socket is not None, pause, method, path_of(environ))
+
+
+def path_of(environ: dict[str, Any]) -> str:
+    """Return the path of a WSGI request, whose bytes WSGI decodes as Latin-1."""
+    path: str = environ.get("PATH_INFO", "")
+    return path if path.isascii() else path.encode("latin-1").decode(errors="replace")
 
 
 class SizedBody:

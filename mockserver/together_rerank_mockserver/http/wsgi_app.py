@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from together_rerank_mockserver.api.messages import HEALTH
 from together_rerank_mockserver.http import access
-from together_rerank_mockserver.http.wsgi import Mock, Outgoing
+from together_rerank_mockserver.http.wsgi import OPERATION, Mock, Outgoing, path_of
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -35,8 +35,9 @@ class WsgiApp:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
-        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        if method == "POST" and self.mock.operations.at(path):
+        method, path = environ["REQUEST_METHOD"], path_of(environ)
+        if method == "POST" and (endpoint := self.mock.operations.at(path)):
+            environ[OPERATION] = endpoint
             return self._rerank(environ, start_response)
         if method == "GET" and path == HEALTH:
             return self._health(environ, start_response)

@@ -50,7 +50,7 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
         settings = replace(settings, host=address)
         # Build the application in the parent, which can still report an error; the forked worker inherits it.
         front, _ = _application(settings)
-        for fault in [spec.fault for spec in front.app.mock.operations.shared.configured if spec.fault.server]:
+        for fault in [spec.fault for spec in front.app.mock.operations.state.configured if spec.fault.server]:
             warning = f"calls get 501 instead of the fault `{fault.name}`, which needs --server {fault.server}"
             print(f"{PROGRAM}: {warning}", file=sys.stderr)
         server = granian(__name__, address, port)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from together_rerank_mockserver.api.messages import HEALTH
-from together_rerank_spec import dialects
+from together_rerank_spec import TOGETHER, dialects
 
 PROGRAM = "together-rerank-mock"
 
@@ -23,6 +23,7 @@ class Readiness:
     as_json: bool = False  # the line on stdout is a JSON object
     ready_file: Path | None = None  # the file to write the URL to, atomically
     key: str | None = None  # the key in the client hints on stderr; None prints no hints
+    dialect: str = TOGETHER  # the API at the root
 
     def publish_when_healthy(self, url: str, pid: int) -> None:
         """Wait until the mock at *url* answers, then announce it; *pid* is the process to stop."""
@@ -38,9 +39,10 @@ class Readiness:
         if self.ready_file:
             _write_whole(self.ready_file, f"{url}\n")
         if self.key and sys.stderr:  # before the ready line, because a reader may stop after that line
-            sdks = f"  Together's SDKs  TOGETHER_BASE_URL={url}  TOGETHER_API_KEY={self.key}"
-            litellm = f"  LiteLLM          TOGETHER_AI_API_BASE={url}  TOGETHER_API_KEY={self.key}"
-            others = f"  Other APIs       {url}/{', /'.join(dialects())}"
+            together = url if self.dialect == TOGETHER else f"{url}/{TOGETHER}"
+            sdks = f"  Together's SDKs  TOGETHER_BASE_URL={together}  TOGETHER_API_KEY={self.key}"
+            litellm = f"  LiteLLM          TOGETHER_AI_API_BASE={together}  TOGETHER_API_KEY={self.key}"
+            others = f"  Other APIs       {url}/{', /'.join(name for name in dialects() if name != self.dialect)}"
             print(sdks, litellm, others, sep="\n", file=sys.stderr, flush=True)
         ready = json.dumps({"event": "ready", "url": url, "port": int(url.rpartition(":")[2]), "pid": pid})
         print(ready if self.as_json else f"{PROGRAM} listening on {url}", flush=True)

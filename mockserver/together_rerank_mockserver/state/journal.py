@@ -33,7 +33,7 @@ class Entry:
     reason: str | None = None
     retry_after: float | None = None  # the seconds in the answer's Retry-After or retry-after-ms
     # Returns the canonical form of a body that was sent to a path; None if all bodies have it.
-    canonical: Callable[[Any, str], Any] | None = None
+    read: Callable[[Any, str], Any] | None = None
     size: int = field(init=False)  # about how many bytes the entry takes
 
     def __post_init__(self) -> None:
@@ -67,8 +67,8 @@ class Entry:
             shown["body"] = json_text.exact(self.body, json_text.parse(self.body))
         except InvalidRequest:
             shown["text"] = self.body.decode(errors="replace")
-        if self.canonical and isinstance(shown["body"], dict):
-            shown["canonical"] = self.canonical(shown["body"], self.path)
+        if self.read and isinstance(shown["body"], dict):
+            shown["canonical"] = self.read(shown["body"], self.path)
         return shown
 
 

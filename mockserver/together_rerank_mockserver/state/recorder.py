@@ -31,17 +31,21 @@ class Recorder:
         reason: str | None,
         namespace: Namespace | None = None,
         received: bytes = b"",
-        canonical: Callable[[Any, str], Any] | None = None,
+        *,
+        read: Callable[[Any, str], Any] | None = None,
+        key_header: str = "authorization",
     ) -> None:
         """Record *call* with the body *received*, its *reply* and the *reason* if that is an error.
 
-        Without a namespace, as for the control plane, it is recorded in the log only. *canonical* returns the canonical
-        form of a body that was sent to a path; None if all bodies have it.
+        Without a namespace, as for the control plane, it is recorded in the log only. *read* returns the canonical form
+        of a body that was sent to a path; None if all bodies have it. *key_header* is the header of the key,
+        in lower case.
         """
         in_journal = namespace is not None and self._has_journal and not is_mock_path(call.path)
         if not in_journal and not self._log:
             return
-        redaction = Redaction(call.headers.items(), named=namespace is not None and namespace.name != DEFAULT)
+        named = namespace is not None and namespace.name != DEFAULT
+        redaction = Redaction(call.headers.items(), named=named, key_header=key_header)
         status = reply.status if reply.is_sent else None
         ms = (time.perf_counter() - call.began) * 1000
         if namespace is not None and in_journal:
@@ -58,7 +62,7 @@ class Recorder:
                 reply=reply.headers["x-mock-reply"],
                 request_id=reply.headers["x-request-id"],
                 ms=ms,
-                canonical=canonical,
+                read=read,
             )
             self._registry.record(namespace, recorded)
         if self._log:

@@ -30,16 +30,17 @@ class Redaction:
     Args:
         headers: the headers as received.
         named: whether the key is the name of a namespace, which may be shown.
+        key_header: the header of the key, in lower case.
     """
 
-    def __init__(self, headers: Iterable[tuple[str, str]], *, named: bool) -> None:
+    def __init__(self, headers: Iterable[tuple[str, str]], *, named: bool, key_header: str = "authorization") -> None:
         hidden: list[str] = []
         self.headers: dict[str, str] = {}
         for name, value in headers:
-            kept_name = _kept_name(name)
+            kept_name = _kept_name(name, key_header)
             if kept_name and (len(value) < SHORTEST or not _SECRET_VALUE.search(value)):
                 self.headers[kept_name] = value
-            elif not (named and name.lower() == "authorization"):
+            elif not (named and name.lower() == key_header):
                 hidden.append(value)
         if _OF_A_URL.search("\n".join(self.headers.values())):
             self.headers = {name: _without_secrets_in_urls(value, hidden) for name, value in self.headers.items()}
@@ -97,5 +98,5 @@ def _in_urls(text: bytes) -> list[Span]:
 
 
 @lru_cache(maxsize=256)
-def _kept_name(name: str) -> str | None:
-    return None if _SECRET_NAME.search(name) else name.lower()
+def _kept_name(name: str, key_header: str) -> str | None:
+    return None if _SECRET_NAME.search(name) or name.lower() == key_header else name.lower()

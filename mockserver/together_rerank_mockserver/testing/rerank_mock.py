@@ -140,13 +140,13 @@ class RerankMock:
         Each row has `index`, `score`, `whole`, `parts`, `adjacent`, `in_order`, `text`. Ranking overrides are ignored.
         Raises ValueError if *request* is not a valid rerank request.
         """
-        body, sent_to = (
-            (request.body, {"path": request.path}) if isinstance(request, RecordedRequest) else (request, {})
-        )
+        body, path = request, {}
+        if isinstance(request, RecordedRequest):
+            body, path = request.body, {} if request.canonical is None else {"path": request.path}
         if not isinstance(body, Mapping):
             raise ValueError(f"explain() takes the body of a rerank request, an object, not {str(body)[:200]}")
         try:
-            rows: list[dict[str, Any]] = self.admin.call("POST", "explain", dict(body), **sent_to)
+            rows: list[dict[str, Any]] = self.admin.call("POST", "explain", dict(body), **path)
         except TypeError as error:
             raise ValueError(f"explain() takes a JSON value: {error}") from None
         return rows

@@ -30,7 +30,7 @@ _OWN = ("host", "one_namespace", "journal_body")
 DEFAULT_ADDRESS = ("127.0.0.1", 0)
 _REJECTED = ("refused", "misuse")
 # The statuses of invalid requests; `resilience` reports a missing key.
-_STATUSES = (400, 404, 405, 413, 501)
+_STATUSES = (400, 404, 405, 413, 422, 501)
 _SHOWN = 20
 
 

@@ -1,0 +1,61 @@
+"""What all operations of one mock share: settings, namespaces, recorder, requested faults and recorded exchanges."""
+
+import hmac
+from pathlib import Path
+
+import together_rerank_fixtures as fixtures
+from together_rerank_fixtures import Exchange
+from together_rerank_mockserver.faults.catalogue import AnyCatalogue
+from together_rerank_mockserver.faults.grammar import FaultSpec
+from together_rerank_mockserver.settings import LIBRARY, Settings
+from together_rerank_mockserver.state.delay_limiter import DelayLimiter
+from together_rerank_mockserver.state.quota import Quota
+from together_rerank_mockserver.state.recorder import Recorder
+from together_rerank_mockserver.state.registry import Registry
+from together_rerank_spec import TOGETHER, Document
+
+# A key with this prefix is a name, not a secret: it selects a namespace of its own.
+NAMESPACE_PREFIX = "test-"
+_MAX_NAMESPACE_LENGTH = 200
+
+
+class MockState:
+    """The state and the settings that all operations of one mock share; *document* is the one at the root.
+
+    Raises:
+        FixtureError: the exchanges to replay cannot be read.
+        SettingsError: the settings request a fault that no API has.
+    """
+
+    def __init__(self, document: Document, settings: Settings, limiter: DelayLimiter) -> None:
+        self.settings = settings
+        self.limiter = limiter
+        self.registry = Registry(settings.journal_max, Quota(settings.rate_limit) if settings.rate_limit else None)
+        self.recorder = Recorder(self.registry, settings.log_format, settings.journal_max, settings.journal_body)
+        # A queued fault can be for a call to any API.
+        self.catalogue = AnyCatalogue(document)
+        self.fault, self.chaos = settings.chosen_faults(self.catalogue)
+        # The exchanges of a folder, which can be with any API.
+        self.recorded = fixtures.read(Path(settings.replay)) if settings.replay not in (None, LIBRARY) else []
+        self._keys = [key.encode() for key in settings.api_keys]
+
+    @property
+    def configured(self) -> list[FaultSpec]:
+        """The faults that the settings request."""
+        return [*([self.fault] if self.fault else []), *self.chaos.specs]
+
+    def exchanges(self, document: Document) -> list[Exchange]:
+        """Return the exchanges to replay, among which are those with the API of *document*."""
+        return self.recorded or fixtures.all(dialect=document.dialect or TOGETHER)
+
+    def accepts(self, key: str) -> bool:
+        # A list, so that every key is compared: the time must not reveal which key is similar.
+        return not self._keys or any([hmac.compare_digest(key.encode(), known) for known in self._keys])
+
+    def is_namespace(self, name: str) -> bool:
+        return (
+            not self.settings.one_namespace
+            and name.startswith(NAMESPACE_PREFIX)
+            and len(name) <= _MAX_NAMESPACE_LENGTH
+            and self.accepts(name)
+        )
