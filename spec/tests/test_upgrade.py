@@ -30,7 +30,8 @@ def test_a_schema_accepts_the_same_values(schema, valid, invalid):
 def test_a_property_may_have_the_name_of_a_keyword():
     properties = {"default": {"type": "string", "nullable": True}, "nullable": {"type": "boolean"}}
 
-    assert upgraded({"properties": properties})["properties"]["default"]["type"] == ["string", "null"]
+    for holder in ("properties", "schemas"):
+        assert upgraded({holder: properties})[holder]["default"]["type"] == ["string", "null"]
 
 
 def test_values_are_not_changed():
