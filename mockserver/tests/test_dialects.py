@@ -99,7 +99,7 @@ class TestEveryOperation:
 
     def test_rejects_an_invalid_request_in_its_own_form(self, path):
         operation = OPERATIONS[path]
-        response, answer = post(path, body={"nothing": 1})
+        response, answer = post(path, body={"query": 5})
 
         assert response.status_code == INVALID.get(operation.dialect, 400)
         check(operation, response.status_code, answer)
@@ -249,13 +249,30 @@ def test_any_model_is_served_unless_the_settings_name_some():
     assert post("/cohere/v2/rerank", CLIENT, body=body)[0].status_code == 200
 
 
-def test_too_many_documents_have_a_status_of_their_own():
-    path = "/tei/rerank"
+@pytest.mark.parametrize(
+    ("path", "changes", "status", "message"),
+    [
+        ("/tei/rerank", {"texts": ["a"] * 33}, 413, "`/texts` must have at most 32 items"),
+        ("/tei/rerank", {"texts": []}, 400, "`/texts` must have at least 1 item"),
+        ("/tei/rerank", {"texts": [1]}, 422, "`/texts/0` must be a string"),
+        ("/cohere/v2/rerank", {"rank_fields": ["a"]}, 422, "`/rank_fields` is not a field"),
+        ("/cohere/v2/rerank", {"query": 1}, 400, "`/query` must be a string"),
+        ("/voyage/v1/rerank", {"top_n": 1}, 400, "`/top_n` is not a field; did you mean `top_k`?"),
+    ],
+)
+def test_an_invalid_request_has_the_status_of_its_kind(path, changes, status, message):
+    response, _ = post(path, body={**request(OPERATIONS[path]), **changes})
 
-    response, answer = post(path, body=request(OPERATIONS[path], ["a"] * 33))
+    assert response.status_code == status
+    assert message in response.text
 
-    assert response.status_code == 413
-    assert answer["error"] == "`/texts` must have at most 32 items"
+
+def test_a_body_that_is_not_json_can_have_a_status_of_its_own():
+    headers = {**KEYS, "Content-Type": "application/json"}
+    paths = ("/mixedbread/v1/reranking", "/jina/v1/rerank")
+    statuses = [CLIENT.post(path, data="{", headers=headers).status_code for path in paths]
+
+    assert statuses == [400, 422]
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "OPTIONS", "FIND"])

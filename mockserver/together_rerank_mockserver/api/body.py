@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
 
-from together_rerank_mockserver.api.errors import BodyTooLarge, InvalidRequest, TooManyDocuments, UnsupportedEncoding
+from together_rerank_mockserver.api.errors import BodyTooLarge, InvalidRequest, UnsupportedEncoding
 from together_rerank_mockserver.api.json_text import exact, parse
 from together_rerank_mockserver.api.messages import Headers
 from together_rerank_spec import Document, DocumentError, Validator
@@ -13,6 +13,12 @@ from together_rerank_spec.validation import SchemaError
 
 _JSON_CHARSETS = ("", "utf-8", "utf8")
 _UNREAD = object()
+# The kind of a violation, by whether it is of the list of documents, and by its keyword.
+_KINDS = {
+    (True, "minItems"): "no_documents",
+    (True, "maxItems"): "too_many_documents",
+    (False, "additionalProperties"): "unknown_field",
+}
 # Schema of the canonical requests that the mock can rank, even if a document allows more.
 _RANKABLE = Validator(
     {
@@ -91,9 +97,7 @@ class RequestParser:
             check_media_type(content_type, self._document.request_media_types)
         body, place = content.value, self._document.mapping.place
         if violations := self._schema.violations(body):
-            first = violations[0]
-            are_many = first.pointer == place("/documents") and first.keyword == "maxItems"
-            kind = TooManyDocuments if are_many else InvalidRequest
+            kind = _KINDS.get((violations[0].pointer == place("/documents"), violations[0].keyword), "")
             raise _invalid([(each.pointer, each.message) for each in violations], kind)
         request = self._document.request(body, path)
         if violations := _RANKABLE.violations(request):
@@ -113,9 +117,9 @@ class RequestParser:
                 raise DocumentError(f"{self._document.name}: {problem}")
 
 
-def _invalid(violations: list[tuple[str, str]], kind: type[InvalidRequest] = InvalidRequest) -> InvalidRequest:
+def _invalid(violations: list[tuple[str, str]], kind: str = "") -> InvalidRequest:
     sentences = [f"`{pointer}` {message}" if pointer else f"The body {message}" for pointer, message in violations]
-    return kind("; ".join(sentences), param=violations[0][0])
+    return InvalidRequest("; ".join(sentences), param=violations[0][0], kind=kind)
 
 
 # A client sends the same header each time.

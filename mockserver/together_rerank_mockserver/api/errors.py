@@ -32,12 +32,14 @@ class ApiError(Exception):
 
 
 class InvalidRequest(ApiError):
+    """The request is invalid; *kind* says more than `invalid_request` if an API may have another status for it."""
+
     status = 400
     kind = "invalid_request"
 
-
-class TooManyDocuments(InvalidRequest):
-    kind = "too_many_documents"
+    def __init__(self, message: str = "", *, param: str | None = None, kind: str = "") -> None:
+        super().__init__(message, param=param)
+        self.kind = kind or self.kind
 
 
 class Misuse(InvalidRequest):

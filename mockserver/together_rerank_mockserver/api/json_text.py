@@ -35,7 +35,7 @@ def parse(body: bytes) -> Any:
             # Validate the rest of the body with short numbers, then parse it with the largest double in their place.
             parse(_LONG_NUMBER.sub(b"9", body))
             return json.loads(body, parse_int=_within_a_double, parse_float=_float)
-        raise InvalidRequest(_reason(body, error)) from error
+        raise InvalidRequest(_reason(body, error), kind="malformed_json") from error
     # A body with fewer brackets cannot be nested so deep, so most bodies need no traversal.
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise InvalidRequest(f"The body is nested deeper than {MAX_DEPTH} levels")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from together_rerank_mockserver.api.errors import ApiError, InvalidRequest, TooManyDocuments, Unauthorized
+from together_rerank_mockserver.api.errors import ApiError, InvalidRequest, Unauthorized
 from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.api.messages import JSON, Reply
 from together_rerank_spec import Document, DocumentError, Validator
@@ -71,7 +71,7 @@ def error_reply(error: ApiError, document: Document | None = None) -> Reply:
     status, data, headers = error.status, error.data, dict(error.headers)
     if document is not None:
         mapping = document.mapping
-        if isinstance(error, TooManyDocuments):
+        if isinstance(error, InvalidRequest) and error.kind:
             status = mapping.status(InvalidRequest.kind, status)
         status = mapping.status(error.kind, status)
         if message := mapping.message(error.kind, error.model):
