@@ -1,6 +1,7 @@
 """Status faults: each error status, with the body and headers that the library of exchanges has for it."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import together_rerank_fixtures as fixtures
 from together_rerank_mockserver.api.json_text import to_json
@@ -42,6 +43,7 @@ def faults(document: Document) -> Iterable[StatusFault]:
         yield StatusFault(name=str(status), sentence=sentence, reply=reply, reason=reason, documented=documented)
 
 
+@lru_cache(maxsize=256)  # each operation of a mock has the same ones
 def _reply(status: int, description: str | None) -> tuple[Reply, str]:
     """Return the reply for *status*, and the reason for journal and log."""
     if status not in _EXCHANGES:
