@@ -41,6 +41,7 @@ def run_suite(folder, mock, *arguments, model=MODEL):
 
 
 @pytest.mark.fuzz
+@pytest.mark.exhaustive
 def test_a_good_endpoint_passes_and_schemathesis_runs_as_a_test(mock, tmp_path):
     options = ("--rerank-level", "should", "--rerank-max-requests", "320")
     ran = run_suite(tmp_path, mock, "--pyargs", PACKAGE, *options)
@@ -50,6 +51,7 @@ def test_a_good_endpoint_passes_and_schemathesis_runs_as_a_test(mock, tmp_path):
 
 
 @pytest.mark.fuzz
+@pytest.mark.exhaustive
 def test_schemathesis_finds_a_fault_as_a_test(mock, tmp_path):
     options = ("--rerank-max-requests", "150")
     ran = run_suite(tmp_path, mock, "--pyargs", f"{PACKAGE}.fuzz.test_fuzz", *options, model="mock/object-wrong")

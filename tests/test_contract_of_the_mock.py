@@ -29,6 +29,7 @@ def mock():
 
 
 @pytest.mark.fuzz
+@pytest.mark.exhaustive
 def test_the_mock_keeps_the_contract_under_schemathesis(mock, tmp_path):
     ran = run_contract(
         mock, *OPEN, "--level", "should", "--fuzz", "--max-requests", 500, "--json", tmp_path / "report.json"

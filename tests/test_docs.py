@@ -48,7 +48,15 @@ def is_session(page):
 
 
 @pytest.mark.served
-@pytest.mark.parametrize("page", [page for page in PAGES if is_session(page)])
+@pytest.mark.parametrize(
+    "page",
+    # The page about the contract tests runs Schemathesis.
+    [
+        pytest.param(page, marks=pytest.mark.exhaustive if page == "contract.md" else ())
+        for page in PAGES
+        if is_session(page)
+    ],
+)
 def test_the_snippets_of_a_page_print_the_output_below_them(page, tmp_path):
     with running("-q") as mock:
         for snippet in snippets(f"docs/{page}"):

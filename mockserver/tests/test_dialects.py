@@ -160,7 +160,7 @@ def test_a_status_that_the_api_does_not_have_is_refused():
     response, answer = post("/jina/v1/rerank", client)
 
     assert response.status_code == 400
-    assert answer["detail"].startswith("the fault is of another API: there is no fault `498`")
+    assert answer["detail"].startswith("this API has no fault `498`; its statuses: 400, 401, ")
 
 
 def test_settings_can_request_a_fault_that_only_a_dialect_has():

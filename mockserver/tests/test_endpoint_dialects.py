@@ -110,7 +110,7 @@ def test_a_schema_that_does_not_allow_the_mapping_stops_the_start():
     with pytest.raises(
         DocumentError, match=r"tei.yaml: its schema for status 200 does not allow .* /0/rank is not a field"
     ):
-        endpoint_of(tei(response={**MAPPING["response"], "score": "/rank"}))
+        endpoint_of(tei(response={**MAPPING["response"], "document": "/rank"}))
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,18 @@ def test_an_operation_needs_a_document():
         Settings(operation=("POST", "/rerank"))
 
 
+@pytest.mark.parametrize(("name", "place"), [("results", "/hit"), ("index", "/idx"), ("score", "/rel")])
+def test_a_place_that_the_answer_does_not_have_stops_the_start(spec, name, place):
+    operation = marked(**{"x-rerank": {**MARKED, "response": {**MARKED["response"], name: place}}})
+    example = {
+        "application/json": {"example": {"hits": [{"i": 0, "s": 0}]} if name == "results" else [{"i": 0, "s": 0}]}
+    }
+    operation["responses"]["200"] = {"description": "d", "content": example}
+
+    with pytest.raises(DocumentError, match=f"/x-rerank/response/{name}: the 200 response has no {place}"):
+        create_app(Settings(spec=spec(**{"/a": operation})))
+
+
 @pytest.mark.parametrize("path", ["/b/{name}", "/b/{model}/{model}", "b", "/<b>"])
 def test_a_path_that_cannot_be_served_stops_the_start(spec, path):
     with pytest.raises(DocumentError, match="cannot be served: it must start with a slash, and its only parameter"):
@@ -192,7 +204,7 @@ def test_a_document_with_the_names_of_together_keeps_the_message_of_a_401(spec):
 )
 def test_a_place_outside_of_a_list_stops_the_start(spec, place, example, message):
     operation = marked()
-    answer = {"description": "d", "content": {"application/json": {"example": {"r": [{}], **example}}}}
+    answer = {"description": "d", "content": {"application/json": {"example": {"r": [{"i": 0, "s": 0}], **example}}}}
     operation["responses"]["200"] = answer
     operation["x-rerank"] = {**MARKED, "response": {**MARKED["response"], "results": "/r", **place}}
     file = spec(**{"/a": operation})

@@ -158,6 +158,17 @@ class Mapping:
             results = [self._result(each, of_results) for each in self._ordered(results)]
         return _put(body, places["results"], results)
 
+    def check(self, template: Any) -> None:
+        """Raise MappingError if *template*, the body of a 200, has no results, index or score at their places."""
+        places = self.places["response"]
+        results = _at(template, places["results"])
+        nodes = {"results": template}
+        if isinstance(results, list) and results:
+            nodes |= {"index": results[0], "score": results[0]}
+        for name, node in nodes.items():
+            if isinstance(node, dict) and _at(node, places[name]) is _MISSING:
+                raise MappingError(f"/{EXTENSION}/response/{name}: the 200 response has no {places[name]}")
+
     def _ordered(self, results: list[Any]) -> list[Any]:
         """Return *results* in the order of the request if the API does not sort them."""
         if self.places["response"].get("sorted", True) or not all(type(each.get("index")) is int for each in results):

@@ -29,7 +29,7 @@ The mock accepts any key and any model.
 
 ## Your client, your line
 
-If a client reads its URL from an environment variable, the variable replaces the arguments of the line.
+If a client reads its URL from an environment variable, you can set the variable instead of passing the arguments.
 Set the variable before you import the client.
 Clients without a variable in the table read their URL from the code only.
 """
@@ -47,7 +47,7 @@ The fault was in the queue, so it applied to the first request only.
 | 429 | `429,retry_after={retry_after}` |
 | index | `index-out-of-range`: the first result has the index 4 |
 | score | `score-string`: the scores are strings |
-| results | `results-missing`: the field with the results is missing; TEI's answer, which is only a list, is empty |
+| results | `results-missing`: the field with the results is missing; TEI's answer, which is only a list, is `{}` |
 
 | text in the table | meaning |
 |---|---|

@@ -105,7 +105,8 @@ class FaultSelector:
         try:
             return replace(selected, spec=replace(selected.spec, fault=self._catalogue[selected.spec.fault.name]))
         except UnknownFault as unknown:
-            raise Misuse(f"the fault is of another API: {unknown}") from unknown
+            statuses = ", ".join(fault.name for fault in self._catalogue if fault.family == "status")
+            raise Misuse(f"this API has no fault `{selected.spec.fault.name}`; its statuses: {statuses}") from unknown
 
     def delay_s(self, namespace: Namespace, spec: FaultSpec | None) -> float:
         """Return the delay of *spec* in seconds, with its jitter."""

@@ -76,7 +76,7 @@ class NetworkGuard:
         where = _users_line()
         message = (
             f"{where or 'the code under test'} tried to connect to {name}, which rerank_mock replaces: the client has "
-            "that host built in, or was created before the environment was set "
+            "that host built in, or was imported or created before the environment was set "
             "(rerank_mock_allow_live = true allows it)"
         )
         self.attempts.append(message)
