@@ -47,7 +47,7 @@ The fault was in the queue, so it applied to the first request only.
 | 429 | `429,retry_after={retry_after}` |
 | index | `index-out-of-range`: the first result has the index 4 |
 | score | `score-string`: the scores are strings |
-| results | `results-missing`: the field with the results is missing; TEI's answer, which is only a list, is `{}` |
+| results | `results-missing`: the field with the results is missing; TEI's answer, which is only a list, is `{{}}` |
 
 | text in the table | meaning |
 |---|---|
