@@ -62,7 +62,7 @@ The fault was in the queue, so it applied to the first request only.
 _LIMITS = """
 ## What does not work, and why
 
-Each client was also asked for two of the four documents.
+Each client also made a call for the best two of the four documents.
 It returned two, unless this table says otherwise.
 
 | client | limit |
