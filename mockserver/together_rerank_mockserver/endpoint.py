@@ -68,8 +68,8 @@ class Endpoint:
         self._state = state
         self._settings = settings
         self._limiter = state.limiter
-        recorded = state.exchanges(document) if settings.replay else ()
-        self._replay = Replay(settings.replay, recorded, document, prefixes) if settings.replay else None
+        replayed = settings.replay
+        self._replay = Replay(replayed, state.exchanges(document), document, self.serves) if replayed else None
         self._models = frozenset(settings.models)
         self._requires_key = document.requires_key or bool(document.key_header and settings.api_keys)
         any_key = document.requires_key and not settings.api_keys

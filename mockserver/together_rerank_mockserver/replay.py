@@ -1,7 +1,7 @@
 """Replay recorded exchanges: a request that is equal to a recorded one gets the recorded answer."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -37,13 +37,13 @@ class Recorded:
 
 
 class Replay:
-    """Those of *exchanges*, from *source*, that are with the operation of *document*, below one of *prefixes*.
+    """Those of *exchanges*, from *source*, that are with the operation of *document*, whose paths *serves* knows.
 
     Raises FixtureError if two of them have the same request.
     """
 
     def __init__(
-        self, source: str, exchanges: Iterable[Exchange], document: Document, prefixes: Sequence[str] = ("",)
+        self, source: str, exchanges: Iterable[Exchange], document: Document, serves: Callable[[str], bool]
     ) -> None:
         self._document = document
         self._key_header = document.key_header or "Authorization"
@@ -51,9 +51,9 @@ class Replay:
         # Exchanges of other sources come first: the mock can compute the kit's own answers.
         for exchange in sorted(exchanges, key=_is_the_kits):
             path = exchange.request.path
-            is_served = any(document.serves(path.removeprefix(each)) for each in prefixes if path.startswith(each))
             # An exchange with an API at the root may have been recorded at the path of another.
-            if exchange.request.method != "POST" or not (is_served or (not document.dialect and load().serves(path))):
+            is_served = serves(path) or (not document.dialect and load().serves(path))
+            if exchange.request.method != "POST" or not is_served:
                 continue
             content_type = header(exchange.request.headers, "Content-Type")
             model = document.model_in(path)

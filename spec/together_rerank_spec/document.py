@@ -55,15 +55,20 @@ def dialect(name: str) -> Document:
     return Document(f"the document of {name}", parse(_resource(f"dialects/{name}.yaml")), dialect=name)
 
 
+def dialect_of(path: str) -> str:
+    """Return the name of the dialect that *path*, a path of a mock, begins with; "" if it begins with none."""
+    name = path.removeprefix("/").partition("/")[0]
+    return name if name in dialects() else ""
+
+
 def operation_at(path: str, reading: str = "corrected") -> Document | None:
     """Return the operation of a mock at *path*: Together's, or that of a dialect below its name; None if there is none.
 
     *reading* is the reading of Together's document.
     """
-    name, slash, rest = path.removeprefix("/").partition("/")
-    if slash and name in dialects():
-        return next((each for each in dialect(name).operations if each.serves(f"/{rest}")), None)
-    return load(reading) if load(reading).serves(path) else None
+    name = dialect_of(path)
+    operations, below = (dialect(name).operations, path.removeprefix(f"/{name}")) if name else ((load(reading),), path)
+    return next((each for each in operations if each.serves(below)), None)
 
 
 def read(path: Path, overlay: Path | None = None, operation: tuple[str, str] | None = None) -> Document:

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FORMAT = "JSON files, or one OpenAPI document with the exchanges as examples."
-_dialect = option(
-    "--dialect", type=click.Choice(dialects()), default=TOGETHER, help="The API whose exchanges are meant."
-)
+_dialect = option("--dialect", type=click.Choice(dialects()), default=TOGETHER, help="The API of the exchanges.")
 _FROM = "Export the exchanges in FOLDER instead of the library."
 
 
@@ -66,9 +64,7 @@ def show(name: str) -> None:
 def export(folder: Path, form: str, dialect: str, source: Path | None) -> None:
     """Write the exchanges to DIR, a new or empty folder."""
     if dialect != TOGETHER and (form == "openapi" or source):
-        problem = (
-            "is not for --format openapi, which is Together's document" if form == "openapi" else "excludes --from"
-        )
+        problem = f"cannot be combined with {'--from' if source else '--format openapi'}"
         raise click.BadParameter(problem, param_hint="--dialect")
     from together_rerank_fixtures import all as every
     from together_rerank_fixtures import named_examples, read

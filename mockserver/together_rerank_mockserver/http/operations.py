@@ -6,7 +6,7 @@ from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.mock_state import MockState
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
-from together_rerank_spec import Document, DocumentError, dialect, dialects
+from together_rerank_spec import Document, DocumentError, dialect, dialect_of
 
 
 class Operations:
@@ -36,8 +36,8 @@ class Operations:
 
     def near(self, path: str) -> list[Endpoint]:
         """Return the endpoints of the dialect whose name *path* begins with, or else those at the root."""
-        name = path.split("/", 2)[1] if path.startswith("/") else ""
-        if name == self._root_name or name not in dialects():
+        name = dialect_of(path)
+        if name in ("", self._root_name):
             return self.root
         with self._lock:
             return self.loaded.get(name) or self._load(name, dialect(name), (f"/{name}",))

@@ -17,14 +17,10 @@ class Allowance:
     resets_at: float  # seconds since 1970
 
     @property
-    def wait_s(self) -> int:
-        """The seconds from now, at least 1."""
-        return max(1, math.ceil(self.resets_at - time.time()))
-
-    @property
     def headers(self) -> dict[str, str]:
         """The headers of an answer that is sent now; the wait in them counts from now."""
-        left = {"limit": self.limit, "remaining": self.remaining, "reset": self.wait_s}
+        wait_s = max(1, math.ceil(self.resets_at - time.time()))
+        left = {"limit": self.limit, "remaining": self.remaining, "reset": wait_s}
         return {f"x-ratelimit-{name}": str(value) for name, value in left.items()}
 
 
