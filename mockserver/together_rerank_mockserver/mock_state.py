@@ -45,7 +45,7 @@ class MockState:
         return [*([self.fault] if self.fault else []), *self.chaos.specs]
 
     def exchanges(self, document: Document) -> list[Exchange]:
-        """Return the exchanges to replay, among which are those with the API of *document*."""
+        """Return the exchanges to replay; they include those with the API of *document*."""
         return self.recorded or fixtures.all(dialect=document.dialect or TOGETHER)
 
     def accepts(self, key: str) -> bool:

@@ -37,7 +37,7 @@ class Recorded:
 
 
 class Replay:
-    """Those of *exchanges*, from *source*, that are with the operation of *document*, whose paths *serves* knows.
+    """Those of *exchanges*, from *source*, that are with the operation of *document*, whose paths *serves* accepts.
 
     Raises FixtureError if two of them have the same request.
     """

@@ -140,7 +140,7 @@ class Document:
         usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
         answer = {"id": "", "object": "rerank", "model": "", "results": [result], "usage": usage}
         try:
-            self.mapping.check(self._templates.get(200))
+            self.mapping.check_success(self._templates.get(200))
             self.success_body(answer)
             for status in self.error_statuses:
                 self.error_body(status, {"error": dict.fromkeys(("message", "type", "param", "code"), "")})

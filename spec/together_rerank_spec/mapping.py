@@ -158,7 +158,7 @@ class Mapping:
             results = [self._result(each, of_results) for each in self._ordered(results)]
         return _put(body, places["results"], results)
 
-    def check(self, template: Any) -> None:
+    def check_success(self, template: Any) -> None:
         """Raise MappingError if *template*, the body of a 200, has no results, index or score at their places."""
         places = self.places["response"]
         results = _at(template, places["results"])
