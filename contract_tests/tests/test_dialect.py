@@ -5,7 +5,7 @@ import json
 import pytest
 
 from test_exchange import exchange
-from together_rerank_contract_tests.run.dialect import deviations, dialect_of
+from together_rerank_contract_tests.suite.dialect import deviations, recognised
 
 TEXT = {"text": "a"}
 RESULT = {"index": 0, "relevance_score": 0.5}

@@ -2,13 +2,16 @@
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
-from together_rerank_spec import Document, load
+from together_rerank_spec import TOGETHER, Document, dialect, dialect_of, dialects, load, read, real_hosts
 
 TOGETHER_KEY = "TOGETHER_API_KEY"
+# The value of `dialect` that stands for every dialect that the kit has a document of.
+AUTO = "auto"
 _TOGETHER_DOMAINS = ("together.ai", "together.xyz")
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(?:(s|second|sec)|(m|min|minute)|(h|hour))", re.IGNORECASE)
 # The slowest rate is one request an hour.
@@ -24,11 +27,14 @@ class Settings:
 
     Attributes:
         url: the endpoint's URL, with or without the base path and the operation's path. Its query is moved to `query`.
+        dialect: the API that the endpoint speaks: a name of `dialects()`, `auto`, or the file of an OpenAPI document.
+        overlay: the file of an overlay for the file in `dialect`.
+        documents: each operation that the endpoint may have.
         model: the model that every request names; None for the model in the document's example.
         key_name: the environment variable that holds the key; "" if no key is sent.
         level: the lowest level that fails the run, `must` or `should`; `info` equals `should`, and also runs INFO.
         timeout_s: the time limit for one complete response, from the start of the request.
-        live: whether the endpoint may be a host of Together, where requests cost money.
+        live: whether the endpoint may be a host of a real API, where requests cost money.
         headers: more headers of every request; their values are secrets.
         query: the query of every request, without the question mark; its values are secrets.
         cacert: a file of certificates in PEM format that replaces the public authorities.
@@ -39,6 +45,9 @@ class Settings:
     """
 
     url: str
+    dialect: str = TOGETHER
+    overlay: Path | None = None
+    documents: tuple[Document, ...] = field(init=False, repr=False)
     model: str | None = None
     key: str | None = None
     key_name: str = ""
@@ -66,14 +75,40 @@ class Settings:
         if separator:  # the dataclass is frozen
             object.__setattr__(self, "url", url)
             object.__setattr__(self, "query", query)
-        if self.key and any(name.lower() == "authorization" for name, _ in self.headers):
-            raise ValueError(f"--header Authorization and the key in {self.key_name} cannot be combined")
+        object.__setattr__(self, "documents", self._operations())
+        key_headers = {document.key_header.lower() for document in self.documents} | {"authorization"}
+        for name, _ in self.headers if self.key else ():
+            if name.lower() in key_headers:
+                raise ValueError(f"--header {name} and the key in {self.key_name} cannot be combined")
         if self.model is not None and not self.model.isprintable():
             raise ValueError("--model has characters that cannot be sent; use printable characters only")
 
-    @property
-    def document(self) -> Document:
-        return load(self.reading)
+    def _operations(self) -> tuple[Document, ...]:
+        """Return each operation that the endpoint may have; raise ValueError if `dialect` or `overlay` is invalid."""
+        if self.dialect not in (AUTO, *dialects()):
+            path = Path(self.dialect)
+            if not path.is_file():
+                names = ", ".join(dialects())
+                raise ValueError(
+                    f"--dialect {self.dialect[:100]}: neither the file of an OpenAPI document, nor {AUTO}, nor a name; "
+                    f"the names are: {names}"
+                )
+            return read(path, self.overlay).operations
+        if self.overlay is not None:
+            raise ValueError("--overlay needs the file of an OpenAPI document in --dialect")
+        if self.reading != "corrected" and self.dialect != TOGETHER:
+            raise ValueError(f"--reading {self.reading} is about Together's document; --dialect {self.dialect} is not")
+        if self.dialect == TOGETHER:
+            return load(self.reading).operations
+        if self.dialect != AUTO:
+            return dialect(self.dialect).operations
+        parts = _split(self.url)
+        found = [dialect(name) for name in (TOGETHER, *(each for each in dialects() if each != TOGETHER))]
+        named = [each for each in found if each.dialect and each.dialect == dialect_of(parts.path)]
+        hosted = [TOGETHER] if self.is_together else []
+        hosted += [each.dialect for each in found if parts.hostname in each.hosts]
+        at_host = [each for each in found if (each.dialect or TOGETHER) in hosted]
+        return tuple(operation for document in at_host or named or found for operation in document.operations)
 
     @property
     def host(self) -> str:
@@ -85,22 +120,36 @@ class Settings:
 
     def live_error(self, requests: int, tokens: int) -> str:
         """Return an error if a run of this size would cost money without `live`; "" if it may be sent."""
-        if not self.is_together or self.live:
+        if self.live or not (self.is_together or self.host.rstrip(".") in real_hosts()):
             return ""
         cost = f"this would send about {requests} requests and {tokens} tokens, which cost money"
         return f"{self.host} is the real API: {cost}; add --live to send them"
 
     @property
-    def candidate_urls(self) -> tuple[str, ...]:
-        """The possible URLs of the operation, the most likely first: the URL itself, or a path below it."""
-        url, path = self.url.rstrip("/"), self.document.routes[-1]
-        url_path = _split(url).path
-        if url_path.endswith(path):
-            return (url,)
-        bases = self.document.base_paths
-        if any(base and url_path.endswith(base) for base in bases):
-            return (url + path,)
-        return tuple(dict.fromkeys([*(url + base + path for base in bases), url + path]))
+    def candidates(self) -> tuple[tuple[str, Document], ...]:
+        """The possible URLs of the operation, each with its document, the most likely first.
+
+        Each is the URL itself if it ends with the path of an operation, or else a path below it.
+        """
+        url = self.url.rstrip("/")
+        found = [(*each, document) for document in self.documents for each in self._urls(url, document)]
+        found.sort(key=lambda each: -each[0])
+        complete = [each for each in found if each[1] == url]
+        return tuple(dict.fromkeys((each, document) for _, each, document in complete or found))
+
+    def _urls(self, url: str, document: Document) -> Iterator[tuple[int, str]]:
+        """Yield the URLs of *document* at or below *url*, each with the number of characters that *url* has of it."""
+        path = _split(url).path
+        model = quote(self.model or document.default_model, safe="/")
+        for route in document.routes:
+            before, is_template, after = route.partition("{model}")
+            if is_template and re.search(f"{re.escape(before)}.+{re.escape(after)}$", path):
+                yield len(route), url
+                continue
+            concrete = route.replace("{model}", model)
+            ends = [index for index, each in enumerate(concrete) if each == "/" and index] + [len(concrete)]
+            common = max((end for end in ends if path.endswith(concrete[:end])), default=0)
+            yield common, url + concrete[common:]
 
 
 def key_for(url: str, name: str | None) -> tuple[str | None, str]:

@@ -29,7 +29,7 @@ BODY_FAULTS = [each.name for each in Mock().endpoint.catalogue if each.family ==
 def request(operation, documents=DOCUMENTS, top_n=None):
     """Return the body of a request in the form of *operation*."""
     places = operation.mapping.places["request"]
-    body = operation.mapping.plain_request("llamas in Peru", documents)
+    body = operation.write_request({"model": "model", "query": "llamas in Peru", "documents": documents})
     if operation.dialect == "pinecone":  # it takes no strings
         body["documents"] = [{"text": each} for each in documents]
     return body if top_n is None else {**body, places["top_n"].removeprefix("/"): top_n}

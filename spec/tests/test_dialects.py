@@ -30,7 +30,7 @@ def document(name, path):
 
 
 def request(name, path, changes):
-    body = {**document(name, path).mapping.plain_request("q", TEXTS), **changes}
+    body = {**document(name, path).write_request({"model": "model", "query": "q", "documents": TEXTS}), **changes}
     return {field: value for field, value in body.items() if value is not NOTHING}
 
 

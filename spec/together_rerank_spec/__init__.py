@@ -11,7 +11,9 @@ from together_rerank_spec.document import (
     load,
     operation_at,
     read,
+    real_hosts,
 )
+from together_rerank_spec.mapping import value_at
 from together_rerank_spec.overlay import OverlayError, apply_overlay
 from together_rerank_spec.validation import Validator, Violation
 
@@ -30,4 +32,6 @@ __all__ = [
     "load",
     "operation_at",
     "read",
+    "real_hosts",
+    "value_at",
 ]

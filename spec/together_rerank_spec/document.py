@@ -14,6 +14,7 @@ from together_rerank_spec.mapping import CANONICAL, EXTENSION, Mapping, MappingE
 from together_rerank_spec.overlay import OverlayError, apply_overlay
 from together_rerank_spec.sample import sample
 from together_rerank_spec.upgrade import upgraded
+from together_rerank_spec.validation import Validator, pointer
 from together_rerank_spec.yaml_text import YamlError, parse
 
 OPERATION_ID = "rerank"
@@ -21,6 +22,8 @@ OPERATION_ID = "rerank"
 _MODEL = "{model}"
 READINGS = ("corrected", "vendored")
 TOGETHER = "together"
+# The hosts of Together's API; its document has only one.
+_TOGETHER_HOSTS = ("api.together.xyz", "api.together.ai")
 
 
 class DocumentError(ValueError):
@@ -53,6 +56,12 @@ def dialect(name: str) -> Document:
     if name == TOGETHER:
         return load()
     return Document(f"the document of {name}", parse(_resource(f"dialects/{name}.yaml")), dialect=name)
+
+
+@lru_cache(maxsize=1)
+def real_hosts() -> tuple[str, ...]:
+    """Return the hosts of the real APIs, by the servers in their documents."""
+    return tuple(dict.fromkeys([*_TOGETHER_HOSTS, *(host for name in dialects() for host in dialect(name).hosts)]))
 
 
 def dialect_of(path: str) -> str:
@@ -99,7 +108,7 @@ def vendored_text() -> bytes:
     return _resource("openapi.yaml")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Document:
     """An OpenAPI 3.1 document and one rerank operation of it.
 
@@ -192,6 +201,31 @@ class Document:
         canonical = self.mapping.request(body)
         return {**canonical, "model": self.model_in(path)} if self._has_model_in_path else canonical
 
+    def read_request(self, body: Any) -> Any:
+        """Return *body*, the JSON of a request, in the canonical form as far as it has its members."""
+        return body if self.mapping.is_canonical else self.mapping.read_request(body)
+
+    def write_request(self, canonical: dict[str, Any]) -> dict[str, Any]:
+        """Return *canonical*, a canonical request, in the form of the API, as far as the API has a place for it."""
+        if self.mapping.is_canonical:
+            return canonical
+        return self.mapping.write_request(canonical, texts_in_objects=not self.takes_texts)
+
+    @cached_property
+    def takes_texts(self) -> bool:
+        """Whether a document can be a string."""
+        return self._takes("a")
+
+    @cached_property
+    def takes_objects(self) -> bool:
+        """Whether a document can be an object with any fields."""
+        return self._takes({"text": "a", "title": "a"})
+
+    def _takes(self, document: Any) -> bool:
+        body = self.mapping.write_request({"query": "a", "documents": [document]}, texts_in_objects=False)
+        violations = Validator(self.request_schema).violations(body)
+        return not any(each.pointer.startswith(self.mapping.place("/documents")) for each in violations)
+
     @cached_property
     def _has_model_in_path(self) -> bool:
         return _MODEL in self._location[0]
@@ -230,6 +264,11 @@ class Document:
         example = self.body_example(status)
         return self.example(media.get("schema", True)) if example is None else example
 
+    @property
+    def example_of_success(self) -> Any:
+        """The body of a 200: its example, or one made from its schema. Treat as immutable."""
+        return self._templates.get(200)
+
     def body_example(self, status: int) -> Any:
         """Return the example of the body for *status*; None if the document has none."""
         media = (self._json_media(status) if status in self.statuses else None) or {}
@@ -238,9 +277,20 @@ class Document:
         return media.get("example")
 
     @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts of the servers that the document names."""
+        servers = self.content.get("servers") or []
+        return tuple(host for each in servers if (host := urlsplit(_url(each)).hostname))
+
+    @property
     def operation(self) -> dict[str, Any]:
         """The rerank operation: the operation object in the document."""
         return self._location[2]
+
+    @property
+    def place_of_operation(self) -> str:
+        """The operation as a JSON Pointer into the document."""
+        return pointer(["paths", self._location[0], "post"])
 
     @cached_property
     def base_paths(self) -> tuple[str, ...]:
@@ -354,6 +404,15 @@ class Document:
         names = [name for each in alternatives if isinstance(each, dict) for name in each.get("enum", [])]
         example = self.example(request)
         return str(names[0] if names else example.get("model", "") if isinstance(example, dict) else "")
+
+    def error_schema(self, status: int) -> dict[str, Any] | None:
+        """Return the JSON Schema of an error with *status*, or of the nearest one that is listed; None if not JSON."""
+        return self.response_schema(self._nearest(status)) if self.error_statuses else None
+
+    def error_media_types(self, status: int) -> tuple[str, ...]:
+        """Return the media types of an error with *status*, or of the nearest one that is listed."""
+        response = self.resolve(self.operation["responses"].get(str(self._nearest(status)), {}))
+        return tuple(name.partition(";")[0].strip() for name in response.get("content") or {})
 
     def response_schema(self, status: int) -> dict[str, Any] | None:
         """Return the JSON Schema of the body for *status*, or None if that body is not JSON.

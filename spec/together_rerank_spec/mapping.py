@@ -7,6 +7,7 @@ The kit works with one form of request and response, the canonical form, which h
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.resources import files
@@ -19,6 +20,8 @@ EXTENSION = "x-rerank"
 _MISSING = object()
 _REQUEST = ("model", "query", "documents", "top_n", "return_documents", "rank_fields")
 _RESPONSE = ("id", "object", "model", "results", "usage")
+# A canonical name in backticks, or a member of a result, in a text for people.
+_NAME = re.compile(r"`([a-z_]+(?:\.[a-z_]+)?)`|\bresults\[(\d+)\](?:\.(index|relevance_score|document)\b)?")
 # The values of `error` that are not places.
 _NOT_PLACES = ("statuses", "messages")
 # The mapping of an operation without the extension, and the canonical form itself.
@@ -76,18 +79,36 @@ class Mapping:
         return "return_documents" in places or not places.get("returns_documents", False)
 
     def request(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Return *body*, the body of a request, in the canonical form."""
+        """Return *body*, the body of a request, in the canonical form, with the defaults of the API."""
         if self.is_canonical:
             return body
+        return {"return_documents": self.places["request"].get("returns_documents", False), **self.read_request(body)}
+
+    def read_request(self, body: Any) -> dict[str, Any]:
+        """Return *body*, a JSON value, as a canonical request: the members that it has at their places."""
         places = self.places["request"]
         found = {name: _at(body, places[name]) for name in _REQUEST if name in places}
         canonical = {name: value for name, value in found.items() if value is not _MISSING and value is not None}
-        canonical.setdefault("return_documents", places.get("returns_documents", False))
         if "all_results" in places and canonical.get("top_n") == places["all_results"]:
             canonical.pop("top_n", None)
         if not canonical.get("rank_fields") and isinstance(canonical.get("documents"), list):
             canonical["documents"] = self.texts(canonical["documents"])
         return canonical
+
+    def write_request(self, canonical: dict[str, Any], *, texts_in_objects: bool) -> dict[str, Any]:
+        """Return *canonical* as a request of the API, without the members that the API has no place for.
+
+        With *texts_in_objects*, each document that is a string is put into an object.
+        """
+        places = self.places["request"]
+        body: dict[str, Any] = {}
+        for name in _REQUEST:
+            if name in canonical and name in places:
+                value = canonical[name]
+                if name == "documents" and texts_in_objects and "text" in places and isinstance(value, list | tuple):
+                    value = [_put({}, places["text"], each) if isinstance(each, str) else each for each in value]
+                _put(body, places[name], value)
+        return body
 
     def texts(self, documents: list[Any]) -> list[Any]:
         """Return *documents* of a request; in place of an object, its text if the mapping has a place for it."""
@@ -116,15 +137,6 @@ class Mapping:
         """Return the API's own message of errors of this *kind* about *model*; None if it is not known."""
         message: str | None = self.places["error"].get("messages", {}).get(kind)
         return message and message.replace("{model}", model)
-
-    def plain_request(self, query: str, documents: list[str]) -> dict[str, Any]:
-        """Return a request of the API with *query*, *documents* and, if it names one, a model."""
-        places = self.places["request"]
-        listed = [_put({}, places["text"], each) for each in documents] if "text" in places else documents
-        body: dict[str, Any] = {}
-        for name, value in (("model", "model"), ("query", query), ("documents", listed)):
-            _put(body, places.get(name), value)
-        return body
 
     def place(self, pointer: str) -> str:
         """Return the place in the API's request of *pointer*, a place in the canonical request."""
@@ -192,19 +204,72 @@ class Mapping:
             return canonical
         return _put({}, places.get("text", ""), canonical["text"])
 
-    def read_results(self, body: Any) -> list[dict[str, Any]]:
-        """Return the results in *body*, a 200 that matches its schema, in the canonical form."""
-        return [self._read_result(each) for each in _at(body, self.places["response"]["results"])]
+    def read_response(self, body: Any) -> dict[str, Any]:
+        """Return *body*, the body of any response, in the canonical form: the members that it has at their places.
 
-    def _read_result(self, result: Any) -> dict[str, Any]:
+        In place of a member of another type than expected is the value itself.
+        """
+        if self.is_canonical:
+            return body if isinstance(body, dict) else {}
         places = self.places["response"]
-        document = _at(result, places["document"]) if "document" in places else None
-        text = _at(document, places.get("text", ""))
-        return {
-            "index": _at(result, places["index"]),
-            "relevance_score": _at(result, places["score"]),
-            "document": {} if text is _MISSING or document is None else {"text": text},
-        }
+        members = _found(body, {name: places[name] for name in ("id", "model", "results", "usage") if name in places})
+        if isinstance(members.get("results"), list):
+            members["results"] = [self._read_result(each) for each in members["results"]]
+        elif not places["results"]:  # the body of an error is not the list of results
+            members.pop("results", None)
+        if isinstance(members.get("usage"), dict):
+            members["usage"] = self._read_usage(body)
+        error = _found(body, self._error_places)
+        return {**members, "error": error} if error.get("message") else members
+
+    def _read_result(self, result: Any) -> Any:
+        places = self.places["response"]
+        if not isinstance(result, dict):
+            return result
+        names = {"index": places["index"], "relevance_score": places["score"], "document": places.get("document")}
+        members = _found(result, {name: place for name, place in names.items() if place})
+        if "document" in members:
+            members["document"] = self._read_document(members["document"])
+        return members
+
+    def _read_document(self, document: Any) -> Any:
+        places = self.places["response"]
+        if document is None or document == places.get("not_returned", _MISSING):
+            return {}
+        if places.get("text") == "" and isinstance(document, dict):
+            # An API that returns texts may return an object as it is, or the text in an object.
+            return document if set(document) == {"text"} else {"text": json.dumps(document, ensure_ascii=False)}
+        return _found(document, {"text": places.get("text", "")})
+
+    def _read_usage(self, body: Any) -> dict[str, Any]:
+        """Return the counts of tokens in *body*; an API that counts only the total has it in place of the others."""
+        places = self.places["response"]
+        total = places.get("total_tokens")
+        counts = {"prompt_tokens": places.get("prompt_tokens", total), "total_tokens": total}
+        return _found(body, {name: place for name, place in counts.items() if place})
+
+    def in_words_of_the_api(self, text: str) -> str:
+        """Return *text* with the names of the API in place of the canonical ones in backticks and in `results[0]`."""
+        return text if self.is_canonical else _NAME.sub(self._renamed, text)
+
+    def _renamed(self, match: re.Match[str]) -> str:
+        name, position, member = match.groups()
+        if name is not None:
+            return f"`{self._names.get(name) or name}`"
+        return f"{self._names['results']}[{position}]" + (f".{self._names.get(member, member)}" if member else "")
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        """The API's name of each canonical name, in dotted form."""
+        response, error = self.places["response"], self._error_places
+        result = {"index": response["index"], "relevance_score": response["score"], "document": response.get("document")}
+        counts = {f"usage.{name}": response.get(name) for name in ("prompt_tokens", "total_tokens")}
+        texts = {"document.text": result["document"] and result["document"] + response.get("text", "")}
+        of_response = {name: response.get(name) for name in ("id", "model", "results", "usage")}
+        of_error = {f"error.{name}": place for name, place in error.items() if isinstance(place, str)}
+        of_request = {name: self.places["request"].get(name) for name in _REQUEST}
+        places = {**of_response, **result, **counts, **texts, **of_error, **of_request}
+        return {name: ".".join(_steps(place)) for name, place in places.items() if place is not None}
 
     def error(self, canonical: dict[str, Any], template: Any, status: int) -> Any:
         """Return *canonical*, the body of an error, in the form of the API, on the basis of *template*."""
@@ -217,11 +282,27 @@ class Mapping:
         return body
 
 
+def _found(node: Any, places: dict[str, Any]) -> dict[str, Any]:
+    """Return the values that *node* has at *places*; of a list of places, the value at the first that it has."""
+    values = {
+        name: next((value for each in listed if (value := _at(node, each)) is not _MISSING), _MISSING)
+        for name, place in places.items()
+        if (listed := place if isinstance(place, list) else [place])
+    }
+    return {name: value for name, value in values.items() if value is not _MISSING}
+
+
 def _copied(node: Any) -> Any:
     """Return a copy of *node*, a JSON value; faster than `copy.deepcopy`."""
     if isinstance(node, dict):
         return {name: _copied(value) for name, value in node.items()}
     return [_copied(each) for each in node] if isinstance(node, list) else node
+
+
+def value_at(node: Any, pointer: str) -> Any:
+    """Return the value at *pointer*, a JSON Pointer, in *node*; None if there is none."""
+    value = _at(node, pointer)
+    return None if value is _MISSING else value
 
 
 def _at(node: Any, pointer: str) -> Any:

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from together_rerank_contract_tests.settings import Settings, header_of, key_for, seconds_between
+from together_rerank_contract_tests.settings import AUTO, Settings, header_of, key_for, seconds_between
+from together_rerank_spec import TOGETHER, dialects
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "show_default": True}
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -25,6 +26,13 @@ def _finite(_context: click.Context, _option: click.Parameter, seconds: float) -
 
 ENDPOINT = (
     click.argument("url"),
+    click.option(
+        "--dialect",
+        metavar="NAME",
+        default=TOGETHER,
+        help=f"The API that the endpoint speaks: {', '.join(dialects())}, {AUTO}, or the file of an OpenAPI document.",
+    ),
+    click.option("--overlay", type=FILE, metavar="FILE", help="An OpenAPI overlay for the document in --dialect."),
     click.option("--model", metavar="M", help="The model that every request names.  [default: the document's example]"),
     click.option("--api-key-env", metavar="NAME", help="The environment variable that holds the key."),
     click.option(
@@ -35,7 +43,7 @@ ENDPOINT = (
         help="A header of every request; its value is never shown; repeatable.",
     ),
     click.option("--cacert", type=FILE, metavar="FILE", help="Trust the certificates in FILE, which is in PEM format."),
-    click.option("--live", is_flag=True, help="Allow requests to Together's own hosts, which cost money."),
+    click.option("--live", is_flag=True, help="Allow requests to the hosts of real APIs, which cost money."),
 )
 LIMITS = (
     click.option("--max-requests", type=_COUNT, metavar="N", help="Send at most N requests."),

@@ -9,11 +9,12 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from together_rerank_fixtures.redaction import Redactor
+from together_rerank_spec import Document, load
 
 # The most characters of a body to show.
 _MAX_SHOWN = 600
 # The variable of the key, as `Transport` shows it: the whole key, or the key without a character at its end.
-_VARIABLE = re.compile(r"[A-Za-z]+ [A-Z]?\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*(?:[%#]\?)?\}[A-Z]?)", re.ASCII)
+_VARIABLE = re.compile(r"(?:[A-Za-z]+ )?[A-Z]?\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*(?:[%#]\?)?\}[A-Z]?)", re.ASCII)
 # The mock sends this header if it accepts any key, or any model, on purpose.
 _ACCEPTS = "x-mock-accepts"
 # Search only this many bytes of a body for secrets before it is cut to an excerpt.
@@ -32,6 +33,7 @@ class Exchange:
         mask: removes the secrets, which an endpoint may echo, from text that is shown.
         secret_headers: the headers of --header; a variable such as `$API_KEY` replaces each value.
         query: the query of every request; a variable replaces each value. It can be put into double quotes in a shell.
+        document: the document of the API that the request was written for.
     """
 
     method: str
@@ -45,6 +47,7 @@ class Exchange:
     mask: Redactor = field(default_factory=Redactor)
     secret_headers: tuple[tuple[str, str], ...] = ()
     query: str = ""
+    document: Document = field(default_factory=load, repr=False)
 
     @property
     def body(self) -> Any:
@@ -56,16 +59,21 @@ class Exchange:
 
     @property
     def members(self) -> dict[str, Any]:
-        """The members of the response body; empty if it is not an object."""
-        return self.body if isinstance(self.body, dict) else {}
+        """The members of the response body in the canonical form; empty if it has none."""
+        return self.document.mapping.read_response(self.body)
 
     @cached_property
-    def request(self) -> Any:
+    def sent(self) -> Any:
         """The request body parsed as JSON; None if it is not JSON."""
         try:
             return json.loads(self.content)
         except (ValueError, RecursionError):
             return None
+
+    @cached_property
+    def request(self) -> Any:
+        """The request body in the canonical form; None if it is not JSON."""
+        return self.document.read_request(self.sent)
 
     @property
     def request_excerpt(self) -> str:
@@ -89,10 +97,10 @@ class Exchange:
     def curl(self) -> str:
         """The request as a shell command; it reads the secrets from environment variables."""
         method = ["-X", shlex.quote(self.method)] if self.method != "POST" or not self.content else []
-        headers = self.headers
+        headers, key_header = self.headers, self.document.key_header or "Authorization"
         if self.content and not any(name.lower() == "content-type" for name, _ in headers):
             headers = (*headers, ("Content-Type", ""))
-        header_options = [part for name, value in headers for part in ("-H", _quoted(name, value))]
+        header_options = [part for name, value in headers for part in ("-H", _quoted(name, value, key_header))]
         header_options += [part for name, value in self.secret_headers for part in ("-H", f'"{name}: {value}"')]
         data, pipe = _data_options(self.content)
         url = shlex.quote(self.url) + (f'"{self._query}"' if self.query else "")
@@ -131,12 +139,12 @@ def _parsed(content: bytes) -> Any:
     return body
 
 
-def _quoted(name: str, value: str) -> str:
+def _quoted(name: str, value: str, key_header: str) -> str:
     """Return a header quoted for a shell, which expands the variable of the key and nothing else."""
-    if name == "Authorization" and _VARIABLE.fullmatch(value):
+    if name == key_header and _VARIABLE.fullmatch(value):
         return f'"{name}: {value}"'
-    if name == "Authorization" and not value:
-        return "'Authorization;'"  # with the semicolon, curl sends an empty header
+    if name == key_header and not value:
+        return f"'{name};'"  # with the semicolon, curl sends an empty header
     # "Name:" tells curl not to send the header, not even its own default.
     return shlex.quote(f"{name}: {value}" if value else f"{name}:")
 

@@ -55,7 +55,7 @@ _NOTES = {
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A value of the header Authorization: as it is sent, and as a shell would make it from the key's variable."""
+    """A value of the header of the key: as it is sent, and as a shell would make it from the key's variable."""
 
     sent: str
     shown: str
@@ -107,6 +107,7 @@ class Transport:
         statuses: counts the responses by status.
         variables: the headers and the query of every request, with variables in place of their values.
         observe: called with every exchange, also with those that are retried because the endpoint is busy.
+        document: the document of the API that requests are written for.
         waiting: called before each wait with the seconds, and with the reason: `rate`, `not ready`, a status, or
             why the connection failed.
     """
@@ -119,6 +120,7 @@ class Transport:
         self.statuses: Counter[int] = Counter()
         self.observe: Callable[[Exchange], None] = lambda _: None
         self.waiting: Callable[[float, str], None] = lambda *_: None
+        self.document = settings.documents[0]
         self._settings = settings
         self._own_headers = {name.lower() for name, _ in settings.headers}
         self._closed = threading.Event()
@@ -279,6 +281,7 @@ class Transport:
             mask=self.mask,
             secret_headers=self.variables.headers,
             query=self.variables.query,
+            document=self.document,
         )
 
     def _headers(self, call: _Call) -> tuple[Headers, Headers]:
@@ -292,15 +295,26 @@ class Transport:
 
     def _authorized(self, authorization: Authorization) -> tuple[Headers, Headers]:
         """Return the header to send for *authorization*, and the header to show in reports."""
-        if "authorization" in self._own_headers:
+        name = self.key_header
+        if name.lower() in self._own_headers:
             return (), ()
         if isinstance(authorization, Credentials):
-            return (("Authorization", authorization.sent),), (("Authorization", authorization.shown),)
+            return ((name, authorization.sent),), ((name, authorization.shown),)
         if authorization == ENDPOINT_KEY and self.has_key:
-            sent, shown = f"Bearer {self._settings.key}", f"Bearer ${self._settings.key_name}"
-            return (("Authorization", sent),), (("Authorization", shown),)
-        header = () if authorization in (None, ENDPOINT_KEY) else (("Authorization", str(authorization)),)
+            scheme = self.key_scheme
+            return ((name, f"{scheme}{self._settings.key}"),), ((name, f"{scheme}${self._settings.key_name}"),)
+        header = () if authorization in (None, ENDPOINT_KEY) else ((name, str(authorization)),)
         return header, header
+
+    @property
+    def key_header(self) -> str:
+        """The header of the key."""
+        return self.document.key_header or "Authorization"
+
+    @property
+    def key_scheme(self) -> str:
+        """What stands before the key in its header: `Bearer` and a space, or nothing."""
+        return "Bearer " if self.key_header == "Authorization" else ""
 
     def _receive(self, call: _Call, headers: Headers) -> http.Received:
         """Send the request with *headers*, and return the response."""

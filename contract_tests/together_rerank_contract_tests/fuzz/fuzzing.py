@@ -34,6 +34,8 @@ _REQUEST_TIMEOUT_S = 600
 _CRASH, _AUTH = "not_a_server_error", "ignored_auth"
 _NEGATIVE, _POSITIVE = "negative_data_rejection", "positive_data_acceptance"
 _NOT_IMPLEMENTED = 501
+# The path of the operation at the proxy.
+_OPERATION = "/rerank"
 _DIGITS = re.compile(r"[-+]?[0-9]+")
 # The checks that have a requirement; the other checks of Schemathesis do not apply to one operation without links.
 CHECKS = (
@@ -91,8 +93,9 @@ class Fuzzing:
             self.incomplete = "Schemathesis was not run"
             for name in ("top_n", "return_documents", "rank_fields"):
                 request = {"query": samples.QUERY, "documents": samples.PAIR, name: None}
-                with suppress(PrerequisiteFailed):
-                    self._with_null[name] = self.endpoint.exchange_for(request)
+                if name in self.endpoint.document.mapping.places["request"]:
+                    with suppress(PrerequisiteFailed):
+                        self._with_null[name] = self.endpoint.exchange_for(request)
             self._run()
 
     def failures(self, check: str) -> list[Failure]:
@@ -119,7 +122,7 @@ class Fuzzing:
 
     @cached_property
     def _proxy(self) -> Proxy:
-        return Proxy(self.endpoint.transport, self.endpoint.document.routes[-1], self.endpoint.url)
+        return Proxy(self.endpoint.transport, _OPERATION, self.endpoint.url)
 
     @property
     def _examples(self) -> int:
@@ -184,23 +187,28 @@ class Fuzzing:
                 fields = json.loads(line)
                 exchange = self._proxy.exchanges[fields["name"]]
                 # Leave out the headers that Schemathesis and its HTTP library add.
-                headers = tuple(each for each in exchange.headers if each[0] in ("Content-Type", "Authorization"))
+                kept = ("Content-Type", "Authorization", self.endpoint.transport.key_header)
+                headers = tuple(each for each in exchange.headers if each[0] in kept)
                 yield Failure(**fields, exchange=replace(exchange, headers=headers))
 
     def _write_input(self, folder: Path) -> None:
         document = replace(self.endpoint.document, content=copy.deepcopy(self.endpoint.document.content))
         # The document does not require a body, but without a body there is nothing to rank.
-        document.operation["requestBody"]["required"] = True
-        (folder / "document.json").write_text(json.dumps(document.content), encoding="utf-8")
+        document.resolve(document.operation["requestBody"])["required"] = True
+        # Other operations of the document, and parameters of the path, are not part of the test.
+        content = {**document.content, "paths": {_OPERATION: {"post": document.operation}}}
+        (folder / "document.json").write_text(json.dumps(content), encoding="utf-8")
         (folder / "config.toml").write_text("\n".join(self._config()), encoding="utf-8")
-        (folder / "model").write_text(self.endpoint.model, encoding="utf-8")
+        place = document.mapping.places["request"].get("model", "").removeprefix("/")
+        (folder / "model").write_text(json.dumps([place, self.endpoint.model]), encoding="utf-8")
 
     def _config(self) -> Iterator[str]:
         # Set every option that matters, so that neither the user's files nor an earlier run has an effect.
         yield f"seed = {self.endpoint.settings.seed}"
         yield f"request-timeout = {_REQUEST_TIMEOUT_S}"
         if self.endpoint.transport.has_key:
-            yield f'headers = {{ Authorization = "Bearer {self._proxy.token}" }}'
+            transport = self.endpoint.transport
+            yield f'headers = {{ {transport.key_header} = "{transport.key_scheme}{self._proxy.token}" }}'
         yield '[generation]\ndatabase = "none"'
         yield "[cache]\nenabled = false"
         documented = [str(status) for status in self.endpoint.document.statuses if status >= 500]
@@ -236,7 +244,9 @@ class Fuzzing:
         if failure.check not in (_NEGATIVE, _POSITIVE):
             return True
         is_positive = failure.check == _POSITIVE
-        request = exchange.request if is_positive else _without_errors_judged_elsewhere(exchange.request)
+        place = self.endpoint.document.mapping.place
+        names = [place(each).removeprefix("/") for each in ("/top_n", "/documents")]
+        request = exchange.sent if is_positive else _without_errors_judged_elsewhere(exchange.sent, *names)
         return is_positive is (self._sends_json(exchange) and self.endpoint.allows(request))
 
     def _sends_json(self, exchange: Exchange) -> bool:
@@ -257,7 +267,7 @@ class Fuzzing:
             case "negative_data_rejection" if not self._sends_json(exchange):
                 return "the request has another Content-Type than application/json"
             case "negative_data_rejection":
-                violations = self.endpoint.request_validator.violations(exchange.request)
+                violations = self.endpoint.request_validator.violations(exchange.sent)
                 return f"in the request, {violations[0]}" if violations else "the request is not JSON"
             case "unsupported_method" | "allow_header_conformance":
                 return f"{exchange.method}, and Allow: {exchange.received_headers.get('allow', 'is missing')}"
@@ -267,15 +277,15 @@ class Fuzzing:
                 return "the schema allows the request"
 
 
-def _without_errors_judged_elsewhere(request: Any) -> Any:
+def _without_errors_judged_elsewhere(request: Any, top_n_name: str, documents_name: str) -> Any:
     """Return *request* without the errors that RR-ERROR-006 to RR-ERROR-008 and RR-FUZZ-010 judge."""
     if not isinstance(request, dict):
         return request
     kept = {name: value for name, value in request.items() if value is not None}
-    top_n = kept.get("top_n")
+    top_n = kept.get(top_n_name)
     if (is_integer(top_n) and top_n < 1) or (isinstance(top_n, str) and _DIGITS.fullmatch(top_n)):
-        del kept["top_n"]
-    documents = kept.get("documents")
+        del kept[top_n_name]
+    documents = kept.get(documents_name)
     if isinstance(documents, list) and {type(each) for each in documents} == {str, dict}:
-        kept["documents"] = ["mixed"]
+        kept[documents_name] = ["mixed"]
     return kept

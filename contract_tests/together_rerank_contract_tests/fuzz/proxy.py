@@ -69,9 +69,10 @@ class Proxy:
     def forward(self, method: str, path: str, headers: list[tuple[str, str]], content: bytes) -> Exchange:
         """Send the request to the endpoint and return the exchange; if that fails, return one with a 400 or 502."""
         url = self._operation_url if path == self._path else self._operation_url.removesuffix(self._path) + path
-        kept = tuple((name, value) for name, value in headers if name.lower() not in _NOT_FORWARDED)
-        value = next((value for name, value in headers if name.lower() == "authorization"), None)
-        authorization = ENDPOINT_KEY if value == f"Bearer {self.token}" else value
+        key_header = self._transport.key_header.lower()
+        kept = tuple(each for each in headers if each[0].lower() not in (key_header, *_NOT_FORWARDED))
+        value = next((value for name, value in headers if name.lower() == key_header), None)
+        authorization = ENDPOINT_KEY if value == f"{self._transport.key_scheme}{self.token}" else value
         try:
             exchange = self._transport.send(method, url, kept, content, authorization=authorization)
         except (BudgetSpent, Inconclusive) as error:

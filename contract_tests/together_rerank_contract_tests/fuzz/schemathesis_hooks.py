@@ -7,15 +7,15 @@ from typing import Any
 import schemathesis
 
 # Files in the working folder: fuzzing.py writes `model` and reads `failures`.
-_MODEL = Path("model").read_text(encoding="utf-8")
+_NAME, _MODEL = json.loads(Path("model").read_text(encoding="utf-8"))
 _FAILURES = Path("failures").absolute()
 
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:  # noqa: ARG001  # the signature of the hook
     """Set the endpoint's model, because a random model would only get a 404."""
-    if isinstance(case.body, dict) and isinstance(case.body.get("model"), str):
-        case.body = {**case.body, "model": _MODEL}
+    if isinstance(case.body, dict) and isinstance(case.body.get(_NAME), str):
+        case.body = {**case.body, _NAME: _MODEL}
 
 
 @schemathesis.hook

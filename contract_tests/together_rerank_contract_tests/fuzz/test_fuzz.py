@@ -16,7 +16,7 @@ _MAX_OTHERS, _MAX_SEARCHED = 8, 200
 _POST = "/paths/~1rerank/post"
 
 
-@must("RR-FUZZ-001", kit("a server error is not the client's fault, and the document does not list 500"))
+@must("RR-FUZZ-001", kit("a server error that the document does not list is not the client's fault"))
 def test_no_request_breaks_the_server(fuzzing: Fuzzing) -> None:
     """No request causes an undocumented server error or a dropped connection.
 
@@ -29,18 +29,20 @@ def test_no_request_breaks_the_server(fuzzing: Fuzzing) -> None:
 def test_statuses_are_documented(fuzzing: Fuzzing) -> None:
     """Every response to a POST has a status that the document lists.
 
-    Clients handle the documented statuses; they do not expect FastAPI's 422 instead of a 400.
+    Clients handle the documented statuses; they do not expect any other.
     """
     _check(fuzzing, "status_code_conformance", "a status that the document lists")
 
 
 @must("RR-FUZZ-003", document(f"{_POST}/responses"))
 def test_content_types_are_documented(fuzzing: Fuzzing) -> None:
-    """Every response, including errors, has the content type application/json.
+    """Every response, including errors, has a content type that the document lists.
 
-    Clients parse the body of an error: together 1.x raises an AssertionError on an HTML page.
+    Clients parse the body of an error.
+
+    together 1.x raises an AssertionError on an HTML page.
     """
-    _check(fuzzing, "content_type_conformance", "Content-Type: application/json")
+    _check(fuzzing, "content_type_conformance", "a Content-Type that the document lists")
 
 
 @must("RR-FUZZ-004", document("/components/schemas"))
@@ -106,10 +108,10 @@ def test_the_key_is_always_required(fuzzing: Fuzzing) -> None:
 def test_null_is_rejected(fuzzing: Fuzzing) -> None:
     """The endpoint rejects null for an optional field, because the schema has no null there.
 
-    A client that sends null works here, and gets a 400 from an endpoint that keeps to the document.
+    A client that sends null works here, and gets an error from an endpoint that keeps to the document.
     """
     for name, exchange in fuzzing.with_null.items():
-        if check_not_busy(exchange).status == 200 and not fuzzing.endpoint.allows(exchange.request):
+        if check_not_busy(exchange).status == 200 and not fuzzing.endpoint.allows(exchange.sent):
             raise RequirementFailed(f"a 4xx, because `{name}` is null", exchange.response_excerpt, exchange)
 
 

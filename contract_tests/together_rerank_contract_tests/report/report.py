@@ -10,10 +10,11 @@ from importlib.metadata import version
 from typing import Any
 
 from together_rerank_contract_tests.client.exchange import printable, wrap
-from together_rerank_contract_tests.run import dialect, known
+from together_rerank_contract_tests.run import known
 from together_rerank_contract_tests.run.known import Known
 from together_rerank_contract_tests.run.outcome import Outcome, State, resolve_prerequisites
 from together_rerank_contract_tests.run.session import ContractSession
+from together_rerank_contract_tests.suite import dialect
 from together_rerank_contract_tests.suite.requirements import Level
 from together_rerank_fixtures.redaction import Redactor
 
@@ -117,7 +118,8 @@ class Report:
             "seed": settings.seed,
             "verdict": {"text": self.verdict_text, "status": self.verdict.status, "reason": self.reason},
             "dialect": {
-                "name": dialect.dialect_of(first) if first else "unknown",
+                "name": dialect.name_of(session.endpoint.document),
+                "closest": dialect.recognised(first.body) if first else "unknown",
                 "deviations": dialect.deviations(first) if first and first.status == 200 else [],
             },
             "counts": {str(state): counts[state] for state in State},

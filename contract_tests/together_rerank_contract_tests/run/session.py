@@ -19,7 +19,7 @@ from together_rerank_contract_tests.run.progress import Progress
 from together_rerank_contract_tests.settings import Settings
 from together_rerank_contract_tests.suite import requirements
 from together_rerank_contract_tests.suite.endpoint import Endpoint
-from together_rerank_contract_tests.suite.requirements import Level, PrerequisiteFailed, Requirement
+from together_rerank_contract_tests.suite.requirements import Level, PrerequisiteFailed, Requirement, lacking
 from together_rerank_contract_tests.suite.sampling import Sampling
 
 # Topics in the sequence in which they run: the shape of a response before its values.
@@ -98,7 +98,11 @@ class ContractSession:
 
     @property
     def outcomes(self) -> list[Outcome]:
-        return [self._outcomes.get(each.id) or Outcome(each, State.NOT_RUN, self.stop_reason) for each in self._items]
+        document = self.endpoint.document
+        return [
+            self._outcomes.get(each.id) or Outcome(each.of(document), State.NOT_RUN, self.stop_reason)
+            for each in self._items
+        ]
 
     @property
     def notes(self) -> list[str]:
@@ -110,19 +114,27 @@ class ContractSession:
         """The estimated number of requests and of tokens."""
         cases = MAX_EXAMPLES + CASES_BEFORE_FUZZING if any(each.fuzz for each in self._items) else 0
         quick = self.settings.quick
-        requests = sum(min(each.requests, 1) if quick else each.requests for each in self._items)
+        able = [each for each in self._items if not lacking(self.endpoint.document, each.needs)]
+        requests = sum(min(each.requests, 1) if quick else each.requests for each in able)
         requests += 1 if quick else CALIBRATION
-        if any(each.every for each in self._items):
+        if any(each.every for each in able):
             requests += QUICK_SAMPLES if quick else SAMPLES
         tokens = requests * (_TOKENS_A_QUICK_REQUEST if quick else TOKENS_A_REQUEST)
         return requests + cases, tokens + cases * _TOKENS_A_CASE
 
     @property
     def listing(self) -> str:
-        """The text of `--list`: the selected requirements, and the estimated requests and tokens."""
-        rows = [f"{each.id:<17} {each.level:<7} {each.sentence}" for each in self._items]
+        """The text of `--list`: the selected requirements, why some cannot be judged, and the estimated requests."""
+        document = self.endpoint.document
+        reasons: dict[str, list[str]] = {"": []}
+        for each in self._items:
+            row = f"{each.id:<17} {each.level:<7} {each.of(document).sentence}"
+            reasons.setdefault(lacking(document, each.needs), []).append(row)
+        rows = reasons.pop("")
+        skipped = [line for reason, listed in reasons.items() for line in ("", f"cannot be judged: {reason}", *listed)]
         requests, tokens = self.estimate
-        return "\n".join([*rows, "", f"{len(rows)} requirements, about {requests} requests and {tokens} tokens\n"])
+        total = f"{len(rows)} requirements, about {requests} requests and {tokens} tokens\n"
+        return "\n".join([*rows, *skipped, "", total])
 
     def _show_requests(self) -> None:
         self._progress.requests(self.transport.budget.requests, self.estimate[0])
@@ -209,6 +221,7 @@ class ContractSession:
         if requirement is None or call.when == "teardown" or (call.when == "setup" and call.excinfo is None):
             return report
         raised = call.excinfo.value if call.excinfo else None
+        requirement = requirement.of(self.endpoint.document)
         outcome = replace(outcome_of(requirement, raised), exchanges=tuple(self.endpoint.used))
         self.endpoint.used.clear()
         self._outcomes[requirement.id] = outcome
@@ -242,7 +255,8 @@ class ContractSession:
         if self.fuzzing.has_begun:
             for requirement, item in self._items.items():
                 if requirement.fuzz and requirement.id not in self._outcomes:
-                    self._outcomes[requirement.id] = judge(requirement, item.function, self.fuzzing)
+                    translated = requirement.of(self.endpoint.document)
+                    self._outcomes[requirement.id] = judge(translated, item.function, self.fuzzing)
         self.transport.close()
 
 

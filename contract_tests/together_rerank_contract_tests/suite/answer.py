@@ -96,6 +96,18 @@ class Answer:
         return [_text(result.get("document")) for result in self.results]
 
     @property
+    def returns_documents(self) -> bool | None:
+        """Whether the response has to have texts; None if it may have them."""
+        explicit: bool | None = self.exchange.request.get("return_documents")
+        mapping = self.exchange.document.mapping
+        if explicit is not None or mapping.is_canonical:
+            return explicit
+        places = mapping.places["request"]
+        default: bool = places.get("returns_documents", False)
+        # By default, an API may return less than it says.
+        return None if default and "return_documents" in places else default
+
+    @property
     def usage(self) -> dict[str, Any] | None:
         usage = self.exchange.members.get("usage")
         return usage if isinstance(usage, dict) else None

@@ -9,23 +9,23 @@ from together_rerank_contract_tests.suite.answer import BODY, Answer
 from together_rerank_contract_tests.suite.endpoint import STATUS, Endpoint, check_not_busy
 from together_rerank_contract_tests.suite.requirements import PrerequisiteFailed, RequirementFailed
 from together_rerank_contract_tests.suite.tolerance import Scores
-from together_rerank_spec import Violation
+from together_rerank_spec import Document, Violation
 
 JSON = "application/json"
-# Parts of a 200 response that have a requirement of their own, as regular expressions for a JSON Pointer.
-OBJECT, DOCUMENT, USAGE = r"/object", r"/results/\d+/document(/.*)?", r"/usage(/.*)?"
-_PARTS = (OBJECT, DOCUMENT, USAGE, r"/results/\d+/index", r"/results/\d+/relevance_score")
+# Parts of a 200 response that have a requirement of their own.
+OBJECT, DOCUMENT, USAGE = "object", "document", "usage"
 # The most violations to read; a result has fewer parts.
 _MAX_VIOLATIONS = 20
 
 
 def assert_shape(endpoint: Endpoint, answer: Answer, part: str | None, expected: str) -> None:
-    """Raise RequirementFailed if *answer* violates the schema in *part*; None means outside the parts above."""
+    """Raise RequirementFailed if *answer* violates the schema in *part*; None means outside every such part."""
     exchange = answer.exchange
     if part is not None and not isinstance(exchange.members.get("results"), list):
         raise PrerequisiteFailed("the body is not a rerank response", BODY)
+    parts = _parts(endpoint.document)
     violations = endpoint.response_validator.violations(exchange.body, _MAX_VIOLATIONS)
-    in_part = [each for each in violations if _is_in_part(each, part)]
+    in_part = [each for each in violations if _is_in_part(each, part, parts)]
     if in_part:
         raise RequirementFailed(expected, f"{exchange.status}, and {in_part[0]}", exchange)
 
@@ -47,10 +47,23 @@ def is_coding_accepted(exchange: Exchange) -> bool:
     return coding(exchange) == "identity" or coding(exchange).removeprefix("x-") in accepted
 
 
-def _is_in_part(violation: Violation, part: str | None) -> bool:
+def _parts(document: Document) -> dict[str, str]:
+    """Return regular expressions for a JSON Pointer to each part of a 200 that has a requirement of its own."""
+    places = document.mapping.places["response"]
+    result = f"{re.escape(places['results'])}/\\d+"
+    parts = {"index": f"{result}{re.escape(places['index'])}", "score": f"{result}{re.escape(places['score'])}"}
+    if "document" in places:
+        first, *_ = places["document"].removeprefix("/").split("/")
+        parts[DOCUMENT] = f"{result}/{re.escape(first)}(/.*)?"
+    if "usage" in places:
+        parts[USAGE] = f"{re.escape(places['usage'])}(/.*)?"
+    return {**parts, OBJECT: "/object"}
+
+
+def _is_in_part(violation: Violation, part: str | None, parts: dict[str, str]) -> bool:
     if part is not None:
-        return re.fullmatch(part, violation.pointer) is not None
-    return not any(re.fullmatch(each, violation.pointer) for each in _PARTS)
+        return part in parts and re.fullmatch(parts[part], violation.pointer) is not None
+    return not any(re.fullmatch(each, violation.pointer) for each in parts.values())
 
 
 def assert_same_scores(before: Scores, after: Scores, within: float, comparison: str, exchange: Exchange) -> None:

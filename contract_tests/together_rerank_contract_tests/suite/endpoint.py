@@ -4,6 +4,7 @@ import copy
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Self
 from weakref import ReferenceType
@@ -18,8 +19,8 @@ from together_rerank_contract_tests.client.transport import (
     Transport,
 )
 from together_rerank_contract_tests.client.variables import Headers
-from together_rerank_contract_tests.settings import Settings
-from together_rerank_contract_tests.suite import samples, tolerance
+from together_rerank_contract_tests.settings import AUTO, Settings
+from together_rerank_contract_tests.suite import dialect, samples, tolerance
 from together_rerank_contract_tests.suite.answer import Answer
 from together_rerank_contract_tests.suite.limits import OTHER_REASONS, Limits
 from together_rerank_contract_tests.suite.observer import Observer
@@ -30,6 +31,8 @@ from together_rerank_spec import Document, Validator
 JSON_TYPE = (("Content-Type", "application/json"),)
 # Documented statuses of a busy endpoint, or of one that waits for another server: inconclusive, not a failure.
 BUSY = (503, 504)
+# Statuses with which an endpoint may say that the operation is at another URL, or has another form.
+_NOT_HERE, _NOT_THIS_FORM = (404, 405), (400, 415, 422)
 # Statuses of the first response with which no test can run: the settings are wrong, or the endpoint is busy.
 _MAY_BE_TOO_LARGE = (400, 413, 422)
 _NO_VERDICT = (*_MAY_BE_TOO_LARGE, *OTHER_REASONS, *BUSY)
@@ -52,6 +55,8 @@ class Endpoint:
 
     Attributes:
         url: the URL of the operation; a guess until `find` is called.
+        document: the document of the operation; a guess until `find` is called.
+        model: the model that requests name.
         first: the exchange that found the operation; None until `find` is called.
         exchanges: the exchanges so far, by request.
         used: the exchanges that the current requirement used, even if an earlier one sent them.
@@ -64,7 +69,8 @@ class Endpoint:
     def __init__(self, settings: Settings, transport: Transport) -> None:
         self.settings = settings
         self.transport = transport
-        self.url = settings.candidate_urls[0]
+        self.url, self.document = settings.candidates[0]
+        self.model = settings.model or self.document.default_model
         self.first: Exchange | None = None
         self.exchanges: dict[tuple[Any, ...], Exchange] = {}
         self.used: list[Exchange] = []
@@ -74,29 +80,27 @@ class Endpoint:
         self.ids: dict[int, ReferenceType[Exchange]] = {}
         self._refusals: list[Exchange] = []
         self._repeats: list[Exchange] = []
-
-    @property
-    def document(self) -> Document:
-        return self.settings.document
-
-    @cached_property
-    def model(self) -> str:
-        return self.settings.model or self.document.default_model
+        self._error_validators: dict[int, Validator] = {}
 
     def find(self) -> None:
-        """Find the URL of the operation: send the reference request to each candidate until one has the operation.
+        """Find the operation: send the reference request to each candidate until one has the operation.
+
+        If several documents have the same request there, it is the one that describes the response best.
 
         Raises Inconclusive if the status of the response does not tell how the endpoint serves.
         """
-        content = self.content({"query": samples.QUERY, "documents": samples.DOCUMENTS})
+        not_here = _NOT_HERE + (_NOT_THIS_FORM if self.settings.dialect == AUTO else ())
         exchanges = []
-        for url in self.settings.candidate_urls:
-            exchanges.append(self.transport.keep(self.transport.send("POST", url, JSON_TYPE, content)))
-            if exchanges[-1].status not in (404, 405):
+        for (url, content), documents in self._first_requests().items():
+            self._speak(documents[0])
+            exchange = self.transport.keep(self.transport.send("POST", url, JSON_TYPE, content))
+            exchanges.append(replace(exchange, document=dialect.closest(exchange.body, documents) or documents[0]))
+            if exchange.status not in not_here:
                 break
         # If no URL has the operation, report the most likely one.
-        found = exchanges[0] if exchanges[-1].status in (404, 405) else exchanges[-1]
-        self.first, self.url = found, found.url
+        found = exchanges[0] if exchanges[-1].status in not_here else exchanges[-1]
+        self.first, self.url, content = found, found.url, found.content
+        self._speak(found.document)
         if found.status in _NO_VERDICT:
             few = self.content({"query": samples.QUERY, "documents": samples.PAIR[:1]})
             is_limit = (
@@ -110,6 +114,20 @@ class Endpoint:
         results = found.members.get("results")
         self.truncates_by_default = isinstance(results, list) and len(results) < len(samples.DOCUMENTS)
 
+    def _first_requests(self) -> dict[tuple[str, bytes], list[Document]]:
+        """Return the documents for each URL and reference request, in the sequence in which to try them."""
+        requests: dict[tuple[str, bytes], list[Document]] = {}
+        for url, document in self.settings.candidates:
+            self._speak(document)
+            content = self.content({"query": samples.QUERY, "documents": samples.DOCUMENTS})
+            requests.setdefault((url, content), []).append(document)
+        return requests
+
+    def _speak(self, document: Document) -> None:
+        self.document = self.transport.document = document
+        if self.settings.dialect != AUTO:
+            self.model = self.settings.model or document.default_model
+
     def _why_not_200(self, exchange: Exchange, *, is_limit: bool) -> str:
         """Return a message about *exchange*, the first, whose status is not 200, with a hint how to fix it."""
         message = f"{exchange.url} returns {excerpt(exchange.response_excerpt, _MAX_SHOWN)}"
@@ -119,7 +137,7 @@ class Endpoint:
             case 401 | 403:
                 message += ", and no key was sent; --api-key-env NAME sends one"
             case 404 | 405:
-                tried = ", ".join(self.settings.candidate_urls)
+                tried = ", ".join(dict.fromkeys(url for url, _ in self.settings.candidates))
                 message += f"; check the URL (tried {tried}), or use --model to name a model that the endpoint serves"
             case _ if is_limit:
                 message += f"; it accepts one document, but the tests need {len(samples.DOCUMENTS)} in a request"
@@ -139,10 +157,15 @@ class Endpoint:
     def send(self, query: str, documents: Sequence[Any], **options: Any) -> Exchange:
         """Send a valid request, unless it was sent before, and return the exchange.
 
-        If the endpoint returns fewer results by default, the request gets a `top_n` for all documents.
+        If the endpoint returns fewer results by default, the request gets a `top_n` for all documents. Options that the
+        API does not have are left out; raises NotApplicable if the document does not allow the rest.
         """
         all_results = {"top_n": len(documents)} if self.truncates_by_default else {}
-        return self.exchange_for({"query": query, "documents": documents, **all_results, **options})
+        content = self.content({"query": query, "documents": documents, **all_results, **options})
+        if not self.allows(json.loads(content)):
+            violation = self.request_validator.violations(json.loads(content))[0]
+            raise NotApplicable(f"the document does not allow such a request: {violation}")
+        return self.post(content)
 
     def accept(self, exchange: Exchange, refusal: str = REFUSED) -> Answer:
         """Return the response in *exchange*, whose request is valid; *refusal* is the requirement if it is refused.
@@ -178,9 +201,9 @@ class Endpoint:
                 return requirement_id
         return ""
 
-    def allows(self, request: Any) -> bool:
-        """Return whether the document allows *request*, a request body."""
-        return self.request_validator.is_valid(request)
+    def allows(self, body: Any) -> bool:
+        """Return whether the document allows *body*, the body of a request."""
+        return self.request_validator.is_valid(body)
 
     @cached_property
     def request_validator(self) -> Validator:
@@ -190,9 +213,11 @@ class Endpoint:
     def response_validator(self) -> Validator:
         return Validator(self.document.response_schema(200) or {})
 
-    @cached_property
-    def error_validator(self) -> Validator:
-        return Validator(self.document.response_schema(400) or {})
+    def error_validator(self, status: int) -> Validator:
+        """Return the validator of the body of an error with *status*."""
+        if status not in self._error_validators:
+            self._error_validators[status] = Validator(self.document.error_schema(status) or {})
+        return self._error_validators[status]
 
     def probe(self, name: str) -> Exchange:
         """Return the exchange for a minimal request with the field *name*."""
@@ -289,8 +314,9 @@ class Endpoint:
         return other
 
     def content(self, request: dict[str, Any]) -> bytes:
-        """Return the body of *request*, with the model if it names none."""
-        return json.dumps({"model": self.model, **request}, ensure_ascii=False).encode()
+        """Return the body of *request*, a canonical request, with the model if it names none."""
+        body = self.document.write_request({"model": self.model, **request})
+        return json.dumps(body, ensure_ascii=False).encode()
 
 
 def check_not_busy(exchange: Exchange) -> Exchange:

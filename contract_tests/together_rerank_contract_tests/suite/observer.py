@@ -94,5 +94,5 @@ class Observer:
             return (Every.UNANSWERED,)
         if exchange.status >= 400:
             return (Every.RESPONSE, Every.ERROR)
-        is_answer = exchange.status == 200 and self._endpoint.allows(exchange.request)
+        is_answer = exchange.status == 200 and self._endpoint.allows(exchange.sent)
         return (Every.RESPONSE, Every.ANSWER) if is_answer else (Every.RESPONSE,)

@@ -65,21 +65,24 @@ def test_the_key_is_checked_first(endpoint: Endpoint) -> None:
 
 
 def _wrong_credentials(endpoint: Endpoint) -> list[tuple[Authorization, str]]:
-    key, name = endpoint.settings.key or "", endpoint.settings.key_name
+    key, name, scheme = endpoint.settings.key or "", endpoint.settings.key_name, endpoint.transport.key_scheme
     last = "A" if "B" in (key[:1], key[-1:]) else "B"
+    of_the_scheme: list[tuple[Authorization, str]] = [
+        (scheme.strip(), "the key is empty"),
+        (Credentials(f"Basic {key}", f"Basic ${name}"), "the scheme is not Bearer"),
+    ]
     return [
         (
-            Credentials(f"Bearer {key[:-1]}{last}", f"Bearer ${{{name}%?}}{last}"),
+            Credentials(f"{scheme}{key[:-1]}{last}", f"{scheme}${{{name}%?}}{last}"),
             "the last character of the key is wrong",
         ),
         (
-            Credentials(f"Bearer {last}{key[1:]}", f"Bearer {last}${{{name}#?}}"),
+            Credentials(f"{scheme}{last}{key[1:]}", f"{scheme}{last}${{{name}#?}}"),
             "the first character of the key is wrong",
         ),
-        ("Bearer", "the key is empty"),
-        ("", "the header Authorization is empty"),
-        (Credentials(f"Basic {key}", f"Basic ${name}"), "the scheme is not Bearer"),
-        (Credentials(f"Bearer {key}B", f"Bearer ${{{name}}}B"), "the key has one character too many"),
+        ("", f"the header {endpoint.transport.key_header} is empty"),
+        *(of_the_scheme if scheme else []),
+        (Credentials(f"{scheme}{key}B", f"{scheme}${{{name}}}B"), "the key has one character too many"),
     ]
 
 

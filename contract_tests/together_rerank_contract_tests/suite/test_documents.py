@@ -20,10 +20,11 @@ from together_rerank_contract_tests.suite.requirements import (
 )
 from together_rerank_contract_tests.suite.samples import DOCUMENTS, LONG, QUERY
 
+_TEXTS = ("response.document",)
 _RETURN_DOCUMENTS = "/components/schemas/RerankRequest/properties/return_documents/description"
 
 
-@must("RR-DOCUMENT-001", document(_RETURN_DOCUMENTS), quick=True, every=Every.ANSWER)
+@must("RR-DOCUMENT-001", document(_RETURN_DOCUMENTS), quick=True, every=Every.ANSWER, needs=_TEXTS)
 def test_the_text_is_that_of_the_index(_: Endpoint, answer: Answer) -> None:
     """With `return_documents` true, `document.text` of each result is the text of the document at its `index`.
 
@@ -39,7 +40,10 @@ def test_the_text_is_that_of_the_index(_: Endpoint, answer: Answer) -> None:
 
 
 @should(
-    "RR-DOCUMENT-002", document("/components/schemas/RerankResponse/properties/results/example"), every=Every.ANSWER
+    "RR-DOCUMENT-002",
+    document("/components/schemas/RerankResponse/properties/results/example"),
+    every=Every.ANSWER,
+    needs=(*_TEXTS, "whole objects"),
 )
 def test_an_object_is_returned_as_json(_: Endpoint, answer: Answer) -> None:
     """If a document is an object, `document.text` contains it as JSON, with the same values.
@@ -51,7 +55,7 @@ def test_an_object_is_returned_as_json(_: Endpoint, answer: Answer) -> None:
             raise _wrong(answer, position, index, repr(text))
 
 
-@must("RR-DOCUMENT-003", document(_RETURN_DOCUMENTS), confirmed=True)
+@must("RR-DOCUMENT-003", document(_RETURN_DOCUMENTS), confirmed=True, needs=("request.return_documents",))
 def test_returning_documents_changes_nothing_else(endpoint: Endpoint) -> None:
     """`return_documents` changes neither the scores nor the ranking.
 
@@ -69,18 +73,18 @@ def test_returning_documents_changes_nothing_else(endpoint: Endpoint) -> None:
         assert_same_scores(one.scores, other.scores, within, comparison, other.exchange)
 
 
-@must("RR-DOCUMENT-004", document(_RETURN_DOCUMENTS), quick=True, every=Every.ANSWER)
+@must("RR-DOCUMENT-004", document(_RETURN_DOCUMENTS), quick=True, every=Every.ANSWER, needs=_TEXTS)
 def test_no_text_without_return_documents(_: Endpoint, answer: Answer) -> None:
     """With `return_documents` false, results contain no text.
 
     Unwanted texts cost traffic and end up in logs.
     """
     position = next((position for position, text in enumerate(answer.texts) if text), None)
-    if position is not None and answer.exchange.request.get("return_documents") is False:
+    if position is not None and answer.returns_documents is False:
         raise RequirementFailed("no text in any `document`", f"a text in results[{position}]", answer.exchange)
 
 
-@must("RR-DOCUMENT-005", document(_RETURN_DOCUMENTS), quick=True, every=Every.ANSWER)
+@must("RR-DOCUMENT-005", document(_RETURN_DOCUMENTS), quick=True, every=Every.ANSWER, needs=_TEXTS)
 def test_texts_are_returned_unchanged(_: Endpoint, answer: Answer) -> None:
     """Every character of a text is returned unchanged, except for Unicode normalisation.
 
@@ -95,7 +99,7 @@ def test_texts_are_returned_unchanged(_: Endpoint, answer: Answer) -> None:
             raise _wrong(answer, position, index, repr(text))
 
 
-@should("RR-DOCUMENT-006", kit("a look-up by the text compares bytes"), every=Every.ANSWER)
+@should("RR-DOCUMENT-006", kit("a look-up by the text compares bytes"), every=Every.ANSWER, needs=_TEXTS)
 def test_texts_are_not_normalised(_: Endpoint, answer: Answer) -> None:
     """Texts are returned without Unicode normalisation.
 
@@ -123,7 +127,7 @@ def test_the_end_of_a_long_text_counts(endpoint: Endpoint) -> None:
 def _texts(answer: Answer) -> Iterator[tuple[int, int, str | None]]:
     """Yield the position, the index and the text of each result; nothing if no texts were requested or returned."""
     # A text that was not requested must be correct too.
-    if answer.exchange.request.get("return_documents") or any(answer.texts):
+    if answer.returns_documents or any(answer.texts):
         yield from zip(range(len(answer.indices)), answer.indices, answer.texts, strict=True)
 
 

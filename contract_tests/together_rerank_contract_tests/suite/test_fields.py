@@ -18,6 +18,7 @@ from together_rerank_contract_tests.suite.requirements import (
 from together_rerank_contract_tests.suite.samples import DOCUMENTS, FIELDS, IRRELEVANT, QUERY
 
 _RANK_FIELDS = "/components/schemas/RerankRequest/properties/rank_fields/description"
+_NEEDED = ("request.rank_fields",)
 # Allow for the format in which a server turns an object into text: it affects the score.
 _OF_SPAN = 0.05
 
@@ -32,7 +33,7 @@ def _check_equal(endpoint: Endpoint, one: Answer, other: Answer, comparison: str
     assert_same_scores(one.scores, other.scores, within, comparison, other.exchange)
 
 
-@should("RR-FIELDS-001", document(_RANK_FIELDS), requests=2, confirmed=True)
+@should("RR-FIELDS-001", document(_RANK_FIELDS), requests=2, confirmed=True, needs=_NEEDED)
 def test_rank_fields_is_a_projection(endpoint: Endpoint) -> None:
     """With `rank_fields`, documents are scored as if they had only these fields.
 
@@ -43,7 +44,7 @@ def test_rank_fields_is_a_projection(endpoint: Endpoint) -> None:
     _check_equal(endpoint, projected, chosen, "as for documents with only `text`")
 
 
-@should("RR-FIELDS-002", document(_RANK_FIELDS), requests=1, confirmed=True)
+@should("RR-FIELDS-002", document(_RANK_FIELDS), requests=1, confirmed=True, needs=_NEEDED)
 def test_rank_fields_decides_the_ranking(endpoint: Endpoint) -> None:
     """The fields in `rank_fields` decide which document ranks first.
 
@@ -56,7 +57,7 @@ def test_rank_fields_decides_the_ranking(endpoint: Endpoint) -> None:
             raise RequirementFailed(expected, f"document {answer.best} first", answer.exchange)
 
 
-@must("RR-FIELDS-006", document(_RANK_FIELDS), requests=3, confirmed=True)
+@must("RR-FIELDS-006", document(_RANK_FIELDS), requests=3, confirmed=True, needs=("whole objects",))
 def test_every_field_is_ranked_by_default(endpoint: Endpoint) -> None:
     """Without `rank_fields`, documents are ranked by all their fields, whatever their names.
 
@@ -73,7 +74,7 @@ def test_every_field_is_ranked_by_default(endpoint: Endpoint) -> None:
             raise RequirementFailed(expected, f"{answer.listed_scores[0]:g} for each document", answer.exchange)
 
 
-@must("RR-FIELDS-007", document(_RANK_FIELDS), requests=3, confirmed=True)
+@must("RR-FIELDS-007", document(_RANK_FIELDS), requests=3, confirmed=True, needs=(*_NEEDED, "whole objects"))
 def test_rank_fields_has_an_effect(endpoint: Endpoint) -> None:
     """Each name in `rank_fields` changes the scores, if the texts of the fields differ.
 
@@ -96,6 +97,7 @@ def test_rank_fields_has_an_effect(endpoint: Endpoint) -> None:
     kit("the document calls it a list of keys to rank by; a template may still depend on its sequence"),
     requests=2,
     confirmed=True,
+    needs=_NEEDED,
 )
 def test_the_sequence_of_rank_fields_does_not_matter(endpoint: Endpoint) -> None:
     """The sequence of the names in `rank_fields` does not change the scores.
@@ -112,6 +114,7 @@ def test_the_sequence_of_rank_fields_does_not_matter(endpoint: Endpoint) -> None
     kit("a JSON object is unordered; a server that ranks the JSON text depends on the sequence of its keys"),
     requests=2,
     confirmed=True,
+    needs=("whole objects",),
 )
 def test_the_sequence_of_keys_in_a_document_does_not_matter(endpoint: Endpoint) -> None:
     """The sequence of the keys in a document does not change the scores.
@@ -128,6 +131,7 @@ def test_the_sequence_of_keys_in_a_document_does_not_matter(endpoint: Endpoint) 
     kit("only the text contains words; a server that ranks the JSON text sees more"),
     requests=1,
     confirmed=True,
+    needs=("objects",),
 )
 def test_strings_and_objects_rank_the_same(endpoint: Endpoint) -> None:
     """A document ranks the same whether it is a string or `{"text": ...}`.

@@ -37,7 +37,11 @@ def test_the_best_of_a_long_list_come_first(endpoint: Endpoint) -> None:
 
 
 @must(
-    "RR-LIST-002", kit("top results are the best of all documents, however many there are"), requests=2, confirmed=True
+    "RR-LIST-002",
+    kit("top results are the best of all documents, however many there are"),
+    requests=2,
+    confirmed=True,
+    needs=("request.top_n",),
 )
 def test_top_n_of_a_long_list_keeps_the_best(endpoint: Endpoint) -> None:
     """With a `top_n` of 8 or 105 and 130 documents, the results are the best of all documents.

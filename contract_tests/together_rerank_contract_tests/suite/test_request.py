@@ -20,25 +20,27 @@ from together_rerank_contract_tests.suite.samples import ESCAPED, LONG, OBJECTS,
 _REQUEST = "/components/schemas/RerankRequest/properties"
 
 
-@should("RR-REQUEST-001", document(f"{_REQUEST}/documents/oneOf"), requests=1)
+@should("RR-REQUEST-001", document(f"{_REQUEST}/documents/oneOf"), requests=1, needs=("objects",))
 def test_documents_may_be_objects(endpoint: Endpoint) -> None:
     """The endpoint accepts documents that are objects.
 
-    Clients written for Together send the title and the text as separate fields; all their requests get a 4xx.
+    Clients that send the title and the text as separate fields get a 4xx for all their requests.
     """
     assert_accepted(endpoint.probe("documents"))
 
 
-@must("RR-REQUEST-002", document(f"{_REQUEST}/return_documents"), quick=True)
+@must("RR-REQUEST-002", document(f"{_REQUEST}/return_documents"), quick=True, needs=("request.return_documents",))
 def test_return_documents_is_accepted(endpoint: Endpoint) -> None:
     """The endpoint accepts `return_documents`.
 
-    together 1.x and the AI SDK always send false, and LiteLLM always sends true: all their requests fail.
+    All requests of clients that always send it fail.
+
+    together 1.x and the AI SDK always send false, and LiteLLM always sends true.
     """
     assert_accepted(endpoint.probe("return_documents"))
 
 
-@must("RR-REQUEST-003", document(f"{_REQUEST}/top_n"), requests=1)
+@must("RR-REQUEST-003", document(f"{_REQUEST}/top_n"), requests=1, needs=("request.top_n",))
 def test_top_n_is_accepted(endpoint: Endpoint) -> None:
     """The endpoint accepts `top_n`.
 
@@ -47,7 +49,7 @@ def test_top_n_is_accepted(endpoint: Endpoint) -> None:
     assert_accepted(endpoint.probe("top_n"))
 
 
-@should("RR-REQUEST-004", document(f"{_REQUEST}/rank_fields"), requests=1)
+@should("RR-REQUEST-004", document(f"{_REQUEST}/rank_fields"), requests=1, needs=("request.rank_fields",))
 def test_rank_fields_is_accepted(endpoint: Endpoint) -> None:
     """The endpoint accepts `rank_fields` with documents that are objects.
 
@@ -115,7 +117,7 @@ def test_other_forms_of_json_are_equal(endpoint: Endpoint) -> None:
 
     Python's `json.dumps` escapes every character outside ASCII, and Java's and PHP's libraries escape `/`.
     """
-    request = endpoint.rerank(QUERY, ESCAPED, return_documents=True, top_n=len(ESCAPED)).exchange.request
+    request = endpoint.rerank(QUERY, ESCAPED, return_documents=True, top_n=len(ESCAPED)).exchange.sent
     escaped = json.dumps(request, indent="\t").replace("/", "\\/").replace("l", "\\u006c").replace("\n", "\r\n ")
     escaped = re.sub(r"\\u[0-9a-f]{4}", lambda match: f"\\u{match[0][2:].upper()}", escaped)
     # RR-DOCUMENT-005 compares the texts.

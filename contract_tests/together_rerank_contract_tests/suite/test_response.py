@@ -31,10 +31,11 @@ _RESPONSE = "/components/schemas/RerankResponse"
 
 @must("RR-RESPONSE-001", document(_RESPONSE), quick=True, every=Every.ANSWER)
 def test_a_success_is_a_rerank_response(endpoint: Endpoint, answer: Answer) -> None:
-    """A 200 response is JSON with the content type application/json, and has `model` and `results`.
+    """A 200 response is JSON with the content type application/json, and has the members that the document requires.
 
-    Every client reads `results`. On any other response, the AI SDK and strict SDKs raise an error, LiteLLM crashes, and
-    together 2 and 3 return a string or None.
+    Every client reads `results`, and strict SDKs raise an error on any other response.
+
+    The AI SDK raises an error, LiteLLM crashes, and together 2 and 3 return a string or None.
     """
     exchange = answer.exchange
     expected = f"Content-Type: {JSON} and JSON in UTF-8"
@@ -45,28 +46,38 @@ def test_a_success_is_a_rerank_response(endpoint: Endpoint, answer: Answer) -> N
         raise RequirementFailed(expected, f"Content-Type: {content_type(exchange)}", exchange)
     if exchange.body is None or exchange.received.startswith(b"\xef\xbb\xbf"):
         raise RequirementFailed(expected, exchange.response_excerpt, exchange)
-    assert_shape(endpoint, answer, None, "the document's RerankResponse")
+    assert_shape(endpoint, answer, None, "a body that matches the document")
 
 
-@must("RR-RESPONSE-002", document(f"{_RESPONSE}/properties/object"), quick=True, every=Every.ANSWER)
+@must("RR-RESPONSE-002", document(f"{_RESPONSE}/properties/object"), quick=True, every=Every.ANSWER, needs=("object",))
 def test_the_object_is_rerank(endpoint: Endpoint, answer: Answer) -> None:
-    """The value of `object` is `rerank`.
+    """The value of `object` is the one that the document gives.
+
+    Strict SDKs reject any other value.
 
     together 1.x raises a ValidationError on `list`; together 2 and 3 do so with strict validation.
     """
-    assert_shape(endpoint, answer, OBJECT, '`object` is "rerank"')
+    assert_shape(endpoint, answer, OBJECT, "the value of `object` in the document")
 
 
-@must("RR-RESPONSE-003", document(f"{_RESPONSE}/properties/results/items/required"), quick=True, every=Every.ANSWER)
+@must(
+    "RR-RESPONSE-003",
+    document(f"{_RESPONSE}/properties/results/items/required"),
+    quick=True,
+    every=Every.ANSWER,
+    needs=("response.document",),
+)
 def test_each_result_has_a_document(endpoint: Endpoint, answer: Answer) -> None:
-    """Each result has a `document`, which is an object with or without text.
+    """The `document` of each result has the form that the document gives, with and without text.
 
-    Strict SDKs reject a `document` that is missing, null or not an object; LiteLLM and together 1.x crash on a string.
+    Strict SDKs reject any other form.
+
+    They reject a `document` that is missing, null or not an object; LiteLLM and together 1.x crash on a string.
     """
-    assert_shape(endpoint, answer, DOCUMENT, "`document` is an object in each result")
+    assert_shape(endpoint, answer, DOCUMENT, "a `document` that matches the document, in each result")
 
 
-@info("RR-RESPONSE-004", document(f"{_RESPONSE}/properties/model"), every=Every.ANSWER)
+@info("RR-RESPONSE-004", document(f"{_RESPONSE}/properties/model"), every=Every.ANSWER, needs=("response.model",))
 def test_the_model_is_named(_: Endpoint, answer: Answer) -> None:
     """The value of `model` is a non-empty string.
 
@@ -79,7 +90,7 @@ def test_the_model_is_named(_: Endpoint, answer: Answer) -> None:
         raise RequirementFailed("a name in `model`", f"`model` is {model!r}", answer.exchange)
 
 
-@should("RR-RESPONSE-005", document(f"{_RESPONSE}/properties/id"), every=Every.ANSWER)
+@should("RR-RESPONSE-005", document(f"{_RESPONSE}/properties/id"), every=Every.ANSWER, needs=("response.id",))
 def test_ids_are_unique(endpoint: Endpoint, answer: Answer) -> None:
     """Each response has a unique `id`.
 
@@ -101,7 +112,9 @@ def test_ids_are_unique(endpoint: Endpoint, answer: Answer) -> None:
 def test_success_and_error_do_not_mix(_: Endpoint, exchange: Exchange) -> None:
     """A 200 response has no `error`, and an error response has no `results`.
 
-    together 2 and 3 read an error in a 200 as an empty ranking, and no client retries.
+    A client that checks only the status reads an error in a 200 as an empty ranking, and does not retry.
+
+    together 2 and 3 do so.
     """
     if exchange.status == 200 and exchange.members.get("error"):
         raise RequirementFailed("a 200 without `error`", exchange.response_excerpt, exchange)

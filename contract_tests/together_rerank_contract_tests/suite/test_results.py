@@ -19,6 +19,7 @@ from together_rerank_contract_tests.suite.samples import DOCUMENTS, LONG, QUERY
 
 _COUNT = len(DOCUMENTS)
 _TOP_N = "/components/schemas/RerankRequest/properties/top_n/description"
+_NEEDED = ("request.top_n",)
 # Requests with `top_n`; without texts, only the scores show whether an index belongs to another document.
 _WITH_TOP_N: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (DOCUMENTS, {"top_n": 1}),
@@ -32,7 +33,13 @@ def _top(endpoint: Endpoint, top_n: int) -> Answer:
     return endpoint.rerank(QUERY, DOCUMENTS, top_n=top_n)
 
 
-@must("RR-RESULT-001", kit('the document says "top results", and top means first'), quick=True, every=Every.ANSWER)
+@must(
+    "RR-RESULT-001",
+    kit('the document says "top results", and top means first'),
+    quick=True,
+    every=Every.ANSWER,
+    needs=("sorted",),
+)
 def test_results_are_sorted(_: Endpoint, answer: Answer) -> None:
     """Results are sorted by score, highest first.
 
@@ -44,7 +51,7 @@ def test_results_are_sorted(_: Endpoint, answer: Answer) -> None:
             raise RequirementFailed("scores that never rise", received, answer.exchange)
 
 
-@must("RR-RESULT-002", document(_TOP_N), quick=True, every=Every.ANSWER)
+@must("RR-RESULT-002", document(_TOP_N), quick=True, every=Every.ANSWER, needs=_NEEDED)
 def test_top_n_is_the_number_of_results(_: Endpoint, answer: Answer) -> None:
     """With `top_n`, the response has exactly that many results, but not more than there are documents.
 
@@ -85,7 +92,12 @@ def test_indices_are_of_documents(_: Endpoint, answer: Answer) -> None:
         raise RequirementFailed(expected, f"results[{position}].index is {indices[position]!r}", answer.exchange)
 
 
-@must("RR-RESULT-005", kit("the top results are the first results of the complete ranking"), confirmed=True)
+@must(
+    "RR-RESULT-005",
+    kit("the top results are the first results of the complete ranking"),
+    confirmed=True,
+    needs=_NEEDED,
+)
 def test_top_n_keeps_the_best(endpoint: Endpoint) -> None:
     """With `top_n`, the results are the best of all documents.
 
@@ -112,6 +124,7 @@ def test_top_n_keeps_the_best(endpoint: Endpoint) -> None:
     "RR-RESULT-006",
     observed("langgenius/dify-official-plugins PR#931, elastic/elasticsearch PR#111446: clients got a 400"),
     requests=1,
+    needs=_NEEDED,
 )
 def test_top_n_above_the_number_of_documents(endpoint: Endpoint) -> None:
     """If `top_n` is above the number of documents, the response has all of them.
@@ -126,7 +139,11 @@ def test_top_n_above_the_number_of_documents(endpoint: Endpoint) -> None:
 
 
 @should(
-    "RR-RESULT-007", kit("a longer list of the best documents includes the shorter one"), requests=1, confirmed=True
+    "RR-RESULT-007",
+    kit("a longer list of the best documents includes the shorter one"),
+    requests=1,
+    confirmed=True,
+    needs=_NEEDED,
 )
 def test_a_higher_top_n_only_adds(endpoint: Endpoint) -> None:
     """The top k documents are among the top k + 1 documents.

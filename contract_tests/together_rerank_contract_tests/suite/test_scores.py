@@ -38,7 +38,9 @@ def _copies(endpoint: Endpoint, count: int) -> Answer:
 def test_scores_are_numbers(_: Endpoint, answer: Answer) -> None:
     """Each `relevance_score` is a finite number.
 
-    together 2 and 3 keep a string, which sorts as text; NaN is not valid JSON, and JavaScript's parser rejects it.
+    A string sorts as text; NaN is not valid JSON, and JavaScript's parser rejects it.
+
+    together 2 and 3 keep a string.
     """
     for position, result in enumerate(answer.results):
         score = result.get("relevance_score")

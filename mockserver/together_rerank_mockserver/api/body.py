@@ -111,7 +111,8 @@ class RequestParser:
     def _check(self) -> None:
         mapping = self._document.mapping
         query, documents = map(mapping.place, ("/query", "/documents"))
-        for violation in self._schema.violations(mapping.plain_request("query", ["a"])):
+        plain = self._document.write_request({"model": "model", "query": "query", "documents": ["a"]})
+        for violation in self._schema.violations(plain):
             if violation.pointer.startswith((query, documents)):
                 problem = f"its request schema rejects a plain rerank request: {violation}"
                 raise DocumentError(f"{self._document.name}: {problem}")

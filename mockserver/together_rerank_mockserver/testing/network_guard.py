@@ -6,31 +6,19 @@ import sys
 import sysconfig
 import traceback
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
-from together_rerank_spec import dialect, dialects
+from together_rerank_spec import real_hosts
 
-# Hosts of Together's API; its document has only one.
-_TOGETHER = ("api.together.xyz", "api.together.ai")
 _LOOKED_UP = ("socket.getaddrinfo", "socket.gethostbyname")
 _LIBRARIES = (
     *(Path(path) for name, path in sysconfig.get_paths().items() if name != "data"),
     Path(__file__).parent.parent,
 )
-
-
-@cache
-def real_hosts() -> tuple[str, ...]:
-    """Return the hosts of the APIs that the mock replaces, by the servers in their documents."""
-    servers = [server for name in dialects() for server in dialect(name).content.get("servers", [])]
-    hosts = (urlsplit(server["url"]).hostname for server in servers)
-    return tuple(dict.fromkeys([*_TOGETHER, *filter(None, hosts)]))
 
 
 class NetworkGuard:

@@ -14,7 +14,7 @@ import pytest
 
 from together_rerank_mockserver.testing import admin_client
 from together_rerank_mockserver.testing.admin_client import AdminClient
-from together_rerank_mockserver.testing.network_guard import NetworkGuard, real_hosts
+from together_rerank_mockserver.testing.network_guard import NetworkGuard
 from together_rerank_mockserver.testing.recorded import RecordedRequest
 from together_rerank_mockserver.testing.rerank_mock import RerankMock
 

@@ -1,0 +1,90 @@
+"""Recognise the API of a response by the documents, and list how the response differs from an example."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from together_rerank_contract_tests.client.exchange import Exchange, excerpt
+from together_rerank_contract_tests.suite.answer import is_number
+from together_rerank_spec import TOGETHER, Document, Validator, dialect, dialects, value_at
+
+# The most deviations to list, and the most characters of one.
+_MAX, _MAX_SHOWN = 12, 100
+
+
+def name_of(document: Document) -> str:
+    """Return the name of the API of *document*; of a user's document, its file."""
+    is_of_the_kit = document.dialect or document.mapping.is_canonical
+    return (document.dialect or TOGETHER) if is_of_the_kit else document.name
+
+
+def recognised(body: Any) -> str:
+    """Return the name of the API whose document describes *body*, a 200, best; "unknown" if none does."""
+    found = closest(body, [operation for name in dialects() for operation in dialect(name).operations])
+    return name_of(found) if found else "unknown"
+
+
+def closest(body: Any, documents: Sequence[Document]) -> Document | None:
+    """Return the document whose schema and example describe *body* best; None if none has its results."""
+    return min((each for each in documents if _has_results(body, each)), key=_Distance(body), default=None)
+
+
+def deviations(exchange: Exchange) -> list[str]:
+    """Return how the response in *exchange* differs from the document, a few words for each difference."""
+    shown = (excerpt(exchange.mask.text(each), _MAX_SHOWN) for each in _deviations(exchange.body, exchange.document))
+    return [*dict.fromkeys(shown)][:_MAX]
+
+
+def _has_results(body: Any, document: Document) -> bool:
+    results = document.mapping.read_response(body).get("results")
+    first = results[0] if isinstance(results, list) and results else None
+    return isinstance(first, dict) and is_number(first.get("relevance_score"))
+
+
+class _Distance:
+    """The distance of a document from a body: invalid bodies are far, then the places count that only one has."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+        self._places = set(_places(body))
+
+    def __call__(self, document: Document) -> tuple[bool, int]:
+        is_valid = _validator(document).is_valid(self._body)
+        return not is_valid, len(self._places ^ set(_places(document.example_of_success)))
+
+
+def _deviations(body: Any, document: Document) -> Iterator[str]:
+    example, found = set(_places(document.example_of_success)), set(_places(body))
+    yield from (f"no `{each}`" for each in _topmost(example - found))
+    yield from (f"a field `{each}`" for each in _topmost(found - example))
+    for each in _validator(document).violations(body):
+        if each.keyword in ("const", "enum"):
+            yield f"`{_dotted(each.pointer)}` is {json.dumps(value_at(body, each.pointer), ensure_ascii=False)}"
+        elif each.keyword not in ("required", "additionalProperties"):
+            yield f"`{_dotted(each.pointer)}` {each.message}"
+
+
+def _dotted(pointer: str) -> str:
+    return re.sub(r"/(\d+)", r"[\1]", pointer).lstrip("/").replace("/", ".")
+
+
+def _topmost(places: set[str]) -> list[str]:
+    """Return the sorted *places* without those below another."""
+    return [each for each in sorted(places) if not any(each.startswith((f"{other}.", f"{other}[")) for other in places)]
+
+
+def _places(node: Any, at: str = "") -> Iterator[str]:
+    """Yield the place of each member in *node*, such as `results[].index`; all items of a list have one place."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            place = f"{at}.{name}" if at else name
+            yield place
+            yield from _places(value, place)
+    elif isinstance(node, list):
+        for each in node:
+            yield from _places(each, f"{at}[]")
+
+
+def _validator(document: Document) -> Validator:
+    return Validator(document.response_schema(200) or {})
