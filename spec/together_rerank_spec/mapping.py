@@ -255,7 +255,7 @@ class Mapping:
     def _renamed(self, match: re.Match[str]) -> str:
         name, position, member = match.groups()
         if name is not None:
-            return f"`{self._names.get(name) or name}`"
+            return f"`{self._names.get(name, name)}`".replace("``", "list of results")
         return f"{self._names['results']}[{position}]" + (f".{self._names.get(member, member)}" if member else "")
 
     @cached_property

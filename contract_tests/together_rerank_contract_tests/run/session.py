@@ -206,8 +206,8 @@ class ContractSession:
         except (BudgetSpent, Inconclusive) as error:
             self.stop_reason = str(error)
             pytest.exit(f"could not tell: {self.stop_reason}", returncode=3)
-        settings = f"reading   {self.settings.reading}, level {self.settings.level}"
-        self._progress.begin(f"{dialect.describe(self.endpoint)}{settings}\n\n")
+        reading = f"reading {self.settings.reading}, " * self.endpoint.document.mapping.is_canonical
+        self._progress.begin(f"{dialect.describe(self.endpoint)}judged    {reading}level {self.settings.level}\n\n")
         self._show_requests()
         if any(each.every for each in self._items):  # before Schemathesis spends the budget
             _ = self._sampling.sending_error  # sends the samples

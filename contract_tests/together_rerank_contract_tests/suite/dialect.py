@@ -56,13 +56,21 @@ class _Distance:
 
 def _deviations(body: Any, document: Document) -> Iterator[str]:
     example, found = set(_places(document.example_of_success)), set(_places(body))
-    yield from (f"no `{each}`" for each in _topmost(example - found))
+    missing = example - found
+    if _validator(document).is_valid(body):  # a document that is not requested is no difference
+        missing = {each for each in missing if not each.startswith(_place_of_document(document))}
+    yield from (f"no `{each}`" for each in _topmost(missing))
     yield from (f"a field `{each}`" for each in _topmost(found - example))
     for each in _validator(document).violations(body):
         if each.keyword in ("const", "enum"):
             yield f"`{_dotted(each.pointer)}` is {json.dumps(value_at(body, each.pointer), ensure_ascii=False)}"
         elif each.keyword not in ("required", "additionalProperties"):
             yield f"`{_dotted(each.pointer)}` {each.message}"
+
+
+def _place_of_document(document: Document) -> str:
+    places = document.mapping.places["response"]
+    return _dotted(f"{places['results']}[]{places.get('document', '/document')}")
 
 
 def _dotted(pointer: str) -> str:

@@ -1,7 +1,9 @@
 """Find the limits of an endpoint on documents and on the length of texts by halving, and stay within them."""
 
 import copy
+import json
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -46,7 +48,9 @@ class Limits:
         return other
 
     def rerank(self, query: str, documents: Sequence[Any], **options: Any) -> Answer:
-        """Send a request with *documents*, or with as many of them as the endpoint takes; return the response.
+        """Send a request with *documents*, or with as many of them as the document and the endpoint allow.
+
+        Return the response.
 
         A `top_n` is lowered to their number. Raises what `Endpoint.rerank` raises.
         """
@@ -65,7 +69,7 @@ class Limits:
                 self._most_bytes = self._size(query, documents[:most])
                 self.add_size(f"takes about {self._most_bytes} bytes at most", refused)
 
-        count = len(documents[: self._most_documents])
+        count = self._allowed(query, documents[: self._most_documents])
         while count > 1 and self._most_bytes and self._size(query, documents[:count]) > self._most_bytes:
             count -= 1
         return self._rerank(send, count, 1, note)
@@ -141,6 +145,17 @@ class Limits:
         self.refused.update((each.content, each.status) for each in sent)
         note(low, sent[-1])
         return self._endpoint.accept(accepted)
+
+    def _allowed(self, query: str, documents: Sequence[Any]) -> int:
+        """Return how many of *documents* the document of the API allows in one request."""
+
+        def is_too_long(count: int) -> bool:
+            request = self._endpoint.content({"query": query, "documents": documents[:count]})
+            return count > 1 and not self._endpoint.allows(json.loads(request))
+
+        if not is_too_long(len(documents)):
+            return len(documents)
+        return bisect_left(range(len(documents)), True, key=lambda last: is_too_long(last + 1))
 
     def _size(self, query: str, documents: Sequence[Any]) -> int:
         """Return the number of bytes of a request without options."""

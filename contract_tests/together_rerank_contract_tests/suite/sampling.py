@@ -1,5 +1,6 @@
 """Send samples of every kind, and judge the requirements about every exchange by all exchanges of a run."""
 
+import json
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -16,8 +17,11 @@ from together_rerank_contract_tests.suite.requirements import (
     NotApplicable,
     PrerequisiteFailed,
     RequirementFailed,
+    lacking,
 )
 
+# What a sample raises that the document does not allow, or whose response another requirement reports.
+_NOT_SENT = (NotApplicable, PrerequisiteFailed)
 # A request with so few documents is not refused because of their number.
 _FEW = 12
 # A request with one document that has more bytes may be refused because of its size.
@@ -69,12 +73,14 @@ class Sampling:
         quick = endpoint.settings.quick
         for documents, options in samples.QUICK_KINDS if quick else samples.KINDS:
             send = endpoint.rerank if len(documents) <= _FEW else endpoint.limits.rerank
-            with suppress(PrerequisiteFailed):  # the requirement that it names reports a refusal
+            with suppress(*_NOT_SENT):  # the requirement that it names reports a refusal
                 send(samples.QUERY, documents, **options)
-        for texts in samples.QUICK_TEXTS if quick else (*samples.TEXTS, samples.TEXTS_IN_OBJECTS):
+        for texts in samples.QUICK_TEXTS if quick else samples.TEXTS:
             self._send_texts(texts)
+        if not quick and not lacking(endpoint.document, ["whole objects"]):
+            self._send_texts(samples.TEXTS_IN_OBJECTS)
         if not quick:
-            with suppress(PrerequisiteFailed):
+            with suppress(*_NOT_SENT):
                 endpoint.limits.rerank_long_text()
 
     def _send_invalid(self) -> None:
@@ -95,7 +101,7 @@ class Sampling:
         """
         endpoint = self._endpoint
         exchange = None
-        with suppress(PrerequisiteFailed):  # there is no response
+        with suppress(*_NOT_SENT):  # there is no response, or the document does not allow the request
             exchange = endpoint.send(samples.QUERY, documents, top_n=len(documents), return_documents=True)
         is_refused = exchange is None or 400 <= exchange.status < 500
         if exchange is not None and (not is_refused or endpoint.requirement_of_refused_field(exchange)):
@@ -132,7 +138,7 @@ class Sampling:
             if request is None:
                 break
             self._requests_for_smaller -= 1
-            with suppress(BudgetSpent, Inconclusive, PrerequisiteFailed):  # the observer judges the response
+            with suppress(BudgetSpent, Inconclusive, *_NOT_SENT):  # the observer judges the response
                 exchange = endpoint.exchange_for(request)
                 if TESTS_OF_EVERY[requirement_id][0] is Every.REFUSAL:
                     endpoint.accept(exchange, requirement_id)
@@ -148,5 +154,5 @@ class Sampling:
         request = exchange.request
         with suppress(UnicodeEncodeError):
             has_documents = isinstance(request, dict) and isinstance(request.get("documents"), list)
-            return has_documents and exchange.content == self._endpoint.content(request)
+            return has_documents and exchange.content == json.dumps(exchange.sent, ensure_ascii=False).encode()
         return False

@@ -140,7 +140,7 @@ def test_every_request_gets_a_response(_: Endpoint, exchange: Exchange) -> None:
 def _check_rejected(endpoint: Endpoint, reason: str, **changes: Any) -> None:
     exchange = check_not_busy(endpoint.exchange_for({"query": QUERY, "documents": PAIR, **changes}))
     if endpoint.allows(exchange.sent):
-        raise NotApplicable("the document allows it in this reading")
+        raise NotApplicable("the document allows it")
     if not 400 <= exchange.status < 500:
         raise RequirementFailed(f"a 4xx, because {reason}", exchange.response_excerpt, exchange)
 
