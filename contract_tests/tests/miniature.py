@@ -88,13 +88,17 @@ class Miniature:
 
     def parse(self, headers, content):
         try:
-            request = json.loads(content.decode())
+            request = self.canonical(json.loads(content.decode()))
         except (ValueError, RecursionError):
             raise Refused(400, "the body is not JSON") from None
         if headers.get_content_type() != "application/json":
             raise Refused(400, "the body must be application/json")
         self.validate(request)
         return request
+
+    def canonical(self, body):
+        """Return the body of a request in the form of Together's API."""
+        return body
 
     def validate(self, request):
         for violation in _REQUEST.violations(request):

@@ -21,7 +21,7 @@ from together_rerank_contract_tests.client.transport import Inconclusive
 from together_rerank_contract_tests.fuzz.proxy import DROPPED, NO_ANSWER, Proxy
 from together_rerank_contract_tests.suite import samples
 from together_rerank_contract_tests.suite.answer import is_integer
-from together_rerank_contract_tests.suite.endpoint import Endpoint
+from together_rerank_contract_tests.suite.endpoint import BUSY, Endpoint
 from together_rerank_contract_tests.suite.requirements import PrerequisiteFailed
 from together_rerank_spec import Validator
 
@@ -36,6 +36,8 @@ _NEGATIVE, _POSITIVE = "negative_data_rejection", "positive_data_acceptance"
 _NOT_IMPLEMENTED = 501
 # The path of the operation at the proxy.
 _OPERATION = "/rerank"
+# The statuses of a rejected request, beside those of the document.
+_REJECTED = ("400", "401", "403", "404", "406", "422", "428", "5xx")
 _DIGITS = re.compile(r"[-+]?[0-9]+")
 # The checks that have a requirement; the other checks of Schemathesis do not apply to one operation without links.
 CHECKS = (
@@ -211,8 +213,10 @@ class Fuzzing:
             yield f'headers = {{ {transport.key_header} = "{transport.key_scheme}{self._proxy.token}" }}'
         yield '[generation]\ndatabase = "none"'
         yield "[cache]\nenabled = false"
-        documented = [str(status) for status in self.endpoint.document.statuses if status >= 500]
-        yield f"[checks.{_CRASH}]\nexpected-statuses = {json.dumps(['2xx', '3xx', '4xx', *documented])}"
+        documented = [str(status) for status in self.endpoint.document.error_statuses]
+        busy = [status for status in documented if int(status) in BUSY]
+        yield f"[checks.{_CRASH}]\nexpected-statuses = {json.dumps(['2xx', '3xx', '4xx', *busy])}"
+        yield f"[checks.{_NEGATIVE}]\nexpected-statuses = {json.dumps([*_REJECTED, *documented])}"
         if not self.sends_other_methods:
             yield "[phases.coverage]\nunexpected-methods = []"
 

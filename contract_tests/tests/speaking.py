@@ -1,0 +1,45 @@
+"""Miniatures that speak another API: the mapping of its document renders what they read and send."""
+
+import json
+
+from miniature import KEY, MODEL, PATHS
+from together_rerank_spec import Validator
+
+
+def speaking(kind, document):
+    """Return the class *kind*, a miniature, in the form of the API of *document*."""
+    is_valid = Validator(document.request_schema).is_valid
+    return type(kind.__name__, (_Speaking, kind), {"api": document, "is_valid": staticmethod(is_valid)})
+
+
+class _Speaking:
+    def reply(self, method, path, headers, content):
+        key = headers.get(self.api.key_header) if self.api.key_header else None
+        if key is not None and self.api.key_header != "Authorization":
+            headers["Authorization"] = f"Bearer {key}"
+        return super().reply(method, PATHS[0] if self.api.serves(path) else path, headers, content)
+
+    def canonical(self, body):
+        """Return the body in the form of Together's API; what is not valid stays so."""
+        if not isinstance(body, dict):
+            return body
+        places = [place.split("/")[1] for place in self.api.mapping.places["request"].values() if str(place)[:1] == "/"]
+        others = {} if self.is_valid(body) else {name: body[name] for name in body.keys() - {*places}}
+        return {"model": MODEL, **self.api.mapping.request(body), **others}
+
+    def serialise(self, body):
+        return super().serialise(self.api.success_body(body))
+
+    def refusal(self, refused):
+        status, headers, content = super().refusal(refused)
+        kind = "model_not_found" if "model" in str(refused) else {400: "invalid_request"}.get(status, "")
+        status = self.api.mapping.status(kind, status)
+        try:
+            body = json.loads(content)
+        except ValueError:
+            return status, headers, content
+        if "error" in body:
+            name = self.api.mapping.places["response"]["results"].lstrip("/")
+            results = {name: body["results"]} if "results" in body else {}
+            body = {**self.api.error_body(status, {"error": body["error"]}), **results}
+        return status, headers, json.dumps(body).encode()
