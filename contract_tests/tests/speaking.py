@@ -2,7 +2,7 @@
 
 import json
 
-from miniature import KEY, MODEL, PATHS
+from miniature import MODEL, PATHS
 from together_rerank_spec import Validator
 
 

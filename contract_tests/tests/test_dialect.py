@@ -5,7 +5,7 @@ import json
 import pytest
 
 from test_exchange import exchange
-from together_rerank_contract_tests.suite.dialect import deviations, recognised
+from together_rerank_contract_tests.suite.dialect import deviations
 
 TEXT = {"text": "a"}
 RESULT = {"index": 0, "relevance_score": 0.5}

@@ -23,8 +23,8 @@ from commanding import MODEL_AND_KEY, contract, shell, verdict
 from judging import endpoint_at
 from legitimate import Correct, Takes32Documents, TakesShortTexts
 from miniature import Refused
-from together_rerank_contract_tests.settings import Settings
 from together_rerank_contract_tests.suite import shrinking
+from together_rerank_spec import load
 
 
 def failed_ids(ran):
@@ -201,4 +201,4 @@ def test_the_default_model_is_one_of_the_document():
         endpoint = endpoint_at(server.url, model=None)
 
     assert endpoint.model == "Salesforce/Llama-Rank-v1"
-    assert Settings("http://127.0.0.1").document.default_model == endpoint.model
+    assert load().default_model == endpoint.model

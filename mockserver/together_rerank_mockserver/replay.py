@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from together_rerank_fixtures import Exchange, FixtureError, bodies
-from together_rerank_fixtures.exchange import ANY_KEY, header
+from together_rerank_fixtures.exchange import ANY_BARE_KEY, ANY_KEY, header
 from together_rerank_mockserver.api.messages import Call, Reply
 from together_rerank_spec import Document, load
 
@@ -82,7 +82,7 @@ def _required_key(exchange: Exchange, name: str) -> str | None:
     """Return the header *name*, of a key, that a request must have; None for any, "" for a request without one."""
     key = header(exchange.request.headers, name) or ""
     is_open = not key and exchange.response.status not in (401, 403)
-    return None if key in (ANY_KEY, ANY_KEY.removeprefix("Bearer ")) or is_open else key
+    return None if key in (ANY_KEY, ANY_BARE_KEY) or is_open else key
 
 
 def _request(content_type: str | None, content: bytes) -> tuple[str, str | bytes]:

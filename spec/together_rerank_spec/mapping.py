@@ -144,6 +144,11 @@ class Mapping:
         place: str | None = self.places["request"].get(name)
         return pointer if place is None else f"{place}/{rest}" if rest else place
 
+    def place_of_error(self, name: str) -> str:
+        """Return the first place of *name*, such as `type`, in the body of an error; a place below `/error` if none."""
+        places = self.places["error"].get(name, f"/error/{name}")
+        return str(places[0] if isinstance(places, list) else places)
+
     def response(self, canonical: Any, template: Any) -> Any:
         """Return *canonical*, the canonical body of a 200, in the form of the API.
 
@@ -262,7 +267,11 @@ class Mapping:
     def _names(self) -> dict[str, str]:
         """The API's name of each canonical name, in dotted form."""
         response, error = self.places["response"], self._error_places
-        result = {"index": response["index"], "relevance_score": response["score"], "document": response.get("document")}
+        result = {
+            "index": response["index"],
+            "relevance_score": response["score"],
+            "document": response.get("document"),
+        }
         counts = {f"usage.{name}": response.get(name) for name in ("prompt_tokens", "total_tokens")}
         texts = {"document.text": result["document"] and result["document"] + response.get("text", "")}
         of_response = {name: response.get(name) for name in ("id", "model", "results", "usage")}

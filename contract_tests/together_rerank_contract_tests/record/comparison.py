@@ -17,7 +17,7 @@ from together_rerank_contract_tests.report.report import Verdict
 from together_rerank_contract_tests.settings import Settings
 from together_rerank_contract_tests.suite.endpoint import BUSY, Endpoint
 from together_rerank_fixtures import bodies
-from together_rerank_fixtures.exchange import ANY_KEY
+from together_rerank_spec import TOGETHER, dialects, operation_at
 
 # Settings of the mock that have an equivalent at every endpoint.
 _COMMON_SETTINGS = {"api_keys", "models"}
@@ -53,7 +53,7 @@ class Comparison:
     """
 
     def __init__(self, settings: Settings, patterns: Sequence[str]) -> None:
-        self.exchanges = select_exchanges(patterns)
+        self.exchanges = select_exchanges(patterns, settings.dialect)
         self.transport = Transport(settings)
         self.endpoint = Endpoint(settings, self.transport)
         self.sent_exchanges: list[SentExchange] = []
@@ -102,7 +102,10 @@ class Comparison:
         """Return why *exchange* does not apply to the endpoint, "" if it does."""
         if needed := sorted(set(exchange.mock) - _COMMON_SETTINGS):
             return f"the response depends on the mock's setting `{needed[0]}`"
-        if exchange.request.headers.get("Authorization") != ANY_KEY and not self.transport.has_key:
+        operation = operation_at(exchange.request.path)
+        if operation and operation.place_of_operation != self.endpoint.document.place_of_operation:
+            return "it is about another operation of the API"
+        if self._authorization(exchange.request) != ENDPOINT_KEY and not self.transport.has_key:
             return "no key to send; --api-key-env names one"
         accepts = self.endpoint.first.accepts if self.endpoint.first else lambda _: False
         if "api_keys" in exchange.mock and accepts("any-key"):
@@ -114,10 +117,8 @@ class Comparison:
     def _send(self, exchange: fixtures.Exchange) -> str:
         """Send the request of *exchange* and store the response; return a mark for the progress line."""
         request, url = self._adapt(exchange)
-        authorization = request.headers.get("Authorization")
-        headers = [(name, value) for name, value in request.headers.items() if name != "Authorization"]
-        if authorization == ANY_KEY:
-            authorization = ENDPOINT_KEY
+        authorization = self._authorization(request)
+        headers = [(name, value) for name, value in request.headers.items() if name != self.transport.key_header]
         try:
             sent = self.transport.send(request.method, url, headers, request.content, authorization=authorization)
             received = self.transport.keep(sent)
@@ -134,22 +135,30 @@ class Comparison:
         self.sent_exchanges.append(SentExchange(exchange, request, received))
         return "."
 
+    def _authorization(self, request: fixtures.Request) -> str | None:
+        """Return the authorization of *request*, with the endpoint's key in place of the library's."""
+        value = request.headers.get(self.transport.key_header)
+        is_optional = value is None and not self.endpoint.document.requires_key
+        return ENDPOINT_KEY if is_optional or drift.has_any_key(request, self.endpoint.document) else value
+
     def _adapt(self, exchange: fixtures.Exchange) -> tuple[fixtures.Request, str]:
         """Return the request of *exchange*, adapted to the endpoint, and its URL.
 
         The endpoint's model replaces the library's; every path is put below the endpoint's base path.
         """
-        request, routes = exchange.request, self.endpoint.document.routes
-        url = self.endpoint.url
+        request, document, url = exchange.request, self.endpoint.document, self.endpoint.url
+        content, model = request.content, json.dumps(self.endpoint.model, ensure_ascii=False).encode()
+        for library_model in drift.library_models(document.dialect or TOGETHER):
+            content = content.replace(json.dumps(library_model).encode(), model)
+        request = replace(request, content=content, body=None if request.body is None else json.loads(content))
+        if document.dialect:
+            return request, url
+        routes = document.routes
         path = next(route for route in sorted(routes, key=len, reverse=True) if urlsplit(url).path.endswith(route))
         base = url.removesuffix(path)
         if request.path not in routes:
             path = request.path
-        content, model = request.content, json.dumps(self.endpoint.model, ensure_ascii=False).encode()
-        for library_model in drift.library_models():
-            content = content.replace(json.dumps(library_model).encode(), model)
-        body = None if request.body is None else json.loads(content)
-        return replace(request, path=path, content=content, body=body), f"{base}{path}"
+        return replace(request, path=path), f"{base}{path}"
 
     @cached_property
     def differences(self) -> list[drift.Difference]:
@@ -189,16 +198,19 @@ class Comparison:
         return json.dumps(self.transport.mask.value(report), ensure_ascii=False, indent=2) + "\n"
 
 
-def select_exchanges(patterns: Sequence[str]) -> list[fixtures.Exchange]:
+def select_exchanges(patterns: Sequence[str], dialect: str = TOGETHER) -> list[fixtures.Exchange]:
     """Return the exchanges that are not `forced` and match one of *patterns*; all of them if there is no pattern.
 
-    Raises LookupError if a pattern matches no such exchange.
+    Raises LookupError if a pattern matches no such exchange, or the library has none of *dialect*.
     """
-    exchanges = [exchange for exchange in fixtures.all() if not exchange.forced]
+    if dialect not in dialects():
+        raise LookupError(f"--dialect: the library has exchanges of: {', '.join(dialects())}; not of '{dialect}'")
+    library = fixtures.all(dialect=dialect)
+    exchanges = [exchange for exchange in library if not exchange.forced]
     for pattern in patterns:
         if any(fnmatchcase(exchange.name, pattern) for exchange in exchanges):
             continue
-        if forced := [exchange.name for exchange in fixtures.all() if fnmatchcase(exchange.name, pattern)]:
+        if forced := [exchange.name for exchange in library if fnmatchcase(exchange.name, pattern)]:
             why = f"'{pattern}' matches only exchanges whose response no request can cause"
             raise LookupError(f"--only: {why}: {', '.join(forced)}")
         names = ", ".join(exchange.name for exchange in exchanges)

@@ -14,9 +14,9 @@ from together_rerank_contract_tests.client.exchange import excerpt, wrap
 from together_rerank_contract_tests.record import field_types
 from together_rerank_contract_tests.record.field_types import ABSENT, NO_TYPES, NOT_JSON, Fields, Types
 from together_rerank_fixtures import conformity
-from together_rerank_fixtures.exchange import ANY_KEY
+from together_rerank_fixtures.exchange import ANY_BARE_KEY, ANY_KEY
 from together_rerank_fixtures.redaction import Redactor
-from together_rerank_spec import Document
+from together_rerank_spec import TOGETHER, Document, operation_at
 
 # Printed if the document specifies no status.
 UNSPECIFIED = "-"
@@ -56,7 +56,7 @@ def compare(pairs: Sequence[Pair], document: Document) -> list[Difference]:
     """Return the differences from *document* and from the library: first fields, then statuses, then errors."""
     return [
         *_fields("200", pairs, _allowed(document, 200), lambda status: status == 200),
-        *_fields("error", pairs, _allowed(document, document.error_statuses[0]), lambda status: status >= 400),
+        *_fields("error", pairs, _allowed_errors(document), lambda status: status >= 400),
         *_group(_statuses(pairs, document)),
         *_group(_errors(pairs, document)),
     ]
@@ -64,23 +64,32 @@ def compare(pairs: Sequence[Pair], document: Document) -> list[Difference]:
 
 def documented_status(exchange: fixtures.Exchange, document: Document) -> str:
     """Return the status that the document specifies for the request of *exchange*: that of the first error in it."""
-    request = exchange.request
-    if request.method != "POST" or request.path not in document.routes:
+    request, mapping = exchange.request, document.mapping
+    if request.method != "POST" or operation_at(request.path) is None:
         return UNSPECIFIED
-    if request.headers.get("Authorization") != ANY_KEY:
-        return "401"
+    if document.requires_key and not has_any_key(request, document):
+        return str(mapping.status("missing_api_key", 401))
     deviations = [found.deviation for found in conformity.deviations(exchange)]
     if any(not each.is_of_response and each.reading != "vendored" for each in deviations):
-        return "400"
-    model = request.body.get("model") if isinstance(request.body, dict) else None
-    return "200" if model in (None, *library_models()) else "404"
+        return str(mapping.status("invalid_request", 400))
+    model = mapping.model(request.body)
+    models = library_models(document.dialect or TOGETHER)
+    return "200" if model in (None, *models) else str(mapping.status("model_not_found", 404))
+
+
+def has_any_key(request: fixtures.Request, document: Document) -> bool:
+    """Return whether *request*, of the library, has the key that stands for any valid one."""
+    header = document.key_header or "Authorization"
+    return request.headers.get(header) == (ANY_KEY if header == "Authorization" else ANY_BARE_KEY)
 
 
 @cache
-def library_models() -> tuple[str, ...]:
-    """Return the models that the library's successful requests name."""
-    successes = [exchange for exchange in fixtures.all(status=200) if not exchange.forced]
-    return tuple(sorted({exchange.request.body["model"] for exchange in successes}))
+def library_models(dialect: str = TOGETHER) -> tuple[str, ...]:
+    """Return the models that the library's successful requests to the API *dialect* name."""
+    successes = [exchange.request for exchange in fixtures.all(status=200, dialect=dialect) if not exchange.forced]
+    found = ((operation_at(each.path), each.body) for each in successes)
+    models = {operation.mapping.model(body) for operation, body in found if operation}
+    return tuple(sorted(each for each in models if isinstance(each, str)))
 
 
 def _fields(
@@ -128,21 +137,21 @@ def _statuses(pairs: Sequence[Pair], document: Document) -> Iterator[Difference]
 
 
 def _errors(pairs: Sequence[Pair], document: Document) -> Iterator[Difference]:
-    documented = _allowed(document, document.error_statuses[0])
+    documented, read = _allowed_errors(document), document.mapping.read_response
     for field in ("type", "code", "message"):
-        allowed = field_types.describe(documented.at(f"/error/{field}"))
+        allowed = field_types.describe(documented.at(document.mapping.place_of_error(field)))
         for pair in pairs:
             exchange, response = pair.exchange, pair.response
             # Do not compare with a message that the kit invented.
             if min(response.status, exchange.response.status) < 400 or not exchange.wording:
                 continue
-            actual, usual = _error_field(response, field), _error_field(exchange.response, field)
+            actual, usual = (_error_field(read(each.body), field) for each in (response, exchange.response))
             if actual != usual:
                 yield Difference(f"error.{field}", allowed, actual, usual, (exchange.name,))
 
 
-def _error_field(response: fixtures.Response, field: str) -> str:
-    error = response.body.get("error") if isinstance(response.body, dict) else None
+def _error_field(members: dict[str, Any], field: str) -> str:
+    error = members.get("error")
     if not isinstance(error, dict) or field not in error:
         return ABSENT
     value = error[field]
@@ -163,6 +172,13 @@ def _value(response: fixtures.Response) -> Any:
 
 def _allowed(document: Document, status: int) -> Fields:
     return field_types.types_in_schema(document.response_schema(status) or {}, document)
+
+
+def _allowed_errors(document: Document) -> Fields:
+    """Return the types that any error of the document allows."""
+    forms = [_allowed(document, status) for status in document.error_statuses]
+    paths = [*dict.fromkeys(path for form in forms for path in form)]
+    return Fields({path: frozenset().union(*(form.at(path) or {ABSENT} for form in forms)) for path in paths})
 
 
 def table(rows: Sequence[Difference], mask: Redactor) -> str:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from together_rerank_contract_tests.client.exchange import Exchange, excerpt
 from together_rerank_contract_tests.client.transport import Inconclusive
-from together_rerank_spec import Document, Validator
+from together_rerank_spec import Document
 
 # How many runs of a test must fail before a confirmed requirement fails.
 _RUNS = 3

@@ -50,7 +50,9 @@ def test_an_empty_list_of_documents_is_rejected(endpoint: Endpoint) -> None:
     _check_rejected(endpoint, "`documents` is empty", documents=[])
 
 
-@should("RR-ERROR-003", document("/paths/~1rerank/post/responses/404"), requests=1, quick=True, needs=("request.model",))
+@should(
+    "RR-ERROR-003", document("/paths/~1rerank/post/responses/404"), requests=1, quick=True, needs=("request.model",)
+)
 def test_an_unknown_model_is_rejected(endpoint: Endpoint) -> None:
     """The endpoint rejects an unknown model with a 404 or a 400.
 

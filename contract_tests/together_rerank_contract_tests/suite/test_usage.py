@@ -80,9 +80,7 @@ def test_usage_does_not_depend_on_what_is_returned(endpoint: Endpoint) -> None:
             )
 
 
-@should(
-    "RR-USAGE-004", kit("the model reads each document once, at any position"), needs=("response.total_tokens",)
-)
+@should("RR-USAGE-004", kit("the model reads each document once, at any position"), needs=("response.total_tokens",))
 def test_usage_grows_with_the_documents(endpoint: Endpoint) -> None:
     """One more document does not lower the number of prompt tokens, and the sequence of documents does not change it.
 

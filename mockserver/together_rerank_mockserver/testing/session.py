@@ -17,6 +17,7 @@ from together_rerank_mockserver.testing.admin_client import AdminClient
 from together_rerank_mockserver.testing.network_guard import NetworkGuard
 from together_rerank_mockserver.testing.recorded import RecordedRequest
 from together_rerank_mockserver.testing.rerank_mock import RerankMock
+from together_rerank_spec import real_hosts
 
 if TYPE_CHECKING:
     from together_rerank_mockserver.settings import Settings
