@@ -7,6 +7,7 @@ The kit works with one form of request and response, the canonical form, which h
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.resources import files
@@ -21,6 +22,8 @@ _REQUEST = ("model", "query", "documents", "top_n", "return_documents", "rank_fi
 _RESPONSE = ("id", "object", "model", "results", "usage")
 # The values of `error` that are not places.
 _NOT_PLACES = ("statuses", "messages")
+# What an API that reads values leniently takes for true.
+_TRUE = (True, "1", "t", "y", "yes", "on", "true")
 # The mapping of an operation without the extension, and the canonical form itself.
 CANONICAL: dict[str, Any] = {
     "request": {**{name: f"/{name}" for name in _REQUEST}, "returns_documents": True},
@@ -81,7 +84,8 @@ class Mapping:
             return body
         places = self.places["request"]
         found = {name: _at(body, places[name]) for name in _REQUEST if name in places}
-        canonical = {name: value for name, value in found.items() if value is not _MISSING and value is not None}
+        given = {name: value for name, value in found.items() if value is not _MISSING and value is not None}
+        canonical = {name: _strict(name, value) for name, value in given.items()}
         canonical.setdefault("return_documents", places.get("returns_documents", False))
         if "all_results" in places and canonical.get("top_n") == places["all_results"]:
             canonical.pop("top_n", None)
@@ -215,6 +219,20 @@ class Mapping:
             if name in values and (present or name != "status"):
                 body = _put(body, present or listed[-1], values[name])
         return body
+
+
+def _strict(name: str, value: Any) -> Any:
+    """Return *value* of the canonical field *name* in its own type; some APIs take `"2"`, `"true"` and a lone text."""
+    match name, value:
+        case "documents", str():
+            return [value]
+        case "top_n", bool():
+            return int(value)
+        case "top_n", str() if re.fullmatch("[0-9]{1,18}", value):
+            return int(value)
+        case "return_documents", int() | str():
+            return value in _TRUE
+    return value
 
 
 def _copied(node: Any) -> Any:
