@@ -62,7 +62,7 @@ def post(path, client=CLIENT, headers=KEYS, body=None, **preferences):
     preferred = {"Prefer": ", ".join(f"{name}={value}" for name, value in preferences.items())} if preferences else {}
     url = path.replace("{model}", "nvidia/a-model")
     response = client.post(url, json=body or request(operation), headers={**headers, **preferred})
-    return response, json.loads(response.data)
+    return response, json.loads(response.data) if response.is_json else response.text or None
 
 
 def indexes(path, answer):
@@ -72,7 +72,8 @@ def indexes(path, answer):
 
 
 def check(operation, status, body):
-    assert Validator(operation.response_schema(status)).violations(body) == []
+    if "application/json" in operation.response_media_types(status):
+        assert Validator(operation.response_schema(status)).violations(body) == []
 
 
 def test_there_are_nine_dialects_beside_together():
@@ -111,6 +112,7 @@ class TestEveryOperation:
 
             assert response.status_code == status
             assert answer == operation.body_example(status)
+            assert response.mimetype == next(iter(operation.response_media_types(status)), None)
             check(operation, status, answer)
 
     def test_a_missing_key_is_an_error_if_it_requires_one(self, path):
@@ -399,6 +401,38 @@ def test_a_field_that_is_null_is_as_if_it_were_absent():
     _, answer = post("/vllm/rerank", body=body)
 
     assert indexes("/vllm/rerank", answer) == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("path", "changes", "ranked"),
+    [
+        ("/infinity/rerank", {"top_n": "2"}, [2, 1]),
+        ("/infinity/rerank", {"top_n": True}, [2]),
+        ("/vllm/rerank", {"top_n": "0"}, [2, 1, 0]),
+        ("/vllm/rerank", {"top_n": False}, [2, 1, 0]),
+        ("/vllm/rerank", {"documents": "one text"}, [0]),
+    ],
+)
+def test_a_value_that_the_api_reads_leniently_is_read_in_its_own_type(path, changes, ranked):
+    _, answer = post(path, body={**request(OPERATIONS[path]), **changes})
+
+    assert indexes(path, answer) == ranked
+
+
+@pytest.mark.parametrize(("sent", "returned"), [("yes", True), (1, True), ("off", False), (0, False)])
+def test_a_switch_that_is_no_boolean_is_read_as_one(sent, returned):
+    _, answer = post("/infinity/rerank", body={**request(OPERATIONS["/infinity/rerank"]), "return_documents": sent})
+
+    assert (answer["results"][0]["document"] is not None) is returned
+
+
+def test_tei_refuses_a_key_without_a_body():
+    client = create_app(Settings(api_keys=("known",))).test_client()
+
+    response, answer = post("/tei/rerank", client, headers={})
+
+    assert (response.status_code, answer) == (401, None)
+    assert "Content-Type" not in response.headers
 
 
 def test_a_model_in_the_path_can_have_any_characters():

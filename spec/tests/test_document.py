@@ -10,7 +10,7 @@ import pytest
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from together_rerank_spec import READINGS, Document, DocumentError, Validator, load, read
+from together_rerank_spec import READINGS, Document, DocumentError, Validator, dialect, load, read
 from together_rerank_spec.document import vendored_text
 
 SMALL = {
@@ -182,6 +182,19 @@ def test_a_document_without_security_needs_no_key(tmp_path):
     assert not read(written(tmp_path, small())).requires_key
     assert not read(written(tmp_path, small(security=[{}]))).requires_key
     assert read(written(tmp_path, small(**bearer({"type": "http", "scheme": "Bearer"})))).requires_key
+
+
+def test_an_error_may_have_text_or_no_body():
+    tei = dialect("tei")
+    data = {"error": {"message": "no"}}
+
+    assert [tei.response_media_types(each) for each in (401, 415)] == [(), ("text/plain",)]
+    assert [tei.response_schema(each) for each in (401, 415)] == [None, None]
+    assert [tei.error_body(each, data) for each in (401, 415)] == [None, "no"]
+    assert tei.body_example(401) is None
+    assert tei.error_body(422, data) == {"error": "no", "error_type": "Validation"}
+    assert tei.error_body(402, data) == {"error": "no", "error_type": "Empty"}  # as the nearest with JSON
+    assert (tei.requires_key, tei.key_header) == (False, "Authorization")
 
 
 def test_an_overlay_is_applied_to_the_document_given(tmp_path):

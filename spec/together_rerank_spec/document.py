@@ -242,14 +242,19 @@ class Document:
         return self.mapping.response(canonical, self._templates.get(200))
 
     def error_body(self, status: int, canonical: dict[str, Any]) -> Any:
-        """Return *canonical*, the canonical body of an error with *status*, in the form of the API."""
+        """Return *canonical*, the canonical body of an error with *status*, in the form of the API.
+
+        It is a string if the document has only text for *status*, and None if it has no body.
+        """
         if self.mapping.is_canonical:
             return canonical
+        if status in self.statuses and self._json_media(status) is None:
+            return canonical["error"].get("message", "") if self.response_media_types(status) else None
         return self.mapping.error(canonical, self._templates.get(self._nearest(status), {}), status)
 
     def _nearest(self, status: int) -> int:
-        """Return the error status of the document that is nearest to *status*, of the same class if there is one."""
-        statuses = self.error_statuses
+        """Return the error status with a JSON body that is nearest to *status*, of the same class if there is one."""
+        statuses = [each for each in self.error_statuses if self._json_media(each) is not None]
         return min(statuses, key=lambda each: (each // 100 != status // 100, abs(each - status)), default=0)
 
     @cached_property
@@ -271,7 +276,7 @@ class Document:
 
     def body_example(self, status: int) -> Any:
         """Return the example of the body for *status*; None if the document has none."""
-        media = (self._json_media(status) if status in self.statuses else None) or {}
+        media = (self._media(status) if status in self.statuses else None) or {}
         for example in (media.get("examples") or {}).values():
             return self.resolve(example).get("value")
         return media.get("example")
@@ -407,12 +412,14 @@ class Document:
 
     def error_schema(self, status: int) -> dict[str, Any] | None:
         """Return the JSON Schema of an error with *status*, or of the nearest one that is listed; None if not JSON."""
-        return self.response_schema(self._nearest(status)) if self.error_statuses else None
+        return self.response_schema(self._listed(status)) if self.error_statuses else None
 
     def error_media_types(self, status: int) -> tuple[str, ...]:
         """Return the media types of an error with *status*, or of the nearest one that is listed."""
-        response = self.resolve(self.operation["responses"].get(str(self._nearest(status)), {}))
-        return tuple(name.partition(";")[0].strip() for name in response.get("content") or {})
+        return self.response_media_types(self._listed(status)) if self.error_statuses else ()
+
+    def _listed(self, status: int) -> int:
+        return status if status in self.statuses else self._nearest(status) or self.error_statuses[0]
 
     def response_schema(self, status: int) -> dict[str, Any] | None:
         """Return the JSON Schema of the body for *status*, or None if that body is not JSON.
@@ -422,10 +429,24 @@ class Document:
         media = self._json_media(status)
         return None if media is None else self._schema(media)
 
+    def response_media_types(self, status: int) -> tuple[str, ...]:
+        """Return the media types of the body for *status*, without parameters; none if the document lists no body.
+
+        Raises KeyError if the document does not list *status*.
+        """
+        return tuple(name.partition(";")[0].strip() for name in self._content(status))
+
+    def _content(self, status: int) -> dict[str, Any]:
+        return self.resolve(self.operation["responses"][str(status)]).get("content") or {}
+
     def _json_media(self, status: int) -> dict[str, Any] | None:
-        response = self.resolve(self.operation["responses"][str(status)])
-        content = (response.get("content") or {}).items()
+        content = self._content(status).items()
         return next((media for name, media in content if name.partition(";")[0].strip().endswith("json")), None)
+
+    def _media(self, status: int) -> dict[str, Any] | None:
+        """Return the JSON body for *status*, or else the first other one."""
+        media = self._json_media(status)
+        return next(iter(self._content(status).values()), None) if media is None else media
 
     def example(self, schema: Any) -> Any:
         """Return the example in *schema*, or a value made from its properties."""

@@ -24,6 +24,8 @@ _RESPONSE = ("id", "object", "model", "results", "usage")
 _NAME = re.compile(r"`([a-z_]+(?:\.[a-z_]+)?)`|\bresults\[(\d+)\](?:\.(index|relevance_score|document)\b)?")
 # The values of `error` that are not places.
 _NOT_PLACES = ("statuses", "messages")
+# What an API that reads values leniently takes for true.
+_TRUE = (True, "1", "t", "y", "yes", "on", "true")
 # The mapping of an operation without the extension, and the canonical form itself.
 CANONICAL: dict[str, Any] = {
     "request": {**{name: f"/{name}" for name in _REQUEST}, "returns_documents": True},
@@ -88,7 +90,8 @@ class Mapping:
         """Return *body*, a JSON value, as a canonical request: the members that it has at their places."""
         places = self.places["request"]
         found = {name: _at(body, places[name]) for name in _REQUEST if name in places}
-        canonical = {name: value for name, value in found.items() if value is not _MISSING and value is not None}
+        given = {name: value for name, value in found.items() if value is not _MISSING and value is not None}
+        canonical = {name: _strict(name, value) for name, value in given.items()}
         if "all_results" in places and canonical.get("top_n") == places["all_results"]:
             canonical.pop("top_n", None)
         if not canonical.get("rank_fields") and isinstance(canonical.get("documents"), list):
@@ -299,6 +302,20 @@ def _found(node: Any, places: dict[str, Any]) -> dict[str, Any]:
         if (listed := place if isinstance(place, list) else [place])
     }
     return {name: value for name, value in values.items() if value is not _MISSING}
+
+
+def _strict(name: str, value: Any) -> Any:
+    """Return *value* of the canonical field *name* in its own type; some APIs take `"2"`, `"true"` and a lone text."""
+    match name, value:
+        case "documents", str():
+            return [value]
+        case "top_n", bool():
+            return int(value)
+        case "top_n", str() if re.fullmatch("[0-9]{1,18}", value):
+            return int(value)
+        case "return_documents", int() | str():
+            return value in _TRUE
+    return value
 
 
 def _copied(node: Any) -> Any:

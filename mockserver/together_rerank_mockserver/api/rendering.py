@@ -1,6 +1,6 @@
 """Render ranked documents as a response body, and a document as the text that is ranked and returned."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from together_rerank_mockserver.api.errors import ApiError, InvalidRequest, Unauthorized
@@ -81,13 +81,26 @@ def error_reply(error: ApiError, document: Document | None = None) -> Reply:
         data = document.error_body(status, data)
         if document.key_header != "Authorization":
             headers.pop("WWW-Authenticate", None)
+        return reply_with(data, status, headers, document)
     return Reply(status, to_json(data), {**JSON, **headers})
+
+
+def reply_with(body: Any, status: int, headers: Mapping[str, str], document: Document) -> Reply:
+    """Return the reply with *body*, as `Document.error_body` returns it: JSON, a text, or None for no body."""
+    if body is None:
+        return Reply(status, b"", dict(headers))
+    if isinstance(body, str):
+        media_type = document.response_media_types(status)[0]
+        return Reply(status, body.encode(), {"Content-Type": f"{media_type}; charset=utf-8", **headers})
+    return Reply(status, to_json(body), {**JSON, **headers})
 
 
 def _check_sample(document: Document, status: int, sample: Any) -> None:
     if status not in document.statuses:
         raise DocumentError(f"{document.name}: the operation has no response with status {status}")
     schema = document.response_schema(status)
+    if schema is None and not isinstance(sample, dict):  # an error without a body, or with text
+        return
     if schema is None:
         raise DocumentError(f"{document.name}: the response with status {status} is not JSON")
     try:

@@ -6,6 +6,7 @@ from functools import lru_cache
 import together_rerank_fixtures as fixtures
 from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.api.messages import JSON, Reply
+from together_rerank_mockserver.api.rendering import reply_with
 from together_rerank_mockserver.faults.fault import StatusFault
 from together_rerank_spec import Document
 
@@ -38,7 +39,7 @@ def faults(document: Document) -> Iterable[StatusFault]:
             example = document.body_example(status)
             body = document.error_body(status, {"error": {"message": reason}}) if example is None else example
             kept = {name: value for name, value in reply.headers.items() if name == "Retry-After"}
-            reply, reason = Reply(status, to_json(body), {**JSON, **kept}), description or reason
+            reply, reason = reply_with(body, status, kept, document), description or reason
         sentence = f"{description} ({status})" if description else f"Status {status}" if documented else reason
         yield StatusFault(name=str(status), sentence=sentence, reply=reply, reason=reason, documented=documented)
 

@@ -101,9 +101,13 @@ def _parameters() -> dict[str, str]:
     return request.args.to_dict()
 
 
+class _Response(Response):
+    default_mimetype = None  # a reply without a body has no Content-Type
+
+
 def _response(answer: Outgoing) -> Response:
     status, headers, body = answer
-    return Response(body, status, headers)
+    return _Response(body, status, headers)
 
 
 def _check_request_line() -> None:
