@@ -21,14 +21,14 @@ PLAIN = sorted((each for each in TESTS if not each.fuzz), key=lambda each: each.
 FUZZ = [requirement for requirement in TESTS if requirement.fuzz]
 
 
-def endpoint_at(url, model=MODEL, key=KEY, *, transport=None):
-    settings = Settings(url, model=model, key=key, key_name="KEY", timeout_s=20)
+def endpoint_at(url, model=MODEL, key=KEY, *, transport=None, **options):
+    settings = Settings(url, model=model, key=key, key_name="KEY", timeout_s=20, **options)
     return Endpoint(settings, transport or Transport(settings))
 
 
-def judged(url, model=MODEL, key=KEY, *, transport=None):
+def judged(url, model=MODEL, key=KEY, *, transport=None, **options):
     """Return the outcome of every requirement except those of Schemathesis."""
-    endpoint = endpoint_at(url, model, key, transport=transport)
+    endpoint = endpoint_at(url, model, key, transport=transport, **options)
     with closing(endpoint.transport):
         endpoint.find()
         sampling = Sampling(endpoint)

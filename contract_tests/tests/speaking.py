@@ -3,7 +3,10 @@
 import json
 
 from miniature import MODEL, PATHS
-from together_rerank_spec import Validator
+from together_rerank_spec import Validator, load, value_at
+from together_rerank_spec.mapping import CANONICAL
+
+_TOGETHER = Validator(load().request_schema)
 
 
 def speaking(kind, document):
@@ -17,15 +20,21 @@ class _Speaking:
         key = headers.get(self.api.key_header) if self.api.key_header else None
         if key is not None and self.api.key_header != "Authorization":
             headers["Authorization"] = f"Bearer {key}"
-        return super().reply(method, PATHS[0] if self.api.serves(path) else path, headers, content)
+        return super().reply(method, PATHS[0] if self.api.serves(path) else "/nowhere", headers, content)
 
     def canonical(self, body):
         """Return the body in the form of Together's API; what is not valid stays so."""
         if not isinstance(body, dict):
             return body
-        places = [place.split("/")[1] for place in self.api.mapping.places["request"].values() if str(place)[:1] == "/"]
-        others = {} if self.is_valid(body) else {name: body[name] for name in body.keys() - {*places}}
-        return {"model": MODEL, **self.api.mapping.request(body), **others}
+        canonical = {"model": MODEL, **self.api.mapping.request(body)}
+        if self.is_valid(body):
+            return canonical
+        places = {name: place for name, place in self.api.mapping.places["request"].items() if str(place)[:1] == "/"}
+        as_sent = {name: value for name, place in places.items() if (value := value_at(body, place)) is not None}
+        names = {place.split("/")[1] for place in places.values()} | {*CANONICAL["request"]}
+        others = {name: body[name] for name in body.keys() - names}
+        request = {**canonical, **as_sent, **others}
+        return {**request, "not_valid": True} if _TOGETHER.is_valid(request) else request
 
     def serialise(self, body):
         return super().serialise(self.api.success_body(body))
@@ -38,8 +47,11 @@ class _Speaking:
             body = json.loads(content)
         except ValueError:
             return status, headers, content
-        if "error" in body:
-            name = self.api.mapping.places["response"]["results"].lstrip("/")
-            results = {name: body["results"]} if "results" in body else {}
-            body = {**self.api.error_body(status, {"error": body["error"]}), **results}
-        return status, headers, json.dumps(body).encode()
+        if "error" not in body:
+            return status, headers, content
+        error = self.api.error_body(status, {"error": body["error"]})
+        if error is None or isinstance(error, str):  # no body, or a text
+            return status, {**headers, "Content-Type": "text/plain"}, (error or "").encode()
+        name = self.api.mapping.places["response"]["results"].lstrip("/")
+        results = {name: body["results"]} if name and "results" in body else {}
+        return status, headers, json.dumps({**error, **results}).encode()

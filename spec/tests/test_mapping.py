@@ -66,7 +66,9 @@ def test_a_request_is_read_from_its_places():
     }
     assert Mapping(NIM).place("/documents/0") == "/passages/0"
     assert Mapping(NIM).place("/query") == "/query/text"
-    assert Mapping(NIM).plain_request("q", ["a"]) == {
+    assert Mapping(NIM).write_request(
+        {"model": "model", "query": "q", "documents": ["a"], "top_n": 3}, texts_in_objects=True
+    ) == {
         "model": "model",
         "query": {"text": "q"},
         "passages": [{"text": "a"}],

@@ -31,8 +31,9 @@ from together_rerank_spec import Document, Validator
 JSON_TYPE = (("Content-Type", "application/json"),)
 # Documented statuses of a busy endpoint, or of one that waits for another server: inconclusive, not a failure.
 BUSY = (503, 504)
-# Statuses with which an endpoint may say that the operation is at another URL, or has another form.
-_NOT_HERE, _NOT_THIS_FORM = (404, 405), (400, 415, 422)
+# Statuses with which an endpoint may say that the operation is at another URL, or has another form or another header
+# for the key.
+_NOT_HERE, _NOT_THIS_FORM = (404, 405), (400, 401, 403, 415, 422)
 # Statuses of the first response with which no test can run: the settings are wrong, or the endpoint is busy.
 _MAY_BE_TOO_LARGE = (400, 413, 422)
 _NO_VERDICT = (*_MAY_BE_TOO_LARGE, *OTHER_REASONS, *BUSY)
@@ -85,16 +86,22 @@ class Endpoint:
     def find(self) -> None:
         """Find the operation: send the reference request to each candidate until one has the operation.
 
-        If several documents have the same request there, it is the one that describes the response best.
+        If several documents have the same request, it is the one that describes the response best, wherever the document
+        puts the operation.
 
         Raises Inconclusive if the status of the response does not tell how the endpoint serves.
         """
         not_here = _NOT_HERE + (_NOT_THIS_FORM if self.settings.dialect == AUTO else ())
         exchanges = []
-        for (url, content), documents in self._first_requests().items():
+        requests = self._first_requests()
+        for (url, content), documents in requests.items():
             self._speak(documents[0])
             exchange = self.transport.keep(self.transport.send("POST", url, JSON_TYPE, content))
-            exchanges.append(replace(exchange, document=dialect.closest(exchange.body, documents) or documents[0]))
+            same = [
+                *documents,
+                *(each for (_, other), listed in requests.items() if other == content for each in listed),
+            ]
+            exchanges.append(replace(exchange, document=dialect.closest(exchange.body, same) or documents[0]))
             if exchange.status not in not_here:
                 break
         # If no URL has the operation, report the most likely one.
