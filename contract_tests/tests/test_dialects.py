@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from contextlib import closing
 
 import pytest
 import yaml
@@ -138,7 +139,8 @@ def test_a_model_in_the_path_is_sent_there(path):
     document = dialect("nim").operations[1]
     with speaking(RecordsRequests, document)() as server:
         endpoint = endpoint_at(f"{server.url}{path}", dialect="nim")
-        endpoint.find()
+        with closing(endpoint.transport):
+            endpoint.find()
 
     assert endpoint.url == f"{server.url}/v1/retrieval/{MODEL}/reranking"
     assert "model" not in json.loads(server.seen[-1][3])
@@ -226,7 +228,7 @@ def test_record_and_drift_have_no_exchanges_of_an_unknown_api(own_files, tmp_pat
 
 
 @pytest.mark.fuzz
-@pytest.mark.parametrize("name", ["tei", "nim"])
+@pytest.mark.parametrize("name", ["tei", "jina"])
 def test_schemathesis_uses_the_document_of_the_dialect(name, tmp_path):
     with speaking(CrashesOnAnEmptyQuery, dialect(name))() as server:
         options = ("--fuzz", "-k", "RR-FUZZ", "--max-requests", 500, *MODEL_AND_KEY)
@@ -234,5 +236,4 @@ def test_schemathesis_uses_the_document_of_the_dialect(name, tmp_path):
 
     states = {each["id"]: each["state"] for each in data["requirements"]}
     assert ran.returncode == 1, ran.stdout
-    assert {name for name, state in states.items() if state == "failed"} >= {"RR-FUZZ-001"} if name == "tei" else states
-    assert states["RR-FUZZ-004"] == "passed"
+    assert {requirement for requirement, state in states.items() if state == "failed"} == {"RR-FUZZ-001"}

@@ -21,13 +21,21 @@ def name_of(document: Document) -> str:
 
 def recognised(body: Any) -> str:
     """Return the name of the API whose document describes *body*, a 200, best; "unknown" if none does."""
-    found = closest(body, [operation for name in dialects() for operation in dialect(name).operations])
-    return name_of(found) if found else "unknown"
+    documents = [operation for name in dialects() for operation in dialect(name).operations]
+    found = closest(body, documents)
+    return name_of(found) if _has_results(body, found) else "unknown"
 
 
-def closest(body: Any, documents: Sequence[Document]) -> Document | None:
-    """Return the document whose schema and example describe *body* best; None if none has its results."""
-    return min((each for each in documents if _has_results(body, each)), key=_Distance(body), default=None)
+def closest(body: Any, documents: Sequence[Document], others: Sequence[Document] = ()) -> Document:
+    """Return the document whose schema and example describe *body* best: one of *others* only if no schema does.
+
+    It is the first of *documents* if none has the results of *body*.
+    """
+    distance = _Distance(body)
+    found = min((each for each in documents if _has_results(body, each)), key=distance, default=None)
+    if found is None or distance(found)[0]:
+        found = min((each for each in (*documents, *others) if _has_results(body, each)), key=distance, default=None)
+    return found or documents[0]
 
 
 def deviations(exchange: Exchange) -> list[str]:

@@ -86,22 +86,20 @@ class Endpoint:
     def find(self) -> None:
         """Find the operation: send the reference request to each candidate until one has the operation.
 
-        If several documents have the same request, it is the one that describes the response best, wherever the document
-        puts the operation.
+        If the dialect is not known, it is that of the document with the same request that describes the response best.
 
         Raises Inconclusive if the status of the response does not tell how the endpoint serves.
         """
-        not_here = _NOT_HERE + (_NOT_THIS_FORM if self.settings.dialect == AUTO else ())
+        is_auto = self.settings.dialect == AUTO
+        not_here = _NOT_HERE + (_NOT_THIS_FORM if is_auto else ())
         exchanges = []
         requests = self._first_requests()
         for (url, content), documents in requests.items():
             self._speak(documents[0])
             exchange = self.transport.keep(self.transport.send("POST", url, JSON_TYPE, content))
-            same = [
-                *documents,
-                *(each for (_, other), listed in requests.items() if other == content for each in listed),
-            ]
-            exchanges.append(replace(exchange, document=dialect.closest(exchange.body, same) or documents[0]))
+            others = [each for (_, other), listed in requests.items() if other == content for each in listed]
+            found = dialect.closest(exchange.body, documents, others) if is_auto else documents[0]
+            exchanges.append(replace(exchange, document=found))
             if exchange.status not in not_here:
                 break
         # If no URL has the operation, report the most likely one.
