@@ -98,8 +98,8 @@ class Endpoint:
             self._speak(documents[0])
             exchange = self.transport.keep(self.transport.send("POST", url, JSON_TYPE, content))
             others = [each for (_, other), listed in requests.items() if other == content for each in listed]
-            found = dialect.closest(exchange.body, documents, others) if is_auto else documents[0]
-            exchanges.append(replace(exchange, document=found))
+            spoken = dialect.closest(exchange.body, documents, others) if is_auto else documents[0]
+            exchanges.append(replace(exchange, document=spoken))
             if exchange.status not in not_here:
                 break
         # If no URL has the operation, report the most likely one.
