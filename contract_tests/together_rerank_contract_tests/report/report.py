@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 from together_rerank_contract_tests.client.exchange import printable, wrap
+from together_rerank_contract_tests.report.exchanges import Exchanges, exchanges_of
 from together_rerank_contract_tests.run import dialect, known
 from together_rerank_contract_tests.run.known import Known
 from together_rerank_contract_tests.run.outcome import Outcome, State, resolve_prerequisites
@@ -52,6 +53,7 @@ class Report:
     Attributes:
         reason: why the run ended early; "" if it did not.
         remarks: lines about known deviations that pass now or have expired.
+        date: the day of the run.
     """
 
     session: ContractSession
@@ -59,6 +61,7 @@ class Report:
     verdict: Verdict
     reason: str
     remarks: list[str]
+    date: dt.date
 
     @property
     def mask(self) -> Redactor:
@@ -108,8 +111,10 @@ class Report:
         session = self.session
         settings, budget, fuzz = session.settings, session.transport.budget, session.fuzzing
         first, counts = session.endpoint.first, Counter(each.state for each in self.outcomes)
+        exchanges = Exchanges(self.mask)
         report = {
             "kit": version("together-rerank-kit"),
+            "date": self.date.isoformat(),
             "endpoint": session.endpoint.url,
             "model": session.endpoint.model,
             "reading": settings.reading,
@@ -125,10 +130,10 @@ class Report:
             "fuzz": {"requests": fuzz.requests, "seconds": round(fuzz.seconds, 3)} if fuzz.has_begun else None,
             "remarks": self.remarks,
             "notes": session.notes,
-            "requirements": [_requirement_data(each, settings.level) for each in self.outcomes],
+            "requirements": [_requirement_data(each, settings.level, exchanges) for each in self.outcomes],
         }
         masked: dict[str, Any] = _printable(self.mask.value(report))
-        return masked
+        return {**masked, "exchanges": exchanges.shown}
 
     @property
     def groups(self) -> list[list[Outcome]]:
@@ -164,7 +169,7 @@ def build_report(session: ContractSession, deviations: Sequence[Known], today: d
     verdict = _verdict(outcomes, session)
     remarks = known.remarks(outcomes, deviations, today)
     reason = session.stop_reason if verdict in (Verdict.COULD_NOT_TELL, Verdict.BUDGET_SPENT) else ""
-    return Report(session, outcomes, verdict, reason, remarks)
+    return Report(session, outcomes, verdict, reason, remarks, today)
 
 
 def _place(outcome: Outcome) -> tuple[int, int]:
@@ -198,8 +203,9 @@ def _verdict(outcomes: list[Outcome], session: ContractSession) -> Verdict:
     return Verdict.KEEPS
 
 
-def _requirement_data(outcome: Outcome, level: str) -> dict[str, Any]:
+def _requirement_data(outcome: Outcome, level: str, exchanges: Exchanges) -> dict[str, Any]:
     requirement, failure = outcome.requirement, outcome.failure
+    exchange = next(iter(exchanges_of(outcome)), None)
     finding = failure and {
         "sent": failure.exchange.request_excerpt,
         "expected": failure.expected,
@@ -218,4 +224,5 @@ def _requirement_data(outcome: Outcome, level: str) -> dict[str, Any]:
         "counts": requirement.counts(level),
         "reason": outcome.reason,
         "finding": finding,
+        "exchange": exchange and exchanges.number(exchange),
     }
