@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from importlib.metadata import version
@@ -132,7 +132,7 @@ class Report:
             "notes": session.notes,
             "requirements": [_requirement_data(each, settings.level, exchanges) for each in self.outcomes],
         }
-        masked: dict[str, Any] = _printable(self.mask.value(report))
+        masked: dict[str, Any] = printable_value(self.mask.value(report))
         return {**masked, "exchanges": exchanges.shown}
 
     @property
@@ -178,13 +178,13 @@ def _place(outcome: Outcome) -> tuple[int, int]:
     return _SEQUENCE.index(outcome.state), level
 
 
-def _printable(value: Any) -> Any:
-    """Return the JSON value *value* with the unprintable characters of its strings escaped."""
+def printable_value(value: Any, show: Callable[[str], str] = printable) -> Any:
+    """Return the JSON value *value* with its strings, but not its keys, as *show* shows them."""
     if isinstance(value, dict):
-        return {key: _printable(each) for key, each in value.items()}
+        return {key: printable_value(each, show) for key, each in value.items()}
     if isinstance(value, list):
-        return [_printable(each) for each in value]
-    return printable(value) if isinstance(value, str) else value
+        return [printable_value(each, show) for each in value]
+    return show(value) if isinstance(value, str) else value
 
 
 def _verdict(outcomes: list[Outcome], session: ContractSession) -> Verdict:
