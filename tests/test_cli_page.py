@@ -8,6 +8,7 @@ import pytest
 from snippets import ROOT
 from together_rerank_contract_tests.cli import command as contract
 from together_rerank_contract_tests.cli import compare as compare_command
+from together_rerank_contract_tests.cli import matrix as matrix_command
 from together_rerank_contract_tests.cli import record as record_command
 from together_rerank_mockserver.cli import command as mock
 
@@ -31,6 +32,7 @@ COMMANDS = {
     "record": record_command.record,
     "drift": record_command.compare,
     "compare": compare_command.compare,
+    "matrix": matrix_command.matrix,
 }
 
 

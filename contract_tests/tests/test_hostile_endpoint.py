@@ -1,5 +1,6 @@
 """Nothing that an endpoint sends is a control character, markup or a command in a terminal or a report."""
 
+import datetime as dt
 import json
 import re
 from html.parser import HTMLParser
@@ -137,7 +138,10 @@ def test_every_string_of_the_json_report_is_printable(reports):
         if isinstance(value, str):
             yield value
 
-    assert [each for each in strings(json.loads(reports["json"])) if not each.isprintable()] == []
+    report = json.loads(reports["json"])
+    lines = [line for each in strings(report.pop("exchanges")) for line in each.split("\n")]
+
+    assert [each for each in [*strings(report), *lines] if not each.isprintable()] == []
 
 
 @pytest.mark.parametrize("form", ["markdown", "summary"])
@@ -192,7 +196,7 @@ def test_a_reason_is_printable():
 
 def test_the_reason_of_a_verdict_is_printable():
     session = ContractSession(Settings("http://127.0.0.1:1"))
-    report = Report(session, [], Verdict.COULD_NOT_TELL, "a message of a library\x1b\u202e", [])
+    report = Report(session, [], Verdict.COULD_NOT_TELL, "a message of a library\x1b\u202e", [], dt.date.min)
     session.finish()
 
     for text in (report.as_text(), markdown_report.markdown(report), html.html(report), report.as_json()):

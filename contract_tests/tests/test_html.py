@@ -1,29 +1,14 @@
 """The HTML report, opened in a real browser."""
 
-import os
-import shutil
-
 import pytest
-from playwright.sync_api import sync_playwright
 
 from broken import AppliesTopNBeforeRanking
+from browser import chromium, contrast, luminance, open_file  # noqa: F401  # fixtures
 from commanding import MODEL_AND_KEY, contract
 from test_hostile_endpoint import Hostile
 
 pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None and "CI" not in os.environ:
-        pytest.skip("no Chromium or Chrome is installed; on Debian: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+PHONE = {"width": 360, "height": 740}
 
 
 @pytest.fixture(scope="module")
@@ -42,24 +27,9 @@ def reports(tmp_path_factory):
 
 
 @pytest.fixture
-def opened(chromium, reports):
-    """Return a function that opens the report about a server; the page must cause no request, message or dialog."""
-    contexts, events = [], []
-
-    def open_report(kind, viewport=DESKTOP, color_scheme="light"):
-        contexts.append(chromium.new_context(viewport=viewport, color_scheme=color_scheme))
-        page = contexts[-1].new_page()
-        url = reports(kind).as_uri()
-        page.on("request", lambda request: events.append(request.url) if request.url.partition("#")[0] != url else None)
-        for name in ("console", "dialog", "pageerror", "download"):
-            page.on(name, lambda event: events.append(event))  # noqa: PLW0108  # Playwright needs a function
-        page.goto(url)
-        return page
-
-    yield open_report
-    for context in contexts:
-        context.close()
-    assert events == []
+def opened(open_file, reports):
+    """Return a function that opens the report about a server."""
+    return lambda kind, *args, **options: open_file(reports(kind), *args, **options)
 
 
 def test_the_failing_exchange_is_the_first_that_is_shown(opened):
@@ -111,22 +81,13 @@ def test_the_page_fits_a_phone(kind, opened):
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
-def luminance(page, selector, name):
-    """Return the relative luminance of a color, as WCAG defines it."""
-    color = page.locator(selector).first.evaluate(f"each => getComputedStyle(each).{name}")
-    channels = [int(each) / 255 for each in color[color.index("(") + 1 : -1].split(",")[:3]]
-    linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in channels]
-    return sum(weight * each for weight, each in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_text_has_enough_contrast_in_light_and_in_dark_mode(scheme, opened):
     page = opened(AppliesTopNBeforeRanking, color_scheme=scheme)
 
     assert (luminance(page, "body", "backgroundColor") > 0.5) is (scheme == "light")
     for text, ground in (("h1", ".card"), (".quiet", ".card"), (".state", ".card"), ("dt", ".card"), ("pre", "pre")):
-        values = luminance(page, text, "color"), luminance(page, ground, "backgroundColor")
-        assert (max(values) + 0.05) / (min(values) + 0.05) > 4.5, text
+        assert contrast(page, text, ground) > 4.5, text
 
 
 def test_a_hostile_endpoint_runs_nothing_and_loads_nothing(opened):

@@ -146,6 +146,24 @@ def test_a_finding_has_the_request_and_a_command_that_repeats_it(judge_and_repor
     assert row["finding"]["curl"] in failures[0]
 
 
+def test_the_json_report_has_the_exchange_of_each_requirement_once(judge_and_report):
+    _, _, report, _ = judge_and_report(AppliesTopNBeforeRanking, "--level", "info")
+    rows, exchanges = {row["id"]: row for row in report["requirements"]}, report["exchanges"]
+    (failing,) = [exchanges[row["exchange"]] for row in rows.values() if row["id"] == "RR-RESULT-005"]
+
+    assert report["date"] == dt.datetime.now(dt.UTC).date().isoformat()
+    assert failing["request"].startswith("POST http://127.0.0.1:")
+    assert "\nAuthorization: Bearer $MINI_KEY\n" in failing["request"]
+    assert '"top_n": 1' in failing["request"]
+    assert failing["response"].startswith("HTTP 200\ncontent-type: application/json\n")
+    assert failing["summary"].endswith('{"top_n": 1}')
+    used = [row["exchange"] for row in rows.values() if row["exchange"] is not None]
+    assert {*used} == {*range(len(exchanges))}
+    assert len(exchanges) == len({json.dumps(each) for each in exchanges}) < len(used)
+    assert rows["RR-REQUEST-007"]["exchange"] is None  # it judges the exchanges of the others
+    assert len(json.dumps(report)) < 200_000
+
+
 def test_a_failed_should_is_no_junit_failure_at_level_must(judge_and_report):
     ran, junit, report, _ = judge_and_report(ScoresDependOnOtherFields)
 
@@ -157,7 +175,7 @@ def test_a_failed_should_is_no_junit_failure_at_level_must(judge_and_report):
 def test_a_quick_run_in_which_a_should_failed_keeps_every_must_that_it_judged():
     session = ContractSession(Settings("http://127.0.0.1:1", quick=True))
     outcomes = [Outcome(each, State.FAILED) for each in PLAIN if each.level is Level.SHOULD][:2]
-    report = Report(session, outcomes, Verdict.KEEPS, "", [])
+    report = Report(session, outcomes, Verdict.KEEPS, "", [], dt.date.min)
     session.finish()
 
     assert report.verdict_line.startswith(
@@ -168,7 +186,7 @@ def test_a_quick_run_in_which_a_should_failed_keeps_every_must_that_it_judged():
 def test_a_note_is_in_every_report():
     session = ContractSession(Settings("http://127.0.0.1:1"))
     session.endpoint.limits.notes.append("takes 32 documents at most: <b>413</b>\x1b")
-    report = Report(session, [], Verdict.KEEPS, "", [])
+    report = Report(session, [], Verdict.KEEPS, "", [], dt.date.min)
     session.finish()
 
     assert "note      takes 32 documents at most: <b>413</b>\\x1b\n" in report.as_text()
@@ -316,7 +334,7 @@ def test_an_annotation_escapes_what_github_decodes():
     requirement = replace(PLAIN[0], level=Level.MUST, sentence="50 %: a, b")
     failure = RequirementFailed("100 %\r\n::error::", "a, b: c", Exchange("GET", "", (), b"", 200, {}, b""))
     outcome = Outcome(requirement, State.FAILED, failure=failure)
-    lines = github.annotations(Report(session, [outcome], Verdict.BREAKS, "", []))
+    lines = github.annotations(Report(session, [outcome], Verdict.BREAKS, "", [], dt.date.min))
     session.finish()
 
     assert (

@@ -23,10 +23,11 @@ _NEEDED = ("httpx", "hypothesis", "pytest", "schemathesis")
 _USAGE, _KIT_FAULT, _INTERRUPTED = 2, 70, 130
 _MAX_EXPRESSION = 2_000
 _EPILOG = f"""\b
-Three more commands; each has its own --help:
+Four more commands; each has its own --help:
   {PROGRAM} record URL --out DIR       saves the responses to the library's requests
   {PROGRAM} drift URL                  compares them with the document and the library
   {PROGRAM} compare OLD.json NEW.json  shows what got better or worse between two reports
+  {PROGRAM} matrix SOURCE... --html F  judges several endpoints, and writes one page
 """
 
 
@@ -54,15 +55,20 @@ def run(arguments: list[str]) -> int:
     if missing:
         return _fail(f"not installed: {', '.join(missing)}; run: pip install 'together-rerank-kit[contract]'")
     selected, name = command, PROGRAM
-    if arguments[:1] in (["record"], ["drift"], ["compare"]):  # none is a valid URL
-        from together_rerank_contract_tests.cli import compare, record
+    if arguments[:1] in (["record"], ["drift"], ["compare"], ["matrix"]):  # none is a valid URL
+        from together_rerank_contract_tests.cli import compare, matrix, record
 
-        commands = {"record": record.record, "drift": record.compare, "compare": compare.compare}
+        commands = {
+            "record": record.record,
+            "drift": record.compare,
+            "compare": compare.compare,
+            "matrix": matrix.matrix,
+        }
         selected, name = commands[arguments[0]], f"{PROGRAM} {arguments[0]}"
         arguments = arguments[1:]
     try:
         try:
-            context = selected.make_context(name, list(arguments))
+            context = selected.make_context(name, list(arguments), obj=command)
         except OSError:  # stdout of --help is closed
             return 0
         with context:

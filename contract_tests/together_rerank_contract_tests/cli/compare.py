@@ -1,19 +1,16 @@
 """The command `compare`: what got better or worse between two JSON reports."""
 
-import json
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import click
-import jsonschema
 
 from together_rerank_contract_tests.cli import options, output
-from together_rerank_contract_tests.client.exchange import excerpt, printable
+from together_rerank_contract_tests.cli.json_report import read_report
+from together_rerank_contract_tests.client.exchange import printable
 
 # The sequence in the table.
 _KINDS = ("worse", "better", "changed", "new", "removed")
-_MAX_SHOWN = 200
 
 
 @click.command(context_settings=options.CONTEXT)
@@ -26,7 +23,7 @@ def compare(old: Path, new: Path) -> int:
 
     Exit status: 0 nothing got worse, 1 something did, 2 a file is not such a report.
     """
-    reports = {"old": _read(old), "new": _read(new)}
+    reports = {"old": read_report(old), "new": read_report(new)}
     before, after = (_by_id(each) for each in reports.values())
     rows = [
         (kind, each, before.get(each), after.get(each))
@@ -44,22 +41,6 @@ def compare(old: Path, new: Path) -> int:
     lines += ["", ", ".join([*counts, f"{len({**before, **after}) - len(rows)} equal"])]
     output.show("".join(f"{printable(line)}\n" for line in lines))
     return 1 if "worse" in kinds else 0
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """Return the report in the file *path*; raise UsageError if it is not one."""
-    schema = files("together_rerank_contract_tests").joinpath("report.schema.json").read_text(encoding="utf-8")
-    try:
-        report: dict[str, Any] = json.loads(path.read_bytes())
-        jsonschema.validate(report, json.loads(schema), cls=jsonschema.Draft202012Validator)
-    except OSError as error:
-        raise click.UsageError(f"{path}: {error.strerror}") from error
-    except jsonschema.ValidationError as error:
-        place = f"{error.json_path}: {excerpt(error.message, _MAX_SHOWN)}"
-        raise click.UsageError(f"{path}: not a report that --json wrote: {place}") from error
-    except (ValueError, RecursionError) as error:
-        raise click.UsageError(f"{path}: not JSON: {excerpt(str(error), _MAX_SHOWN)}") from error
-    return report
 
 
 def _by_id(report: dict[str, Any]) -> dict[str, dict[str, Any]]:

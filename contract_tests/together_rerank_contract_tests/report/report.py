@@ -3,13 +3,14 @@
 import datetime as dt
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from importlib.metadata import version
 from typing import Any
 
 from together_rerank_contract_tests.client.exchange import printable, wrap
+from together_rerank_contract_tests.report.exchanges import Exchanges, exchanges_of
 from together_rerank_contract_tests.run import known
 from together_rerank_contract_tests.run.known import Known
 from together_rerank_contract_tests.run.outcome import Outcome, State, resolve_prerequisites
@@ -53,6 +54,7 @@ class Report:
     Attributes:
         reason: why the run ended early; "" if it did not.
         remarks: lines about known deviations that pass now or have expired.
+        date: the day of the run.
     """
 
     session: ContractSession
@@ -60,6 +62,7 @@ class Report:
     verdict: Verdict
     reason: str
     remarks: list[str]
+    date: dt.date
 
     @property
     def mask(self) -> Redactor:
@@ -109,8 +112,10 @@ class Report:
         session = self.session
         settings, budget, fuzz = session.settings, session.transport.budget, session.fuzzing
         first, counts = session.endpoint.first, Counter(each.state for each in self.outcomes)
+        exchanges = Exchanges(self.mask)
         report = {
             "kit": version("together-rerank-kit"),
+            "date": self.date.isoformat(),
             "endpoint": session.endpoint.url,
             "model": session.endpoint.model,
             "reading": settings.reading,
@@ -127,10 +132,10 @@ class Report:
             "fuzz": {"requests": fuzz.requests, "seconds": round(fuzz.seconds, 3)} if fuzz.has_begun else None,
             "remarks": self.remarks,
             "notes": session.notes,
-            "requirements": [_requirement_data(each, settings.level) for each in self.outcomes],
+            "requirements": [_requirement_data(each, settings.level, exchanges) for each in self.outcomes],
         }
-        masked: dict[str, Any] = _printable(self.mask.value(report))
-        return masked
+        masked: dict[str, Any] = printable_value(self.mask.value(report))
+        return {**masked, "exchanges": exchanges.shown}
 
     @property
     def groups(self) -> list[list[Outcome]]:
@@ -166,7 +171,7 @@ def build_report(session: ContractSession, deviations: Sequence[Known], today: d
     verdict = _verdict(outcomes, session)
     remarks = known.remarks(outcomes, deviations, today)
     reason = session.stop_reason if verdict in (Verdict.COULD_NOT_TELL, Verdict.BUDGET_SPENT) else ""
-    return Report(session, outcomes, verdict, reason, remarks)
+    return Report(session, outcomes, verdict, reason, remarks, today)
 
 
 def _place(outcome: Outcome) -> tuple[int, int]:
@@ -175,13 +180,13 @@ def _place(outcome: Outcome) -> tuple[int, int]:
     return _SEQUENCE.index(outcome.state), level
 
 
-def _printable(value: Any) -> Any:
-    """Return the JSON value *value* with the unprintable characters of its strings escaped."""
+def printable_value(value: Any, show: Callable[[str], str] = printable) -> Any:
+    """Return the JSON value *value* with its strings, but not its keys, as *show* shows them."""
     if isinstance(value, dict):
-        return {key: _printable(each) for key, each in value.items()}
+        return {key: printable_value(each, show) for key, each in value.items()}
     if isinstance(value, list):
-        return [_printable(each) for each in value]
-    return printable(value) if isinstance(value, str) else value
+        return [printable_value(each, show) for each in value]
+    return show(value) if isinstance(value, str) else value
 
 
 def _verdict(outcomes: list[Outcome], session: ContractSession) -> Verdict:
@@ -200,8 +205,9 @@ def _verdict(outcomes: list[Outcome], session: ContractSession) -> Verdict:
     return Verdict.KEEPS
 
 
-def _requirement_data(outcome: Outcome, level: str) -> dict[str, Any]:
+def _requirement_data(outcome: Outcome, level: str, exchanges: Exchanges) -> dict[str, Any]:
     requirement, failure = outcome.requirement, outcome.failure
+    exchange = next(iter(exchanges_of(outcome)), None)
     finding = failure and {
         "sent": failure.exchange.request_excerpt,
         "expected": failure.expected,
@@ -220,4 +226,5 @@ def _requirement_data(outcome: Outcome, level: str) -> dict[str, Any]:
         "counts": requirement.counts(level),
         "reason": outcome.reason,
         "finding": finding,
+        "exchange": exchange and exchanges.number(exchange),
     }

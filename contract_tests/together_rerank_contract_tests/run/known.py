@@ -27,18 +27,23 @@ def read(path: Path, ids: Collection[str]) -> list[Known]:
 
     Raises ValueError if the file cannot be read or is invalid; the message is one line and names the place.
     """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: not TOML: {str(error)[:200]}") from error
+    tables = read_toml(path)
     for name in tables:
         if name not in ids:
             near = difflib.get_close_matches(name, ids, n=1)
             hint = f"did you mean {near[0]}?" if near else "--list prints the ids"
             raise ValueError(f"{path}: there is no requirement [{name}]; {hint}")
     return [_known(path, name, table) for name, table in tables.items()]
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the content of the TOML file *path*; raise ValueError, with a message of one line, if it is none."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: not TOML: {str(error)[:200]}") from error
 
 
 def apply(outcomes: Iterable[Outcome], known: Iterable[Known], today: dt.date) -> list[Outcome]:
