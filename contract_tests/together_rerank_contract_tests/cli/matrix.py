@@ -45,6 +45,7 @@ class _Endpoint:
     metavar="DIR",
     help="Keep the JSON report of each endpoint that is judged in DIR.",
 )
+@click.option("--dialect", metavar="NAME", help="The API that each SOURCE that is a URL speaks.")
 @click.option("--model", metavar="M", help="The model of each SOURCE that is a URL.")
 @click.option(
     "--api-key-env", metavar="NAME", help="The environment variable with the key of each SOURCE that is a URL."
@@ -55,8 +56,7 @@ def matrix(
     sources: tuple[str, ...],
     html: Path,
     keep: Path | None,
-    model: str | None,
-    api_key_env: str | None,
+    **options_of_urls: str | None,
 ) -> int:
     """Judge several endpoints, and write a page with a row for each requirement and a column for each endpoint.
 
@@ -65,7 +65,7 @@ def matrix(
     Exit status: 0 every endpoint keeps the contract, 1 one does not, 2 invalid arguments or a file cannot be written,
     3 one could not be judged, 70 internal error of the kit, 130 interrupted.
     """
-    given = {name: value for name, value in (("model", model), ("api-key-env", api_key_env)) if value is not None}
+    given = {name.replace("_", "-"): value for name, value in options_of_urls.items() if value is not None}
     try:
         found = [each for source in sources for each in _read(source, given, judge)]
     except ValueError as error:

@@ -57,7 +57,9 @@ def _summary(exchange: Exchange) -> str:
     request, call = exchange.request, f"{exchange.method} "
     if not isinstance(request, dict) or not isinstance(request.get("documents"), list):
         return call + excerpt(exchange.content, _MAX_SUMMARY)
-    options = {name: value for name, value in request.items() if name not in ("model", "query", "documents")}
+    places = map(exchange.document.mapping.place, ("/model", "/query", "/documents"))
+    others = [place.split("/")[1] for place in places]
+    options = {name: value for name, value in exchange.sent.items() if name not in others}
     shown = excerpt(json.dumps(options, ensure_ascii=False), _MAX_SUMMARY) if options else ""
     return f"{call}{plural(len(request['documents']), 'document')} {shown}"
 
