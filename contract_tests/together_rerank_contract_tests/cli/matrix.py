@@ -53,6 +53,7 @@ class _Endpoint:
 @click.pass_obj
 def matrix(
     judge: click.Command,
+    /,
     sources: tuple[str, ...],
     html: Path,
     keep: Path | None,
