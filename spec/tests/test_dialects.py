@@ -83,8 +83,8 @@ def test_each_api_has_its_paths():
         ("nim", "/v1/retrieval/{model}/reranking"),
         ("pinecone", "/rerank"),
         ("tei", "/rerank"),
-        ("vllm", "/rerank"),
         ("vllm", "/v1/rerank"),
+        ("vllm", "/rerank"),
         ("vllm", "/v2/rerank"),
         ("voyage", "/v1/rerank"),
     ]
