@@ -14,12 +14,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("rerank contract", f"contract tests of a rerank endpoint: pytest --pyargs {_PACKAGE}")
     add = group.addoption
     add("--rerank-base-url", metavar="URL", help="test the rerank endpoint at URL")
+    add("--rerank-dialect", metavar="NAME", default="together", help="the API that the endpoint speaks")
     add("--rerank-model", metavar="M", help="the model that every request names")
     add("--rerank-api-key-env", metavar="NAME", help="the environment variable that holds the endpoint's key")
     add("--rerank-max-requests", type=int, metavar="N", help="send at most N requests")
     levels = ("must", "should", "info")
     add("--rerank-level", choices=levels, default="must", help="the lowest level that fails the run")
-    add("--rerank-live", action="store_true", help="allow requests to Together's own hosts, which cost money")
+    add("--rerank-live", action="store_true", help="allow requests to the hosts of real APIs, which cost money")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from together_rerank_contract_tests.run.session import ContractSession
 
         key, key_name = settings.key_for(url, config.getoption("--rerank-api-key-env"))
-        values = {name: config.getoption(f"--rerank-{name}") for name in ("model", "level", "live")}
+        values = {name: config.getoption(f"--rerank-{name}") for name in ("dialect", "model", "level", "live")}
         max_requests = config.getoption("--rerank-max-requests")
         session = ContractSession(
             settings.Settings(url, key=key, key_name=key_name, max_requests=max_requests, fuzz=True, **values)

@@ -40,8 +40,13 @@ class Column:
 
 def matrix(columns: Sequence[Column]) -> str:
     """Return the page as HTML."""
+    sentences = {each.id: each.sentence for each in session.tests()}
     shown = printable_value([_data(each) for each in columns], printable_lines)
-    rows = {id_: row for column in reversed(shown) for id_, row in column["cells"].items()}
+    rows: dict[str, dict[str, Any]] = {}
+    for id_, row in (cell for column in reversed(shown) for cell in column["cells"].items()):
+        # Each API has its own words; if there are several, the row has those of Together's.
+        is_other = id_ in rows and rows[id_]["sentence"] != row["sentence"]
+        rows[id_] = {**row, "sentence": sentences.get(id_, row["sentence"])} if is_other else row
     topics: dict[str, list[dict[str, Any]]] = {each.topic: [] for each in session.tests()}
     for id_ in sorted(rows):
         topics.setdefault(id_.split("-")[1].lower(), []).append(rows[id_])

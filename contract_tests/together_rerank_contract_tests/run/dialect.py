@@ -7,7 +7,8 @@ from together_rerank_contract_tests.suite.endpoint import Endpoint
 
 def describe(endpoint: Endpoint) -> str:
     """Return lines of text with the URL, the model and the dialect of *endpoint*."""
-    lines = [f"endpoint  {endpoint.url}", f"model     {endpoint.model}", f"dialect   {_dialect(endpoint)}"]
+    model = [f"model     {endpoint.model}"] if endpoint.model else []  # some APIs have no model in a request
+    lines = [f"endpoint  {endpoint.url}", *model, f"dialect   {_dialect(endpoint)}"]
     return "".join(f"{endpoint.transport.mask.text(printable(line))}\n" for line in lines)
 
 

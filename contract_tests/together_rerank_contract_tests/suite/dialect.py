@@ -11,6 +11,8 @@ from together_rerank_spec import TOGETHER, Document, Validator, dialect, dialect
 
 # The most deviations to list, and the most characters of one.
 _MAX, _MAX_SHOWN = 12, 100
+# A violation of the schema is as much of a difference as so many places.
+_OF_A_VIOLATION = 2
 
 
 def name_of(document: Document) -> str:
@@ -33,7 +35,7 @@ def closest(body: Any, documents: Sequence[Document], others: Sequence[Document]
     """
     distance = _Distance(body)
     found = min((each for each in documents if _has_results(body, each)), key=distance, default=None)
-    if found is None or distance(found)[0]:
+    if found is None or not _validator(found).is_valid(body):
         found = min((each for each in (*documents, *others) if _has_results(body, each)), key=distance, default=None)
     return found or documents[0]
 
@@ -51,15 +53,15 @@ def _has_results(body: Any, document: Document) -> bool:
 
 
 class _Distance:
-    """The distance of a document from a body: invalid bodies are far, then the places count that only one has."""
+    """The distance of a document from a body: the number of places that only one has, and what the schema forbids."""
 
     def __init__(self, body: Any) -> None:
         self._body = body
         self._places = set(_places(body))
 
-    def __call__(self, document: Document) -> tuple[bool, int]:
-        is_valid = _validator(document).is_valid(self._body)
-        return not is_valid, len(self._places ^ set(_places(document.example_of_success)))
+    def __call__(self, document: Document) -> int:
+        violations = _validator(document).violations(self._body)
+        return len(self._places ^ set(_places(document.example_of_success))) + _OF_A_VIOLATION * len(violations)
 
 
 def _deviations(body: Any, document: Document) -> Iterator[str]:

@@ -32,7 +32,7 @@ def test_an_error_is_error_data(endpoint: Endpoint, exchange: Exchange) -> None:
     forms = endpoint.document.error_media_types(exchange.status)
     if not forms or (content_type(exchange) in forms and content_type(exchange) != JSON):
         return
-    expected = f"Content-Type: {' or '.join(forms)}, and a body that matches the document"
+    expected = f"Content-Type: {' or '.join(forms)}, and a body that matches the schema"
     violations = endpoint.error_validator(exchange.status).violations(exchange.body)
     if exchange.body is None or exchange.decode_error or violations:
         problem = str(violations[0]) if exchange.body is not None and violations else "the body is not JSON"

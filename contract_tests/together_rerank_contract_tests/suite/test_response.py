@@ -31,7 +31,7 @@ _RESPONSE = "/components/schemas/RerankResponse"
 
 @must("RR-RESPONSE-001", document(_RESPONSE), quick=True, every=Every.ANSWER)
 def test_a_success_is_a_rerank_response(endpoint: Endpoint, answer: Answer) -> None:
-    """A 200 response is JSON with the content type application/json, and has the members that the document requires.
+    """A 200 response is JSON with the content type application/json, and has the members that the schema requires.
 
     Every client reads `results`, and strict SDKs raise an error on any other response.
 
@@ -46,18 +46,18 @@ def test_a_success_is_a_rerank_response(endpoint: Endpoint, answer: Answer) -> N
         raise RequirementFailed(expected, f"Content-Type: {content_type(exchange)}", exchange)
     if exchange.body is None or exchange.received.startswith(b"\xef\xbb\xbf"):
         raise RequirementFailed(expected, exchange.response_excerpt, exchange)
-    assert_shape(endpoint, answer, None, "a body that matches the document")
+    assert_shape(endpoint, answer, None, "a body that matches the schema")
 
 
 @must("RR-RESPONSE-002", document(f"{_RESPONSE}/properties/object"), quick=True, every=Every.ANSWER, needs=("object",))
 def test_the_object_is_rerank(endpoint: Endpoint, answer: Answer) -> None:
-    """The value of `object` is the one that the document gives.
+    """The value of `object` is the one that the schema gives.
 
     Strict SDKs reject any other value.
 
     together 1.x raises a ValidationError on `list`; together 2 and 3 do so with strict validation.
     """
-    assert_shape(endpoint, answer, OBJECT, "the value of `object` in the document")
+    assert_shape(endpoint, answer, OBJECT, "the value of `object` in the schema")
 
 
 @must(
@@ -68,13 +68,13 @@ def test_the_object_is_rerank(endpoint: Endpoint, answer: Answer) -> None:
     needs=("response.document",),
 )
 def test_each_result_has_a_document(endpoint: Endpoint, answer: Answer) -> None:
-    """The `document` of each result has the form that the document gives, with and without text.
+    """The `document` of each result has the form that the schema gives, with and without text.
 
     Strict SDKs reject any other form.
 
     They reject a `document` that is missing, null or not an object; LiteLLM and together 1.x crash on a string.
     """
-    assert_shape(endpoint, answer, DOCUMENT, "a `document` that matches the document, in each result")
+    assert_shape(endpoint, answer, DOCUMENT, "a `document` that matches the schema, in each result")
 
 
 @info("RR-RESPONSE-004", document(f"{_RESPONSE}/properties/model"), every=Every.ANSWER, needs=("response.model",))

@@ -26,14 +26,14 @@ _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 @must("RR-USAGE-001", document(_USAGE), quick=True, every=Every.ANSWER, needs=("response.usage",))
 def test_usage_has_three_counts(endpoint: Endpoint, answer: Answer) -> None:
-    """If the response has `usage`, it has every count that the document requires.
+    """If the response has `usage`, it has every count that the schema requires.
 
     Clients that read a missing count raise an error.
 
     The AI SDK rejects a `usage` without one of them, and together 1.x raises a ValidationError.
     """
     _require_usage(answer)
-    assert_shape(endpoint, answer, USAGE, "a `usage` that matches the document")
+    assert_shape(endpoint, answer, USAGE, "a `usage` that matches the schema")
 
 
 @must(
@@ -57,7 +57,7 @@ def test_usage_adds_up(_: Endpoint, answer: Answer) -> None:
     *others, total = numbers
     if min(numbers) < 0 or total != sum(others):
         expected = "counts from 0 on, and `usage.total_tokens` as the sum of the others"
-        raise RequirementFailed(expected, " and ".join(map(str, numbers)), answer.exchange)
+        raise RequirementFailed(expected, f"{', '.join(map(str, others))} and {total}", answer.exchange)
 
 
 @should(
