@@ -17,6 +17,8 @@ def _dialect(endpoint: Endpoint) -> str:
     if first is None or first.status != 200:
         return name
     found = dialect.deviations(first)
+    if not found:
+        return name
     closest = dialect.recognised(first.body)
     hint = f"; the response is closer to {closest} (--dialect {closest})" if closest not in (name, "unknown") else ""
-    return name + (f": {', '.join(found)}" if found else "") + hint
+    return f"{name}: {', '.join(found)}{hint}"
