@@ -168,7 +168,7 @@ INVALID = [
     (("http://127.0.0.1:1", "--header", "api-key="), "the value of --header api-key must be printable"),
     (
         ("http://127.0.0.1:1", "--header", "authorization=a-header-value", "--api-key-env", "MINI_KEY"),
-        "--header Authorization and the key in MINI_KEY cannot be combined",
+        "--header authorization and the key in MINI_KEY cannot be combined",
     ),
     (("http://127.0.0.1:1", "--cacert", "no-such-file.pem"), "cannot use --cacert no-such-file.pem: "),
     (("http://127.0.0.1:1", "--retries", "-1"), "-1"),

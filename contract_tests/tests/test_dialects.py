@@ -61,6 +61,7 @@ def test_the_list_tells_what_cannot_be_judged_and_why():
     ]
 
 
+@pytest.mark.slow  # all parameters together
 @pytest.mark.parametrize("name", NAMES)
 def test_a_report_names_fields_as_the_dialect_does_and_its_command_runs(name, tmp_path):
     document = dialect(name)
@@ -83,6 +84,7 @@ def test_a_report_names_fields_as_the_dialect_does_and_its_command_runs(name, tm
     assert KEY not in ran.stdout + json.dumps(data)
 
 
+@pytest.mark.slow  # all parameters together
 @pytest.mark.parametrize("name", dialects())
 def test_the_dialect_is_found_by_the_form_of_the_first_response(name, tmp_path):
     with speaking(Correct, dialect(name))() as server:

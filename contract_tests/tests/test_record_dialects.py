@@ -19,6 +19,7 @@ class ScoresAsStrings(Correct):
         return {**super().result(index, score, request), "relevance_score": str(score)}
 
 
+@pytest.mark.slow  # all parameters together
 @pytest.mark.parametrize("name", NAMES)
 def test_the_responses_of_a_dialect_are_recorded_and_can_be_read_again(name, tmp_path):
     with speaking(Correct, dialect(name))() as server:
@@ -35,6 +36,7 @@ def test_the_responses_of_a_dialect_are_recorded_and_can_be_read_again(name, tmp
     assert saved[f"{name}/rejected_query_number"].response.status >= 400
 
 
+@pytest.mark.slow  # all parameters together
 @pytest.mark.parametrize("name", NAMES)
 def test_a_difference_is_at_the_place_in_the_dialect(name, tmp_path):
     with speaking(ScoresAsStrings, dialect(name))() as server:
