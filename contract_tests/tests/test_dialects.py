@@ -220,6 +220,21 @@ def test_an_unknown_api_is_judged_by_a_document_and_an_overlay(own_files, tmp_pa
     assert broken.returncode == 1
 
 
+def test_without_a_401_in_the_document_no_request_lacks_the_key(own_files, tmp_path):
+    content = yaml.safe_load(own_files[0].read_text())
+    del content["paths"]["/api/sort"]["post"]["responses"]["401"]
+    own_files[0].write_text(yaml.safe_dump(content))
+    options = ("--dialect", own_files[0], "--overlay", own_files[1], *MODEL_AND_KEY)
+    document = Settings("http://h", dialect=str(own_files[0]), overlay=own_files[1]).documents[0]
+    with speaking(RecordsRequests, document)() as server:
+        ran, data = report(tmp_path, server.url, *options)
+
+    reasons = {each["id"]: each["reason"] for each in data["requirements"]}
+    assert ran.returncode == 0, ran.stdout
+    assert reasons["RR-AUTH-001"] == "the document lists no 401"
+    assert server.keys == {f"Bearer {KEY}"}
+
+
 def test_record_and_drift_have_no_exchanges_of_an_unknown_api(own_files, tmp_path):
     options = ("--dialect", own_files[0], "--overlay", own_files[1])
     for command in (("record", "--out", tmp_path / "new"), ("drift",)):

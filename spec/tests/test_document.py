@@ -10,7 +10,7 @@ import pytest
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from together_rerank_spec import READINGS, Document, DocumentError, Validator, dialect, load, read
+from together_rerank_spec import READINGS, Document, DocumentError, Validator, dialect, load, read, real_hosts
 from together_rerank_spec.document import vendored_text
 
 SMALL = {
@@ -274,3 +274,27 @@ def test_the_vendored_file_has_the_recorded_checksum():
 
     assert hashlib.sha256(vendored_text()).hexdigest() == provenance["sha256"]
     assert provenance["source"].startswith("https://docs.together.ai/")
+
+
+@pytest.mark.parametrize(
+    ("name", "texts", "objects"),
+    [("together", True, True), ("jina", True, True), ("tei", True, False), ("nim", False, True)],
+)
+def test_a_document_tells_whether_it_takes_texts_and_objects(name, texts, objects):
+    document = dialect(name)
+
+    assert (document.takes_texts, document.takes_objects) == (texts, objects)
+
+
+def test_an_error_has_the_media_types_and_the_schema_of_the_nearest_status():
+    tei = dialect("tei")
+
+    assert tei.error_media_types(401) == ()
+    assert tei.error_media_types(422) == ("application/json", "text/plain")
+    assert tei.error_media_types(418) == ("application/json",)
+    assert tei.error_schema(401) is None
+    assert "allOf" in tei.error_schema(418)
+
+
+def test_the_hosts_of_real_apis_are_known():
+    assert {"api.together.xyz", "api.cohere.com", "api.jina.ai"} <= set(real_hosts())

@@ -164,3 +164,60 @@ def test_an_operation_with_the_extension_comes_before_one_with_the_id():
     del content["paths"]["/rerank"]["post"]["x-rerank"]
 
     assert Document("other.yaml", content).routes == ("/v1/other", "/other")
+
+
+def test_a_request_is_written_without_what_the_api_has_no_place_for():
+    canonical = {"model": "m", "query": "q", "documents": ("a", {"text": "b"}), "top_n": 2, "return_documents": True}
+
+    assert Mapping(NIM).write_request(canonical, texts_in_objects=True) == {
+        "model": "m",
+        "query": {"text": "q"},
+        "passages": [{"text": "a"}, {"text": "b"}],
+    }
+    assert Mapping(TEI).write_request(canonical, texts_in_objects=False) == {
+        "query": "q",
+        "texts": ("a", {"text": "b"}),
+        "return_text": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("places", "body", "canonical"),
+    [
+        (NIM, {"rankings": [{"index": 1, "logit": 0.5}]}, {"results": [{"index": 1, "relevance_score": 0.5}]}),
+        (TEI, [{"index": 1, "text": "b"}, 7], {"results": [{"index": 1, "document": {"text": "b"}}, 7]}),
+        (TEI, {"error": "no", "error_type": "Empty"}, {"error": {"message": "no", "type": "Empty"}}),
+        (TEI, {"error": None}, {}),
+        (NIM, {"rankings": 7}, {"results": 7}),
+        (NIM, "text", {}),
+        (
+            JINA,
+            {"usage": {"total_tokens": 3}, "results": [{"document": None}, {"document": {"text": "a"}}]},
+            {
+                "usage": {"prompt_tokens": 3, "total_tokens": 3},
+                "results": [{"document": {}}, {"document": {"text": "a"}}],
+            },
+        ),
+        (JINA, {"results": [{"document": {"title": "a"}}]}, {"results": [{"document": {"text": '{"title": "a"}'}}]}),
+        (JINA, {"usage": 7, "detail": "no"}, {"usage": 7, "error": {"message": "no"}}),
+        (CANONICAL, [1], {}),
+        (CANONICAL, ANSWER, ANSWER),
+    ],
+)
+def test_any_response_is_read_as_far_as_it_has_the_places(places, body, canonical):
+    assert Mapping(places).read_response(body) == canonical
+
+
+@pytest.mark.parametrize(
+    ("places", "shown"),
+    [
+        (CANONICAL, "`documents`, `top_n`, `results`, results[3].relevance_score, `other`"),
+        (NIM, "`passages`, `top_n`, `rankings`, rankings[3].logit, `other`"),
+        (TEI, "`texts`, `top_n`, list of results, [3].score, `other`"),
+    ],
+)
+def test_a_text_has_the_names_of_the_api(places, shown):
+    canonical = "`documents`, `top_n`, `results`, results[3].relevance_score, `other`"
+
+    assert Mapping(places).in_words_of_the_api(canonical) == shown
+    assert Mapping(TEI).in_words_of_the_api("`document.text` and `error.type`") == "`text` and `error_type`"

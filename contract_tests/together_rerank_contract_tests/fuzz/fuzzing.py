@@ -115,7 +115,7 @@ class Fuzzing:
     def checks_key(self) -> bool:
         """Whether Schemathesis also sends requests without the key, and with another key."""
         accepts_any_key = self.endpoint.reference.exchange.accepts("any-key")
-        return self.endpoint.transport.has_key and not accepts_any_key
+        return self.endpoint.checks_key and not accepts_any_key
 
     @property
     def sends_other_methods(self) -> bool:

@@ -19,6 +19,7 @@ from together_rerank_contract_tests.client.transport import (
     Transport,
     Unsendable,
 )
+from together_rerank_contract_tests.client.variables import Headers
 
 # Request headers that the transport sets itself, or that apply to one connection only.
 _NOT_FORWARDED = {"host", "connection", "content-length", "transfer-encoding", "authorization", "accept-encoding"}
@@ -79,7 +80,7 @@ class Proxy:
             is_dropped = isinstance(error, Dropped) and not isinstance(error, Refused)
             if not is_dropped and not isinstance(error, Unsendable):
                 self.error = str(error)
-            sent = error.exchange if isinstance(error, Dropped) else Exchange(method, url, kept, content, 0, {}, b"")
+            sent = error.exchange if isinstance(error, Dropped) else self._unanswered(method, url, kept, content)
             body = json.dumps({"error": {"message": str(error), "type": "no_answer"}}).encode()
             received_headers = {"content-type": "application/json", NO_ANSWER: DROPPED if is_dropped else UNSENT}
             status = 400 if isinstance(error, Unsendable) else 502
@@ -87,6 +88,9 @@ class Proxy:
         # Only the proxy itself may send its headers.
         received_headers = {name: value for name, value in exchange.received_headers.items() if name not in _OWN}
         return replace(exchange, received_headers=received_headers)
+
+    def _unanswered(self, method: str, url: str, headers: Headers, content: bytes) -> Exchange:
+        return Exchange(method, url, headers, content, 0, {}, b"", document=self._transport.document)
 
     def store(self, exchange: Exchange) -> str:
         """Store *exchange* and return its new name."""

@@ -37,6 +37,7 @@ _NOT_HERE, _NOT_THIS_FORM = (404, 405), (400, 401, 403, 415, 422)
 # Statuses of the first response with which no test can run: the settings are wrong, or the endpoint is busy.
 _MAY_BE_TOO_LARGE = (400, 413, 422)
 _NO_VERDICT = (*_MAY_BE_TOO_LARGE, *OTHER_REASONS, *BUSY)
+UNAUTHORIZED = 401
 # The most characters to show of the first response, if it is not a 200.
 _MAX_SHOWN = 300
 # For each field of a request: the requirement that it is accepted, and a minimal request with the field.
@@ -226,6 +227,11 @@ class Endpoint:
         if status not in self._error_validators:
             self._error_validators[status] = Validator(self.document.error_schema(status) or {})
         return self._error_validators[status]
+
+    @property
+    def checks_key(self) -> bool:
+        """Whether requests without the key are sent: there is a key, and the document has a status for them."""
+        return self.transport.has_key and UNAUTHORIZED in self.document.statuses
 
     def probe(self, name: str) -> Exchange:
         """Return the exchange for a minimal request with the field *name*."""

@@ -65,7 +65,7 @@ def test_a_connection_is_used_again(endpoint: Endpoint) -> None:
     The client's next request fails although it is valid.
     """
     content = _content(endpoint)
-    if endpoint.transport.has_key:
+    if endpoint.checks_key:
         endpoint.resend(content, authorization=None)
     else:
         endpoint.resend(NOT_JSON)

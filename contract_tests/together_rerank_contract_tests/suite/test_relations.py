@@ -6,7 +6,7 @@ from typing import Any
 from together_rerank_contract_tests.client.transport import ENDPOINT_KEY, Authorization
 from together_rerank_contract_tests.suite.answer import Answer
 from together_rerank_contract_tests.suite.assertions import assert_query_decides, assert_same_order, assert_same_scores
-from together_rerank_contract_tests.suite.endpoint import Endpoint
+from together_rerank_contract_tests.suite.endpoint import UNAUTHORIZED, Endpoint
 from together_rerank_contract_tests.suite.requirements import (
     NotApplicable,
     RequirementFailed,
@@ -33,7 +33,6 @@ _POINTWISE = kit(
 )
 # Concurrent requests share batches, so their scores differ more than those of repeats.
 _CONCURRENT_OF_SPAN = 0.1
-_UNAUTHORIZED = 401
 # How often the concurrent requests are sent.
 _ROUNDS = 2
 
@@ -145,7 +144,7 @@ def test_concurrent_requests_are_not_mixed_up(endpoint: Endpoint) -> None:
     serial = [endpoint.rerank(**request) for request in concurrent_requests()]
     _ = endpoint.tolerance, [answer.scores for answer in serial]
     calls: list[tuple[bytes, Authorization]] = [(answer.exchange.content, ENDPOINT_KEY) for answer in serial]
-    if endpoint.transport.has_key and endpoint.post(calls[0][0], authorization=None).status == _UNAUTHORIZED:
+    if endpoint.checks_key and endpoint.post(calls[0][0], authorization=None).status == UNAUTHORIZED:
         calls.append((calls[0][0], None))
     for _ in range(_ROUNDS):
         with ThreadPoolExecutor(len(calls)) as threads:
