@@ -291,7 +291,7 @@ def test_an_error_has_the_media_types_and_the_schema_of_the_nearest_status():
 
     assert tei.error_media_types(401) == ()
     assert tei.error_media_types(422) == ("application/json", "text/plain")
-    assert tei.error_media_types(418) == ("application/json",)
+    assert tei.error_media_types(418) == ("application/json", "text/plain")
     assert tei.error_schema(401) is None
     assert "allOf" in tei.error_schema(418)
 
