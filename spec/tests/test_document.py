@@ -298,3 +298,16 @@ def test_an_error_has_the_media_types_and_the_schema_of_the_nearest_status():
 
 def test_the_hosts_of_real_apis_are_known():
     assert {"api.together.xyz", "api.cohere.com", "api.jina.ai"} <= set(real_hosts())
+
+
+@pytest.mark.parametrize(("name", "listed"), [("4XX", True), ("4xx", True), ("default", True), ("422", False)])
+def test_a_status_may_be_listed_in_a_range(name, listed):
+    content = copy.deepcopy(dialect("tei").content)
+    responses = content["paths"]["/rerank"]["post"]["responses"]
+    content["paths"]["/rerank"]["post"]["responses"] = {"200": responses["200"], name: responses["429"]}
+    document = Document("ranges", content)
+
+    assert document.lists(200)
+    assert document.lists(418) is listed
+    assert document.error_media_types(418) == ("application/json",)
+    assert not Validator(document.error_schema(418)).is_valid([])

@@ -410,16 +410,26 @@ class Document:
         example = self.example(request)
         return str(names[0] if names else example.get("model", "") if isinstance(example, dict) else "")
 
+    def lists(self, status: int) -> bool:
+        """Return whether the document lists *status*, also in a range such as `4XX` or as `default`."""
+        return self._name_of(status) is not None
+
+    def _name_of(self, status: int) -> str | None:
+        """Return the name of the response for *status* in the document; None if there is none."""
+        names = {str(name).upper(): str(name) for name in self._mapping(self.operation, "responses")}
+        return next((names[each] for each in (str(status), f"{status // 100}XX", "DEFAULT") if each in names), None)
+
     def error_schema(self, status: int) -> dict[str, Any] | None:
         """Return the JSON Schema of an error with *status*, or of the nearest one that is listed; None if not JSON."""
-        return self.response_schema(self._listed(status)) if self.error_statuses else None
+        media = self._json_media(self._listed(status))
+        return None if media is None else self._schema(media)
 
     def error_media_types(self, status: int) -> tuple[str, ...]:
         """Return the media types of an error with *status*, or of the nearest one that is listed."""
-        return self.response_media_types(self._listed(status)) if self.error_statuses else ()
+        return tuple(name.partition(";")[0].strip() for name in self._content(self._listed(status)))
 
-    def _listed(self, status: int) -> int:
-        return status if status in self.statuses else self._nearest(status) or self.error_statuses[0]
+    def _listed(self, status: int) -> int | str:
+        return self._name_of(status) or self._nearest(status) or next(iter(self.error_statuses), status)
 
     def response_schema(self, status: int) -> dict[str, Any] | None:
         """Return the JSON Schema of the body for *status*, or None if that body is not JSON.
@@ -436,10 +446,10 @@ class Document:
         """
         return tuple(name.partition(";")[0].strip() for name in self._content(status))
 
-    def _content(self, status: int) -> dict[str, Any]:
-        return self.resolve(self.operation["responses"][str(status)]).get("content") or {}
+    def _content(self, status: int | str) -> dict[str, Any]:
+        return self.resolve(self.operation["responses"].get(str(status), {})).get("content") or {}
 
-    def _json_media(self, status: int) -> dict[str, Any] | None:
+    def _json_media(self, status: int | str) -> dict[str, Any] | None:
         content = self._content(status).items()
         return next((media for name, media in content if name.partition(";")[0].strip().endswith("json")), None)
 

@@ -231,7 +231,7 @@ class Endpoint:
     @property
     def checks_key(self) -> bool:
         """Whether requests without the key are sent: there is a key, and the document has a status for them."""
-        return self.transport.has_key and UNAUTHORIZED in self.document.statuses
+        return self.transport.has_key and self.document.lists(UNAUTHORIZED)
 
     def probe(self, name: str) -> Exchange:
         """Return the exchange for a minimal request with the field *name*."""
