@@ -254,3 +254,69 @@ def test_schemathesis_uses_the_document_of_the_dialect(name, tmp_path):
     states = {each["id"]: each["state"] for each in data["requirements"]}
     assert ran.returncode == 1, ran.stdout
     assert {requirement for requirement, state in states.items() if state == "failed"} == {"RR-FUZZ-001"}
+
+
+class HtmlElsewhere(Correct):
+    """Answers every other path with a page."""
+
+    other_path = "/nowhere"
+
+    def reply(self, method, path, headers, content):
+        if path == self.other_path:
+            return 200, {"Content-Type": "text/html"}, b"<html>welcome</html>"
+        return super().reply(method, path, headers, content)
+
+
+def test_an_answer_of_no_known_api_is_not_taken_for_one(tmp_path):
+    with speaking(HtmlElsewhere, dialect("tei"))() as server:
+        found, data = report(tmp_path, server.url, "--dialect", "auto", "--quick", *MODEL_AND_KEY)
+    with HtmlElsewhere() as server:
+        server.other_path = "/v1/rerank"
+        unknown = contract(f"{server.url}/v1", "--dialect", "auto", "--quick", *MODEL_AND_KEY)
+
+    assert (data["dialect"]["name"], found.returncode) == ("tei", 0)
+    assert unknown.returncode == 3
+    assert "the endpoint speaks none of the known APIs" in unknown.stdout
+
+
+def test_each_dialect_is_tried_with_its_own_model():
+    kind = type("OwnModel", (Correct,), {"check_model": lambda self, model: None})
+    with speaking(kind, dialect("infinity"))() as server:
+        endpoint = endpoint_at(server.url, model=None, dialect="auto")
+        with closing(endpoint.transport):
+            endpoint.find()
+
+    assert (endpoint.document.dialect, endpoint.model) == ("infinity", dialect("infinity").default_model)
+
+
+@pytest.mark.parametrize("name", ["jina", "vllm", "infinity"])
+def test_a_required_usage_must_be_there(name, tmp_path):
+    kind = speaking(Correct, dialect(name))
+    kind.serialise = lambda self, body: json.dumps(
+        {key: value for key, value in self.api.success_body(body).items() if key != "usage"}
+    ).encode()
+    with kind() as server:
+        _, data = report(tmp_path, server.url, "--dialect", name, "--quick", *MODEL_AND_KEY)
+
+    assert "RR-USAGE-001" in {each["id"] for each in data["requirements"] if each["state"] == "failed"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda post: post["responses"].pop("200"), "lists no response 200"),
+        (
+            lambda post: post["responses"]["422"]["content"]["application/json"].update(schema={"type": "nonsense"}),
+            "is not valid",
+        ),
+    ],
+)
+def test_a_document_that_cannot_judge_is_one_line(own_files, change, message):
+    content = yaml.safe_load(own_files[0].read_text())
+    change(content["paths"]["/api/sort"]["post"])
+    own_files[0].write_text(yaml.safe_dump(content))
+    ran = contract("http://127.0.0.1:1", "--dialect", own_files[0], "--overlay", own_files[1])
+
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith(f"together-rerank-contract: {own_files[0]}: ")
+    assert message in ran.stderr

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, quote, urlsplit
 
-from together_rerank_spec import TOGETHER, Document, dialect, dialect_of, dialects, load, read, real_hosts
+from together_rerank_spec import TOGETHER, Document, Validator, dialect, dialect_of, dialects, load, read, real_hosts
 
 TOGETHER_KEY = "TOGETHER_API_KEY"
 # The value of `dialect` that stands for every dialect that the kit has a document of.
@@ -93,7 +93,7 @@ class Settings:
                     f"--dialect {self.dialect[:100]}: neither the file of an OpenAPI document, nor {AUTO}, nor a name; "
                     f"the names are: {names}"
                 )
-            return read(path, self.overlay).operations
+            return _operations_in(path, self.overlay)
         if self.overlay is not None:
             raise ValueError("--overlay needs the file of an OpenAPI document in --dialect")
         if self.reading != "corrected" and self.dialect != TOGETHER:
@@ -150,6 +150,21 @@ class Settings:
             ends = [index for index, each in enumerate(concrete) if each == "/" and index] + [len(concrete)]
             common = max((end for end in ends if path.endswith(concrete[:end])), default=0)
             yield common, url + concrete[common:]
+
+
+def _operations_in(path: Path, overlay: Path | None) -> tuple[Document, ...]:
+    """Return the operations of the document in the file *path*; raise ValueError if one cannot be judged."""
+    operations = read(path, overlay).operations
+    for document in operations:
+        if 200 not in document.statuses:
+            raise ValueError(f"{document.name}: the operation lists no response 200")
+        try:
+            schemas = [document.request_schema, *map(document.response_schema, document.statuses)]
+            for schema in filter(None, schemas):
+                Validator(schema)
+        except ValueError as error:
+            raise ValueError(f"{document.name}: {error}") from error
+    return operations
 
 
 def key_for(url: str, name: str | None) -> tuple[str | None, str]:

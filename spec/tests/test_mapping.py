@@ -192,11 +192,16 @@ def test_a_request_is_written_without_what_the_api_has_no_place_for():
         (NIM, "text", {}),
         (
             JINA,
-            {"usage": {"total_tokens": 3}, "results": [{"document": None}, {"document": {"text": "a"}}]},
+            {"usage": {"total_tokens": 3}, "results": [{"document": None}, {"document": "a"}]},
             {
                 "usage": {"prompt_tokens": 3, "total_tokens": 3},
                 "results": [{"document": {}}, {"document": {"text": "a"}}],
             },
+        ),
+        (
+            {**JINA, "request": {**JINA["request"], "text": "/text"}},
+            {"results": [{"document": {"text": "a", "image": None}}]},
+            {"results": [{"document": {"text": "a"}}]},
         ),
         (JINA, {"results": [{"document": {"title": "a"}}]}, {"results": [{"document": {"text": '{"title": "a"}'}}]}),
         (JINA, {"usage": 7, "detail": "no"}, {"usage": 7, "error": {"message": "no"}}),

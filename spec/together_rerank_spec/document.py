@@ -396,11 +396,19 @@ class Document:
     @cached_property
     def request_schema(self) -> dict[str, Any]:
         """The JSON Schema of the request body, with everything that its references need."""
-        return self._schema(self.resolve(self.operation["requestBody"])["content"][self.request_media_types[0]])
+        content = self.resolve(self.operation["requestBody"])["content"]
+        json_types = [name for name in content if name.partition(";")[0].strip().endswith("json")]
+        return self._schema(content[(json_types or self.request_media_types)[0]])
 
     @cached_property
     def default_model(self) -> str:
         """A model that the request schema names: the first of an `enum`, or else the example."""
+        if self._has_model_in_path:
+            _, item, operation = self._location
+            parameters = map(self.resolve, [*item.get("parameters", []), *operation.get("parameters", [])])
+            examples = (each.get("example") for each in parameters if each.get("name") == _MODEL[1:-1])
+            if example := next(filter(None, examples), None):
+                return str(example)
         request = self.resolve(self.request_schema["allOf"][0])
         properties = request.get("properties", {}) if isinstance(request, dict) else {}
         model = self.resolve(properties.get("model", {}))

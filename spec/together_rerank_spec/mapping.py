@@ -246,7 +246,8 @@ class Mapping:
             return {}
         if places.get("text") == "" and isinstance(document, dict):
             # An API that returns texts may return an object as it is, or the text in an object.
-            return document if set(document) == {"text"} else {"text": json.dumps(document, ensure_ascii=False)}
+            text = document.get("text") if "text" in self.places["request"] else None
+            return {"text": text if isinstance(text, str) else json.dumps(document, ensure_ascii=False)}
         return _found(document, {"text": places.get("text", "")})
 
     def _read_usage(self, body: Any) -> dict[str, Any]:

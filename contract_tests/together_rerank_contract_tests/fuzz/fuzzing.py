@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import os
 import re
 import subprocess
@@ -34,6 +35,8 @@ _REQUEST_TIMEOUT_S = 600
 _CRASH, _AUTH = "not_a_server_error", "ignored_auth"
 _NEGATIVE, _POSITIVE = "negative_data_rejection", "positive_data_acceptance"
 _NOT_IMPLEMENTED = 501
+# Schemathesis makes requests at the limits of the schema, which cost many tokens if a limit is larger.
+_LARGEST_LIMITS = {"maxLength": 1_000, "maxItems": 128}
 # The path of the operation at the proxy.
 _OPERATION = "/rerank"
 # The statuses of a rejected request, beside those of the document.
@@ -198,7 +201,7 @@ class Fuzzing:
         # The document does not require a body, but without a body there is nothing to rank.
         document.resolve(document.operation["requestBody"])["required"] = True
         # Other operations of the document, and parameters of the path, are not part of the test.
-        content = {**document.content, "paths": {_OPERATION: {"post": document.operation}}}
+        content = _without_large_limits({**document.content, "paths": {_OPERATION: {"post": document.operation}}})
         (folder / "document.json").write_text(json.dumps(content), encoding="utf-8")
         (folder / "config.toml").write_text("\n".join(self._config()), encoding="utf-8")
         place = document.mapping.places["request"].get("model", "").removeprefix("/")
@@ -279,6 +282,19 @@ class Fuzzing:
                 return "the key is missing or wrong"
             case _:
                 return "the schema allows the request"
+
+
+def _without_large_limits(node: Any) -> Any:
+    """Return *node* without limits on the length of texts and lists that would make a request of many tokens."""
+    if isinstance(node, list):
+        return [_without_large_limits(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        name: _without_large_limits(value)
+        for name, value in node.items()
+        if not (isinstance(value, int) and value > _LARGEST_LIMITS.get(name, math.inf))
+    }
 
 
 def _without_errors_judged_elsewhere(request: Any, top_n_name: str, documents_name: str) -> Any:

@@ -58,7 +58,7 @@ def test_responses_match_the_schema(fuzzing: Fuzzing) -> None:
 def test_invalid_requests_are_rejected(fuzzing: Fuzzing) -> None:
     """The endpoint rejects a request that the schema forbids.
 
-    If `top_k` is ignored, all documents are returned without an error (HKUDS/LightRAG#1813).
+    If a misspelt field is ignored, all documents are returned without an error (HKUDS/LightRAG#1813).
     """
     _check(fuzzing, "negative_data_rejection", "a 4xx, because the request violates the schema")
 

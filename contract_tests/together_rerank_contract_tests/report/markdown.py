@@ -18,7 +18,7 @@ def markdown(report: Report) -> str:
     lines = [
         f"## {data['verdict']['text']}",
         "",
-        f"- endpoint: {_code(data['endpoint'])}, model {_code(data['model'])}",
+        f"- endpoint: {_code(data['endpoint'])}" + (f", model {_code(data['model'])}" if data["model"] else ""),
         f"- dialect: {data['dialect']['name']}",
         *(f"  - {_code(each)}" for each in data["dialect"]["deviations"]),
         f"- {report.spent}",

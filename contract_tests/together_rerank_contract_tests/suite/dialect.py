@@ -25,19 +25,19 @@ def recognised(body: Any) -> str:
     """Return the name of the API whose document describes *body*, a 200, best; "unknown" if none does."""
     documents = [operation for name in dialects() for operation in dialect(name).operations]
     found = closest(body, documents)
-    return name_of(found) if _has_results(body, found) else "unknown"
+    return name_of(found) if found else "unknown"
 
 
-def closest(body: Any, documents: Sequence[Document], others: Sequence[Document] = ()) -> Document:
+def closest(body: Any, documents: Sequence[Document], others: Sequence[Document] = ()) -> Document | None:
     """Return the document whose schema and example describe *body* best: one of *others* only if no schema does.
 
-    It is the first of *documents* if none has the results of *body*.
+    It is None if *body* has the results of none.
     """
     distance = _Distance(body)
     found = min((each for each in documents if _has_results(body, each)), key=distance, default=None)
     if found is None or not _validator(found).is_valid(body):
         found = min((each for each in (*documents, *others) if _has_results(body, each)), key=distance, default=None)
-    return found or documents[0]
+    return found
 
 
 def deviations(exchange: Exchange) -> list[str]:

@@ -98,13 +98,22 @@ class Endpoint:
         for (url, content), documents in requests.items():
             self._speak(documents[0])
             exchange = self.transport.keep(self.transport.send("POST", url, JSON_TYPE, content))
-            others = [each for (_, other), listed in requests.items() if other == content for each in listed]
+            others = [each for listed in requests.values() for each in listed]
             spoken = dialect.closest(exchange.body, documents, others) if is_auto else documents[0]
-            exchanges.append(replace(exchange, document=spoken))
-            if exchange.status not in not_here:
+            exchanges.append(replace(exchange, document=spoken or documents[0]))
+            if exchange.status not in not_here and spoken is not None:
                 break
-        # If no URL has the operation, report the most likely one.
-        found = exchanges[0] if exchanges[-1].status in not_here else exchanges[-1]
+        else:
+            # If no URL has the operation, report the most likely one.
+            found = next((each for each in exchanges if is_auto and each.status not in _NOT_HERE), exchanges[0])
+            exchanges.append(found)
+            if is_auto and found.status not in _NO_VERDICT + _NOT_HERE:
+                self.first, self.url = found, found.url
+                shown = excerpt(found.response_excerpt, _MAX_SHOWN)
+                hint = "name the API with --dialect, and the model with --model"
+                message = f"the endpoint speaks none of the known APIs; {found.url} returns {shown}; {hint}"
+                raise Inconclusive(self.transport.mask.text(message))
+        found = exchanges[-1]
         self.first, self.url, content = found, found.url, found.content
         self._speak(found.document)
         if found.status in _NO_VERDICT:
@@ -131,8 +140,7 @@ class Endpoint:
 
     def _speak(self, document: Document) -> None:
         self.document = self.transport.document = document
-        if self.settings.dialect != AUTO:
-            self.model = self.settings.model or document.default_model
+        self.model = self.settings.model or document.default_model
 
     def _why_not_200(self, exchange: Exchange, *, is_limit: bool) -> str:
         """Return a message about *exchange*, the first, whose status is not 200, with a hint how to fix it."""

@@ -52,6 +52,8 @@ class Source:
             return replace(self, text=document.mapping.in_words_of_the_api(self.text))
         is_request = self.text.startswith("/components/schemas/RerankRequest")
         status = self.text.removeprefix(f"{_OPERATION}/responses/")
+        if self.text == "/security" and "security" not in document.operation:
+            return self
         part = "requestBody" if is_request else "security" if self.text == "/security" else "responses"
         if status.isdigit() and int(status) in document.statuses:
             part = f"responses/{status}"

@@ -71,13 +71,16 @@ class Sampling:
     def _send_valid(self) -> None:
         endpoint = self._endpoint
         quick = endpoint.settings.quick
+        ranks_objects = not lacking(endpoint.document, ["whole objects"])
         for documents, options in samples.QUICK_KINDS if quick else samples.KINDS:
+            if "rank_fields" in options and not ranks_objects:  # it may rank by one field only
+                continue
             send = endpoint.rerank if len(documents) <= _FEW else endpoint.limits.rerank
             with suppress(*_NOT_SENT):  # the requirement that it names reports a refusal
                 send(samples.QUERY, documents, **options)
         for texts in samples.QUICK_TEXTS if quick else samples.TEXTS:
             self._send_texts(texts)
-        if not quick and not lacking(endpoint.document, ["whole objects"]):
+        if not quick and ranks_objects:
             self._send_texts(samples.TEXTS_IN_OBJECTS)
         if not quick:
             with suppress(*_NOT_SENT):
