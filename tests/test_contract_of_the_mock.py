@@ -39,7 +39,7 @@ def test_the_mock_keeps_the_contract_under_schemathesis(mock, tmp_path):
     assert "80 passed;" in verdict(ran)
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["fuzz"]["requests"] > 300
-    assert report["dialect"] == {"name": "Together", "deviations": []}
+    assert report["dialect"] == {"name": "together", "closest": "together", "deviations": []}
 
 
 @pytest.mark.fuzz

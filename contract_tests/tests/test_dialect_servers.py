@@ -58,6 +58,8 @@ EXCEPTIONS = {
     # The document forbids it.
     "NullText": NAMES,
     "NoId": ["infinity", "vllm"],
+    "NoUsage": ["infinity", "jina", "mixedbread", "pinecone", "vllm", "voyage"],
+    "NullUsage": ["infinity", "jina", "mixedbread", "pinecone", "vllm", "voyage"],
 }
 
 
