@@ -59,7 +59,7 @@ EXCEPTIONS = {
     "NullText": NAMES,
     "NoId": ["infinity", "vllm"],
     "NoUsage": ["infinity", "jina", "mixedbread", "pinecone", "vllm", "voyage"],
-    "NullUsage": ["infinity", "jina", "mixedbread", "pinecone", "vllm", "voyage"],
+    "NullUsage": ["cohere", "infinity", "jina", "mixedbread", "pinecone", "vllm", "voyage"],
 }
 
 
