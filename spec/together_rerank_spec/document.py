@@ -397,8 +397,7 @@ class Document:
     def request_schema(self) -> dict[str, Any]:
         """The JSON Schema of the request body, with everything that its references need."""
         content = self.resolve(self.operation["requestBody"])["content"]
-        json_types = [name for name in content if name.partition(";")[0].strip().endswith("json")]
-        return self._schema(content[(json_types or self.request_media_types)[0]])
+        return self._schema(content[next(filter(_is_json, content), self.request_media_types[0])])
 
     @cached_property
     def default_model(self) -> str:
@@ -429,17 +428,20 @@ class Document:
 
     def error_schema(self, status: int) -> dict[str, Any] | None:
         """Return the JSON Schema of an error with *status*, or of the nearest one that is listed; None if not JSON."""
-        media = self._json_media(self._listed(status))
-        return None if media is None else self._schema(media)
+        name = self._listed(status)
+        return None if name is None else self.response_schema(name)
 
     def error_media_types(self, status: int) -> tuple[str, ...]:
         """Return the media types of an error with *status*, or of the nearest one that is listed."""
-        return tuple(name.partition(";")[0].strip() for name in self._content(self._listed(status)))
+        name = self._listed(status)
+        return () if name is None else self.response_media_types(name)
 
-    def _listed(self, status: int) -> int | str:
-        return self._name_of(status) or self._nearest(status) or next(iter(self.error_statuses), status)
+    def _listed(self, status: int) -> str | None:
+        """Return the name of the response for *status*, or for the nearest error; None if there is no error."""
+        nearest = self._nearest(status) or next(iter(self.error_statuses), None)
+        return self._name_of(status) or (nearest and str(nearest))
 
-    def response_schema(self, status: int) -> dict[str, Any] | None:
+    def response_schema(self, status: int | str) -> dict[str, Any] | None:
         """Return the JSON Schema of the body for *status*, or None if that body is not JSON.
 
         Raises KeyError if the document does not list *status*.
@@ -447,7 +449,7 @@ class Document:
         media = self._json_media(status)
         return None if media is None else self._schema(media)
 
-    def response_media_types(self, status: int) -> tuple[str, ...]:
+    def response_media_types(self, status: int | str) -> tuple[str, ...]:
         """Return the media types of the body for *status*, without parameters; none if the document lists no body.
 
         Raises KeyError if the document does not list *status*.
@@ -455,11 +457,11 @@ class Document:
         return tuple(name.partition(";")[0].strip() for name in self._content(status))
 
     def _content(self, status: int | str) -> dict[str, Any]:
-        return self.resolve(self.operation["responses"].get(str(status), {})).get("content") or {}
+        return self.resolve(self.operation["responses"][str(status)]).get("content") or {}
 
     def _json_media(self, status: int | str) -> dict[str, Any] | None:
         content = self._content(status).items()
-        return next((media for name, media in content if name.partition(";")[0].strip().endswith("json")), None)
+        return next((media for name, media in content if _is_json(name)), None)
 
     def _media(self, status: int) -> dict[str, Any] | None:
         """Return the JSON body for *status*, or else the first other one."""
@@ -505,6 +507,10 @@ class Document:
 
     def _error(self, message: str) -> DocumentError:
         return DocumentError(f"{self.name}: {message}")
+
+
+def _is_json(media_type: str) -> bool:
+    return media_type.partition(";")[0].strip().endswith("json")
 
 
 def _url(server: dict[str, Any]) -> str:
