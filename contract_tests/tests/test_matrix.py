@@ -12,6 +12,7 @@ from browser import chromium, contrast, luminance, open_file  # noqa: F401  # fi
 from commanding import MODEL_AND_KEY, contract
 from legitimate import Correct, RecordsRequests
 from miniature import KEY, MODEL
+from test_compare import reports  # noqa: F401  # a fixture
 from test_hostile_endpoint import HOSTILE, Tags
 from together_rerank_contract_tests.cli import command
 
@@ -21,17 +22,6 @@ _CELL = re.compile(
     r'<td><a class="[^"]*" id="cell-(\d+)-(RR-[A-Z]+-\d+)" href="#\1-\2"><span [^>]*>.</span>([^<]*)</a></td>'
 )
 NO_SUCH_SERVER = "http://127.0.0.1:9"
-
-
-@pytest.fixture(scope="module")
-def reports(tmp_path_factory):
-    """Return the paths of a report of a correct server, and of one that fails three requirements."""
-    folder = tmp_path_factory.mktemp("reports")
-    paths = folder / "good.json", folder / "bad.json"
-    for path, kind in zip(paths, (Correct, AppliesTopNBeforeRanking), strict=True):
-        with kind() as server:
-            contract(server.url, *MODEL_AND_KEY, "--json", path)
-    return paths
 
 
 @pytest.fixture
@@ -253,6 +243,7 @@ INVALID = [
     (b"[a]\nurl='http://h'\nmodel=1", "endpoints.toml: [a]: `model` must be a string"),
     (b"[a]\nurl='http://h'\nheader='A=1'", "endpoints.toml: [a]: `header` must be a list of strings"),
     (b"[a]\nurl='http://h'\nheader=[1]", "endpoints.toml: [a]: `header` must be a list of strings"),
+    (b"[a]\nurl='http://h'\ndialect='teo'", "endpoints.toml: [a]: --dialect teo: neither the file of an OpenAPI "),
     (b"[a]\nurl='http://h'\nlevel='may'", "endpoints.toml: [a]: Invalid value for '--level': 'may' is not one of "),
     *(
         (

@@ -102,13 +102,15 @@ class Settings:
             return load(self.reading).operations
         if self.dialect != AUTO:
             return dialect(self.dialect).operations
-        parts = _split(self.url)
-        found = [dialect(name) for name in (TOGETHER, *(each for each in dialects() if each != TOGETHER))]
-        named = [each for each in found if each.dialect and each.dialect == dialect_of(parts.path)]
-        hosted = [TOGETHER] if self.is_together else []
-        hosted += [each.dialect for each in found if parts.hostname in each.hosts]
-        at_host = [each for each in found if (each.dialect or TOGETHER) in hosted]
-        return tuple(operation for document in at_host or named or found for operation in document.operations)
+        return tuple(operation for name in self._likely_names() for operation in dialect(name).operations)
+
+    def _likely_names(self) -> list[str]:
+        """Return the names of the APIs that the URL allows, Together first: by its host, or by its path, or all."""
+        if self.is_together:
+            return [TOGETHER]
+        every = sorted(dialects(), key=lambda name: name != TOGETHER)
+        at_host = [name for name in every if self.host in dialect(name).hosts]
+        return at_host or [name for name in every if name == dialect_of(_split(self.url).path)] or every
 
     @property
     def host(self) -> str:

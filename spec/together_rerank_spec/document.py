@@ -438,8 +438,8 @@ class Document:
 
     def _listed(self, status: int) -> str | None:
         """Return the name of the response for *status*, or for the nearest error; None if there is no error."""
-        nearest = self._nearest(status) or next(iter(self.error_statuses), None)
-        return self._name_of(status) or (nearest and str(nearest))
+        nearest = self._nearest(status) or next(iter(self.error_statuses), 0)
+        return self._name_of(status) or (str(nearest) if nearest else None)
 
     def response_schema(self, status: int | str) -> dict[str, Any] | None:
         """Return the JSON Schema of the body for *status*, or None if that body is not JSON.

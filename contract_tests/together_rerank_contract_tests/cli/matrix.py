@@ -126,9 +126,10 @@ def _endpoint(judge: click.Command, table: Any) -> _Endpoint:
     arguments = [part for name, value in table.items() for part in _arguments(name, accepted[name], value)]
     url = Settings(table["url"]).url  # without the query, which may be a secret
     try:
-        judge.make_context(PROGRAM, [*arguments])
+        context = judge.make_context(PROGRAM, [*arguments])
     except click.UsageError as error:
         raise ValueError(error.format_message()) from error
+    Settings(url, **{name: context.params[name] for name in ("dialect", "overlay", "model", "reading")})
     return _Endpoint(url.partition("://")[2], url, tuple(arguments))
 
 

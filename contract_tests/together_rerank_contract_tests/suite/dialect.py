@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from together_rerank_contract_tests.client.exchange import Exchange, excerpt
@@ -33,7 +34,7 @@ def closest(body: Any, documents: Sequence[Document], others: Sequence[Document]
 
     It is None if *body* has the results of none.
     """
-    distance = _Distance(body)
+    distance = _distance(body)
     found = min((each for each in documents if _has_results(body, each)), key=distance, default=None)
     if found is None or not _validator(found).is_valid(body):
         found = min((each for each in (*documents, *others) if _has_results(body, each)), key=distance, default=None)
@@ -52,16 +53,15 @@ def _has_results(body: Any, document: Document) -> bool:
     return isinstance(first, dict) and is_number(first.get("relevance_score"))
 
 
-class _Distance:
-    """The distance of a document from a body: the number of places that only one has, and what the schema forbids."""
+def _distance(body: Any) -> Callable[[Document], int]:
+    """Return the distance of a document from *body*: the places that only one has, and what the schema forbids."""
+    places = set(_places(body))
 
-    def __init__(self, body: Any) -> None:
-        self._body = body
-        self._places = set(_places(body))
+    def distance(document: Document) -> int:
+        violations = _validator(document).violations(body)
+        return len(places ^ set(_places(document.example_of_success))) + _OF_A_VIOLATION * len(violations)
 
-    def __call__(self, document: Document) -> int:
-        violations = _validator(document).violations(self._body)
-        return len(self._places ^ set(_places(document.example_of_success))) + _OF_A_VIOLATION * len(violations)
+    return distance
 
 
 def _deviations(body: Any, document: Document) -> Iterator[str]:
@@ -104,5 +104,6 @@ def _places(node: Any, at: str = "") -> Iterator[str]:
             yield from _places(each, f"{at}[]")
 
 
+@lru_cache(maxsize=32)
 def _validator(document: Document) -> Validator:
     return Validator(document.response_schema(200) or {})
