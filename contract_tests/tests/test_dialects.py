@@ -235,15 +235,6 @@ def test_without_a_401_in_the_document_no_request_lacks_the_key(own_files, tmp_p
     assert server.keys == {f"Bearer {KEY}"}
 
 
-def test_record_and_drift_have_no_exchanges_of_an_unknown_api(own_files, tmp_path):
-    options = ("--dialect", own_files[0], "--overlay", own_files[1])
-    for command in (("record", "--out", tmp_path / "new"), ("drift",)):
-        ran = contract(*command, "http://127.0.0.1:1", *options)
-
-        assert ran.returncode == 2
-        assert "--dialect: the library has exchanges of: cohere, infinity, " in ran.stderr
-
-
 @pytest.mark.fuzz
 @pytest.mark.parametrize("name", ["tei", "jina"])
 def test_schemathesis_uses_the_document_of_the_dialect(name, tmp_path):

@@ -58,8 +58,10 @@ def test_the_statuses_of_the_library_are_those_of_the_document():
     assert "status" not in ran.stdout
 
 
-def test_a_dialect_must_have_exchanges():
-    ran = contract("drift", "http://127.0.0.1:1", "--dialect", "auto")
+@pytest.mark.parametrize("command", [("drift",), ("record", "--out", "new")])
+@pytest.mark.parametrize("name", ["auto", __file__])
+def test_a_dialect_must_have_exchanges(command, name):
+    ran = contract(*command, "http://127.0.0.1:1", "--dialect", name)
 
     assert ran.returncode == 2
-    assert "--dialect: the library has exchanges of: cohere, infinity, " in ran.stderr
+    assert f"Invalid value for '--dialect': '{name}' is not one of 'cohere', 'infinity', " in ran.stderr

@@ -24,8 +24,8 @@ def _finite(_context: click.Context, _option: click.Parameter, seconds: float) -
     return seconds
 
 
-ENDPOINT = (
-    click.argument("url"),
+# The API that an endpoint to judge speaks.
+DIALECT = (
     click.option(
         "--dialect",
         metavar="NAME",
@@ -33,6 +33,9 @@ ENDPOINT = (
         help=f"The API that the endpoint speaks: {', '.join(dialects())}, {AUTO}, or the file of an OpenAPI document.",
     ),
     click.option("--overlay", type=FILE, metavar="FILE", help="An OpenAPI overlay for the document in --dialect."),
+)
+ENDPOINT = (
+    click.argument("url"),
     click.option("--model", metavar="M", help="The model that every request names.  [default: the document's example]"),
     click.option("--api-key-env", metavar="NAME", help="The environment variable that holds the key."),
     click.option(

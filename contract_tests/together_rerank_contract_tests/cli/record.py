@@ -17,7 +17,16 @@ from together_rerank_contract_tests.record.comparison import Comparison
 from together_rerank_contract_tests.run import dialect
 from together_rerank_contract_tests.settings import Settings
 from together_rerank_fixtures import FixtureError, folder
+from together_rerank_spec import TOGETHER, dialects
 
+# The library has no exchanges with an API of a user's own document.
+_dialect_option = click.option(
+    "--dialect",
+    type=click.Choice(dialects()),
+    default=TOGETHER,
+    metavar="NAME",
+    help="The API that the endpoint speaks.",
+)
 _only_option = click.option(
     "--only",
     "patterns",
@@ -28,6 +37,7 @@ _only_option = click.option(
 
 
 @click.command(context_settings=options.CONTEXT)
+@_dialect_option
 @options.add_options(options.ENDPOINT)
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="A new or empty folder.")
 @_only_option
@@ -56,6 +66,7 @@ def record(url: str, out: Path, patterns: tuple[str, ...], **values: Any) -> int
 
 
 @click.command(context_settings=options.CONTEXT)
+@_dialect_option
 @options.add_options(options.ENDPOINT)
 @_only_option
 @options.add_options(options.LIMITS)
