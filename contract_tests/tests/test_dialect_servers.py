@@ -18,7 +18,7 @@ from together_rerank_spec import TOGETHER, dialect, dialects
 
 NAMES = [name for name in dialects() if name != TOGETHER]
 REQUIREMENTS = {each.id: each for each in TESTS}
-# Servers that cannot break or keep the same requirements in another API, and why. With names: only in these.
+# The APIs in which a server cannot show what it does, and why.
 EXCEPTIONS = {
     # The mapping does not render what they do.
     "ScoresDependOnTheFirstKey": NAMES,  # the sequence of the members in a request

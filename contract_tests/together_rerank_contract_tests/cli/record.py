@@ -25,7 +25,7 @@ _dialect_option = click.option(
     type=click.Choice(dialects()),
     default=TOGETHER,
     metavar="NAME",
-    help="The API that the endpoint speaks.",
+    help=f"The API that the endpoint speaks: {', '.join(dialects())}.",
 )
 _only_option = click.option(
     "--only",

@@ -12,7 +12,7 @@ from together_rerank_spec import TOGETHER, Document, Validator, dialect, dialect
 
 # The most deviations to list, and the most characters of one.
 _MAX, _MAX_SHOWN = 12, 100
-# A violation of the schema is as much of a difference as so many places.
+# How many places a violation of the schema counts for.
 _OF_A_VIOLATION = 2
 
 
@@ -30,9 +30,9 @@ def recognised(body: Any) -> str:
 
 
 def closest(body: Any, documents: Sequence[Document], others: Sequence[Document] = ()) -> Document | None:
-    """Return the document whose schema and example describe *body* best: one of *others* only if no schema does.
+    """Return the document that fits *body* best; None if no document finds results in it.
 
-    It is None if *body* has the results of none.
+    It is one of *others* only if *body* violates the schema of the best of *documents*.
     """
     distance = _distance(body)
     found = min((each for each in documents if _has_results(body, each)), key=distance, default=None)

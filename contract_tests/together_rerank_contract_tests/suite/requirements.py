@@ -188,11 +188,14 @@ def requirement_of(test: Any) -> Requirement | None:
 
 
 def lacking(document: Document, needs: Iterable[str]) -> str:
-    """Return which of *needs* the API of *document* does not have, and so cannot be judged; "" if it has all.
+    """Return why the API of *document* does not have all *needs*, so that a requirement cannot be judged; "" if it has.
 
-    A need is a place of the mapping, such as `request.top_n`, or one of: `objects`, documents that may be texts and
-    objects; `whole objects`, objects that are ranked by all their fields; `object`, a member of the response; `sorted`,
-    results that are sorted by score.
+    A need is a place of the mapping, such as `request.top_n`, or one of these:
+
+    - `objects`: documents can be texts or objects
+    - `whole objects`: objects are ranked by all their fields
+    - `object`: the response has this member
+    - `sorted`: the best result comes first
     """
     return next((reason for need in needs if (reason := _lacking(document, need))), "")
 

@@ -20,7 +20,7 @@ from together_rerank_contract_tests.suite.requirements import (
     lacking,
 )
 
-# What a sample raises that the document does not allow, or whose response another requirement reports.
+# Raised for a sample that the document does not allow, or whose refusal another requirement reports.
 _NOT_SENT = (NotApplicable, PrerequisiteFailed)
 # A request with so few documents is not refused because of their number.
 _FEW = 12

@@ -116,7 +116,7 @@ def test_success_and_error_do_not_mix(_: Endpoint, exchange: Exchange) -> None:
 
     together 2 and 3 do so.
     """
-    # The place of an error in other APIs may have another meaning beside results.
+    # In other APIs, the value at the place of an error may mean something else in a 200 with results.
     is_answer = not exchange.document.mapping.is_canonical and exchange.members.get("results")
     if exchange.status == 200 and exchange.members.get("error") and not is_answer:
         raise RequirementFailed("a 200 without `error`", exchange.response_excerpt, exchange)
