@@ -248,7 +248,7 @@ INVALID = [
     *(
         (
             f"[a]\nurl='http://h'\n{name}='a-secret'".encode(),
-            f"[a]: `{name}` is not an option; the options are url, dialect,",
+            f"[a]: `{name}` is not an option; the options are url, model,",
         )
         for name in ("api-key", "key", "json", "list", "version", "help", "api_key_env")
     ),

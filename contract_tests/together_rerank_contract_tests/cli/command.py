@@ -85,7 +85,7 @@ def _fail(message: str, status: int = _USAGE) -> int:
 
 
 @click.command(context_settings=options.CONTEXT, epilog=_EPILOG)
-@options.add_options((*options.DIALECT, *options.ENDPOINT))
+@options.add_options((*options.ENDPOINT, *options.DIALECT))
 @click.option("--quick", is_flag=True, help="Test only the most important requirements, with at most 15 requests.")
 @click.option(
     "--fuzz", is_flag=True, help="Also run Schemathesis, with valid and invalid requests made from the document."
