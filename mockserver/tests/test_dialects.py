@@ -155,14 +155,15 @@ def test_the_queue_is_for_all_apis():
     assert indexes("/tei/rerank", answer) == [0, 1, 2]
 
 
-def test_a_status_that_the_api_does_not_have_is_refused():
+def test_a_status_that_the_api_does_not_list_has_its_form_and_is_marked():
     client = create_app().test_client()
     client.post("/__admin/faults", json={"fault": "498"})
 
     response, answer = post("/jina/v1/rerank", client)
 
-    assert response.status_code == 400
-    assert answer["detail"].startswith("this API has no fault `498`; its statuses: 400, 401, ")
+    assert response.status_code == 498
+    assert answer["detail"] == "Unknown Error"
+    assert response.headers["x-mock-reply"] == "forced; fault=498; by=queue; undocumented; dialect=jina"
 
 
 def test_settings_can_request_a_fault_that_only_a_dialect_has():
@@ -465,14 +466,6 @@ def test_a_body_fault_that_the_api_cannot_show_leaves_the_queue():
     statuses = [post("/tei/rerank", client)[0].status_code for _ in range(2)]
 
     assert statuses == [400, 200]
-
-
-def test_a_refused_fault_is_named():
-    client = create_app(Settings(fault="498")).test_client()
-
-    reply = post("/jina/v1/rerank", client)[0].headers["x-mock-reply"]
-
-    assert reply == "misuse; fault=498; by=server; not-applied; dialect=jina"
 
 
 def test_a_key_that_names_a_namespace_is_shown_and_another_is_not():

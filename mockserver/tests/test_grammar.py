@@ -28,6 +28,13 @@ def as_tuple(spec):
         ("delay=250", ("delay", {"delay": 250}, 1)),
         ("delay", ("delay", {"delay": 1000}, 1)),
         ("drip,pause=10", ("drip", {"pause": 10}, 1)),
+        ("418", ("418", {}, 1)),
+        ("429,retry_after=0.5", ("429", {"retry_after": 0.5}, 1)),
+        ("429,retry_after=2.0", ("429", {"retry_after": 2}, 1)),
+        ("429,retry_after=date:30", ("429", {"retry_after": "date:30"}, 1)),
+        ("429,retry_after=wrong", ("429", {"retry_after": "wrong"}, 1)),
+        ("502,body=html", ("502", {"body": "html"}, 1)),
+        ("307,location=http://host/a?b=c", ("307", {"location": "http://host/a?b=c"}, 1)),
     ],
 )
 def test_a_fault_is_parsed_from_text(text, expected):
@@ -38,16 +45,27 @@ def test_a_fault_is_parsed_from_text(text, expected):
     ("text", "because"),
     [
         ("", "there is no fault ``; known: ok, 400"),
-        ("428", "there is no fault `428`; did you mean `429`?"),
+        ("299", "there is no fault `299`"),
+        ("600", "known: ok, 400"),
+        ("4290", "did you mean `429`?"),
+        ("", "and every other status from 300 to 599"),
         ("unsrted", "did you mean `unsorted`?"),
         ("retry_after=2", "no fault is named"),
         ("429,retry=2", "`retry` is not a parameter of `429`; did you mean `retry_after`?"),
         ("unsorted,retry_after=2", "`retry_after` is not a parameter of `unsorted`; known: delay, jitter"),
         ("hang,pause=2", "`pause` is not a parameter of `hang`"),
-        ("429,retry_after=soon", "`retry_after` must be an integer from 0 to 86400 (seconds), or `none`"),
-        ("429,retry_after=-1", "`retry_after` must be an integer from 0 to 86400 (seconds)"),
-        ("429,retry_after=1.5", "`retry_after` must be an integer from 0 to 86400 (seconds)"),
-        ("429,retry_after=\u0662", "`retry_after` must be an integer from 0 to 86400 (seconds)"),
+        ("429,retry_after=soon", "`retry_after` must be seconds from 0 to 86400, such as 2 or 0.5, `date:2`"),
+        ("429,retry_after=-1", "`retry_after` must be seconds"),
+        ("429,retry_after=86400.5", "`retry_after` must be seconds"),
+        ("429,retry_after=date", "`date:2` for a date in 2 s, `wrong`, or `none`"),
+        ("429,retry_after=date:1.5", "`retry_after` must be seconds"),
+        ("429,retry_after=\u0662", "`retry_after` must be seconds"),
+        ("429,body=xml", "`body` must be one of json, html, text, none"),
+        ("429,location=/x", "`location` is not a parameter of `429`; known: retry_after"),
+        ("307,location=", "`location` must be a URL or a path: 1 to 1000 printable ASCII characters"),
+        ("307,location=/a b", "`location` must be a URL or a path"),
+        ("307,location=/\u00e9", "`location` must be a URL or a path"),
+        ("304,body=html", "`body` is not a parameter of `304`"),
         ("delay=99999999", "`delay` must be an integer from 0 to 3600000 (milliseconds)"),
         ("delay=", "`delay` must be"),
         ("delay=1,delay=2", "`delay` is given twice"),
@@ -71,6 +89,7 @@ def test_invalid_text_is_rejected_with_what_is_accepted(text, because):
         ("unsorted", [("unsorted", {}, 1)]),
         ({"delay": 5}, [("delay", {"delay": 5}, 1)]),
         ({"fault": "429", "retry_after": None}, [("429", {"retry_after": None}, 1)]),
+        ({"fault": "503", "then": {"fault": 429, "times": "always"}}, [("503", {}, 1), ("429", {}, None)]),
         (
             {"fault": "503", "times": 2, "then": {"fault": "429", "then": "ok"}},
             [("503", {}, 2), ("429", {}, 1), ("ok", {}, 1)],
@@ -96,8 +115,13 @@ def test_faults_are_parsed_from_json(data, expected):
         ({"fault": "429", "times": True}, "`times` must be an integer from 1"),
         ({"fault": "429", "times": 1.0}, "`times` must be an integer from 1"),
         ({"fault": "429", "tims": 1}, "`tims` is not a parameter of `429`; did you mean `times`?"),
-        ({"fault": "429", "retry_after": "2"}, "`retry_after` must be an integer"),
-        ({"fault": "429", "retry_after": 1e400}, "`retry_after` must be an integer"),
+        ({"fault": "429", "times": "ever"}, "`times` must be an integer from 1 to 1000000, or `always`"),
+        ({"fault": "429", "times": "always", "then": "ok"}, "no fault can follow one whose `times` is `always`"),
+        ({"fault": "429", "retry_after": "2"}, "`retry_after` must be seconds"),
+        ({"fault": "429", "retry_after": True}, "`retry_after` must be seconds"),
+        ({"fault": "429", "retry_after": 1e400}, "`retry_after` must be seconds"),
+        ({"fault": "307", "location": "/a\r\nSet-Cookie: x"}, "`location` must be a URL or a path"),
+        ({"fault": "307", "location": 1}, "`location` must be a URL or a path"),
         ({"fault": "429", "delay": None}, "`delay` must be an integer"),
         ({"fault": "429", "then": None}, "a fault must be an object such as"),
         ({"fault": "429", "then": [{"fault": "503"}]}, "a fault must be an object such as"),
@@ -120,7 +144,11 @@ def test_the_length_of_a_sequence_is_limited():
 
 
 def test_the_dict_of_a_fault_requests_the_same_fault():
-    for data in ({"fault": "429", "times": 3, "retry_after": None}, {"fault": "drip", "pause": 3, "delay": 1}):
+    for data in (
+        {"fault": "429", "times": 3, "retry_after": None},
+        {"fault": "429", "times": "always", "retry_after": "date:3", "body": "text"},
+        {"fault": "drip", "pause": 3, "delay": 1},
+    ):
         (spec,) = from_json(data, CATALOGUE)
 
         assert from_json(spec.as_dict, CATALOGUE) == [spec]
@@ -138,7 +166,7 @@ def test_any_text_is_read_or_rejected(text):
         spec = from_text(text, CATALOGUE)
     except InvalidFaultSpec:
         return
-    assert CATALOGUE[spec.fault.name] is spec.fault
+    assert CATALOGUE[spec.fault.name] == spec.fault
 
 
 JSON = st.recursive(

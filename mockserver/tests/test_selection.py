@@ -8,7 +8,7 @@ import pytest
 
 from endpoint_calls import KEY, Pauses, body, endpoint_of, send
 from together_rerank_mockserver.faults.grammar import from_json
-from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.settings import Settings, SettingsError
 from together_rerank_spec import load
 
 
@@ -44,6 +44,49 @@ def test_the_source_with_the_highest_precedence_wins(fault, count):
         headers = {"Prefer": f"fault={name['header']}"} if "header" in used else {}
 
         assert origin(mock, sent, **headers) == f"forced; fault={fault}; by={used[0]}"
+
+
+def test_chaos_selects_before_the_fault_of_the_server():
+    mock = endpoint(fault="503", chaos=["429=0.5"])
+    alone = endpoint(chaos=["429=0.5"])
+
+    replies = [origin(mock) for _ in range(20)]
+
+    by_chance = [reply.startswith("chaos; fault=429; draw=0.") for reply in replies]
+    assert by_chance == [origin(alone).startswith("chaos") for _ in range(20)]
+    assert set(by_chance) == {True, False}
+    assert all(
+        reply.startswith(("chaos; fault=429; draw=", "forced; fault=503; by=server; draw=")) for reply in replies
+    )
+
+
+def test_a_fault_that_chaos_never_leaves_room_for_is_an_error():
+    with pytest.raises(SettingsError, match="`fault` never applies, because the probabilities of `chaos` add up to 1"):
+        endpoint(fault="503", chaos=["429=0.5", "500=0.5"])
+
+
+def test_a_fault_for_all_calls_ends_with_a_reset():
+    mock = endpoint()
+    queue(mock, {"fault": "429", "then": {"fault": "503", "times": "always"}})
+    queue(mock, {"fault": "500"})
+
+    assert [ask(mock).status for _ in range(4)] == [429, 503, 503, 503]
+
+    mock.registry.reset("default")
+    assert ask(mock).status == 200
+
+
+def test_a_body_fault_for_all_calls_applies_to_each_that_it_can_change():
+    mock = endpoint()
+    queue(mock, {"fault": "unsorted", "times": "always"})
+
+    replies = [origin(mock, sent) for sent in (body(), body(documents=["a"]), body())]
+
+    assert replies == [
+        "forced; fault=unsorted; by=queue",
+        "scored; fault=unsorted; by=queue; not-applied",
+        "forced; fault=unsorted; by=queue",
+    ]
 
 
 def test_a_fault_by_header_or_model_does_not_use_the_queue():

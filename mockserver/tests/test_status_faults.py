@@ -1,11 +1,14 @@
 """Every error status can be requested, with the body and headers that were observed or documented."""
 
 import json
+import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 
 import together_rerank_fixtures as fixtures
 from endpoint_calls import ENDPOINT, KEY, body, endpoint_of, send
+from together_rerank_mockserver.api.messages import Reply
 from together_rerank_spec import Document, Validator, load
 
 STATUSES = [int(fault.name) for fault in ENDPOINT.catalogue if fault.family == "status"]
@@ -30,7 +33,8 @@ def test_each_status_has_a_body_of_the_library(status):
 
     assert reply.status == status
     assert reply.body in [exchange.response.content for exchange in fixtures.all(status=status)]
-    assert reply.headers["x-mock-reply"] == f"forced; fault={status}; by=header"
+    unlisted = "" if status in load().error_statuses else "; undocumented"
+    assert reply.headers["x-mock-reply"] == f"forced; fault={status}; by=header{unlisted}"
     assert len(reply.headers["x-request-id"]) == 31
     if status in (520, 524):
         assert reply.headers["Content-Type"].startswith("text/html")
@@ -70,6 +74,10 @@ def test_a_429_has_retry_after_and_rate_limit_headers():
         ("code=429, retry_after_ms=0", "0", "0"),
         ("code=429, retry_after=none, retry_after_ms=150", None, "150"),
         ("code=503, retry_after=3", "3", None),
+        ("code=429, retry_after=0.5", "0.5", None),
+        ("code=429, retry_after=0.0004", "0", None),
+        ("code=429, retry_after=wrong", "soon", None),
+        ("code=308, retry_after=1", "1", None),
         ("code=503", None, None),
     ],
 )
@@ -78,6 +86,59 @@ def test_retry_after_can_be_set_or_omitted(preference, seconds, milliseconds):
 
     assert headers.get("Retry-After") == seconds
     assert headers.get("retry-after-ms") == milliseconds
+
+
+def test_retry_after_can_be_an_http_date():
+    reply = ask("code=503, retry_after=date:30")
+
+    seconds = parsedate_to_datetime(reply.headers["Retry-After"]).timestamp() - time.time()
+    assert 29 < seconds < 32
+    assert reply.retry_after == pytest.approx(seconds, abs=1)
+
+
+@pytest.mark.parametrize("date", ["Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 99 Oct 2015 07:28:00 GMT", "soon"])
+def test_a_date_that_is_over_or_invalid_gives_no_wait(date):
+    assert Reply(429, b"", {"Retry-After": date}).retry_after is None
+
+
+@pytest.mark.parametrize("status", [300, 307, 409, 418, 451, 511, 522, 599])
+def test_any_other_status_is_a_fault_that_is_marked_as_undocumented(status):
+    reply = ask(f"code={status}")
+
+    assert reply.status == status
+    assert reply.headers["x-mock-reply"] == f"forced; fault={status}; by=header; undocumented"
+    assert "Location" not in reply.headers
+    if status < 400:
+        assert (reply.body, reply.headers.get("Content-Type")) == (b"", None)
+    else:
+        assert ERROR.violations(json.loads(reply.body)) == []
+
+
+@pytest.mark.parametrize("status", [307, 429, 502, 520])
+@pytest.mark.parametrize(
+    ("form", "media_type", "begins"),
+    [
+        ("json", "application/json", b'{"'),
+        ("html", "text/html; charset=utf-8", b"<html>\n<head><title>"),
+        ("text", "text/plain; charset=utf-8", b""),
+        ("none", None, b""),
+    ],
+)
+def test_the_body_of_a_status_can_be_chosen(status, form, media_type, begins):
+    reply = ask(f"code={status}, body={form}")
+
+    assert (reply.status, reply.headers.get("Content-Type")) == (status, media_type)
+    assert reply.body.startswith(begins)
+    assert (str(status).encode() in reply.body) is (form in ("html", "text"))
+    if form == "json":
+        assert ERROR.violations(json.loads(reply.body)) == []
+    if form == "none":
+        assert reply.body == b""
+
+
+def test_a_redirect_has_the_location_that_was_requested():
+    assert ask("code=307, location=http://127.0.0.1:1/v1").headers["Location"] == "http://127.0.0.1:1/v1"
+    assert "Location" not in ask("code=307").headers
 
 
 def test_a_status_that_only_another_document_lists_is_a_fault():

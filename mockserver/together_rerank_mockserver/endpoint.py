@@ -12,7 +12,6 @@ from together_rerank_mockserver.api.errors import (
     InternalError,
     InvalidApiKey,
     MissingApiKey,
-    Misuse,
     ModelNotFound,
     TooManyWaiting,
     UnsupportedByServer,
@@ -157,7 +156,7 @@ class Endpoint:
             try:
                 context.selected.fault.check_server(raw_socket=context.call.raw_socket)
                 context.selected = self.selector.in_this_api(context.selected)
-            except (Misuse, UnsupportedByServer):
+            except UnsupportedByServer:
                 context.selected = replace(context.selected, applied=False)
                 raise
 

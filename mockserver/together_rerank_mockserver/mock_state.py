@@ -5,7 +5,7 @@ from pathlib import Path
 
 import together_rerank_fixtures as fixtures
 from together_rerank_fixtures import Exchange
-from together_rerank_mockserver.faults.catalogue import AnyCatalogue
+from together_rerank_mockserver.faults.catalogue import Catalogue
 from together_rerank_mockserver.faults.grammar import FaultSpec
 from together_rerank_mockserver.settings import LIBRARY, Settings
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
@@ -32,8 +32,7 @@ class MockState:
         self.limiter = limiter
         self.registry = Registry(settings.journal_max, Quota(settings.rate_limit) if settings.rate_limit else None)
         self.recorder = Recorder(self.registry, settings.log_format, settings.journal_max, settings.journal_body)
-        # A queued fault can be for a call to any API.
-        self.catalogue = AnyCatalogue(document)
+        self.catalogue = Catalogue(document)
         self.fault, self.chaos = settings.chosen_faults(self.catalogue)
         # The exchanges of a folder, which can be with any API.
         self.recorded = fixtures.read(Path(settings.replay)) if settings.replay not in (None, LIBRARY) else []

@@ -138,10 +138,13 @@ class Settings:
         try:
             fault = None if self.fault is None else from_text(self.fault, catalogue)
             name = "chaos"
-            return fault, Chaos(self.chaos, catalogue)
+            chaos = Chaos(self.chaos, catalogue)
         except InvalidFaultSpec as error:
             wanted = "a fault" if name == "fault" else "faults with probabilities"
             raise SettingsError(name, f"must be {wanted}: {error}") from error
+        if fault and chaos.is_certain:
+            raise SettingsError("fault", "never applies, because the probabilities of `chaos` add up to 1")
+        return fault, chaos
 
 
 def checked(settings: Any) -> Settings:

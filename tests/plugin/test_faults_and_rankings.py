@@ -18,6 +18,28 @@ def test_faults_apply_in_the_sequence_of_their_chain(rerank_mock):
     assert [request.fault for request in rerank_mock.requests] == ["503", "429", "429", None, None, "500", None]
 
 
+def test_a_status_has_the_given_body_and_location(rerank_mock):
+    rerank_mock.fail(502, body="html").then.fail(307, location="/elsewhere").then.fail(429, retry_after_ms=150)
+    with rerank_mock.client() as client:
+        answers = [client.post("/v1/rerank", json=BODY) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [502, 307, 429]
+    assert answers[0].text.startswith("<html>")
+    assert answers[1].headers["Location"] == "/elsewhere"
+    assert answers[2].headers["retry-after-ms"] == "150"
+
+
+def test_a_fault_can_last_until_the_end_of_the_test(rerank_mock):
+    rerank_mock.fail(503).then.fail(502, times="always")
+
+    assert statuses(4) == [503, 502, 502, 502]
+
+
+def test_an_argument_that_a_fault_does_not_have_is_an_error(rerank_mock):
+    with pytest.raises(TypeError, match="a fault has no argument `wait`; known: times, delay"):
+        rerank_mock.fail(429, wait=2)
+
+
 def test_retry_after_has_the_given_value(rerank_mock):
     rerank_mock.fail(429, retry_after=3).then.fail(429, retry_after=0).then.fail(429, retry_after="none")
     statuses(3)
@@ -61,9 +83,8 @@ WRONG = {
     "there is no fault `unsotred`; did you mean `unsorted`?": lambda mock: mock.fault("unsotred"),
     "`delay` must be a number of seconds from 0 to [0-9]*, not '1'": lambda mock: mock.delay("1"),
     "`delay` must be a number of seconds from 0 to [0-9]*, not 1e.308": lambda mock: mock.delay(1e308),
-    "`retry_after` must be a number of seconds from 0 to .*, not 100": (
-        lambda mock: mock.fail(429, retry_after=10**400)
-    ),
+    "`retry_after` must be seconds from 0 to 86400, such as": lambda mock: mock.fail(429, retry_after=10**400),
+    "Infinity is not a number in JSON": lambda mock: mock.fail(429, retry_after=float("inf")),
     "rank.. takes indexes of documents, such as .2, 0., not None": lambda mock: mock.rank(None),
     "rank.. takes indexes of documents, such as .2, 0., not {1: 2}": lambda mock: mock.rank({1: 2}),
     "scores.. takes a score for each index": lambda mock: mock.scores([0.5]),
@@ -75,13 +96,15 @@ WRONG = {
     "`delay` must be a number of seconds from 0 to 3600, not -1": lambda mock: mock.delay(-1),
     "`delay` must be a number of seconds from 0 to 3600, not 30000": lambda mock: mock.delay(30000),
     "`times` must be an integer from 1": lambda mock: mock.fail(429, times=0),
-    "fail.. takes an error status such as 429, not 200": lambda mock: mock.fail(200),
-    "fail.. takes an error status such as 429, not '429'": lambda mock: mock.fail("429"),
-    "there is no fault `418`": lambda mock: mock.fail(418),
+    "fail.. takes a status from 300 to 599, such as 429, not 200": lambda mock: mock.fail(200),
+    "fail.. takes a status from 300 to 599, such as 429, not '429'": lambda mock: mock.fail("429"),
+    "there is no fault `418.0`": lambda mock: mock.fault("418.0"),
     "`pause` is not a parameter of `429`": lambda mock: mock.fault("429", pause=1),
-    "`retry_after` must be a number of seconds from 0 to 86400, not 'soon'": (
+    "`retry_after` must be seconds .* `date:2` for a date in 2 s, `wrong`": (
         lambda mock: mock.fail(429, retry_after="soon")
     ),
+    "`body` must be one of json, html, text, none": lambda mock: mock.fail(502, body="xml"),
+    "`times` must be an integer from 1 to 1000000, or `always`": lambda mock: mock.fail(502, times="ever"),
     "rank.. takes indexes of documents, such as .2, 0., not .'0'.": lambda mock: mock.rank(["0"]),
     "`rank` must be a list of document indexes": lambda mock: mock.rank([]),
     "`rank` must name each document once": lambda mock: mock.rank([1, 1]),

@@ -152,7 +152,7 @@ def test_a_wrong_setting_is_reported_with_the_known_ones(failed_run, settings):
 
 
 WRONG_MARKERS = {
-    "fualt='429'": "has no argument fualt; known: fault, times, retry_after, delay, jitter, pause",
+    "fualt='429'": "has no argument fualt; known: fault, times, delay, jitter, pause, retry_after*",
     "'429'": "takes keyword arguments only, such as fault='429'",
     "times=2": "names no fault, as in rerank_mock(fault=429)",
     "fault='unsotred'": "there is no fault `unsotred`; did you mean `unsorted`?*",

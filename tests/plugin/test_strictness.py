@@ -9,6 +9,10 @@ CASES = {
         "rerank_mock.fail(503, times=3).then.fault('unsorted')\n    post()",
         ["unused faults: 503 (2 left), unsorted (1 left)"],
     ),
+    "an unused fault for all calls": (
+        "rerank_mock.fail(503, times='always')",
+        ["unused faults: 503 (always left)"],
+    ),
     "an unused ranking": (
         "rerank_mock.rank_first(containing='bear')\n    post()",
         ["unused ranking, because it applied to no answer: {'rank_first': 'bear'}", "latest requests:", "#1 POST*"],

@@ -49,8 +49,10 @@ class Reply:
     @property
     def retry_after(self) -> float | None:
         """The seconds that Retry-After or retry-after-ms gives; None without such a header."""
-        milliseconds, seconds = _number(self.headers.get("retry-after-ms")), _number(self.headers.get("Retry-After"))
-        return seconds if milliseconds is None else milliseconds / 1000
+        milliseconds, seconds = _number(self.headers.get("retry-after-ms")), self.headers.get("Retry-After")
+        if milliseconds is not None:
+            return milliseconds / 1000
+        return _seconds_until(seconds) if seconds and seconds.endswith(" GMT") else _number(seconds)
 
     @property
     def is_sent(self) -> bool:
@@ -81,5 +83,16 @@ def credential(headers: Headers, name: str = "Authorization") -> str:
 
 
 def _number(header: str | None) -> float | None:
-    """Return *header* as a number from 0; None if it is not one, such as a recorded date."""
+    """Return *header* as a number from 0; None if it is not one."""
     return float(header) if header and re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,6})?", header) else None
+
+
+def _seconds_until(date: str) -> float | None:
+    """Return the seconds until the HTTP *date*; None if it is over, as a recorded one, or no date."""
+    from email.utils import parsedate_to_datetime  # slow to import
+
+    try:
+        seconds = parsedate_to_datetime(date).timestamp() - time.time()
+    except ValueError:
+        return None
+    return round(seconds, 3) if seconds >= 0 else None

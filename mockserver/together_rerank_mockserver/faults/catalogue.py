@@ -1,16 +1,15 @@
 """The catalogue of faults: everything that the mock can simulate, by name."""
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 
 from together_rerank_mockserver.faults import body, status, wire
-from together_rerank_mockserver.faults.fault import (
-    Fault,
-    StatusFault,
-)
-from together_rerank_spec import Document, dialect, dialects
+from together_rerank_mockserver.faults.fault import Fault, StatusFault
+from together_rerank_spec import Document
 
 OK = Fault(name="ok", family="none", sentence="No fault; ways of lower precedence are ignored", applies="any call")
+STATUS = "status from 300 to 599"
 
 
 class UnknownFault(ValueError):
@@ -18,11 +17,15 @@ class UnknownFault(ValueError):
 
 
 class Catalogue:
-    """The faults of a mock of *document*, by name; an unknown name raises UnknownFault."""
+    """The faults of a mock of *document*, by name; an unknown name raises UnknownFault.
+
+    It lists the statuses that the API is known to have, and has every other one from 300 to 599, too.
+    """
 
     def __init__(self, document: Document) -> None:
         faults: list[Fault] = [OK, *status.faults(document), *wire.FAULTS, *body.FAULTS]
         self._faults = {fault.name: fault for fault in faults}
+        self._document = document
 
     def __iter__(self) -> Iterator[Fault]:
         return iter(self._faults.values())
@@ -32,26 +35,15 @@ class Catalogue:
             return OK
         if name in self._faults:
             return self._faults[name]
+        if re.fullmatch("[345][0-9]{2}", name):
+            return status.fault(self._document, int(name))
         near = get_close_matches(name[:100], self._faults, n=1)
         hint = f"; did you mean `{near[0]}`?" if near else ""
-        raise UnknownFault(f"there is no fault `{name[:100]}`{hint}; known: {', '.join(self._faults)}")
+        known = ", ".join(self._faults)
+        raise UnknownFault(f"there is no fault `{name[:100]}`{hint}; known: {known}, and every other {STATUS}")
 
     def status(self, code: int) -> StatusFault:
-        """Return the fault of the status *code*, which must be in the catalogue."""
+        """Return the fault of the status *code*."""
         fault = self[str(code)]
         assert isinstance(fault, StatusFault), f"{fault.name} is of another family"
         return fault
-
-
-class AnyCatalogue(Catalogue):
-    """The faults of a mock of *document*, and the statuses of every dialect, whose documents are read when needed."""
-
-    def __getitem__(self, name: str) -> Fault:
-        try:
-            return super().__getitem__(name)
-        except UnknownFault:
-            names = dialects() if name.isdigit() else ()
-            for document in (operation for each in names for operation in dialect(each).operations):
-                if name in map(str, document.error_statuses):
-                    return Catalogue(document)[name]
-            raise

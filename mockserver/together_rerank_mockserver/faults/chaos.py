@@ -21,6 +21,11 @@ class Chaos:
         if self._limits and self._limits[-1] > 1 + 1e-9:
             raise InvalidFaultSpec(f"the probabilities add up to {self._limits[-1]:g}, more than 1")
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether each call gets one of the faults."""
+        return bool(self._limits) and self._limits[-1] > 1 - 1e-9
+
     def spec_for(self, draw: float) -> FaultSpec | None:
         return next((spec for spec, limit in zip(self.specs, self._limits, strict=True) if draw < limit), None)
 

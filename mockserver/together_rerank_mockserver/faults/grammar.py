@@ -4,13 +4,14 @@ As text it is `NAME[,parameter=value]...`, as in `429,retry_after=2` or `delay=2
 same names, and with `times` and `then`.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from together_rerank_mockserver.faults.catalogue import Catalogue, UnknownFault
-from together_rerank_mockserver.faults.fault import COMMON_PARAMETERS, BodyFault, Fault
+from together_rerank_mockserver.faults.fault import BODIES, COMMON_PARAMETERS, BodyFault, Fault
 from together_rerank_mockserver.faults.wire import DEFAULT_DELAY_MS
 from together_rerank_mockserver.state.namespace import MAX_QUEUE, QueuedFault
 
@@ -22,10 +23,13 @@ MAX_MS = {
     "retry_after": 86_400_000,
     "retry_after_ms": 86_400_000,
 }
-# The maximum of each parameter in its own unit; `retry_after` can also be `none`, which omits the header.
-_MAX = {**MAX_MS, "retry_after": MAX_MS["retry_after"] // 1000}
+_MAX_S = MAX_MS["retry_after"] // 1000
+PARAMETERS = (*MAX_MS, "body", "location")
+ALWAYS = "always"
 _MAX_TIMES = 1_000_000
-_LONGEST = 200
+_LONGEST = 2000
+_DATE = re.compile("date:[0-9]{1,5}")
+_LOCATION = re.compile("[!-~]{1,1000}")  # a header: printable ASCII without spaces
 
 
 class InvalidFaultSpec(ValueError):
@@ -37,12 +41,12 @@ class FaultSpec:
     """One requested fault with its parameters."""
 
     fault: Fault
-    # `delay`, `jitter`, `pause` and `retry_after_ms` in ms, `retry_after` in s or None for no header.
-    parameters: tuple[tuple[str, int | None], ...] = ()
-    times: int = 1  # how many calls get it from a queue
+    # `delay`, `jitter`, `pause` and `retry_after_ms` in ms; `retry_after` as `_retry_after` returns it.
+    parameters: tuple[tuple[str, Any], ...] = ()
+    times: int | None = 1  # how many calls get it from a queue; None for all until a reset
 
     def get(self, name: str, default: int = 0) -> int:
-        value = dict(self.parameters).get(name)
+        value: int | None = dict(self.parameters).get(name)
         return default if value is None else value
 
     @property
@@ -57,7 +61,11 @@ class FaultSpec:
 
     @property
     def as_dict(self) -> dict[str, Any]:
-        return {"fault": self.fault.name, "times": self.times, **dict(self.parameters)}
+        return {
+            "fault": self.fault.name,
+            "times": ALWAYS if self.times is None else self.times,
+            **dict(self.parameters),
+        }
 
 
 def from_text(text: str, catalogue: Catalogue) -> FaultSpec:
@@ -85,13 +93,15 @@ def from_json(data: Any, catalogue: Catalogue) -> list[FaultSpec]:
     for each in _chain(data):
         fields = {key: value for key, value in each.items() if key != "then"}
         times = fields.pop("times", 1)
-        if type(times) is not int or not 1 <= times <= _MAX_TIMES:
-            raise InvalidFaultSpec(f"`times` must be an integer from 1 to {_MAX_TIMES}")
+        if times != ALWAYS and (type(times) is not int or not 1 <= times <= _MAX_TIMES):
+            raise InvalidFaultSpec(f"`times` must be an integer from 1 to {_MAX_TIMES}, or `{ALWAYS}`")
+        if times == ALWAYS and "then" in each:
+            raise InvalidFaultSpec(f"no fault can follow one whose `times` is `{ALWAYS}`")
         name = fields.pop("fault", None)
         if type(name) not in (str, int, type(None)):
             raise InvalidFaultSpec("`fault` must be the name of a fault, or a status")
         spec = _spec(None if name is None else str(name), fields, catalogue, extra=("fault", "times", "then"))
-        specs.append(FaultSpec(spec.fault, spec.parameters, times))
+        specs.append(FaultSpec(spec.fault, spec.parameters, None if times == ALWAYS else times))
     return specs
 
 
@@ -112,7 +122,7 @@ def _chain(data: Any) -> Iterator[dict[str, Any]]:
 
 def _spec(name: str | None, values: Mapping[str, Any], catalogue: Catalogue, extra: tuple[str, ...] = ()) -> FaultSpec:
     if name is None and "delay" not in values:
-        _refuse_unknown(values, (*extra, *_MAX), "a fault")
+        _refuse_unknown(values, (*extra, *PARAMETERS), "a fault")
         raise InvalidFaultSpec("no fault is named; give `fault`, or `delay` in ms")
     if name is not None and "," in name:
         raise InvalidFaultSpec(
@@ -138,16 +148,35 @@ def _refuse_unknown(values: Mapping[str, Any], known: tuple[str, ...], of: str) 
 
 
 def _value(key: str, text: str) -> Any:
+    """Return *text*, the value of a parameter, as it is in JSON."""
     if key == "retry_after" and text.lower() == "none":
         return None
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else text
+    if text.isascii() and text.isdigit() and len(text) < 12:
+        return int(text)
+    return float(text) if key == "retry_after" and re.fullmatch(r"[0-9]{1,6}\.[0-9]{1,6}", text) else text
 
 
-def _checked(key: str, value: Any) -> int | None:
-    if key == "retry_after" and value is None:
-        return None
-    if type(value) is not int or not 0 <= value <= _MAX[key]:
-        unit = "seconds" if key == "retry_after" else "milliseconds"
-        none = ", or `none` (null in JSON) for no header" if key == "retry_after" else ""
-        raise InvalidFaultSpec(f"`{key}` must be an integer from 0 to {_MAX[key]} ({unit}){none}")
+def _checked(key: str, value: Any) -> Any:
+    if key == "retry_after":
+        return _retry_after(value)
+    if key == "body":
+        if value not in BODIES:
+            raise InvalidFaultSpec(f"`body` must be one of {', '.join(BODIES)}")
+    elif key == "location":
+        if not isinstance(value, str) or not _LOCATION.fullmatch(value):
+            raise InvalidFaultSpec("`location` must be a URL or a path: 1 to 1000 printable ASCII characters, no space")
+    elif type(value) is not int or not 0 <= value <= MAX_MS[key]:
+        raise InvalidFaultSpec(f"`{key}` must be an integer from 0 to {MAX_MS[key]} (milliseconds)")
     return value
+
+
+def _retry_after(value: Any) -> float | str | None:
+    """Return *value* of `retry_after`: seconds, `wrong`, or `date:SECONDS`; None for no header."""
+    if value is None or value == "wrong" or (isinstance(value, str) and _DATE.fullmatch(value)):
+        return value
+    if type(value) not in (int, float) or not 0 <= value <= _MAX_S:
+        seconds = f"seconds from 0 to {_MAX_S}, such as 2 or 0.5"
+        raise InvalidFaultSpec(
+            f"`retry_after` must be {seconds}, `date:2` for a date in 2 s, `wrong`, or `none` (null in JSON) for no header"
+        )
+    return float(value) if value % 1 else int(value)

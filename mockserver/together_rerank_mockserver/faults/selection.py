@@ -6,7 +6,7 @@ from typing import Any
 from together_rerank_mockserver.api.body import Content
 from together_rerank_mockserver.api.errors import InvalidRequest, Misuse
 from together_rerank_mockserver.api.messages import Call, Reply
-from together_rerank_mockserver.faults.catalogue import OK, Catalogue, UnknownFault
+from together_rerank_mockserver.faults.catalogue import OK, Catalogue
 from together_rerank_mockserver.faults.chaos import Chaos, chance
 from together_rerank_mockserver.faults.fault import BodyFault, Fault, RankedRequest, StatusFault, WireFault
 from together_rerank_mockserver.faults.grammar import FaultSpec, InvalidFaultSpec, from_text
@@ -49,12 +49,13 @@ class SelectedFault:
         draw = "" if self.draw is None else f"; draw={self.draw:.6f}"
         if self.fault is None:
             return without_fault + draw
-        by = f"; fault={self.fault.name}{draw or f'; by={self.source}'}"
+        by = f"; fault={self.fault.name}{'' if self.source == 'chaos' else f'; by={self.source}'}{draw}"
         if not self.applied:
             return f"{without_fault}{by}; not-applied"
         if self.fault is OK:
             return without_fault + by
-        return ("chaos" if self.source == "chaos" else "forced") + by
+        unlisted = "; undocumented" if isinstance(self.fault, StatusFault) and not self.fault.documented else ""
+        return ("chaos" if self.source == "chaos" else "forced") + by + unlisted
 
 
 NO_FAULT = SelectedFault()
@@ -69,7 +70,7 @@ class FaultSelector:
     """Selects the fault of each call to the operation of *document*, which has the faults in *catalogue*.
 
     *fault* and *chaos* are the server's settings, *seed* makes chance reproducible.
-    The first of these that requests a fault wins: the Prefer header, the model, the queue, *fault*, *chaos*.
+    The first of these that requests a fault wins: the Prefer header, the model, the queue, *chaos*, *fault*.
     """
 
     def __init__(
@@ -96,17 +97,10 @@ class FaultSelector:
         return replace(selected, applied=False) if isinstance(selected.fault, BodyFault) else selected
 
     def in_this_api(self, selected: SelectedFault) -> SelectedFault:
-        """Return *selected* with the reply of this API, because the queue and the settings are for all APIs.
-
-        Raises Misuse if this API does not have the status.
-        """
+        """Return *selected* with the reply of this API, because the queue and the settings are for all APIs."""
         if selected.spec is None or not isinstance(selected.fault, StatusFault):
             return selected
-        try:
-            return replace(selected, spec=replace(selected.spec, fault=self._catalogue[selected.spec.fault.name]))
-        except UnknownFault as unknown:
-            statuses = ", ".join(fault.name for fault in self._catalogue if fault.family == "status")
-            raise Misuse(f"this API has no fault `{selected.spec.fault.name}`; its statuses: {statuses}") from unknown
+        return replace(selected, spec=replace(selected.spec, fault=self._catalogue[selected.spec.fault.name]))
 
     def delay_s(self, namespace: Namespace, spec: FaultSpec | None) -> float:
         """Return the delay of *spec* in seconds, with its jitter."""
@@ -166,12 +160,11 @@ class FaultSelector:
             raise Misuse(f"`{place}`: {error}", param=place) from error
 
     def _by_server(self, namespace: Namespace) -> SelectedFault:
-        if self._fault:
-            return SelectedFault(self._fault, "server")
-        if not self._chaos.specs:
-            return NO_FAULT
-        draw = self._chance(namespace)
-        return SelectedFault(self._chaos.spec_for(draw), "chaos", draw=draw)
+        draw = self._chance(namespace) if self._chaos.specs else None
+        by_chance = None if draw is None else self._chaos.spec_for(draw)
+        if self._fault and not by_chance:
+            return SelectedFault(self._fault, "server", draw=draw)
+        return SelectedFault(by_chance, "chaos", draw=draw)
 
 
 def _by_queue(namespace: Namespace) -> SelectedFault | None:

@@ -1,13 +1,15 @@
-"""Status faults: each error status, with the body and headers that the library of exchanges has for it."""
+"""Status faults: each status from 300 to 599, with the body and headers that the API has for it."""
 
 from collections.abc import Iterable
 from functools import lru_cache
+from http import HTTPStatus
+from typing import Any
 
 import together_rerank_fixtures as fixtures
 from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.api.messages import JSON, Reply
 from together_rerank_mockserver.api.rendering import reply_with
-from together_rerank_mockserver.faults.fault import StatusFault
+from together_rerank_mockserver.faults.fault import StatusFault, phrase
 from together_rerank_spec import Document
 
 # For each status, the exchange whose answer comes from the API itself, not from a proxy in front of it.
@@ -31,26 +33,52 @@ _EXCHANGES = {
 
 
 def faults(document: Document) -> Iterable[StatusFault]:
-    """Yield a fault for each error status that *document* lists, and for each other one that was observed."""
+    """Yield the fault of each error status that *document* lists, and of each other one that was observed."""
     for status in sorted({*document.error_statuses, *_EXCHANGES}):
-        documented, description = status in document.error_statuses, document.statuses.get(status)
-        reply, reason = _reply(status, description)
-        if not document.mapping.is_canonical:
-            example = document.body_example(status)
-            body = document.error_body(status, {"error": {"message": reason}}) if example is None else example
-            kept = {name: value for name, value in reply.headers.items() if name == "Retry-After"}
-            reply, reason = reply_with(body, status, kept, document), description or reason
-        sentence = f"{description} ({status})" if description else f"Status {status}" if documented else reason
-        yield StatusFault(name=str(status), sentence=sentence, reply=reply, reason=reason, documented=documented)
+        yield fault(document, status)
 
 
-@lru_cache(maxsize=256)  # each operation of a mock has the same ones
+def fault(document: Document, status: int) -> StatusFault:
+    """Return the fault of *status*, from 300 to 599, with the body that the API has for it."""
+    documented, description = status in document.error_statuses, document.statuses.get(status)
+    reply, reason = _reply(status, description)
+    body: Any = _error(status, reason)
+    if not document.mapping.is_canonical:
+        example = document.body_example(status)
+        body = document.error_body(status, body) if example is None else example
+        kept = {name: value for name, value in reply.headers.items() if name == "Retry-After"}
+        reply, reason = reply_with(body, status, kept, document), description or reason
+    has_json = reply.headers.get("Content-Type") == JSON["Content-Type"]
+    json = reply.body if has_json else to_json(body if isinstance(body, dict) else {"error": reason})
+    if status < 400:  # a redirect, which gateways send without a body
+        reply = Reply(status, b"")
+    return StatusFault(
+        name=str(status),
+        sentence=f"{description} ({status})" if description else f"Status {status}" if documented else reason,
+        reply=reply,
+        json=json,
+        reason=reason,
+        documented=documented,
+        parameters=_parameters(status),
+    )
+
+
+def _parameters(status: int) -> tuple[str, ...]:
+    if status == HTTPStatus.NOT_MODIFIED:  # has no body
+        return ("location", *StatusFault.parameters[:2])
+    return (*StatusFault.parameters, *(["location"] if status < 400 else []))
+
+
+@lru_cache(maxsize=1024)  # each operation of a mock has the same ones
 def _reply(status: int, description: str | None) -> tuple[Reply, str]:
     """Return the reply for *status*, and the reason for journal and log."""
     if status not in _EXCHANGES:
-        message = description or f"Status {status}, as requested"
-        kind = "server_error" if status >= 500 else "request_error"
-        return Reply(status, to_json({"error": {"message": message, "type": kind}}), JSON), message
+        message = description or phrase(status)
+        return Reply(status, to_json(_error(status, message)), JSON), message
     exchange = fixtures.get(_EXCHANGES[status])
     reply = Reply(status, exchange.response.content, dict(exchange.response.headers))
     return reply, exchange.shows.rstrip(".")
+
+
+def _error(status: int, message: str) -> dict[str, Any]:
+    return {"error": {"message": message, "type": "server_error" if status >= 500 else "request_error"}}

@@ -1,7 +1,7 @@
 """The admin API, independent of any framework: read the journal, queue faults, override rankings and reset."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +148,10 @@ class Admin:
 
     def _queue(self, request: AdminRequest) -> dict[str, Any]:
         queue = self._registry.look(request.namespace).queued()
-        return {"namespace": request.namespace, "queue": [{**each.spec.as_dict, "times": each.left} for each in queue]}
+        return {
+            "namespace": request.namespace,
+            "queue": [replace(each.spec, times=each.left).as_dict for each in queue],
+        }
 
     def _ranking(self, request: AdminRequest) -> Any:
         namespace = self._registry.look(request.namespace)

@@ -29,7 +29,7 @@ class QueuedFault:
     """A requested fault in a queue."""
 
     spec: Any  # a `faults.grammar.FaultSpec`, which this room does not know
-    left: int  # how many calls still get it
+    left: int | None  # how many calls still get it; None for all
     needs_200: bool  # it leaves the queue only when it has changed a 200
 
 
@@ -81,8 +81,9 @@ class Namespace:
             return is_first
 
     def _take(self, first: QueuedFault) -> None:
-        first.left -= 1
-        if not first.left:
+        if first.left is not None:
+            first.left -= 1
+        if first.left == 0:
             self.queue.popleft()
 
     def enqueue(self, faults: Sequence[QueuedFault]) -> None:

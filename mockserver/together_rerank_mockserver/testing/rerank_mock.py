@@ -6,7 +6,7 @@ import operator
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from together_rerank_mockserver.faults.grammar import MAX_MS
 from together_rerank_mockserver.testing import recorded
@@ -20,6 +20,22 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from together_rerank_mockserver.testing.transport import Transport
+
+
+# How many calls get a fault.
+Times = int | Literal["always"]
+
+
+class Parameters(TypedDict, total=False):
+    """The parameters of a fault; None is as if it is absent."""
+
+    delay: float | None
+    jitter: float | None
+    pause: float | None
+    retry_after: float | str | None
+    retry_after_ms: int | None
+    body: Literal["json", "html", "text", "none"] | None
+    location: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,61 +74,42 @@ class RerankMock:
             raise AssertionError(f"the mock at {self.base_url} received no request{self.admin.unseen}")
         return requests[-1]
 
-    def fail(
-        self,
-        status: int,
-        times: int = 1,
-        *,
-        retry_after: float | Literal["none"] | None = None,
-        delay: float | None = None,
-    ) -> Queued:
-        """Answer the next calls with the error *status*.
+    def fail(self, status: int, times: Times = 1, **parameters: Unpack[Parameters]) -> Queued:
+        """Answer the next calls with *status*, from 300 to 599; `fault` describes the arguments and errors."""
+        if type(status) is not int or not 300 <= status < 600:
+            raise ValueError(
+                f"fail() takes a status from 300 to 599, such as 429, not {status!r}; ok() is for a success"
+            )
+        return self.fault(str(status), times, **parameters)
 
-        Args:
-            status: an error status of the API, from 400.
-            times: how many calls get it.
-            retry_after: the wait in `Retry-After`, in seconds; "none" omits the header.
-            delay: the delay of the answer, in seconds.
-
-        Raises:
-            ValueError: the status is unknown, or an argument is out of range; the message lists what is accepted.
-        """
-        if type(status) is not int or status < 400:
-            raise ValueError(f"fail() takes an error status such as 429, not {status!r}; ok() is for a success")
-        return self.fault(str(status), times, retry_after=retry_after, delay=delay)
-
-    def fault(
-        self,
-        name: str,
-        times: int = 1,
-        *,
-        retry_after: float | Literal["none"] | None = None,
-        delay: float | None = None,
-        jitter: float | None = None,
-        pause: float | None = None,
-    ) -> Queued:
+    def fault(self, name: str, times: Times = 1, **parameters: Unpack[Parameters]) -> Queued:
         """Apply the fault *name* to the next calls; `together-rerank-mock faults` lists the names.
 
         Args:
             name: the name of a fault; a status is a name, too.
-            times: how many calls get it.
-            retry_after: the wait in `Retry-After`, in seconds; "none" omits the header.
-            delay: the delay of the answer, in seconds.
-            jitter: the maximum additional random delay, in seconds.
-            pause: the pause between the pieces of a `drip`, in seconds.
+            times: how many calls get it; "always" for all until the next reset, which each test begins with.
+            **parameters:
+                delay: the delay of the answer, in seconds.
+                jitter: the maximum additional random delay, in seconds.
+                pause: the pause between the pieces of a `drip`, in seconds.
+                retry_after: of a status, the wait in `Retry-After`, in seconds; "date:2" for a date in 2 s, "wrong" for a
+                    value that is neither, "none" to omit the header.
+                retry_after_ms: of a status, the wait in `retry-after-ms`, in milliseconds.
+                body: of a status, "json", "html", "text" or "none".
+                location: of a status below 400, the URL or path in `Location`.
 
         Raises:
+            TypeError: an argument is unknown.
             ValueError: the fault is unknown, or does not take an argument; the message lists what is accepted.
         """
-        durations = _durations(retry_after=retry_after, delay=delay, jitter=jitter, pause=pause)
-        self.admin.call("POST", "faults", {"fault": name, "times": times, **durations})
+        self.admin.call("POST", "faults", {"fault": name, "times": times, **_json(parameters)})
         return Queued(self)
 
-    def delay(self, seconds: float, times: int = 1) -> Queued:
+    def delay(self, seconds: float, times: Times = 1) -> Queued:
         """Delay the answers to the next *times* calls by *seconds*."""
         return self.fault("delay", times, delay=seconds)
 
-    def ok(self, times: int = 1) -> Queued:
+    def ok(self, times: Times = 1) -> Queued:
         """Answer the next *times* calls without a fault, whatever the settings request."""
         return self.fault("ok", times)
 
@@ -248,16 +245,15 @@ def _require_httpx(method: str) -> None:
         raise ImportError(f"rerank_mock.{method} needs httpx: {hint}") from error
 
 
-def _durations(*, retry_after: Any, **others: Any) -> dict[str, int | None]:
-    """Return the parameters of a fault for durations in seconds, without those that are None."""
-    given = {name: _milliseconds(name, seconds) for name, seconds in others.items() if seconds is not None}
-    if retry_after is None:
-        return {**given}
-    if retry_after == "none":
-        return {**given, "retry_after": None}
-    milliseconds = _milliseconds("retry_after", retry_after)
-    in_seconds = {"retry_after_ms": milliseconds} if milliseconds % 1000 else {"retry_after": milliseconds // 1000}
-    return {**given, **in_seconds}
+def _json(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *parameters* of a fault, durations in seconds, as the admin API takes them, without those that are None."""
+    for name in parameters:
+        if name not in Parameters.__annotations__:
+            raise TypeError(f"a fault has no argument `{name}`; known: times, {', '.join(Parameters.__annotations__)}")
+    given = {name: value for name, value in parameters.items() if value is not None}
+    milliseconds = {name: _milliseconds(name, given[name]) for name in ("delay", "jitter", "pause") if name in given}
+    absent = {"retry_after": None} if given.get("retry_after") == "none" else {}
+    return {**given, **milliseconds, **absent}
 
 
 def _indexes(given: Any) -> list[int]:
