@@ -145,14 +145,14 @@ def test_a_call_that_began_before_a_reset_gets_no_later_override_or_fault():
             [each.queued for each in from_json_fault({"fault": "unsorted"}, endpoint.catalogue)]
         )
 
-    endpoint = endpoint_of(load(), Settings(latency_ms=1), Pauses(begin_the_next_test))
+    endpoint = endpoint_of(load(), Settings(), Pauses(begin_the_next_test))
     endpoint.registry.open("default").enqueue(
-        [each.queued for each in from_json_fault({"fault": "model-other"}, endpoint.catalogue)]
+        [each.queued for each in from_json_fault({"delay": 1, "then": "model-other"}, endpoint.catalogue)]
     )
 
     reply, answer = send(body(), endpoint)
 
     assert [result["index"] for result in answer["results"]] == [1, 0]
-    assert reply.headers["x-mock-reply"] == "scored"
+    assert reply.headers["x-mock-reply"] == "forced; fault=delay; by=queue"
     assert endpoint.registry.look("default").overridden == 0
     assert [each.spec.fault.name for each in endpoint.registry.look("default").queued()] == ["unsorted"]

@@ -52,7 +52,8 @@ def test_retry_after_counts_from_the_delayed_answer():
         mock = endpoint_of(load(), Settings(rate_limit="1/10 seconds", latency_ms=3_000), Pauses(clock.shift))
 
         assert ask(mock).status == 200
-        assert ask(mock).headers["Retry-After"] == "4"
+        assert ask(mock).headers["Retry-After"] == "7"
+        assert ask(mock, Prefer="delay=3000").headers["Retry-After"] == "4"
 
 
 def test_a_rejected_call_counts_and_a_forced_one_does_not():

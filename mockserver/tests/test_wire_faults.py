@@ -117,17 +117,3 @@ def test_a_delay_waits_and_a_jitter_is_the_same_for_the_same_seed():
     assert all(0.1 <= wait < 0.15 for wait in waits(1))
     assert len(set(waits(1))) == 4
     assert waits(1) == waits(1) != waits(2)
-
-
-def test_latency_delays_every_answer():
-    from together_rerank_mockserver.settings import Settings
-    from together_rerank_spec import load
-
-    waited = []
-    endpoint = endpoint_of(load(), Settings(latency_ms=500), Pauses(waited.append))
-    send(body(), endpoint)
-    send(body(documents=[]), endpoint)
-    reply = send(body(), endpoint, {**KEY, "Prefer": "delay=250"}, parse=False)
-
-    assert waited == [0.5, 0.5, 0.75]
-    assert reply.headers["x-mock-reply"] == "forced; fault=delay; by=header"

@@ -1,7 +1,7 @@
 """The path of one call: `Endpoint.answer` turns a call to the rerank operation into a reply, stage by stage."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from together_rerank_mockserver.api.errors import (
     ClientDisconnected,
     InternalError,
     InvalidApiKey,
+    LimitExceeded,
     MissingApiKey,
     ModelNotFound,
     TooManyWaiting,
@@ -24,6 +25,7 @@ from together_rerank_mockserver.faults.selection import NO_FAULT, FaultSelector,
 from together_rerank_mockserver.mock_state import MockState
 from together_rerank_mockserver.ranking.score import Ranked, rank
 from together_rerank_mockserver.replay import Replay
+from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state.namespace import DEFAULT, Namespace
 from together_rerank_spec import Document
 
@@ -70,6 +72,8 @@ class Endpoint:
         replayed = settings.replay
         self._replay = Replay(replayed, state.exchanges(document), document, self.serves) if replayed else None
         self._models = frozenset(settings.models)
+        self._limits = [each for each in _limits(settings) if each[1] is not None]
+        self._latency = state.latency
         self._requires_key = document.requires_key or bool(document.key_header and settings.api_keys)
         any_key = document.requires_key and not settings.api_keys
         accepts = ["any-key"] * any_key + ["any-model"] * (not self._models)
@@ -104,19 +108,22 @@ class Endpoint:
             # --- Answer with a status fault --- any error status, before admission and validation; 503 if too many
             # calls wait, also in the delays below
             reply = self._status_fault(context)
-            # --- Admit --- 503 if too many calls are in flight; then the delay; 429 if the quota is used up
+            # --- Admit --- 503 if too many calls are in flight; then the delay of a fault; 429 if the quota is used up
             reply = reply or self._admit(context)
             # --- Replay --- a recorded answer, if the request is equal to a recorded one
             reply = reply or self._recorded(context)
             if reply is None:
                 # --- Parse and validate by the document --- 400, 404
                 request = self._parse(context)
-                # --- Rank --- or apply the ranking override of the namespace; 400 if it does not fit the documents
+                # --- Rank --- or apply the ranking override of the namespace; 400 above a limit, or if the override does
+                # not fit the documents
                 ranked = self._rank(request, context)
                 # --- Render ---
                 answer = self._render(ranked, context)
                 # --- Apply a body fault --- a wrong 200
                 answer = self._apply_body_fault(answer, ranked, context)
+                # --- Take time --- unless there is a fault
+                self._take_time(len(ranked.documents), context)
                 reply = Reply(200, to_json(self.document.success_body(answer)), JSON)
         except ClientDisconnected:
             context.origin = "client-gone"
@@ -193,7 +200,22 @@ class Endpoint:
     def _delay(self, context: RequestContext) -> None:
         # A body fault is not applied yet; its delay follows when it is.
         spec = context.selected.spec if context.selected.applied else None
-        self._wait(self._settings.latency_ms / 1000 + self.selector.delay_s(context.namespace, spec), context)
+        self._wait(self.selector.delay_s(context.namespace, spec), context)
+
+    def _take_time(self, documents: int, context: RequestContext) -> None:
+        """Wait as long as a usual answer for *documents* takes. An answer with a fault has only the fault's delay."""
+        if self._latency is None or context.selected.is_quick:
+            return
+        seconds, capacity = self._latency.seconds(documents, context.namespace), self._settings.capacity
+        if capacity is None:
+            self._wait(seconds, context)
+            return
+        place, wait = context.namespace.take_turn(seconds, capacity)
+        try:
+            self._wait(wait, context)
+        except TooManyWaiting:
+            context.namespace.give_up_turn(place, seconds)
+            raise
 
     def _wait(self, seconds: float, context: RequestContext) -> None:
         if not seconds:
@@ -215,6 +237,8 @@ class Endpoint:
         if recorded is None:
             return None
         context.origin, context.request_id, context.reason = recorded.origin, recorded.request_id, recorded.reason
+        if recorded.reply.status == 200:
+            self._take_time(recorded.documents, context)
         return recorded.reply
 
     # Parse, rank and render
@@ -231,8 +255,16 @@ class Endpoint:
     def _rank(self, request: dict[str, Any], context: RequestContext) -> RankedRequest:
         documents = request["documents"]
         texts = rendering.ranked_texts(documents, request.get("rank_fields"))
+        if self._limits:
+            self._check_limits(request, texts)
         ranking = self._override(rank(request["query"], texts), texts, context)
         return RankedRequest(request, self.document.mapping.texts(documents), texts, ranking)
+
+    def _check_limits(self, request: dict[str, Any], texts: list[str]) -> None:
+        for kind, limit, count, message in self._limits:
+            if (number := count(request, texts)) > limit:
+                status = self._settings.limit_status
+                raise LimitExceeded(kind, message, number, limit, request["model"], status)
 
     def _override(self, ranking: list[Ranked], texts: list[str], context: RequestContext) -> list[Ranked]:
         override = context.namespace.override
@@ -299,6 +331,30 @@ class Endpoint:
             key_header=self._lower_key_header,
         )
         return sent
+
+
+def _limits(settings: Settings) -> list[tuple[str, int | None, Callable[[dict[str, Any], list[str]], int], str]]:
+    """Return the kind of error, the limit, a count and a message for each limit of a request."""
+    return [
+        (
+            "too_many_documents",
+            settings.max_documents,
+            lambda _, texts: len(texts),
+            "The request has {number} documents; the maximum is {limit}",
+        ),
+        (
+            "document_too_long",
+            settings.max_document_chars,
+            lambda _, texts: max(map(len, texts), default=0),
+            "A document has {number} characters; the maximum is {limit}",
+        ),
+        (
+            "too_many_tokens",
+            settings.max_tokens,
+            lambda request, texts: rendering.usage(request["query"], texts)["total_tokens"],
+            "The request has {number} tokens, and the maximum of {model} is {limit}",
+        ),
+    ]
 
 
 def api_error(error: Exception) -> ApiError:

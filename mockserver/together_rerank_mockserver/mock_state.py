@@ -7,6 +7,7 @@ import together_rerank_fixtures as fixtures
 from together_rerank_fixtures import Exchange
 from together_rerank_mockserver.faults.catalogue import Catalogue
 from together_rerank_mockserver.faults.grammar import FaultSpec
+from together_rerank_mockserver.latency import Latency
 from together_rerank_mockserver.settings import LIBRARY, Settings
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
 from together_rerank_mockserver.state.quota import Quota
@@ -34,6 +35,9 @@ class MockState:
         self.recorder = Recorder(self.registry, settings.log_format, settings.journal_max, settings.journal_body)
         self.catalogue = Catalogue(document)
         self.fault, self.chaos = settings.chosen_faults(self.catalogue)
+        base_ms, per_document_ms = settings.latency_ms, settings.latency_per_document_ms
+        latency = Latency(base_ms, per_document_ms, settings.latency_distribution, settings.seed)
+        self.latency = latency if base_ms or per_document_ms else None
         # The exchanges of a folder, which can be with any API.
         self.recorded = fixtures.read(Path(settings.replay)) if settings.replay not in (None, LIBRARY) else []
         self._keys = [key.encode() for key in settings.api_keys]

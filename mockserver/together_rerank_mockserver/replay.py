@@ -34,6 +34,7 @@ class Recorded:
     origin: str  # the value of `x-mock-reply`
     request_id: str  # from the answer; "" if it has none that fits a header
     reason: str | None  # why it is an error, for journal and log
+    documents: int  # how many the request has
 
 
 class Replay:
@@ -58,7 +59,7 @@ class Replay:
             content_type = header(exchange.request.headers, "Content-Type")
             model = document.model_in(path)
             key = (_required_key(exchange, self._key_header), model, *_request(content_type, exchange.request.content))
-            earlier = self._recorded.setdefault(key, _recorded(exchange)).exchange
+            earlier = self._recorded.setdefault(key, self._answer(exchange)).exchange
             if earlier is not exchange and _is_the_kits(earlier) == _is_the_kits(exchange):
                 raise FixtureError(f"{source}: {earlier.name} and {exchange.name} have the same request")
 
@@ -72,6 +73,16 @@ class Replay:
         keys = (call.headers.get(self._key_header) or "", None)
         found = (self._recorded.get((key, model, *request)) for key in keys)
         return next(filter(None, found), None)
+
+    def _answer(self, exchange: Exchange) -> Recorded:
+        response = exchange.response
+        kept = {name: value for name, value in response.headers.items() if name.lower() not in _OF_THE_SERVER}
+        headers = {_WRITTEN_HERE.get(name.lower(), name): value for name, value in kept.items()}
+        reason = None if response.status < 400 else exchange.shows.rstrip(".")
+        reply = Reply(response.status, response.content, headers)
+        request = self._document.read_request(exchange.request.body) if response.status == 200 else None
+        count = len(request["documents"]) if isinstance(request, dict) else 0
+        return Recorded(exchange, reply, f"replayed; name={quote(exchange.name)}", _request_id(exchange), reason, count)
 
 
 def _is_the_kits(exchange: Exchange) -> bool:
@@ -92,15 +103,6 @@ def _request(content_type: str | None, content: bytes) -> tuple[str, str | bytes
         return f"{media};{charset}", json.dumps(bodies.value(content), sort_keys=True)
     except (ValueError, RecursionError):
         return f"{media};{charset}", content
-
-
-def _recorded(exchange: Exchange) -> Recorded:
-    response = exchange.response
-    kept = {name: value for name, value in response.headers.items() if name.lower() not in _OF_THE_SERVER}
-    headers = {_WRITTEN_HERE.get(name.lower(), name): value for name, value in kept.items()}
-    reason = None if response.status < 400 else exchange.shows.rstrip(".")
-    reply = Reply(response.status, response.content, headers)
-    return Recorded(exchange, reply, f"replayed; name={quote(exchange.name)}", _request_id(exchange), reason)
 
 
 def _request_id(exchange: Exchange) -> str:

@@ -20,8 +20,11 @@ MAX_BODY = 32 * 1024 * 1024
 READ_TIMEOUT_S = 30
 JOURNAL_MAX = 1000
 JOURNAL_BODY = 64 * 1024
+# The settings that limit what one request may contain.
+LIMITS = ("max_documents", "max_document_chars", "max_tokens")
 # The value of `replay` for the exchanges of the kit, instead of a folder.
 LIBRARY = "library"
+_MAX_MS = 3_600_000
 _ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
 
 
@@ -54,7 +57,14 @@ class Settings:
         fault: the fault of every call, such as `429,retry_after=2`.
         chaos: faults with their probabilities, such as `429=0.2`.
         seed: the seed of chaos and jitter.
-        latency_ms: the delay of every answer, in milliseconds.
+        latency_ms: how long an answer without a fault takes, in milliseconds.
+        latency_per_document_ms: how much longer it takes for each document, in milliseconds.
+        latency_distribution: how these times vary, such as `uniform=0.5` or `lognormal=0.4`; None for not at all.
+        capacity: how many calls of a namespace are answered at once, while others wait for their turn; None for all.
+        max_documents: the maximum documents of a request; None for no limit.
+        max_document_chars: the maximum characters of a document, as it is ranked; None for no limit.
+        max_tokens: the maximum `usage.total_tokens` of a request; None for no limit.
+        limit_status: the status above these three limits; None for the one that the API is known to have, or 400.
         rate_limit: the quota of each namespace, such as `60/minute`; None for no quota.
         max_in_flight: the maximum concurrent calls of a namespace; None for no limit.
         journal_max: the maximum requests in the journal of each namespace; 0 for no journal.
@@ -86,6 +96,13 @@ class Settings:
     chaos: tuple[str, ...] = ()
     seed: int = 0
     latency_ms: int = 0
+    latency_per_document_ms: float = 0
+    latency_distribution: str | None = None
+    capacity: int | None = None
+    max_documents: int | None = None
+    max_document_chars: int | None = None
+    max_tokens: int | None = None
+    limit_status: int | None = None
     rate_limit: str | None = None
     max_in_flight: int | None = None
     journal_max: int = JOURNAL_MAX
@@ -119,6 +136,11 @@ class Settings:
             if getattr(self, name) is not None and self.spec is None:
                 problem = "applies to a document given as `spec` only; the documents of the kit need none"
                 raise SettingsError(name, problem)
+        for name in ("latency_distribution", "capacity"):
+            if getattr(self, name) is not None and not self.latency_ms and not self.latency_per_document_ms:
+                raise SettingsError(name, "needs a latency, so `latency_ms` or `latency_per_document_ms`")
+        if self.limit_status and not any(getattr(self, name) for name in LIMITS):
+            raise SettingsError("limit_status", f"needs a limit, so {', '.join(f'`{name}`' for name in LIMITS)}")
         if self.dialect != TOGETHER and (self.spec is not None or self.reading != "corrected"):
             other = "spec" if self.spec is not None else "reading"
             raise SettingsError("dialect", f"names the document at the root, and so does `{other}`")
@@ -182,6 +204,19 @@ def _list(fits: _Check, wanted: str, *, shown: bool = True) -> _Check:
     return lambda values: tuple(check_item(value) for value in check_list(values))
 
 
+def _milliseconds(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MAX_MS:
+        raise ValueError(f"must be a number from 0 to {_MAX_MS}, not {repr(value)[:200]}")
+    return value
+
+
+def _distribution(value: Any) -> str:
+    from together_rerank_mockserver.latency import parse_distribution
+
+    parse_distribution(_check(_is_text, "a distribution such as lognormal=0.4")(value))
+    return str(value)
+
+
 def _rate(value: Any) -> str:
     from together_rerank_mockserver.state.quota import parse_rate
 
@@ -228,7 +263,14 @@ _CHECKS: dict[str, _Check] = {
     "fault": _check(_is_text, "the name of a fault"),
     "chaos": _list(_is_text, "a fault and its probability, such as 429=0.2"),
     "seed": _whole(),
-    "latency_ms": _whole(0, 3_600_000),
+    "latency_ms": _whole(0, _MAX_MS),
+    "latency_per_document_ms": _milliseconds,
+    "latency_distribution": _distribution,
+    "capacity": _whole(1, 10_000),
+    "max_documents": _whole(1),
+    "max_document_chars": _whole(1),
+    "max_tokens": _whole(1),
+    "limit_status": _whole(400, 599),
     "rate_limit": _rate,
     "max_in_flight": _whole(1),
     "journal_max": _whole(0),

@@ -136,10 +136,16 @@ class Mapping:
         status: int = self.places["error"].get("statuses", {}).get(kind, default)
         return status
 
-    def message(self, kind: str, model: str) -> str | None:
-        """Return the API's own message of errors of this *kind* about *model*; None if it is not known."""
+    def message(self, kind: str, values: Mapping[str, str]) -> str | None:
+        """Return the API's own message of errors of this *kind*, with *values* for its placeholders.
+
+        Return None if the message is not known, or if a value is missing.
+        """
         message: str | None = self.places["error"].get("messages", {}).get(kind)
-        return message and message.replace("{model}", model)
+        try:
+            return message and message.format_map(values)
+        except KeyError:
+            return None
 
     def place(self, pointer: str) -> str:
         """Return the place in the API's request of *pointer*, a place in the canonical request."""

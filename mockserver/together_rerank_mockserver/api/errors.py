@@ -15,7 +15,8 @@ class ApiError(Exception):
     status: int
     origin = "refused"
     kind = ""
-    model = ""  # the name in the request, if the error is about it
+    values: Mapping[str, str] = {}  # for the placeholders in the API's own message
+    chosen_status: int | None = None  # of a setting; None for the status that the API has for the *kind*
     type = "invalid_request_error"
     code: str | None = None
     headers: Mapping[str, str] = {}
@@ -67,8 +68,25 @@ class ModelNotFound(ApiError):
     kind = code = "model_not_found"
 
     def __init__(self, model: str, place: str) -> None:
-        self.model = '""' if not model else model if len(model) <= 200 else f"{model[:200]}..."
-        super().__init__(f"Unable to access model {self.model}", param=place)
+        shown = shortened(model)
+        self.values = {"model": shown}
+        super().__init__(f"Unable to access model {shown}", param=place)
+
+
+def shortened(model: str) -> str:
+    """Return the name *model* as messages show it."""
+    return '""' if not model else model if len(model) <= 200 else f"{model[:200]}..."
+
+
+class LimitExceeded(InvalidRequest):
+    """The request has *number* of something, more than the *limit* of a setting; *model* is the one that it names."""
+
+    origin = "limit"
+
+    def __init__(self, kind: str, message: str, number: int, limit: int, model: str, status: int | None) -> None:
+        self.values = {"number": str(number), "limit": str(limit), "model": shortened(model)}
+        super().__init__(message.format(**self.values), kind=kind)
+        self.chosen_status = status
 
 
 class Forbidden(ApiError):

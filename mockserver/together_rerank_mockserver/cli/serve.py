@@ -18,6 +18,9 @@ from together_rerank_mockserver.settings import JOURNAL_MAX, LIBRARY, MAX_BODY, 
 _SERVER = click.Choice(["granian", "threaded"])
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _TIMEOUT = "Maximum seconds for a request body to arrive."
+_LATENCY = "Milliseconds until an answer without a fault."
+_PER_DOCUMENT = "Milliseconds that each document adds."
+_LIMIT_STATUS = "Status above these limits.  [default: as the API, or 400]"
 _REPLAY = "Answer recorded requests from the exchanges in DIR, or from the kit's library."
 
 
@@ -32,7 +35,14 @@ _REPLAY = "Answer recorded requests from the exchanges in DIR, or from the kit's
 @option("--fault", metavar="FAULT", help="A fault for every call, such as 429,retry_after=2.")
 @option("--chaos", multiple=True, metavar="FAULT=P", help="A fault and its probability, repeatable.")
 @option("--seed", type=int, default=0, metavar="N", help="Seed of chaos and jitter.")
-@option("--latency", "latency_ms", type=int, default=0, metavar="MS", help="Delay of each answer in milliseconds.")
+@option("--latency", "latency_ms", type=int, default=0, metavar="MS", help=_LATENCY)
+@option("--latency-per-document", "latency_per_document_ms", type=float, default=0, metavar="MS", help=_PER_DOCUMENT)
+@option("--latency-distribution", metavar="NAME=SPREAD", help="uniform=0.5 or lognormal=0.4, seeded.  [default: none]")
+@option("--capacity", type=int, metavar="N", help="Calls that are answered at once; others wait.  [default: all]")
+@option("--max-documents", type=int, metavar="N", help="Maximum documents of a request.")
+@option("--max-document-chars", type=int, metavar="N", help="Maximum characters of a document.")
+@option("--max-tokens", type=int, metavar="N", help="Maximum tokens of a request, as `usage` counts them.")
+@option("--limit-status", type=int, metavar="STATUS", help=_LIMIT_STATUS)
 @option("--rate-limit", metavar="RATE", help="Answer 429 above this quota, such as 60/minute.")
 @option("--max-in-flight", type=int, metavar="N", help="Answer 503 above this number of concurrent calls.")
 @option(

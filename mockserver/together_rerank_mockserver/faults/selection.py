@@ -33,6 +33,11 @@ class SelectedFault:
     def fault(self) -> Fault | None:
         return self.spec.fault if self.spec else None
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether the answer has only the delay that the fault requests, and not the latency of a usual one."""
+        return self.applied and self.fault is not None and self.fault.name not in ("ok", "delay")
+
     def status_reply(self, fault: StatusFault) -> Reply:
         """Return the reply of *fault*, the selected one, with the requested Retry-After."""
         return fault.reply_with(dict(self.spec.parameters) if self.spec else {})

@@ -2,7 +2,8 @@
 
 import hashlib
 import string
-from collections import OrderedDict, deque
+import time
+from collections import Counter, OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -55,7 +56,8 @@ class Namespace:
         self.queue: deque[QueuedFault] = deque()
         self._lock = lock
         self._quota = quota
-        self._draws = 0
+        self._draws: Counter[str] = Counter()
+        self._free_at: list[float] = []  # for each place of the capacity, in seconds of the monotonic clock
         self._bodies: OrderedDict[bytes, int] = OrderedDict()
 
     def take_fault(self) -> QueuedFault | None:
@@ -102,11 +104,27 @@ class Namespace:
         with self._lock:
             self.queue.clear()
 
-    def next_draw(self) -> int:
-        """Return the number of earlier draws, and count this one."""
+    def next_draw(self, purpose: str = "") -> int:
+        """Return the number of earlier draws for *purpose*, and count this one."""
         with self._lock:
-            self._draws += 1
-            return self._draws - 1
+            self._draws[purpose] += 1
+            return self._draws[purpose] - 1
+
+    def take_turn(self, seconds: float, capacity: int) -> tuple[int, float]:
+        """Reserve *seconds* at the place, of *capacity* ones, that is free first; return it, and the seconds to wait.
+
+        The wait includes *seconds*.
+        """
+        now = time.monotonic()
+        with self._lock:
+            self._free_at = self._free_at or [0.0] * capacity
+            place = min(range(capacity), key=self._free_at.__getitem__)
+            self._free_at[place] = max(now, self._free_at[place]) + seconds
+            return place, self._free_at[place] - now
+
+    def give_up_turn(self, place: int, seconds: float) -> None:
+        with self._lock:
+            self._free_at[place] -= seconds
 
     def admit(self, max_in_flight: int | None) -> tuple[bool, Allowance | None]:
         """Count a call as in flight unless *max_in_flight* are; return whether it is counted, and its allowance."""
