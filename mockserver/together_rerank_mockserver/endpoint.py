@@ -1,7 +1,7 @@
 """The path of one call: `Endpoint.answer` turns a call to the rerank operation into a reply, stage by stage."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,13 +11,13 @@ from together_rerank_mockserver.api.errors import (
     ClientDisconnected,
     InternalError,
     InvalidApiKey,
-    LimitExceeded,
     MissingApiKey,
     ModelNotFound,
     TooManyWaiting,
     UnsupportedByServer,
 )
 from together_rerank_mockserver.api.json_text import to_json
+from together_rerank_mockserver.api.limits import Limits
 from together_rerank_mockserver.api.messages import JSON, Call, Reply, credential
 from together_rerank_mockserver.faults.catalogue import OK, Catalogue
 from together_rerank_mockserver.faults.fault import BodyFault, RankedRequest, StatusFault, top
@@ -25,7 +25,6 @@ from together_rerank_mockserver.faults.selection import NO_FAULT, FaultSelector,
 from together_rerank_mockserver.mock_state import MockState
 from together_rerank_mockserver.ranking.score import Ranked, rank
 from together_rerank_mockserver.replay import Replay
-from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state.namespace import DEFAULT, Namespace
 from together_rerank_spec import Document
 
@@ -72,7 +71,8 @@ class Endpoint:
         replayed = settings.replay
         self._replay = Replay(replayed, state.exchanges(document), document, self.serves) if replayed else None
         self._models = frozenset(settings.models)
-        self._limits = [each for each in _limits(settings) if each[1] is not None]
+        most = settings.max_documents, settings.max_document_chars, settings.max_tokens
+        self._limits = Limits(*most, status=settings.limit_status)
         self._latency = state.latency
         self._requires_key = document.requires_key or bool(document.key_header and settings.api_keys)
         any_key = document.requires_key and not settings.api_keys
@@ -115,8 +115,8 @@ class Endpoint:
             if reply is None:
                 # --- Parse and validate by the document --- 400, 404
                 request = self._parse(context)
-                # --- Rank --- or apply the ranking override of the namespace; 400 above a limit, or if the override does
-                # not fit the documents
+                # --- Rank --- or apply the ranking override of the namespace; 400 above a limit, or if the override
+                # does not fit the documents
                 ranked = self._rank(request, context)
                 # --- Render ---
                 answer = self._render(ranked, context)
@@ -231,7 +231,7 @@ class Endpoint:
     def _recorded(self, context: RequestContext) -> Reply | None:
         # A body fault, `ok` and a ranking override need a computed answer.
         needs_answer = context.selected.fault is OK or isinstance(context.selected.fault, BodyFault)
-        if not self._replay or needs_answer or context.namespace.override:
+        if not self._replay or needs_answer or context.namespace.has_override:
             return None
         recorded = self._replay.find(context.call, context.content.raw)
         if recorded is None:
@@ -255,25 +255,19 @@ class Endpoint:
     def _rank(self, request: dict[str, Any], context: RequestContext) -> RankedRequest:
         documents = request["documents"]
         texts = rendering.ranked_texts(documents, request.get("rank_fields"))
-        if self._limits:
-            self._check_limits(request, texts)
+        self._limits.check(request["model"], request["query"], texts)
         ranking = self._override(rank(request["query"], texts), texts, context)
         return RankedRequest(request, self.document.mapping.texts(documents), texts, ranking)
 
-    def _check_limits(self, request: dict[str, Any], texts: list[str]) -> None:
-        for kind, limit, count, message in self._limits:
-            if (number := count(request, texts)) > limit:
-                status = self._settings.limit_status
-                raise LimitExceeded(kind, message, number, limit, request["model"], status)
-
     def _override(self, ranking: list[Ranked], texts: list[str], context: RequestContext) -> list[Ranked]:
-        override = context.namespace.override
-        overridden = override.apply(ranking, texts) if override else None
-        if overridden is None:
+        override = context.namespace.take_override()
+        if override is None:
             context.origin = "scored"
             return ranking
         context.origin = "designed"
-        context.namespace.count_override()
+        overridden, names_document = override.apply(ranking, texts)
+        if names_document:
+            context.namespace.count_override()
         return overridden
 
     def _render(self, ranked: RankedRequest, context: RequestContext) -> dict[str, Any]:
@@ -331,30 +325,6 @@ class Endpoint:
             key_header=self._lower_key_header,
         )
         return sent
-
-
-def _limits(settings: Settings) -> list[tuple[str, int | None, Callable[[dict[str, Any], list[str]], int], str]]:
-    """Return the kind of error, the limit, a count and a message for each limit of a request."""
-    return [
-        (
-            "too_many_documents",
-            settings.max_documents,
-            lambda _, texts: len(texts),
-            "The request has {number} documents; the maximum is {limit}",
-        ),
-        (
-            "document_too_long",
-            settings.max_document_chars,
-            lambda _, texts: max(map(len, texts), default=0),
-            "A document has {number} characters; the maximum is {limit}",
-        ),
-        (
-            "too_many_tokens",
-            settings.max_tokens,
-            lambda request, texts: rendering.usage(request["query"], texts)["total_tokens"],
-            "The request has {number} tokens, and the maximum of {model} is {limit}",
-        ),
-    ]
 
 
 def api_error(error: Exception) -> ApiError:

@@ -129,6 +129,9 @@ class Settings:
                     object.__setattr__(self, each.name, _CHECKS[each.name](value))
                 except ValueError as error:
                     raise SettingsError(each.name, str(error)) from error
+        self._check_combinations()
+
+    def _check_combinations(self) -> None:
         if self.spec is not None and self.reading != "corrected":
             problem = "applies to the vendored document only; a document given as `spec` is read as it is"
             raise SettingsError("reading", problem)

@@ -136,7 +136,7 @@ class Mapping:
         status: int = self.places["error"].get("statuses", {}).get(kind, default)
         return status
 
-    def message(self, kind: str, values: Mapping[str, str]) -> str | None:
+    def message(self, kind: str, values: dict[str, str]) -> str | None:
         """Return the API's own message of errors of this *kind*, with *values* for its placeholders.
 
         Return None if the message is not known, or if a value is missing.

@@ -85,8 +85,8 @@ WRONG = {
     "`delay` must be a number of seconds from 0 to [0-9]*, not 1e.308": lambda mock: mock.delay(1e308),
     "`retry_after` must be seconds from 0 to 86400, such as": lambda mock: mock.fail(429, retry_after=10**400),
     "Infinity is not a number in JSON": lambda mock: mock.fail(429, retry_after=float("inf")),
-    "rank.. takes indexes of documents, such as .2, 0., not None": lambda mock: mock.rank(None),
-    "rank.. takes indexes of documents, such as .2, 0., not {1: 2}": lambda mock: mock.rank({1: 2}),
+    "rank.. takes indexes of documents, such as .2, 0., or texts, .*, not None": lambda mock: mock.rank(None),
+    "rank.. takes indexes of documents, such as .2, 0., or texts, .*, not {1: 2}": lambda mock: mock.rank({1: 2}),
     "scores.. takes a score for each index": lambda mock: mock.scores([0.5]),
     "a lone surrogate in a string": lambda mock: mock.rank_first(containing="\ud800"),
     "explain.. takes the body of a rerank request, an object, not": lambda mock: mock.explain(b"x"),
@@ -105,12 +105,14 @@ WRONG = {
     ),
     "`body` must be one of json, html, text, none": lambda mock: mock.fail(502, body="xml"),
     "`times` must be an integer from 1 to 1000000, or `always`": lambda mock: mock.fail(502, times="ever"),
-    "rank.. takes indexes of documents, such as .2, 0., not .'0'.": lambda mock: mock.rank(["0"]),
+    "rank.. takes indexes of documents, .* or texts, .*, not .'0', 1.": lambda mock: mock.rank(["0", 1]),
+    "rank.. takes indexes of documents, .* or texts, .*, not 'a'": lambda mock: mock.rank("a"),
     "`rank` must be a list of document indexes": lambda mock: mock.rank([]),
+    "`times` must be an integer from 1 to 1000000; PUT sets": lambda mock: mock.rank([0], times=0),
     "`rank` must name each document once": lambda mock: mock.rank([1, 1]),
-    "`rank_first` must be a string": lambda mock: mock.rank_first(containing=""),
-    "`scores` has 1.5 for document 0; scores must be numbers from 0 to 1": lambda mock: mock.scores({0: 1.5}),
-    "scores.. takes a score for each index, such as": lambda mock: mock.scores({"a": 1}),
+    "a text of `rank_first` must be a string": lambda mock: mock.rank_first(containing=""),
+    "`scores` has 2000000000.0 for 0; scores must be numbers from": lambda mock: mock.scores({0: 2e9}),
+    "scores.. takes a score for each index or text, such as": lambda mock: mock.scores({"a": 1, 0: 1}),
     "`/documents` is missing": lambda mock: mock.explain({"model": "m", "query": "q"}),
 }
 
@@ -147,7 +149,29 @@ def test_documents_that_contain_a_text_come_first(rerank_mock):
     rerank_mock.rank_first(containing="bear")
     assert order({**BODY, "documents": objects}) == [0, 1]
     assert order({**BODY, "documents": objects, "rank_fields": ["title"]}) == [0, 1]
-    assert rerank_mock.last_request.reply == "scored"
+    rerank_mock.rank(["llama in", "panda"])
+    assert order(THREE) == [2, 0, 1]
+
+
+def test_the_answers_to_parts_of_a_list_can_be_merged(rerank_mock):
+    rerank_mock.rank_first(containing="panda")
+    found = {}
+    for part in (["llama", "a llama"], ["a panda", "llamas"], ["llama llama"]):
+        _, answer = post({**BODY, "documents": part})
+        found |= {part[each["index"]]: each["relevance_score"] for each in answer["results"]}
+    assert max(found, key=found.get) == "a panda"
+    assert sorted(found, key=found.get)[-2:] == ["llama", "a panda"]
+
+
+def test_a_ranking_can_be_for_one_call(rerank_mock):
+    rerank_mock.rank_first(containing="panda")
+    rerank_mock.rank([2], times=1)
+    rerank_mock.scores({"peru": 7.5, "panda": -2}, times=2)
+    assert order(THREE)[0] == 2
+    for _ in range(2):
+        _, answer = post(THREE)
+        assert [(each["index"], each["relevance_score"]) for each in answer["results"]] == [(2, 7.5), (0, -2), (1, -3)]
+    assert order(THREE)[0] == 0
 
 
 def test_scores_can_be_given(rerank_mock):

@@ -13,6 +13,10 @@ CASES = {
         "rerank_mock.fail(503, times='always')",
         ["unused faults: 503 (always left)"],
     ),
+    "an unused ranking for one call": (
+        "rerank_mock.rank([1], times=2)\n    post()",
+        ["unused rankings: {'rank': [1], 'times': 1}"],
+    ),
     "an unused ranking": (
         "rerank_mock.rank_first(containing='bear')\n    post()",
         ["unused ranking, because it applied to no answer: {'rank_first': 'bear'}", "latest requests:", "#1 POST*"],

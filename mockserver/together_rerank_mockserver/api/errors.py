@@ -15,7 +15,7 @@ class ApiError(Exception):
     status: int
     origin = "refused"
     kind = ""
-    values: Mapping[str, str] = {}  # for the placeholders in the API's own message
+    values: dict[str, str] = {}  # noqa: RUF012  # for the placeholders in the API's own message
     chosen_status: int | None = None  # of a setting; None for the status that the API has for the *kind*
     type = "invalid_request_error"
     code: str | None = None

@@ -26,7 +26,7 @@ MAX_MS = {
 _MAX_S = MAX_MS["retry_after"] // 1000
 PARAMETERS = (*MAX_MS, "body", "location")
 ALWAYS = "always"
-_MAX_TIMES = 1_000_000
+MAX_TIMES = 1_000_000
 _LONGEST = 2000
 _DATE = re.compile("date:[0-9]{1,5}")
 _LOCATION = re.compile("[!-~]{1,1000}")  # a header: printable ASCII without spaces
@@ -93,8 +93,8 @@ def from_json(data: Any, catalogue: Catalogue) -> list[FaultSpec]:
     for each in _chain(data):
         fields = {key: value for key, value in each.items() if key != "then"}
         times = fields.pop("times", 1)
-        if times != ALWAYS and (type(times) is not int or not 1 <= times <= _MAX_TIMES):
-            raise InvalidFaultSpec(f"`times` must be an integer from 1 to {_MAX_TIMES}, or `{ALWAYS}`")
+        if times != ALWAYS and (type(times) is not int or not 1 <= times <= MAX_TIMES):
+            raise InvalidFaultSpec(f"`times` must be an integer from 1 to {MAX_TIMES}, or `{ALWAYS}`")
         if times == ALWAYS and "then" in each:
             raise InvalidFaultSpec(f"no fault can follow one whose `times` is `{ALWAYS}`")
         name = fields.pop("fault", None)
@@ -172,11 +172,11 @@ def _checked(key: str, value: Any) -> Any:
 
 def _retry_after(value: Any) -> float | str | None:
     """Return *value* of `retry_after`: seconds, `wrong`, or `date:SECONDS`; None for no header."""
-    if value is None or value == "wrong" or (isinstance(value, str) and _DATE.fullmatch(value)):
+    if value is None:
+        return None
+    if isinstance(value, str) and (value == "wrong" or _DATE.fullmatch(value)):
         return value
     if type(value) not in (int, float) or not 0 <= value <= _MAX_S:
-        seconds = f"seconds from 0 to {_MAX_S}, such as 2 or 0.5"
-        raise InvalidFaultSpec(
-            f"`retry_after` must be {seconds}, `date:2` for a date in 2 s, `wrong`, or `none` (null in JSON) for no header"
-        )
+        others = "`date:2` for a date in 2 s, `wrong`, or `none` (null in JSON) for no header"
+        raise InvalidFaultSpec(f"`retry_after` must be seconds from 0 to {_MAX_S}, such as 2 or 0.5, {others}")
     return float(value) if value % 1 else int(value)

@@ -72,6 +72,7 @@ class Admin:
             ("DELETE", "/faults"): self._clear_faults,
             ("GET", "/ranking"): self._ranking,
             ("PUT", "/ranking"): self._set_ranking,
+            ("POST", "/ranking"): self._queue_ranking,
             ("DELETE", "/ranking"): self._clear_ranking,
             ("POST", "/reset"): self._reset,
             ("GET", "/settings"): self._read_settings,
@@ -156,18 +157,28 @@ class Admin:
     def _ranking(self, request: AdminRequest) -> Any:
         namespace = self._registry.look(request.namespace)
         ranking = namespace.override and namespace.override.as_dict
-        return {"namespace": request.namespace, "ranking": ranking, "answers": namespace.overridden}
+        queue = [{**each.override.as_dict, "times": each.left} for each in list(namespace.override_queue)]
+        return {"namespace": request.namespace, "ranking": ranking, "answers": namespace.overridden, "queue": queue}
 
     def _set_ranking(self, request: AdminRequest) -> Any:
+        self._registry.set_override(request.namespace, _override(request.json))
+        return self._ranking(request)
+
+    def _queue_ranking(self, request: AdminRequest) -> Any:
+        data = request.json
+        times = data.pop("times", 1) if isinstance(data, dict) else 1
+        if type(times) is not int or not 1 <= times <= grammar.MAX_TIMES:
+            raise InvalidRequest(
+                f"`times` must be an integer from 1 to {grammar.MAX_TIMES}; PUT sets all further calls"
+            )
         try:
-            chosen = override.from_json(request.json)
-        except override.InvalidOverride as error:
+            self._registry.queue_override(request.namespace, _override(data), times)
+        except QueueFull as error:
             raise InvalidRequest(str(error)) from error
-        self._registry.set_override(request.namespace, chosen)
         return self._ranking(request)
 
     def _clear_ranking(self, request: AdminRequest) -> Any:
-        self._registry.look(request.namespace).clear_override()
+        self._registry.look(request.namespace).clear_overrides()
         return self._ranking(request)
 
     def _reset(self, request: AdminRequest) -> Any:
@@ -182,6 +193,13 @@ class Admin:
         raw = request.read(self._state.settings.max_body)
         media_type = endpoint.document.request_media_types[0]
         return explain(endpoint.requests.parse(media_type, body.Content(raw), path))
+
+
+def _override(data: Any) -> override.RankingOverride:
+    try:
+        return override.from_json(data)
+    except override.InvalidOverride as error:
+        raise InvalidRequest(str(error)) from error
 
 
 def health() -> dict[str, str]:

@@ -35,6 +35,14 @@ class QueuedFault:
 
 
 @dataclass(slots=True)
+class QueuedOverride:
+    """A ranking override for the next calls."""
+
+    override: RankingOverride
+    left: int  # how many calls still get it
+
+
+@dataclass(slots=True)
 class InFlight:
     """The number of calls being answered; a reset keeps it."""
 
@@ -53,6 +61,7 @@ class Namespace:
         self.dropped = 0
         self.override: RankingOverride | None = None
         self.overridden = 0
+        self.override_queue: deque[QueuedOverride] = deque()
         self.queue: deque[QueuedFault] = deque()
         self._lock = lock
         self._quota = quota
@@ -154,9 +163,32 @@ class Namespace:
         letters = digest[:13].translate(_LETTERS).decode()
         return f"{letters[:7]}-{letters[7:]}-{digest[13:21].hex()}"
 
-    def clear_override(self) -> None:
+    @property
+    def overrides(self) -> list[RankingOverride]:
+        """The override for all calls, and those in the queue."""
+        return [*([self.override] if self.override else []), *(each.override for each in self.override_queue)]
+
+    @property
+    def has_override(self) -> bool:
+        return self.override is not None or bool(self.override_queue)
+
+    def take_override(self) -> RankingOverride | None:
+        """Return the override of this call: the first of the queue, which is used up once, or the one for all calls."""
+        if not self.override_queue:
+            return self.override
+        with self._lock:
+            if not self.override_queue:
+                return self.override
+            first = self.override_queue[0]
+            first.left -= 1
+            if not first.left:
+                self.override_queue.popleft()
+            return first.override
+
+    def clear_overrides(self) -> None:
         with self._lock:
             self.override, self.overridden = None, 0
+            self.override_queue.clear()
 
     def count_override(self) -> None:
         with self._lock:

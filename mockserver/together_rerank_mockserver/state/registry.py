@@ -10,7 +10,7 @@ from threading import Lock
 from together_rerank_mockserver.api.errors import RankingsTooLarge
 from together_rerank_mockserver.ranking.override import RankingOverride
 from together_rerank_mockserver.state.journal import Entry
-from together_rerank_mockserver.state.namespace import DEFAULT, Namespace
+from together_rerank_mockserver.state.namespace import DEFAULT, MAX_QUEUE, Namespace, QueuedOverride, QueueFull
 from together_rerank_mockserver.state.quota import Quota
 
 MAX_NAMESPACES = 256
@@ -52,6 +52,7 @@ class Registry:
             old.is_reset = True
             old.queue.clear()
             old.override = None
+            old.override_queue.clear()
             self._namespaces[name] = new = Namespace(name, self._lock, self._quota, old.in_flight)
             self._bound(new)
 
@@ -75,12 +76,24 @@ class Registry:
         """Set the ranking override of the namespace *name*; raise RankingsTooLarge if all take too much memory."""
         namespace = self.open(name)
         with self._lock:
-            others = [
-                each.override.size for each in self._namespaces.values() if each.override and each is not namespace
-            ]
-            if sum(others) + override.size > MAX_OVERRIDE_BYTES:
-                raise RankingsTooLarge(MAX_OVERRIDE_BYTES)
+            self._check_size(override, replaced=namespace.override)
             namespace.override, namespace.overridden = override, 0
+
+    def queue_override(self, name: str, override: RankingOverride, times: int) -> None:
+        """Set the ranking override of the next *times* calls that are not yet planned; raise RankingsTooLarge."""
+        namespace = self.open(name)
+        with self._lock:
+            self._check_size(override)
+            if len(namespace.override_queue) >= MAX_QUEUE:
+                raise QueueFull(f"a queue holds at most {MAX_QUEUE} rankings")
+            namespace.override_queue.append(QueuedOverride(override, times))
+
+    def _check_size(self, override: RankingOverride, replaced: RankingOverride | None = None) -> None:
+        every = [
+            each for namespace in self._namespaces.values() for each in namespace.overrides if each is not replaced
+        ]
+        if sum(each.size for each in every) + override.size > MAX_OVERRIDE_BYTES:
+            raise RankingsTooLarge(MAX_OVERRIDE_BYTES)
 
     def forget_journal(self, name: str) -> None:
         with self._lock:

@@ -92,8 +92,8 @@ class RerankMock:
                 delay: the delay of the answer, in seconds.
                 jitter: the maximum additional random delay, in seconds.
                 pause: the pause between the pieces of a `drip`, in seconds.
-                retry_after: of a status, the wait in `Retry-After`, in seconds; "date:2" for a date in 2 s, "wrong" for a
-                    value that is neither, "none" to omit the header.
+                retry_after: of a status, the wait in `Retry-After`, in seconds; "date:2" for a date in 2 s, "wrong" for
+                    a value that is neither, "none" to omit the header.
                 retry_after_ms: of a status, the wait in `retry-after-ms`, in milliseconds.
                 body: of a status, "json", "html", "text" or "none".
                 location: of a status below 400, the URL or path in `Location`.
@@ -113,17 +113,36 @@ class RerankMock:
         """Answer the next *times* calls without a fault, whatever the settings request."""
         return self.fault("ok", times)
 
-    def rank(self, indexes: Sequence[int]) -> None:
-        """From now on, rank the documents at *indexes* first, in that order; raises ValueError if invalid."""
-        self.admin.call("PUT", "ranking", {"rank": _indexes(indexes)})
+    def rank(self, first: Sequence[int] | Sequence[str], times: int | None = None) -> None:
+        """Rank the documents in *first* before the others, in that order.
 
-    def rank_first(self, *, containing: str) -> None:
-        """From now on, rank documents that contain *containing* first, ignoring case; raises ValueError if empty."""
-        self.admin.call("PUT", "ranking", {"rank_first": containing})
+        Args:
+            first: the indexes of the documents, or texts that they contain, ignoring case. By texts, a document has the
+                same score in each request with this query, so that the code under test can send its documents in parts.
+            times: apply it to that many calls, after those that earlier such rankings apply to; None for all further
+                calls for which there is no such ranking.
 
-    def scores(self, scores: Mapping[int, float]) -> None:
-        """From now on, give documents the *scores* by index, 0 to 1, and others 0; raises ValueError if invalid."""
-        self.admin.call("PUT", "ranking", {"scores": _scores(scores)})
+        Raises:
+            ValueError: an argument is invalid; the message says what is accepted.
+        """
+        self._set_ranking({"rank": _ranked(first)}, times)
+
+    def rank_first(self, *, containing: str, times: int | None = None) -> None:
+        """Rank the documents that contain *containing* first; the same as `rank([containing], times)`."""
+        self._set_ranking({"rank_first": containing}, times)
+
+    def scores(self, scores: Mapping[int, float] | Mapping[str, float], times: int | None = None) -> None:
+        """Give documents *scores*, by their index or by a text that they contain; `rank` describes *times* and errors.
+
+        All other documents have the score 0, or one below the others if a score is negative.
+        """
+        self._set_ranking(_scores(scores), times)
+
+    def _set_ranking(self, ranking: dict[str, Any], times: int | None) -> None:
+        if times is None:
+            self.admin.call("PUT", "ranking", ranking)
+        else:
+            self.admin.call("POST", "ranking", {**ranking, "times": times})
 
     def url_for(self, dialect: str) -> str:
         """Return the base URL of another rerank API, such as `cohere`; raises ValueError for an unknown one."""
@@ -246,27 +265,30 @@ def _require_httpx(method: str) -> None:
 
 
 def _json(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *parameters* of a fault, durations in seconds, as the admin API takes them, without those that are None."""
+    """Return *parameters* of a fault, with durations in seconds, as the admin API takes them, without None."""
     for name in parameters:
         if name not in Parameters.__annotations__:
             raise TypeError(f"a fault has no argument `{name}`; known: times, {', '.join(Parameters.__annotations__)}")
     given = {name: value for name, value in parameters.items() if value is not None}
-    milliseconds = {name: _milliseconds(name, given[name]) for name in ("delay", "jitter", "pause") if name in given}
-    absent = {"retry_after": None} if given.get("retry_after") == "none" else {}
-    return {**given, **milliseconds, **absent}
+    given |= {name: _milliseconds(name, given[name]) for name in ("delay", "jitter", "pause") if name in given}
+    return {**given, "retry_after": None} if given.get("retry_after") == "none" else given
 
 
-def _indexes(given: Any) -> list[int]:
+def _ranked(given: Any) -> list[int] | list[str]:
+    if isinstance(given, list | tuple) and given and all(isinstance(each, str) for each in given):
+        return list(given)
     with suppress(TypeError):
-        if not isinstance(given, bytes | Mapping):
+        if not isinstance(given, str | bytes | Mapping):
             return [operator.index(index) for index in given]
-    raise ValueError(f"rank() takes indexes of documents, such as [2, 0], not {given!r}")
+    raise ValueError(f"rank() takes indexes of documents, such as [2, 0], or texts, such as ['llama'], not {given!r}")
 
 
-def _scores(given: Any) -> dict[str, float]:
+def _scores(given: Any) -> dict[str, Any]:
     with suppress(TypeError, ValueError, OverflowError, AttributeError):
-        return {str(operator.index(index)): float(score) for index, score in given.items()}
-    raise ValueError(f"scores() takes a score for each index, such as {{0: 0.9}}, not {given!r}")
+        if given and all(isinstance(each, str) for each in given):
+            return {"text_scores": {text: float(score) for text, score in given.items()}}
+        return {"scores": {str(operator.index(index)): float(score) for index, score in given.items()}}
+    raise ValueError(f"scores() takes a score for each index or text, such as {{0: 0.9}}, not {given!r}")
 
 
 def _milliseconds(name: str, seconds: Any) -> int:

@@ -182,6 +182,8 @@ def strict_failures(mock: RerankMock) -> list[str]:
     if state["ranking"] and not state["answers"]:
         why = "it applied to no answer" if mock.requests else "the mock received no request"
         found.append(f"unused ranking, because {why}: {state['ranking']}")
+    if state["queue"]:
+        found.append(f"unused rankings: {', '.join(map(str, state['queue']))}")
     totals = (mock.admin.call("GET", "requests", reply=reply, limit="0")["total"] for reply in _REJECTED)
     if mock.expected_refusals or any(totals):
         rejected = (request for request in mock.requests if request.reply.partition(";")[0] in _REJECTED)
