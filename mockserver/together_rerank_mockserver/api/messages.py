@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 JSON = {"Content-Type": "application/json"}
@@ -78,6 +79,11 @@ def credential(headers: Headers, name: str = "Authorization") -> str:
     # The key may contain spaces: the tests of Together's own SDK send "My API Key".
     scheme, _, key = (headers.get("Authorization") or "").strip().partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def utc(seconds: float) -> str:
+    """Return *seconds* since 1970 as a time in UTC, such as `2027-01-15T08:00:00.250000Z`."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _number(header: str | None) -> float | None:

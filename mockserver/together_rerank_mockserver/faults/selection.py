@@ -33,6 +33,11 @@ class SelectedFault:
     def fault(self) -> Fault | None:
         return self.spec.fault if self.spec else None
 
+    @property
+    def applied_name(self) -> str | None:
+        """The name of the fault that was applied; None if there is none, also for `ok`."""
+        return self.fault.name if self.fault and self.applied and self.fault is not OK else None
+
     def status_reply(self, fault: StatusFault) -> Reply:
         """Return the reply of *fault*, the selected one, with the requested Retry-After."""
         return fault.reply_with(dict(self.spec.parameters) if self.spec else {})

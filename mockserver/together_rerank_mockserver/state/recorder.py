@@ -32,12 +32,14 @@ class Recorder:
         namespace: Namespace | None = None,
         received: bytes = b"",
         *,
+        fault: str | None = None,
         read: Callable[[Any, str], Any] | None = None,
         key_header: str = "authorization",
     ) -> None:
         """Record *call* with the body *received*, its *reply* and the *reason* if that is an error.
 
-        Without a namespace, as for the control plane, it is recorded in the log only. *read* returns the canonical form
+        Without a namespace, as for the control plane, it is recorded in the log only. *fault* is the name of the fault
+        that was applied. *read* returns the canonical form
         of a body that was sent to a path; None if all bodies have it. *key_header* is the header of the key,
         in lower case.
         """
@@ -67,7 +69,17 @@ class Recorder:
             self._registry.record(namespace, recorded)
         if self._log:
             why = redaction.message(_log_reason(reply, reason))
-            self._log.record(redaction.text(call.method), redaction.text(call.path), status, ms, why)
+            self._log.record(
+                time=call.arrived,
+                method=redaction.text(call.method),
+                path=redaction.text(call.path),
+                status=status,
+                ms=ms,
+                request_id=reply.headers.get("x-request-id"),
+                namespace=redaction.text(namespace.name) if namespace is not None else None,
+                fault=fault,
+                reason=why,
+            )
 
 
 def _log_reason(reply: Reply, reason: str | None) -> str:
