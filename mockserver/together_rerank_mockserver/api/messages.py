@@ -7,10 +7,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
+from together_rerank_spec import dialects
+
 JSON = {"Content-Type": "application/json"}
 # Paths of the mock itself; they are not part of the API, and the journal leaves them out.
 HEALTH = "/health"
+METRICS = "/metrics"
 ADMIN = "/__admin"
+# Clients and probes append `/health` to any base URL of the mock.
+_BASES = [name + version for name in ("", *(f"/{each}" for each in dialects())) for version in ("", "/v1")]
+LIVE_PATHS = frozenset(base + path for base in _BASES for path in (HEALTH, f"{HEALTH}/live"))
+READY_PATHS = frozenset(f"{base}{HEALTH}/ready" for base in _BASES)
 # The maximum bytes of a request line with its headers.
 MAX_HEAD = 64 * 1024
 # How a reply is sent: `whole`, or as the wire fault of that name sends it.
@@ -65,7 +72,7 @@ class Reply:
 
 
 def is_mock_path(path: str) -> bool:
-    return path == HEALTH or is_admin(path)
+    return path in LIVE_PATHS or path in READY_PATHS or path == METRICS or is_admin(path)
 
 
 def is_admin(path: str) -> bool:

@@ -77,7 +77,8 @@ class RequestLog(QueueHandler):
                 Finalize(None, self.flush, exitpriority=0)
         try:
             if self.dropped:
-                self.queue.put_nowait(logging.makeLogRecord({"msg": self._line({"time": time.time(), "dropped": self.dropped})}))
+                line = self._line({"time": time.time(), "dropped": self.dropped})
+                self.queue.put_nowait(logging.makeLogRecord({"msg": line}))
                 self.dropped = 0
             self.queue.put_nowait(record)
         except Full:
