@@ -21,7 +21,7 @@ def test_the_number_of_waiting_calls_is_limited_and_a_stop_ends_them():
     with ThreadPoolExecutor(2) as calls:
         held = [calls.submit(limiter.wait, 600) for _ in range(2)]
         deadline = time.monotonic() + 5
-        while limiter._slots._value:
+        while limiter.waiting < 2:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         with pytest.raises(TooManyWaiting, match="2 calls"):

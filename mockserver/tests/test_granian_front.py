@@ -92,7 +92,7 @@ def test_a_body_that_does_not_arrive_gets_a_408_that_is_one_byte_short():
     assert status == "408 REQUEST TIMEOUT"
     assert headers["Connection"] == "close"
     assert int(headers["Content-Length"]) == len(body) + 1
-    assert limiter._slots._value == 400
+    assert limiter.waiting == 0
 
 
 def test_too_many_bodies_that_do_not_arrive_get_503():
@@ -113,7 +113,7 @@ def test_too_many_bodies_that_do_not_arrive_get_503():
     for thread in threads:
         thread.join()
     assert [int(status[:3]) for status, _, _ in answers] == [503, 400, 400, 400]
-    assert limiter._slots._value == 3
+    assert limiter.waiting == 0
 
 
 def test_a_reader_whose_thread_starts_late_can_be_stopped(monkeypatch):

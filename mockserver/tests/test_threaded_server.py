@@ -228,7 +228,7 @@ def test_a_wait_ends_when_its_client_disconnects_after_sending_more(prefer):
             client.sendall(b"P")
             time.sleep(0.05)
         deadline = time.monotonic() + 30
-        while mock._connections._open or mock.mock.limiter._slots._value < 400:
+        while mock._connections._open or mock.mock.limiter.waiting:
             assert time.monotonic() < deadline, "the call still waits"
             time.sleep(0.01)
 

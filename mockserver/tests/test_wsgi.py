@@ -25,6 +25,13 @@ REQUESTS = [
     ("GET", "/health", {}),
     ("HEAD", "/health", {}),
     ("POST", "/health", {}),
+    ("GET", "/cohere/health", {}),
+    ("GET", "/v1/health/live", {}),
+    ("GET", "/nim/v1/health/ready", {}),
+    ("POST", "/tei/health", {}),
+    ("GET", "/metrics", {}),
+    ("HEAD", "/metrics", {}),
+    ("POST", "/metrics", {}),
     ("POST", "/v1/rerank", {"json": BODY, "headers": KEY}),
     ("POST", "/rerank?a=b", {"json": BODY, "headers": KEY}),
     ("POST", "/v1/rerank", {"json": BODY}),
@@ -61,7 +68,7 @@ def ask(method, path, body=b"", **headers):
                io.BytesIO(body), "CONTENT_TYPE": "application/json", "wsgi.input_terminated": True}
     setup_testing_defaults(environ)
     b"".join(application(environ | headers, lambda status, *_: statuses.append(status[:3])))
-    print(method, path, *statuses, *sorted({"flask", "werkzeug"} & sys.modules.keys()))
+    print(method, path, *statuses, *sorted({"flask", "prometheus_client", "werkzeug"} & sys.modules.keys()))
 
 ask("GET", "/health")
 call = "POST", "/v1/rerank", b'{"model": "m", "query": "llama", "documents": ["panda", "llama"]}'
@@ -71,6 +78,7 @@ ask("POST", "/v1/rerank", b"{}")
 ask(*call, HTTP_PREFER="code=429, retry_after=2")
 ask(*call, HTTP_PREFER="fault=drip, pause=0")
 ask(*call, HTTP_PREFER="fault=unsorted")
+ask("GET", "/metrics")
 ask("GET", "/nowhere")
 """
 
@@ -100,7 +108,7 @@ def test_the_response_equals_that_of_the_flask_application(method, path, request
 
 
 @pytest.mark.slow
-def test_calls_and_health_are_answered_without_flask():
+def test_calls_health_and_metrics_are_answered_without_flask():
     ran = subprocess.run([sys.executable, "-c", ASK], check=True, capture_output=True, text=True, timeout=60)
 
     assert ran.stdout.splitlines() == [
@@ -111,7 +119,8 @@ def test_calls_and_health_are_answered_without_flask():
         "POST /v1/rerank 429",
         "POST /v1/rerank 200",
         "POST /v1/rerank 200",
-        "GET /nowhere 404 flask werkzeug",
+        "GET /metrics 200 prometheus_client",
+        "GET /nowhere 404 flask prometheus_client werkzeug",
     ]
 
 

@@ -321,6 +321,7 @@ class Endpoint:
             context.reason,
             context.namespace,
             context.content.raw,
+            fault=selected.applied_name,
             read=self._read,
             key_header=self._lower_key_header,
         )

@@ -10,6 +10,7 @@ from together_rerank_mockserver.faults.grammar import FaultSpec
 from together_rerank_mockserver.latency import Latency
 from together_rerank_mockserver.settings import LIBRARY, Settings
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
+from together_rerank_mockserver.state.metrics import Metrics
 from together_rerank_mockserver.state.quota import Quota
 from together_rerank_mockserver.state.recorder import Recorder
 from together_rerank_mockserver.state.registry import Registry
@@ -32,7 +33,10 @@ class MockState:
         self.settings = settings
         self.limiter = limiter
         self.registry = Registry(settings.journal_max, Quota(settings.rate_limit) if settings.rate_limit else None)
-        self.recorder = Recorder(self.registry, settings.log_format, settings.journal_max, settings.journal_body)
+        self.metrics = Metrics(self.registry, limiter)
+        self.recorder = Recorder(
+            self.registry, self.metrics, settings.log_format, settings.journal_max, settings.journal_body
+        )
         self.catalogue = Catalogue(document)
         self.fault, self.chaos = settings.chosen_faults(self.catalogue)
         base_ms, per_document_ms = settings.latency_ms, settings.latency_per_document_ms

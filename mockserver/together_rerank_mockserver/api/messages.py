@@ -4,12 +4,20 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Literal, Protocol
+
+from together_rerank_spec import dialects
 
 JSON = {"Content-Type": "application/json"}
 # Paths of the mock itself; they are not part of the API, and the journal leaves them out.
 HEALTH = "/health"
+METRICS = "/metrics"
 ADMIN = "/__admin"
+# Clients and probes append `/health` to any base URL of the mock.
+_BASES = [name + version for name in ("", *(f"/{each}" for each in dialects())) for version in ("", "/v1")]
+LIVE_PATHS = frozenset(base + path for base in _BASES for path in (HEALTH, f"{HEALTH}/live"))
+READY_PATHS = frozenset(f"{base}{HEALTH}/ready" for base in _BASES)
 # The maximum bytes of a request line with its headers.
 MAX_HEAD = 64 * 1024
 # How a reply is sent: `whole`, or as the wire fault of that name sends it.
@@ -66,7 +74,7 @@ class Reply:
 
 
 def is_mock_path(path: str) -> bool:
-    return path == HEALTH or is_admin(path)
+    return path in LIVE_PATHS or path in READY_PATHS or path == METRICS or is_admin(path)
 
 
 def is_admin(path: str) -> bool:
@@ -80,6 +88,11 @@ def credential(headers: Headers, name: str = "Authorization") -> str:
     # The key may contain spaces: the tests of Together's own SDK send "My API Key".
     scheme, _, key = (headers.get("Authorization") or "").strip().partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def utc(seconds: float) -> str:
+    """Return *seconds* since 1970 as a time in UTC, such as `2027-01-15T08:00:00.250000Z`."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _number(header: str | None) -> float | None:

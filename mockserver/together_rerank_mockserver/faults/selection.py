@@ -38,6 +38,11 @@ class SelectedFault:
         """Whether the answer has only the delay that the fault requests, and not the latency of a usual one."""
         return self.applied and self.fault is not None and self.fault.name not in ("ok", "delay")
 
+    @property
+    def applied_name(self) -> str | None:
+        """The name of the fault that was applied; None if there is none, also for `ok`."""
+        return self.fault.name if self.fault and self.applied and self.fault is not OK else None
+
     def status_reply(self, fault: StatusFault) -> Reply:
         """Return the reply of *fault*, the selected one, with the requested Retry-After."""
         return fault.reply_with(dict(self.spec.parameters) if self.spec else {})

@@ -1,7 +1,8 @@
-"""The Flask application: views for the rerank operation, the health check and the control plane."""
+"""The Flask application: views for the rerank operation, health checks, metrics and the control plane."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException, NotFound
@@ -9,7 +10,7 @@ from werkzeug.exceptions import MethodNotAllowed as NotAllowed
 
 from together_rerank_mockserver.api import body
 from together_rerank_mockserver.api.errors import InvalidRequest, MethodNotAllowed, RouteNotFound
-from together_rerank_mockserver.api.messages import ADMIN, HEALTH, JSON, Reply, is_admin
+from together_rerank_mockserver.api.messages import ADMIN, JSON, Reply, is_admin
 from together_rerank_mockserver.api.rendering import error_reply
 from together_rerank_mockserver.endpoint import Endpoint, api_error
 from together_rerank_mockserver.http import access
@@ -50,9 +51,6 @@ def build_app(mock: Mock) -> Flask:
 
     app.before_request(_check_request_line)
 
-    def health() -> Response:
-        return _response(mock.health(request.environ))
-
     def refuse(error: Exception) -> Response:
         call, near = call_of(request.environ), mock.operations.near(path_of(request.environ))
         refused = api_error(_as_api_error(error, near))
@@ -63,7 +61,9 @@ def build_app(mock: Mock) -> Flask:
             reply = near[0].refuse(call, refused)
         return _response(outgoing(reply, mock.limiter))
 
-    app.add_url_rule(HEALTH, view_func=health, methods=["GET"], provide_automatic_options=False)
+    for path, view in mock.views.items():
+        show = partial(_show, view)
+        app.add_url_rule(path, path, show, methods=["GET"], provide_automatic_options=False)
     app.register_blueprint(_control_plane(mock))
     app.register_error_handler(Exception, refuse)
     app.wsgi_app = access.allow(app.wsgi_app, mock.settings.cors)  # type: ignore[assignment,method-assign]
@@ -108,6 +108,10 @@ class _Response(Response):
 def _response(answer: Outgoing) -> Response:
     status, headers, body = answer
     return _Response(body, status, headers)
+
+
+def _show(view: Callable[[dict[str, Any]], Outgoing]) -> Response:
+    return _response(view(request.environ))
 
 
 def _check_request_line() -> None:

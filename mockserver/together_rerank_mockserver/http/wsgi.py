@@ -1,18 +1,19 @@
 """One mock behind WSGI: a request's environ becomes a Call, and a Reply becomes a WSGI answer."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from threading import Event
 from typing import Any
 
 from together_rerank_mockserver.api.errors import InvalidRequest
 from together_rerank_mockserver.api.json_text import to_json
-from together_rerank_mockserver.api.messages import JSON, Call, Reply
+from together_rerank_mockserver.api.messages import JSON, LIVE_PATHS, METRICS, READY_PATHS, Call, Reply
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.http.admin import Admin, health
 from together_rerank_mockserver.http.operations import Operations
 from together_rerank_mockserver.settings import Settings, checked
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
+from together_rerank_mockserver.state.metrics import CONTENT_TYPE
 
 # The environ key of the raw socket, if the server has one: an object with `hang`, `reset`, `wait` and `settle`.
 RAW_SOCKET = "together_rerank_mock.raw_socket"
@@ -32,6 +33,12 @@ class Mock:
         self.limiter = limiter or DelayLimiter(Event())
         self.operations = Operations(self.settings, self.limiter)
         self.admin = Admin(self.operations)
+        # The views for GET that need no access control, by path.
+        self.views: dict[str, Callable[[dict[str, Any]], Outgoing]] = {
+            **dict.fromkeys(LIVE_PATHS, self.health),
+            **dict.fromkeys(READY_PATHS, self.readiness),
+            METRICS: self.metrics,
+        }
 
     @property
     def endpoint(self) -> Endpoint:
@@ -45,6 +52,15 @@ class Mock:
 
     def health(self, _: dict[str, Any]) -> Outgoing:
         return outgoing(Reply(200, to_json(health()), JSON), self.limiter)
+
+    def readiness(self, environ: dict[str, Any]) -> Outgoing:
+        if not self.limiter.is_stopping:
+            return self.health(environ)
+        return outgoing(Reply(503, to_json({**health(), "status": "stopping"}), JSON), self.limiter)
+
+    def metrics(self, _: dict[str, Any]) -> Outgoing:
+        content = self.operations.state.metrics.exposition()
+        return outgoing(Reply(200, content, {"Content-Type": CONTENT_TYPE}), self.limiter)
 
 
 def call_of(environ: dict[str, Any]) -> Call:

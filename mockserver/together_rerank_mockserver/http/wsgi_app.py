@@ -8,7 +8,6 @@ from functools import lru_cache, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from together_rerank_mockserver.api.messages import HEALTH
 from together_rerank_mockserver.http import access
 from together_rerank_mockserver.http.wsgi import OPERATION, Mock, Outgoing, path_of
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class WsgiApp:
-    """Answers rerank operations and the health check itself, and all other requests with Flask.
+    """Answers rerank operations, health checks and metrics itself, and all other requests with Flask.
 
     Importing Flask takes a third of the start time, and the first requests rarely need it. So the first request that
     needs Flask imports it. A background thread does not, because a shutdown would have to wait for that thread.
@@ -29,9 +28,10 @@ class WsgiApp:
         self.mock = mock
         self._flask: Flask | None = None
         self._lock = Lock()
-        self._rerank, self._health = (
-            access.allow(partial(_answer, view), mock.settings.cors) for view in (mock.rerank, mock.health)
-        )
+        self._rerank = access.allow(partial(_answer, mock.rerank), mock.settings.cors)
+        self._views = {
+            path: access.allow(partial(_answer, view), mock.settings.cors) for path, view in mock.views.items()
+        }
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
@@ -39,8 +39,8 @@ class WsgiApp:
         if method == "POST" and (endpoint := self.mock.operations.at(path)):
             environ[OPERATION] = endpoint
             return self._rerank(environ, start_response)
-        if method == "GET" and path == HEALTH:
-            return self._health(environ, start_response)
+        if method == "GET" and (view := self._views.get(path)):
+            return view(environ, start_response)
         return self.flask(environ, start_response)
 
     @property

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from threading import BoundedSemaphore, Event
+from threading import Event, Lock
 
 from together_rerank_mockserver.api.errors import TooManyWaiting
 
@@ -20,7 +20,8 @@ class DelayLimiter:
     def __init__(self, stopping: Event, limit: int = MAX_WAITING) -> None:
         self._stopping = stopping
         self._limit = limit
-        self._slots = BoundedSemaphore(limit)
+        self._lock = Lock()
+        self.waiting = 0  # how many calls wait now
 
     @property
     def is_stopping(self) -> bool:
@@ -43,11 +44,14 @@ class DelayLimiter:
 
     def acquire(self) -> None:
         """Count a waiting call until `release`; raise TooManyWaiting if the limit is reached."""
-        if not self._slots.acquire(blocking=False):
-            raise TooManyWaiting(self._limit)
+        with self._lock:
+            if self.waiting >= self._limit:
+                raise TooManyWaiting(self._limit)
+            self.waiting += 1
 
     def release(self) -> None:
-        self._slots.release()
+        with self._lock:
+            self.waiting -= 1
 
     def pause(self, seconds: float) -> None:
         """Wait for *seconds* or until a shutdown, in a call that is already counted."""

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from sys import getsizeof
 from typing import Any
 
 from together_rerank_mockserver.api import json_text
 from together_rerank_mockserver.api.errors import InvalidRequest
+from together_rerank_mockserver.api.messages import utc
 from together_rerank_mockserver.state.redaction import Redaction
 
 _COUNT = re.compile("[0-9]{1,9}")
@@ -49,7 +49,7 @@ class Entry:
         """
         retry_count = self.headers.get("x-stainless-retry-count", "")
         shown: dict[str, Any] = {
-            "time": datetime.fromtimestamp(self.time, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "time": utc(self.time),
             "method": self.method,
             "path": self.path,
             "status": self.status,

@@ -1,4 +1,4 @@
-"""Record each request and its reply: in the journal, and as a log line."""
+"""Record each request and its reply: in the metrics, in the journal, and as a log line."""
 
 import time
 from collections.abc import Callable
@@ -6,16 +6,20 @@ from typing import Any
 
 from together_rerank_mockserver.api.messages import Call, Reply, is_mock_path
 from together_rerank_mockserver.state.journal import entry
+from together_rerank_mockserver.state.metrics import Metrics
 from together_rerank_mockserver.state.namespace import DEFAULT, Namespace
 from together_rerank_mockserver.state.redaction import Redaction
 from together_rerank_mockserver.state.registry import Registry
 
 
 class Recorder:
-    """Records requests and replies: in the journal, and in the log unless *log_format* is None."""
+    """Records requests and replies: in *metrics*, in the journal, and in the log unless *log_format* is None."""
 
-    def __init__(self, registry: Registry, log_format: str | None, journal_max: int, journal_body: int) -> None:
+    def __init__(
+        self, registry: Registry, metrics: Metrics, log_format: str | None, journal_max: int, journal_body: int
+    ) -> None:
         self._registry = registry
+        self._metrics = metrics
         self._has_journal = journal_max > 0
         self._journal_body = journal_body
         self._log: Any = None
@@ -32,22 +36,27 @@ class Recorder:
         namespace: Namespace | None = None,
         received: bytes = b"",
         *,
+        fault: str | None = None,
         read: Callable[[Any, str], Any] | None = None,
         key_header: str = "authorization",
     ) -> None:
         """Record *call* with the body *received*, its *reply* and the *reason* if that is an error.
 
-        Without a namespace, as for the control plane, it is recorded in the log only. *read* returns the canonical form
+        Without a namespace, as for the control plane, it is recorded in the log only. *fault* is the name of the fault
+        that was applied. *read* returns the canonical form
         of a body that was sent to a path; None if all bodies have it. *key_header* is the header of the key,
         in lower case.
         """
-        in_journal = namespace is not None and self._has_journal and not is_mock_path(call.path)
+        is_counted = namespace is not None and not is_mock_path(call.path)
+        status = reply.status if reply.is_sent else None
+        seconds = time.perf_counter() - call.began
+        if is_counted:
+            self._metrics.count(status, fault, seconds)
+        in_journal = is_counted and self._has_journal
         if not in_journal and not self._log:
             return
         named = namespace is not None and namespace.name != DEFAULT
         redaction = Redaction(call.headers.items(), named=named, key_header=key_header)
-        status = reply.status if reply.is_sent else None
-        ms = (time.perf_counter() - call.began) * 1000
         if namespace is not None and in_journal:
             recorded = entry(
                 redaction,
@@ -61,13 +70,23 @@ class Recorder:
                 retry_after=reply.retry_after,
                 reply=reply.headers["x-mock-reply"],
                 request_id=reply.headers["x-request-id"],
-                ms=ms,
+                ms=seconds * 1000,
                 read=read,
             )
             self._registry.record(namespace, recorded)
         if self._log:
             why = redaction.message(_log_reason(reply, reason))
-            self._log.record(redaction.text(call.method), redaction.text(call.path), status, ms, why)
+            self._log.record(
+                time=call.arrived,
+                method=redaction.text(call.method),
+                path=redaction.text(call.path),
+                status=status,
+                ms=seconds * 1000,
+                request_id=reply.headers.get("x-request-id"),
+                namespace=redaction.text(namespace.name) if namespace is not None else None,
+                fault=fault,
+                reason=why,
+            )
 
 
 def _log_reason(reply: Reply, reason: str | None) -> str:

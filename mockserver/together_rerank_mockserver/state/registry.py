@@ -30,6 +30,13 @@ class Registry:
         self._namespaces: OrderedDict[str, Namespace] = OrderedDict()
         self._journal_bytes = 0
         self._lock = Lock()
+        self.dropped = 0  # by all journals since the start, also those of namespaces that are gone
+
+    @property
+    def in_flight(self) -> int:
+        """The number of calls in flight in all namespaces."""
+        with self._lock:
+            return sum(each.in_flight.count for each in self._namespaces.values())
 
     def open(self, name: str) -> Namespace:
         with self._lock:
@@ -124,3 +131,4 @@ class Registry:
         namespace.journal_bytes -= size
         self._journal_bytes -= size
         namespace.dropped += 1
+        self.dropped += 1

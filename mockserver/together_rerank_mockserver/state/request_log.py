@@ -12,8 +12,10 @@ from typing import Any
 
 import orjson
 
+from together_rerank_mockserver.api.messages import utc
+
 _MAX_LINES = 1_000
-# Keeps a line with two such texts in UTF-8 below 4096 bytes, so that a write to a pipe is atomic.
+# Keeps a line, with a path and a reason in UTF-8, below 4096 bytes, so that a write to a pipe is atomic.
 _MAX_CHARACTERS = 300
 # The maximum seconds that the process waits at exit for unwritten lines.
 _CLOSING_S = 1.0
@@ -31,9 +33,34 @@ class RequestLog(QueueHandler):
         self._listener = QueueListener(self.queue, _Writer(descriptor))
         self._has_started = False
 
-    def record(self, method: str, path: str, status: int | None, ms: float, reason: str) -> None:
-        """Write the line of one request; *status* is None if there was no answer, *reason* is empty for a usual one."""
-        entry: dict[str, Any] = {"method": _short(method), "path": _short(path), "status": status, "ms": round(ms, 1)}
+    def record(
+        self,
+        *,
+        time: float,
+        method: str,
+        path: str,
+        status: int | None,
+        ms: float,
+        request_id: str | None,
+        namespace: str | None,
+        fault: str | None,
+        reason: str,
+    ) -> None:
+        """Write the line of one request, which arrived at *time*, in seconds since 1970.
+
+        *status* is None if there was no answer. *reason* is empty for a usual answer. *request_id* and *namespace* are
+        None for the control plane.
+        """
+        entry: dict[str, Any] = {
+            "time": time,
+            "method": _short(method),
+            "path": _short(path),
+            "status": status,
+            "ms": round(ms, 1),
+            "request_id": request_id,
+            "namespace": namespace and _short(namespace),
+            "fault": fault,
+        }
         if reason:
             entry["reason"] = _short(reason)
         self.handle(logging.makeLogRecord({"msg": self._line(entry)}))
@@ -50,7 +77,8 @@ class RequestLog(QueueHandler):
                 Finalize(None, self.flush, exitpriority=0)
         try:
             if self.dropped:
-                self.queue.put_nowait(logging.makeLogRecord({"msg": self._line({"dropped": self.dropped})}))
+                line = self._line({"time": time.time(), "dropped": self.dropped})
+                self.queue.put_nowait(logging.makeLogRecord({"msg": line}))
                 self.dropped = 0
             self.queue.put_nowait(record)
         except Full:
@@ -64,7 +92,8 @@ class RequestLog(QueueHandler):
 
     def _line(self, entry: dict[str, Any]) -> bytes:
         if self._as_json:
-            return orjson.dumps({"event": "request"} | entry, option=orjson.OPT_APPEND_NEWLINE)
+            shown = {"event": "request", **entry, "time": utc(entry["time"])}
+            return orjson.dumps(shown, option=orjson.OPT_APPEND_NEWLINE)
         if "dropped" in entry:
             return f"({entry['dropped']} lines dropped because stderr blocked)\n".encode()
         words = [entry["method"], entry["path"], str(entry["status"] or "unanswered"), f"{entry['ms']} ms"]
