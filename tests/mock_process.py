@@ -8,6 +8,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -50,7 +51,7 @@ class MockProcess:
     def __init__(self, process, url):
         self.process = process
         self.url = url
-        self.port = int(url.rpartition(":")[2])
+        self.port = urlsplit(url).port
         self.lines = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

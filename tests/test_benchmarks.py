@@ -155,7 +155,7 @@ def test_the_bare_flask_view_uses_the_server_settings_of_the_mock(monkeypatch):
         {name: str(value) for name, value in vars(server).items() if " at 0x" not in str(value)}
         for server in (granian_server.granian("app", "127.0.0.1", 1), Granian("app", port=1, **flask_view.OPTIONS))
     )
-    assert mocks == views | {"workers_kill_timeout": mocks["workers_kill_timeout"]}
+    assert mocks == views | {name: mocks[name] for name in ("ssl_ctx", "workers_kill_timeout")}
 
 
 def test_a_load_with_errors_has_a_reason_in_place_of_its_numbers(tmp_path, wrk):

@@ -1,30 +1,14 @@
 """Endpoints on this machine with a certificate that no public authority signed."""
 
-import shutil
 import ssl
-import subprocess
 
 import pytest
 
+from certificates import certificate, needs_openssl, openssl  # noqa: F401  # a fixture
 from commanding import MODEL_AND_KEY, contract, verdict
 from legitimate import Correct
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl creates the certificate")
-
-
-def openssl(*arguments):
-    ran = subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, text=True, timeout=60)
-    return ran.stdout.strip()
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    """The path of a certificate for localhost; its key is beside it."""
-    path = tmp_path_factory.mktemp("certificates") / "own.pem"
-    names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", path.with_suffix(".key"))
-    openssl("req", "-x509", *key, "-subj", "/CN=localhost", "-addext", names, "-days", "2", "-out", path)
-    return path
+pytestmark = needs_openssl
 
 
 class Tls(Correct):

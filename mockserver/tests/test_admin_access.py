@@ -93,6 +93,34 @@ def test_the_control_plane_of_a_public_listener_needs_a_token(host):
     assert ask({"Host": "mock.example", "Authorization": "Bearer t"}, host=host, admin_token="t").status_code == 200
 
 
+PROXY_HEADERS = ["Forwarded", "X-Forwarded-For", "x-forwarded-proto", "X-FORWARDED-HOST", "X-Real-IP", "Via"]
+
+
+@pytest.mark.parametrize("name", PROXY_HEADERS)
+def test_a_request_that_a_proxy_passes_on_needs_the_token(name):
+    refused = ask({name: "127.0.0.1"})
+
+    assert refused.status_code == 403
+    assert f"the header {name.title()} shows that a proxy".lower() in refused.json["error"]["message"].lower()
+    assert "--admin-token" in refused.json["error"]["message"]
+    assert ask({name: "127.0.0.1"}, "/__admin/nothing").status_code == 403
+    assert ask({name: "127.0.0.1", "Authorization": "Bearer t"}, admin_token="t").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["X-Forwarder", "X-Viable", "Viaduct", "Not-Forwarded"])
+def test_similar_headers_are_not_of_a_proxy(name):
+    assert ask({name: "127.0.0.1"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/__admin", "/__admin/health", "/__admin/nothing"])
+def test_no_admin_closes_the_control_plane(path):
+    refused = ask({}, path, no_admin=True)
+
+    assert refused.status_code == 403
+    assert refused.json["error"]["message"] == "The control plane is closed by --no-admin"
+    assert ask({}, "/health", no_admin=True).status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/__admin", "/__admin/", "/__admin/x/y"])
 def test_access_is_checked_for_every_path_of_the_control_plane(path):
     assert ask({"Host": "evil.example"}, path).status_code == 403

@@ -3,12 +3,14 @@
 import json
 import socket
 import subprocess
+import threading
 
 import pytest
 
 import together_rerank_fixtures as fixtures
 from command_runner import assert_refused, run
 from mock_process import COMMAND, environment, running
+from together_rerank_mockserver import MockServer, Settings
 from together_rerank_spec import load
 
 
@@ -48,7 +50,55 @@ def test_wait_fails_after_its_timeout():
         waited = run("wait", url, "--timeout", "0.2")
 
     assert waited.exit_code == 1
-    assert waited.stderr == f"together-rerank-mock: no healthy mock at {url} within 0.2 s\n"
+    assert (
+        waited.stderr == f"together-rerank-mock: no healthy mock at {url} within 0.2 s; the last error was: timed out\n"
+    )
+
+
+def answer_once(server, content):
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", "the last answer was 502"),
+        (b"220 mail.example ESMTP\r\n", "the last answer was not HTTP"),
+        (b"", "the last error was: Remote end closed connection without response"),
+    ],
+)
+def test_wait_prints_the_last_answer(content, why):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer_once, args=(server, content), daemon=True).start()
+        waited = run("wait", f"http://127.0.0.1:{server.getsockname()[1]}", "--timeout", "0")
+
+    assert waited.stderr.endswith(f" within 0 s; {why}\n")
+
+
+def test_wait_prints_why_it_cannot_connect():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+    assert run("wait", f"http://127.0.0.1:{port}", "--timeout", "0").stderr.endswith("error was: Connection refused\n")
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [("", "/health"), ("/v1", "/health"), ("/rerank-mock/", "/rerank-mock/health"), ("/a/v1/?q=1", "/a/health")],
+)
+def test_wait_asks_below_the_path_of_the_url(url, path):
+    with MockServer(Settings(base_path=path.removesuffix("/health"))) as mock:
+        assert run("wait", f"http://127.0.0.1:{mock.port}{url}", "--timeout", "0").exit_code == 0
+
+
+def test_wait_does_not_ask_at_the_root():
+    with MockServer() as mock:
+        waited = run("wait", f"{mock.url}/rerank-mock", "--timeout", "0")
+
+    assert waited.stderr.endswith("; the last answer was 404\n")
 
 
 INVALID_URLS = [
@@ -59,6 +109,7 @@ INVALID_URLS = [
     "4010",
     "http://a b",
     "http://[::1",
+    "http://localhost/\u00fc",
 ]
 
 

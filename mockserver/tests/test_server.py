@@ -55,6 +55,35 @@ def test_stderr_has_client_hints_and_a_line_for_each_request():
     assert "Traceback" not in log
 
 
+CLOSED = "  Control plane    closed, because other machines can reach the mock; --admin-token TOKEN opens it\n"
+
+
+@pytest.mark.parametrize(
+    ("flags", "line"),
+    [
+        (["--host", "0.0.0.0"], CLOSED),
+        (["--no-admin"], "  Control plane    closed by --no-admin\n"),
+        (["--host", "0.0.0.0", "--admin-token", "t"], None),
+        (["--host", "localhost"], None),
+        (["--host", "0.0.0.0", "-q"], None),
+        (["--no-admin", "-q"], None),
+    ],
+)
+def test_a_closed_control_plane_is_announced(flags, line):
+    with running(*flags) as mock:
+        mock.stop(signal.SIGTERM)
+
+    assert [each for each in mock.lines if "Control plane" in each] == ([line] if line else [])
+
+
+def test_a_closed_control_plane_is_not_announced_in_json():
+    with start("--no-admin", "--log-format", "json") as process:
+        assert json.loads(process.stdout.readline())["event"] == "ready"
+        process.terminate()
+        assert process.wait(20) == 0
+        assert process.stderr.read() == ""
+
+
 def test_a_key_is_never_shown():
     with running("--api-key", "sk-secret") as mock:
         mock.stop(signal.SIGTERM)

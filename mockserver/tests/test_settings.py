@@ -34,8 +34,12 @@ WRONG = {
     "journal_body": 1.5,
     "one_namespace": "yes",
     "admin_token": " ",
+    "no_admin": 1,
     "cors": ["*"],
     "host": None,
+    "base_path": "rerank-mock",
+    "tls_cert": "",
+    "tls_key": b"key",
 }
 
 
@@ -49,6 +53,34 @@ def test_a_wrong_value_is_rejected_with_the_field(field):
 
 def test_every_field_is_checked():
     assert list(WRONG) == list(Settings.__dataclass_fields__)
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"no_admin": True, "admin_token": "t"}, "`no_admin` closes the control plane, which `admin_token` opens"),
+        ({"tls_cert": "own.pem"}, "`tls_cert` needs `tls_key`, too"),
+        ({"tls_key": "own.key"}, "`tls_key` needs `tls_cert`, too"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_rejected(values, problem):
+    with pytest.raises(SettingsError, match=problem):
+        Settings(**values)
+
+
+@pytest.mark.parametrize(
+    ("given", "base_path"), [("", ""), ("/", ""), ("/a", "/a"), ("/a/", "/a"), ("/a-1/B_2/~c.d", "/a-1/B_2/~c.d")]
+)
+def test_the_slash_at_the_end_of_a_base_path_is_optional(given, base_path):
+    assert Settings(base_path=given).base_path == base_path
+
+
+@pytest.mark.parametrize(
+    "given", ["a", "//a", "/a//b", "/..", "/a/../b", "/a?b", "/a#b", "/a b", "/a%20b", "/\u00fc", "/a\n"]
+)
+def test_a_path_that_clients_could_change_is_no_base_path(given):
+    with pytest.raises(SettingsError, match="must be a path of letters, digits and"):
+        Settings(base_path=given)
 
 
 @pytest.mark.parametrize("hidden", [{"api_keys": ["schl\u00fcssel"]}, {"admin_token": "schl\u00fcssel"}])

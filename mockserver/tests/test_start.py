@@ -37,6 +37,8 @@ def test_flags_can_be_set_by_the_environment():
         "JOURNAL_MAX": "8",
         "ADMIN_TOKEN": "open-sesame",
         "CORS": "http://a.example http://b.example",
+        "NO_ADMIN": "0",
+        "BASE_PATH": "/",
     }
     with running(**{f"TOGETHER_RERANK_MOCK_{name}": value for name, value in changes.items()}) as mock:
         assert post(mock)[0] == 401
@@ -77,8 +79,12 @@ def test_flags_can_be_set_by_the_environment():
         "journal_body": 65536,
         "one_namespace": False,
         "admin_token": True,
+        "no_admin": False,
         "cors": ["http://a.example", "http://b.example"],
         "host": "127.0.0.1",
+        "base_path": "",
+        "tls_cert": None,
+        "tls_key": None,
     }
 
 
@@ -162,6 +168,18 @@ def test_the_token_and_the_environment_of_the_process_are_never_shown():
         (["--max-in-flight", "0"], "--max-in-flight: must be an integer of at least 1, not 0"),
         (["--journal-max", "-1"], "--journal-max: must be an integer of at least 0, not -1"),
         (["--admin-token", ""], "Invalid value for --admin-token: must be printable ASCII and not empty"),
+        (["--no-admin", "--admin-token", "t"], "Invalid value for --no-admin: closes the control plane, which"),
+        (["--base-path", "mock"], "Invalid value for --base-path: must be a path of letters, digits and -._~, such as"),
+        (["--tls-cert", "pyproject.toml"], "Invalid value for --tls-cert: needs `tls_key`, too"),
+        (["--tls-key", "missing.key"], "'missing.key' does not exist"),
+        (
+            ["--tls-cert", "pyproject.toml", "--tls-key", "pyproject.toml"],
+            "Invalid value for --tls-key: must be the key of pyproject.toml, both in PEM format",
+        ),
+        (
+            ["--server", "threaded", "--tls-cert", "pyproject.toml", "--tls-key", "pyproject.toml"],
+            "Invalid value for --tls-cert: needs the server granian; the threaded server has no TLS",
+        ),
         (["--cors", "*"], "Invalid value for --cors: must be an origin like http://localhost:3000, not '*'"),
         (
             ["--cors", "http://localhost:3000/"],

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from together_rerank_spec import READINGS, TOGETHER, Document, dialect, dialects, load, read
+from together_rerank_spec.urls import is_loopback, url_of
 
 if TYPE_CHECKING:
     from together_rerank_mockserver.faults.catalogue import Catalogue
@@ -25,6 +26,8 @@ LIMITS = ("max_documents", "max_document_chars", "max_tokens")
 # The value of `replay` for the exchanges of the kit, instead of a folder.
 LIBRARY = "library"
 _MAX_MS = 3_600_000
+# No characters that a client or a proxy encodes, and no segment that begins with a dot, which a client may resolve.
+_BASE_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")
 _ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
 
 
@@ -71,10 +74,15 @@ class Settings:
         journal_body: the maximum bytes of a body in the journal.
         one_namespace: whether all keys share one namespace, also keys that begin with `test-`.
         admin_token: the token that the control plane requires; None allows this machine only, without a token.
+        no_admin: whether the control plane is closed to everyone.
         cors: the origins whose pages may read answers.
         host: the address to listen on.
+        base_path: the path below which the mock answers, such as `/rerank-mock`; None for the root.
+        tls_cert: the path of the certificate for HTTPS, in PEM format; `tls_key` is required, too.
+        tls_key: the path of its key.
 
-    The names of faults, and the files of `spec`, `overlay` and `replay`, are checked when the mock is created.
+    The names of faults, and the files of `spec`, `overlay` and `replay`, are checked when the mock is created; those of
+    `tls_cert` and `tls_key` when the server starts.
 
     Raises:
         SettingsError: a value is invalid.
@@ -109,8 +117,12 @@ class Settings:
     journal_body: int = JOURNAL_BODY
     one_namespace: bool = False
     admin_token: str | None = field(default=None, repr=False)
+    no_admin: bool = False
     cors: tuple[str, ...] = ()
     host: str = "127.0.0.1"
+    base_path: str | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
 
     def __new__(cls, *_: Any, **values: Any) -> Self:
         """Raise TypeError with a suggestion for an unknown setting."""
@@ -147,6 +159,24 @@ class Settings:
         if self.dialect != TOGETHER and (self.spec is not None or self.reading != "corrected"):
             other = "spec" if self.spec is not None else "reading"
             raise SettingsError("dialect", f"names the document at the root, and so does `{other}`")
+        if self.no_admin and self.admin_token is not None:
+            raise SettingsError("no_admin", "closes the control plane, which `admin_token` opens; use one of the two")
+        for name, other in (("tls_cert", "tls_key"), ("tls_key", "tls_cert")):
+            if getattr(self, name) is not None and getattr(self, other) is None:
+                raise SettingsError(name, f"needs `{other}`, too")
+
+    def url(self, port: int) -> str:
+        """Return the URL of a server with these settings that listens on *port*."""
+        return url_of(self.host, port, "https" if self.tls_cert else "http") + (self.base_path or "")
+
+    @property
+    def why_admin_is_closed(self) -> str:
+        """Why nobody can use the control plane; empty if somebody can."""
+        if self.no_admin:
+            return "closed by --no-admin"
+        if self.admin_token is None and not is_loopback(self.host):
+            return "closed, because other machines can reach the mock; --admin-token TOKEN opens it"
+        return ""
 
     def document(self) -> Document:
         """Return the document to serve; raise DocumentError if it cannot be read."""
@@ -247,6 +277,10 @@ def _is_printable_ascii(value: Any) -> bool:
     return _is_printable(value) and value.isascii() and bool(value.strip())
 
 
+def _is_base_path(value: Any) -> bool:
+    return isinstance(value, str) and bool(_BASE_PATH.fullmatch(value))
+
+
 def _is_origin(value: Any) -> bool:
     return isinstance(value, str) and bool(_ORIGIN.fullmatch(value))
 
@@ -280,6 +314,12 @@ _CHECKS: dict[str, _Check] = {
     "journal_body": _whole(0),
     "one_namespace": _check(lambda value: isinstance(value, bool), "True or False"),
     "admin_token": _check(_is_printable_ascii, "printable ASCII and not empty", shown=False),
+    "no_admin": _check(lambda value: isinstance(value, bool), "True or False"),
     "cors": _list(_is_origin, "an origin like http://localhost:3000"),
     "host": _check(_is_text, "an address"),
+    "base_path": _check(
+        _is_base_path, "a path of letters, digits and -._~, such as /rerank-mock", lambda value: value.rstrip("/")
+    ),
+    "tls_cert": _check(_is_path, "a path", Path),
+    "tls_key": _check(_is_path, "a path", Path),
 }

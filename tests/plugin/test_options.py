@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from certificates import certificate, needs_openssl  # noqa: F401  # a fixture
+
 SERVE = [Path(sys.executable).with_name("together-rerank-mock"), "serve", "-p", "0", "-q"]
 
 
@@ -107,6 +109,47 @@ def test_the_admin_token_is_sent_to_a_mock_that_needs_it(run_pytest, served):
 
     closed.lines.fnmatch_lines([f"the mock at {url} cannot be used: The control plane needs the token*"])
     assert opened.all_outcomes() == ["passed"]
+
+
+@pytest.mark.served
+def test_a_mock_without_a_control_plane_cannot_be_used(run_pytest, served):
+    url = served("--no-admin")
+
+    run = run_pytest("def test_it(rerank_mock):\n    pass\n", "--rerank-mock-url", url)
+
+    run.lines.fnmatch_lines([f"the mock at {url} cannot be used: The control plane is closed by --no-admin"])
+
+
+@pytest.mark.served
+def test_the_url_of_a_mock_can_have_a_base_path(run_pytest, served):
+    url = served("--base-path", "/rerank-mock")
+    test = """
+def test_it(rerank_mock):
+    assert order() == [1, 0]
+    assert rerank_mock.base_url == os.environ["TOGETHER_BASE_URL"]
+    rerank_mock.assert_called(times=1, path="/v1/rerank")
+"""
+
+    below = run_pytest(test, "--rerank-mock-url", f"{url}/v1")
+    outside = run_pytest(test, "--rerank-mock-url", url.removesuffix("/rerank-mock"))
+
+    assert below.all_outcomes() == ["passed"]
+    outside.lines.fnmatch_lines(
+        ["the mock at *cannot be used: There is no /__admin/reset here; the base path is /rer*"]
+    )
+
+
+@needs_openssl
+@pytest.mark.served
+def test_the_url_of_a_mock_can_be_https(run_pytest, served, certificate):
+    url = served("--tls-cert", certificate, "--tls-key", certificate.with_suffix(".key"))
+    test = "def test_it(rerank_mock):\n    assert rerank_mock.client().post('/rerank', json=BODY).status_code == 200\n"
+
+    untrusted = run_pytest(test, "--rerank-mock-url", url)
+    trusted = run_pytest(test, "--rerank-mock-url", url, SSL_CERT_FILE=str(certificate))
+
+    untrusted.lines.fnmatch_lines([f"no mock answers at {url}: *certificate verify failed: self-signed certificate*"])
+    assert trusted.all_outcomes() == ["passed"]
 
 
 def hang_up(server):

@@ -3,6 +3,7 @@
 import os
 import socket
 
+import httpx
 import pytest
 
 from plugin_client import BODY, order, post
@@ -49,6 +50,23 @@ class TestTheAddressCanBeOverridden:
 
     def test_address(self, rerank_mock, rerank_mock_address):
         assert rerank_mock.base_url.endswith(f":{rerank_mock_address[1]}")
+
+
+class TestTheMockCanHaveABasePath:
+    @pytest.fixture
+    def rerank_mock_settings(self):
+        return {"base_path": "/rerank-mock"}
+
+    def test_base_path(self, rerank_mock):
+        assert os.environ["TOGETHER_BASE_URL"] == rerank_mock.base_url
+        assert os.environ["CO_API_URL"] == rerank_mock.url_for("cohere") == f"{rerank_mock.base_url}/cohere"
+        assert rerank_mock.base_url.endswith("/rerank-mock")
+        assert order() == [1, 0]
+        assert rerank_mock.client().post("/v1/rerank", json=BODY).status_code == 200
+        with httpx.Client(transport=rerank_mock.transport(), base_url=rerank_mock.base_url) as client:
+            key = {"Authorization": f"Bearer {rerank_mock.api_key}"}
+            assert client.post("/v1/rerank", json=BODY, headers=key).status_code == 200
+        rerank_mock.assert_called(times=3, path="/v1/rerank")
 
 
 class TestSettingsCanBeOverriddenForAClass:
@@ -140,7 +158,8 @@ WRONG = {
     "{'models': 'm'}": "rerank_mock_settings: `models` must be a list, not 'm'",
     "{'api_keys': ['']}": "rerank_mock_settings: `api_keys` must be printable ASCII and not empty",
     "{'latency': 5}": "rerank_mock_settings: `latency` is not a setting; did you mean `latency_ms`?",
-    "{'host': '::1'}": "rerank_mock_settings cannot set `host`, which the fixture sets itself",
+    "{'host': '::1'}": "rerank_mock_settings cannot set `host`, because the fixture depends on its own value",
+    "{'no_admin': True}": "rerank_mock_settings cannot set `no_admin`, because the fixture depends on its own value",
     "{'journal_max': 0}": "rerank_mock_settings: `journal_max` must be an integer of at least 1, not 0",
 }
 

@@ -17,6 +17,7 @@ from together_rerank_mockserver.settings import JOURNAL_MAX, LIBRARY, MAX_BODY, 
 
 _SERVER = click.Choice(["granian", "threaded"])
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_PEM = click.Path(exists=True, dir_okay=False, path_type=Path)
 _TIMEOUT = "Maximum seconds for a request body to arrive."
 _LATENCY = "Milliseconds until an answer without a fault."
 _PER_DOCUMENT = "Milliseconds that each document adds."
@@ -53,7 +54,11 @@ _REPLAY = "Answer recorded requests from the exchanges in DIR, or from the kit's
     help="Maximum requests in the journal of each namespace.",
 )
 @option("--admin-token", metavar="TOKEN", help="A token that the control plane requires.")
+@option("--no-admin", is_flag=True, help="Close the control plane.")
 @option("--cors", multiple=True, metavar="ORIGIN", help="An origin whose pages may read answers, repeatable.")
+@option("--base-path", metavar="PATH", help="The path below which the mock answers, such as /rerank-mock.")
+@option("--tls-cert", type=_PEM, metavar="FILE", help="The certificate for HTTPS, in PEM format.")
+@option("--tls-key", type=_PEM, metavar="FILE", help="The key of --tls-cert, in PEM format.")
 @option("--max-body", type=int, default=MAX_BODY, metavar="BYTES", help="Maximum bytes of a request body.")
 @option("--read-timeout", "read_timeout_s", type=int, default=READ_TIMEOUT_S, metavar="S", help=_TIMEOUT)
 @option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Format of the log lines.")
@@ -78,7 +83,7 @@ def serve(
         signal.signal(each, lambda *_: os._exit(0))  # until the server handles signals; there is nothing to finish yet
     settings = settings_of(context, log_format=None if quiet else log_format, **values)
     key = None if quiet or log_format == "json" else "YOUR_KEY" if settings.api_keys else "any-key"
-    readiness = Readiness(as_json=log_format == "json", ready_file=ready_file, key=key, dialect=settings.dialect)
+    readiness = Readiness(as_json=log_format == "json", ready_file=ready_file, key=key)
     try:
         import_module(f"together_rerank_mockserver.server.{server}_server").serve(
             settings, port=port, readiness=readiness

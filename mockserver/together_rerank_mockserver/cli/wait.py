@@ -7,7 +7,7 @@ import time
 import click
 
 from together_rerank_mockserver.cli.options import COMMAND, option
-from together_rerank_mockserver.server.readiness import PROGRAM, is_healthy
+from together_rerank_mockserver.server.readiness import PROGRAM, why_unhealthy
 from together_rerank_spec.urls import base_of
 
 
@@ -15,7 +15,7 @@ from together_rerank_spec.urls import base_of
 @click.argument("url")
 @option("--timeout", type=click.FloatRange(min=0), default=10.0, metavar="S", help="Timeout in seconds.")
 def wait(url: str, timeout: float) -> int:
-    """Wait until the mock at URL is healthy.
+    """Wait until the mock at URL is healthy: until URL/health answers 200.
 
     Exit status: 0 healthy, 1 the timeout expired.
     """
@@ -26,9 +26,9 @@ def wait(url: str, timeout: float) -> int:
     if not math.isfinite(timeout):
         raise click.BadParameter(f"'{timeout}' is not a number of seconds", param_hint="--timeout")
     deadline = time.monotonic() + timeout
-    while not is_healthy(base):
+    while why := why_unhealthy(base):
         if time.monotonic() >= deadline:
-            print(f"{PROGRAM}: no healthy mock at {url} within {timeout:g} s", file=sys.stderr)
+            print(f"{PROGRAM}: no healthy mock at {url} within {timeout:g} s; {why}", file=sys.stderr)
             return 1
         time.sleep(0.02)
     return 0

@@ -2,11 +2,12 @@
 
 import hmac
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from together_rerank_mockserver.api.errors import Forbidden, Unauthorized
 from together_rerank_mockserver.api.messages import Headers, credential
+from together_rerank_mockserver.settings import Settings
 from together_rerank_spec.urls import is_loopback
 
 _EXPOSED = ", ".join(
@@ -19,6 +20,8 @@ _EXPOSED = ", ".join(
 )
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+))(?::[0-9]{1,5})?")
+# Headers that proxies add to the requests that they pass on.
+_PROXY = re.compile(r"forwarded|x-forwarded(-.*)?|x-real-ip|via", re.IGNORECASE)
 
 
 def allow(app: Wsgi, origins: tuple[str, ...]) -> Wsgi:
@@ -48,31 +51,38 @@ def _preflight(environ: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 class AdminAccess:
-    """Checks access to the control plane: a request needs *token*; without a token, it must come from this machine."""
+    """Checks access to the control plane: with the token of *settings*, or else from this machine."""
 
-    def __init__(self, token: str | None, origins: Sequence[str], host: str) -> None:
-        self._token = token
-        self._origins = frozenset(origins)
-        self._listens_here = is_loopback(host)
+    def __init__(self, settings: Settings) -> None:
+        self._token = settings.admin_token
+        self._origins = frozenset(settings.cors)
+        self._why_closed = settings.why_admin_is_closed
 
     def check(self, headers: Headers, remote: str) -> None:
         """Check a request with *headers* from the address *remote*.
 
         Raises:
-            Forbidden: the page has another origin, the Host is not localhost, or the control plane is off.
+            Forbidden: the control plane is closed, the page has another origin, or the request can come from another
+                machine.
             Unauthorized: the token is missing or wrong.
         """
+        if self._why_closed:
+            raise Forbidden(f"The control plane is {self._why_closed}")
         origin, own = headers.get("Origin"), [f"{scheme}://{headers.get('Host')}" for scheme in ("http", "https")]
         if origin is not None and origin not in self._origins and origin not in own:
             raise Forbidden(f"The control plane rejects pages of {origin[:100]}; allow an origin with --cors")
         if self._token is None:
-            self._check_local(headers.get("Host"), remote)
+            self._check_local(headers, remote)
         elif not hmac.compare_digest(credential(headers).encode(), self._token.encode()):
             raise Unauthorized("The control plane needs the token of --admin-token, as Authorization: Bearer TOKEN")
 
-    def _check_local(self, host: str | None, remote: str) -> None:
-        if not self._listens_here or not is_loopback(remote):
-            raise Forbidden("The control plane is off because other machines can reach the mock; see --admin-token")
+    def _check_local(self, headers: Headers, remote: str) -> None:
+        if not is_loopback(remote):
+            raise Forbidden("The control plane accepts requests from this machine only; see --admin-token")
+        if proxied := next((name for name, _ in headers.items() if _PROXY.fullmatch(name)), None):
+            why = f"the header {proxied[:100]} shows that a proxy passes on the request, perhaps from another machine"
+            raise Forbidden(f"The control plane rejects this request: {why}; see --admin-token")
+        host = headers.get("Host")
         # DNS rebinding: a page can make its own name resolve to 127.0.0.1, but it cannot send another Host.
         if not is_loopback(_hostname(host)):
             raise Forbidden(f"The control plane accepts requests to localhost, not to {(host or 'no Host')[:100]}")

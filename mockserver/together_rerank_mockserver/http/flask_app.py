@@ -15,6 +15,7 @@ from together_rerank_mockserver.api.rendering import error_reply
 from together_rerank_mockserver.endpoint import Endpoint, api_error
 from together_rerank_mockserver.http import access
 from together_rerank_mockserver.http.admin import AdminRequest
+from together_rerank_mockserver.http.base_path import below_base_path
 from together_rerank_mockserver.http.wsgi import OPERATION, RAW_SOCKET, Mock, Outgoing, call_of, outgoing, path_of
 from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import dialects
@@ -66,13 +67,14 @@ def build_app(mock: Mock) -> Flask:
         app.add_url_rule(path, path, show, methods=["GET"], provide_automatic_options=False)
     app.register_blueprint(_control_plane(mock))
     app.register_error_handler(Exception, refuse)
-    app.wsgi_app = access.allow(app.wsgi_app, mock.settings.cors)  # type: ignore[assignment,method-assign]
+    answer = below_base_path(access.allow(app.wsgi_app, mock.settings.cors), mock)
+    app.wsgi_app = answer  # type: ignore[assignment,method-assign]
     return app
 
 
 def _control_plane(mock: Mock) -> Blueprint:
     plane = Blueprint("control plane", __name__, url_prefix=ADMIN)
-    admin_access = access.AdminAccess(mock.settings.admin_token, mock.settings.cors, mock.settings.host)
+    admin_access = access.AdminAccess(mock.settings)
     plane.before_request(lambda: admin_access.check(request.headers, request.remote_addr or ""))
 
     def answer(**_: str) -> Response:
@@ -136,8 +138,9 @@ def _as_api_error(error: Exception, near: Sequence[Endpoint]) -> Exception:
 
 def _nothing_there(path: str, near: Sequence[Endpoint]) -> str:
     prefix, doubled = near[0].prefixes[0], near[0].document.doubled_routes
+    below = request.script_root  # the base path, or where another application has mounted this one
     if base := doubled.get(path.removeprefix(prefix)):
-        return f"There is no {path}: the client adds {base} itself, so remove {base} from its base URL"
-    routes = " and POST ".join(prefix + route for each in near for route in each.document.routes)
-    others = "" if prefix else f"; other APIs are below /{', /'.join(dialects())}"
-    return f"There is no {path[:200]} here; the mock answers POST {routes}{others}"
+        return f"There is no {below}{path}: the client adds {base} itself, so remove {base} from its base URL"
+    routes = " and POST ".join(below + prefix + route for each in near for route in each.document.routes)
+    others = "" if prefix else f"; other APIs are below {', '.join(f'{below}/{name}' for name in dialects())}"
+    return f"There is no {below}{path[:200]} here; the mock answers POST {routes}{others}"

@@ -1,14 +1,16 @@
 """One mock behind WSGI: a request's environ becomes a Call, and a Reply becomes a WSGI answer."""
 
+import http
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from threading import Event
 from typing import Any
 
-from together_rerank_mockserver.api.errors import InvalidRequest
+from together_rerank_mockserver.api.errors import InvalidRequest, RouteNotFound
 from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.api.messages import JSON, LIVE_PATHS, METRICS, READY_PATHS, Call, Reply
 from together_rerank_mockserver.endpoint import Endpoint
+from together_rerank_mockserver.http.access import Wsgi
 from together_rerank_mockserver.http.admin import Admin, health
 from together_rerank_mockserver.http.operations import Operations
 from together_rerank_mockserver.settings import Settings, checked
@@ -61,6 +63,35 @@ class Mock:
     def metrics(self, _: dict[str, Any]) -> Outgoing:
         content = self.operations.state.metrics.exposition()
         return outgoing(Reply(200, content, {"Content-Type": CONTENT_TYPE}), self.limiter)
+
+    def outside(self, environ: dict[str, Any]) -> Outgoing:
+        """Answer a request to a path that is not below the base path."""
+        call, base = call_of(environ), self.settings.base_path
+        error = RouteNotFound(
+            f"There is no {call.path[:200]} here; the base path is {base}, as in POST {base}{self.endpoint.routes[0]}"
+        )
+        return outgoing(self.endpoint.refuse(call, error), self.limiter)
+
+
+def application(view: Callable[[dict[str, Any]], Outgoing]) -> Wsgi:
+    """Return *view* as a WSGI application."""
+    return lambda environ, start_response: send(view(environ), start_response)
+
+
+def send(answer: Outgoing, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Send *answer* as a WSGI application does."""
+    status, headers, body = answer
+    start_response(_status_line(status), headers)
+    return body
+
+
+@lru_cache(maxsize=64)
+def _status_line(status: int) -> str:
+    """Return *status* with its reason phrase, in the format of Flask."""
+    try:
+        return f"{status} {http.HTTPStatus(status).phrase.upper()}"
+    except ValueError:
+        return f"{status} UNKNOWN"
 
 
 def call_of(environ: dict[str, Any]) -> Call:

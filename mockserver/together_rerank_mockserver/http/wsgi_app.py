@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import http
 from collections.abc import Callable, Iterable
-from functools import lru_cache, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from together_rerank_mockserver.http import access
-from together_rerank_mockserver.http.wsgi import OPERATION, Mock, Outgoing, path_of
+from together_rerank_mockserver.http.base_path import below_base_path
+from together_rerank_mockserver.http.wsgi import OPERATION, Mock, application, path_of
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -28,13 +27,15 @@ class WsgiApp:
         self.mock = mock
         self._flask: Flask | None = None
         self._lock = Lock()
-        self._rerank = access.allow(partial(_answer, mock.rerank), mock.settings.cors)
-        self._views = {
-            path: access.allow(partial(_answer, view), mock.settings.cors) for path, view in mock.views.items()
-        }
+        self._rerank = access.allow(application(mock.rerank), mock.settings.cors)
+        self._views = {path: access.allow(application(view), mock.settings.cors) for path, view in mock.views.items()}
+        self._below = below_base_path(self._route, mock)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
+        return self._below(environ, start_response)
+
+    def _route(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], path_of(environ)
         if method == "POST" and (endpoint := self.mock.operations.at(path)):
             environ[OPERATION] = endpoint
@@ -52,25 +53,3 @@ class WsgiApp:
 
                 self._flask = build_app(self.mock)
             return self._flask
-
-
-def _answer(
-    view: Callable[[dict[str, Any]], Outgoing], environ: dict[str, Any], start_response: Callable[..., Any]
-) -> Iterable[bytes]:
-    return send(view(environ), start_response)
-
-
-def send(answer: Outgoing, start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Send *answer* as a WSGI application does."""
-    status, headers, body = answer
-    start_response(_status_line(status), headers)
-    return body
-
-
-@lru_cache(maxsize=64)
-def _status_line(status: int) -> str:
-    """Return *status* with its reason phrase, in the format of Flask."""
-    try:
-        return f"{status} {http.HTTPStatus(status).phrase.upper()}"
-    except ValueError:
-        return f"{status} UNKNOWN"

@@ -9,8 +9,8 @@ from typing import Any
 
 from together_rerank_mockserver.api.errors import ApiError, InvalidHttp, RequestTimeout
 from together_rerank_mockserver.api.rendering import error_reply
-from together_rerank_mockserver.http.wsgi import FLUSHED_S, outgoing
-from together_rerank_mockserver.http.wsgi_app import WsgiApp, send
+from together_rerank_mockserver.http.wsgi import FLUSHED_S, outgoing, send
+from together_rerank_mockserver.http.wsgi_app import WsgiApp
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
 
 # A call that waits longer for its body counts as waiting.

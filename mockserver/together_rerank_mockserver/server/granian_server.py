@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from together_rerank_mockserver.api.messages import MAX_HEAD
@@ -21,9 +22,9 @@ from together_rerank_mockserver.http.wsgi_app import WsgiApp
 from together_rerank_mockserver.server.granian_front import GranianFront
 from together_rerank_mockserver.server.readiness import PROGRAM, Readiness, ServerDied
 from together_rerank_mockserver.server.signals import GRACE_S, LINGER_S, StopSignals
+from together_rerank_mockserver.server.tls import check_certificate
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state.delay_limiter import MAX_WAITING, DelayLimiter
-from together_rerank_spec.urls import url_of
 
 # More threads than calls that may wait, so that other calls are answered; granian starts them on demand.
 _THREADS = MAX_WAITING + 112
@@ -44,7 +45,9 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
         DocumentError: the document cannot be read or served.
         OSError: the server cannot listen on the address, or cannot write the ready file.
         ServerDied: the worker ended without a stop signal.
+        SettingsError: `fault` or `chaos` is invalid, or the certificate or its key cannot be used.
     """
+    check_certificate(settings)
     with reserve(settings.host, port) as reserved:
         address, port = reserved.getsockname()[:2]
         settings = replace(settings, host=address)
@@ -53,10 +56,9 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
         for fault in [spec.fault for spec in front.app.mock.operations.state.configured if spec.fault.server]:
             warning = f"calls get 501 instead of the fault `{fault.name}`, which needs --server {fault.server}"
             print(f"{PROGRAM}: {warning}", file=sys.stderr)
-        server = granian(__name__, address, port)
+        server = granian(__name__, address, port, settings.tls_cert, settings.tls_key)
         lifeline, held = Pipe(duplex=False)
-        url = url_of(address, port)
-        with readiness.ready_file_of(url), StopSignals() as signals:
+        with readiness.ready_file_of(settings.url(port)), StopSignals() as signals:
             stopped = threading.Event()
 
             def stop() -> None:
@@ -69,7 +71,7 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
             server.on_startup(signals.install)  # again, because granian has installed handlers of its own
             threading.Thread(target=stop, daemon=True).start()
             try:
-                loader = partial(_load, settings, url, readiness, lifeline, held)
+                loader = partial(_load, settings, port, readiness, lifeline, held)
                 server.serve(target_loader=loader, wrap_loader=False)
             except SystemExit as error:
                 # A signal to all processes ends the worker, too, perhaps before `stop` has run.
@@ -77,10 +79,10 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
                     raise ServerDied("the server process died") from error
 
 
-def granian(name: str, address: str, port: int) -> Any:
+def granian(name: str, address: str, port: int, tls_cert: Path | None = None, tls_key: Path | None = None) -> Any:
     """Return a Granian for the module *name*, with one worker, that does not serve yet."""
     from granian import Granian
-    from granian.constants import HTTPModes, Interfaces
+    from granian.constants import HTTPModes, Interfaces, SSLProtocols
     from granian.http import HTTP1Settings
 
     return Granian(
@@ -95,6 +97,9 @@ def granian(name: str, address: str, port: int) -> Any:
         log_enabled=False,
         http1_settings=HTTP1Settings(max_buffer_size=MAX_HEAD),
         workers_kill_timeout=GRACE_S,
+        ssl_cert=tls_cert,
+        ssl_key=tls_key,
+        ssl_protocol_min=SSLProtocols.tls12,
     )
 
 
@@ -130,7 +135,7 @@ def _application(settings: Settings) -> tuple[GranianFront, threading.Event]:
 
 
 def _load(
-    settings: Settings, url: str, readiness: Readiness, lifeline: Connection, held: Connection
+    settings: Settings, port: int, readiness: Readiness, lifeline: Connection, held: Connection
 ) -> Callable[..., Any]:
     """Return the application, in the worker: announce it when it answers, and stop it when the parent stops or dies."""
     held.close()  # the worker's copy would keep the lifeline open
@@ -139,7 +144,7 @@ def _load(
     signal.set_wakeup_fd(-1)  # otherwise a signal to the worker would stop the parent
     set_up()
     front, stopping = _application(settings)
-    publish = partial(readiness.publish_when_healthy, url, os.getppid())
+    publish = partial(readiness.publish_when_healthy, settings, port, os.getppid())
     threading.Thread(target=publish, daemon=True).start()
     threading.Thread(target=_follow_parent, args=(lifeline, stopping), daemon=True).start()
     return front

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from together_rerank_mockserver.api.messages import HEALTH
+from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import TOGETHER, dialects
 
 PROGRAM = "together-rerank-mock"
@@ -23,28 +25,31 @@ class Readiness:
     as_json: bool = False  # the line on stdout is a JSON object
     ready_file: Path | None = None  # the file to write the URL to, atomically
     key: str | None = None  # the key in the client hints on stderr; None prints no hints
-    dialect: str = TOGETHER  # the API at the root
 
-    def publish_when_healthy(self, url: str, pid: int) -> None:
-        """Wait until the mock at *url* answers, then announce it; *pid* is the process to stop."""
-        while not is_healthy(url):
+    def publish_when_healthy(self, settings: Settings, port: int, pid: int) -> None:
+        """Wait until the mock with *settings* on *port* answers, then announce it; *pid* is the process to stop."""
+        url = settings.url(port)
+        while why_unhealthy(url, is_own=True):
             time.sleep(0.001)
         try:
-            self._publish(url, pid)
+            self._publish(settings, port, pid)
         except OSError as error:  # stdout or stderr has no reader, or the folder of the ready file is gone
             with suppress(OSError):
                 print(f"{PROGRAM}: cannot announce {url}: {error}", file=sys.stderr, flush=True)
 
-    def _publish(self, url: str, pid: int) -> None:
+    def _publish(self, settings: Settings, port: int, pid: int) -> None:
+        url = settings.url(port)
         if self.ready_file:
             _write_whole(self.ready_file, f"{url}\n")
         if self.key and sys.stderr:  # before the ready line, because a reader may stop after that line
-            together = url if self.dialect == TOGETHER else f"{url}/{TOGETHER}"
+            together = url if settings.dialect == TOGETHER else f"{url}/{TOGETHER}"
             sdks = f"  Together's SDKs  TOGETHER_BASE_URL={together}  TOGETHER_API_KEY={self.key}"
             litellm = f"  LiteLLM          TOGETHER_AI_API_BASE={together}  TOGETHER_API_KEY={self.key}"
-            others = f"  Other APIs       {url}/{', /'.join(name for name in dialects() if name != self.dialect)}"
-            print(sdks, litellm, others, sep="\n", file=sys.stderr, flush=True)
-        ready = json.dumps({"event": "ready", "url": url, "port": int(url.rpartition(":")[2]), "pid": pid})
+            others = f"  Other APIs       {url}/{', /'.join(name for name in dialects() if name != settings.dialect)}"
+            closed = settings.why_admin_is_closed
+            admin = [f"  Control plane    {closed}"] if closed else []
+            print(sdks, litellm, others, *admin, sep="\n", file=sys.stderr, flush=True)
+        ready = json.dumps({"event": "ready", "url": url, "port": port, "pid": pid})
         print(ready if self.as_json else f"{PROGRAM} listening on {url}", flush=True)
 
     @contextmanager
@@ -66,17 +71,31 @@ class Readiness:
                     path.unlink()
 
 
-def is_healthy(url: str) -> bool:
+def why_unhealthy(url: str, *, is_own: bool = False) -> str:
+    """Return why the mock at *url* is not healthy; empty if it is. *is_own* accepts any certificate."""
     import http.client  # slow to import
+    import ssl
 
-    scheme, _, host = url.partition("://")
-    kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=1)
+    if parts.scheme == "https":
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if is_own:  # its certificate can be for another name, and the request has no secret
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        else:
+            context.load_default_certs()
+        connection = http.client.HTTPSConnection(parts.netloc, timeout=1, context=context)
     try:
-        with closing(kind(host, timeout=1)) as connection:
-            connection.request("GET", HEALTH)
-            return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
+        with closing(connection):
+            connection.request("GET", f"{parts.path}{HEALTH}")
+            status = connection.getresponse().status
+            return "" if status == 200 else f"the last answer was {status}"
+    except ssl.SSLCertVerificationError as error:
+        return f"the last error was: certificate verify failed: {error.verify_message}"
+    except OSError as error:
+        return f"the last error was: {error.strerror or error}"
+    except http.client.HTTPException:
+        return "the last answer was not HTTP"
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -20,9 +20,8 @@ from together_rerank_mockserver.http.wsgi_app import WsgiApp
 from together_rerank_mockserver.server.http1 import PIECE, Exchange, error_answer, has_head, readable
 from together_rerank_mockserver.server.readiness import Readiness
 from together_rerank_mockserver.server.signals import GRACE_S, LINGER_S, StopSignals
-from together_rerank_mockserver.settings import Settings, checked
+from together_rerank_mockserver.settings import Settings, SettingsError, checked
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
-from together_rerank_spec.urls import url_of
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -41,25 +40,28 @@ class MockServer:
     """A mock server in this process that runs inside a `with` block: `with MockServer() as mock: ... mock.url`.
 
     Attributes:
-        url: the root of the server, such as `http://127.0.0.1:49152`.
+        url: the URL of the mock, such as `http://127.0.0.1:49152`.
         port: its port; the argument 0 selects a free port.
         app: the same mock as a Flask application, without a socket.
 
     Raises:
         DocumentError: the document cannot be read or served.
         OSError: the server cannot listen on the address.
-        SettingsError: `fault` or `chaos` is invalid.
+        SettingsError: `fault` or `chaos` is invalid, or the settings require TLS, which this server does not have.
     """
 
     def __init__(self, settings: Settings | None = None, port: int = 0) -> None:
         settings = checked(settings)
+        if settings.tls_cert is not None:
+            raise SettingsError("tls_cert", "needs the server granian; the threaded server has no TLS")
         family, _, _, _, address = socket.getaddrinfo(settings.host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
         try:
             host, self.port = listener.getsockname()[:2]
-            self.url = url_of(host, self.port)
+            settings = replace(settings, host=host)
+            self.url = settings.url(self.port)
             self._stopping = threading.Event()
-            self.mock = Mock(replace(settings, host=host), DelayLimiter(self._stopping))
+            self.mock = Mock(settings, DelayLimiter(self._stopping))
         except BaseException:
             listener.close()
             raise
@@ -104,7 +106,7 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
     server = MockServer(settings, port)
     with readiness.ready_file_of(server.url), StopSignals() as signals:
         server.start()
-        readiness.publish_when_healthy(server.url, os.getpid())
+        readiness.publish_when_healthy(server.mock.settings, server.port, os.getpid())
         signals.wait()
         server.stop(GRACE_S)
 

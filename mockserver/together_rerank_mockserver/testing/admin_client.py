@@ -79,7 +79,7 @@ def by_url(url: str, api_key: str) -> AdminClient:
     def send(method: str, path: str, parameters: dict[str, str], body: bytes) -> tuple[int, bytes]:
         connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)
         try:
-            connection.request(method, f"/__admin{path}?{urlencode(parameters)}", body or None, headers)
+            connection.request(method, f"{parts.path}/__admin{path}?{urlencode(parameters)}", body or None, headers)
             response = connection.getresponse()
             return response.status, response.read()
         finally:

@@ -49,7 +49,7 @@ class RerankMock:
     """A mock of `POST /v1/rerank`, as one test sees it.
 
     Attributes:
-        base_url: the root of the server, which serves `/v1/rerank` and `/rerank`.
+        base_url: the URL of the mock, which serves `/v1/rerank` and `/rerank`.
         api_key: the key for calls. A mock in the test process accepts other keys, too; a shared mock does not.
     """
 
@@ -215,10 +215,14 @@ class RerankMock:
     def client(self) -> httpx.Client:
         """Return an `httpx.Client` with key and base URL, closed after the test; raises ImportError without httpx."""
         _require_httpx("client()")
+        import ssl
+
         import httpx
 
         headers = {"Authorization": f"Bearer {self.api_key}"}
-        client = httpx.Client(base_url=self.base_url, headers=headers, trust_env=False)
+        # Without the proxies of the environment, but with its SSL_CERT_FILE.
+        verify = ssl.create_default_context() if self.base_url.startswith("https:") else True
+        client = httpx.Client(base_url=self.base_url, headers=headers, trust_env=False, verify=verify)
         self._clients.append(client)
         return client
 

@@ -26,8 +26,8 @@ MARKER = "rerank_mock"
 _MARKED = ("fault", "times", *Parameters.__annotations__)
 # For each test; the memory of all journals together is limited, too.
 _JOURNAL_MAX = 10_000
-# Settings that the fixture sets itself.
-_OWN = ("host", "one_namespace", "journal_body")
+# Settings whose values the fixture depends on.
+_OWN = ("host", "one_namespace", "journal_body", "no_admin")
 DEFAULT_ADDRESS = ("127.0.0.1", 0)
 _REJECTED = ("refused", "misuse")
 # The statuses of invalid requests; `resilience` reports a missing key.
@@ -101,7 +101,7 @@ def _settings(given: Any, address: Any) -> Settings:
     if not isinstance(given, Mapping):
         fail(f"rerank_mock_settings must be a mapping, not {given!r}")
     if own := next((name for name in _OWN if name in given), None):
-        fail(f"rerank_mock_settings cannot set `{own}`, which the fixture sets itself")
+        fail(f"rerank_mock_settings cannot set `{own}`, because the fixture depends on its own value")
     from together_rerank_mockserver.settings import Settings
 
     try:
