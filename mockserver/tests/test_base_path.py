@@ -36,9 +36,10 @@ def test_operations_are_below_the_base_path_only(client, path):
     assert post(client, path).status_code == 404
 
 
-def test_health_is_at_the_root_too(client):
-    assert client.get("/rerank-mock/health").status_code == client.get("/health").status_code == 200
-    assert client.get("/other/health").status_code == 404
+@pytest.mark.parametrize("path", ["/health", "/health/ready", "/tei/health", "/metrics"])
+def test_health_and_metrics_are_at_the_root_too(client, path):
+    assert client.get(f"/rerank-mock{path}").status_code == client.get(path).status_code == 200
+    assert client.get(f"/other{path}").status_code == 404
 
 
 def test_the_control_plane_is_below_the_base_path_and_the_journal_has_the_paths_below_it(client):

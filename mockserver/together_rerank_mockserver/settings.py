@@ -21,8 +21,6 @@ MAX_BODY = 32 * 1024 * 1024
 READ_TIMEOUT_S = 30
 JOURNAL_MAX = 1000
 JOURNAL_BODY = 64 * 1024
-# The settings that limit what one request may contain.
-LIMITS = ("max_documents", "max_document_chars", "max_tokens")
 # The value of `replay` for the exchanges of the kit, instead of a folder.
 LIBRARY = "library"
 _MAX_MS = 3_600_000
@@ -144,26 +142,17 @@ class Settings:
         self._check_combinations()
 
     def _check_combinations(self) -> None:
+        for name, (others, problem) in _NEEDS.items():
+            if getattr(self, name) is not None and not any(getattr(self, other) for other in others):
+                raise SettingsError(name, problem)
         if self.spec is not None and self.reading != "corrected":
             problem = "applies to the vendored document only; a document given as `spec` is read as it is"
             raise SettingsError("reading", problem)
-        for name in ("overlay", "operation"):
-            if getattr(self, name) is not None and self.spec is None:
-                problem = "applies to a document given as `spec` only; the documents of the kit need none"
-                raise SettingsError(name, problem)
-        for name in ("latency_distribution", "capacity"):
-            if getattr(self, name) is not None and not self.latency_ms and not self.latency_per_document_ms:
-                raise SettingsError(name, "needs a latency, so `latency_ms` or `latency_per_document_ms`")
-        if self.limit_status and not any(getattr(self, name) for name in LIMITS):
-            raise SettingsError("limit_status", f"needs a limit, so {', '.join(f'`{name}`' for name in LIMITS)}")
         if self.dialect != TOGETHER and (self.spec is not None or self.reading != "corrected"):
             other = "spec" if self.spec is not None else "reading"
             raise SettingsError("dialect", f"names the document at the root, and so does `{other}`")
         if self.no_admin and self.admin_token is not None:
             raise SettingsError("no_admin", "closes the control plane, which `admin_token` opens; use one of the two")
-        for name, other in (("tls_cert", "tls_key"), ("tls_key", "tls_cert")):
-            if getattr(self, name) is not None and getattr(self, other) is None:
-                raise SettingsError(name, f"needs `{other}`, too")
 
     def url(self, port: int) -> str:
         """Return the URL of a server with these settings that listens on *port*."""
@@ -284,6 +273,22 @@ def _is_base_path(value: Any) -> bool:
 def _is_origin(value: Any) -> bool:
     return isinstance(value, str) and bool(_ORIGIN.fullmatch(value))
 
+
+_SPEC_ONLY = (("spec",), "applies to a document given as `spec` only; the documents of the kit need none")
+_WITH_LATENCY = (("latency_ms", "latency_per_document_ms"), "needs a latency, for each call or for each document")
+# The settings that mean nothing without one of others, and the problem then.
+_NEEDS = {
+    "overlay": _SPEC_ONLY,
+    "operation": _SPEC_ONLY,
+    "latency_distribution": _WITH_LATENCY,
+    "capacity": _WITH_LATENCY,
+    "limit_status": (
+        ("max_documents", "max_document_chars", "max_tokens"),
+        "needs a limit, of documents, characters or tokens",
+    ),
+    "tls_cert": (("tls_key",), "needs `tls_key`, too"),
+    "tls_key": (("tls_cert",), "needs `tls_cert`, too"),
+}
 
 _CHECKS: dict[str, _Check] = {
     "reading": _check(READINGS.__contains__, " or ".join(READINGS)),
