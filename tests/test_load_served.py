@@ -177,6 +177,57 @@ def test_calls_above_max_in_flight_get_503():
         assert Client(mock).ask()[0] == 200
 
 
+def test_above_the_capacity_answers_slow_down_as_in_a_queue():
+    with running("-q", "--capacity", 2, "--latency", 300) as mock:
+        Client(mock).ask(None, "GET", "/health")
+        began = time.monotonic()
+
+        def timed(_):
+            status = Client(mock).ask()[0]
+            return status, time.monotonic() - began
+
+        with concurrent.futures.ThreadPoolExecutor(6) as clients:
+            statuses, times = zip(*sorted(clients.map(timed, range(6)), key=lambda each: each[1]), strict=True)
+
+        assert statuses == (200,) * 6
+        # Two at a time: after 0.3, 0.6 and 0.9 s, and not much later.
+        assert [turn * 0.3 for turn in (1, 1, 2, 2, 3, 3)] <= [round(each, 2) for each in times]
+        assert times[5] < 5
+
+
+def test_a_long_list_takes_longer_and_a_fault_by_chance_does_not():
+    long = json.dumps({"model": "m", "query": "q", "documents": ["a"] * 100})
+    with running("-q", "--latency-per-document", 4, "--latency", 100, "--chaos", "429=0.5") as mock:
+        client = Client(mock)
+        took = {}
+        for _ in range(8):
+            began = time.monotonic()
+            status, _, _ = client.ask(long)
+            took.setdefault(status, []).append(time.monotonic() - began)
+
+        assert took.keys() == {200, 429}
+        assert min(took[200]) >= 0.5
+        assert min(took[429]) < 0.25
+
+
+@pytest.mark.parametrize("status", [301, 304, 307, 409, 418, 502, 522, 599])
+def test_any_status_reaches_the_client_with_the_chosen_body_and_headers(status):
+    with running("-q", "--fault", f"{status},retry_after=0.5") as mock:
+        client = Client(mock)
+        for _ in range(2):  # on one connection
+            answered, content, headers = client.ask()
+            assert (answered, headers["Retry-After"]) == (status, "0.5")
+            assert bool(content) is (status >= 400)
+        page = client.ask(Prefer="code=502, body=html")
+        assert (page[0], page[2]["Content-Type"], b"<h1>502 Bad Gateway</h1>" in page[1]) == (
+            502,
+            "text/html; charset=utf-8",
+            True,
+        )
+        moved = client.ask(Prefer='code=308, location="/v1/elsewhere?a=1,2"')
+        assert (moved[0], moved[2]["Location"]) == (308, "/v1/elsewhere?a=1,2")
+
+
 def test_the_control_plane_of_a_public_listener_needs_its_token():
     with running("-q", "--host", "0.0.0.0", "--admin-token", "sesame-token") as mock:
         client = Client(mock)
