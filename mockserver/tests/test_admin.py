@@ -221,17 +221,18 @@ def test_a_repeated_key_is_rejected_with_its_name(client, method, path, body, ke
 
 def test_rankings_of_all_namespaces_share_a_limit():
     client = create_app().test_client()
-    scores = {str(number): 0.123456 for number in range(60_000)}
+    large = {"rank": [f"{number:05}" * 2000 for number in range(100)]}
     statuses = []
-    while 413 not in statuses and len(statuses) < 20:
-        response = client.put(f"/__admin/ranking?namespace=test-{len(statuses)}", json={"scores": scores})
+    while 413 not in statuses and len(statuses) < 60:
+        path, method = f"/__admin/ranking?namespace=test-{len(statuses)}", ("PUT", "POST")[len(statuses) % 2]
+        response = client.open(path, method=method, json=large)
         statuses.append(response.status_code)
 
     assert statuses[:2] == [200, 200]
     assert "of all namespaces would take more than 67108864 bytes" in response.json["error"]["message"]
-    assert client.put("/__admin/ranking?namespace=test-0", json={"scores": scores}).status_code == 200
-    client.delete("/__admin/ranking?namespace=test-0")
-    assert client.put("/__admin/ranking", json={"scores": scores}).status_code == 200
+    assert client.put("/__admin/ranking?namespace=test-0", json=large).status_code == 200
+    client.delete("/__admin/ranking?namespace=test-1")
+    assert client.put("/__admin/ranking", json=large).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/__admin", "/__admin/", "/__admin/nothing", "/__admin/requests/1", "/__admin/%ff"])

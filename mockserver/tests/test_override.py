@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 from endpoint_calls import Pauses, body, endpoint_of, send
 from together_rerank_mockserver.api.errors import Misuse
 from together_rerank_mockserver.faults.grammar import from_json as from_json_fault
-from together_rerank_mockserver.http.flask_app import create_app
+from together_rerank_mockserver.http.flask_app import build_app, create_app
+from together_rerank_mockserver.http.wsgi import Mock
 from together_rerank_mockserver.ranking.override import InvalidOverride, from_json
 from together_rerank_mockserver.ranking.score import rank
 from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.state.namespace import MAX_QUEUE
 from together_rerank_spec import load
 
 TEXTS = ["panda", "llama", "a llama in Peru"]
@@ -216,10 +218,13 @@ def test_the_queue_rejects_an_invalid_override(sent):
 
 
 def test_the_queue_of_overrides_is_limited():
-    client = create_app().test_client()
-    statuses = [client.post("/__admin/ranking", json={"rank": [0]}).status_code for _ in range(1001)]
+    mock = Mock()
+    for _ in range(MAX_QUEUE):
+        mock.operations.state.registry.queue_override("default", from_json({"rank": [0]}), 1)
 
-    assert statuses == [200] * 1000 + [400]
+    refused = build_app(mock).test_client().post("/__admin/ranking", json={"rank": [0]})
+    assert refused.status_code == 400
+    assert refused.json["error"]["message"] == "a queue holds at most 1000 rankings"
 
 
 @pytest.mark.parametrize("sent", [b"", b"[]", b'{"rank": [0], "times": 1}', b'{"scores": {"0": 1e999}}'])
