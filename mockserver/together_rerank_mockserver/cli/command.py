@@ -64,11 +64,13 @@ def _warn_of_unknown_variables() -> None:
 
 
 def _origin(fault: click.ClickException) -> str:
-    """Return the environment variable that an invalid value comes from; click names only the flag."""
+    """Return the environment variable or the file that an invalid value comes from; click names only the flag."""
     option, context = getattr(fault, "param", None), getattr(fault, "ctx", None)
-    if option and context and context.get_parameter_source(option.name) is ParameterSource.ENVIRONMENT:
-        return f" (from {option.envvar})"
-    return ""
+    if not (option and context):
+        return ""
+    origins = {ParameterSource.ENVIRONMENT: option.envvar, ParameterSource.DEFAULT_MAP: context.obj}
+    origin = origins.get(context.get_parameter_source(option.name))
+    return f" (from {origin})" if origin else ""
 
 
 def _failed(message: str) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from together_rerank_mockserver.cli.config import read_config
 from together_rerank_mockserver.cli.options import COMMAND, bad_parameter, document_options, option, settings_of
 from together_rerank_mockserver.server.readiness import PROGRAM, Readiness, ServerDied
 from together_rerank_mockserver.server.signals import STOP_SIGNALS
@@ -17,19 +18,31 @@ from together_rerank_mockserver.settings import JOURNAL_MAX, LIBRARY, MAX_BODY, 
 
 _SERVER = click.Choice(["granian", "threaded"])
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_CONFIG = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FAULT = "A fault for every call, such as 429,retry_after=2."
+_API_KEY = "An accepted key, repeatable.  [default: any key]"
 _TIMEOUT = "Maximum seconds for a request body to arrive."
 _REPLAY = "Answer recorded requests from the exchanges in DIR, or from the kit's library."
 
 
 @click.command(context_settings=COMMAND)
+@option(
+    "--config",
+    type=_CONFIG,
+    metavar="FILE",
+    is_eager=True,
+    expose_value=False,
+    callback=read_config,
+    help="A TOML file with values for the other flags.",
+)
 @option("--host", default="127.0.0.1", help="Address to listen on.")
 @option("-p", "--port", type=click.IntRange(0, 65535), default=4010, help="Port to listen on; 0 selects a free port.")
 @option("--server", type=_SERVER, default="granian", help="granian is faster; threaded supports every fault.")
-@option("--api-key", "api_keys", multiple=True, metavar="K", help="An accepted key, repeatable.  [default: any key]")
+@option("--api-key", "api_keys", multiple=True, metavar="K", show_default=False, help=_API_KEY)
 @option("--model", "models", multiple=True, metavar="M", help="A served model, repeatable.  [default: any model]")
 @document_options
 @option("--replay", is_flag=False, flag_value=LIBRARY, metavar="[DIR]", help=_REPLAY)
-@option("--fault", metavar="FAULT", help="A fault for every call, such as 429,retry_after=2.")
+@option("--fault", metavar="FAULT", help=_FAULT)
 @option("--chaos", multiple=True, metavar="FAULT=P", help="A fault and its probability, repeatable.")
 @option("--seed", type=int, default=0, metavar="N", help="Seed of chaos and jitter.")
 @option("--latency", "latency_ms", type=int, default=0, metavar="MS", help="Delay of each answer in milliseconds.")
@@ -42,7 +55,12 @@ _REPLAY = "Answer recorded requests from the exchanges in DIR, or from the kit's
     metavar="N",
     help="Maximum requests in the journal of each namespace.",
 )
-@option("--admin-token", metavar="TOKEN", help="A token that the control plane requires.")
+@option(
+    "--admin-token",
+    metavar="TOKEN",
+    show_default=False,  # it may be in the configuration file
+    help="A token that the control plane requires.",
+)
 @option("--cors", multiple=True, metavar="ORIGIN", help="An origin whose pages may read answers, repeatable.")
 @option("--max-body", type=int, default=MAX_BODY, metavar="BYTES", help="Maximum bytes of a request body.")
 @option("--read-timeout", "read_timeout_s", type=int, default=READ_TIMEOUT_S, metavar="S", help=_TIMEOUT)
@@ -81,7 +99,7 @@ def serve(
         hint = hint if error.errno == errno.EADDRINUSE else ""
         raise click.ClickException(f"cannot {what}: {error.strerror or error}{hint}") from error
     except UnicodeError as error:
-        raise click.BadParameter(f"'{settings.host[:100]}' is not a host name", param_hint="--host") from error
+        raise bad_parameter(context, SettingsError("host", f"'{settings.host[:100]}' is not a host name")) from error
     except ServerDied as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         sys.exit(1)
