@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from together_rerank_mockserver import __version__
 from together_rerank_mockserver.cli import options
+from together_rerank_mockserver.cli.completion import VARIABLE, complete, completion
 from together_rerank_mockserver.cli.document import faults, spec
 from together_rerank_mockserver.cli.explain import explain
 from together_rerank_mockserver.cli.fixtures import fixtures
@@ -23,9 +24,11 @@ from together_rerank_spec.output import close_output, open_output
 def main() -> NoReturn:
     """Run the command. Exit status 0: done; 1: `wait` timed out or the server died; 2: invalid usage or no start."""
     open_output()
-    _warn_of_unknown_variables()
+    instruction = os.environ.get(VARIABLE)
+    if not instruction:
+        _warn_of_unknown_variables()
     try:
-        status = _run(sys.argv[1:])
+        status = complete(commands, instruction) if instruction else _run(sys.argv[1:])
     except click.ClickException as error:
         status = _failed(error.format_message() + _origin(error))
     except (KeyboardInterrupt, click.Abort):
@@ -87,5 +90,5 @@ def commands(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for each in (serve, fixtures, wait, explain, faults, spec):
+for each in (serve, fixtures, wait, explain, faults, spec, completion):
     commands.add_command(each)

@@ -14,7 +14,7 @@ from together_rerank_mockserver.cli.config import read_config
 from together_rerank_mockserver.cli.options import COMMAND, bad_parameter, document_options, option, settings_of
 from together_rerank_mockserver.server.readiness import PROGRAM, Readiness, ServerDied
 from together_rerank_mockserver.server.signals import STOP_SIGNALS
-from together_rerank_mockserver.settings import JOURNAL_MAX, LIBRARY, MAX_BODY, READ_TIMEOUT_S, SettingsError
+from together_rerank_mockserver.settings import JOURNAL_MAX, LIBRARY, MAX_BODY, READ_TIMEOUT_S, Settings, SettingsError
 
 _SERVER = click.Choice(["granian", "threaded"])
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -23,6 +23,12 @@ _FAULT = "A fault for every call, such as 429,retry_after=2."
 _API_KEY = "An accepted key, repeatable.  [default: any key]"
 _TIMEOUT = "Maximum seconds for a request body to arrive."
 _REPLAY = "Answer recorded requests from the exchanges in DIR, or from the kit's library."
+
+
+def _fault_names(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    from together_rerank_mockserver.faults.catalogue import Catalogue
+
+    return [each.name for each in Catalogue(Settings().document()) if each.name.startswith(incomplete)]
 
 
 @click.command(context_settings=COMMAND)
@@ -42,7 +48,7 @@ _REPLAY = "Answer recorded requests from the exchanges in DIR, or from the kit's
 @option("--model", "models", multiple=True, metavar="M", help="A served model, repeatable.  [default: any model]")
 @document_options
 @option("--replay", is_flag=False, flag_value=LIBRARY, metavar="[DIR]", help=_REPLAY)
-@option("--fault", metavar="FAULT", help=_FAULT)
+@option("--fault", metavar="FAULT", shell_complete=_fault_names, help=_FAULT)
 @option("--chaos", multiple=True, metavar="FAULT=P", help="A fault and its probability, repeatable.")
 @option("--seed", type=int, default=0, metavar="N", help="Seed of chaos and jitter.")
 @option("--latency", "latency_ms", type=int, default=0, metavar="MS", help="Delay of each answer in milliseconds.")
