@@ -19,8 +19,8 @@ from together_rerank_mockserver.settings import JOURNAL_MAX, LIBRARY, MAX_BODY, 
 _SERVER = click.Choice(["granian", "threaded"])
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _CONFIG = click.Path(exists=True, dir_okay=False, path_type=Path)
+_CONFIG_HELP = "A TOML file with values for the other flags."
 _FAULT = "A fault for every call, such as 429,retry_after=2."
-_API_KEY = "An accepted key, repeatable.  [default: any key]"
 _TIMEOUT = "Maximum seconds for a request body to arrive."
 _REPLAY = "Answer recorded requests from the exchanges in DIR, or from the kit's library."
 
@@ -32,19 +32,12 @@ def _fault_names(_: click.Context, __: click.Parameter, incomplete: str) -> list
 
 
 @click.command(context_settings=COMMAND)
-@option(
-    "--config",
-    type=_CONFIG,
-    metavar="FILE",
-    is_eager=True,
-    expose_value=False,
-    callback=read_config,
-    help="A TOML file with values for the other flags.",
-)
+# The first option, because click gets the values of options that are not on the command line in this order.
+@option("--config", type=_CONFIG, metavar="FILE", expose_value=False, callback=read_config, help=_CONFIG_HELP)
 @option("--host", default="127.0.0.1", help="Address to listen on.")
 @option("-p", "--port", type=click.IntRange(0, 65535), default=4010, help="Port to listen on; 0 selects a free port.")
 @option("--server", type=_SERVER, default="granian", help="granian is faster; threaded supports every fault.")
-@option("--api-key", "api_keys", multiple=True, metavar="K", show_default=False, help=_API_KEY)
+@option("--api-key", "api_keys", multiple=True, metavar="K", help="An accepted key, repeatable.  [default: any key]")
 @option("--model", "models", multiple=True, metavar="M", help="A served model, repeatable.  [default: any model]")
 @document_options
 @option("--replay", is_flag=False, flag_value=LIBRARY, metavar="[DIR]", help=_REPLAY)
@@ -61,12 +54,7 @@ def _fault_names(_: click.Context, __: click.Parameter, incomplete: str) -> list
     metavar="N",
     help="Maximum requests in the journal of each namespace.",
 )
-@option(
-    "--admin-token",
-    metavar="TOKEN",
-    show_default=False,  # it may be in the configuration file
-    help="A token that the control plane requires.",
-)
+@option("--admin-token", metavar="TOKEN", help="A token that the control plane requires.")
 @option("--cors", multiple=True, metavar="ORIGIN", help="An origin whose pages may read answers, repeatable.")
 @option("--max-body", type=int, default=MAX_BODY, metavar="BYTES", help="Maximum bytes of a request body.")
 @option("--read-timeout", "read_timeout_s", type=int, default=READ_TIMEOUT_S, metavar="S", help=_TIMEOUT)
