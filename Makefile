@@ -29,7 +29,7 @@ SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema vendor
 # Tests start hundreds of processes; without byte code each of them would compile the kit again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help serve quick test test-wheel lint check release-check contract contract-real clients-real format matrix docs fixtures clients dist bench lock clean
+.PHONY: help serve quick test test-wheel lint check release-check contract contract-real clients-real format matrix docs fixtures config-schema clients dist bench lock clean
 
 help:
 	@echo 'serve          set up, and start the mock'
@@ -46,6 +46,7 @@ help:
 	@echo 'docs           build the site in build/site'
 	@echo 'format         format the code, and fix what ruff can fix'
 	@echo 'fixtures       write the answers of the mock into the exchanges'
+	@echo 'config-schema  write the JSON Schema of the file for serve --config'
 	@echo 'clients        write docs/client-faults.md: what two clients do with each fault'
 	@echo 'dist           build the wheel and the source distribution'
 	@echo 'bench          measure the mock and other servers; FLAGS=... are flags of bench.py; needs wrk and npm'
@@ -135,6 +136,11 @@ docs: $(VENV)/dev.stamp
 
 fixtures: $(VENV)/dev.stamp
 	$(BIN)/python -P fixtures/refresh.py
+
+config-schema: $(VENV)/dev.stamp
+	@mkdir -p build
+	$(BIN)/python tests/config_schema.py > build/config.schema.json
+	mv build/config.schema.json mockserver/together_rerank_mockserver/cli/config.schema.json
 
 clients: $(VENV)/dev.stamp
 	@mkdir -p build

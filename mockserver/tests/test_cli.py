@@ -19,7 +19,7 @@ def test_help_lists_the_commands(flag):
     shown = run(flag)
 
     assert shown.exit_code == 0
-    for command in ("serve", "wait", "explain", "faults", "fixtures", "spec"):
+    for command in ("serve", "wait", "explain", "faults", "fixtures", "spec", "completion"):
         assert f"  {command} " in shown.stdout
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -212,12 +213,16 @@ def _check(fits: _Check, wanted: str, convert: _Check | None = None, *, shown: b
     return check
 
 
-def _whole(least: int | None = None, most: int | None = None) -> _Check:
-    def fits(value: Any) -> bool:
-        return type(value) is int and (least is None or value >= least) and (most is None or value <= most)
+def _whole(least: int | None = None, most: int | None = None) -> partial[int]:
+    """Return a check for an integer; its `args` are the bounds."""
+    return partial(_integer, least, most)
 
+
+def _integer(least: int | None, most: int | None, value: Any) -> int:
+    if type(value) is int and (least is None or value >= least) and (most is None or value <= most):
+        return value
     bounds = "" if least is None else f" of at least {least}" if most is None else f" from {least} to {most}"
-    return _check(fits, f"an integer{bounds}")
+    raise ValueError(f"must be an integer{bounds}, not {repr(value)[:200]}")
 
 
 def _list(fits: _Check, wanted: str, *, shown: bool = True) -> _Check:

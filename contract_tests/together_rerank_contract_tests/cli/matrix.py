@@ -18,8 +18,8 @@ from together_rerank_contract_tests.cli.json_report import read_report
 from together_rerank_contract_tests.client.exchange import printable
 from together_rerank_contract_tests.report.matrix import Column
 from together_rerank_contract_tests.report.matrix import matrix as page
-from together_rerank_contract_tests.run import known
 from together_rerank_contract_tests.settings import Settings
+from together_rerank_spec.toml_text import read_toml
 
 # Options of the command that a table cannot have: the page needs the report, and these two judge nothing.
 _NOT_IN_A_TABLE = ("json", "list", "version")
@@ -100,7 +100,7 @@ def _read(source: str, given: dict[str, str], judge: click.Command) -> Iterator[
     if "://" in source:
         yield _endpoint(judge, {"url": source, **given})
     elif source.endswith(".toml"):
-        tables = known.read_toml(Path(source))
+        tables = read_toml(Path(source))
         if not tables:
             raise ValueError(f"{source}: it has no table; add one for each endpoint")
         for name, table in tables.items():

@@ -2,13 +2,13 @@
 
 import datetime as dt
 import difflib
-import tomllib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from together_rerank_contract_tests.run.outcome import Outcome, State
+from together_rerank_spec.toml_text import read_toml
 
 _FIELDS = {"reason", "expires"}
 
@@ -34,16 +34,6 @@ def read(path: Path, ids: Collection[str]) -> list[Known]:
             hint = f"did you mean {near[0]}?" if near else "--list prints the ids"
             raise ValueError(f"{path}: there is no requirement [{name}]; {hint}")
     return [_known(path, name, table) for name, table in tables.items()]
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Return the content of the TOML file *path*; raise ValueError, with a message of one line, if it is none."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: not TOML: {str(error)[:200]}") from error
 
 
 def apply(outcomes: Iterable[Outcome], known: Iterable[Known], today: dt.date) -> list[Outcome]:

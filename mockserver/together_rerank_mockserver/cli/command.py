@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from together_rerank_mockserver import __version__
 from together_rerank_mockserver.cli import options
+from together_rerank_mockserver.cli.completion import VARIABLE, complete, completion
 from together_rerank_mockserver.cli.document import faults, spec
 from together_rerank_mockserver.cli.explain import explain
 from together_rerank_mockserver.cli.fixtures import fixtures
@@ -23,9 +24,11 @@ from together_rerank_spec.output import close_output, open_output
 def main() -> NoReturn:
     """Run the command. Exit status 0: done; 1: `wait` timed out or the server died; 2: invalid usage or no start."""
     open_output()
-    _warn_of_unknown_variables()
+    instruction = os.environ.get(VARIABLE)
+    if not instruction:
+        _warn_of_unknown_variables()
     try:
-        status = _run(sys.argv[1:])
+        status = complete(commands, instruction) if instruction else _run(sys.argv[1:])
     except click.ClickException as error:
         status = _failed(error.format_message() + _origin(error))
     except (KeyboardInterrupt, click.Abort):
@@ -64,11 +67,13 @@ def _warn_of_unknown_variables() -> None:
 
 
 def _origin(fault: click.ClickException) -> str:
-    """Return the environment variable that an invalid value comes from; click names only the flag."""
+    """Return the environment variable or the file that an invalid value comes from; click names only the flag."""
     option, context = getattr(fault, "param", None), getattr(fault, "ctx", None)
-    if option and context and context.get_parameter_source(option.name) is ParameterSource.ENVIRONMENT:
-        return f" (from {option.envvar})"
-    return ""
+    if not (option and context):
+        return ""
+    origins = {ParameterSource.ENVIRONMENT: option.envvar, ParameterSource.DEFAULT_MAP: context.obj}
+    origin = origins.get(context.get_parameter_source(option.name))
+    return f" (from {origin})" if origin else ""
 
 
 def _failed(message: str) -> int:
@@ -85,5 +90,5 @@ def commands(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for each in (serve, fixtures, wait, explain, faults, spec):
+for each in (serve, fixtures, wait, explain, faults, spec, completion):
     commands.add_command(each)

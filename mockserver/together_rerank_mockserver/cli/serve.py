@@ -10,14 +10,17 @@ from typing import Any
 
 import click
 
+from together_rerank_mockserver.cli.config import read_config
 from together_rerank_mockserver.cli.options import COMMAND, bad_parameter, document_options, option, settings_of
 from together_rerank_mockserver.server.readiness import PROGRAM, Readiness, ServerDied
 from together_rerank_mockserver.server.signals import STOP_SIGNALS
-from together_rerank_mockserver.settings import JOURNAL_MAX, LIBRARY, MAX_BODY, READ_TIMEOUT_S, SettingsError
+from together_rerank_mockserver.settings import JOURNAL_MAX, LIBRARY, MAX_BODY, READ_TIMEOUT_S, Settings, SettingsError
 
 _SERVER = click.Choice(["granian", "threaded"])
 _FILE = click.Path(dir_okay=False, path_type=Path)
-_PEM = click.Path(exists=True, dir_okay=False, path_type=Path)
+_EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+_CONFIG_HELP = "A TOML file with values for the other flags."
+_FAULT = "A fault for every call, such as 429,retry_after=2."
 _TIMEOUT = "Maximum seconds for a request body to arrive."
 _LATENCY = "Milliseconds until an answer without a fault."
 _PER_DOCUMENT = "Milliseconds that each document adds."
@@ -25,7 +28,15 @@ _LIMIT_STATUS = "Status above these limits.  [default: as the API, or 400]"
 _REPLAY = "Answer recorded requests from the exchanges in DIR, or from the kit's library."
 
 
+def _fault_names(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    from together_rerank_mockserver.faults.catalogue import Catalogue
+
+    return [each.name for each in Catalogue(Settings().document()) if each.name.startswith(incomplete)]
+
+
 @click.command(context_settings=COMMAND)
+# The first option, because click gets the values of options that are not on the command line in this order.
+@option("--config", type=_EXISTING, metavar="FILE", expose_value=False, callback=read_config, help=_CONFIG_HELP)
 @option("--host", default="127.0.0.1", help="Address to listen on.")
 @option("-p", "--port", type=click.IntRange(0, 65535), default=4010, help="Port to listen on; 0 selects a free port.")
 @option("--server", type=_SERVER, default="granian", help="granian is faster; threaded supports every fault.")
@@ -33,7 +44,7 @@ _REPLAY = "Answer recorded requests from the exchanges in DIR, or from the kit's
 @option("--model", "models", multiple=True, metavar="M", help="A served model, repeatable.  [default: any model]")
 @document_options
 @option("--replay", is_flag=False, flag_value=LIBRARY, metavar="[DIR]", help=_REPLAY)
-@option("--fault", metavar="FAULT", help="A fault for every call, such as 429,retry_after=2.")
+@option("--fault", metavar="FAULT", shell_complete=_fault_names, help=_FAULT)
 @option("--chaos", multiple=True, metavar="FAULT=P", help="A fault and its probability, repeatable.")
 @option("--seed", type=int, default=0, metavar="N", help="Seed of chaos and jitter.")
 @option("--latency", "latency_ms", type=int, default=0, metavar="MS", help=_LATENCY)
@@ -57,8 +68,8 @@ _REPLAY = "Answer recorded requests from the exchanges in DIR, or from the kit's
 @option("--no-admin", is_flag=True, help="Close the control plane.")
 @option("--cors", multiple=True, metavar="ORIGIN", help="An origin whose pages may read answers, repeatable.")
 @option("--base-path", metavar="PATH", help="The path below which the mock answers, such as /rerank-mock.")
-@option("--tls-cert", type=_PEM, metavar="FILE", help="The certificate for HTTPS, in PEM format.")
-@option("--tls-key", type=_PEM, metavar="FILE", help="The key of --tls-cert, in PEM format.")
+@option("--tls-cert", type=_EXISTING, metavar="FILE", help="The certificate for HTTPS, in PEM format.")
+@option("--tls-key", type=_EXISTING, metavar="FILE", help="The key of --tls-cert, in PEM format.")
 @option("--max-body", type=int, default=MAX_BODY, metavar="BYTES", help="Maximum bytes of a request body.")
 @option("--read-timeout", "read_timeout_s", type=int, default=READ_TIMEOUT_S, metavar="S", help=_TIMEOUT)
 @option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Format of the log lines.")
@@ -96,7 +107,7 @@ def serve(
         hint = hint if error.errno == errno.EADDRINUSE else ""
         raise click.ClickException(f"cannot {what}: {error.strerror or error}{hint}") from error
     except UnicodeError as error:
-        raise click.BadParameter(f"'{settings.host[:100]}' is not a host name", param_hint="--host") from error
+        raise bad_parameter(context, SettingsError("host", f"'{settings.host[:100]}' is not a host name")) from error
     except ServerDied as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         sys.exit(1)
