@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from together_rerank_mockserver.faults import body, status, wire
+from together_rerank_mockserver.faults import body, error, request, status, wire
 from together_rerank_mockserver.faults.fault import (
     Fault,
     StatusFault,
@@ -22,6 +22,7 @@ class Catalogue:
 
     def __init__(self, document: Document) -> None:
         faults: list[Fault] = [OK, *status.faults(document), *wire.FAULTS, *body.FAULTS]
+        faults += [*error.FAULTS, *request.FAULTS]
         self._faults = {fault.name: fault for fault in faults}
 
     def __iter__(self) -> Iterator[Fault]:
