@@ -143,7 +143,7 @@ class Endpoint:
         finally:
             if context.is_admitted:
                 context.namespace.release()
-        # --- Apply an error fault --- an error in a wrong form
+        # --- Apply an error fault --- an error in a wrong form, or a closed connection in its place
         if reply.status >= 400 and context.selected is not NO_FAULT:
             reply = self._apply_error_fault(reply, context)
         # --- Finish --- common headers, wire fault, journal and log
@@ -304,7 +304,7 @@ class Endpoint:
             return
         content, mapping = context.content, self.document.mapping
         is_late = context.namespace.take_unread()
-        received = ReceivedRequest(content.raw, content.value, request["documents"], self.document, is_late)
+        received = ReceivedRequest(content.raw, content.value, request, self.document, is_late)
         refusal = self._apply(RequestFault, lambda fault: fault.refuse(received), context)
         if refusal:
             raise body.invalid([(mapping.place(refusal[0]) if refusal[0] else "", refusal[1])])
@@ -365,6 +365,9 @@ class Endpoint:
     def _apply_error_fault(self, reply: Reply, context: RequestContext) -> Reply:
         if reply is _DISCONNECTED or context.origin == "misuse":
             return reply
+        selected = context.selected
+        if isinstance(selected.fault, RequestFault) and selected.fault.drops and selected.applied:
+            return replace(reply, delivery="empty")
 
         def change(fault: ErrorFault) -> Reply | None:
             changed = fault.apply(reply, context.reason or "", self.document)

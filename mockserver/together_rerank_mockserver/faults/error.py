@@ -7,7 +7,7 @@ from typing import Any
 from together_rerank_mockserver.api.errors import InvalidRequest
 from together_rerank_mockserver.api.json_text import parse, to_json
 from together_rerank_mockserver.api.messages import JSON, Reply
-from together_rerank_mockserver.faults.fault import RAW_SOCKET, ErrorFault
+from together_rerank_mockserver.faults.fault import ErrorFault
 from together_rerank_spec import Document, value_at
 
 _REFUSED = "a call with a key that is refused"
@@ -17,13 +17,9 @@ _STATUSES = (422, 400, 406, 409)
 
 
 def _fault(
-    name: str,
-    sentence: str,
-    apply: Callable[[Reply, str, Document], Reply],
-    applies: str = _REFUSED,
-    server: str | None = None,
+    name: str, sentence: str, apply: Callable[[Reply, str, Document], Reply], applies: str = _REFUSED
 ) -> ErrorFault:
-    return ErrorFault(name=name, breaks="contract", sentence=sentence, applies=applies, apply=apply, server=server)
+    return ErrorFault(name=name, breaks="contract", sentence=sentence, applies=applies, apply=apply)
 
 
 def _json(body: Callable[[str], Any]) -> Callable[[Reply, str, Document], Reply]:
@@ -50,10 +46,6 @@ def _undocumented(reply: Reply, _: str, document: Document) -> Reply:
     return replace(reply, status=status) if reply.status in _STATUSES else reply
 
 
-def _dropped(reply: Reply, *_: object) -> Reply:
-    return replace(reply, delivery="empty")
-
-
 FAULTS = (
     _fault("error-text", "The body of an error is plain text", _text),
     _fault("error-string", '`error` is a string, as in {"error": "..."}', _json(lambda reason: {"error": reason})),
@@ -65,5 +57,4 @@ FAULTS = (
         _undocumented,
         _INVALID,
     ),
-    _fault("error-dropped", "The connection is closed in place of an error", _dropped, server=RAW_SOCKET),
 )

@@ -146,7 +146,7 @@ class ReceivedRequest:
 
     raw: bytes
     body: Any  # the JSON value of `raw`
-    documents: list[Any]
+    request: dict[str, Any]  # the canonical request
     document: Document
     follows_unread: bool  # whether an earlier request was refused before its body was read
 
@@ -167,6 +167,7 @@ class RequestFault(WaitingFault):
     keeps_documents: bool = False  # whether the documents of the invalid body are ranked, although they are not valid
     # Returns why a valid request is refused: the place in the canonical request and the problem; None to accept it.
     refuse: Callable[[ReceivedRequest], tuple[str, str] | None] = lambda _: None
+    drops: bool = False  # whether a refusal is a closed connection in place of an error
     family: str = "request"
 
 

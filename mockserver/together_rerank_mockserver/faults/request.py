@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from together_rerank_mockserver.api.errors import InvalidRequest
-from together_rerank_mockserver.faults.fault import ReceivedRequest, RequestFault
+from together_rerank_mockserver.faults.fault import RAW_SOCKET, ReceivedRequest, RequestFault
 from together_rerank_spec import Document, value_at
 
 _DOCUMENTS, _TOP_N = "/documents", "/top_n"
@@ -61,7 +61,11 @@ def _top_n(received: ReceivedRequest) -> tuple[str, str] | None:
 
 
 def _one_document(received: ReceivedRequest) -> tuple[str, str] | None:
-    return (_DOCUMENTS, "must have at least 2 items") if len(received.documents) == 1 else None
+    return (_DOCUMENTS, "must have at least 2 items") if len(received.request["documents"]) == 1 else None
+
+
+def _empty_query(received: ReceivedRequest) -> tuple[str, str] | None:
+    return None if received.request["query"] else ("/query", "is empty")
 
 
 def _white_space(received: ReceivedRequest) -> tuple[str, str] | None:
@@ -98,6 +102,14 @@ FAULTS = (
     _fault("return-documents-refused", "`return_documents` is refused", "`return_documents`", refuse=_return_documents),
     _fault("top-n-refused", "`top_n` is refused", "`top_n`", refuse=_top_n),
     _fault("one-document-refused", "A request with one document is refused", "one document", refuse=_one_document),
+    _fault(
+        "empty-query-dropped",
+        "The connection is closed before any byte if the query is empty",
+        "an empty query",
+        refuse=_empty_query,
+        drops=True,
+        server=RAW_SOCKET,
+    ),
     _fault(
         "white-space-refused",
         "A body that begins with white space is refused",
