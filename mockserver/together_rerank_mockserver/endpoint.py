@@ -44,6 +44,8 @@ from together_rerank_spec import Document
 _Fault = TypeVar("_Fault", bound=WaitingFault)
 _Changed = TypeVar("_Changed")
 _UNREAD = body.Content(b"")
+# A fault changes at most this many things in an invalid request, such as its unknown fields.
+_MAX_CHANGES = 20
 # The status that nginx logs for it; no client receives it.
 _DISCONNECTED = Reply(499, b"", delivery="empty")
 _logger = logging.getLogger(__name__)
@@ -287,12 +289,15 @@ class Endpoint:
     def _accepted(self, error: InvalidRequest, context: RequestContext, fault: RequestFault) -> dict[str, Any] | None:
         """Return the request, which is invalid because of *error*, as *fault* reads it; None if the error stays."""
         call, content = context.call, context.content
-        changed = fault.accept(content.value, error, self.document)
-        while changed is not None:
+        changed = content.value
+        for _ in range(_MAX_CHANGES):
+            changed = fault.accept(changed, error, self.document)
+            if changed is None:
+                break
             try:
                 request = self.requests.parse(call.headers.get("Content-Type"), content, call.path, changed)
             except InvalidRequest as other:
-                changed = fault.accept(changed, other, self.document)
+                error = other
             else:
                 kept = self.document.request(exact(content.raw, content.value)) if fault.keeps_documents else request
                 return {**request, "documents": kept["documents"]}

@@ -23,8 +23,9 @@ def _with_text(body: Any, error: InvalidRequest, document: Document, *, mixed: b
     documents = value_at(body, place)
     if not (error.param or "").startswith(place) or not isinstance(documents, list):
         return None
-    kinds = {type(each) for each in documents}
-    return {**body, place[1:]: ["text"]} if kinds == ({str, dict} if mixed else set()) else None
+    if {type(each) for each in documents} != ({str, dict} if mixed else set()):
+        return None
+    return {**body, **document.write_request({"documents": ["text"]})}
 
 
 def _empty(body: Any, error: InvalidRequest, document: Document) -> Any:
@@ -46,7 +47,8 @@ def _converted(body: Any, error: InvalidRequest, document: Document) -> Any:
 def _known(body: Any, error: InvalidRequest, _: Document) -> Any:
     if error.kind != "unknown_field":
         return None
-    return {name: value for name, value in body.items() if f"/{name}" != error.param}
+    known = {name: value for name, value in body.items() if value_at({name: True}, error.param or "") is not True}
+    return known if len(known) < len(body) else None
 
 
 # Why a valid request is refused.
