@@ -6,11 +6,11 @@ import pytest
 
 from endpoint_calls import ENDPOINT, KEY, Pauses, body, endpoint_of, send
 from fault_requests import CHANGES
-from together_rerank_mockserver.api.errors import TooManyWaiting
+from together_rerank_mockserver.api.errors import ClientDisconnected, TooManyWaiting
 from together_rerank_mockserver.faults.grammar import from_json
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
-from together_rerank_spec import load
+from together_rerank_spec import Document, load
 
 FAULTS = [fault.name for fault in ENDPOINT.catalogue if fault.family == "error"]
 
@@ -118,3 +118,26 @@ def test_a_fault_whose_delay_finds_no_place_leaves_a_usual_error(monkeypatch):
 
 def full(*_):
     raise TooManyWaiting(1)
+
+
+def gone(*_):
+    raise ClientDisconnected
+
+
+def test_a_client_that_disconnects_during_the_delay_gets_nothing(monkeypatch):
+    endpoint = endpoint_of(settings=Settings(fault="error-text,delay=1"))
+    monkeypatch.setattr(DelayLimiter, "wait", gone)
+    reply = send(body(top_n=0), endpoint, parse=False)
+
+    assert not reply.is_sent
+    assert reply.headers["x-mock-reply"].startswith("forced")
+
+
+def test_a_document_that_lists_every_status_has_no_undocumented_one():
+    content = json.loads(json.dumps(load().content))
+    responses = content["paths"]["/rerank"]["post"]["responses"]
+    responses["default"] = responses["400"]
+    reply = ask("error-undocumented-status", endpoint=endpoint_of(Document("all.yaml", content)))
+
+    assert reply.status == 400
+    assert reply.headers["x-mock-reply"].endswith("; not-applied")

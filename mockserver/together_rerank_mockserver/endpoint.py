@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from together_rerank_mockserver.api import body, rendering
 from together_rerank_mockserver.api.errors import (
@@ -41,8 +41,6 @@ from together_rerank_mockserver.replay import Replay
 from together_rerank_mockserver.state.namespace import DEFAULT, Namespace
 from together_rerank_spec import Document
 
-_Fault = TypeVar("_Fault", bound=WaitingFault)
-_Changed = TypeVar("_Changed")
 _UNREAD = body.Content(b"")
 # A fault changes at most this many things in an invalid request, such as its unknown fields.
 _MAX_CHANGES = 20
@@ -272,10 +270,9 @@ class Endpoint:
         try:
             request = self.requests.parse(media_type, context.content, path)
         except InvalidRequest as error:
-            accepted = self._apply(RequestFault, partial(self._accepted, error, context), context)
-            if accepted is None:
+            request = self._apply(RequestFault, partial(self._accepted, error, context), context)
+            if request is None:
                 raise
-            request = accepted
         else:
             if context.selected is not NO_FAULT:
                 self._refuse_by_fault(request, context)
@@ -307,12 +304,12 @@ class Endpoint:
         """Raise InvalidRequest if the fault of the call refuses the valid *request*."""
         if not isinstance(context.selected.fault, RequestFault):
             return
-        content, mapping = context.content, self.document.mapping
-        is_late = context.namespace.take_unread()
-        received = ReceivedRequest(content.raw, content.value, request, self.document, is_late)
+        content, follows_unread = context.content, context.namespace.take_unread()
+        received = ReceivedRequest(content.raw, content.value, request, self.document, follows_unread)
         refusal = self._apply(RequestFault, lambda fault: fault.refuse(received), context)
         if refusal:
-            raise body.invalid([(mapping.place(refusal[0]) if refusal[0] else "", refusal[1])])
+            pointer, problem = refusal
+            raise body.invalid([(self.document.mapping.place(pointer), problem)])
 
     def _rank(self, request: dict[str, Any], context: RequestContext) -> RankedRequest:
         documents = request["documents"]
@@ -339,9 +336,7 @@ class Endpoint:
 
     # Apply faults, finish and record
 
-    def _apply(
-        self, kind: type[_Fault], change: Callable[[_Fault], _Changed | None], context: RequestContext
-    ) -> _Changed | None:
+    def _apply(self, kind: type[WaitingFault], change: Callable[[Any], Any], context: RequestContext) -> Any:
         """Apply the selected fault as `FaultSelector.apply` does, and wait for its delay."""
         context.selected, changed = self.selector.apply(context.namespace, context.selected, kind, change)
         if changed is not None:
@@ -379,12 +374,13 @@ class Endpoint:
             return None if changed == reply else changed
 
         try:
-            return self._apply(ErrorFault, change, context) or reply
+            changed: Reply | None = self._apply(ErrorFault, change, context)
         except ClientDisconnected:
             context.origin = "client-gone"
-            return _DISCONNECTED
+            changed = _DISCONNECTED
         except Exception as error:  # noqa: BLE001  # as in `answer`
-            return self._error_reply(error, context)
+            changed = self._error_reply(error, context)
+        return changed or reply
 
     def _error_reply(self, error: Exception, context: RequestContext) -> Reply:
         refused = api_error(error)

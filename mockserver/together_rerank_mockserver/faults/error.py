@@ -42,8 +42,9 @@ def _with_results(reply: Reply, _: str, document: Document) -> Reply:
 
 
 def _undocumented(reply: Reply, _: str, document: Document) -> Reply:
-    status = next(each for each in _STATUSES if not document.lists(each))
-    return replace(reply, status=status) if reply.status in _STATUSES else reply
+    if reply.status not in _STATUSES:
+        return reply
+    return replace(reply, status=next((each for each in _STATUSES if not document.lists(each)), reply.status))
 
 
 FAULTS = (

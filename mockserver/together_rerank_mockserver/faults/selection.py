@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from together_rerank_mockserver.api.body import Content
 from together_rerank_mockserver.api.errors import InvalidRequest, Misuse
@@ -24,8 +24,6 @@ from together_rerank_mockserver.state.namespace import Namespace, QueuedFault
 from together_rerank_spec import Document
 
 MODEL_PREFIX = "mock/"
-_Fault = TypeVar("_Fault", bound=WaitingFault)
-_Changed = TypeVar("_Changed")
 _PREFIXES = (MODEL_PREFIX, MODEL_PREFIX.title(), MODEL_PREFIX.upper())
 
 
@@ -149,13 +147,9 @@ class FaultSelector:
         return milliseconds / 1000
 
     def apply(
-        self,
-        namespace: Namespace,
-        selected: SelectedFault,
-        kind: type[_Fault],
-        change: Callable[[_Fault], _Changed | None],
-    ) -> tuple[SelectedFault, _Changed | None]:
-        """Apply the selected fault if it is of *kind*; *change* returns None if it does not apply.
+        self, namespace: Namespace, selected: SelectedFault, kind: type[WaitingFault], change: Callable[[Any], Any]
+    ) -> tuple[SelectedFault, Any]:
+        """Apply the selected fault if it is of *kind*: call *change* with it, which returns None if it does not apply.
 
         Return the fault that was applied in the end, and what *change* returned for it.
         """
