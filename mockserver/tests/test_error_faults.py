@@ -8,6 +8,7 @@ from endpoint_calls import ENDPOINT, KEY, Pauses, body, endpoint_of, send
 from fault_requests import CHANGES
 from together_rerank_mockserver.api.errors import ClientDisconnected, TooManyWaiting
 from together_rerank_mockserver.faults.grammar import from_json
+from together_rerank_mockserver.ranking.override import from_json as from_json_ranking
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
 from together_rerank_spec import Document, load
@@ -84,13 +85,20 @@ def test_a_429_of_the_quota_is_changed_and_keeps_its_headers():
     assert int(reply.headers["Retry-After"]) > 0
 
 
-@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer key", "Prefer": "fault=unsrted"}])
-def test_a_401_and_a_misuse_of_the_mock_are_not_changed(headers):
-    endpoint = endpoint_of(settings=Settings(fault="error-text"))
-    reply, answer = send(body(**CHANGES["error-text"]), endpoint, headers)
+def test_a_401_is_not_changed():
+    reply, answer = send(body(), endpoint_of(settings=Settings(fault="error-text")), {})
 
-    assert "error" in answer
-    assert reply.headers["x-mock-reply"] == ("misuse" if headers else "refused")
+    assert answer["error"]["code"] == "missing_api_key"
+    assert reply.headers["x-mock-reply"] == "refused"
+
+
+def test_an_error_because_of_a_ranking_that_a_test_set_is_not_changed():
+    endpoint = endpoint_of(settings=Settings(fault="error-text"))
+    endpoint.registry.set_override("default", from_json_ranking({"rank": [9]}))
+    reply, answer = send(body(), endpoint)
+
+    assert (reply.status, answer["error"]["type"]) == (400, "invalid_request_error")
+    assert reply.headers["x-mock-reply"] == "misuse; fault=error-text; by=server; not-applied"
 
 
 def test_a_queued_fault_and_its_delay_wait_for_an_error():
