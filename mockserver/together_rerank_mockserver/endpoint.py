@@ -360,7 +360,7 @@ class Endpoint:
         if window_s:
             self._wait(window_s, context)
             other = namespace.latest
-        return ranked if other is kept else replace(ranked, other=other)
+        return replace(ranked, other=other)
 
     def _apply_error_fault(self, reply: Reply, context: RequestContext) -> Reply:
         if reply is _DISCONNECTED or context.origin == "misuse":

@@ -47,8 +47,7 @@ def _converted(body: Any, error: InvalidRequest, document: Document) -> Any:
 def _known(body: Any, error: InvalidRequest, _: Document) -> Any:
     if error.kind != "unknown_field":
         return None
-    known = {name: value for name, value in body.items() if value_at({name: True}, error.param or "") is not True}
-    return known if len(known) < len(body) else None
+    return {name: value for name, value in body.items() if value_at({name: True}, error.param or "") is not True}
 
 
 # Why a valid request is refused.
