@@ -16,6 +16,7 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 import litellm
 import together
 
+from fault_requests import CHANGES, SPECIAL
 from together_rerank_mockserver.server.threaded_server import MockServer
 
 # Longer than any delay caused by load; only the fault `hang` has a shorter time-out.
@@ -28,11 +29,25 @@ RETRY_AFTER_S = 5
 CONSTANT_ID = "ooooooo-oooooo-0000000000000000"
 DOCUMENTS = ["Pandas live in China.", "A llama, seen in Peru.", "Llamas in Peru", "Pandas live in China.", "The sun"]
 FIELDS = [{"title": text, "text": "Llamas"} for text in DOCUMENTS]
+MANY = [*DOCUMENTS, *["The sun"] * 95, "Llamas in Peru"]
+# What is different in the request for a fault.
+CHANGED = CHANGES | {
+    "rank-fields-ignored": {"documents": FIELDS, "rank_fields": ["title"]},
+    "text-field-only": {"documents": FIELDS},
+    "first-batch-only": {"documents": MANY},
+    "top-n-first-batch": {"documents": MANY},
+    "text-unasked": {"return_documents": False},
+    "score-halved": {"return_documents": False, "top_n": None},
+}
+# A single call with a key cannot show these.
+NOT_SHOWN = {"ok", "cache-collision", "calls-mixed-up"} | SPECIAL
 INTRODUCTION = """# How clients react to faults
 
 This table shows what Together's SDK and LiteLLM do with each [fault](faults.md) of the mock.
 [Real clients](clients.md) shows other clients, with fewer faults.
 For each fault, the client makes one call, and the fault applies to every attempt of that call.
+For the faults of errors and requests, it is a call that the fault changes: without the fault, it can be an error.
+Faults that need several calls, a wrong key or white space before the body are not listed.
 Both clients use their default settings, except the time-out.
 It is {hang} s for `hang` and {usual} s for all other faults.
 
@@ -43,6 +58,7 @@ It is {hang} s for `hang` and {usual} s for all other faults.
 | *as without the fault* | The client returned the same value as for a call without the fault. |
 | *`A` is `B`, not `C`* | `A` is the first place that differs: it is `B` with the fault, and `C` without it. |
 | *still waiting after {max_wait} s* | The call had not ended after {max_wait} s. |
+| *not shown* | The client changes or refuses the invalid request, so that the fault does not apply. |
 
 `make clients` runs both clients and rewrites this page.
 
@@ -52,15 +68,12 @@ It is {hang} s for `hang` and {usual} s for all other faults.
 
 
 def request(fault):
-    """Return the arguments of a call that the fault can change."""
-    documents = FIELDS if fault == "rank-fields-ignored" else DOCUMENTS
-    arguments = {
-        "query": "llamas in Peru",
-        "documents": documents,
-        "top_n": 4,
-        "return_documents": fault != "text-unasked",
-    }
-    return arguments | ({"rank_fields": ["title"]} if documents is FIELDS else {})
+    """Return the arguments of a call that the fault can change, and the fields that are no arguments."""
+    usual = {"query": "llamas in Peru", "documents": DOCUMENTS, "top_n": 4, "return_documents": True}
+    changed = usual | CHANGED.get(fault, {})
+    arguments = {name: value for name, value in changed.items() if value is not None}
+    others = {name: arguments.pop(name) for name in ("top_k", "truncate") if name in arguments}
+    return arguments, others
 
 
 def timeout(fault):
@@ -69,11 +82,15 @@ def timeout(fault):
 
 def ask_together(url, key, fault):
     with together.Together(base_url=url, api_key=key, timeout=timeout(fault)) as client:
-        return client.rerank.create(model="m", **request(fault))
+        arguments, others = request(fault)
+        return client.rerank.create(model="m", **arguments, extra_body=others)
 
 
 def ask_litellm(url, key, fault):
-    return litellm.rerank(model="together_ai/m", api_base=url, api_key=key, timeout=timeout(fault), **request(fault))
+    arguments, others = request(fault)
+    return litellm.rerank(
+        model="together_ai/m", api_base=url, api_key=key, timeout=timeout(fault), **arguments, **others
+    )
 
 
 def admin(url, path, data=None):
@@ -92,13 +109,16 @@ def table_cell(url, client, fault):
     except queue.Empty:
         result = f"still waiting after {MAX_WAIT_S} s"
     requests = admin(url, f"requests?namespace={key}")["requests"]
-    assert not any("not-applied" in each["reply"] for each in requests), f"{key}: the fault cannot change this request"
+    is_unchanged = not requests or any("not-applied" in each["reply"] for each in requests)
+    if is_unchanged and fault in CHANGES:
+        return "not shown: the client sends another request"
+    assert not is_unchanged, f"{key}: the fault cannot change this request"
     return f"{attempts(requests)}; {result}"
 
 
 def outcome(client, url, key, fault):
     """Return the exception of the call, or the first place where the value differs from the correct one."""
-    good = plain(client(url, f"{key}-good", fault))
+    good = plain(usual(client, url, f"{key}-good", fault))
     admin(
         url,
         f"faults?namespace={key}",
@@ -106,10 +126,20 @@ def outcome(client, url, key, fault):
     )
     try:
         value = client(url, key, fault)
+        if good is None:
+            return f"returned `{type(value).__name__}`, not an error"
         wrong = next(differences(good, plain(value)), "as without the fault")
         return f"returned `{type(value).__name__}`, {wrong}"
     except Exception as raised:  # noqa: BLE001  # any exception is a result
         return f"raised `{type(raised).__module__.partition('.')[0]}.{type(raised).__name__}`"
+
+
+def usual(client, url, key, fault):
+    """Return the value of the call without the fault; None if it is an error."""
+    try:
+        return client(url, key, fault)
+    except (together.APIStatusError, litellm.APIError, litellm.BadRequestError):
+        return None
 
 
 def plain(value):
@@ -154,7 +184,7 @@ def table():
     """Return the text of the page."""
     litellm.suppress_debug_info = True
     with MockServer() as server, ThreadPoolExecutor(32) as pool:
-        faults = [name for name in admin(server.url, "faults")["known"] if name != "ok"]
+        faults = [name for name in admin(server.url, "faults")["known"] if name not in NOT_SHOWN]
         rows = [
             [pool.submit(table_cell, server.url, client, fault) for client in (ask_together, ask_litellm)]
             for fault in faults

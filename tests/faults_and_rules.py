@@ -23,6 +23,11 @@ BREAKS = {
     "position-bias": {"RR-LIST-001", "RR-QUERY-002", "RR-QUERY-003", "RR-RESULT-005"},
     "index-out-of-range": {"RR-RESULT-004"},
     "index-duplicate": {"RR-RESULT-004"},
+    "text-field-only": {"RR-FIELDS-006"},
+    "first-batch-only": {"RR-LIST-001", "RR-LIST-003"},
+    "top-n-first-batch": {"RR-LIST-002"},
+    "cache-collision": {"RR-QUERY-002", "RR-RELATION-009"},
+    "calls-mixed-up": {"RR-RELATION-008"},
     "index-off-by-one": {"RR-DOCUMENT-001", "RR-RESULT-004"},
     "index-is-rank": {
         "RR-DOCUMENT-001",
@@ -36,6 +41,8 @@ BREAKS = {
         "RR-SCORE-006",
     },
     "index-string": {"RR-RESULT-004"},
+    "index-negative": {"RR-RESULT-004"},
+    "index-missing": {"RR-RESULT-004"},
     "text-swapped": {"RR-DOCUMENT-001"},
     "text-altered": {"RR-DOCUMENT-002", "RR-DOCUMENT-005"},
     "text-unasked": {"RR-DOCUMENT-004"},
@@ -44,6 +51,8 @@ BREAKS = {
     "document-string": {"RR-RESPONSE-003"},
     "score-string": {"RR-SCORE-001"},
     "score-nan": {"RR-RESPONSE-001", "RR-SCORE-001"},
+    "score-nan-string": {"RR-SCORE-001"},
+    "score-null": {"RR-SCORE-001"},
     "score-above-one": {"RR-SCORE-002"},
     "score-negative": {"RR-DOCUMENT-003", "RR-RESULT-005", "RR-SCORE-002"},
     "score-equal": {
@@ -54,6 +63,7 @@ BREAKS = {
         "RR-RESULT-005",
         "RR-SCORE-006",
     },  # it does not change an answer with one result
+    "score-halved": {"RR-DOCUMENT-003"},
     "results-missing": {"RR-RESPONSE-001"},
     "results-null": {"RR-RESPONSE-001"},
     "results-empty": {"RR-RESULT-002", "RR-RESULT-003"},
@@ -69,6 +79,25 @@ BREAKS = {
     "object-wrong": {"RR-RESPONSE-002"},
     "extra-field": set(),
     "error-200": {"RR-RESPONSE-001", "RR-RESPONSE-004", "RR-RESPONSE-006"},
+    # The errors.
+    "error-text": {"RR-ERROR-001"},
+    "error-string": {"RR-ERROR-001"},
+    "error-detail": {"RR-ERROR-001"},
+    "error-with-results": {"RR-RESPONSE-006"},
+    "error-undocumented-status": {"RR-ERROR-005"},
+    # The requests.
+    "no-key-accepted": {"RR-AUTH-001"},
+    "any-key-accepted": {"RR-AUTH-002"},
+    "empty-accepted": {"RR-ERROR-002"},
+    "mixed-accepted": {"RR-ERROR-006"},
+    "top-n-converted": {"RR-ERROR-007"},
+    "unknown-field-ignored": set(),  # only Schemathesis sends such a field
+    "return-documents-refused": {"RR-REQUEST-002"},
+    "top-n-refused": {"RR-REQUEST-003"},
+    "one-document-refused": {"RR-REQUEST-007"},
+    "empty-query-dropped": {"RR-ERROR-009"},
+    "white-space-refused": {"RR-REQUEST-009"},
+    "unread-body-left": {"RR-HTTP-004"},
     # The wire faults that leave a response.
     "malformed-json": UNREADABLE,
     "empty-body": UNREADABLE,
@@ -77,4 +106,13 @@ BREAKS = {
     "bad-gzip": {"RR-ERROR-001", "RR-RESPONSE-001"},
     "latin-1": {"RR-ERROR-001", "RR-RESPONSE-001"},
     "bom": {"RR-RESPONSE-001"},
+}
+# The requirements of Schemathesis that fail, for one fault of each.
+BREAKS_FUZZ = {
+    "empty-query-dropped": {"RR-FUZZ-001"},
+    "error-undocumented-status": {"RR-FUZZ-002"},
+    "error-text": {"RR-FUZZ-003"},
+    "error-detail": {"RR-FUZZ-004"},
+    "unknown-field-ignored": {"RR-FUZZ-005"},
+    "any-key-accepted": {"RR-FUZZ-009"},
 }

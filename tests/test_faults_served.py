@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from fault_requests import CHANGES, INVALID
 from mock_process import BODY, running, server  # noqa: F401  # a fixture
 from served_client import Client, connections_are_closed  # noqa: F401  # a fixture
 from together_rerank_mockserver.faults.catalogue import Catalogue
@@ -27,13 +28,14 @@ BROKEN = {
     "reset": ConnectionResetError,
     "empty": http.client.RemoteDisconnected,
     "truncate": http.client.IncompleteRead,
+    "empty-query-dropped": http.client.RemoteDisconnected,
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_each_fault_applies_once_and_the_next_request_succeeds(mock, server, fault):
     client = Client(mock, key=f"test-{fault.name}")
-    body = json.dumps({**json.loads(BODY), "model": f"mock/{fault.name}"})
+    body = json.dumps({**json.loads(BODY), "model": f"mock/{fault.name}", **CHANGES.get(fault.name, {})})
 
     if fault.server not in (None, server):
         status, content, _ = client.ask(body)
@@ -45,8 +47,9 @@ def test_each_fault_applies_once_and_the_next_request_succeeds(mock, server, fau
         client.connection.close()
     else:
         status, _, headers = client.ask(body)
-        assert status == (int(fault.name) if fault.family == "status" else 200)
+        assert status == status_of(fault, server)
         assert f"fault={fault.name}; by=model" in headers["x-mock-reply"]
+        assert fault.name not in CHANGES or headers["x-mock-reply"].startswith("forced")
 
     status, content, headers = client.ask()
     assert (status, headers["x-mock-reply"]) == (200, "scored")
@@ -54,14 +57,52 @@ def test_each_fault_applies_once_and_the_next_request_succeeds(mock, server, fau
     journal = client.admin("GET", f"requests?namespace=test-{fault.name}")
     assert [each["reply"] for each in journal["requests"]][1:] == ["scored"]
     assert journal["requests"][0]["status"] == (
-        None if fault.name in ("reset", "empty") and server == "threaded" else status_of(fault, server)
+        None if fault.name in NO_ANSWER and server == "threaded" else status_of(fault, server)
     )
+
+
+NO_ANSWER = ("reset", "empty", "empty-query-dropped")
 
 
 def status_of(fault, server):
     if fault.server not in (None, server):
         return 501
-    return int(fault.name) if fault.family == "status" else 200
+    if fault.name == "error-undocumented-status":
+        return 422
+    is_refused = CHANGES.get(fault.name) is INVALID or fault.name.endswith("-refused")
+    return int(fault.name) if fault.family == "status" else 400 if is_refused and fault.name in CHANGES else 200
+
+
+def test_a_body_after_another_method_is_read_as_part_of_the_next_call(mock):
+    client = Client(mock, key="test-unread")
+    client.admin("POST", "faults?namespace=test-unread", {"fault": "unread-body-left"})
+    origins = [client.ask(method=method)[2]["x-mock-reply"] for method in ("POST", "PUT", "POST", "POST")]
+
+    forced = "forced; fault=unread-body-left; by=queue"
+    assert origins == ["scored; fault=unread-body-left; by=queue; not-applied", "refused", forced, "scored"]
+
+
+@pytest.mark.parametrize(("name", "statuses"), [("no-key-accepted", [200, 401]), ("any-key-accepted", [401, 200])])
+def test_a_fault_accepts_a_missing_or_a_wrong_key(server, name, statuses):
+    with running("-q", "--api-key", "right", "--fault", name) as mock:
+        missing, wrong = Client(mock), Client(mock, key="wrong")
+        del missing.headers["Authorization"]
+        assert [client.ask()[0] for client in (missing, wrong)] == statuses
+        assert Client(mock, key="right").ask()[0] == 200
+
+
+def test_concurrent_calls_are_mixed_up(mock):
+    def ask(number):
+        client = Client(mock, key="test-mixed-up")
+        documents = ["panda"] * number + ["llama"] + ["panda"] * (9 - number)
+        body = json.dumps({"model": "mock/calls-mixed-up", "query": "llama", "documents": documents})
+        return [json.loads(client.ask(body)[1])["results"][0]["index"] == number for _ in range(5)]
+
+    with concurrent.futures.ThreadPoolExecutor(4) as clients:
+        own = [each for each_client in clients.map(ask, range(4)) for each in each_client]
+
+    assert False in own
+    assert all(ask(5))
 
 
 @pytest.mark.parametrize("fault", ["hang", "reset", "empty"])

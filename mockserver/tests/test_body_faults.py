@@ -8,7 +8,8 @@ from endpoint_calls import ENDPOINT, body, endpoint_of, send
 from together_rerank_spec import Validator, load
 
 RESPONSE = Validator(load("corrected").response_schema(200))
-FAULTS = {fault.name: fault for fault in ENDPOINT.catalogue if fault.family == "body"}
+# Faults that need an earlier or a concurrent call have tests of their own.
+FAULTS = {each.name: each for each in ENDPOINT.catalogue if each.family == "body" and each.window_s is None}
 # Every fault can change this: duplicates, separated ties, fields that affect the ranking, a limit, a new order.
 DOCUMENTS = [
     {"title": "Pandas", "text": "They live in China, far from llamas."},
@@ -18,10 +19,20 @@ DOCUMENTS = [
     {"title": "Sun", "text": "Llamas in Peru like it."},
 ]
 REQUEST = {"query": "llamas in Peru", "documents": DOCUMENTS, "rank_fields": ["title"], "top_n": 4}
+MANY = [*["pandas"] * 100, "llamas in Peru", "llamas"]
+# Faults that need another request.
+OTHERS = {
+    "text-unasked": {"return_documents": False},
+    "text-field-only": {"rank_fields": None},
+    "first-batch-only": {"documents": MANY, "rank_fields": None},
+    "top-n-first-batch": {"documents": MANY, "rank_fields": None},
+    "score-halved": {"return_documents": False, "top_n": None},
+}
 
 
 def request_for(name):
-    return {**REQUEST, "return_documents": name != "text-unasked"}
+    changed = {**REQUEST, "return_documents": True, **OTHERS.get(name, {})}
+    return {field: value for field, value in changed.items() if value is not None}
 
 
 def answers(name):
@@ -54,6 +65,7 @@ def difference(good, bad, path=""):
 CHANGED_PLACES = {
     "index-": {"/results/index"},
     "score-": {"/results/relevance_score"},
+    "text-field-only": {"/results/index", "/results/relevance_score", "/results/document/text"},
     "text-altered": {"/results/document/text"},
     "text-swapped": {"/results/document/text"},
     "text-unasked": {"/results/document/text"},
@@ -141,6 +153,29 @@ def prefer(name):
     return {"Prefer": f"fault={name}", "Authorization": "Bearer key", "Content-Type": "application/json"}
 
 
+@pytest.mark.parametrize("name", ["first-batch-only", "top-n-first-batch"])
+def test_documents_after_the_first_hundred_come_last(name):
+    good, bad = answers(name)
+
+    assert order(good)[:2] == [100, 101]
+    assert order(bad) == [0, 1, 2, 3]
+
+
+def test_with_all_results_the_documents_of_every_batch_are_ranked():
+    reply, answer = send(body(documents=MANY, top_n=len(MANY)), headers=prefer("top-n-first-batch"))
+
+    assert "not-applied" in reply.headers["x-mock-reply"]
+    assert order(answer)[0] == 101
+
+
+def test_only_the_text_field_is_ranked():
+    documents = [{"title": "llama", "text": "panda"}, {"title": "panda", "text": "llama"}, {"title": "llama"}]
+    _, bad = send(body(documents=documents), headers=prefer("text-field-only"))
+
+    assert order(bad) == [1, 0, 2]
+    assert scores(bad)[1:] == [0, 0]
+
+
 def test_position_bias_scores_equal_documents_by_their_position():
     equals = body(documents=["llama"] * 3)
     assert len(set(scores(send(equals)[1]))) == 1
@@ -205,6 +240,10 @@ NOT_IN_THE_SCHEMA = {
     "duplicates-removed",
     "rank-fields-ignored",
     "query-ignored",
+    "text-field-only",
+    "first-batch-only",
+    "top-n-first-batch",
+    "index-negative",
     "index-out-of-range",
     "index-duplicate",
     "index-off-by-one",
@@ -213,6 +252,7 @@ NOT_IN_THE_SCHEMA = {
     "text-altered",
     "text-unasked",
     "results-empty",
+    "score-halved",
     "usage-wrong-sum",
     "usage-negative",
 }
@@ -243,6 +283,12 @@ INAPPLICABLE = {
     "text-unasked": {},
     "score-equal": {"top_n": 1},
     "position-bias": {"top_n": 1},
+    "text-field-only": {"documents": [{"text": "a llama"}, {"text": "a panda"}]},
+    "first-batch-only": {},
+    "top-n-first-batch": {"documents": MANY},
+    "score-halved": {"return_documents": False, "top_n": 1},
+    "cache-collision": {},
+    "calls-mixed-up": {},
 }
 
 

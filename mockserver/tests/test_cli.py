@@ -188,14 +188,17 @@ def test_explain_rejects_a_missing_file():
     assert_refused(run("explain", "missing.json"))
 
 
+THREADED = {"hang", "reset", "empty", "empty-query-dropped"}
+
+
 def test_faults_are_listed_as_a_table_and_as_json():
     table = run("faults").stdout.splitlines()
     listed = json.loads(run("faults", "--json").stdout)
 
     assert [line.split()[0] for line in table[1:]] == [fault["name"] for fault in listed]
-    assert {fault["family"] for fault in listed} == {"none", "status", "wire", "body"}
+    assert {fault["family"] for fault in listed} == {"none", "status", "wire", "body", "error", "request"}
     assert all(fault["sentence"] and fault["applies"] and "delay" in fault["parameters"] for fault in listed)
-    assert {fault["name"] for fault in listed if fault["server"] == "threaded"} == {"hang", "reset", "empty"}
+    assert {fault["name"] for fault in listed if fault["server"] == "threaded"} == THREADED
     assert {fault.get("breaks") for fault in listed if fault["family"] == "body"} == {"contract", "habit"}
     assert len({fault["name"] for fault in listed}) == len(listed)
     assert any("observed, not documented" in line for line in table if line.startswith("529"))

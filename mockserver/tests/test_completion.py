@@ -39,7 +39,7 @@ def in_bash(*words, **changes):
         (["fixtures", ""], ["export", "list", "show"]),
         (["serve", "--lat"], ["--latency", "--latency-per-document", "--latency-distribution"]),
         (["serve", "--server", ""], ["granian", "threaded"]),
-        (["serve", "--fault", "score-n"], ["score-nan", "score-negative"]),
+        (["serve", "--fault", "score-ne"], ["score-negative"]),
         (["serve", "--config", "missing.toml", "--log-format", "j"], ["json"]),
         (["completion", ""], ["bash", "zsh", "fish"]),
     ],

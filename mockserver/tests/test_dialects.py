@@ -23,7 +23,9 @@ OPERATIONS = {
 }
 CLIENT = create_app().test_client()
 OBSERVED = b'"kind": "observed", "citation": "a test", "date": "2026-11-28"'
-BODY_FAULTS = [each.name for each in Mock().endpoint.catalogue if each.family == "body"]
+CATALOGUE = Mock().endpoint.catalogue
+BODY_FAULTS = [each.name for each in CATALOGUE if each.family == "body"]
+ERROR_FAULTS = [each.name for each in CATALOGUE if each.family == "error"]
 
 
 def request(operation, documents=DOCUMENTS, top_n=None):
@@ -38,6 +40,8 @@ def request(operation, documents=DOCUMENTS, top_n=None):
 INVALID = {"infinity": 422, "jina": 422, "mixedbread": 422, "tei": 422}  # others have 400
 # Body faults that no other API than Together's has a place for.
 REFUSED = {"object-wrong", "usage-no-completion-tokens"}
+# The error faults that change nothing, because the API's own errors are so.
+UNCHANGED = {"tei": {"error-with-results"}, "voyage": {"error-detail"}}
 NO_USAGE = {"usage-missing", "usage-null", "usage-wrong-sum", "usage-negative"}
 NO_COUNTS = {"usage-wrong-sum", "usage-negative"}
 NO_ID = {"id-missing", "id-constant"}
@@ -140,6 +144,52 @@ class TestEveryOperation:
         refused = {fault for fault, outcome in outcomes.items() if outcome == "misuse"}
         assert refused == REFUSED | REFUSED_BY.get(path, set())
         assert {outcomes[fault] for fault in ("unsorted", "index-string", "results-empty", "error-200")} == {"forced"}
+
+    def test_applies_an_error_fault_if_it_changes_the_error(self, path):
+        plain, _ = post(path, body={"query": 5})
+        unchanged = set()
+        for fault in ERROR_FAULTS:
+            response, _ = post(path, body={"query": 5}, fault=fault)
+            parts = [(each.status_code, each.mimetype, each.data) for each in (plain, response)]
+            assert (parts[0] != parts[1]) == response.headers["x-mock-reply"].startswith("forced"), fault
+            unchanged |= {fault} if parts[0] == parts[1] else set()
+
+        assert unchanged == UNCHANGED.get(OPERATIONS[path].dialect, set())
+
+    def test_applies_a_request_fault_to_its_own_fields(self, path):
+        operation = OPERATIONS[path]
+        invalid = INVALID.get(operation.dialect, 400)
+        for fault, body in of_request_faults(operation).items():
+            usual, _ = post(path, body=body)
+            response, _ = post(path, body=body, fault=fault)
+            is_accepted = fault in ("empty-accepted", "top-n-converted")
+            reply = response.headers["x-mock-reply"]
+            if is_accepted and usual.status_code == 200:
+                assert reply.startswith(f"scored; fault={fault}; by=header; not-applied"), fault
+            else:
+                assert response.status_code == (200 if is_accepted else invalid), fault
+                assert reply.startswith(f"forced; fault={fault}; by=header"), fault
+
+    def test_accepts_a_call_without_a_key_if_it_requires_one(self, path):
+        response, _ = post(path, headers={}, fault="no-key-accepted")
+
+        origin = "forced" if OPERATIONS[path].requires_key else "scored"
+        assert response.status_code == 200
+        assert response.headers["x-mock-reply"].startswith(f"{origin}; fault=no-key-accepted")
+
+
+def of_request_faults(operation):
+    """Return a request that each fault could change, for the faults whose fields the API has."""
+    fields = operation.mapping.places["request"]
+    requests = {
+        "one-document-refused": request(operation, DOCUMENTS[:1]),
+        "empty-accepted": request(operation, []),
+        "top-n-refused": request(operation, top_n=1) if "top_n" in fields else None,
+        "top-n-converted": request(operation, top_n="1") if "top_n" in fields else None,
+    }
+    if "return_documents" in fields:
+        requests["return-documents-refused"] = {**request(operation), fields["return_documents"][1:]: True}
+    return {fault: body for fault, body in requests.items() if body is not None}
 
 
 def test_the_queue_is_for_all_apis():

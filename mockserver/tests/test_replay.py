@@ -11,7 +11,7 @@ from endpoint_calls import KEY, Pauses, body, endpoint_of, send
 from exchange_files import changed, recorded
 from mock_process import running
 from together_rerank_fixtures import FixtureError
-from together_rerank_mockserver.faults import wire
+from together_rerank_mockserver.faults import error, wire
 from together_rerank_mockserver.ranking.override import from_json
 from together_rerank_mockserver.settings import LIBRARY, Settings
 from together_rerank_spec import load
@@ -144,6 +144,24 @@ def test_a_fault_comes_before_replay():
     assert (forced.status, forced.headers["x-mock-reply"]) == (503, "forced; fault=503; by=header")
     assert changed.headers["x-mock-reply"] == "forced; fault=index-out-of-range; by=header"
     assert answer["results"][0]["index"] == len(RECORDED["documents"])
+
+
+def test_a_request_fault_comes_before_replay():
+    reply, _ = send(json.dumps(RECORDED).encode(), LIBRARY_ENDPOINT, {**KEY, "Prefer": "fault=top-n-refused"})
+
+    assert (reply.status, reply.headers["x-mock-reply"]) == (400, "forced; fault=top-n-refused; by=header")
+
+
+@pytest.mark.parametrize("fault", [each.name for each in error.FAULTS])
+def test_every_error_fault_applies_to_recorded_errors_only(fault):
+    for exchange in REPLAYED:
+        headers = exchange.request.headers | {"Prefer": f"fault={fault}"}
+        reply = send(exchange.request.content, LIBRARY_ENDPOINT, headers, parse=False)
+
+        recorded = (exchange.response.status, exchange.response.content)
+        is_forced = reply.headers["x-mock-reply"] == f"forced; fault={fault}; by=header"
+        assert exchange.response.status >= 400 or not is_forced, exchange.name
+        assert is_forced == ((reply.status, reply.body) != recorded), exchange.name
 
 
 @pytest.mark.parametrize("prefer", ["code=200", "fault=ok"])

@@ -1,8 +1,9 @@
 """The path of one call: `Endpoint.answer` turns a call to the rerank operation into a reply, stage by stage."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from together_rerank_mockserver.api import body, rendering
@@ -11,16 +12,28 @@ from together_rerank_mockserver.api.errors import (
     ClientDisconnected,
     InternalError,
     InvalidApiKey,
+    InvalidRequest,
+    MethodNotAllowed,
     MissingApiKey,
     ModelNotFound,
     TooManyWaiting,
+    Unauthorized,
     UnsupportedByServer,
 )
-from together_rerank_mockserver.api.json_text import to_json
+from together_rerank_mockserver.api.json_text import exact, to_json
 from together_rerank_mockserver.api.limits import Limits
 from together_rerank_mockserver.api.messages import JSON, Call, Reply, credential
 from together_rerank_mockserver.faults.catalogue import OK, Catalogue
-from together_rerank_mockserver.faults.fault import BodyFault, RankedRequest, StatusFault, top
+from together_rerank_mockserver.faults.fault import (
+    BodyFault,
+    ErrorFault,
+    RankedRequest,
+    ReceivedRequest,
+    RequestFault,
+    StatusFault,
+    WaitingFault,
+    top,
+)
 from together_rerank_mockserver.faults.selection import NO_FAULT, FaultSelector, SelectedFault, names_fault
 from together_rerank_mockserver.mock_state import MockState
 from together_rerank_mockserver.ranking.score import Ranked, rank
@@ -29,6 +42,8 @@ from together_rerank_mockserver.state.namespace import DEFAULT, Namespace
 from together_rerank_spec import Document
 
 _UNREAD = body.Content(b"")
+# A fault changes at most this many things in an invalid request, such as its unknown fields.
+_MAX_CHANGES = 20
 # The status that nginx logs for it; no client receives it.
 _DISCONNECTED = Reply(499, b"", delivery="empty")
 _logger = logging.getLogger(__name__)
@@ -98,10 +113,11 @@ class Endpoint:
         """Return the reply to *call*. Every exception becomes a reply, too."""
         context = self._context(call)
         try:
-            # --- Authenticate --- 401
-            self._authenticate(context.key)
+            # --- Authenticate --- 401, unless a request fault accepts the key
+            self._authenticate(context)
             # --- Read the body --- 408, 413, 415; 400 if it is cut short
-            context.content = body.Content(body.read(call.headers, call.read, self._settings.max_body))
+            if context.content is _UNREAD:
+                context.content = self._read_body(call)
             # --- Select a fault --- by header, model, queue, settings or chance; 400 if header or model request an
             # unknown fault, 501 if this server cannot produce it
             self._select_fault(context)
@@ -113,7 +129,7 @@ class Endpoint:
             # --- Replay --- a recorded answer, if the request is equal to a recorded one
             reply = reply or self._recorded(context)
             if reply is None:
-                # --- Parse and validate by the document --- 400, 404
+                # --- Parse and validate by the document --- 400, 404; or as a request fault does
                 request = self._parse(context)
                 # --- Rank --- or apply the ranking override of the namespace; 400 above a limit, or if the override
                 # does not fit the documents
@@ -133,12 +149,17 @@ class Endpoint:
         finally:
             if context.is_admitted:
                 context.namespace.release()
+        # --- Apply an error fault --- an error in a wrong form, or a closed connection in its place
+        if reply.status >= 400 and context.selected is not NO_FAULT:
+            reply = self._apply_error_fault(reply, context)
         # --- Finish --- common headers, wire fault, journal and log
         return self._finish(reply, context)
 
     def refuse(self, call: Call, error: Exception) -> Reply:
         """Return the reply to a *call* that does not reach the operation, such as one to an unknown path."""
         context = self._context(call)
+        if isinstance(error, MethodNotAllowed) and call.headers.get("Content-Length") not in (None, "0"):
+            context.namespace.has_unread = True
         return self._finish(self._error_reply(error, context), context)
 
     def _context(self, call: Call) -> RequestContext:
@@ -147,17 +168,41 @@ class Endpoint:
 
     # Authenticate
 
-    def _authenticate(self, key: str) -> None:
+    def _authenticate(self, context: RequestContext) -> None:
+        error: Unauthorized
         if not self._requires_key:
             return
-        if not key:
-            raise MissingApiKey(f"Missing API key in the header {self.document.key_header}")
-        if self._settings.api_keys and not self._state.accepts(key):
-            raise InvalidApiKey("Invalid API key")
+        if not context.key:
+            error = MissingApiKey(f"Missing API key in the header {self.document.key_header}")
+        elif self._settings.api_keys and not self._state.accepts(context.key):
+            error = InvalidApiKey("Invalid API key")
+        else:
+            return
+        if not self._accepts_key(context):
+            raise error
+
+    def _accepts_key(self, context: RequestContext) -> bool:
+        """Return whether the fault of the call accepts its key, or that it has none; the body can name the fault."""
+        call = context.call
+        try:
+            content = self._read_body(call)
+            header = call.headers.get(self._key_header)
+            selected = self.selector.select_for_key(context.namespace, call, content, header)
+        except ApiError:  # the key is wrong, whatever else is
+            return False
+        if selected is NO_FAULT:
+            return False
+        context.content, context.selected = content, selected
+        return True
+
+    def _read_body(self, call: Call) -> body.Content:
+        return body.Content(body.read(call.headers, call.read, self._settings.max_body))
 
     # Select a fault
 
     def _select_fault(self, context: RequestContext) -> None:
+        if context.selected is not NO_FAULT:  # it has accepted the key
+            return
         context.selected = self.selector.select(context.namespace, context.call, context.content)
         if context.selected.fault:
             try:
@@ -198,7 +243,7 @@ class Endpoint:
         return fault.reply
 
     def _delay(self, context: RequestContext) -> None:
-        # A body fault is not applied yet; its delay follows when it is.
+        # A waiting fault is not applied yet; its delay follows when it is.
         spec = context.selected.spec if context.selected.applied else None
         self._wait(self.selector.delay_s(context.namespace, spec), context)
 
@@ -229,8 +274,8 @@ class Endpoint:
     # Replay
 
     def _recorded(self, context: RequestContext) -> Reply | None:
-        # A body fault, `ok` and a ranking override need a computed answer.
-        needs_answer = context.selected.fault is OK or isinstance(context.selected.fault, BodyFault)
+        # A fault of the body or the request, `ok` and a ranking override need a computed answer.
+        needs_answer = context.selected.fault is OK or isinstance(context.selected.fault, BodyFault | RequestFault)
         if not self._replay or needs_answer or context.namespace.has_override:
             return None
         recorded = self._replay.find(context.call, context.content.raw)
@@ -244,13 +289,50 @@ class Endpoint:
     # Parse, rank and render
 
     def _parse(self, context: RequestContext) -> dict[str, Any]:
-        request = self.requests.parse(context.call.headers.get("Content-Type"), context.content, context.call.path)
+        media_type, path = context.call.headers.get("Content-Type"), context.call.path
+        try:
+            request = self.requests.parse(media_type, context.content, path)
+        except InvalidRequest as error:
+            request = self._apply(RequestFault, partial(self._accepted, error, context), context)
+            if request is None:
+                raise
+        else:
+            if context.selected is not NO_FAULT:
+                self._refuse_by_fault(request, context)
         if "model" not in request:
             return {**request, "model": self.document.default_model}
         model = request["model"]
         if not model or (self._models and model not in self._models and not names_fault(model)):
             raise ModelNotFound(model, self.document.mapping.place("/model"))
         return request
+
+    def _accepted(self, error: InvalidRequest, context: RequestContext, fault: RequestFault) -> dict[str, Any] | None:
+        """Return the request, which is invalid because of *error*, as *fault* reads it; None if the error stays."""
+        call, content = context.call, context.content
+        changed = content.value
+        for _ in range(_MAX_CHANGES):
+            changed = fault.accept(changed, error, self.document)
+            if changed is None:
+                break
+            try:
+                request = self.requests.parse(call.headers.get("Content-Type"), content, call.path, changed)
+            except InvalidRequest as other:
+                error = other
+            else:
+                kept = self.document.request(exact(content.raw, content.value)) if fault.keeps_documents else request
+                return {**request, "documents": kept["documents"]}
+        return None
+
+    def _refuse_by_fault(self, request: dict[str, Any], context: RequestContext) -> None:
+        """Raise InvalidRequest if the fault of the call refuses the valid *request*."""
+        if not isinstance(context.selected.fault, RequestFault):
+            return
+        content, follows_unread = context.content, context.namespace.take_unread()
+        received = ReceivedRequest(content.raw, content.value, request, self.document, follows_unread)
+        refusal = self._apply(RequestFault, lambda fault: fault.refuse(received), context)
+        if refusal:
+            pointer, problem = refusal
+            raise body.invalid([(self.document.mapping.place(pointer), problem)])
 
     def _rank(self, request: dict[str, Any], context: RequestContext) -> RankedRequest:
         documents = request["documents"]
@@ -279,13 +361,51 @@ class Endpoint:
 
     # Apply faults, finish and record
 
-    def _apply_body_fault(self, answer: Any, ranked: RankedRequest, context: RequestContext) -> Any:
-        if not isinstance(context.selected.fault, BodyFault):
-            return answer
-        context.selected, answer = self.selector.apply(context.namespace, context.selected, answer, ranked)
-        if context.selected.applied:
+    def _apply(self, kind: type[WaitingFault], change: Callable[[Any], Any], context: RequestContext) -> Any:
+        """Apply the selected fault as `FaultSelector.apply` does, and wait for its delay."""
+        context.selected, changed = self.selector.apply(context.namespace, context.selected, kind, change)
+        if changed is not None:
             self._wait(self.selector.delay_s(context.namespace, context.selected.spec), context)
-        return answer
+        return changed
+
+    def _apply_body_fault(self, answer: Any, ranked: RankedRequest, context: RequestContext) -> Any:
+        fault = context.selected.fault
+        if not isinstance(fault, BodyFault):
+            return answer
+        if fault.window_s is not None:
+            ranked = self._with_other(fault.window_s, ranked, context)
+        change = partial(self.selector.changed, answer=answer, ranked=ranked)
+        changed = self._apply(BodyFault, change, context)
+        return answer if changed is None else changed
+
+    def _with_other(self, window_s: float, ranked: RankedRequest, context: RequestContext) -> RankedRequest:
+        """Return *ranked* with the ranking of the call before, or of another call that comes within *window_s*."""
+        namespace, kept = context.namespace, ranked.kept
+        other = namespace.replace_latest(kept)
+        if window_s:
+            self._wait(window_s, context)
+            other = namespace.latest
+        return replace(ranked, other=other)
+
+    def _apply_error_fault(self, reply: Reply, context: RequestContext) -> Reply:
+        if reply is _DISCONNECTED or context.origin == "misuse":
+            return reply
+        selected = context.selected
+        if isinstance(selected.fault, RequestFault) and selected.fault.drops and selected.applied:
+            return replace(reply, delivery="empty")
+
+        def change(fault: ErrorFault) -> Reply | None:
+            changed = fault.apply(reply, context.reason or "", self.document)
+            return None if changed == reply else changed
+
+        try:
+            changed: Reply | None = self._apply(ErrorFault, change, context)
+        except ClientDisconnected:
+            context.origin = "client-gone"
+            changed = _DISCONNECTED
+        except Exception as error:  # noqa: BLE001  # as in `answer`
+            changed = self._error_reply(error, context)
+        return changed or reply
 
     def _error_reply(self, error: Exception, context: RequestContext) -> Reply:
         refused = api_error(error)

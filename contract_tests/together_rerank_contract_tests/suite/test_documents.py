@@ -18,7 +18,7 @@ from together_rerank_contract_tests.suite.requirements import (
     must,
     should,
 )
-from together_rerank_contract_tests.suite.samples import DOCUMENTS, LONG, QUERY
+from together_rerank_contract_tests.suite.samples import DOCUMENTS, LONG, PAIR, QUERY
 
 _TEXTS = ("response.document",)
 _RETURN_DOCUMENTS = "/components/schemas/RerankRequest/properties/return_documents/description"
@@ -65,6 +65,7 @@ def test_returning_documents_changes_nothing_else(endpoint: Endpoint) -> None:
     with_texts = endpoint.limits.rerank(QUERY, LONG, return_documents=True)
     without = endpoint.limits.rerank(QUERY, LONG, top_n=35, return_documents=False)
     pairs = (
+        (endpoint.rerank(QUERY, PAIR), endpoint.rerank(QUERY, PAIR, return_documents=False)),
         (with_texts, without),
         (endpoint.reference, endpoint.rerank(QUERY, DOCUMENTS, top_n=3, return_documents=False)),
     )

@@ -91,17 +91,20 @@ class RequestParser:
         except SchemaError as error:
             raise DocumentError(f"{document.name}: {error}") from error
 
-    def parse(self, content_type: str | None, content: Content, path: str = "") -> dict[str, Any]:
-        """Return the canonical request to *path* in *content*; raise InvalidRequest if it does not match the schema."""
+    def parse(self, content_type: str | None, content: Content, path: str = "", changed: Any = None) -> dict[str, Any]:
+        """Return the canonical request to *path* in *content*; raise InvalidRequest if it does not match the schema.
+
+        *changed* is read in place of the JSON value of *content*.
+        """
         if content.raw:
             check_media_type(content_type, self._document.request_media_types)
-        body, place = content.value, self._document.mapping.place
+        body, place = content.value if changed is None else changed, self._document.mapping.place
         if violations := self._schema.violations(body):
             kind = _KINDS.get((violations[0].pointer == place("/documents"), violations[0].keyword), "")
-            raise _invalid([(each.pointer, each.message) for each in violations], kind)
+            raise invalid([(each.pointer, each.message) for each in violations], kind)
         request = self._document.request(body, path)
         if violations := _RANKABLE.violations(request):
-            raise _invalid([(place(each.pointer), each.message) for each in violations])
+            raise invalid([(place(each.pointer), each.message) for each in violations])
         # The documents are returned with every integer as it was written.
         exact_body = exact(content.raw, body)
         if exact_body is body:
@@ -118,7 +121,8 @@ class RequestParser:
                 raise DocumentError(f"{self._document.name}: {problem}")
 
 
-def _invalid(violations: list[tuple[str, str]], kind: str = "") -> InvalidRequest:
+def invalid(violations: list[tuple[str, str]], kind: str = "") -> InvalidRequest:
+    """Return the error about *violations*, each with its place in the body, "" for the body itself."""
     sentences = [f"`{pointer}` {message}" if pointer else f"The body {message}" for pointer, message in violations]
     return InvalidRequest("; ".join(sentences), param=violations[0][0], kind=kind)
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from together_rerank_mockserver.faults import body, status, wire
+from together_rerank_mockserver.faults import body, error, request, status, wire
 from together_rerank_mockserver.faults.fault import Fault, StatusFault
 from together_rerank_spec import Document
 
@@ -24,6 +24,7 @@ class Catalogue:
 
     def __init__(self, document: Document) -> None:
         faults: list[Fault] = [OK, *status.faults(document), *wire.FAULTS, *body.FAULTS]
+        faults += [*error.FAULTS, *request.FAULTS]
         self._faults = {fault.name: fault for fault in faults}
         self._document = document
 

@@ -8,11 +8,17 @@ from http import HTTPStatus
 from typing import Any
 
 from together_rerank_mockserver.api import rendering
-from together_rerank_mockserver.api.errors import UnsupportedByServer
+from together_rerank_mockserver.api.errors import InvalidRequest, UnsupportedByServer
 from together_rerank_mockserver.api.messages import Reply
 from together_rerank_mockserver.ranking.score import Ranked
+from together_rerank_spec import Document, value_at
 
 COMMON_PARAMETERS = ("delay", "jitter")
+# Only the server with access to the raw socket can close a connection without an answer.
+RAW_SOCKET = "threaded"
+# How much of a call is kept: the characters of its query, and the number of its best documents.
+_QUERY_START = 60
+_MOST_KEPT = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +26,7 @@ class Fault:
     """One thing that the mock can simulate."""
 
     name: str
-    family: str  # `status`, `wire`, `body` or `none`
+    family: str  # `status`, `wire`, `body`, `error`, `request` or `none`
     sentence: str  # what the client gets
     applies: str  # which calls it applies to
     parameters: tuple[str, ...] = ()  # besides those in COMMON_PARAMETERS
@@ -140,6 +146,21 @@ class WireFault(Fault):
     applies: str = "any call with a key"
 
 
+@dataclass(frozen=True, kw_only=True)
+class WaitingFault(Fault):
+    """Changes only some answers; in a queue, it waits for one of them."""
+
+    breaks: str  # `contract`: what the document requires; or `habit`: what clients are known to rely on
+
+
+@dataclass(frozen=True, slots=True)
+class OtherRanking:
+    """What is kept of a call for the faults that mix up calls."""
+
+    key: int  # a hash of the beginning of the query and of all texts
+    ranking: Sequence[Ranked]  # the best documents
+
+
 @dataclass(frozen=True, slots=True)
 class RankedRequest:
     """A valid request with its ranking: what an answer is rendered from, and the input of a body fault."""
@@ -148,6 +169,13 @@ class RankedRequest:
     documents: list[Any]
     texts: list[str]  # the text of each document that is ranked
     ranking: list[Ranked]  # of all documents, best first
+    other: OtherRanking | None = None  # of another call, for a fault that mixes up calls
+
+    @property
+    def kept(self) -> OtherRanking:
+        """What later and concurrent calls may be mixed up with."""
+        key = hash((self.request["query"][:_QUERY_START], *self.texts))
+        return OtherRanking(key, self.ranking[:_MOST_KEPT])
 
     def results(self, ranking: Sequence[Ranked], *, texts: bool | None = None) -> list[dict[str, Any]]:
         """Return `results` for *ranking*; *texts* overrides the request's `return_documents`."""
@@ -156,14 +184,55 @@ class RankedRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BodyFault(Fault):
+class BodyFault(WaitingFault):
     """Changes one thing in a 200."""
 
-    breaks: str  # `contract`: what the document requires; or `habit`: what clients are known to rely on
     least: int  # how many results it needs at least
     # Returns the changed answer, or an equal one if the fault does not apply.
     apply: Callable[[Any, RankedRequest], Any]
+    # For a fault that mixes up calls: how long it waits for a concurrent one; 0 if it needs an earlier one.
+    window_s: float | None = None
     family: str = "body"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorFault(WaitingFault):
+    """Changes an error that the mock would send anyway."""
+
+    # Returns the changed reply, or an equal one if the fault does not apply; the text is the reason of the error.
+    apply: Callable[[Reply, str, Document], Reply]
+    family: str = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedRequest:
+    """A valid request as it arrived: the input of a fault that refuses it."""
+
+    raw: bytes
+    body: Any  # the JSON value of `raw`
+    request: dict[str, Any]  # the canonical request
+    document: Document
+    follows_unread: bool  # whether an earlier request was refused before its body was read
+
+    def has(self, name: str) -> bool:
+        """Return whether the body has the canonical field *name*."""
+        place = self.document.mapping.places["request"].get(name)
+        return place is not None and value_at(self.body, place) is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestFault(WaitingFault):
+    """Accepts a request that the API refuses, or refuses one that the API accepts."""
+
+    # Returns whether to accept a refused key, by the value of its header, which is None if there is none.
+    accepts_key: Callable[[str | None], bool] = lambda _: False
+    # Returns the body to validate in place of an invalid one, or None to leave the error.
+    accept: Callable[[Any, InvalidRequest, Document], Any] = lambda *_: None
+    keeps_documents: bool = False  # whether the documents of the invalid body are ranked, although they are not valid
+    # Returns why a valid request is refused: the place in the canonical request and the problem; None to accept it.
+    refuse: Callable[[ReceivedRequest], tuple[str, str] | None] = lambda _: None
+    drops: bool = False  # whether a refusal is a closed connection in place of an error
+    family: str = "request"
 
 
 def top(ranking: Sequence[Ranked], top_n: float | None, more: int = 0) -> Sequence[Ranked]:

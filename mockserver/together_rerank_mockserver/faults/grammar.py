@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from together_rerank_mockserver.faults.catalogue import Catalogue, UnknownFault
-from together_rerank_mockserver.faults.fault import BODIES, COMMON_PARAMETERS, BodyFault, Fault
+from together_rerank_mockserver.faults.fault import BODIES, COMMON_PARAMETERS, Fault, WaitingFault
 from together_rerank_mockserver.faults.wire import DEFAULT_DELAY_MS
 from together_rerank_mockserver.state.namespace import MAX_QUEUE, QueuedFault
 
@@ -50,14 +50,14 @@ class FaultSpec:
         return default if value is None else value
 
     @property
-    def needs_200(self) -> bool:
-        """Whether it leaves a queue only when it has changed a 200, as body faults do."""
-        return isinstance(self.fault, BodyFault)
+    def waits(self) -> bool:
+        """Whether it leaves a queue only when it has changed an answer."""
+        return isinstance(self.fault, WaitingFault)
 
     @property
     def queued(self) -> QueuedFault:
         """The entry of a queue for it."""
-        return QueuedFault(self, self.times, self.needs_200)
+        return QueuedFault(self, self.times, self.waits)
 
     @property
     def as_dict(self) -> dict[str, Any]:

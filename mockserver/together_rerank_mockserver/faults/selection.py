@@ -1,5 +1,6 @@
 """Select the fault of a call: from its Prefer header, its model, the queue or the server's settings."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,7 +9,15 @@ from together_rerank_mockserver.api.errors import InvalidRequest, Misuse
 from together_rerank_mockserver.api.messages import Call, Reply
 from together_rerank_mockserver.faults.catalogue import OK, Catalogue
 from together_rerank_mockserver.faults.chaos import Chaos, chance
-from together_rerank_mockserver.faults.fault import BodyFault, Fault, RankedRequest, StatusFault, WireFault
+from together_rerank_mockserver.faults.fault import (
+    BodyFault,
+    Fault,
+    RankedRequest,
+    RequestFault,
+    StatusFault,
+    WaitingFault,
+    WireFault,
+)
 from together_rerank_mockserver.faults.grammar import FaultSpec, InvalidFaultSpec, from_text
 from together_rerank_mockserver.faults.prefer import from_prefer
 from together_rerank_mockserver.state.namespace import Namespace, QueuedFault
@@ -24,10 +33,10 @@ class SelectedFault:
 
     spec: FaultSpec | None = None
     source: str = ""  # `header`, `model`, `queue`, `server` or `chaos`
-    queued: QueuedFault | None = None  # a body fault to remove from the queue when it is applied; else None
+    queued: QueuedFault | None = None  # a waiting fault to remove from the queue when it is applied; else None
     preferences: str = ""  # the preferences of the Prefer header that apply
     draw: float | None = None  # the random number, if one was drawn
-    applied: bool = True  # whether the answer shows the fault; a body fault shows only once it has changed a 200
+    applied: bool = True  # whether the answer shows the fault; a waiting fault shows only once it has changed it
 
     @property
     def fault(self) -> Fault | None:
@@ -91,9 +100,12 @@ class FaultSelector:
         self._fault = fault
         self._chaos = chaos
         self._seed = seed
+        # Otherwise a call without a key must not change the random numbers of later calls.
+        configured = [*([fault] if fault else []), *chaos.specs]
+        self._accepts_keys = any(isinstance(each.fault, RequestFault) for each in configured)
 
     def select(self, namespace: Namespace, call: Call, content: Content) -> SelectedFault:
-        """Return the fault of *call* and remove it from the queue, except a body fault, which `apply` removes.
+        """Return the fault of *call* and remove it from the queue, except a waiting fault, which `apply` removes.
 
         Raises:
             Misuse: the Prefer header or the model requests a fault that does not exist.
@@ -104,7 +116,24 @@ class FaultSelector:
             or _by_queue(namespace)
             or self._by_server(namespace)
         )
-        return replace(selected, applied=False) if isinstance(selected.fault, BodyFault) else selected
+        return replace(selected, applied=False) if isinstance(selected.fault, WaitingFault) else selected
+
+    def select_for_key(self, namespace: Namespace, call: Call, content: Content, header: str | None) -> SelectedFault:
+        """Return the fault of *call* if it accepts the refused key in *header*, or else NO_FAULT.
+
+        Raises Misuse as `select` does.
+        """
+        first = namespace.first()
+        selected = (
+            self._by_header(call.headers.get("Prefer"))
+            or self._by_model(call.path, content)
+            or (_from_queue(first) if first else None)
+            or (self._by_server(namespace) if self._accepts_keys else NO_FAULT)
+        )
+        selected, is_accepted = self.apply(
+            namespace, selected, RequestFault, lambda fault: fault.accepts_key(header) or None
+        )
+        return selected if is_accepted else NO_FAULT
 
     def in_this_api(self, selected: SelectedFault) -> SelectedFault:
         """Return *selected* with the reply of this API, because the queue and the settings are for all APIs."""
@@ -122,26 +151,39 @@ class FaultSelector:
         return milliseconds / 1000
 
     def apply(
-        self, namespace: Namespace, selected: SelectedFault, answer: Any, ranked: RankedRequest
+        self, namespace: Namespace, selected: SelectedFault, kind: type[WaitingFault], change: Callable[[Any], Any]
     ) -> tuple[SelectedFault, Any]:
-        """Apply the selected body fault to *answer*; return the fault that was applied in the end, and the answer.
+        """Apply the selected fault if it is of *kind*: call *change* with it, which returns None if it does not apply.
+
+        Return the fault that was applied in the end, and what *change* returned for it.
+        """
+        while isinstance(selected.fault, kind):
+            try:
+                changed = change(selected.fault)
+            except Misuse:
+                if selected.queued:
+                    namespace.take(selected.queued)
+                raise
+            if changed is None:
+                return selected, None
+            if selected.queued is None or namespace.take(selected.queued):
+                return replace(selected, applied=True), changed
+            # Another call took the fault from the queue: try the next one, if it is of the same kind.
+            first = namespace.first()
+            selected = _from_queue(first) if first and first.waits else NO_FAULT
+        return selected, None
+
+    def changed(self, fault: BodyFault, answer: Any, ranked: RankedRequest) -> Any:
+        """Return *answer* changed by *fault*; None if the fault does not apply.
 
         Raises Misuse if the answers of the API have no place in which the fault would show.
         """
-        while isinstance(selected.fault, BodyFault):
-            changed = selected.fault.apply(answer, ranked) if len(answer["results"]) >= selected.fault.least else answer
-            if changed == answer:
-                return selected, answer
-            if self._document.success_body(changed) == self._document.success_body(answer):
-                if selected.queued:
-                    namespace.take(selected.queued)
-                raise Misuse(f"`{selected.fault.name}` cannot be applied: answers of this API have no place for it")
-            if selected.queued is None or namespace.take(selected.queued):
-                return replace(selected, applied=True), changed
-            # Another call took the fault from the queue: try the next one, if it is a body fault.
-            first = namespace.first()
-            selected = _from_queue(first) if first and first.needs_200 else NO_FAULT
-        return selected, answer
+        changed = fault.apply(answer, ranked) if len(answer["results"]) >= fault.least else answer
+        if changed == answer:
+            return None
+        if self._document.success_body(changed) == self._document.success_body(answer):
+            raise Misuse(f"`{fault.name}` cannot be applied: answers of this API have no place for it")
+        return changed
 
     def _chance(self, namespace: Namespace) -> float:
         return chance(self._seed, namespace.name, namespace.next_draw())
@@ -183,4 +225,4 @@ def _by_queue(namespace: Namespace) -> SelectedFault | None:
 
 
 def _from_queue(queued: QueuedFault) -> SelectedFault:
-    return SelectedFault(queued.spec, "queue", queued if queued.needs_200 else None, applied=not queued.needs_200)
+    return SelectedFault(queued.spec, "queue", queued if queued.waits else None, applied=not queued.waits)

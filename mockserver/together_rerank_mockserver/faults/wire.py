@@ -8,11 +8,9 @@ import orjson
 
 from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.api.messages import Delivery, Reply
-from together_rerank_mockserver.faults.fault import WireFault
+from together_rerank_mockserver.faults.fault import RAW_SOCKET, WireFault
 
 DEFAULT_DELAY_MS = 1000
-# Only the server with access to the raw socket can close a connection without an answer.
-_RAW_SOCKET = "threaded"
 _HTML = b"<!DOCTYPE html>\n<html><head><title>Welcome</title></head><body><h1>It works</h1></body></html>\n"
 
 
@@ -70,10 +68,10 @@ def _holders(data: Any) -> Iterator[Any]:
 
 FAULTS = (
     _wire("delay", "The answer is late"),
-    _delivered("hang", "There is no answer; the connection stays open", server=_RAW_SOCKET),
+    _delivered("hang", "There is no answer; the connection stays open", server=RAW_SOCKET),
     _delivered("drip", "The body arrives in ten pieces, with a pause before each", "pause"),
-    _delivered("reset", "The connection is reset (RST) before any byte", server=_RAW_SOCKET),
-    _delivered("empty", "The connection is closed before any byte", server=_RAW_SOCKET),
+    _delivered("reset", "The connection is reset (RST) before any byte", server=RAW_SOCKET),
+    _delivered("empty", "The connection is closed before any byte", server=RAW_SOCKET),
     _delivered("truncate", "Half of the body arrives, then the connection is closed"),
     _wire("malformed-json", "A 200 whose body lacks its last character", lambda body: body[:-1], status=200),
     _wire("empty-body", "A 200 with an empty body", lambda _: b"", status=200),

@@ -31,7 +31,7 @@ class QueuedFault:
 
     spec: Any  # a `faults.grammar.FaultSpec`, which this room does not know
     left: int | None  # how many calls still get it; None for all
-    needs_200: bool  # it leaves the queue only when it has changed a 200
+    waits: bool  # it leaves the queue only when it has changed an answer
 
 
 @dataclass(slots=True)
@@ -63,6 +63,8 @@ class Namespace:
         self.overridden = 0
         self.override_queue: deque[QueuedOverride] = deque()
         self.queue: deque[QueuedFault] = deque()
+        self.latest: Any = None  # a `faults.fault.OtherRanking`, which this room does not know
+        self.has_unread = False  # whether a request was refused before its body was read, and no fault used that yet
         self._lock = lock
         self._quota = quota
         self._draws: Counter[str] = Counter()
@@ -70,12 +72,12 @@ class Namespace:
         self._bodies: OrderedDict[bytes, int] = OrderedDict()
 
     def take_fault(self) -> QueuedFault | None:
-        """Return the first fault of the queue and use it up once; one that needs a 200 is used up by `take`."""
+        """Return the first fault of the queue and use it up once; one that waits is used up by `take`."""
         if not self.queue:
             return None  # most calls end here, without taking the lock
         with self._lock:
             first = self.queue[0] if self.queue else None
-            if first and not first.needs_200:
+            if first and not first.waits:
                 self._take(first)
             return first
 
@@ -112,6 +114,18 @@ class Namespace:
     def clear_queue(self) -> None:
         with self._lock:
             self.queue.clear()
+
+    def replace_latest(self, ranking: Any) -> Any:
+        """Store what is kept of a call in place of the call before, and return what was kept of that."""
+        with self._lock:
+            before, self.latest = self.latest, ranking
+            return before
+
+    def take_unread(self) -> bool:
+        """Return `has_unread`, and set it to False."""
+        with self._lock:
+            unread, self.has_unread = self.has_unread, False
+            return unread
 
     def next_draw(self, purpose: str = "") -> int:
         """Return the number of earlier draws for *purpose*, and count this one."""

@@ -1,0 +1,126 @@
+"""Request faults: a request is accepted that the API refuses, or refused that the API accepts."""
+
+import re
+from typing import Any
+
+from together_rerank_mockserver.api.errors import InvalidRequest
+from together_rerank_mockserver.faults.fault import RAW_SOCKET, ReceivedRequest, RequestFault
+from together_rerank_spec import Document, value_at
+
+_DOCUMENTS, _TOP_N = "/documents", "/top_n"
+
+
+def _fault(name: str, sentence: str, applies: str, **functions: Any) -> RequestFault:
+    return RequestFault(name=name, breaks="contract", sentence=sentence, applies=applies, **functions)
+
+
+# What to validate in place of an invalid body.
+
+
+def _with_text(body: Any, error: InvalidRequest, document: Document, *, mixed: bool) -> Any:
+    """Return *body* with one valid document if its own are mixed or, unless *mixed*, none."""
+    place = document.mapping.place(_DOCUMENTS)
+    documents = value_at(body, place)
+    if not (error.param or "").startswith(place) or not isinstance(documents, list):
+        return None
+    if {type(each) for each in documents} != ({str, dict} if mixed else set()):
+        return None
+    return {**body, **document.write_request({"documents": ["text"]})}
+
+
+def _empty(body: Any, error: InvalidRequest, document: Document) -> Any:
+    return _with_text(body, error, document, mixed=False)
+
+
+def _mixed(body: Any, error: InvalidRequest, document: Document) -> Any:
+    return _with_text(body, error, document, mixed=True)
+
+
+def _converted(body: Any, error: InvalidRequest, document: Document) -> Any:
+    place = document.mapping.place(_TOP_N)
+    top_n = value_at(body, place) if error.param == place else None
+    if not isinstance(top_n, str) or not re.fullmatch("[0-9]{1,18}", top_n):
+        return None
+    return {**body, place[1:]: int(top_n)}
+
+
+def _known(body: Any, error: InvalidRequest, _: Document) -> Any:
+    if error.kind != "unknown_field":
+        return None
+    return {name: value for name, value in body.items() if value_at({name: True}, error.param or "") is not True}
+
+
+# Why a valid request is refused.
+
+
+def _return_documents(received: ReceivedRequest) -> tuple[str, str] | None:
+    return ("/return_documents", "is not a field") if received.has("return_documents") else None
+
+
+def _top_n(received: ReceivedRequest) -> tuple[str, str] | None:
+    return (_TOP_N, "is not a field") if received.has("top_n") else None
+
+
+def _one_document(received: ReceivedRequest) -> tuple[str, str] | None:
+    return (_DOCUMENTS, "must have at least 2 items") if len(received.request["documents"]) == 1 else None
+
+
+def _empty_query(received: ReceivedRequest) -> tuple[str, str] | None:
+    return None if received.request["query"] else ("/query", "is empty")
+
+
+def _white_space(received: ReceivedRequest) -> tuple[str, str] | None:
+    return ("", "begins with white space") if received.raw[:1].isspace() else None
+
+
+def _unread(received: ReceivedRequest) -> tuple[str, str] | None:
+    return ("", "begins with bytes of another request") if received.follows_unread else None
+
+
+FAULTS = (
+    # Accepted.
+    _fault("no-key-accepted", "A request without a key is accepted", "no key", accepts_key=lambda key: key is None),
+    _fault(
+        "any-key-accepted", "A request with a wrong key is accepted", "a key that is not accepted", accepts_key=bool
+    ),
+    _fault(
+        "empty-accepted",
+        "An empty list of documents is accepted; there are no results",
+        "an empty list of documents",
+        accept=_empty,
+        keeps_documents=True,
+    ),
+    _fault(
+        "mixed-accepted",
+        "A list that mixes strings and objects is accepted",
+        "documents that are strings and objects",
+        accept=_mixed,
+        keeps_documents=True,
+    ),
+    _fault("top-n-converted", "`top_n` as a string is read as a number", 'a `top_n` such as "2"', accept=_converted),
+    _fault("unknown-field-ignored", "Unknown fields are ignored", "an unknown field", accept=_known),
+    # Refused.
+    _fault("return-documents-refused", "`return_documents` is refused", "`return_documents`", refuse=_return_documents),
+    _fault("top-n-refused", "`top_n` is refused", "`top_n`", refuse=_top_n),
+    _fault("one-document-refused", "A request with one document is refused", "one document", refuse=_one_document),
+    _fault(
+        "empty-query-dropped",
+        "The connection is closed before any byte if the query is empty",
+        "an empty query",
+        refuse=_empty_query,
+        drops=True,
+        server=RAW_SOCKET,
+    ),
+    _fault(
+        "white-space-refused",
+        "A body that begins with white space is refused",
+        "white space before the JSON",
+        refuse=_white_space,
+    ),
+    _fault(
+        "unread-body-left",
+        "The body of a request with another method is read as part of the next call, which gets 400",
+        "a call after a PUT with a body",
+        refuse=_unread,
+    ),
+)
