@@ -119,8 +119,8 @@ FAULTS = (
     ),
     _fault(
         "unread-body-left",
-        "The body of a request with another method is read as part of the next call, which gets 400",
-        "a call after a PUT with a body",
+        "A call gets 400, because the body of the request before it was not read",
+        "a call after a refused method, such as PUT, with a body",
         refuse=_unread,
     ),
 )
