@@ -72,8 +72,8 @@ def test_a_loop_that_retries_every_error_of_together_is_found(rerank_mock):
         for _ in range(3):
             with pytest.raises(together.BadRequestError):
                 client.rerank.create(**{**BODY, "top_n": 0})
-        rerank_mock.fail(503, times=4)
-        for _ in range(4):
+        rerank_mock.fail(503, times=8)
+        for _ in range(8):
             with pytest.raises(together.InternalServerError):
                 client.rerank.create(**BODY)
 
