@@ -50,7 +50,8 @@ def form_of(option):
     if kind is None:
         return {"type": "string"}
     check = _CHECKS.get(option.name)
-    bounds = check.args if isinstance(check, partial) else [getattr(option.type, name, None) for name in ("min", "max")]
+    of_the_type = [getattr(option.type, name, None) for name in ("min", "max")]
+    bounds = check.args[-2:] if isinstance(check, partial) else of_the_type
     known = {word: bound for word, bound in zip(("minimum", "maximum"), bounds, strict=True) if bound is not None}
     return {"type": kind, **known}
 

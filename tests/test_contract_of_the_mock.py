@@ -7,7 +7,7 @@ import pytest
 from commanding import contract, verdict
 from mock_process import running
 from together_rerank_mockserver.faults.catalogue import Catalogue
-from together_rerank_mockserver.faults.fault import StatusFault
+from together_rerank_mockserver.faults.status import StatusFault
 from together_rerank_spec import load
 
 KEY, MODEL = "the-mocks-key", "rank"

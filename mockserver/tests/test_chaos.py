@@ -1,17 +1,21 @@
 """Chaos: its probabilities are parsed, and its random draws are the same on every machine."""
 
+from threading import Lock
+
 import pytest
 
 from together_rerank_mockserver.faults.catalogue import Catalogue
-from together_rerank_mockserver.faults.chaos import Chaos, chance
+from together_rerank_mockserver.faults.chaos import Chaos
 from together_rerank_mockserver.faults.grammar import InvalidFaultSpec
+from together_rerank_mockserver.state.namespace import Namespace
 from together_rerank_spec import load
 
 CATALOGUE = Catalogue(load())
 
 
 def test_draws_are_evenly_spread():
-    draws = [chance(7, "default", number) for number in range(10_000)]
+    n = Namespace("default", Lock())
+    draws = [n.draw(7) for _ in range(10_000)]
 
     assert all(0 <= draw < 1 for draw in draws)
     assert all(900 < sum(low <= draw * 10 < low + 1 for draw in draws) < 1100 for low in range(10))
@@ -19,7 +23,7 @@ def test_draws_are_evenly_spread():
 
 def test_the_draws_of_a_seed_never_change():
     # A user who noted a seed with a failure must get the same faults with the next version.
-    assert [round(chance(7, "default", number), 6) for number in range(4)] == EXPECTED_DRAWS
+    assert [round(each, 6) for each in map(Namespace("default", Lock()).draw, [7] * 4)] == EXPECTED_DRAWS
 
 
 EXPECTED_DRAWS = [0.86803, 0.242892, 0.036567, 0.682565]

@@ -178,7 +178,7 @@ def test_an_invalid_file_is_reported_with_its_name_and_the_key(config, text, bec
     ("text", "because"),
     [
         ('rate-limit = "often"', "--rate-limit: 'often' is not a rate such as 60/minute, 5/second or 1000/hour"),
-        ('overlay = "mock.toml"', "--overlay: applies to a document given as `spec` only"),
+        ('overlay = "mock.toml"', "--overlay: applies to a document given as --spec only"),
         ('fault = "4290"', "--fault: must be a fault: there is no fault `4290`"),
         ('spec = "missing.yaml"', "missing.yaml' does not exist."),
         ('host = ".."', "--host: '..' is not a host name"),

@@ -150,8 +150,8 @@ def test_a_call_that_cannot_wait_does_not_take_a_turn(clock):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"capacity": 2}, "`capacity` needs a latency, for each call or for each document"),
-        ({"latency_distribution": "uniform=0.5"}, "`latency_distribution` needs a latency"),
+        ({"capacity": 2}, "`capacity` needs `latency_ms` or `latency_per_document_ms`"),
+        ({"latency_distribution": "uniform=0.5"}, "`latency_distribution` needs `latency_ms` or"),
         (
             {"latency_ms": 1, "latency_distribution": "uniform=1.5"},
             "`latency_distribution` must be uniform=N with N from",

@@ -99,5 +99,5 @@ def test_other_apis_have_their_own_status_and_words(path, sent, setting, status,
 
 
 def test_a_status_without_a_limit_is_an_error():
-    with pytest.raises(SettingsError, match="`limit_status` needs a limit, of documents, characters or tokens"):
+    with pytest.raises(SettingsError, match="`limit_status` needs `max_documents`, `max_document_chars` or"):
         Settings(limit_status=413)

@@ -131,7 +131,7 @@ def test_the_commands_name_what_is_wrong(spec):
     assert_refused(run("spec", "--operation", "POST", "/b"), "Invalid value for --operation: applies to a document")
     assert_refused(run("spec", "--dialect", "klingon"), "'klingon' is not one of 'cohere', ")
     refused = run("spec", "--dialect", "jina", "--reading", "vendored")
-    assert_refused(refused, "Invalid value for --dialect: names the document at the root, and so does `reading`")
+    assert_refused(refused, "Invalid value for --dialect: names the document at the root, and so does --reading")
 
 
 def test_the_commands_read_the_document_of_a_dialect():

@@ -95,7 +95,7 @@ def test_a_document_that_cannot_be_served_is_rejected(spec, content, because):
         (["more"], "unexpected extra argument"),
         (["--spec", "."], "is a directory"),
         (["--reading", "vendored", "--spec", "SPEC"], "--reading: applies to the vendored document only"),
-        (["--overlay", "SPEC"], "--overlay: applies to a document given as `spec` only"),
+        (["--overlay", "SPEC"], "--overlay: applies to a document given as --spec only"),
     ],
 )
 def test_invalid_arguments_are_rejected(spec, arguments, because):

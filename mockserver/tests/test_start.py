@@ -145,7 +145,7 @@ def test_the_token_and_the_environment_of_the_process_are_never_shown():
         (["--host", "256.1.1.1"], "cannot listen on 256.1.1.1:"),
         (["--host", "192.0.2.1"], "cannot listen on 192.0.2.1:"),
         (["--spec", "missing.yaml"], "'missing.yaml' does not exist"),
-        (["--overlay", "pyproject.toml"], "Invalid value for --overlay: applies to a document given as `spec` only"),
+        (["--overlay", "pyproject.toml"], "Invalid value for --overlay: applies to a document given as --spec only"),
         (
             ["--spec", "pyproject.toml", "--reading", "vendored"],
             "Invalid value for --reading: applies to the vendored document only",
@@ -170,7 +170,7 @@ def test_the_token_and_the_environment_of_the_process_are_never_shown():
         (["--admin-token", ""], "Invalid value for --admin-token: must be printable ASCII and not empty"),
         (["--no-admin", "--admin-token", "t"], "Invalid value for --no-admin: closes the control plane, which"),
         (["--base-path", "mock"], "Invalid value for --base-path: must be a path of letters, digits and -._~, such as"),
-        (["--tls-cert", "pyproject.toml"], "Invalid value for --tls-cert: needs `tls_key`, too"),
+        (["--tls-cert", "pyproject.toml"], "Invalid value for --tls-cert: needs --tls-key, too"),
         (["--tls-key", "missing.key"], "'missing.key' does not exist"),
         (
             ["--tls-cert", "pyproject.toml", "--tls-key", "pyproject.toml"],

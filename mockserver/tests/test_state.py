@@ -245,16 +245,16 @@ def test_a_reset_clears_one_namespace_except_its_calls_in_flight():
         namespace.admit(None)
         namespace.enqueue([FaultSpec(OK).queued])
         registry.record(namespace, entry())
-        namespace.next_draw()
+        namespace.draw(0)
     ids = [registry.open(name).request_id(b"same") for name in names]
 
     registry.reset("test-a")
 
     a, b = map(registry.open, names)
-    assert (a.queued(), a.journal(), a.next_draw()) == ([], ([], 0), 0)
+    assert (a.queued(), a.journal(), a._draws[""]) == ([], ([], 0), 0)
     assert a.request_id(b"same") == ids[0] == ids[1]
     assert a.admit(1) == (False, None)
-    assert (len(b.queued()), len(paths(registry, "test-b")), b.next_draw()) == (1, 1, 1)
+    assert (len(b.queued()), len(paths(registry, "test-b")), b._draws[""]) == (1, 1, 1)
 
 
 def test_a_call_that_began_before_a_reset_is_not_recorded(registry):

@@ -15,13 +15,13 @@ from together_rerank_mockserver.api.errors import (
     InvalidRequest,
     MethodNotAllowed,
     MissingApiKey,
+    Misuse,
     ModelNotFound,
     TooManyWaiting,
     Unauthorized,
     UnsupportedByServer,
 )
 from together_rerank_mockserver.api.json_text import exact, to_json
-from together_rerank_mockserver.api.limits import Limits
 from together_rerank_mockserver.api.messages import JSON, Call, Reply, credential
 from together_rerank_mockserver.faults.catalogue import OK, Catalogue
 from together_rerank_mockserver.faults.fault import (
@@ -30,11 +30,11 @@ from together_rerank_mockserver.faults.fault import (
     RankedRequest,
     ReceivedRequest,
     RequestFault,
-    StatusFault,
     WaitingFault,
     top,
 )
 from together_rerank_mockserver.faults.selection import NO_FAULT, FaultSelector, SelectedFault, names_fault
+from together_rerank_mockserver.faults.status import StatusFault
 from together_rerank_mockserver.mock_state import MockState
 from together_rerank_mockserver.ranking.score import Ranked, rank
 from together_rerank_mockserver.replay import Replay
@@ -86,9 +86,6 @@ class Endpoint:
         replayed = settings.replay
         self._replay = Replay(replayed, state.exchanges(document), document, self.serves) if replayed else None
         self._models = frozenset(settings.models)
-        most = settings.max_documents, settings.max_document_chars, settings.max_tokens
-        self._limits = Limits(*most, status=settings.limit_status)
-        self._latency = state.latency
         self._requires_key = document.requires_key or bool(document.key_header and settings.api_keys)
         any_key = document.requires_key and not settings.api_keys
         accepts = ["any-key"] * any_key + ["any-model"] * (not self._models)
@@ -159,7 +156,7 @@ class Endpoint:
         """Return the reply to a *call* that does not reach the operation, such as one to an unknown path."""
         context = self._context(call)
         if isinstance(error, MethodNotAllowed) and call.headers.get("Content-Length") not in (None, "0"):
-            context.namespace.has_unread = True
+            context.namespace.has_unread_body = True
         return self._finish(self._error_reply(error, context), context)
 
     def _context(self, call: Call) -> RequestContext:
@@ -249,18 +246,8 @@ class Endpoint:
 
     def _take_time(self, documents: int, context: RequestContext) -> None:
         """Wait as long as a usual answer for *documents* takes. An answer with a fault has only the fault's delay."""
-        if self._latency is None or context.selected.is_quick:
-            return
-        seconds, capacity = self._latency.seconds(documents, context.namespace), self._settings.capacity
-        if capacity is None:
-            self._wait(seconds, context)
-            return
-        place, wait = context.namespace.take_turn(seconds, capacity)
-        try:
-            self._wait(wait, context)
-        except TooManyWaiting:
-            context.namespace.give_up_turn(place, seconds)
-            raise
+        if self._state.latency and context.selected.applied_name in (None, "delay"):
+            self._state.latency.wait(documents, context.namespace, partial(self._wait, context=context))
 
     def _wait(self, seconds: float, context: RequestContext) -> None:
         if not seconds:
@@ -315,20 +302,22 @@ class Endpoint:
             if changed is None:
                 break
             try:
-                request = self.requests.parse(call.headers.get("Content-Type"), content, call.path, changed)
+                request = self.requests.parse(
+                    call.headers.get("Content-Type"), body.Content(to_json(changed)), call.path
+                )
             except InvalidRequest as other:
                 error = other
             else:
-                kept = self.document.request(exact(content.raw, content.value)) if fault.keeps_documents else request
-                return {**request, "documents": kept["documents"]}
+                documents = self.document.request(exact(content.raw, content.value))["documents"]
+                return {**request, "documents": documents}  # as they arrived
         return None
 
     def _refuse_by_fault(self, request: dict[str, Any], context: RequestContext) -> None:
         """Raise InvalidRequest if the fault of the call refuses the valid *request*."""
         if not isinstance(context.selected.fault, RequestFault):
             return
-        content, follows_unread = context.content, context.namespace.take_unread()
-        received = ReceivedRequest(content.raw, content.value, request, self.document, follows_unread)
+        content = context.content
+        received = ReceivedRequest(content.raw, content.value, request, self.document, context.namespace.take_unread)
         refusal = self._apply(RequestFault, lambda fault: fault.refuse(received), context)
         if refusal:
             pointer, problem = refusal
@@ -337,7 +326,7 @@ class Endpoint:
     def _rank(self, request: dict[str, Any], context: RequestContext) -> RankedRequest:
         documents = request["documents"]
         texts = rendering.ranked_texts(documents, request.get("rank_fields"))
-        self._limits.check(request["model"], request["query"], texts)
+        self._state.limits.check(request["model"], request["query"], texts)
         ranking = self._override(rank(request["query"], texts), texts, context)
         return RankedRequest(request, self.document.mapping.texts(documents), texts, ranking)
 
@@ -365,7 +354,7 @@ class Endpoint:
         """Apply the selected fault as `FaultSelector.apply` does, and wait for its delay."""
         context.selected, changed = self.selector.apply(context.namespace, context.selected, kind, change)
         if changed is not None:
-            self._wait(self.selector.delay_s(context.namespace, context.selected.spec), context)
+            self._delay(context)
         return changed
 
     def _apply_body_fault(self, answer: Any, ranked: RankedRequest, context: RequestContext) -> Any:
@@ -374,9 +363,17 @@ class Endpoint:
             return answer
         if fault.window_s is not None:
             ranked = self._with_other(fault.window_s, ranked, context)
-        change = partial(self.selector.changed, answer=answer, ranked=ranked)
-        changed = self._apply(BodyFault, change, context)
+        changed = self._apply(BodyFault, partial(self._changed, answer=answer, ranked=ranked), context)
         return answer if changed is None else changed
+
+    def _changed(self, fault: BodyFault, answer: Any, ranked: RankedRequest) -> Any:
+        """Return *answer* changed by *fault*; None if the fault does not apply."""
+        changed = fault.apply(answer, ranked) if len(answer["results"]) >= fault.least else answer
+        if changed == answer:
+            return None
+        if self.document.success_body(changed) == self.document.success_body(answer):
+            raise Misuse(f"`{fault.name}` cannot be applied: answers of this API have no place for it")
+        return changed
 
     def _with_other(self, window_s: float, ranked: RankedRequest, context: RequestContext) -> RankedRequest:
         """Return *ranked* with the ranking of the call before, or of another call that comes within *window_s*."""

@@ -3,9 +3,8 @@
 import math
 import re
 from collections.abc import Callable
-from functools import lru_cache
 
-from together_rerank_mockserver.faults.chaos import chance
+from together_rerank_mockserver.api.errors import TooManyWaiting
 from together_rerank_mockserver.state.namespace import Namespace
 
 # Returns the factor for a random number from 0 to below 1.
@@ -14,26 +13,42 @@ _MAX_SIGMA = 3.0
 
 
 class Latency:
-    """A time of *base_ms*, and of *per_document_ms* for each document, which varies by *distribution*."""
+    """A time of *base_ms*, and of *per_document_ms* for each document, which varies by *distribution*.
 
-    def __init__(self, base_ms: float, per_document_ms: float, distribution: str | None, seed: int) -> None:
+    At most *capacity* calls of a namespace take their time at the same time; None sets no limit.
+    """
+
+    def __init__(
+        self, base_ms: float, per_document_ms: float, distribution: str | None, capacity: int | None, seed: int
+    ) -> None:
         self._base_ms = base_ms
         self._per_document_ms = per_document_ms
         self._distribution = parse_distribution(distribution) if distribution else None
+        self._capacity = capacity
         self._seed = seed
+
+    def wait(self, documents: int, namespace: Namespace, wait: Callable[[float], None]) -> None:
+        """Take the time for a request of *documents* with *wait*, which may raise TooManyWaiting."""
+        seconds = self.seconds(documents, namespace)
+        if self._capacity is None:
+            wait(seconds)
+            return
+        slot, delay = namespace.reserve_slot(seconds, self._capacity)
+        try:
+            wait(delay)
+        except TooManyWaiting:
+            namespace.release_slot(slot, seconds)
+            raise
 
     def seconds(self, documents: int, namespace: Namespace) -> float:
         """Return the time for a request of *documents*; a distribution draws the next random number of *namespace*."""
         seconds = (self._base_ms + self._per_document_ms * documents) / 1000
         if self._distribution and seconds:
             # Numbers of its own, so that chaos and jitter do not depend on it.
-            seconds *= self._distribution(
-                chance(self._seed, f"{namespace.name}:latency", namespace.next_draw("latency"))
-            )
+            seconds *= self._distribution(namespace.draw(self._seed, ":latency"))
         return seconds
 
 
-@lru_cache(maxsize=8)
 def parse_distribution(text: str) -> Distribution:
     """Parse *text*: `uniform=0.5` for factors from 0.5 to 1.5, or `lognormal=0.4` for a median of 1 and that sigma.
 

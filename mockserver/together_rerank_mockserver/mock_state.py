@@ -5,6 +5,7 @@ from pathlib import Path
 
 import together_rerank_fixtures as fixtures
 from together_rerank_fixtures import Exchange
+from together_rerank_mockserver.api.limits import Limits
 from together_rerank_mockserver.faults.catalogue import Catalogue
 from together_rerank_mockserver.faults.grammar import FaultSpec
 from together_rerank_mockserver.latency import Latency
@@ -40,8 +41,14 @@ class MockState:
         self.catalogue = Catalogue(document)
         self.fault, self.chaos = settings.chosen_faults(self.catalogue)
         base_ms, per_document_ms = settings.latency_ms, settings.latency_per_document_ms
-        latency = Latency(base_ms, per_document_ms, settings.latency_distribution, settings.seed)
+        latency = Latency(base_ms, per_document_ms, settings.latency_distribution, settings.capacity, settings.seed)
         self.latency = latency if base_ms or per_document_ms else None
+        self.limits = Limits(
+            documents=settings.max_documents,
+            document_chars=settings.max_document_chars,
+            tokens=settings.max_tokens,
+            status=settings.limit_status,
+        )
         # The exchanges of a folder, which can be with any API.
         self.recorded = fixtures.read(Path(settings.replay)) if settings.replay not in (None, LIBRARY) else []
         self._keys = [key.encode() for key in settings.api_keys]
@@ -49,7 +56,7 @@ class MockState:
     @property
     def configured(self) -> list[FaultSpec]:
         """The faults that the settings request."""
-        return [*([self.fault] if self.fault else []), *self.chaos.specs]
+        return [each for each in (self.fault, *self.chaos.specs) if each]
 
     def exchanges(self, document: Document) -> list[Exchange]:
         """Return the exchanges to replay; they include those with the API of *document*."""

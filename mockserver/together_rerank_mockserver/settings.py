@@ -58,11 +58,11 @@ class Settings:
         log_format: `text` or `json` for a log line per request; None for no log.
         fault: the fault of every call, such as `429,retry_after=2`.
         chaos: faults with their probabilities, such as `429=0.2`.
-        seed: the seed of chaos and jitter.
+        seed: the seed of chaos, jitter and latency.
         latency_ms: how long an answer without a fault takes, in milliseconds.
         latency_per_document_ms: how much longer it takes for each document, in milliseconds.
         latency_distribution: how these times vary, such as `uniform=0.5` or `lognormal=0.4`; None for not at all.
-        capacity: how many calls of a namespace are answered at once, while others wait for their turn; None for all.
+        capacity: how many calls of a namespace are answered at the same time, while others wait; None for all.
         max_documents: the maximum documents of a request; None for no limit.
         max_document_chars: the maximum characters of a document, as it is ranked; None for no limit.
         max_tokens: the maximum `usage.total_tokens` of a request; None for no limit.
@@ -214,27 +214,21 @@ def _check(fits: _Check, wanted: str, convert: _Check | None = None, *, shown: b
 
 
 def _whole(least: int | None = None, most: int | None = None) -> partial[int]:
-    """Return a check for an integer; its `args` are the bounds."""
-    return partial(_integer, least, most)
+    """Return a check for an integer; its last `args` are the bounds."""
+    return partial(_number, "an integer", (int,), least, most)
 
 
-def _integer(least: int | None, most: int | None, value: Any) -> int:
-    if type(value) is int and (least is None or value >= least) and (most is None or value <= most):
+def _number(wanted: str, types: tuple[type, ...], least: int | None, most: int | None, value: Any) -> Any:
+    if type(value) in types and (least is None or value >= least) and (most is None or value <= most):
         return value
     bounds = "" if least is None else f" of at least {least}" if most is None else f" from {least} to {most}"
-    raise ValueError(f"must be an integer{bounds}, not {repr(value)[:200]}")
+    raise ValueError(f"must be {wanted}{bounds}, not {repr(value)[:200]}")
 
 
 def _list(fits: _Check, wanted: str, *, shown: bool = True) -> _Check:
     check_list = _check(lambda values: isinstance(values, list | tuple), "a list", shown=shown)
     check_item = _check(fits, wanted, shown=shown)
     return lambda values: tuple(check_item(value) for value in check_list(values))
-
-
-def _milliseconds(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MAX_MS:
-        raise ValueError(f"must be a number from 0 to {_MAX_MS}, not {repr(value)[:200]}")
-    return value
 
 
 def _distribution(value: Any) -> str:
@@ -280,7 +274,7 @@ def _is_origin(value: Any) -> bool:
 
 
 _SPEC_ONLY = (("spec",), "applies to a document given as `spec` only; the documents of the kit need none")
-_WITH_LATENCY = (("latency_ms", "latency_per_document_ms"), "needs a latency, for each call or for each document")
+_WITH_LATENCY = (("latency_ms", "latency_per_document_ms"), "needs `latency_ms` or `latency_per_document_ms`")
 # The settings that mean nothing without one of others, and the problem then.
 _NEEDS = {
     "overlay": _SPEC_ONLY,
@@ -289,7 +283,7 @@ _NEEDS = {
     "capacity": _WITH_LATENCY,
     "limit_status": (
         ("max_documents", "max_document_chars", "max_tokens"),
-        "needs a limit, of documents, characters or tokens",
+        "needs `max_documents`, `max_document_chars` or `max_tokens`",
     ),
     "tls_cert": (("tls_key",), "needs `tls_key`, too"),
     "tls_key": (("tls_cert",), "needs `tls_cert`, too"),
@@ -311,7 +305,7 @@ _CHECKS: dict[str, _Check] = {
     "chaos": _list(_is_text, "a fault and its probability, such as 429=0.2"),
     "seed": _whole(),
     "latency_ms": _whole(0, _MAX_MS),
-    "latency_per_document_ms": _milliseconds,
+    "latency_per_document_ms": partial(_number, "a number", (int, float), 0, _MAX_MS),
     "latency_distribution": _distribution,
     "capacity": _whole(1, 10_000),
     "max_documents": _whole(1),

@@ -91,14 +91,11 @@ class RequestParser:
         except SchemaError as error:
             raise DocumentError(f"{document.name}: {error}") from error
 
-    def parse(self, content_type: str | None, content: Content, path: str = "", changed: Any = None) -> dict[str, Any]:
-        """Return the canonical request to *path* in *content*; raise InvalidRequest if it does not match the schema.
-
-        *changed* is read in place of the JSON value of *content*.
-        """
+    def parse(self, content_type: str | None, content: Content, path: str = "") -> dict[str, Any]:
+        """Return the canonical request to *path* in *content*; raise InvalidRequest if it does not match the schema."""
         if content.raw:
             check_media_type(content_type, self._document.request_media_types)
-        body, place = content.value if changed is None else changed, self._document.mapping.place
+        body, place = content.value, self._document.mapping.place
         if violations := self._schema.violations(body):
             kind = _KINDS.get((violations[0].pointer == place("/documents"), violations[0].keyword), "")
             raise invalid([(each.pointer, each.message) for each in violations], kind)

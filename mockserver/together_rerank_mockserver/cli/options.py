@@ -1,6 +1,7 @@
 """Options that several commands share, and their environment variables."""
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,10 @@ def settings_of(context: click.Context, **values: Any) -> Settings:
 
 def bad_parameter(context: click.Context, error: SettingsError) -> click.BadParameter:
     """Return *error* as an error of click, which names the flag instead of the field."""
-    (option,) = [each for each in context.command.params if each.name == error.field]
-    return click.BadParameter(error.problem, context, option, param_hint=option.opts[-1])
+    options = {str(each.name): each for each in context.command.params}
+    flags = {f"`{name}`": each.opts[-1] for name, each in options.items()}
+    problem = re.sub("`[a-z_]+`", lambda found: flags.get(found[0], found[0]), error.problem)
+    return click.BadParameter(problem, context, options[error.field], param_hint=options[error.field].opts[-1])
 
 
 def print_rows(

@@ -24,7 +24,8 @@ _FAULT = "A fault for every call, such as 429,retry_after=2."
 _TIMEOUT = "Maximum seconds for a request body to arrive."
 _LATENCY = "Milliseconds until an answer without a fault."
 _PER_DOCUMENT = "Milliseconds that each document adds."
-_LIMIT_STATUS = "Status above these limits.  [default: as the API, or 400]"
+_LIMIT_STATUS = "Status of a request above a --max-documents, --max-document-chars or --max-tokens limit."
+_CAPACITY = "Calls of a namespace that are answered at the same time; others wait.  [default: all]"
 _REPLAY = "Answer recorded requests from the exchanges in DIR, or from the kit's library."
 
 
@@ -35,7 +36,8 @@ def _fault_names(_: click.Context, __: click.Parameter, incomplete: str) -> list
 
 
 @click.command(context_settings=COMMAND)
-# The first option, because click gets the values of options that are not on the command line in this order.
+# The first option, because click gets the values of options that are not on the command line in this order. Not
+# `is_eager`, because `--help` would then show the values of the file as defaults, and keys among them.
 @option("--config", type=_EXISTING, metavar="FILE", expose_value=False, callback=read_config, help=_CONFIG_HELP)
 @option("--host", default="127.0.0.1", help="Address to listen on.")
 @option("-p", "--port", type=click.IntRange(0, 65535), default=4010, help="Port to listen on; 0 selects a free port.")
@@ -46,11 +48,11 @@ def _fault_names(_: click.Context, __: click.Parameter, incomplete: str) -> list
 @option("--replay", is_flag=False, flag_value=LIBRARY, metavar="[DIR]", help=_REPLAY)
 @option("--fault", metavar="FAULT", shell_complete=_fault_names, help=_FAULT)
 @option("--chaos", multiple=True, metavar="FAULT=P", help="A fault and its probability, repeatable.")
-@option("--seed", type=int, default=0, metavar="N", help="Seed of chaos and jitter.")
+@option("--seed", type=int, default=0, metavar="N", help="Seed of chaos, jitter and latency.")
 @option("--latency", "latency_ms", type=int, default=0, metavar="MS", help=_LATENCY)
 @option("--latency-per-document", "latency_per_document_ms", type=float, default=0, metavar="MS", help=_PER_DOCUMENT)
 @option("--latency-distribution", metavar="NAME=SPREAD", help="uniform=0.5 or lognormal=0.4, seeded.  [default: none]")
-@option("--capacity", type=int, metavar="N", help="Calls that are answered at once; others wait.  [default: all]")
+@option("--capacity", type=int, metavar="N", help=_CAPACITY)
 @option("--max-documents", type=int, metavar="N", help="Maximum documents of a request.")
 @option("--max-document-chars", type=int, metavar="N", help="Maximum characters of a document.")
 @option("--max-tokens", type=int, metavar="N", help="Maximum tokens of a request, as `usage` counts them.")

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from together_rerank_mockserver.faults import body, error, request, status, wire
-from together_rerank_mockserver.faults.fault import Fault, StatusFault
+from together_rerank_mockserver.faults.fault import Fault
+from together_rerank_mockserver.faults.status import StatusFault
 from together_rerank_spec import Document
 
 OK = Fault(name="ok", family="none", sentence="No fault; ways of lower precedence are ignored", applies="any call")

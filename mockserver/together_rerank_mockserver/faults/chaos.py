@@ -1,6 +1,5 @@
 """Faults by chance, reproducible by a seed."""
 
-import hashlib
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -28,12 +27,6 @@ class Chaos:
 
     def spec_for(self, draw: float) -> FaultSpec | None:
         return next((spec for spec, limit in zip(self.specs, self._limits, strict=True) if draw < limit), None)
-
-
-def chance(seed: int, namespace: str, number: int) -> float:
-    """Return random draw *number* of *namespace*: from 0 to below 1, always the same for the same *seed*."""
-    digest = hashlib.blake2b(f"{seed}:{namespace}:{number}".encode(), digest_size=6).digest()
-    return int.from_bytes(digest, "big") / 2**48
 
 
 def _parsed(text: str, catalogue: Catalogue) -> tuple[FaultSpec, float]:

@@ -1,10 +1,7 @@
 """A fault: its name, its family, a description, and what it does to a reply."""
 
-import math
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from http import HTTPStatus
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from together_rerank_mockserver.api import rendering
@@ -45,96 +42,6 @@ class Fault:
             raise UnsupportedByServer(
                 f"`{self.name}` needs the raw socket, which only `serve --server {self.server}` has"
             )
-
-
-# The values of the parameter `body`.
-BODIES = ("json", "html", "text", "none")
-
-
-@dataclass(frozen=True, kw_only=True)
-class StatusFault(Fault):
-    """Answers with a status from 300 to 599."""
-
-    reply: Reply  # without headers that differ from call to call
-    json: bytes  # the body for `body=json`
-    reason: str  # why it is an error, for journal and log
-    documented: bool  # whether the document lists the status
-    family: str = "status"
-    applies: str = "any call with a key"
-    parameters: tuple[str, ...] = ("retry_after", "retry_after_ms", "body")
-
-    def reply_with(self, parameters: Mapping[str, Any]) -> Reply:
-        """Return the reply with the values of *parameters*."""
-        headers, body = {**self.reply.headers}, self.reply.body
-        if form := parameters.get("body"):
-            body, media_type = self._body(form)
-            headers.pop("Content-Type", None)
-            headers |= {"Content-Type": media_type} if media_type else {}
-        if "location" in parameters:
-            headers["Location"] = parameters["location"]
-        wait = parameters.get("retry_after")
-        if (milliseconds := parameters.get("retry_after_ms")) is not None:
-            headers["retry-after-ms"] = str(milliseconds)
-            wait = parameters.get("retry_after", math.ceil(milliseconds / 1000))
-        if wait is not None:
-            headers["Retry-After"] = retry_after(wait)
-        elif "retry_after" in parameters:
-            headers.pop("Retry-After", None)
-        if "x-ratelimit-reset" in headers and headers.get("Retry-After", "").isdigit():
-            headers["x-ratelimit-reset"] = headers["Retry-After"]
-        return replace(self.reply, body=body, headers=headers)
-
-    def _body(self, form: str) -> tuple[bytes, str]:
-        """Return the body in *form*, one of BODIES, and its media type."""
-        title = f"{self.reply.status} {phrase(self.reply.status)}"
-        if form == "json":
-            return self.json, "application/json"
-        if form == "html":
-            return _PAGE.format(title=title).encode(), "text/html; charset=utf-8"
-        return (f"{title}\n".encode(), "text/plain; charset=utf-8") if form == "text" else (b"", "")
-
-
-# The error page of a gateway.
-_PAGE = """<html>
-<head><title>{title}</title></head>
-<body>
-<center><h1>{title}</h1></center>
-<hr>
-</body>
-</html>
-"""
-
-
-def phrase(status: int) -> str:
-    """Return the reason phrase of *status*."""
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return _CLOUDFLARE.get(status, "Unknown Error")
-
-
-_CLOUDFLARE = {
-    520: "Web Server Returned an Unknown Error",
-    521: "Web Server Is Down",
-    522: "Connection Timed Out",
-    523: "Origin Is Unreachable",
-    524: "A Timeout Occurred",
-    525: "SSL Handshake Failed",
-    526: "Invalid SSL Certificate",
-    529: "Site Is Overloaded",
-    530: "Origin DNS Error",
-}
-
-
-def retry_after(wait: float | str) -> str:
-    """Return the value of Retry-After for *wait*: seconds, `date:SECONDS` from now, or `wrong`."""
-    if wait == "wrong":
-        return "soon"
-    if isinstance(wait, str):
-        from email.utils import formatdate  # slow to import
-
-        return formatdate(math.ceil(time.time()) + int(wait.removeprefix("date:")), usegmt=True)
-    return f"{wait:.3f}".rstrip("0").rstrip(".") if isinstance(wait, float) else str(wait)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,7 +119,7 @@ class ReceivedRequest:
     body: Any  # the JSON value of `raw`
     request: dict[str, Any]  # the canonical request
     document: Document
-    follows_unread: bool  # whether an earlier request was refused before its body was read
+    take_unread: Callable[[], bool]  # whether an earlier request was refused before its body was read; once
 
     def has(self, name: str) -> bool:
         """Return whether the body has the canonical field *name*."""
@@ -228,7 +135,6 @@ class RequestFault(WaitingFault):
     accepts_key: Callable[[str | None], bool] = lambda _: False
     # Returns the body to validate in place of an invalid one, or None to leave the error.
     accept: Callable[[Any, InvalidRequest, Document], Any] = lambda *_: None
-    keeps_documents: bool = False  # whether the documents of the invalid body are ranked, although they are not valid
     # Returns why a valid request is refused: the place in the canonical request and the problem; None to accept it.
     refuse: Callable[[ReceivedRequest], tuple[str, str] | None] = lambda _: None
     drops: bool = False  # whether a refusal is a closed connection in place of an error

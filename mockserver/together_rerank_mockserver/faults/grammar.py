@@ -11,7 +11,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from together_rerank_mockserver.faults.catalogue import Catalogue, UnknownFault
-from together_rerank_mockserver.faults.fault import BODIES, COMMON_PARAMETERS, Fault, WaitingFault
+from together_rerank_mockserver.faults.fault import COMMON_PARAMETERS, Fault, WaitingFault
+from together_rerank_mockserver.faults.status import BODIES
 from together_rerank_mockserver.faults.wire import DEFAULT_DELAY_MS
 from together_rerank_mockserver.state.namespace import MAX_QUEUE, QueuedFault
 
@@ -57,7 +58,7 @@ class FaultSpec:
     @property
     def queued(self) -> QueuedFault:
         """The entry of a queue for it."""
-        return QueuedFault(self, self.times, self.waits)
+        return QueuedFault(self, self.times)
 
     @property
     def as_dict(self) -> dict[str, Any]:

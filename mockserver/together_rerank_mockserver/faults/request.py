@@ -74,7 +74,7 @@ def _white_space(received: ReceivedRequest) -> tuple[str, str] | None:
 
 
 def _unread(received: ReceivedRequest) -> tuple[str, str] | None:
-    return ("", "begins with bytes of another request") if received.follows_unread else None
+    return ("", "begins with bytes of another request") if received.take_unread() else None
 
 
 FAULTS = (
@@ -88,14 +88,12 @@ FAULTS = (
         "An empty list of documents is accepted; there are no results",
         "an empty list of documents",
         accept=_empty,
-        keeps_documents=True,
     ),
     _fault(
         "mixed-accepted",
         "A list that mixes strings and objects is accepted",
         "documents that are strings and objects",
         accept=_mixed,
-        keeps_documents=True,
     ),
     _fault("top-n-converted", "`top_n` as a string is read as a number", 'a `top_n` such as "2"', accept=_converted),
     _fault("unknown-field-ignored", "Unknown fields are ignored", "an unknown field", accept=_known),

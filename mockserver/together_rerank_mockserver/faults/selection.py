@@ -8,18 +8,16 @@ from together_rerank_mockserver.api.body import Content
 from together_rerank_mockserver.api.errors import InvalidRequest, Misuse
 from together_rerank_mockserver.api.messages import Call, Reply
 from together_rerank_mockserver.faults.catalogue import OK, Catalogue
-from together_rerank_mockserver.faults.chaos import Chaos, chance
+from together_rerank_mockserver.faults.chaos import Chaos
 from together_rerank_mockserver.faults.fault import (
-    BodyFault,
     Fault,
-    RankedRequest,
     RequestFault,
-    StatusFault,
     WaitingFault,
     WireFault,
 )
 from together_rerank_mockserver.faults.grammar import FaultSpec, InvalidFaultSpec, from_text
 from together_rerank_mockserver.faults.prefer import from_prefer
+from together_rerank_mockserver.faults.status import StatusFault
 from together_rerank_mockserver.state.namespace import Namespace, QueuedFault
 from together_rerank_spec import Document
 
@@ -41,11 +39,6 @@ class SelectedFault:
     @property
     def fault(self) -> Fault | None:
         return self.spec.fault if self.spec else None
-
-    @property
-    def is_quick(self) -> bool:
-        """Whether the answer has only the delay that the fault requests, and not the latency of a usual one."""
-        return self.applied and self.fault is not None and self.fault.name not in ("ok", "delay")
 
     @property
     def applied_name(self) -> str | None:
@@ -100,9 +93,8 @@ class FaultSelector:
         self._fault = fault
         self._chaos = chaos
         self._seed = seed
-        # Otherwise a call without a key must not change the random numbers of later calls.
-        configured = [*([fault] if fault else []), *chaos.specs]
-        self._accepts_keys = any(isinstance(each.fault, RequestFault) for each in configured)
+        # Without such a fault, a call without a key draws no random number, so that later calls get the same ones.
+        self._has_request_fault = any(each and isinstance(each.fault, RequestFault) for each in (fault, *chaos.specs))
 
     def select(self, namespace: Namespace, call: Call, content: Content) -> SelectedFault:
         """Return the fault of *call* and remove it from the queue, except a waiting fault, which `apply` removes.
@@ -128,7 +120,7 @@ class FaultSelector:
             self._by_header(call.headers.get("Prefer"))
             or self._by_model(call.path, content)
             or (_from_queue(first) if first else None)
-            or (self._by_server(namespace) if self._accepts_keys else NO_FAULT)
+            or (self._by_server(namespace) if self._has_request_fault else NO_FAULT)
         )
         selected, is_accepted = self.apply(
             namespace, selected, RequestFault, lambda fault: fault.accepts_key(header) or None
@@ -147,7 +139,7 @@ class FaultSelector:
             return 0
         milliseconds: float = spec.get("delay")
         if jitter := spec.get("jitter"):
-            milliseconds += jitter * self._chance(namespace)
+            milliseconds += jitter * namespace.draw(self._seed)
         return milliseconds / 1000
 
     def apply(
@@ -170,23 +162,8 @@ class FaultSelector:
                 return replace(selected, applied=True), changed
             # Another call took the fault from the queue: try the next one, if it is of the same kind.
             first = namespace.first()
-            selected = _from_queue(first) if first and first.waits else NO_FAULT
+            selected = _from_queue(first) if first and first.spec.waits else NO_FAULT
         return selected, None
-
-    def changed(self, fault: BodyFault, answer: Any, ranked: RankedRequest) -> Any:
-        """Return *answer* changed by *fault*; None if the fault does not apply.
-
-        Raises Misuse if the answers of the API have no place in which the fault would show.
-        """
-        changed = fault.apply(answer, ranked) if len(answer["results"]) >= fault.least else answer
-        if changed == answer:
-            return None
-        if self._document.success_body(changed) == self._document.success_body(answer):
-            raise Misuse(f"`{fault.name}` cannot be applied: answers of this API have no place for it")
-        return changed
-
-    def _chance(self, namespace: Namespace) -> float:
-        return chance(self._seed, namespace.name, namespace.next_draw())
 
     def _by_header(self, prefer: str | None) -> SelectedFault | None:
         if not prefer:
@@ -212,7 +189,7 @@ class FaultSelector:
             raise Misuse(f"`{place}`: {error}", param=place) from error
 
     def _by_server(self, namespace: Namespace) -> SelectedFault:
-        draw = self._chance(namespace) if self._chaos.specs else None
+        draw = namespace.draw(self._seed) if self._chaos.specs else None
         by_chance = None if draw is None else self._chaos.spec_for(draw)
         if self._fault and not by_chance:
             return SelectedFault(self._fault, "server", draw=draw)
@@ -225,4 +202,4 @@ def _by_queue(namespace: Namespace) -> SelectedFault | None:
 
 
 def _from_queue(queued: QueuedFault) -> SelectedFault:
-    return SelectedFault(queued.spec, "queue", queued if queued.waits else None, applied=not queued.waits)
+    return SelectedFault(queued.spec, "queue", queued if queued.spec.waits else None, applied=not queued.spec.waits)

@@ -1,6 +1,9 @@
 """Status faults: each status from 300 to 599, with the body and headers that the API has for it."""
 
-from collections.abc import Iterable
+import math
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -9,8 +12,98 @@ import together_rerank_fixtures as fixtures
 from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.api.messages import JSON, Reply
 from together_rerank_mockserver.api.rendering import reply_with
-from together_rerank_mockserver.faults.fault import StatusFault, phrase
+from together_rerank_mockserver.faults.fault import Fault
 from together_rerank_spec import Document
+
+# The values of the parameter `body`.
+BODIES = ("json", "html", "text", "none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusFault(Fault):
+    """Answers with a status from 300 to 599."""
+
+    reply: Reply  # without headers that differ from call to call
+    json: bytes  # the body for `body=json`
+    reason: str  # why it is an error, for journal and log
+    documented: bool  # whether the document lists the status
+    family: str = "status"
+    applies: str = "any call with a key"
+    parameters: tuple[str, ...] = ("retry_after", "retry_after_ms", "body")
+
+    def reply_with(self, parameters: Mapping[str, Any]) -> Reply:
+        """Return the reply with the values of *parameters*."""
+        headers, body = {**self.reply.headers}, self.reply.body
+        if form := parameters.get("body"):
+            body, media_type = self._body(form)
+            headers.pop("Content-Type", None)
+            headers |= {"Content-Type": media_type} if media_type else {}
+        if "location" in parameters:
+            headers["Location"] = parameters["location"]
+        wait = parameters.get("retry_after")
+        if (milliseconds := parameters.get("retry_after_ms")) is not None:
+            headers["retry-after-ms"] = str(milliseconds)
+            wait = parameters.get("retry_after", math.ceil(milliseconds / 1000))
+        if wait is not None:
+            headers["Retry-After"] = retry_after(wait)
+        elif "retry_after" in parameters:
+            headers.pop("Retry-After", None)
+        if "x-ratelimit-reset" in headers and headers.get("Retry-After", "").isdigit():
+            headers["x-ratelimit-reset"] = headers["Retry-After"]
+        return replace(self.reply, body=body, headers=headers)
+
+    def _body(self, form: str) -> tuple[bytes, str]:
+        """Return the body in *form*, one of BODIES, and its media type."""
+        title = f"{self.reply.status} {phrase(self.reply.status)}"
+        if form == "json":
+            return self.json, "application/json"
+        if form == "html":
+            return _PAGE.format(title=title).encode(), "text/html; charset=utf-8"
+        return (f"{title}\n".encode(), "text/plain; charset=utf-8") if form == "text" else (b"", "")
+
+
+# The error page of a gateway.
+_PAGE = """<html>
+<head><title>{title}</title></head>
+<body>
+<center><h1>{title}</h1></center>
+<hr>
+</body>
+</html>
+"""
+
+
+def phrase(status: int) -> str:
+    """Return the reason phrase of *status*."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return _CLOUDFLARE.get(status, "Unknown Error")
+
+
+_CLOUDFLARE = {
+    520: "Web Server Returned an Unknown Error",
+    521: "Web Server Is Down",
+    522: "Connection Timed Out",
+    523: "Origin Is Unreachable",
+    524: "A Timeout Occurred",
+    525: "SSL Handshake Failed",
+    526: "Invalid SSL Certificate",
+    529: "Site Is Overloaded",
+    530: "Origin DNS Error",
+}
+
+
+def retry_after(wait: float | str) -> str:
+    """Return the value of Retry-After for *wait*: seconds, `date:SECONDS` from now, or `wrong`."""
+    if wait == "wrong":
+        return "soon"
+    if isinstance(wait, str):
+        from email.utils import formatdate  # slow to import
+
+        return formatdate(math.ceil(time.time()) + int(wait.removeprefix("date:")), usegmt=True)
+    return f"{wait:.3f}".rstrip("0").rstrip(".") if isinstance(wait, float) else str(wait)
+
 
 # For each status, the exchange whose answer comes from the API itself, not from a proxy in front of it.
 _EXCHANGES = {

@@ -169,7 +169,7 @@ class Admin:
         times = data.pop("times", 1) if isinstance(data, dict) else 1
         if type(times) is not int or not 1 <= times <= grammar.MAX_TIMES:
             raise InvalidRequest(
-                f"`times` must be an integer from 1 to {grammar.MAX_TIMES}; PUT sets all further calls"
+                f"`times` must be an integer from 1 to {grammar.MAX_TIMES}; PUT sets the ranking of all further calls"
             )
         try:
             self._registry.queue_override(request.namespace, _override(data), times)

@@ -29,16 +29,15 @@ class Readiness:
     def publish_when_healthy(self, settings: Settings, port: int, pid: int) -> None:
         """Wait until the mock with *settings* on *port* answers, then announce it; *pid* is the process to stop."""
         url = settings.url(port)
-        while why_unhealthy(url, is_own=True):
+        while why_unhealthy(url, verify=False):
             time.sleep(0.001)
         try:
-            self._publish(settings, port, pid)
+            self._publish(settings, url, port, pid)
         except OSError as error:  # stdout or stderr has no reader, or the folder of the ready file is gone
             with suppress(OSError):
                 print(f"{PROGRAM}: cannot announce {url}: {error}", file=sys.stderr, flush=True)
 
-    def _publish(self, settings: Settings, port: int, pid: int) -> None:
-        url = settings.url(port)
+    def _publish(self, settings: Settings, url: str, port: int, pid: int) -> None:
         if self.ready_file:
             _write_whole(self.ready_file, f"{url}\n")
         if self.key and sys.stderr:  # before the ready line, because a reader may stop after that line
@@ -71,8 +70,8 @@ class Readiness:
                     path.unlink()
 
 
-def why_unhealthy(url: str, *, is_own: bool = False) -> str:
-    """Return why the mock at *url* is not healthy; empty if it is. *is_own* accepts any certificate."""
+def why_unhealthy(url: str, *, verify: bool = True) -> str:
+    """Return why the mock at *url* is not healthy; empty if it is. Without *verify*, any certificate is accepted."""
     import http.client  # slow to import
     import ssl
 
@@ -80,10 +79,10 @@ def why_unhealthy(url: str, *, is_own: bool = False) -> str:
     connection = http.client.HTTPConnection(parts.netloc, timeout=1)
     if parts.scheme == "https":
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        if is_own:  # its certificate can be for another name, and the request has no secret
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        else:
+        if verify:
             context.load_default_certs()
+        else:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         connection = http.client.HTTPSConnection(parts.netloc, timeout=1, context=context)
     try:
         with closing(connection):

@@ -31,7 +31,6 @@ class QueuedFault:
 
     spec: Any  # a `faults.grammar.FaultSpec`, which this room does not know
     left: int | None  # how many calls still get it; None for all
-    waits: bool  # it leaves the queue only when it has changed an answer
 
 
 @dataclass(slots=True)
@@ -64,7 +63,7 @@ class Namespace:
         self.override_queue: deque[QueuedOverride] = deque()
         self.queue: deque[QueuedFault] = deque()
         self.latest: Any = None  # a `faults.fault.OtherRanking`, which this room does not know
-        self.has_unread = False  # whether a request was refused before its body was read, and no fault used that yet
+        self.has_unread_body = False  # whether a request got 405 before its body was read, until a fault uses that
         self._lock = lock
         self._quota = quota
         self._draws: Counter[str] = Counter()
@@ -77,7 +76,7 @@ class Namespace:
             return None  # most calls end here, without taking the lock
         with self._lock:
             first = self.queue[0] if self.queue else None
-            if first and not first.waits:
+            if first and not first.spec.waits:
                 self._take(first)
             return first
 
@@ -122,18 +121,20 @@ class Namespace:
             return before
 
     def take_unread(self) -> bool:
-        """Return `has_unread`, and set it to False."""
+        """Return `has_unread_body`, and set it to False."""
         with self._lock:
-            unread, self.has_unread = self.has_unread, False
+            unread, self.has_unread_body = self.has_unread_body, False
             return unread
 
-    def next_draw(self, purpose: str = "") -> int:
-        """Return the number of earlier draws for *purpose*, and count this one."""
+    def draw(self, seed: int, purpose: str = "") -> float:
+        """Return the next random number for *purpose*: from 0 to below 1, always the same for the same *seed*."""
         with self._lock:
+            number = self._draws[purpose]
             self._draws[purpose] += 1
-            return self._draws[purpose] - 1
+        digest = hashlib.blake2b(f"{seed}:{self.name}{purpose}:{number}".encode(), digest_size=6).digest()
+        return int.from_bytes(digest, "big") / 2**48
 
-    def take_turn(self, seconds: float, capacity: int) -> tuple[int, float]:
+    def reserve_slot(self, seconds: float, capacity: int) -> tuple[int, float]:
         """Reserve *seconds* at the place, of *capacity* ones, that is free first; return it, and the seconds to wait.
 
         The wait includes *seconds*.
@@ -145,9 +146,9 @@ class Namespace:
             self._free_at[place] = max(now, self._free_at[place]) + seconds
             return place, self._free_at[place] - now
 
-    def give_up_turn(self, place: int, seconds: float) -> None:
+    def release_slot(self, slot: int, seconds: float) -> None:
         with self._lock:
-            self._free_at[place] -= seconds
+            self._free_at[slot] -= seconds
 
     def admit(self, max_in_flight: int | None) -> tuple[bool, Allowance | None]:
         """Count a call as in flight unless *max_in_flight* are; return whether it is counted, and its allowance."""

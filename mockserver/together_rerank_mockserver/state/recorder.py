@@ -43,9 +43,8 @@ class Recorder:
         """Record *call* with the body *received*, its *reply* and the *reason* if that is an error.
 
         Without a namespace, as for the control plane, it is recorded in the log only. *fault* is the name of the fault
-        that was applied. *read* returns the canonical form
-        of a body that was sent to a path; None if all bodies have it. *key_header* is the header of the key,
-        in lower case.
+        that was applied. *read* returns the canonical form of a body that was sent to a path; None if all bodies have
+        it. *key_header* is the header of the key, in lower case.
         """
         is_counted = namespace is not None and not is_mock_path(call.path)
         status = reply.status if reply.is_sent else None

@@ -113,33 +113,33 @@ class RerankMock:
         """Answer the next *times* calls without a fault, whatever the settings request."""
         return self.fault("ok", times)
 
-    def rank(self, first: Sequence[int] | Sequence[str], times: int | None = None) -> None:
+    def rank(self, first: Sequence[int] | Sequence[str], times: Times = "always") -> None:
         """Rank the documents in *first* before the others, in that order.
 
         Args:
             first: the indexes of the documents, or texts that they contain, ignoring case. By texts, a document has the
                 same score in each request with this query, so that the code under test can send its documents in parts.
-            times: apply it to that many calls, after those that earlier such rankings apply to; None for all further
-                calls for which there is no such ranking.
+            times: apply it to that many calls, after those of earlier rankings with a number; "always" for all further
+                calls that no such ranking applies to.
 
         Raises:
             ValueError: an argument is invalid; the message says what is accepted.
         """
         self._set_ranking({"rank": _ranked(first)}, times)
 
-    def rank_first(self, *, containing: str, times: int | None = None) -> None:
+    def rank_first(self, *, containing: str, times: Times = "always") -> None:
         """Rank the documents that contain *containing* first; the same as `rank([containing], times)`."""
         self._set_ranking({"rank_first": containing}, times)
 
-    def scores(self, scores: Mapping[int, float] | Mapping[str, float], times: int | None = None) -> None:
+    def scores(self, scores: Mapping[int, float] | Mapping[str, float], times: Times = "always") -> None:
         """Give documents *scores*, by their index or by a text that they contain; `rank` describes *times* and errors.
 
         All other documents have the score 0, or one below the others if a score is negative.
         """
         self._set_ranking(_scores(scores), times)
 
-    def _set_ranking(self, ranking: dict[str, Any], times: int | None) -> None:
-        if times is None:
+    def _set_ranking(self, ranking: dict[str, Any], times: Times) -> None:
+        if times == "always":
             self.admin.call("PUT", "ranking", ranking)
         else:
             self.admin.call("POST", "ranking", {**ranking, "times": times})
