@@ -1,6 +1,7 @@
 """The mock behind nginx."""
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -14,10 +15,9 @@ from command_runner import run
 from mock_process import BODY, KEY, environment, running
 from snippets import PORT, snippets
 
-pytestmark = [
-    pytest.mark.served,
-    pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed"),
-]
+# Debian installs it in a folder that is not on the path of every user.
+NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+pytestmark = [pytest.mark.served, pytest.mark.skipif(NGINX is None, reason="nginx is not installed")]
 FOLDERS = "\n".join(f"{name}_temp_path {name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
 CONFIGURATION = f"""
 daemon off;
@@ -52,7 +52,7 @@ def proxy(tmp_path_factory):
     with running("-q", "--base-path", "/rerank-mock") as mock:
         locations = PAGE.at(mock.port) + OTHERS.replace(PORT, str(mock.port))
         (folder / "nginx.conf").write_text(CONFIGURATION % (port, locations))
-        command = ["nginx", "-e", "errors", "-p", folder, "-c", "nginx.conf"]
+        command = [NGINX, "-e", "errors", "-p", folder, "-c", "nginx.conf"]
         with subprocess.Popen(command, env=environment()) as nginx:
             try:
                 assert run("wait", f"http://127.0.0.1:{port}/rerank-mock", "--timeout", "20").exit_code == 0
