@@ -219,6 +219,7 @@ def test_a_repeated_key_is_rejected_with_its_name(client, method, path, body, ke
     assert client.get("/__admin/ranking").json["ranking"] is None
 
 
+@pytest.mark.slow
 def test_rankings_of_all_namespaces_share_a_limit():
     client = create_app().test_client()
     large = {"rank": [f"{number:05}" * 2000 for number in range(100)]}

@@ -106,6 +106,7 @@ def parts_are_pairs(word):
     return (len(word) == 1 and ord(word) > 0x0E00) or (bool(parts(word)) and len(parts(word)[0]) == 2)
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @given(st.lists(vocabulary, min_size=1, max_size=6), st.lists(vocabulary, max_size=8), st.data())
 def test_adding_a_missing_word_never_lowers_the_score(query, text, data):
@@ -208,6 +209,7 @@ def every_way(function):
     return returned
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(searches)
 def test_every_way_to_search_gives_the_same_ranking(search):
