@@ -12,7 +12,7 @@ from mock_process import running
 from together_rerank_contract_tests.fuzz import fuzzing
 from together_rerank_contract_tests.suite.requirements import Level
 from together_rerank_mockserver.faults.catalogue import Catalogue
-from together_rerank_mockserver.faults.fault import WaitingFault
+from together_rerank_mockserver.faults.fault import ConditionalFault
 from together_rerank_spec import load
 
 FAULTS = {fault.name: fault for fault in Catalogue(load())}
@@ -29,7 +29,7 @@ def mocks():
 
 
 def test_every_fault_of_answers_errors_and_requests_is_in_the_table():
-    assert {name for name, fault in FAULTS.items() if isinstance(fault, WaitingFault)} - set(BREAKS) == set()
+    assert {name for name, fault in FAULTS.items() if isinstance(fault, ConditionalFault)} - set(BREAKS) == set()
 
 
 @pytest.mark.served

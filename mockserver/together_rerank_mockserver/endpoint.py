@@ -30,7 +30,7 @@ from together_rerank_mockserver.faults.fault import (
     RankedRequest,
     ReceivedRequest,
     RequestFault,
-    WaitingFault,
+    ConditionalFault,
     top,
 )
 from together_rerank_mockserver.faults.selection import NO_FAULT, FaultSelector, SelectedFault, names_fault
@@ -240,7 +240,7 @@ class Endpoint:
         return fault.reply
 
     def _delay(self, context: RequestContext) -> None:
-        # A waiting fault is not applied yet; its delay follows when it is.
+        # A conditional fault is not applied yet; its delay follows when it is.
         spec = context.selected.spec if context.selected.applied else None
         self._wait(self.selector.delay_s(context.namespace, spec), context)
 
@@ -350,7 +350,7 @@ class Endpoint:
 
     # Apply faults, finish and record
 
-    def _apply(self, kind: type[WaitingFault], change: Callable[[Any], Any], context: RequestContext) -> Any:
+    def _apply(self, kind: type[ConditionalFault], change: Callable[[Any], Any], context: RequestContext) -> Any:
         """Apply the selected fault as `FaultSelector.apply` does, and wait for its delay."""
         context.selected, changed = self.selector.apply(context.namespace, context.selected, kind, change)
         if changed is not None:

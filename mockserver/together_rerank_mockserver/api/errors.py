@@ -16,7 +16,7 @@ class ApiError(Exception):
     origin = "refused"
     kind = ""
     values: dict[str, str] = {}  # noqa: RUF012  # for the placeholders in the API's own message
-    chosen_status: int | None = None  # of a setting; None for the status that the API has for the *kind*
+    status_setting: int | None = None  # of a setting; None for the status that the API has for the *kind*
     type = "invalid_request_error"
     code: str | None = None
     headers: Mapping[str, str] = {}
@@ -86,7 +86,7 @@ class LimitExceeded(InvalidRequest):
     def __init__(self, kind: str, message: str, number: int, limit: int, model: str, status: int | None) -> None:
         self.values = {"number": str(number), "limit": str(limit), "model": shortened(model)}
         super().__init__(message.format(**self.values), kind=kind)
-        self.chosen_status = status
+        self.status_setting = status
 
 
 class Forbidden(ApiError):

@@ -73,7 +73,7 @@ def error_reply(error: ApiError, document: Document | None = None) -> Reply:
         mapping = document.mapping
         if isinstance(error, InvalidRequest) and error.kind:
             status = mapping.status(InvalidRequest.kind, status)
-        status = error.chosen_status or mapping.status(error.kind, status)
+        status = error.status_setting or mapping.status(error.kind, status)
         if message := mapping.message(error.kind, error.values):
             data["error"]["message"] = message
         elif isinstance(error, Unauthorized) and not mapping.is_canonical and document.body_example(status):

@@ -10,7 +10,7 @@ from together_rerank_mockserver.faults.status import StatusFault
 from together_rerank_spec import Document
 
 OK = Fault(name="ok", family="none", sentence="No fault; ways of lower precedence are ignored", applies="any call")
-STATUS = "status from 300 to 599"
+STATUS_RANGE = "status from 300 to 599"
 
 
 class UnknownFault(ValueError):
@@ -42,7 +42,7 @@ class Catalogue:
         near = get_close_matches(name[:100], self._faults, n=1)
         hint = f"; did you mean `{near[0]}`?" if near else ""
         known = ", ".join(self._faults)
-        raise UnknownFault(f"there is no fault `{name[:100]}`{hint}; known: {known}, and every other {STATUS}")
+        raise UnknownFault(f"there is no fault `{name[:100]}`{hint}; known: {known}, and every other {STATUS_RANGE}")
 
     def status(self, code: int) -> StatusFault:
         """Return the fault of the status *code*."""

@@ -54,8 +54,8 @@ class WireFault(Fault):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WaitingFault(Fault):
-    """Changes only some answers; in a queue, it waits for one of them."""
+class ConditionalFault(Fault):
+    """A fault that changes only some answers; it stays in a queue until it has changed one."""
 
     breaks: str  # `contract`: what the document requires; or `habit`: what clients are known to rely on
 
@@ -91,7 +91,7 @@ class RankedRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BodyFault(WaitingFault):
+class BodyFault(ConditionalFault):
     """Changes one thing in a 200."""
 
     least: int  # how many results it needs at least
@@ -103,7 +103,7 @@ class BodyFault(WaitingFault):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ErrorFault(WaitingFault):
+class ErrorFault(ConditionalFault):
     """Changes an error that the mock would send anyway."""
 
     # Returns the changed reply, or an equal one if the fault does not apply; the text is the reason of the error.
@@ -128,7 +128,7 @@ class ReceivedRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RequestFault(WaitingFault):
+class RequestFault(ConditionalFault):
     """Accepts a request that the API refuses, or refuses one that the API accepts."""
 
     # Returns whether to accept a refused key, by the value of its header, which is None if there is none.

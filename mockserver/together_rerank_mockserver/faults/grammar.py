@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from together_rerank_mockserver.faults.catalogue import Catalogue, UnknownFault
-from together_rerank_mockserver.faults.fault import COMMON_PARAMETERS, Fault, WaitingFault
+from together_rerank_mockserver.faults.fault import COMMON_PARAMETERS, Fault, ConditionalFault
 from together_rerank_mockserver.faults.status import BODIES
 from together_rerank_mockserver.faults.wire import DEFAULT_DELAY_MS
 from together_rerank_mockserver.state.namespace import MAX_QUEUE, QueuedFault
@@ -51,9 +51,9 @@ class FaultSpec:
         return default if value is None else value
 
     @property
-    def waits(self) -> bool:
+    def is_conditional(self) -> bool:
         """Whether it leaves a queue only when it has changed an answer."""
-        return isinstance(self.fault, WaitingFault)
+        return isinstance(self.fault, ConditionalFault)
 
     @property
     def queued(self) -> QueuedFault:

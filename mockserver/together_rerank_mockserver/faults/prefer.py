@@ -3,7 +3,7 @@
 import re
 from difflib import get_close_matches
 
-from together_rerank_mockserver.faults.catalogue import STATUS, Catalogue
+from together_rerank_mockserver.faults.catalogue import STATUS_RANGE, Catalogue
 from together_rerank_mockserver.faults.grammar import PARAMETERS, FaultSpec, InvalidFaultSpec, from_pairs
 
 # So many unknown preferences of a header are checked for typos; a header with more is no typo.
@@ -78,5 +78,5 @@ def _name(preferences: dict[str, str]) -> str | None:
     if code is None:
         return preferences.get("fault")
     if not re.fullmatch("200|[345][0-9]{2}", code):
-        raise InvalidFaultSpec(f"`code` must be 200, or a {STATUS}, not {code[:100]}")
+        raise InvalidFaultSpec(f"`code` must be 200, or a {STATUS_RANGE}, not {code[:100]}")
     return code

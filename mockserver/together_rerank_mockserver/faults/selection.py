@@ -12,7 +12,7 @@ from together_rerank_mockserver.faults.chaos import Chaos
 from together_rerank_mockserver.faults.fault import (
     Fault,
     RequestFault,
-    WaitingFault,
+    ConditionalFault,
     WireFault,
 )
 from together_rerank_mockserver.faults.grammar import FaultSpec, InvalidFaultSpec, from_text
@@ -31,10 +31,10 @@ class SelectedFault:
 
     spec: FaultSpec | None = None
     source: str = ""  # `header`, `model`, `queue`, `server` or `chaos`
-    queued: QueuedFault | None = None  # a waiting fault to remove from the queue when it is applied; else None
+    queued: QueuedFault | None = None  # a conditional fault to remove from the queue when it is applied; else None
     preferences: str = ""  # the preferences of the Prefer header that apply
     draw: float | None = None  # the random number, if one was drawn
-    applied: bool = True  # whether the answer shows the fault; a waiting fault shows only once it has changed it
+    applied: bool = True  # whether the answer shows the fault; a conditional fault shows only once it has changed it
 
     @property
     def fault(self) -> Fault | None:
@@ -97,7 +97,7 @@ class FaultSelector:
         self._has_request_fault = any(each and isinstance(each.fault, RequestFault) for each in (fault, *chaos.specs))
 
     def select(self, namespace: Namespace, call: Call, content: Content) -> SelectedFault:
-        """Return the fault of *call* and remove it from the queue, except a waiting fault, which `apply` removes.
+        """Return the fault of *call* and remove it from the queue, except a conditional fault, which `apply` removes.
 
         Raises:
             Misuse: the Prefer header or the model requests a fault that does not exist.
@@ -108,7 +108,7 @@ class FaultSelector:
             or _by_queue(namespace)
             or self._by_server(namespace)
         )
-        return replace(selected, applied=False) if isinstance(selected.fault, WaitingFault) else selected
+        return replace(selected, applied=False) if isinstance(selected.fault, ConditionalFault) else selected
 
     def select_for_key(self, namespace: Namespace, call: Call, content: Content, header: str | None) -> SelectedFault:
         """Return the fault of *call* if it accepts the refused key in *header*, or else NO_FAULT.
@@ -143,7 +143,7 @@ class FaultSelector:
         return milliseconds / 1000
 
     def apply(
-        self, namespace: Namespace, selected: SelectedFault, kind: type[WaitingFault], change: Callable[[Any], Any]
+        self, namespace: Namespace, selected: SelectedFault, kind: type[ConditionalFault], change: Callable[[Any], Any]
     ) -> tuple[SelectedFault, Any]:
         """Apply the selected fault if it is of *kind*: call *change* with it, which returns None if it does not apply.
 
@@ -162,7 +162,7 @@ class FaultSelector:
                 return replace(selected, applied=True), changed
             # Another call took the fault from the queue: try the next one, if it is of the same kind.
             first = namespace.first()
-            selected = _from_queue(first) if first and first.spec.waits else NO_FAULT
+            selected = _from_queue(first) if first and first.spec.is_conditional else NO_FAULT
         return selected, None
 
     def _by_header(self, prefer: str | None) -> SelectedFault | None:
@@ -202,4 +202,6 @@ def _by_queue(namespace: Namespace) -> SelectedFault | None:
 
 
 def _from_queue(queued: QueuedFault) -> SelectedFault:
-    return SelectedFault(queued.spec, "queue", queued if queued.spec.waits else None, applied=not queued.spec.waits)
+    return SelectedFault(
+        queued.spec, "queue", queued if queued.spec.is_conditional else None, applied=not queued.spec.is_conditional
+    )

@@ -71,12 +71,12 @@ class Namespace:
         self._bodies: OrderedDict[bytes, int] = OrderedDict()
 
     def take_fault(self) -> QueuedFault | None:
-        """Return the first fault of the queue and use it up once; one that waits is used up by `take`."""
+        """Return the first fault of the queue and use it up once; a conditional one is used up by `take`."""
         if not self.queue:
             return None  # most calls end here, without taking the lock
         with self._lock:
             first = self.queue[0] if self.queue else None
-            if first and not first.spec.waits:
+            if first and not first.spec.is_conditional:
                 self._take(first)
             return first
 
