@@ -89,6 +89,7 @@ def test_invalid_text_is_rejected_with_what_is_accepted(text, because):
         ("unsorted", [("unsorted", {}, 1)]),
         ({"delay": 5}, [("delay", {"delay": 5}, 1)]),
         ({"fault": "429", "retry_after": None}, [("429", {"retry_after": None}, 1)]),
+        ({"fault": "429", "retry_after": "none"}, [("429", {"retry_after": None}, 1)]),
         ({"fault": "503", "then": {"fault": 429, "times": "always"}}, [("503", {}, 1), ("429", {}, None)]),
         (
             {"fault": "503", "times": 2, "then": {"fault": "429", "then": "ok"}},

@@ -26,11 +26,11 @@ from together_rerank_mockserver.api.messages import JSON, Call, Reply, credentia
 from together_rerank_mockserver.faults.catalogue import OK, Catalogue
 from together_rerank_mockserver.faults.fault import (
     BodyFault,
+    ConditionalFault,
     ErrorFault,
     RankedRequest,
     ReceivedRequest,
     RequestFault,
-    ConditionalFault,
     top,
 )
 from together_rerank_mockserver.faults.selection import NO_FAULT, FaultSelector, SelectedFault, names_fault

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from together_rerank_mockserver.faults.catalogue import Catalogue, UnknownFault
-from together_rerank_mockserver.faults.fault import COMMON_PARAMETERS, Fault, ConditionalFault
+from together_rerank_mockserver.faults.fault import COMMON_PARAMETERS, ConditionalFault, Fault
 from together_rerank_mockserver.faults.status import BODIES
 from together_rerank_mockserver.faults.wire import DEFAULT_DELAY_MS
 from together_rerank_mockserver.state.namespace import MAX_QUEUE, QueuedFault
@@ -150,8 +150,6 @@ def _refuse_unknown(values: Mapping[str, Any], known: tuple[str, ...], of: str) 
 
 def _value(key: str, text: str) -> Any:
     """Return *text*, the value of a parameter, as it is in JSON."""
-    if key == "retry_after" and text.lower() == "none":
-        return None
     if text.isascii() and text.isdigit() and len(text) < 12:
         return int(text)
     return float(text) if key == "retry_after" and re.fullmatch(r"[0-9]{1,6}\.[0-9]{1,6}", text) else text
@@ -173,11 +171,11 @@ def _checked(key: str, value: Any) -> Any:
 
 def _retry_after(value: Any) -> float | str | None:
     """Return *value* of `retry_after`: seconds, `wrong`, or `date:SECONDS`; None for no header."""
-    if value is None:
+    if value is None or (isinstance(value, str) and value.lower() == "none"):
         return None
     if isinstance(value, str) and (value == "wrong" or _DATE.fullmatch(value)):
         return value
     if type(value) not in (int, float) or not 0 <= value <= _MAX_S:
-        others = "`date:2` for a date in 2 s, `wrong`, or `none` (null in JSON) for no header"
+        others = "`date:2` for a date in 2 s, `wrong`, or `none` for no header"
         raise InvalidFaultSpec(f"`retry_after` must be seconds from 0 to {_MAX_S}, such as 2 or 0.5, {others}")
     return float(value) if value % 1 else int(value)

@@ -10,9 +10,9 @@ from together_rerank_mockserver.api.messages import Call, Reply
 from together_rerank_mockserver.faults.catalogue import OK, Catalogue
 from together_rerank_mockserver.faults.chaos import Chaos
 from together_rerank_mockserver.faults.fault import (
+    ConditionalFault,
     Fault,
     RequestFault,
-    ConditionalFault,
     WireFault,
 )
 from together_rerank_mockserver.faults.grammar import FaultSpec, InvalidFaultSpec, from_text

@@ -274,8 +274,7 @@ def _json(parameters: Mapping[str, Any]) -> dict[str, Any]:
         if name not in Parameters.__annotations__:
             raise TypeError(f"a fault has no argument `{name}`; known: times, {', '.join(Parameters.__annotations__)}")
     given = {name: value for name, value in parameters.items() if value is not None}
-    given |= {name: _milliseconds(name, given[name]) for name in ("delay", "jitter", "pause") if name in given}
-    return {**given, "retry_after": None} if given.get("retry_after") == "none" else given
+    return given | {name: _milliseconds(name, given[name]) for name in ("delay", "jitter", "pause") if name in given}
 
 
 def _ranked(given: Any) -> list[int] | list[str]:
