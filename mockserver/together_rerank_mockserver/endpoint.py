@@ -377,11 +377,11 @@ class Endpoint:
 
     def _with_other(self, window_s: float, ranked: RankedRequest, context: RequestContext) -> RankedRequest:
         """Return *ranked* with the ranking of the call before, or of another call that comes within *window_s*."""
-        namespace, kept = context.namespace, ranked.kept
-        other = namespace.replace_latest(kept)
+        namespace, stored = context.namespace, ranked.stored
+        other = namespace.swap_ranking(stored)
         if window_s:
             self._wait(window_s, context)
-            other = namespace.latest
+            other = namespace.stored_ranking
         return replace(ranked, other=other)
 
     def _apply_error_fault(self, reply: Reply, context: RequestContext) -> Reply:

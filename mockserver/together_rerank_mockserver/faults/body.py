@@ -121,7 +121,7 @@ def _first_batch_if_cut(ranked: RankedRequest) -> Sequence[Ranked]:
 
 
 def _cached(ranked: RankedRequest) -> Sequence[Ranked]:
-    is_hit = ranked.other is not None and ranked.other.key == ranked.kept.key
+    is_hit = ranked.other is not None and ranked.other.key == ranked.stored.key
     return _of_other(ranked) if is_hit else ranked.ranking
 
 

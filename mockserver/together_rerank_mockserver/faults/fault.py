@@ -13,9 +13,9 @@ from together_rerank_spec import Document, value_at
 COMMON_PARAMETERS = ("delay", "jitter")
 # Only the server with access to the raw socket can close a connection without an answer.
 RAW_SOCKET = "threaded"
-# How much of a call is kept: the characters of its query, and the number of its best documents.
+# How much of a call is stored: the characters of its query, and the number of its best documents.
 _QUERY_START = 60
-_MOST_KEPT = 1_000
+_MOST_STORED = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +61,8 @@ class ConditionalFault(Fault):
 
 
 @dataclass(frozen=True, slots=True)
-class OtherRanking:
-    """What is kept of a call for the faults that mix up calls."""
+class StoredRanking:
+    """What is stored of a call for the faults that mix up calls."""
 
     key: int  # a hash of the beginning of the query and of all texts
     ranking: Sequence[Ranked]  # the best documents
@@ -76,13 +76,13 @@ class RankedRequest:
     documents: list[Any]
     texts: list[str]  # the text of each document that is ranked
     ranking: list[Ranked]  # of all documents, best first
-    other: OtherRanking | None = None  # of another call, for a fault that mixes up calls
+    other: StoredRanking | None = None  # of another call, for a fault that mixes up calls
 
     @property
-    def kept(self) -> OtherRanking:
+    def stored(self) -> StoredRanking:
         """What later and concurrent calls may be mixed up with."""
         key = hash((self.request["query"][:_QUERY_START], *self.texts))
-        return OtherRanking(key, self.ranking[:_MOST_KEPT])
+        return StoredRanking(key, self.ranking[:_MOST_STORED])
 
     def results(self, ranking: Sequence[Ranked], *, texts: bool | None = None) -> list[dict[str, Any]]:
         """Return `results` for *ranking*; *texts* overrides the request's `return_documents`."""

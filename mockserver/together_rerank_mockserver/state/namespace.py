@@ -62,7 +62,7 @@ class Namespace:
         self.overridden = 0
         self.override_queue: deque[QueuedOverride] = deque()
         self.queue: deque[QueuedFault] = deque()
-        self.latest: Any = None  # a `faults.fault.OtherRanking`, which this room does not know
+        self.stored_ranking: Any = None  # a `faults.fault.StoredRanking`, which this room does not know
         self.has_unread_body = False  # whether a request got 405 before its body was read, until a fault uses that
         self._lock = lock
         self._quota = quota
@@ -114,10 +114,10 @@ class Namespace:
         with self._lock:
             self.queue.clear()
 
-    def replace_latest(self, ranking: Any) -> Any:
-        """Store what is kept of a call in place of the call before, and return what was kept of that."""
+    def swap_ranking(self, ranking: Any) -> Any:
+        """Store *ranking* in place of that of the call before, and return that."""
         with self._lock:
-            before, self.latest = self.latest, ranking
+            before, self.stored_ranking = self.stored_ranking, ranking
             return before
 
     def take_unread(self) -> bool:
