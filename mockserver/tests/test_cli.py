@@ -1,9 +1,11 @@
 """The commands `wait`, `explain` and `faults`, the help, and the error messages."""
 
+import contextlib
 import json
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -53,6 +55,23 @@ def test_wait_fails_after_its_timeout():
     assert (
         waited.stderr == f"together-rerank-mock: no healthy mock at {url} within 0.2 s; the last error was: timed out\n"
     )
+
+
+@pytest.mark.slow
+def test_wait_fails_after_its_timeout_although_an_answer_goes_on():
+    def drip(server):
+        connection, _ = server.accept()
+        with connection, contextlib.suppress(OSError):
+            while True:
+                connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+                time.sleep(0.1)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=drip, args=(server,), daemon=True).start()
+        waited = run("wait", f"http://127.0.0.1:{server.getsockname()[1]}", "--timeout", "0.2")
+
+    assert waited.exit_code == 1
+    assert waited.stderr.endswith("within 0.2 s; the last answer did not end\n")
 
 
 def answer_once(server, content):

@@ -305,7 +305,7 @@ def test_any_model_is_served_unless_the_settings_name_some():
 @pytest.mark.parametrize(
     ("path", "changes", "status", "message"),
     [
-        ("/tei/rerank", {"texts": ["a"] * 33}, 413, "`/texts` must have at most 32 items"),
+        ("/tei/rerank", {"texts": ["a"] * 33}, 413, "batch size 33 > maximum allowed batch size 32"),
         ("/tei/rerank", {"texts": []}, 400, "`/texts` must have at least 1 item"),
         ("/tei/rerank", {"texts": [1]}, 422, "`/texts/0` must be a string"),
         ("/cohere/v2/rerank", {"rank_fields": ["a"]}, 422, "`/rank_fields` is not a field"),

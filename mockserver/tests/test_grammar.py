@@ -58,6 +58,7 @@ def test_a_fault_is_parsed_from_text(text, expected):
         ("429,retry_after=-1", "`retry_after` must be seconds"),
         ("429,retry_after=86400.5", "`retry_after` must be seconds"),
         ("429,retry_after=date", "`date:2` for a date in 2 s, `wrong`, or `none`"),
+        ("429,retry_after=date:86401", "`retry_after` must be seconds"),
         ("429,retry_after=date:1.5", "`retry_after` must be seconds"),
         ("429,retry_after=\u0662", "`retry_after` must be seconds"),
         ("429,body=xml", "`body` must be one of json, html, text, none"),

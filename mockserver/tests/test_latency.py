@@ -8,7 +8,7 @@ import pytest
 
 import together_rerank_fixtures as fixtures
 from endpoint_calls import KEY, Pauses, body, endpoint_of, send
-from together_rerank_mockserver.api.errors import TooManyWaiting
+from together_rerank_mockserver.api.errors import ClientDisconnected, TooManyWaiting
 from together_rerank_mockserver.settings import Settings, SettingsError
 from together_rerank_spec import load
 
@@ -145,6 +145,27 @@ def test_a_call_that_cannot_wait_does_not_take_a_turn(clock):
 
     assert [send(body(), mock)[0].status for _ in range(5)] == [200, 503, 503, 503, 200]
     assert waited == pytest.approx([1, 2])
+
+
+def test_a_call_whose_client_leaves_does_not_keep_its_turn(clock):
+    waited, leaves = [], itertools.cycle([False, True, True, False])
+
+    def wait(seconds):
+        if next(leaves):
+            raise ClientDisconnected
+        waited.append(seconds)
+
+    mock = endpoint_of(load(), Settings(latency_ms=1000, capacity=1), Pauses(wait))
+    for _ in range(4):
+        send(body(), mock, parse=False)
+
+    assert waited == pytest.approx([1, 2])
+
+
+def test_no_answer_takes_more_than_an_hour():
+    long = {"latency_ms": 3_600_000, "latency_distribution": "lognormal=3", "capacity": 1}
+
+    assert max(waits(*[(body(), {})] * 20, **long)) == 3600
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,14 @@ def test_other_apis_have_their_own_status_and_words(path, sent, setting, status,
     assert chosen.status_code == 418
 
 
+def test_a_limit_of_the_document_has_the_words_of_the_api_too():
+    sent = {"query": "q", "texts": ["a"] * 33}
+
+    answer = create_app().test_client().post("/tei/rerank", json=sent, headers={"Authorization": "Bearer key"})
+
+    assert (answer.status_code, answer.json["error"]) == (413, "batch size 33 > maximum allowed batch size 32")
+
+
 def test_a_status_without_a_limit_is_an_error():
     with pytest.raises(SettingsError, match="`limit_status` needs `max_documents`, `max_document_chars` or"):
         Settings(limit_status=413)

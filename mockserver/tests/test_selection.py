@@ -9,6 +9,7 @@ import pytest
 from endpoint_calls import KEY, Pauses, body, endpoint_of, send
 from together_rerank_mockserver.faults.grammar import from_json
 from together_rerank_mockserver.settings import Settings, SettingsError
+from together_rerank_mockserver.state.namespace import QueueClosed
 from together_rerank_spec import load
 
 
@@ -68,7 +69,8 @@ def test_a_fault_that_chaos_never_leaves_room_for_is_an_error():
 def test_a_fault_for_all_calls_ends_with_a_reset():
     mock = endpoint()
     queue(mock, {"fault": "429", "then": {"fault": "503", "times": "always"}})
-    queue(mock, {"fault": "500"})
+    with pytest.raises(QueueClosed, match="no fault can follow one whose `times` is `always`"):
+        queue(mock, {"fault": "500"})
 
     assert [ask(mock).status for _ in range(4)] == [429, 503, 503, 503]
 

@@ -14,7 +14,7 @@ from together_rerank_mockserver.ranking.override import from_json
 from together_rerank_mockserver.state import namespace as namespace_module
 from together_rerank_mockserver.state import registry as registry_module
 from together_rerank_mockserver.state.journal import Entry
-from together_rerank_mockserver.state.namespace import MAX_QUEUE, QueueFull
+from together_rerank_mockserver.state.namespace import MAX_QUEUE, QueueClosed
 from together_rerank_mockserver.state.registry import Registry
 from together_rerank_spec import load
 
@@ -105,7 +105,7 @@ def test_concurrent_calls_use_a_fault_exactly_as_often_as_its_times(namespace, f
 def test_a_queue_accepts_all_faults_of_a_chain_or_none(namespace):
     namespace.enqueue([FaultSpec(OK).queued for _ in range(MAX_QUEUE - 1)])
 
-    with pytest.raises(QueueFull, match="it has 999"):
+    with pytest.raises(QueueClosed, match="it has 999"):
         namespace.enqueue([FaultSpec(OK).queued] * 2)
     assert len(namespace.queued()) == MAX_QUEUE - 1
 

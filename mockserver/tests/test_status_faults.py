@@ -141,6 +141,11 @@ def test_a_redirect_has_the_location_that_was_requested():
     assert "Location" not in ask("code=307").headers
 
 
+@pytest.mark.parametrize(("value", "reset"), [("0.5", "1"), ("7", "7"), ("none", None), ("wrong", None)])
+def test_the_reset_of_the_rate_limit_agrees_with_retry_after(value, reset):
+    assert ask(f"code=429, retry_after={value}").headers.get("x-ratelimit-reset") == reset
+
+
 def test_a_status_that_only_another_document_lists_is_a_fault():
     content = json.loads(json.dumps(load().content))
     responses = content["paths"]["/rerank"]["post"]["responses"]

@@ -44,6 +44,8 @@ from together_rerank_spec import Document
 _UNREAD = body.Content(b"")
 # A fault changes at most this many things in an invalid request, such as its unknown fields.
 _MAX_CHANGES = 20
+# The maximum bytes of a body that is read although the key is not accepted.
+_MAX_UNAUTHENTICATED = 64 * 1024
 # The status that nginx logs for it; no client receives it.
 _DISCONNECTED = Reply(499, b"", delivery="empty")
 _logger = logging.getLogger(__name__)
@@ -114,7 +116,7 @@ class Endpoint:
             self._authenticate(context)
             # --- Read the body --- 408, 413, 415; 400 if it is cut short
             if context.content is _UNREAD:
-                context.content = self._read_body(call)
+                context.content = self._read_body(call, self._settings.max_body)
             # --- Select a fault --- by header, model, queue, settings or chance; 400 if header or model request an
             # unknown fault, 501 if this server cannot produce it
             self._select_fault(context)
@@ -155,7 +157,8 @@ class Endpoint:
     def refuse(self, call: Call, error: Exception) -> Reply:
         """Return the reply to a *call* that does not reach the operation, such as one to an unknown path."""
         context = self._context(call)
-        if isinstance(error, MethodNotAllowed) and call.headers.get("Content-Length") not in (None, "0"):
+        has_body = call.headers.get("Transfer-Encoding") or call.headers.get("Content-Length") not in (None, "0")
+        if isinstance(error, MethodNotAllowed) and has_body:
             context.namespace.has_unread_body = True
         return self._finish(self._error_reply(error, context), context)
 
@@ -179,10 +182,11 @@ class Endpoint:
             raise error
 
     def _accepts_key(self, context: RequestContext) -> bool:
-        """Return whether the fault of the call accepts its key, or that it has none; the body can name the fault."""
+        """Return whether the fault of the call accepts its key, or that it has none; a short body may name it."""
         call = context.call
+        may_accept = self.selector.may_accept_key(context.namespace, call)
         try:
-            content = self._read_body(call)
+            content = self._read_body(call, self._settings.max_body if may_accept else _MAX_UNAUTHENTICATED)
             header = call.headers.get(self._key_header)
             selected = self.selector.select_for_key(context.namespace, call, content, header)
         except ApiError:  # the key is wrong, whatever else is
@@ -192,8 +196,8 @@ class Endpoint:
         context.content, context.selected = content, selected
         return True
 
-    def _read_body(self, call: Call) -> body.Content:
-        return body.Content(body.read(call.headers, call.read, self._settings.max_body))
+    def _read_body(self, call: Call, limit: int) -> body.Content:
+        return body.Content(body.read(call.headers, call.read, limit))
 
     # Select a fault
 

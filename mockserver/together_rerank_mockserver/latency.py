@@ -4,12 +4,14 @@ import math
 import re
 from collections.abc import Callable
 
-from together_rerank_mockserver.api.errors import TooManyWaiting
+from together_rerank_mockserver.api.errors import ClientDisconnected, TooManyWaiting
 from together_rerank_mockserver.state.namespace import Namespace
 
 # Returns the factor for a random number from 0 to below 1.
 Distribution = Callable[[float], float]
 _MAX_SIGMA = 3.0
+# The maximum time of an answer, also with the time until its turn.
+_MAX_S = 3600.0
 
 
 class Latency:
@@ -35,8 +37,8 @@ class Latency:
             return
         slot, delay = namespace.reserve_slot(seconds, self._capacity)
         try:
-            wait(delay)
-        except TooManyWaiting:
+            wait(min(delay, _MAX_S))
+        except (ClientDisconnected, TooManyWaiting):
             namespace.release_slot(slot, seconds)
             raise
 
@@ -46,7 +48,7 @@ class Latency:
         if self._distribution and seconds:
             # Numbers of its own, so that chaos and jitter do not depend on it.
             seconds *= self._distribution(namespace.draw(self._seed, ":latency"))
-        return seconds
+        return min(seconds, _MAX_S)
 
 
 def parse_distribution(text: str) -> Distribution:

@@ -13,6 +13,10 @@ CASES = {
         "rerank_mock.fail(503, times='always')",
         ["unused faults: 503 (always left)"],
     ),
+    "a ranking for one call that names no document": (
+        "rerank_mock.rank_first(containing='bear', times=1)\n    post()",
+        ["unused ranking, because no request had a document that it names"],
+    ),
     "an unused ranking for one call": (
         "rerank_mock.rank([1], times=2)\n    post()",
         ["unused rankings: {'rank': [1], 'times': 1}"],

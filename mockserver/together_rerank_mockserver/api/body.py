@@ -1,5 +1,6 @@
 """Read the body of a request within a limit, and validate it by the document."""
 
+import re
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -8,7 +9,7 @@ from typing import Any
 from together_rerank_mockserver.api.errors import BodyTooLarge, InvalidRequest, UnsupportedEncoding
 from together_rerank_mockserver.api.json_text import exact, parse
 from together_rerank_mockserver.api.messages import Headers
-from together_rerank_spec import Document, DocumentError, Validator
+from together_rerank_spec import Document, DocumentError, Validator, value_at
 from together_rerank_spec.validation import SchemaError
 
 _JSON_CHARSETS = ("", "utf-8", "utf8")
@@ -98,7 +99,11 @@ class RequestParser:
         body, place = content.value, self._document.mapping.place
         if violations := self._schema.violations(body):
             kind = _KINDS.get((violations[0].pointer == place("/documents"), violations[0].keyword), "")
-            raise invalid([(each.pointer, each.message) for each in violations], kind)
+            error = invalid([(each.pointer, each.message) for each in violations], kind)
+            if kind == "too_many_documents":
+                (limit,) = re.findall("[0-9]+", violations[0].message)
+                error.values = {"number": str(len(value_at(body, place("/documents")))), "limit": limit}
+            raise error
         request = self._document.request(body, path)
         if violations := _RANKABLE.violations(request):
             raise invalid([(place(each.pointer), each.message) for each in violations])

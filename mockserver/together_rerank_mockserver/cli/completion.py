@@ -21,4 +21,7 @@ def complete(commands: click.Command, instruction: str) -> int:
     """Print what *instruction*, a value of VARIABLE, asks for; return the exit status."""
     from click.shell_completion import shell_complete
 
-    return shell_complete(commands, {}, PROGRAM, VARIABLE, instruction)
+    try:
+        return shell_complete(commands, {}, PROGRAM, VARIABLE, instruction)
+    except KeyError as error:  # a variable that the scripts set with it
+        raise click.ClickException(f"{VARIABLE} is for the scripts of `completion`, which also set {error}") from error

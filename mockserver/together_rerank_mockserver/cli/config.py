@@ -41,7 +41,7 @@ def _check(path: Path, content: dict[str, Any]) -> None:
         except ValueError as error:  # JSON has no dates
             raise ValueError(f"{path}: `{flag}` must not be a date or a time") from error
         if violations:
-            raise ValueError(f"{path}: `{violations[0].pointer[1:]}` {violations[0].message}")
+            raise ValueError(f"{path}: `{violations[0].pointer[1:] or flag}` {violations[0].message}")
 
 
 def _resolved(option: click.Parameter, value: Any, folder: Path) -> Any:

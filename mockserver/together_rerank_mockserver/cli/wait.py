@@ -3,6 +3,7 @@
 import math
 import sys
 import time
+from threading import Thread
 
 import click
 
@@ -26,9 +27,18 @@ def wait(url: str, timeout: float) -> int:
     if not math.isfinite(timeout):
         raise click.BadParameter(f"'{timeout}' is not a number of seconds", param_hint="--timeout")
     deadline = time.monotonic() + timeout
-    while why := why_unhealthy(base):
+    while why := _why_unhealthy(base, deadline):
         if time.monotonic() >= deadline:
-            print(f"{PROGRAM}: no healthy mock at {url} within {timeout:g} s; {why}", file=sys.stderr)
+            print(f"{PROGRAM}: no healthy mock at {base} within {timeout:g} s; {why}", file=sys.stderr)
             return 1
         time.sleep(0.02)
     return 0
+
+
+def _why_unhealthy(base: str, deadline: float) -> str:
+    """Return what `why_unhealthy` does, soon after *deadline* at the latest: an answer may never end."""
+    found = ["the last answer did not end"]
+    probe = Thread(target=lambda: found.append(why_unhealthy(base)), daemon=True)
+    probe.start()
+    probe.join(max(1.5, deadline - time.monotonic()))
+    return found[-1]

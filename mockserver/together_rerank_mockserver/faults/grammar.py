@@ -173,7 +173,7 @@ def _retry_after(value: Any) -> float | str | None:
     """Return *value* of `retry_after`: seconds, `wrong`, or `date:SECONDS`; None for no header."""
     if value is None or (isinstance(value, str) and value.lower() == "none"):
         return None
-    if isinstance(value, str) and (value == "wrong" or _DATE.fullmatch(value)):
+    if isinstance(value, str) and (value == "wrong" or (_DATE.fullmatch(value) and int(value[5:]) <= _MAX_S)):
         return value
     if type(value) not in (int, float) or not 0 <= value <= _MAX_S:
         others = "`date:2` for a date in 2 s, `wrong`, or `none` for no header"

@@ -94,7 +94,7 @@ class FaultSelector:
         self._chaos = chaos
         self._seed = seed
         # Without such a fault, a call without a key draws no random number, so that later calls get the same ones.
-        self._has_request_fault = any(each and isinstance(each.fault, RequestFault) for each in (fault, *chaos.specs))
+        self._accepts_keys = any(each and _accepts_keys(each.fault) for each in (fault, *chaos.specs))
 
     def select(self, namespace: Namespace, call: Call, content: Content) -> SelectedFault:
         """Return the fault of *call* and remove it from the queue, except a conditional fault, which `apply` removes.
@@ -110,6 +110,12 @@ class FaultSelector:
         )
         return replace(selected, applied=False) if isinstance(selected.fault, ConditionalFault) else selected
 
+    def may_accept_key(self, namespace: Namespace, call: Call) -> bool:
+        """Return whether a fault that is not in the body of *call* may accept its refused key."""
+        first = namespace.first()
+        queued = first is not None and _accepts_keys(first.spec.fault)
+        return self._accepts_keys or queued or "key-accepted" in (call.headers.get("Prefer") or "")
+
     def select_for_key(self, namespace: Namespace, call: Call, content: Content, header: str | None) -> SelectedFault:
         """Return the fault of *call* if it accepts the refused key in *header*, or else NO_FAULT.
 
@@ -120,7 +126,7 @@ class FaultSelector:
             self._by_header(call.headers.get("Prefer"))
             or self._by_model(call.path, content)
             or (_from_queue(first) if first else None)
-            or (self._by_server(namespace) if self._has_request_fault else NO_FAULT)
+            or (self._by_server(namespace) if self._accepts_keys else NO_FAULT)
         )
         selected, is_accepted = self.apply(
             namespace, selected, RequestFault, lambda fault: fault.accepts_key(header) or None
@@ -205,3 +211,8 @@ def _from_queue(queued: QueuedFault) -> SelectedFault:
     return SelectedFault(
         queued.spec, "queue", queued if queued.spec.is_conditional else None, applied=not queued.spec.is_conditional
     )
+
+
+def _accepts_keys(fault: Fault) -> bool:
+    """Return whether *fault* accepts a wrong key or none."""
+    return isinstance(fault, RequestFault) and (fault.accepts_key("key") or fault.accepts_key(None))

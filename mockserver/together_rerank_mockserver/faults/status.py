@@ -48,9 +48,13 @@ class StatusFault(Fault):
             headers["Retry-After"] = retry_after(wait)
         elif "retry_after" in parameters:
             headers.pop("Retry-After", None)
-        if "x-ratelimit-reset" in headers and headers.get("Retry-After", "").isdigit():
-            headers["x-ratelimit-reset"] = headers["Retry-After"]
-        return replace(self.reply, body=body, headers=headers)
+        reply = replace(self.reply, body=body, headers=headers)
+        if "x-ratelimit-reset" in headers and {"retry_after", "retry_after_ms"} & parameters.keys():
+            if reply.retry_after is None:
+                del headers["x-ratelimit-reset"]
+            else:
+                headers["x-ratelimit-reset"] = str(math.ceil(reply.retry_after))
+        return reply
 
     def _body(self, form: str) -> tuple[bytes, str]:
         """Return the body in *form*, one of BODIES, and its media type."""

@@ -21,7 +21,7 @@ _EXPOSED = ", ".join(
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+))(?::[0-9]{1,5})?")
 # Headers that proxies add to the requests that they pass on.
-_PROXY = re.compile(r"forwarded|x-forwarded(-.*)?|x-real-ip|via", re.IGNORECASE)
+_PROXY = re.compile(r"forwarded|x-forwarded.*|x-real-ip|via", re.IGNORECASE)
 
 
 def allow(app: Wsgi, origins: tuple[str, ...]) -> Wsgi:

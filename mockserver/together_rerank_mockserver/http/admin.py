@@ -17,7 +17,7 @@ from together_rerank_mockserver.http.operations import Operations
 from together_rerank_mockserver.mock_state import NAMESPACE_PREFIX
 from together_rerank_mockserver.ranking import override
 from together_rerank_mockserver.ranking.score import explain
-from together_rerank_mockserver.state.namespace import DEFAULT, QueueFull
+from together_rerank_mockserver.state.namespace import DEFAULT, QueueClosed
 
 # The maximum bytes of a body for the control plane, except of a request to explain.
 MAX_BODY = 4 * 1024 * 1024
@@ -139,7 +139,7 @@ class Admin:
             for spec in chain:
                 spec.fault.check_server(raw_socket=request.raw_socket)
             self._registry.open(request.namespace).enqueue([spec.queued for spec in chain])
-        except (grammar.InvalidFaultSpec, QueueFull) as error:
+        except (grammar.InvalidFaultSpec, QueueClosed) as error:
             raise InvalidRequest(str(error)) from error
         return self._queue(request)
 
@@ -173,7 +173,7 @@ class Admin:
             )
         try:
             self._registry.queue_override(request.namespace, _override(data), times)
-        except QueueFull as error:
+        except QueueClosed as error:
             raise InvalidRequest(str(error)) from error
         return self._ranking(request)
 

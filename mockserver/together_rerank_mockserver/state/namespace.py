@@ -21,8 +21,8 @@ MAX_QUEUE = 1000
 _MAX_BODIES = 2_000
 
 
-class QueueFull(ValueError):
-    """The queue of a namespace cannot hold so many faults; the message gives both numbers."""
+class QueueClosed(ValueError):
+    """The queue of a namespace cannot hold these entries; the message says why."""
 
 
 @dataclass(slots=True)
@@ -99,10 +99,12 @@ class Namespace:
             self.queue.popleft()
 
     def enqueue(self, faults: Sequence[QueuedFault]) -> None:
-        """Append *faults* to the queue; raise QueueFull if it would be longer than MAX_QUEUE."""
+        """Append *faults* to the queue; raise QueueClosed if it is too long, or if its last one is for all calls."""
         with self._lock:
+            if self.queue and self.queue[-1].left is None:
+                raise QueueClosed("no fault can follow one whose `times` is `always`")
             if len(self.queue) + len(faults) > MAX_QUEUE:
-                raise QueueFull(f"a queue holds at most {MAX_QUEUE} faults, and it has {len(self.queue)}")
+                raise QueueClosed(f"a queue holds at most {MAX_QUEUE} faults, and it has {len(self.queue)}")
             self.queue.extend(faults)
 
     def queued(self) -> list[QueuedFault]:

@@ -10,7 +10,7 @@ from threading import Lock
 from together_rerank_mockserver.api.errors import RankingsTooLarge
 from together_rerank_mockserver.ranking.override import RankingOverride
 from together_rerank_mockserver.state.journal import Entry
-from together_rerank_mockserver.state.namespace import DEFAULT, MAX_QUEUE, Namespace, QueuedOverride, QueueFull
+from together_rerank_mockserver.state.namespace import DEFAULT, MAX_QUEUE, Namespace, QueueClosed, QueuedOverride
 from together_rerank_mockserver.state.quota import Quota
 
 MAX_NAMESPACES = 256
@@ -92,7 +92,7 @@ class Registry:
         with self._lock:
             self._check_size(override)
             if len(namespace.override_queue) >= MAX_QUEUE:
-                raise QueueFull(f"a queue holds at most {MAX_QUEUE} rankings")
+                raise QueueClosed(f"a queue holds at most {MAX_QUEUE} rankings")
             namespace.override_queue.append(QueuedOverride(override, times))
 
     def _check_size(self, override: RankingOverride, replaced: RankingOverride | None = None) -> None:
@@ -114,6 +114,7 @@ class Registry:
             chosen = next((each for each in idle if not each.queue), next(iter(idle), None))
             if chosen is None:
                 return
+            self.dropped += len(chosen.entries)
             self._forget(self._namespaces.pop(chosen.name))
 
     def _forget(self, namespace: Namespace) -> None:

@@ -29,7 +29,7 @@ _JOURNAL_MAX = 10_000
 # Settings whose values the fixture depends on.
 _OWN = ("host", "one_namespace", "journal_body", "no_admin")
 DEFAULT_ADDRESS = ("127.0.0.1", 0)
-_REJECTED = ("refused", "misuse")
+_REJECTED = ("refused", "misuse", "limit")
 # The statuses of invalid requests; `resilience` reports a missing key.
 _STATUSES = (400, 404, 405, 413, 422, 501)
 _SHOWN = 20
@@ -182,6 +182,8 @@ def strict_failures(mock: RerankMock) -> list[str]:
     if state["ranking"] and not state["answers"]:
         why = "it applied to no answer" if mock.requests else "the mock received no request"
         found.append(f"unused ranking, because {why}: {state['ranking']}")
+    elif not state["answers"] and any(request.reply.startswith("designed") for request in mock.requests):
+        found.append("unused ranking, because no request had a document that it names")
     if state["queue"]:
         found.append(f"unused rankings: {', '.join(map(str, state['queue']))}")
     totals = (mock.admin.call("GET", "requests", reply=reply, limit="0")["total"] for reply in _REJECTED)
