@@ -93,7 +93,15 @@ def test_the_control_plane_of_a_public_listener_needs_a_token(host):
     assert ask({"Host": "mock.example", "Authorization": "Bearer t"}, host=host, admin_token="t").status_code == 200
 
 
-PROXY_HEADERS = ["Forwarded", "X-Forwarded-For", "x-forwarded-proto", "X-FORWARDED-HOST", "X-Real-IP", "Via"]
+PROXY_HEADERS = [
+    "Forwarded",
+    "X-Forwarded-For",
+    "x-forwarded-proto",
+    "X-FORWARDED-HOST",
+    "X-ForwardedFor",
+    "X-Real-IP",
+    "Via",
+]
 
 
 @pytest.mark.parametrize("name", PROXY_HEADERS)

@@ -264,3 +264,22 @@ def test_two_calls_share_a_queued_fault_only_once():
     reply, _ = send(body(top_n=1, documents=["llama"]), endpoint)
 
     assert reply.headers["x-mock-reply"] == "forced; fault=one-document-refused; by=queue"
+
+
+@pytest.mark.parametrize(
+    ("settings", "headers", "status"),
+    [
+        ({}, {}, 401),
+        ({"chaos": ["unknown-field-ignored=1"]}, {"Prefer": "code=429"}, 401),
+        ({}, {"Prefer": "fault=any-key-accepted"}, 200),
+        ({"fault": "any-key-accepted"}, {}, 200),
+    ],
+)
+def test_a_long_body_is_read_only_if_a_fault_may_accept_the_key(settings, headers, status):
+    endpoint, read = endpoint_of(load(), Settings(api_keys=("good",), **settings)), []
+    content = json.dumps(body(documents=["a" * 100_000])).encode()
+    sent = {**KEY, "Content-Length": str(len(content)), **headers}
+
+    reply = endpoint.answer(Call(sent, lambda size: (read.append(size), content[:size])[1]))
+
+    assert (reply.status, bool(read)) == (status, status == 200)

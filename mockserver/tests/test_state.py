@@ -334,3 +334,11 @@ def test_the_id_count_of_the_oldest_body_is_forgotten_first(namespace, monkeypat
 
     assert namespace.request_id(b"b") == first[1]
     assert namespace.request_id(b"c") != first[3]
+
+
+def test_the_entries_of_a_namespace_that_is_dropped_count_as_dropped():
+    registry = Registry(10)
+    for number in range(registry_module.MAX_NAMESPACES + 5):
+        registry.record(registry.open(f"test-{number}"), entry())
+
+    assert registry.dropped == 5
