@@ -281,6 +281,7 @@ class Endpoint:
 
     def _parse(self, context: RequestContext) -> dict[str, Any]:
         media_type, path = context.call.headers.get("Content-Type"), context.call.path
+        follows_unread = context.namespace.has_unread_body and context.namespace.take_unread()
         try:
             request = self.requests.parse(media_type, context.content, path)
         except InvalidRequest as error:
@@ -289,7 +290,7 @@ class Endpoint:
                 raise
         else:
             if context.selected is not NO_FAULT:
-                self._refuse_by_fault(request, context)
+                self._refuse_by_fault(request, context, follows_unread=follows_unread)
         if "model" not in request:
             return {**request, "model": self.document.default_model}
         model = request["model"]
@@ -316,12 +317,12 @@ class Endpoint:
                 return {**request, "documents": documents}  # as they arrived
         return None
 
-    def _refuse_by_fault(self, request: dict[str, Any], context: RequestContext) -> None:
+    def _refuse_by_fault(self, request: dict[str, Any], context: RequestContext, *, follows_unread: bool) -> None:
         """Raise InvalidRequest if the fault of the call refuses the valid *request*."""
         if not isinstance(context.selected.fault, RequestFault):
             return
         content = context.content
-        received = ReceivedRequest(content.raw, content.value, request, self.document, context.namespace.take_unread)
+        received = ReceivedRequest(content.raw, content.value, request, self.document, follows_unread)
         refusal = self._apply(RequestFault, lambda fault: fault.refuse(received), context)
         if refusal:
             pointer, problem = refusal

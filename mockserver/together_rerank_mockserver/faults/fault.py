@@ -119,7 +119,7 @@ class ReceivedRequest:
     body: Any  # the JSON value of `raw`
     request: dict[str, Any]  # the canonical request
     document: Document
-    take_unread: Callable[[], bool]  # whether an earlier request was refused before its body was read; once
+    follows_unread: bool  # whether the request before it was refused before its body was read
 
     def has(self, name: str) -> bool:
         """Return whether the body has the canonical field *name*."""

@@ -74,7 +74,7 @@ def _white_space(received: ReceivedRequest) -> tuple[str, str] | None:
 
 
 def _unread(received: ReceivedRequest) -> tuple[str, str] | None:
-    return ("", "begins with bytes of another request") if received.take_unread() else None
+    return ("", "begins with bytes of another request") if received.follows_unread else None
 
 
 FAULTS = (

@@ -63,7 +63,7 @@ class Namespace:
         self.override_queue: deque[QueuedOverride] = deque()
         self.queue: deque[QueuedFault] = deque()
         self.stored_ranking: Any = None  # a `faults.fault.StoredRanking`, which this room does not know
-        self.has_unread_body = False  # whether a request got 405 before its body was read, until a fault uses that
+        self.has_unread_body = False  # whether a request got 405 before its body was read, until the next call
         self._lock = lock
         self._quota = quota
         self._draws: Counter[str] = Counter()
