@@ -46,7 +46,7 @@ INTRODUCTION = """# How clients react to faults
 This table shows what Together's SDK and LiteLLM do with each [fault](faults.md) of the mock.
 [Real clients](clients.md) shows other clients, with fewer faults.
 For each fault, the client makes one call, and the fault applies to every attempt of that call.
-For the faults of errors and requests, it is a call that the fault changes: without the fault, it can be an error.
+For an error fault or a request fault, it is a call that the fault changes, such as an invalid one.
 Faults that need several calls, a wrong key or white space before the body are not listed.
 Both clients use their default settings, except the time-out.
 It is {hang} s for `hang` and {usual} s for all other faults.

@@ -10,7 +10,7 @@ from together_rerank_mockserver.state.namespace import Namespace
 # Returns the factor for a random number from 0 to below 1.
 Distribution = Callable[[float], float]
 _MAX_SIGMA = 3.0
-# The maximum time of an answer, also with the time until its turn.
+# The maximum wait, with the wait for a slot.
 _MAX_S = 3600.0
 
 

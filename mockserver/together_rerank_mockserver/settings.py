@@ -66,7 +66,7 @@ class Settings:
         max_documents: the maximum documents of a request; None for no limit.
         max_document_chars: the maximum characters of a document, as it is ranked; None for no limit.
         max_tokens: the maximum `usage.total_tokens` of a request; None for no limit.
-        limit_status: the status above these three limits; None for the one that the API is known to have, or 400.
+        limit_status: the status of a request above one of these limits; None for the one that the API has, or 400.
         rate_limit: the quota of each namespace, such as `60/minute`; None for no quota.
         max_in_flight: the maximum concurrent calls of a namespace; None for no limit.
         journal_max: the maximum requests in the journal of each namespace; 0 for no journal.
@@ -275,7 +275,7 @@ def _is_origin(value: Any) -> bool:
 
 _SPEC_ONLY = (("spec",), "applies to a document given as `spec` only; the documents of the kit need none")
 _WITH_LATENCY = (("latency_ms", "latency_per_document_ms"), "needs `latency_ms` or `latency_per_document_ms`")
-# The settings that mean nothing without one of others, and the problem then.
+# Settings that have no effect without at least one of others, and the problem if all of those are missing.
 _NEEDS = {
     "overlay": _SPEC_ONLY,
     "operation": _SPEC_ONLY,

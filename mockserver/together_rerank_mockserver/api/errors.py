@@ -79,7 +79,7 @@ def shortened(model: str) -> str:
 
 
 class LimitExceeded(InvalidRequest):
-    """The request has *number* of something, more than the *limit* of a setting; *model* is the one that it names."""
+    """The request for *model* has *number* documents, characters or tokens, more than the *limit* of a setting."""
 
     origin = "limit"
 

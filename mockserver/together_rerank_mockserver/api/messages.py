@@ -101,7 +101,7 @@ def _number(header: str | None) -> float | None:
 
 
 def _seconds_until(date: str) -> float | None:
-    """Return the seconds until the HTTP *date*; None if it is over, as a recorded one, or no date."""
+    """Return the seconds until the HTTP *date*; None if *date* is in the past or invalid."""
     from email.utils import parsedate_to_datetime  # slow to import
 
     try:

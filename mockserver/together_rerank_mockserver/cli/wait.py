@@ -36,7 +36,7 @@ def wait(url: str, timeout: float) -> int:
 
 
 def _why_unhealthy(base: str, deadline: float) -> str:
-    """Return what `why_unhealthy` does, soon after *deadline* at the latest: an answer may never end."""
+    """Call `why_unhealthy`, but return soon after *deadline*, because an answer may never end."""
     found = ["the last answer did not end"]
     probe = Thread(target=lambda: found.append(why_unhealthy(base)), daemon=True)
     probe.start()

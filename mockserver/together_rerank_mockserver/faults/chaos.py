@@ -22,7 +22,7 @@ class Chaos:
 
     @property
     def is_certain(self) -> bool:
-        """Whether each call gets one of the faults."""
+        """Whether every call gets a fault by chance."""
         return bool(self._limits) and self._limits[-1] > 1 - 1e-9
 
     def spec_for(self, draw: float) -> FaultSpec | None:

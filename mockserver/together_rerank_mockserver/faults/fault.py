@@ -80,7 +80,7 @@ class RankedRequest:
 
     @property
     def stored(self) -> StoredRanking:
-        """What later and concurrent calls may be mixed up with."""
+        """What is stored of this call, for later and concurrent calls."""
         key = hash((self.request["query"][:_QUERY_START], *self.texts))
         return StoredRanking(key, self.ranking[:_MOST_STORED])
 

@@ -87,7 +87,12 @@ class Registry:
             namespace.override, namespace.overridden = override, 0
 
     def queue_override(self, name: str, override: RankingOverride, times: int) -> None:
-        """Set the ranking override of the next *times* calls that are not yet planned; raise RankingsTooLarge."""
+        """Append *override* to the queue of the namespace *name*, for *times* calls.
+
+        Raises:
+            QueueClosed: the queue is full.
+            RankingsTooLarge: all overrides take too much memory.
+        """
         namespace = self.open(name)
         with self._lock:
             self._check_size(override)

@@ -87,7 +87,7 @@ class RerankMock:
 
         Args:
             name: the name of a fault; a status is a name, too.
-            times: how many calls get it; "always" for all until the next reset, which each test begins with.
+            times: how many calls get it; "always" for all until the next reset; each test begins with one.
             **parameters:
                 delay: the delay of the answer, in seconds.
                 jitter: the maximum additional random delay, in seconds.
