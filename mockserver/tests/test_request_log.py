@@ -39,9 +39,8 @@ def record(log, **changes):
         "request_id": "abc",
         "namespace": "default",
         "fault": None,
-        "reason": "",
     }
-    log.record(**{**usual, **changes})
+    log.record({**usual, **changes})
 
 
 def test_a_line_has_the_method_path_status_time_and_reason(pipe):

@@ -182,14 +182,17 @@ class Endpoint:
             raise error
 
     def _accepts_key(self, context: RequestContext) -> bool:
-        """Return whether the fault of the call accepts its key, or that it has none; a short body may name it."""
+        """Return whether the fault of the call accepts that its key is wrong or missing.
+
+        The model in the body can name the fault, so a short body is read before the 401.
+        """
         call = context.call
-        may_accept = self.selector.may_accept_key(context.namespace, call)
         try:
+            may_accept = self.selector.may_accept_key(context.namespace, call)
             content = self._read_body(call, self._settings.max_body if may_accept else _MAX_UNAUTHENTICATED)
             header = call.headers.get(self._key_header)
             selected = self.selector.select_for_key(context.namespace, call, content, header)
-        except ApiError:  # the key is wrong, whatever else is
+        except ApiError:  # the 401 comes before other errors
             return False
         if selected is NO_FAULT:
             return False

@@ -24,9 +24,9 @@ class Catalogue:
     """
 
     def __init__(self, document: Document) -> None:
-        faults: list[Fault] = [OK, *status.faults(document), *wire.FAULTS, *body.FAULTS]
-        faults += [*error.FAULTS, *request.FAULTS]
-        self._faults = {fault.name: fault for fault in faults}
+        faults = [OK, *status.faults(document), *wire.FAULTS, *body.FAULTS, *error.FAULTS, *request.FAULTS]
+        self._faults: dict[str, Fault] = {fault.name: fault for fault in faults}
+        self._other_statuses: dict[str, Fault] = {}  # made on use, because there are almost 300
         self._document = document
 
     def __iter__(self) -> Iterator[Fault]:
@@ -38,7 +38,9 @@ class Catalogue:
         if name in self._faults:
             return self._faults[name]
         if re.fullmatch("[345][0-9]{2}", name):
-            return status.fault(self._document, int(name))
+            if name not in self._other_statuses:
+                self._other_statuses[name] = status.fault(self._document, int(name))
+            return self._other_statuses[name]
         near = get_close_matches(name[:100], self._faults, n=1)
         hint = f"; did you mean `{near[0]}`?" if near else ""
         known = ", ".join(self._faults)

@@ -1,6 +1,7 @@
 """Request faults: a request is accepted that the API refuses, or refused that the API accepts."""
 
 import re
+from functools import partial
 from typing import Any
 
 from together_rerank_mockserver.api.errors import InvalidRequest
@@ -26,14 +27,6 @@ def _with_text(body: Any, error: InvalidRequest, document: Document, *, mixed: b
     if {type(each) for each in documents} != ({str, dict} if mixed else set()):
         return None
     return {**body, **document.write_request({"documents": ["text"]})}
-
-
-def _empty(body: Any, error: InvalidRequest, document: Document) -> Any:
-    return _with_text(body, error, document, mixed=False)
-
-
-def _mixed(body: Any, error: InvalidRequest, document: Document) -> Any:
-    return _with_text(body, error, document, mixed=True)
 
 
 def _converted(body: Any, error: InvalidRequest, document: Document) -> Any:
@@ -87,13 +80,13 @@ FAULTS = (
         "empty-accepted",
         "An empty list of documents is accepted; there are no results",
         "an empty list of documents",
-        accept=_empty,
+        accept=partial(_with_text, mixed=False),
     ),
     _fault(
         "mixed-accepted",
         "A list that mixes strings and objects is accepted",
         "documents that are strings and objects",
-        accept=_mixed,
+        accept=partial(_with_text, mixed=True),
     ),
     _fault("top-n-converted", "`top_n` as a string is read as a number", 'a `top_n` such as "2"', accept=_converted),
     _fault("unknown-field-ignored", "Unknown fields are ignored", "an unknown field", accept=_known),

@@ -9,12 +9,7 @@ from together_rerank_mockserver.api.errors import InvalidRequest, Misuse
 from together_rerank_mockserver.api.messages import Call, Reply
 from together_rerank_mockserver.faults.catalogue import OK, Catalogue
 from together_rerank_mockserver.faults.chaos import Chaos
-from together_rerank_mockserver.faults.fault import (
-    ConditionalFault,
-    Fault,
-    RequestFault,
-    WireFault,
-)
+from together_rerank_mockserver.faults.fault import ConditionalFault, Fault, RequestFault, WireFault
 from together_rerank_mockserver.faults.grammar import FaultSpec, InvalidFaultSpec, from_text
 from together_rerank_mockserver.faults.prefer import from_prefer
 from together_rerank_mockserver.faults.status import StatusFault
@@ -94,7 +89,7 @@ class FaultSelector:
         self._chaos = chaos
         self._seed = seed
         # Without such a fault, a call without a key draws no random number, so that later calls get the same ones.
-        self._accepts_keys = any(each and _accepts_keys(each.fault) for each in (fault, *chaos.specs))
+        self._accepts_keys = any(map(_accepts_keys, (fault, *chaos.specs)))
 
     def select(self, namespace: Namespace, call: Call, content: Content) -> SelectedFault:
         """Return the fault of *call* and remove it from the queue, except a conditional fault, which `apply` removes.
@@ -111,10 +106,12 @@ class FaultSelector:
         return replace(selected, applied=False) if isinstance(selected.fault, ConditionalFault) else selected
 
     def may_accept_key(self, namespace: Namespace, call: Call) -> bool:
-        """Return whether a fault that is not in the body of *call* may accept its refused key."""
-        first = namespace.first()
-        queued = first is not None and _accepts_keys(first.spec.fault)
-        return self._accepts_keys or queued or "key-accepted" in (call.headers.get("Prefer") or "")
+        """Return whether a fault that the body of *call* does not name may accept its refused key.
+
+        Raises Misuse as `select` does.
+        """
+        requested = self._by_header(call.headers.get("Prefer")), namespace.first()
+        return self._accepts_keys or any(each and _accepts_keys(each.spec) for each in requested)
 
     def select_for_key(self, namespace: Namespace, call: Call, content: Content, header: str | None) -> SelectedFault:
         """Return the fault of *call* if it accepts the refused key in *header*, or else NO_FAULT.
@@ -213,6 +210,7 @@ def _from_queue(queued: QueuedFault) -> SelectedFault:
     )
 
 
-def _accepts_keys(fault: Fault) -> bool:
-    """Return whether *fault* accepts a wrong key or none."""
+def _accepts_keys(spec: FaultSpec | None) -> bool:
+    """Return whether the fault of *spec* accepts a wrong key, or a call without one."""
+    fault = spec and spec.fault
     return isinstance(fault, RequestFault) and (fault.accepts_key("key") or fault.accepts_key(None))

@@ -67,7 +67,7 @@ class Namespace:
         self._lock = lock
         self._quota = quota
         self._draws: Counter[str] = Counter()
-        self._free_at: list[float] = []  # for each place of the capacity, in seconds of the monotonic clock
+        self._free_at: list[float] = []  # for each slot of the capacity, in seconds of the monotonic clock
         self._bodies: OrderedDict[bytes, int] = OrderedDict()
 
     def take_fault(self) -> QueuedFault | None:
@@ -137,16 +137,16 @@ class Namespace:
         return int.from_bytes(digest, "big") / 2**48
 
     def reserve_slot(self, seconds: float, capacity: int) -> tuple[int, float]:
-        """Reserve *seconds* at the place, of *capacity* ones, that is free first; return it, and the seconds to wait.
+        """Reserve *seconds* in the one of *capacity* slots that is free first.
 
-        The wait includes *seconds*.
+        Return the slot, and the seconds until the reserved time ends.
         """
         now = time.monotonic()
         with self._lock:
             self._free_at = self._free_at or [0.0] * capacity
-            place = min(range(capacity), key=self._free_at.__getitem__)
-            self._free_at[place] = max(now, self._free_at[place]) + seconds
-            return place, self._free_at[place] - now
+            slot = min(range(capacity), key=self._free_at.__getitem__)
+            self._free_at[slot] = max(now, self._free_at[slot]) + seconds
+            return slot, self._free_at[slot] - now
 
     def release_slot(self, slot: int, seconds: float) -> None:
         with self._lock:

@@ -74,18 +74,18 @@ class Recorder:
             )
             self._registry.record(namespace, recorded)
         if self._log:
+            line = {
+                "time": call.arrived,
+                "method": redaction.text(call.method),
+                "path": redaction.text(call.path),
+                "status": status,
+                "ms": seconds * 1000,
+                "request_id": reply.headers.get("x-request-id"),
+                "namespace": redaction.text(namespace.name) if namespace is not None else None,
+                "fault": fault,
+            }
             why = redaction.message(_log_reason(reply, reason))
-            self._log.record(
-                time=call.arrived,
-                method=redaction.text(call.method),
-                path=redaction.text(call.path),
-                status=status,
-                ms=seconds * 1000,
-                request_id=reply.headers.get("x-request-id"),
-                namespace=redaction.text(namespace.name) if namespace is not None else None,
-                fault=fault,
-                reason=why,
-            )
+            self._log.record({**line, "reason": why} if why else line)
 
 
 def _log_reason(reply: Reply, reason: str | None) -> str:

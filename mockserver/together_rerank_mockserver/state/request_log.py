@@ -33,37 +33,15 @@ class RequestLog(QueueHandler):
         self._listener = QueueListener(self.queue, _Writer(descriptor))
         self._has_started = False
 
-    def record(
-        self,
-        *,
-        time: float,
-        method: str,
-        path: str,
-        status: int | None,
-        ms: float,
-        request_id: str | None,
-        namespace: str | None,
-        fault: str | None,
-        reason: str,
-    ) -> None:
-        """Write the line of one request, which arrived at *time*, in seconds since 1970.
+    def record(self, entry: dict[str, Any]) -> None:
+        """Write the line of one request.
 
-        *status* is None if there was no answer. *reason* is empty for a usual answer. *request_id* and *namespace* are
-        None for the control plane.
+        *entry* has the fields of a JSON line: `time` in seconds since 1970, `status` None if there was no answer,
+        `request_id` and `namespace` None for the control plane, and `reason` only for an error or an unusual answer.
         """
-        entry: dict[str, Any] = {
-            "time": time,
-            "method": _short(method),
-            "path": _short(path),
-            "status": status,
-            "ms": round(ms, 1),
-            "request_id": request_id,
-            "namespace": namespace and _short(namespace),
-            "fault": fault,
-        }
-        if reason:
-            entry["reason"] = _short(reason)
-        self.handle(logging.makeLogRecord({"msg": self._line(entry)}))
+        long = ("method", "path", "namespace", "reason")
+        short = {name: _short(value) for name in long if (value := entry.get(name))}
+        self.handle(logging.makeLogRecord({"msg": self._line({**entry, **short, "ms": round(entry["ms"], 1)})}))
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         return record  # the message is already a finished line
