@@ -79,6 +79,18 @@ def test_broken(broken):
 def test_after(rerank_mock):
     assert order() == [1, 0]
 """
+ABOVE_A_LIMIT = """
+@pytest.fixture
+def rerank_mock_settings():
+    return {"max_documents": 1}
+
+def test_unexpected(rerank_mock):
+    assert post()[0] == 400
+
+def test_expected(rerank_mock):
+    rerank_mock.expect_refusal()
+    assert post()[0] == 400
+"""
 SHOWS_THE_NEAREST = """
 def test_shows(rerank_mock):
     for query, top_n in (("bear", 1), ("llamas", 2), ("llama", 1)):
@@ -98,7 +110,7 @@ def functions():
 def strict(run_pytest):
     files = {
         f"test_{name}.py": f"import pytest\nfrom plugin_client import BODY, order, post\n{tests}"
-        for name, tests in (("did", DID_NOT_PASS), ("nearest", SHOWS_THE_NEAREST))
+        for name, tests in (("did", DID_NOT_PASS), ("limited", ABOVE_A_LIMIT), ("nearest", SHOWS_THE_NEAREST))
     }
     return run_pytest(functions(), files=files)
 
@@ -112,6 +124,13 @@ def test_a_passed_test_fails_at_teardown_because_of(strict, case):
     strict.text(node).fnmatch_lines(["rerank_mock:", *CASES[case][1]])
     strict.text(node).no_fnmatch_line("*Traceback*")
     strict.lines.fnmatch_lines([f"*ERROR at teardown of {node.rpartition(':')[2]} *"])
+
+
+@pytest.mark.slow
+def test_a_request_above_a_limit_must_be_expected(strict):
+    assert strict.outcomes("test_limited.py::test_unexpected") == ["passed", "error"]
+    strict.text("test_limited.py::test_unexpected").fnmatch_lines(["*-> 400 (limit): The request has 2 documents*"])
+    assert strict.outcomes("test_limited.py::test_expected") == ["passed"]
 
 
 @pytest.mark.slow
