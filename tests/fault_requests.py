@@ -16,6 +16,8 @@ CHANGES = {
     "return-documents-refused": {"return_documents": True},
     "top-n-refused": {"top_n": 1},
     "one-document-refused": {"documents": ["llama"]},
+    "many-documents-refused": {"documents": ["llama"] * 21},
+    "long-document-refused": {"documents": ["panda", "llama " * 2000]},
     "empty-query-dropped": {"query": ""},
 }
 # The others need no key, a wrong key, another body or an earlier request.

@@ -157,7 +157,7 @@ def test_control_plane_requests_need_no_key_get_no_fault_and_are_not_recorded():
             "GET",
             "requests?limt=1",
             None,
-            "`limt` is not a parameter; known: namespace, status, path, reply, limit, offset",
+            "`limt` is not a parameter; known: namespace, word, status, path, reply, limit, offset",
         ),
         ("GET", "health?status=1", None, "`status` is not a parameter; known: namespace"),
         ("GET", "requests?limit=-1", None, "`limit` must be an integer from 0, not -1"),
@@ -266,3 +266,49 @@ def test_unusual_bodies_do_not_break_the_journal(client):
         client.post("/v1/rerank", data=content, headers=KEY, content_type="application/json")
 
     assert client.get("/__admin/requests").json["total"] == 4
+
+
+def test_calls_with_a_word_have_a_namespace_of_their_own(client):
+    client.post("/__admin/faults?word=Call17", json={"fault": "503"})
+    client.put("/__admin/ranking?word=call17", json={"rank": [0]})
+
+    assert rerank(client, query="llama").json["results"][0]["index"] == 1
+    assert rerank(client, query="llama CALL17").status_code == 503
+    assert rerank(client, documents=["panda", "llama call17"]).json["results"][0]["index"] == 0
+    assert rerank(client, A, query="llama call17").json["results"][0]["index"] == 1
+    journal = client.get("/__admin/requests?word=call17").json
+    assert journal["namespace"] == "default call17"
+    assert [each["status"] for each in journal["requests"]] == [503, 200]
+    assert client.get("/__admin/requests").json["total"] == 1
+
+
+def test_a_reset_of_a_word_keeps_it_and_a_reset_of_its_namespace_removes_it(client):
+    client.post("/__admin/faults?word=call17", json={"fault": "503"})
+    client.post("/__admin/reset?word=call17")
+
+    assert rerank(client, query="call17").status_code == 200
+    assert client.get("/__admin/requests").json["total"] == 0
+    assert client.get("/__admin/requests?word=call17").json["total"] == 1
+
+    client.post("/__admin/faults?word=call17", json={"fault": "503"})
+    client.post("/__admin/reset")
+
+    assert rerank(client, query="call17").status_code == 200
+    assert client.get("/__admin/requests").json["total"] == 1
+
+
+@pytest.mark.parametrize("word", ["", "two words", "ä", "x" * 101])
+def test_an_invalid_word_is_refused(client, word):
+    refused = client.get(f"/__admin/requests?word={word}")
+
+    assert refused.status_code == 400
+    assert "`word` must be 1 to 100 ASCII letters, digits, `-` and `_`" in refused.json["error"]["message"]
+
+
+def test_the_number_of_words_is_limited(client):
+    for number in range(256):
+        assert client.get(f"/__admin/requests?word=w{number}").status_code == 200
+
+    assert client.get("/__admin/requests?word=w0").status_code == 200
+    refused = client.get("/__admin/requests?word=another")
+    assert refused.json["error"]["message"].endswith("a namespace has at most 256 words")

@@ -183,6 +183,8 @@ def of_request_faults(operation):
     fields = operation.mapping.places["request"]
     requests = {
         "one-document-refused": request(operation, DOCUMENTS[:1]),
+        "many-documents-refused": request(operation, (DOCUMENTS * 21)[:21]),
+        "long-document-refused": request(operation, ["llama " * 2000]),
         "empty-accepted": request(operation, []),
         "top-n-refused": request(operation, top_n=1) if "top_n" in fields else None,
         "top-n-converted": request(operation, top_n="1") if "top_n" in fields else None,

@@ -104,6 +104,8 @@ def test_a_body_with_very_many_unknown_fields_is_refused():
         ("return-documents-refused", "/return_documents", "`/return_documents` is not a field"),
         ("top-n-refused", "/top_n", "`/top_n` is not a field"),
         ("one-document-refused", "/documents", "`/documents` must have at least 2 items"),
+        ("many-documents-refused", "/documents", "`/documents` has 21 items; the maximum is 20"),
+        ("long-document-refused", "/documents", "`/documents` has an item of 12000 characters; the maximum is 10000"),
     ],
 )
 def test_a_refusal_is_an_error_of_the_api(name, param, message):

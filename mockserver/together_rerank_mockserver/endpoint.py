@@ -117,6 +117,8 @@ class Endpoint:
             # --- Read the body --- 408, 413, 415; 400 if it is cut short
             if context.content is _UNREAD:
                 context.content = self._read_body(call, self._settings.max_body)
+            # --- Choose the namespace --- of a word in the body, if one has its own
+            context.namespace = self.registry.by_word(context.namespace, context.content.raw)
             # --- Select a fault --- by header, model, queue, settings or chance; 400 if header or model request an
             # unknown fault, 501 if this server cannot produce it
             self._select_fault(context)

@@ -5,14 +5,18 @@ from functools import partial
 from typing import Any
 
 from together_rerank_mockserver.api.errors import InvalidRequest
+from together_rerank_mockserver.api.rendering import ranked_texts
 from together_rerank_mockserver.faults.fault import RAW_SOCKET, ReceivedRequest, RequestFault
 from together_rerank_spec import Document, value_at
 
 _DOCUMENTS, _TOP_N = "/documents", "/top_n"
+# What a server with low limits accepts.
+_MOST_DOCUMENTS = 20
+_MOST_CHARACTERS = 10_000
 
 
-def _fault(name: str, sentence: str, applies: str, **functions: Any) -> RequestFault:
-    return RequestFault(name=name, breaks="contract", sentence=sentence, applies=applies, **functions)
+def _fault(name: str, sentence: str, applies: str, *, breaks: str = "contract", **functions: Any) -> RequestFault:
+    return RequestFault(name=name, breaks=breaks, sentence=sentence, applies=applies, **functions)
 
 
 # What to validate in place of an invalid body.
@@ -58,6 +62,18 @@ def _one_document(received: ReceivedRequest) -> tuple[str, str] | None:
     return (_DOCUMENTS, "must have at least 2 items") if len(received.request["documents"]) == 1 else None
 
 
+def _many_documents(received: ReceivedRequest) -> tuple[str, str] | None:
+    count = len(received.request["documents"])
+    return (_DOCUMENTS, f"has {count} items; the maximum is {_MOST_DOCUMENTS}") if count > _MOST_DOCUMENTS else None
+
+
+def _long_document(received: ReceivedRequest) -> tuple[str, str] | None:
+    longest = max(map(len, ranked_texts(received.request["documents"], received.request.get("rank_fields"))))
+    if longest <= _MOST_CHARACTERS:
+        return None
+    return _DOCUMENTS, f"has an item of {longest} characters; the maximum is {_MOST_CHARACTERS}"
+
+
 def _empty_query(received: ReceivedRequest) -> tuple[str, str] | None:
     return None if received.request["query"] else ("/query", "is empty")
 
@@ -94,6 +110,20 @@ FAULTS = (
     _fault("return-documents-refused", "`return_documents` is refused", "`return_documents`", refuse=_return_documents),
     _fault("top-n-refused", "`top_n` is refused", "`top_n`", refuse=_top_n),
     _fault("one-document-refused", "A request with one document is refused", "one document", refuse=_one_document),
+    _fault(
+        "many-documents-refused",
+        f"A request with more than {_MOST_DOCUMENTS} documents is refused",
+        f"more than {_MOST_DOCUMENTS} documents",
+        breaks="habit",
+        refuse=_many_documents,
+    ),
+    _fault(
+        "long-document-refused",
+        f"A document with more than {_MOST_CHARACTERS:,} characters is refused",
+        f"a document with more than {_MOST_CHARACTERS:,} characters",
+        breaks="habit",
+        refuse=_long_document,
+    ),
     _fault(
         "empty-query-dropped",
         "The connection is closed before any byte if the query is empty",

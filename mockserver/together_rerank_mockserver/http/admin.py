@@ -1,5 +1,6 @@
 """The admin API, independent of any framework: read the journal, queue faults, override rankings and reset."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -88,11 +89,24 @@ class Admin:
         method = "GET" if request.method == "HEAD" else request.method
         if method not in methods:
             raise MethodNotAllowed(method, methods)
-        self._check(request, ("namespace", *_PARAMETERS.get((method, request.path), ())))
+        self._check(request, ("namespace", "word", *_PARAMETERS.get((method, request.path), ())))
         takes_none = method == "DELETE" or request.path == "/reset"
         if takes_none and (raw := request.read(MAX_BODY)) and json_text.parse(raw) != {}:
             raise InvalidRequest("This request takes no body; name the namespace in `?namespace=`")
-        return to_json(methods[method](request))
+        return to_json(methods[method](self._with_word(request)))
+
+    def _with_word(self, request: AdminRequest) -> AdminRequest:
+        """Return *request* for the namespace of its `word`, if it has one."""
+        word = request.parameters.get("word")
+        if word is None:
+            return request
+        if not re.fullmatch("[A-Za-z0-9_-]{1,100}", word):
+            raise InvalidRequest(f"`word` must be 1 to 100 ASCII letters, digits, `-` and `_`, not {word[:100]}")
+        try:
+            own = self._registry.add_word(request.namespace, word)
+        except QueueClosed as error:
+            raise InvalidRequest(str(error)) from error
+        return replace(request, parameters={**request.parameters, "namespace": own})
 
     def _check(self, request: AdminRequest, known: tuple[str, ...]) -> None:
         for name in request.parameters:

@@ -13,6 +13,7 @@ from together_rerank_mockserver.state.journal import Entry
 from together_rerank_mockserver.state.namespace import DEFAULT, MAX_QUEUE, Namespace, QueueClosed, QueuedOverride
 from together_rerank_mockserver.state.quota import Quota
 
+_SEPARATOR = " "  # between the names of a namespace and of a word
 MAX_NAMESPACES = 256
 MAX_JOURNAL_BYTES = 64 * 1024 * 1024
 MAX_OVERRIDE_BYTES = 64 * 1024 * 1024
@@ -28,6 +29,7 @@ class Registry:
         self._journal_max = journal_max
         self._quota = quota
         self._namespaces: OrderedDict[str, Namespace] = OrderedDict()
+        self._words: dict[str, list[str]] = {}  # those with a namespace of their own, by the name of their namespace
         self._journal_bytes = 0
         self._lock = Lock()
         self.dropped = 0  # by all journals since the start, also those of namespaces that are gone
@@ -47,21 +49,53 @@ class Registry:
             self._namespaces.move_to_end(name)
             return namespace
 
+    def add_word(self, name: str, word: str) -> str:
+        """Give the calls in the namespace *name* whose body contains *word* a namespace of their own.
+
+        Return its name. It exists until the namespace *name* is reset. *word* is ASCII; case is ignored.
+        Raises QueueClosed if there are too many words.
+        """
+        word = word.lower()
+        with self._lock:
+            words = self._words.setdefault(name, [])
+            if word not in words:
+                if len(words) >= MAX_NAMESPACES:
+                    raise QueueClosed(f"a namespace has at most {MAX_NAMESPACES} words")
+                words.append(word)
+        return name + _SEPARATOR + word
+
+    def by_word(self, namespace: Namespace, content: bytes) -> Namespace:
+        """Return the namespace of the first word that *content*, the body of a call, contains; else *namespace*."""
+        if not self._words:
+            return namespace
+        words, text = self._words.get(namespace.name, ()), content.lower()
+        found = next((each for each in list(words) if each.encode() in text), None)
+        return self.open(namespace.name + _SEPARATOR + found) if found else namespace
+
     def look(self, name: str) -> Namespace:
         """Return the namespace *name*, or a new empty one that is not stored."""
         return self._namespaces.get(name) or Namespace(name, self._lock)
 
     def reset(self, name: str) -> None:
-        """Replace the namespace *name* with a new one; calls in flight finish, but are not recorded."""
+        """Replace the namespace *name* with a new one, and remove those of its words.
+
+        Calls in flight finish, but are not recorded.
+        """
         with self._lock:
+            for word in self._words.pop(name, ()):
+                if own := self._namespaces.pop(name + _SEPARATOR + word, None):
+                    self._retire(own)
             old = self.look(name)
-            self._forget(old)
-            old.is_reset = True
-            old.queue.clear()
-            old.override = None
-            old.override_queue.clear()
+            self._retire(old)
             self._namespaces[name] = new = Namespace(name, self._lock, self._quota, old.in_flight)
             self._bound(new)
+
+    def _retire(self, namespace: Namespace) -> None:
+        self._forget(namespace)
+        namespace.is_reset = True
+        namespace.queue.clear()
+        namespace.override = None
+        namespace.override_queue.clear()
 
     def record(self, namespace: Namespace, entry: Entry) -> None:
         """Add *entry* to the journal of *namespace*, unless the namespace was reset in the meantime."""
