@@ -305,10 +305,9 @@ def test_an_invalid_word_is_refused(client, word):
     assert "`word` must be 1 to 100 ASCII letters, digits, `-` and `_`" in refused.json["error"]["message"]
 
 
-def test_the_number_of_words_is_limited(client):
-    for number in range(256):
-        assert client.get(f"/__admin/requests?word=w{number}").status_code == 200
+def test_the_oldest_word_is_removed_when_there_are_too_many(client):
+    for number in range(257):
+        client.post(f"/__admin/faults?word=w{number:03}", json={"fault": "503"})
 
-    assert client.get("/__admin/requests?word=w0").status_code == 200
-    refused = client.get("/__admin/requests?word=another")
-    assert refused.json["error"]["message"].endswith("a namespace has at most 256 words")
+    assert rerank(client, query="w000").status_code == 200
+    assert rerank(client, query="w001").status_code == 503

@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from together_rerank_mockserver.audit.report import Report
+    from together_rerank_mockserver.audit.rerank_audit import RerankAudit
     from together_rerank_mockserver.http.flask_app import create_app
     from together_rerank_mockserver.server.threaded_server import MockServer
     from together_rerank_mockserver.settings import Settings, SettingsError
@@ -15,12 +17,24 @@ if TYPE_CHECKING:
     from together_rerank_mockserver.testing.resilience import Finding
 
 __version__ = "0.1.0"
-__all__ = ["Finding", "MockServer", "RecordedRequest", "RerankMock", "Settings", "SettingsError", "create_app"]
+__all__ = [
+    "Finding",
+    "MockServer",
+    "RecordedRequest",
+    "Report",
+    "RerankAudit",
+    "RerankMock",
+    "Settings",
+    "SettingsError",
+    "create_app",
+]
 
 _MODULES = {
     "Finding": "testing.resilience",
     "MockServer": "server.threaded_server",
     "RecordedRequest": "testing.recorded",
+    "Report": "audit.report",
+    "RerankAudit": "audit.rerank_audit",
     "RerankMock": "testing.rerank_mock",
     "Settings": "settings",
     "SettingsError": "settings",

@@ -12,20 +12,26 @@ import pytest
 
 if TYPE_CHECKING:
     from together_rerank_fixtures import Exchange
+    from together_rerank_mockserver.audit.rerank_audit import RerankAudit
     from together_rerank_mockserver.testing.rerank_mock import RerankMock
     from together_rerank_mockserver.testing.session import Session, Summary
 
 _URL = "--rerank-mock-url"
 _MARKER = "rerank_mock"
 _EXAMPLES = "rerank_exchanges"
+_AUDIT = "--rerank-audit"
+_CASE = "--rerank-audit-case"
+_SLOW = "slow"
 _CALLS = "request a fault for the next calls of the test; durations in seconds"
 _MARKERS = (
     f"{_MARKER}(fault, times=1, retry_after=, delay=, jitter=, pause=): {_CALLS}",
     f"{_EXAMPLES}(*names, status=, broken=, dialect=): select the exchanges of `rerank_example` and `rerank_exchanges`",
+    f"{_SLOW}: run a test with `rerank_audit` only with {_AUDIT}",
 )
 _mock = pytest.StashKey["RerankMock"]()
 _passed = pytest.StashKey[bool]()
 _summary = pytest.StashKey["Summary"]()
+_audits = pytest.StashKey[list[str]]()
 
 
 class MockAddress(NamedTuple):
@@ -38,6 +44,8 @@ class MockAddress(NamedTuple):
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("rerank mock")
     group.addoption(_URL, metavar="URL", help="use the mock that runs at URL instead of starting one")
+    group.addoption(_AUDIT, action="store_true", help=f"run the tests with rerank_audit that are marked {_SLOW}")
+    group.addoption(_CASE, metavar="NAME", action="append", default=[], help="run only the case NAME of each audit")
     strict = "fail a test that leaves a fault unused, or that sends invalid requests"
     parser.addini("rerank_mock_strict", strict, type="bool", default=True)
     allows = "allow tests that use rerank_mock to connect to the real API"
@@ -88,12 +96,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     summary = session.config.stash.get(_summary, None)
     if summary is not None and hasattr(session.config, "workeroutput"):
         session.config.workeroutput["rerank_mock"] = summary.data
+    audits = session.config.stash.get(_audits, None)
+    if audits is not None and hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["rerank_audit"] = audits
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     if data := getattr(node, "workeroutput", {}).get("rerank_mock"):
         _summary_of(node.config).merge(data)
+    if audits := getattr(node, "workeroutput", {}).get("rerank_audit"):
+        node.config.stash.setdefault(_audits, []).extend(audits)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -102,6 +115,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.section("rerank mock")
         for line in summary.lines:
             terminalreporter.line(line)
+    if audits := config.stash.get(_audits, None):
+        terminalreporter.section("rerank audit")
+        for text in audits:
+            terminalreporter.line(text)
 
 
 @pytest.fixture(scope="session")
@@ -173,6 +190,25 @@ def rerank_mock(
             found += session.strict_failures(mock)
         if found:
             session.fail("\n".join(["rerank_mock:", *found, "latest requests:", session.recent(mock)]))
+
+
+@pytest.fixture
+def rerank_audit(request: pytest.FixtureRequest, rerank_mock: RerankMock) -> Iterator[RerankAudit]:
+    """Audits a pipeline: runs it under each fault, and tells where it fails silently."""
+    from together_rerank_mockserver.audit.rerank_audit import RerankAudit
+
+    item, config = request.node, request.config
+    is_slow = item.get_closest_marker(_SLOW) is not None
+    if is_slow and not config.getoption(_AUDIT):
+        pytest.skip(f"a slow audit; {_AUDIT} runs it")
+    options = f" {_AUDIT}" if is_slow else ""
+    audit = RerankAudit(
+        rerank_mock.admin, config.getoption(_CASE), lambda case: f"pytest '{item.nodeid}'{options} {_CASE} {case}"
+    )
+    yield audit
+    for report in audit.reports:
+        rows = report.rows if config.get_verbosity() > 0 else report.notable
+        config.stash.setdefault(_audits, []).append(f"{item.nodeid}\n{report.table(rows)}")
 
 
 @pytest.fixture

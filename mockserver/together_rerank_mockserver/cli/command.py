@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from together_rerank_mockserver import __version__
 from together_rerank_mockserver.cli import options
+from together_rerank_mockserver.cli.audit import audit
 from together_rerank_mockserver.cli.completion import VARIABLE, complete, completion
 from together_rerank_mockserver.cli.document import faults, spec
 from together_rerank_mockserver.cli.explain import explain
@@ -90,5 +91,5 @@ def commands(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for each in (serve, fixtures, wait, explain, faults, spec, completion):
+for each in (serve, audit, fixtures, wait, explain, faults, spec, completion):
     commands.add_command(each)

@@ -102,10 +102,7 @@ class Admin:
             return request
         if not re.fullmatch("[A-Za-z0-9_-]{1,100}", word):
             raise InvalidRequest(f"`word` must be 1 to 100 ASCII letters, digits, `-` and `_`, not {word[:100]}")
-        try:
-            own = self._registry.add_word(request.namespace, word)
-        except QueueClosed as error:
-            raise InvalidRequest(str(error)) from error
+        own = self._registry.add_word(request.namespace, word)
         return replace(request, parameters={**request.parameters, "namespace": own})
 
     def _check(self, request: AdminRequest, known: tuple[str, ...]) -> None:

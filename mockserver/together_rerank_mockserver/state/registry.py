@@ -52,16 +52,16 @@ class Registry:
     def add_word(self, name: str, word: str) -> str:
         """Give the calls in the namespace *name* whose body contains *word* a namespace of their own.
 
-        Return its name. It exists until the namespace *name* is reset. *word* is ASCII; case is ignored.
-        Raises QueueClosed if there are too many words.
+        Return its name. It exists until the namespace *name* is reset, or has more than MAX_NAMESPACES later words.
+        *word* is ASCII; case is ignored.
         """
         word = word.lower()
         with self._lock:
             words = self._words.setdefault(name, [])
             if word not in words:
-                if len(words) >= MAX_NAMESPACES:
-                    raise QueueClosed(f"a namespace has at most {MAX_NAMESPACES} words")
                 words.append(word)
+            if len(words) > MAX_NAMESPACES:
+                self._remove_word(name, words.pop(0))
         return name + _SEPARATOR + word
 
     def by_word(self, namespace: Namespace, content: bytes) -> Namespace:
@@ -83,12 +83,15 @@ class Registry:
         """
         with self._lock:
             for word in self._words.pop(name, ()):
-                if own := self._namespaces.pop(name + _SEPARATOR + word, None):
-                    self._retire(own)
+                self._remove_word(name, word)
             old = self.look(name)
             self._retire(old)
             self._namespaces[name] = new = Namespace(name, self._lock, self._quota, old.in_flight)
             self._bound(new)
+
+    def _remove_word(self, name: str, word: str) -> None:
+        if own := self._namespaces.pop(name + _SEPARATOR + word, None):
+            self._retire(own)
 
     def _retire(self, namespace: Namespace) -> None:
         self._forget(namespace)

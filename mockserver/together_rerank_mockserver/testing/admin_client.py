@@ -30,16 +30,29 @@ class AdminClient:
     """Client for one namespace of a mock."""
 
     def __init__(
-        self, url: str, api_key: str, send: _Send, *, server: MockServer | None = None, unseen: str = ""
+        self,
+        url: str,
+        api_key: str,
+        send: _Send,
+        *,
+        server: MockServer | None = None,
+        unseen: str = "",
+        word: str | None = None,
     ) -> None:
         self.url = url
         self.api_key = api_key
         self.server = server  # None if the mock runs in another process
         self.unseen = unseen  # which requests the journal does not have, as the end of a message
         self._send = send
+        self._word = {} if word is None else {"word": word}
+
+    def of_word(self, word: str) -> AdminClient:
+        """Return a client for the calls of this namespace whose body contains *word*."""
+        return AdminClient(self.url, self.api_key, self._send, server=self.server, unseen=self.unseen, word=word)
 
     def call(self, method: str, path: str, data: Any = None, /, **parameters: str) -> Any:
         """Return the JSON answer; raise ValueError if the mock rejects the call, Unreachable if no mock answers."""
+        parameters |= self._word
         if self.server is None:
             parameters["namespace"] = self.api_key
         body = b"" if data is None else json.dumps(data).encode()

@@ -14,6 +14,7 @@ import pytest
 
 from together_rerank_mockserver.testing import admin_client
 from together_rerank_mockserver.testing.admin_client import AdminClient
+from together_rerank_mockserver.testing.environment import client_variables
 from together_rerank_mockserver.testing.network_guard import NetworkGuard
 from together_rerank_mockserver.testing.recorded import RecordedRequest
 from together_rerank_mockserver.testing.rerank_mock import Parameters, RerankMock
@@ -113,34 +114,9 @@ def _settings(given: Any, address: Any) -> Settings:
     return replace(settings, journal_body=settings.max_body)
 
 
-# The variables that clients read: the path below the mock, and the key.
-_URLS = {
-    "TOGETHER_BASE_URL": "",
-    "TOGETHER_AI_API_BASE": "",
-    "CO_API_URL": "/cohere",
-    "COHERE_API_BASE": "/cohere",
-    "AZURE_AI_API_BASE": "/cohere",
-    "HOSTED_VLLM_API_BASE": "/vllm",
-    "HF_API_BASE": "/tei",
-    "HUGGINGFACE_API_BASE": "/tei",
-    "INFINITY_API_BASE": "/infinity",
-    # LiteLLM drops the path; it can also read the answers of Together's API, which are at the root.
-    "JINA_AI_API_BASE": "",
-    "NVIDIA_NIM_API_BASE": "/nim",
-    "VOYAGE_API_BASE": "/voyage",
-}
-_KEYS = (
-    *("TOGETHER_API_KEY", "CO_API_KEY", "COHERE_API_KEY", "AZURE_AI_API_KEY", "HOSTED_VLLM_API_KEY"),
-    *("HUGGINGFACE_API_KEY", "INFINITY_API_KEY", "JINA_AI_API_KEY", "JINA_API_KEY", "NVIDIA_NIM_API_KEY"),
-    "VOYAGE_API_KEY",
-)
-
-
 def patch_environment(patch: pytest.MonkeyPatch, admin: AdminClient) -> None:
-    for name, path in _URLS.items():
-        patch.setenv(name, admin.url + path)
-    for name in _KEYS:
-        patch.setenv(name, admin.api_key)
+    for name, value in client_variables(admin.url, admin.api_key).items():
+        patch.setenv(name, value)
     if any(os.environ.get(proxy) for proxy in _PROXIES):
         # A proxy cannot reach this machine's loopback, and the network guard cannot see behind a proxy.
         for name in ("NO_PROXY", "no_proxy"):

@@ -1,0 +1,180 @@
+"""Call a pipeline: sync or async, each call in a thread of its own, and watch what it declares."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar, copy_context
+from dataclasses import dataclass
+from typing import Any
+
+from together_rerank_mockserver.audit.outcome import Observed
+
+NO_VALUE: Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """How a pipeline declares a fallback.
+
+    Attributes:
+        log: a regular expression; a log record whose message contains it declares a fallback.
+        argument: the name of an argument of the pipeline; it gets a function, and calling it declares a fallback.
+        value: the value that the pipeline returns, or a function that tells by it whether it is a fallback.
+    """
+
+    log: str | None = None
+    argument: str | None = None
+    value: Any = NO_VALUE
+
+    def is_declared_by(self, returned: Any) -> bool:
+        if self.value is NO_VALUE:
+            return False
+        return bool(self.value(returned) if callable(self.value) else returned == self.value)
+
+
+class _Running:
+    """A call in progress."""
+
+    def __init__(self) -> None:
+        self.declared: str | None = None
+        self.observed: Observed | None = None
+        self.raised: BaseException | None = None  # what is no outcome of a pipeline, such as the end of the test
+        self.is_over = threading.Event()
+
+
+_current: ContextVar[_Running | None] = ContextVar("rerank_audit_call", default=None)
+
+
+class Pipeline:
+    """The callable *search* with its arguments `query` and `passages`; a call takes at most *patience_s* seconds.
+
+    *read* turns what it returns into a list of passages or indexes.
+    """
+
+    def __init__(
+        self,
+        search: Callable[..., Any],
+        patience_s: float,
+        declaration: Declaration,
+        read: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self._search = search
+        self._patience_s = patience_s
+        self._declaration = declaration
+        self._read = read
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()
+        self._running: set[_Running] = set()
+        self._log = re.compile(declaration.log) if declaration.log is not None else None
+        # How many log records declared a fallback of one of several calls, and it is not known of which.
+        self.unassigned = 0
+
+    def call(self, query: str, passages: Sequence[str]) -> Observed:
+        """Return what the pipeline does; raise what ends the test."""
+        running = _Running()
+        began = time.monotonic()
+        context = copy_context()
+        context.run(_current.set, running)
+        with self._lock:
+            self._running.add(running)
+        work = threading.Thread(
+            target=context.run, args=(self._run, running, query, list(passages)), daemon=True, name="rerank-audit"
+        )
+        work.start()
+        running.is_over.wait(self._patience_s)
+        with self._lock:
+            self._running.discard(running)
+        if running.raised is not None:
+            raise running.raised
+        return running.observed or Observed(seconds=time.monotonic() - began, is_hung=True)
+
+    @contextlib.contextmanager
+    def active(self) -> Iterator[None]:
+        """While active, log records can declare a fallback, and async pipelines have an event loop."""
+        before = logging.getLogRecordFactory()
+        if self._log is not None:
+            logging.setLogRecordFactory(self._factory(before))
+        try:
+            yield
+        finally:
+            if self._log is not None:
+                logging.setLogRecordFactory(before)
+            if self._loop is not None:
+                asyncio.run_coroutine_threadsafe(_end_loop(), self._loop)
+
+    def _run(self, running: _Running, query: str, passages: list[str]) -> None:
+        began = time.monotonic()
+        returned, error = None, None
+
+        def declare(*_: Any, **__: Any) -> None:
+            running.declared = running.declared or "argument"
+
+        arguments = {self._declaration.argument: declare} if self._declaration.argument else {}
+        try:
+            returned = self._search(query, passages, **arguments)
+            if inspect.isawaitable(returned):
+                returned = asyncio.run_coroutine_threadsafe(_awaited(returned), self._event_loop()).result()
+            if self._declaration.is_declared_by(returned):
+                running.declared = "value"
+            returned = _listed(self._read(returned) if self._read else returned)
+        except (Exception, SystemExit, asyncio.CancelledError) as raised:  # noqa: BLE001  # an outcome
+            error = raised
+        except BaseException as raised:  # noqa: BLE001  # such as pytest's: raised again by `call`
+            running.raised = raised
+        running.observed = Observed(returned, error, time.monotonic() - began, declared=running.declared)
+        running.is_over.set()
+
+    def _event_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the loop that all calls share, because clients belong to the loop of their first call."""
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=self._loop.run_forever, daemon=True, name="rerank-audit-loop").start()
+            return self._loop
+
+    def _factory(self, before: Callable[..., logging.LogRecord]) -> Callable[..., logging.LogRecord]:
+        def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
+            record = before(*args, **kwargs)
+            with contextlib.suppress(Exception):  # a message whose arguments do not fit
+                if self._log is not None and self._log.search(record.getMessage()):
+                    self._declare_by_log()
+            return record
+
+        return factory
+
+    def _declare_by_log(self) -> None:
+        running = _current.get()
+        if running is None:  # in a thread of the pipeline
+            with self._lock:
+                if len(self._running) != 1:
+                    self.unassigned += 1
+                    return
+                (running,) = self._running
+        running.declared = running.declared or "log"
+
+
+async def _end_loop() -> None:
+    """Cancel the calls that are still running, and stop the loop."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    asyncio.get_running_loop().stop()
+
+
+async def _awaited(value: Any) -> Any:
+    return await value
+
+
+def _listed(returned: Any) -> Any:
+    """Return a list of the items of *returned*; other values as they are."""
+    if isinstance(returned, list) or returned is None or isinstance(returned, str | bytes | dict):
+        return returned
+    return list(returned) if hasattr(returned, "__iter__") else returned

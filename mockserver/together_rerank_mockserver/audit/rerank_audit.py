@@ -1,0 +1,91 @@
+"""The fixture `rerank_audit`: audits pipelines with the mock of the test."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from together_rerank_mockserver.audit.pipeline import NO_VALUE, Declaration, Pipeline
+from together_rerank_mockserver.audit.report import Report
+from together_rerank_mockserver.audit.run import DEFAULT_PATIENCE_S, Audit
+from together_rerank_mockserver.testing.admin_client import AdminClient
+
+
+class RerankAudit:
+    """Audits pipelines with the mock of *admin*.
+
+    *only* are the names of the cases to run, *again* returns the line that runs one of them alone.
+    Each report is added to `reports`.
+    """
+
+    def __init__(self, admin: AdminClient, only: Sequence[str], again: Callable[[str], str]) -> None:
+        self.reports: list[Report] = []
+        self._admin = admin
+        self._only = only
+        self._again = again
+
+    def __call__(
+        self,
+        search: Callable[..., Any],
+        *,
+        query: str,
+        passages: Sequence[str],
+        top_n: int | None = None,
+        read: Callable[[Any], Any] | None = None,
+        fallback_log: str | None = None,
+        fallback_argument: str | None = None,
+        fallback_value: Any = NO_VALUE,
+        accept: Mapping[str, str] | None = None,
+        only: Iterable[str] = (),
+        quick: bool = False,
+        patience: float = DEFAULT_PATIENCE_S,
+    ) -> Report:
+        """Run *search* under each case and return the report.
+
+        Args:
+            search: the pipeline, sync or async; it gets a query and a list of passages, and returns the best passages
+                or their indexes, best first.
+            query: the query; each call gets it with another word at its end.
+            passages: at least three different passages; more than `top_n` + 1 are best.
+            top_n: how many passages *search* returns; None for all.
+            read: makes a list of passages or indexes of what *search* returns; None if it returns one.
+            fallback_log: a regular expression for the message of the log record with which *search* declares that it
+                falls back.
+            fallback_argument: the name of an argument of *search*: a function that it calls if it falls back.
+            fallback_value: the value that *search* returns if it falls back, or a function that tells by this value.
+            accept: the names of cases whose failure is accepted, each with the reason.
+            only: the names of the cases to run; empty for all.
+            quick: run only the most important cases, and none that waits.
+            patience: after how many seconds a call counts as a hang, up to 600.
+
+        Raises:
+            TypeError: *search* cannot be called, or returns neither passages nor indexes.
+            ValueError: another argument is invalid; the message says what is accepted.
+        """
+        if not callable(search):
+            raise TypeError(f"rerank_audit() takes a function with the arguments query and passages, not {search!r}")
+        if fallback_log is not None:
+            _check_pattern(fallback_log)
+        audit = Audit(
+            Pipeline(search, patience, Declaration(fallback_log, fallback_argument, fallback_value), read),
+            self._admin,
+            query=query,
+            passages=passages,
+            top_n=top_n,
+            quick=quick,
+            patience_s=patience,
+            only=self._only or only,
+            accept=accept,
+            again=self._again,
+        )
+        report = audit.run()
+        self.reports.append(report)
+        return report
+
+
+def _check_pattern(pattern: Any) -> None:
+    try:
+        re.compile(pattern)
+    except (re.error, TypeError) as error:
+        raise ValueError(f"`fallback_log` must be a regular expression, not {pattern!r}: {error}") from None

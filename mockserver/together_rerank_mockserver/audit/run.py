@@ -1,0 +1,235 @@
+"""Run the cases of an audit: one after another, and those that wait side by side."""
+
+from __future__ import annotations
+
+import difflib
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from threading import Semaphore
+from typing import Any
+
+from together_rerank_mockserver.audit.cases import MIN_PASSAGES, Call, Case, CaseBuilder
+from together_rerank_mockserver.audit.outcome import Observed, Outcome, indexes_of, judge, shown
+from together_rerank_mockserver.audit.pipeline import Pipeline
+from together_rerank_mockserver.audit.report import Report, Row
+from together_rerank_mockserver.testing.admin_client import AdminClient
+from together_rerank_mockserver.testing.recorded import RecordedRequest
+from together_rerank_mockserver.testing.rerank_mock import RerankMock
+from together_rerank_mockserver.testing.resilience import find_problems
+
+DEFAULT_PATIENCE_S = 20.0
+# After this time, a case runs beside the next ones.
+_WAITS_S = 0.3
+_SIDE_BY_SIDE = 16
+# The findings that an audit shows: what harms the provider.
+_RULES = ("retry-storm", "ignored-retry-after", "retried-not-retryable", "resent-invalid")
+
+
+class Audit:
+    """The audit of *pipeline*: the cases for *query* and *passages*, with the mock of *admin*.
+
+    *top_n* is how many passages the pipeline returns; None for all. *only* are the names of the cases to run.
+    Raises ValueError if an argument is invalid.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        admin: AdminClient,
+        *,
+        query: str,
+        passages: Sequence[str],
+        top_n: int | None = None,
+        quick: bool = False,
+        patience_s: float = DEFAULT_PATIENCE_S,
+        only: Iterable[str] = (),
+        accept: Mapping[str, str] | None = None,
+        again: Callable[[str], str] = str,
+    ) -> None:
+        _check(query, passages, top_n, patience_s)
+        self._pipeline = pipeline
+        self._admin = admin
+        self._query = query
+        self._top_n = top_n
+        self._again = again
+        cases = CaseBuilder(passages, top_n, 1.5 * patience_s)
+        every, self._accept = cases.build(), dict(accept or {})
+        names = [each.name for each in every]
+        _check_names("accept", self._accept, names)
+        if nameless := [name for name, reason in self._accept.items() if not str(reason).strip()]:
+            raise ValueError(f"`accept` has no reason for {nameless[0]!r}; say why the team lives with it")
+        chosen = list(only)
+        _check_names("only", chosen, names)
+        self._cases = [each for each in every if each.name in chosen] if chosen else cases.build(quick=quick)
+        # A word in the query of each case tells its requests apart. It is new each time, because of caches.
+        self._words = {each.name: f"case{secrets.token_hex(3)}{number:03}" for number, each in enumerate(self._cases)}
+        self._is_alone = False
+
+    def run(self) -> Report:
+        """Run the cases and return the report.
+
+        Raises TypeError if the pipeline returns something else than passages or indexes.
+        """
+        with self._pipeline.active():
+            first, *others = self._cases
+            rows = [self._first(first), *self._side_by_side(others)]
+            for place, row in enumerate(rows):
+                if row.is_uncertain:
+                    rows[place] = self._row(self._cases[place])
+        if self._is_alone:
+            self._admin.call("POST", "reset")
+        return Report([self._accepted(row) for row in rows], self._query, self._top_n)
+
+    def _first(self, case: Case) -> Row:
+        """Run *case*; if its requests do not have its word, run each case alone, with all requests of the mock."""
+        before = self._total()
+        row = self._row(case)
+        if not row.requests and self._total() != before:
+            self._is_alone = True
+            row = self._row(case)
+        if case.name == "ranking" and isinstance(row.problem, TypeError):
+            raise row.problem
+        return row
+
+    def _total(self) -> int:
+        total: int = self._admin.call("GET", "requests", limit="0")["total"]
+        return total
+
+    def _side_by_side(self, cases: Sequence[Case]) -> list[Row]:
+        if self._is_alone:
+            return list(map(self._row, cases))
+        free = Semaphore(_SIDE_BY_SIDE)
+        futures: list[Future[Row]] = []
+        pool = ThreadPoolExecutor(_SIDE_BY_SIDE)
+        try:
+            for case in cases:
+                free.acquire()
+                future = pool.submit(self._row, case)
+                future.add_done_callback(lambda _: free.release())
+                futures.append(future)
+                if not case.waits:
+                    wait([future], _WAITS_S)
+            return [each.result() for each in futures]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _row(self, case: Case) -> Row:
+        unassigned = self._pipeline.unassigned
+        # Each of concurrent calls has requests of its own.
+        count = len(case.calls) if case.is_concurrent and not self._is_alone else 1
+        words = [self._words[case.name] + ("abc"[place] if count > 1 else "") for place in range(count)]
+        admins = [self._admin if self._is_alone else self._admin.of_word(word) for word in words]
+        for admin in admins:
+            admin.call("POST", "reset")
+        try:
+            observed = self._observe(case, words, admins)
+        except ValueError as error:  # this server cannot produce the fault
+            return self._row_of(case, Outcome.NOT_SHOWN, str(error))
+        requests = [request for admin in admins for request in RerankMock(admin).requests]
+        outcome, did = self._judge(case, observed, requests)
+        is_blocked = outcome is Outcome.HANG and not requests
+        is_unassigned = outcome is Outcome.SILENT and self._pipeline.unassigned != unassigned
+        return replace(
+            self._row_of(case, outcome, did),
+            seconds=max(each.seconds for each in observed),
+            requests=requests,
+            findings=[each for each in find_problems(requests) if each.rule in _RULES],
+            is_uncertain=is_blocked or is_unassigned,
+            problem=_unreadable(case, observed),
+        )
+
+    def _row_of(self, case: Case, outcome: Outcome, did: str) -> Row:
+        return Row(case.name, case.group, case.sentence, outcome, did, self._again(case.name))
+
+    def _observe(self, case: Case, words: Sequence[str], admins: Sequence[AdminClient]) -> list[Observed]:
+        """Make the calls of *case*: at the same time if each has a word, else one after another."""
+
+        def call(each: Call, word: str, admin: AdminClient) -> Observed:
+            _prepare(each, admin)
+            return self._pipeline.call(f"{self._query} {word}{each.suffix}", each.passages)
+
+        if len(words) == 1:
+            return [call(each, words[0], admins[0]) for each in case.calls]
+        with ThreadPoolExecutor(len(words)) as pool:
+            return list(pool.map(call, case.calls, words, admins))
+
+    def _judge(
+        self, case: Case, observed: Sequence[Observed], requests: Sequence[RecordedRequest]
+    ) -> tuple[Outcome, str]:
+        is_answered = bool(requests) and requests[-1].status == 200 and case.group not in ("wire", "slow", "outage")
+        judged = [
+            judge(call, self._top_n, each, has_answer=is_answered)
+            for call, each in zip(case.calls, observed, strict=True)
+            if call.is_judged
+        ]
+        outcome, did = max(judged, key=lambda each: each[0].severity)
+        if case.name == "ranking" and _is_unturned(case, observed):
+            return Outcome.NO_EFFECT, f"{did}, whatever the ranking is"
+        if outcome is Outcome.RIGHT and _is_hidden(case, requests):
+            return Outcome.NOT_SHOWN, "the fault could not change an answer"
+        return outcome, did
+
+    def _accepted(self, row: Row) -> Row:
+        return replace(row, accepted=self._accept.get(row.name))
+
+
+def _check(query: Any, passages: Any, top_n: Any, patience_s: Any) -> None:
+    if not isinstance(query, str) or not query.strip():
+        raise ValueError(f"`query` must be a text, not {shown(query)}")
+    if isinstance(passages, str) or not all(isinstance(each, str) for each in passages):
+        raise ValueError(f"`passages` must be a list of texts, not {shown(passages)}")
+    if len({each.strip().casefold() for each in passages} - {""}) < max(MIN_PASSAGES, len(passages)):
+        raise ValueError(f"`passages` must be at least {MIN_PASSAGES} different texts, none of them blank")
+    if top_n is not None and (type(top_n) is not int or top_n < 1):
+        raise ValueError(f"`top_n` must be how many passages the pipeline returns, from 1, not {shown(top_n)}")
+    if isinstance(patience_s, bool) or not isinstance(patience_s, int | float) or not 0 < patience_s <= 600:
+        raise ValueError(f"`patience` must be a number of seconds above 0, up to 600, not {shown(patience_s)}")
+
+
+def _check_names(argument: str, names: Iterable[str], known: Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, n=3)
+            hint = f"the nearest: {', '.join(near)}" if near else f"known: {', '.join(known)}"
+            raise ValueError(f"`{argument}` names no case {name!r}; {hint}")
+
+
+def _prepare(call: Call, admin: AdminClient) -> None:
+    """Set the ranking and the fault of *call*."""
+    if call.ranking:
+        admin.call("PUT", "ranking", call.ranking)
+    admin.call("DELETE", "faults")
+    if call.fault:
+        admin.call("POST", "faults", call.fault)
+
+
+def _is_unturned(case: Case, observed: Sequence[Observed]) -> bool:
+    """Return whether the pipeline returned the same passages for both rankings."""
+    returned = [indexes_of(each.returned, call.passages) for call, each in zip(case.calls, observed, strict=True)]
+    return all(each.error is None and not each.is_hung for each in observed) and returned[0] == returned[1]
+
+
+def _is_hidden(case: Case, requests: Sequence[RecordedRequest]) -> bool:
+    is_faulty = any(call.fault for call in case.calls)
+    return is_faulty and bool(requests) and not any(each.fault for each in requests)
+
+
+def _unreadable(case: Case, observed: Sequence[Observed]) -> TypeError | None:
+    """Return the error if the pipeline returned what the audit cannot read, although there is no fault."""
+    if case.name != "ranking":
+        return None
+    for each in observed:
+        if each.error is None and not each.is_hung and not each.declared and not _is_readable(each.returned):
+            return TypeError(
+                f"the pipeline returned {shown(each.returned)}, not a list of passages or indexes; "
+                "`read` can be a function that makes such a list of it"
+            )
+    return None
+
+
+def _is_readable(returned: Any) -> bool:
+    if returned is None:
+        return True
+    return isinstance(returned, list) and all(isinstance(each, str) or hasattr(each, "__index__") for each in returned)

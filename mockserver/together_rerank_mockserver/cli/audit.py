@@ -1,0 +1,142 @@
+"""The command `audit`: run a command as a pipeline under each fault."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from together_rerank_mockserver.cli.options import COMMAND, option
+from together_rerank_mockserver.server.readiness import PROGRAM
+
+if TYPE_CHECKING:
+    from together_rerank_mockserver.audit.report import Report
+
+_EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_CASE = "--case"
+_QUERY = "llamas in Peru"
+_PASSAGES = (
+    "Pandas eat bamboo in the mountains of China.",
+    "The sun rises earlier in summer than in winter.",
+    "Polar bears hunt seals on the ice.",
+    "Rivers carry sand and stones to the sea.",
+    "Bread needs flour, water, salt and time.",
+    "Old maps show islands that do not exist.",
+    "Llamas carry loads over the mountains of Peru.",
+    "Bees find their way by the position of the sun.",
+)
+_PASSAGES_HELP = "The passages: a JSON list, or one passage a line.  [default: eight sentences]"
+_TOP_N = "How many passages the command prints.  [default: all]"
+_LOG = "A regular expression; a match on stderr declares a fallback."
+_FIELD = "The field of the printed object that declares a fallback."
+_REPORT = "Write the report to FILE: .json, .md or .html, repeatable."
+
+
+@click.command(context_settings={**COMMAND, "ignore_unknown_options": False})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@option("--query", default=_QUERY, metavar="TEXT", help="The query.")
+@option("--passages", type=_EXISTING, metavar="FILE", help=_PASSAGES_HELP)
+@option("--top-n", type=click.IntRange(1), metavar="N", help=_TOP_N)
+@option("--quick", is_flag=True, help="Run only the most important cases.")
+@option(_CASE, "only", multiple=True, metavar="NAME", help="A case to run, repeatable.  [default: all]")
+@option("--accept", multiple=True, metavar="NAME=REASON", help="A case whose failure is accepted, repeatable.")
+@option("--patience", type=float, default=20, metavar="S", help="After how many seconds the command counts as a hang.")
+@option("--fallback-log", metavar="REGEX", help=_LOG)
+@option("--fallback-field", metavar="NAME", help=_FIELD)
+@option("--report", "reports", multiple=True, type=_FILE, metavar="FILE", help=_REPORT)
+def audit(command: tuple[str, ...], reports: tuple[Path, ...], **options: Any) -> int:
+    """Run COMMAND under each fault, and tell where it fails silently.
+
+    COMMAND gets a JSON object with `query`, `passages` and `top_n` on stdin, and prints a JSON list of passages or
+    indexes, best first. Environment variables point its client to a mock.
+    """
+    if shutil.which(command[0]) is None:
+        raise click.UsageError(f"there is no command {command[0]!r}")
+    report = _audited(command, **options)
+    click.echo(str(report))
+    for path in reports:
+        report.write(path)
+    return 1 if report.failures else 0
+
+
+def _audited(
+    command: tuple[str, ...],
+    *,
+    query: str,
+    passages: Path | None,
+    accept: tuple[str, ...],
+    patience: float,
+    fallback_log: str | None,
+    fallback_field: str | None,
+    **options: Any,
+) -> Report:
+    from together_rerank_mockserver.audit.command import Command
+    from together_rerank_mockserver.audit.rerank_audit import RerankAudit
+    from together_rerank_mockserver.server.threaded_server import MockServer
+    from together_rerank_mockserver.settings import Settings
+    from together_rerank_mockserver.testing import admin_client
+    from together_rerank_mockserver.testing.environment import client_variables
+
+    with MockServer(Settings(one_namespace=True, journal_max=10_000)) as mock:
+        admin = admin_client.in_process(mock, admin_client.API_KEY)
+        variables = client_variables(admin.url, admin.api_key)
+        search = Command(
+            command,
+            variables,
+            patience,
+            top_n=options["top_n"],
+            fallback_log=fallback_log,
+            fallback_field=fallback_field,
+        )
+        try:
+            return RerankAudit(admin, (), _again)(
+                search,
+                query=query,
+                passages=_PASSAGES if passages is None else _passages(passages),
+                accept=_reasons(accept),
+                patience=patience,
+                fallback_argument="declare",
+                **options,
+            )
+        except TypeError as error:
+            raise click.ClickException(str(error)) from error
+        finally:
+            search.close()
+
+
+def _again(case: str) -> str:
+    """Return the line that runs *case* alone, with the same options."""
+    given = iter(sys.argv[2:])
+    kept = []
+    for each in given:
+        if each == "--":
+            kept += [each, *given]
+        elif each == _CASE:
+            next(given, None)
+        elif not each.startswith(f"{_CASE}="):
+            kept.append(each)
+    return f"{PROGRAM} audit {_CASE} {case} {shlex.join(kept)}"
+
+
+def _passages(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        if not text.lstrip().startswith("["):
+            return [line for line in text.splitlines() if line.strip()]
+        passages: list[str] = json.loads(text)
+    except ValueError as error:
+        raise click.UsageError(
+            f"{path} must be a JSON list of texts, or a text with one passage a line: {error}"
+        ) from error
+    return passages
+
+
+def _reasons(accept: tuple[str, ...]) -> dict[str, str]:
+    pairs = [each.partition("=")[::2] for each in accept]
+    return {name.strip(): reason.strip() for name, reason in pairs}
