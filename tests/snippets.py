@@ -43,7 +43,7 @@ def snippets(page="README.md"):
 
 def write_project(page, folder):
     """Write the files that *page* shows, those whose first line is their name, into *folder*; return their names."""
-    files = {each.first_line.removeprefix("# "): each.text for each in snippets(page) if is_file(each)}
+    files = {each.first_line.split()[1]: each.text for each in snippets(page) if is_file(each)}
     for name, text in files.items():
         (folder / name).write_text(text)
     return list(files)
@@ -51,7 +51,7 @@ def write_project(page, folder):
 
 def is_file(snippet):
     """Return whether a snippet shows a complete file."""
-    return re.fullmatch(r"# \w+\.py", snippet.first_line) is not None
+    return re.fullmatch(r"(#|//) \w+\.(py|sh|mts)", snippet.first_line) is not None
 
 
 def snippet(beginning):

@@ -13,12 +13,14 @@ from typing import Any
 
 from together_rerank_mockserver.audit.outcome import CommandFailed, shown
 
-# Errors of the code, as Python, JavaScript, Ruby and Go print them.
+# Errors of the code, as Python, JavaScript, Ruby and Go print them. A TypeError of JavaScript's fetch is none.
 _CRASH = re.compile(
-    r"^(?:Uncaught |panic: |\S+: )?(?:KeyError|IndexError|TypeError|AttributeError|NameError|AssertionError"
-    r"|UnboundLocalError|ZeroDivisionError|ReferenceError|RangeError|NoMethodError|panic: runtime error)\b",
+    r"^(?:Uncaught |panic: |\S+: )?(?:KeyError|IndexError|TypeError(?!: (?:fetch failed|terminated))|AttributeError"
+    r"|NameError|AssertionError|UnboundLocalError|ZeroDivisionError|ReferenceError|RangeError|NoMethodError"
+    r"|runtime error)\b",
     re.MULTILINE,
 )
+_NAMED = re.compile(r"(?:Uncaught )?[\w.$]*(?:Error|Exception)\b")
 
 
 class Command:
@@ -91,6 +93,7 @@ class Command:
         """Kill the processes that are still running."""
         for process in list(self._processes):
             _kill(process)
+            process.wait()
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
@@ -104,7 +107,7 @@ def _is_crash(status: int, errors: str) -> bool:
 
 
 def _last_line(text: str) -> str:
-    """Return the line of *text* that names the error: the last one that is neither blank nor indented."""
+    """Return the line of *text* that names the error: the last one with an error's name, or else the last one."""
     lines = [line for line in text.splitlines() if line.strip()]
-    named = [line for line in lines if not line[0].isspace()]
+    named = [line for line in lines if _NAMED.match(line)]
     return (named or lines or [""])[-1][:200]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from together_rerank_mockserver.audit import pages
 from together_rerank_mockserver.audit.outcome import Outcome
 from together_rerank_mockserver.testing.recorded import RecordedRequest
 from together_rerank_mockserver.testing.resilience import Finding
@@ -152,8 +154,8 @@ class Report:
 
     def table(self, rows: list[Row]) -> str:
         """Return *rows* as a table, with the summary and the warnings."""
-        lines = [("case", "outcome", "seconds", "answers", "what the pipeline did")]
-        lines += [(row.name, _marked(row), f"{row.seconds:.2f}", _cut(row.statuses, 24), row.did) for row in rows]
+        lines = [("case", "outcome", "time", "answers", "what the pipeline did")]
+        lines += [(row.name, _marked(row), f"{row.seconds:.2f} s", _cut(row.statuses, 24), row.did) for row in rows]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         shown = [
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
@@ -167,17 +169,23 @@ class Report:
             OSError: the file cannot be written.
             ValueError: the suffix is another one.
         """
-        from together_rerank_mockserver.audit.pages import html, markdown  # most audits write no file
+        form = form_of(path)
+        Path(path).write_text(form(self.as_dict), encoding="utf-8")
 
-        target = Path(path)
-        forms = {
-            ".json": lambda: json.dumps(self.as_dict, ensure_ascii=False, indent=2) + "\n",
-            ".md": lambda: markdown(self.as_dict),
-            ".html": lambda: html(self.as_dict),
-        }
-        if target.suffix not in forms:
-            raise ValueError(f"the report can be written to a file that ends in {', '.join(forms)}, not to {target}")
-        target.write_text(forms[target.suffix](), encoding="utf-8")
+
+def form_of(path: str | Path) -> Callable[[dict[str, Any]], str]:
+    """Return the function that writes the report as the suffix of *path* says; raise ValueError for an unknown one."""
+    suffix = Path(path).suffix
+    if suffix not in _FORMS:
+        raise ValueError(f"the report can be written to a file that ends in {', '.join(_FORMS)}, not to {path}")
+    return _FORMS[suffix]
+
+
+_FORMS: dict[str, Callable[[dict[str, Any]], str]] = {
+    ".json": lambda data: json.dumps(data, ensure_ascii=False, indent=2) + "\n",
+    ".md": pages.markdown,
+    ".html": pages.html,
+}
 
 
 def _marked(row: Row) -> str:

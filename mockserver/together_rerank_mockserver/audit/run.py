@@ -27,6 +27,15 @@ _SIDE_BY_SIDE = 16
 _RULES = ("retry-storm", "ignored-retry-after", "retried-not-retryable", "resent-invalid")
 
 
+class Unreadable(TypeError):
+    """A pipeline returned neither passages nor indexes, although there was no fault."""
+
+    def __init__(self, returned: Any) -> None:
+        hint = "`read` can be a function that makes such a list of it"
+        super().__init__(f"the pipeline returned {shown(returned)}, not a list of passages or indexes; {hint}")
+        self.returned = returned
+
+
 class Audit:
     """The audit of *pipeline*: the cases for *query* and *passages*, with the mock of *admin*.
 
@@ -70,7 +79,7 @@ class Audit:
     def run(self) -> Report:
         """Run the cases and return the report.
 
-        Raises TypeError if the pipeline returns something else than passages or indexes.
+        Raises Unreadable if the pipeline returns something else than passages or indexes.
         """
         with self._pipeline.active():
             first, *others = self._cases
@@ -89,7 +98,7 @@ class Audit:
         if not row.requests and self._total() != before:
             self._is_alone = True
             row = self._row(case)
-        if case.name == "ranking" and isinstance(row.problem, TypeError):
+        if row.problem is not None:
             raise row.problem
         return row
 
@@ -216,16 +225,13 @@ def _is_hidden(case: Case, requests: Sequence[RecordedRequest]) -> bool:
     return is_faulty and bool(requests) and not any(each.fault for each in requests)
 
 
-def _unreadable(case: Case, observed: Sequence[Observed]) -> TypeError | None:
+def _unreadable(case: Case, observed: Sequence[Observed]) -> Unreadable | None:
     """Return the error if the pipeline returned what the audit cannot read, although there is no fault."""
     if case.name != "ranking":
         return None
     for each in observed:
         if each.error is None and not each.is_hung and not each.declared and not _is_readable(each.returned):
-            return TypeError(
-                f"the pipeline returned {shown(each.returned)}, not a list of passages or indexes; "
-                "`read` can be a function that makes such a list of it"
-            )
+            return Unreadable(each.returned)
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import sys
@@ -38,6 +39,14 @@ _FIELD = "The field of the printed object that declares a fallback."
 _REPORT = "Write the report to FILE: .json, .md or .html, repeatable."
 
 
+def _pattern(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    try:
+        re.compile(value or "")
+    except re.error as error:
+        raise click.BadParameter(f"{value!r} is not a regular expression: {error}") from error
+    return value
+
+
 @click.command(context_settings={**COMMAND, "ignore_unknown_options": False})
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @option("--query", default=_QUERY, metavar="TEXT", help="The query.")
@@ -47,7 +56,7 @@ _REPORT = "Write the report to FILE: .json, .md or .html, repeatable."
 @option(_CASE, "only", multiple=True, metavar="NAME", help="A case to run, repeatable.  [default: all]")
 @option("--accept", multiple=True, metavar="NAME=REASON", help="A case whose failure is accepted, repeatable.")
 @option("--patience", type=float, default=20, metavar="S", help="After how many seconds the command counts as a hang.")
-@option("--fallback-log", metavar="REGEX", help=_LOG)
+@option("--fallback-log", metavar="REGEX", callback=_pattern, help=_LOG)
 @option("--fallback-field", metavar="NAME", help=_FIELD)
 @option("--report", "reports", multiple=True, type=_FILE, metavar="FILE", help=_REPORT)
 def audit(command: tuple[str, ...], reports: tuple[Path, ...], **options: Any) -> int:
@@ -56,8 +65,12 @@ def audit(command: tuple[str, ...], reports: tuple[Path, ...], **options: Any) -
     COMMAND gets a JSON object with `query`, `passages` and `top_n` on stdin, and prints a JSON list of passages or
     indexes, best first. Environment variables point its client to a mock.
     """
+    from together_rerank_mockserver.audit.report import form_of
+
     if shutil.which(command[0]) is None:
         raise click.UsageError(f"there is no command {command[0]!r}")
+    for path in reports:
+        form_of(path)
     report = _audited(command, **options)
     click.echo(str(report))
     for path in reports:
@@ -77,7 +90,9 @@ def _audited(
     **options: Any,
 ) -> Report:
     from together_rerank_mockserver.audit.command import Command
+    from together_rerank_mockserver.audit.outcome import shown
     from together_rerank_mockserver.audit.rerank_audit import RerankAudit
+    from together_rerank_mockserver.audit.run import Unreadable
     from together_rerank_mockserver.server.threaded_server import MockServer
     from together_rerank_mockserver.settings import Settings
     from together_rerank_mockserver.testing import admin_client
@@ -104,8 +119,11 @@ def _audited(
                 fallback_argument="declare",
                 **options,
             )
-        except TypeError as error:
-            raise click.ClickException(str(error)) from error
+        except Unreadable as error:
+            printed = shown(error.returned)
+            raise click.ClickException(
+                f"the command printed {printed}, not a JSON list of passages or indexes"
+            ) from error
         finally:
             search.close()
 
