@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from together_rerank_mockserver import clock  # noqa: F401  # before a test can replace the clocks
+
 if TYPE_CHECKING:
     from together_rerank_fixtures import Exchange
     from together_rerank_mockserver.testing.rerank_mock import RerankMock

@@ -2,11 +2,11 @@
 
 import math
 import sys
-import time
 from threading import Thread
 
 import click
 
+from together_rerank_mockserver import clock
 from together_rerank_mockserver.cli.options import COMMAND, option
 from together_rerank_mockserver.server.readiness import PROGRAM, why_unhealthy
 from together_rerank_spec.urls import base_of
@@ -26,12 +26,12 @@ def wait(url: str, timeout: float) -> int:
         raise click.BadParameter(str(error), param_hint="URL") from error
     if not math.isfinite(timeout):
         raise click.BadParameter(f"'{timeout}' is not a number of seconds", param_hint="--timeout")
-    deadline = time.monotonic() + timeout
+    deadline = clock.monotonic() + timeout
     while why := _why_unhealthy(base, deadline):
-        if time.monotonic() >= deadline:
+        if clock.monotonic() >= deadline:
             print(f"{PROGRAM}: no healthy mock at {base} within {timeout:g} s; {why}", file=sys.stderr)
             return 1
-        time.sleep(0.02)
+        clock.sleep(0.02)
     return 0
 
 
@@ -40,5 +40,5 @@ def _why_unhealthy(base: str, deadline: float) -> str:
     found = ["the last answer did not end"]
     probe = Thread(target=lambda: found.append(why_unhealthy(base)), daemon=True)
     probe.start()
-    probe.join(max(1.5, deadline - time.monotonic()))
+    probe.join(max(1.5, deadline - clock.monotonic()))
     return found[-1]
