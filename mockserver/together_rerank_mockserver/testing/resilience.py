@@ -20,6 +20,8 @@ _CLOCK_S = 0.002
 # A wait has grown if it is this many times as long as the first.
 _GROWTH = 1.2
 _EQUAL = 0.1
+# A client need not wait for a longer Retry-After; Together's SDKs do not.
+_LONG_S = 60
 # Differences of waits below this are ignored.
 _SOON_S = 0.01
 
@@ -52,15 +54,18 @@ def find_problems(requests: Sequence[RecordedRequest]) -> list[Finding]:
 def _calls(requests: Sequence[RecordedRequest]) -> list[list[RecordedRequest]]:
     """Group requests by call: attempts of one call have equal bodies, and each begins after the one before failed.
 
-    An equal body that is sent while another is in progress, or after a success, is a separate call.
+    An equal body that is sent while another is in progress, or after a success, is a separate call. If the client
+    numbers its attempts, the numbers of a call are consecutive from 0.
     """
     calls: list[list[RecordedRequest]] = []
     unfinished: dict[str, list[list[RecordedRequest]]] = {}
     for request in sorted(requests, key=lambda request: request.began):
         same = unfinished.setdefault(_fingerprint(request), [])
-        over = [call for call in same if call[-1].ended <= request.began + _CLOCK_S]
+        over = [call for call in same if call[-1].ended <= request.began + _CLOCK_S and _may_follow(request, call[-1])]
         if over:
-            call = min(over, key=lambda call: call[-1].ended)
+            # By number, the latest: an earlier call with the number before has probably ended.
+            choose = min if request.retry_count is None else max
+            call = choose(over, key=lambda call: call[-1].ended)
             call.append(request)
         else:
             call = [request]
@@ -69,6 +74,13 @@ def _calls(requests: Sequence[RecordedRequest]) -> list[list[RecordedRequest]]:
         if _succeeded(request):
             same.remove(call)
     return calls
+
+
+def _may_follow(request: RecordedRequest, before: RecordedRequest) -> bool:
+    """Return whether *request* may be the next attempt after *before*, by the numbers of a client that sends them."""
+    if request.retry_count is None:
+        return True
+    return before.retry_count is not None and request.retry_count == before.retry_count + 1
 
 
 def _fingerprint(request: RecordedRequest) -> str:
@@ -137,7 +149,8 @@ def _is_flat(waits: list[float]) -> bool:
 
 def _gave_up(call: list[RecordedRequest]) -> Iterator[Finding]:
     (first, *others) = call
-    if not others and (first.status in _TEMPORARY or _is_incomplete(first)):
+    is_long = first.retry_after is not None and first.retry_after > _LONG_S
+    if not others and not is_long and (first.status in _TEMPORARY or _is_incomplete(first)):
         what = "call without a complete answer" if _is_incomplete(first) else str(first.status)
         yield _finding("gave-up", f"Gave up after the first {what}, which is temporary", call)
 
