@@ -104,7 +104,9 @@ def serve(
     except SettingsError as error:
         raise bad_parameter(context, error) from error
     except OSError as error:
-        what = f"write {error.filename}" if error.filename else f"listen on {settings.host}:{port}"
+        what = f"listen on {settings.host}:{port}"
+        if error.filename:
+            what = f"{'write' if error.filename == str(ready_file) else 'read'} {error.filename}"
         hint = "; choose another port with --port, or a free one with --port 0"
         hint = hint if error.errno == errno.EADDRINUSE else ""
         raise click.ClickException(f"cannot {what}: {error.strerror or error}{hint}") from error

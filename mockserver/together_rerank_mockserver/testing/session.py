@@ -84,6 +84,8 @@ class Session:
         try:
             server = MockServer(settings, port)
         except (OSError, OverflowError, UnicodeError) as error:
+            if isinstance(error, OSError) and error.filename:
+                fail(f"rerank_mock cannot read {error.filename}: {error.strerror}")
             fail(f"rerank_mock cannot listen on {host}:{port}, the rerank_mock_address: {error}")
         except ValueError as error:
             fail(f"rerank_mock_settings: {error}")
