@@ -5,6 +5,7 @@ pytest loads this module at every start if the kit is installed, so it imports t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -121,7 +122,22 @@ def rerank_mock_address() -> tuple[str, int]:
 
 
 @pytest.fixture(scope="session")
-def _rerank_session(request: pytest.FixtureRequest) -> Iterator[Session]:
+def _rerank_files() -> None:
+    """Read the files of the kit before pyfakefs can hide them."""
+    if "pyfakefs" not in sys.modules:
+        return
+    import limits  # noqa: F401  # reads files of its own when it is imported
+
+    import together_rerank_fixtures as fixtures
+    from together_rerank_spec import package_files, violations  # noqa: F401  # as limits
+
+    fixtures.names()
+    for package in ("together_rerank_spec", "together_rerank_fixtures"):
+        package_files.keep(package)
+
+
+@pytest.fixture(scope="session")
+def _rerank_session(request: pytest.FixtureRequest, _rerank_files: None) -> Iterator[Session]:
     from together_rerank_mockserver.testing.session import Session
 
     worker = getattr(request.config, "workerinput", {}).get("workerid", "main")
@@ -185,7 +201,7 @@ def rerank_example(request: pytest.FixtureRequest) -> Exchange:
 
 
 @pytest.fixture
-def rerank_exchanges(request: pytest.FixtureRequest) -> list[Exchange]:
+def rerank_exchanges(request: pytest.FixtureRequest, _rerank_files: None) -> list[Exchange]:
     """The exchanges with Together's API, or those that the marker `rerank_exchanges` selects."""
     return _selected(request.node)
 

@@ -344,9 +344,9 @@ class _Connection:
                 return
 
     def reset(self) -> None:
-        """Send RST: close the descriptor without lingering; Python's socket would shut it down first."""
+        """Send RST: close the descriptor without lingering; the method `close` would shut it down first."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        os.close(self._socket.detach())
+        socket.close(self._socket.detach())  # not os.close, which a fake file system replaces
 
     def abort(self) -> None:
         with suppress(OSError):
