@@ -7,14 +7,14 @@ from threading import Thread
 import click
 
 from together_rerank_mockserver import clock
-from together_rerank_mockserver.cli.options import COMMAND, option
+from together_rerank_mockserver.cli.options import COMMAND, Duration, option
 from together_rerank_mockserver.server.readiness import PROGRAM, why_unhealthy
 from together_rerank_spec.urls import base_of
 
 
 @click.command(context_settings=COMMAND)
 @click.argument("url")
-@option("--timeout", type=click.FloatRange(min=0), default=10.0, metavar="S", help="Timeout in seconds.")
+@option("--timeout", type=Duration("s"), default=10.0, metavar="S", help="Timeout in seconds.")
 def wait(url: str, timeout: float) -> int:
     """Wait until the mock at URL is healthy: until URL/health answers 200.
 
@@ -24,8 +24,8 @@ def wait(url: str, timeout: float) -> int:
         base = base_of(url)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="URL") from error
-    if not math.isfinite(timeout):
-        raise click.BadParameter(f"'{timeout}' is not a number of seconds", param_hint="--timeout")
+    if not 0 <= timeout < math.inf:
+        raise click.BadParameter(f"must be seconds from 0, not {timeout}", param_hint="--timeout")
     deadline = clock.monotonic() + timeout
     while why := _why_unhealthy(base, deadline):
         if clock.monotonic() >= deadline:

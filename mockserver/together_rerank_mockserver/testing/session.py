@@ -16,7 +16,7 @@ from together_rerank_mockserver.testing import admin_client
 from together_rerank_mockserver.testing.admin_client import AdminClient
 from together_rerank_mockserver.testing.network_guard import NetworkGuard
 from together_rerank_mockserver.testing.recorded import RecordedRequest
-from together_rerank_mockserver.testing.rerank_mock import Parameters, RerankMock
+from together_rerank_mockserver.testing.rerank_mock import Parameters, RerankMock, queue_fault, unit_warnings
 from together_rerank_spec import real_hosts
 
 if TYPE_CHECKING:
@@ -167,9 +167,11 @@ def apply_markers(mock: RerankMock, item: Any) -> None:
         if name is None:
             fail(f"the marker {MARKER} names no fault, as in {MARKER}(fault=429)")
         try:
-            mock.fault(str(name), **arguments)
+            queue_fault(mock.admin, str(name), arguments.pop("times", 1), arguments)
         except ValueError as error:
             fail(f"the marker {MARKER}: {error}")
+        for message in unit_warnings(arguments):
+            item.warn(UserWarning(message))
 
 
 def strict_failures(mock: RerankMock) -> list[str]:
