@@ -60,6 +60,7 @@ GOOD = {
         (1, 503, nth(0, retry_after=0.5)),
         (1.6, 200, nth(1)),
     ],
+    "a loop around a client without retries": [(0, 503, nth(0)), (1, 503, nth(0, retry_after=2)), (3.1, 200, nth(0))],
     "numbered calls that fail after another": [(t + 0.1, 401, nth(0)) for t in (0, 1, 2)],
     "numbered calls with retries, one after another": [
         *[(0, 503, nth(0)), (0.5, 503, nth(1)), (1.6, 503, nth(2))],
@@ -95,13 +96,14 @@ BAD = {
     },
     "retry-storm": {
         "at once": [(0.02 * number, 503) for number in range(6)],
+        "a loop around a client without retries": [(t, 503, nth(0)) for t in (0, 1, 2)] + [(3, 200, nth(0))],
         "waits that are the same": [(0, 503), (1, 503), (2, 503), (3, 200)],
         "waits that get shorter": [(0, None), (2, None), (3, None), (3.5, 200)],
     },
     "gave-up": {
         **{str(status): [(0, status)] for status in (429, 502, 503, 504, 520, 524, 529, None)},
         "Retry-After of a minute": [(0, 429, {"retry_after": 60})],
-        "numbered": [(0, 503, nth(0)), (1, 200, nth(0))],
+        "numbered": [(0, 503, nth(0, retry_after=1)), (0.5, 200, nth(0))],
     },
     "top-n-too-large": {"top_n": [(0, 200, {"body": {**BODY, "top_n": 3}})]},
     "no-key": {"401": [(0, 401, {"reply": "refused", "reason": "Missing API key."})]},

@@ -1,6 +1,7 @@
 """The pytest plugin: the fixture `rerank_mock`, a mock of the rerank API for any test.
 
-pytest loads this module at every start if the kit is installed, so it imports the rest of the kit, except the clocks, only on use.
+pytest loads this module at every start if the kit is installed, so it imports the rest of the kit only on use, except
+the clocks.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def _calls(requests: Sequence[RecordedRequest]) -> list[list[RecordedRequest]]:
     """Group requests by call: attempts of one call have equal bodies, and each begins after the one before failed.
 
     An equal body that is sent while another is in progress, or after a success, is a separate call. If the client
-    numbers its attempts, the numbers of a call are consecutive from 0.
+    numbers its attempts, the number 0 begins a call, unless code around a client without retries tries again.
     """
     calls: list[list[RecordedRequest]] = []
     unfinished: dict[str, list[list[RecordedRequest]]] = {}
@@ -78,9 +78,15 @@ def _calls(requests: Sequence[RecordedRequest]) -> list[list[RecordedRequest]]:
 
 def _may_follow(request: RecordedRequest, before: RecordedRequest) -> bool:
     """Return whether *request* may be the next attempt after *before*, by the numbers of a client that sends them."""
-    if request.retry_count is None:
-        return True
-    return before.retry_count is not None and request.retry_count == before.retry_count + 1
+    if request.retry_count is None or before.retry_count is None:
+        return request.retry_count is None
+    if request.retry_count == before.retry_count == 0:
+        return _is_temporary(before) and _waited(before, request) >= (before.retry_after or 0) - _TOLERANCE_S
+    return request.retry_count == before.retry_count + 1
+
+
+def _waited(before: RecordedRequest, after: RecordedRequest) -> float:
+    return after.began - before.ended
 
 
 def _fingerprint(request: RecordedRequest) -> str:
@@ -94,6 +100,10 @@ def _succeeded(request: RecordedRequest) -> bool:
 
 def _is_incomplete(request: RecordedRequest) -> bool:
     return request.status is None or request.fault == "truncate"
+
+
+def _is_temporary(request: RecordedRequest) -> bool:
+    return request.status in _TEMPORARY or _is_incomplete(request)
 
 
 def _is_permanent(request: RecordedRequest) -> bool:
@@ -118,7 +128,7 @@ def _retried_permanent_error(call: list[RecordedRequest]) -> Iterator[Finding]:
 
 def _ignored_retry_after(call: list[RecordedRequest]) -> Iterator[Finding]:
     for before, after in itertools.pairwise(call):
-        required, waited = before.retry_after, after.began - before.ended
+        required, waited = before.retry_after, _waited(before, after)
         if required is not None and waited < required - _TOLERANCE_S:
             sentence = f"Retried {waited:.2f} s after {before.status}, whose Retry-After was {required:g} s"
             yield _finding("ignored-retry-after", sentence, (before, after))
@@ -126,7 +136,7 @@ def _ignored_retry_after(call: list[RecordedRequest]) -> Iterator[Finding]:
 
 def _storm(call: list[RecordedRequest]) -> Iterator[Finding]:
     waits = [
-        after.began - before.ended
+        _waited(before, after)
         for before, after in itertools.pairwise(call)
         if before.retry_after is None and not _is_permanent(before)
     ]
@@ -150,7 +160,7 @@ def _is_flat(waits: list[float]) -> bool:
 def _gave_up(call: list[RecordedRequest]) -> Iterator[Finding]:
     (first, *others) = call
     is_long = first.retry_after is not None and first.retry_after > _LONG_S
-    if not others and not is_long and (first.status in _TEMPORARY or _is_incomplete(first)):
+    if not others and not is_long and _is_temporary(first):
         what = "call without a complete answer" if _is_incomplete(first) else str(first.status)
         yield _finding("gave-up", f"Gave up after the first {what}, which is temporary", call)
 
