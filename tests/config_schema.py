@@ -6,6 +6,8 @@ from functools import partial
 
 import click
 
+from together_rerank_mockserver.api.durations import DURATION
+from together_rerank_mockserver.cli.options import Duration
 from together_rerank_mockserver.cli.serve import serve
 from together_rerank_mockserver.settings import _CHECKS
 
@@ -46,14 +48,18 @@ def form_of(option):
         return {"type": "boolean", "default": False}
     if isinstance(option.type, click.Choice):
         return {"enum": list(option.type.choices)}
+    check = _CHECKS.get(option.name)
     kind = next((kind for base, kind in NUMBERS.items() if isinstance(option.type, base)), None)
+    text = {}
+    if isinstance(option.type, Duration):
+        kind = ["number" if float in check.args[1] else "integer", "string"]
+        text = {"pattern": f"^{DURATION}$"}
     if kind is None:
         return {"type": "string"}
-    check = _CHECKS.get(option.name)
     of_the_type = [getattr(option.type, name, None) for name in ("min", "max")]
     bounds = check.args[-2:] if isinstance(check, partial) else of_the_type
     known = {word: bound for word, bound in zip(("minimum", "maximum"), bounds, strict=True) if bound is not None}
-    return {"type": kind, **known}
+    return {"type": kind, **known, **text}
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ KEY = {"Authorization": "Bearer key", "Content-Type": "application/json"}
 BODY = json.dumps({"model": "m", "query": "llama", "documents": ["panda", "llama"]})
 # Options for a run of pytest: disable other plugins, whose imports take a second.
 _OTHERS = ("anyio", "asyncio", "cacheprovider", "hypothesispytest", "pytest_httpserver", "respx", "schemathesis")
-ALONE = [f"-pno:{name}" for name in (*_OTHERS, "time_machine")]
+ALONE = [f"-pno:{name}" for name in (*_OTHERS, "fakefs", "time_machine")]
 
 
 # Which server the next mock runs on; the fixture below changes it.

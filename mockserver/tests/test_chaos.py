@@ -30,7 +30,7 @@ EXPECTED_DRAWS = [0.86803, 0.242892, 0.036567, 0.682565]
 
 
 def test_chaos_applies_a_fault_with_its_probability():
-    chaos = Chaos(["429,retry_after=2=0.2", "delay=50=0.1"], CATALOGUE)
+    chaos = Chaos(["429,retry_after=2=0.2", "delay=50ms=0.1"], CATALOGUE)
 
     assert chaos.spec_for(0.0).fault.name == chaos.spec_for(0.19).fault.name == "429"
     assert chaos.spec_for(0.0).get("retry_after") == 2

@@ -14,6 +14,7 @@ from config_schema import schema
 from mock_process import COMMAND, READY, MockProcess, environment, post
 from snippets import ROOT, snippets
 from together_rerank_mockserver.cli.serve import serve
+from together_rerank_mockserver.settings import Settings
 
 SCHEMA = files("together_rerank_mockserver").joinpath("cli/config.schema.json")
 (EXAMPLE,) = [each for each in snippets("docs/cli.md") if each.language == "toml"]
@@ -103,6 +104,17 @@ def test_a_value_of_each_type_is_used(config):
         "models": (),
     }
     assert {name: given[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("latency", [250, "250ms", "0.25s"])
+def test_a_duration_can_be_text_with_a_unit(config, latency):
+    file = config(f"latency = {latency!r}\nlatency-per-document = '2.5ms'\nread-timeout = '5s'")
+    given = values("--config", file)
+    of_flags = values("--latency", str(latency), "--latency-per-document", "2.5", "--read-timeout", "5")
+
+    names = ("latency_ms", "latency_per_document_ms", "read_timeout_s")
+    assert [given[name] for name in names] == [of_flags[name] for name in names] == [250, 2.5, 5]
+    Settings(**{name: given[name] for name in names})
 
 
 def test_a_flag_wins_over_a_variable_which_wins_over_the_file(config, monkeypatch):

@@ -2,7 +2,6 @@
 
 import itertools
 import statistics
-import time
 
 import pytest
 
@@ -105,13 +104,11 @@ class Clock:
     def monotonic(self):
         return self.now
 
-    perf_counter = time.perf_counter
-
 
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr("together_rerank_mockserver.state.namespace.time", clock)
+    monkeypatch.setattr("together_rerank_mockserver.state.namespace.clock", clock)
     return clock
 
 

@@ -21,6 +21,7 @@ CATALOGUE = Catalogue(load())
         ("Code=429", "429", {}, "code=429"),
         ('code="429"', "429", {}, "code=429"),
         ("fault=unsorted, delay=250", "unsorted", {"delay": 250}, "fault=unsorted, delay=250"),
+        ("fault=unsorted, delay=1.5s", "unsorted", {"delay": 1500}, "fault=unsorted, delay=1.5s"),
         ("fault=429", "429", {}, "fault=429"),
         ("delay=250", "delay", {"delay": 250}, "delay=250"),
         ("code=429,retry_after=none", "429", {"retry_after": None}, "code=429, retry_after=none"),

@@ -3,12 +3,30 @@
 import json
 
 import pytest
-import time_machine
 
 from endpoint_calls import KEY, Pauses, body, endpoint_of, send
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state.quota import Quota, parse_rate
 from together_rerank_spec import Validator, load
+
+
+class Clock:
+    """A clock for the quota that stands still until `shift`."""
+
+    seconds = 1000.0
+
+    def monotonic(self):
+        return self.seconds
+
+    def shift(self, seconds):
+        self.seconds += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("together_rerank_mockserver.state.quota.clock", clock)
+    return clock
 
 
 def endpoint(**settings):
@@ -36,24 +54,40 @@ def test_calls_above_the_rate_get_429_and_the_remaining_quota():
     assert "Retry-After" not in replies[0].headers
 
 
-def test_a_call_after_the_reset_time_is_granted():
+def test_a_call_after_the_reset_time_is_granted(clock):
     mock = endpoint(rate_limit="2/second")
-    with time_machine.travel(1_800_000_000) as clock:
-        for _ in range(3):
-            for _ in range(2):
-                assert ask(mock).status == 200
-            refused = ask(mock)
-            assert refused.status == 429
-            clock.shift(int(refused.headers["Retry-After"]))
+    for _ in range(3):
+        for _ in range(2):
+            assert ask(mock).status == 200
+        refused = ask(mock)
+        assert refused.status == 429
+        clock.shift(int(refused.headers["Retry-After"]))
 
 
-def test_retry_after_counts_from_the_delayed_answer():
-    with time_machine.travel(1_800_000_000) as clock:
-        mock = endpoint_of(load(), Settings(rate_limit="1/10 seconds", latency_ms=3_000), Pauses(clock.shift))
+def test_the_window_moves(clock):
+    mock = endpoint(rate_limit="2/10 seconds")
+    seen = []
+    for pause in (0, 6, 3, 1.5, 1, 4):
+        clock.shift(pause)
+        reply = ask(mock)
+        seen.append((reply.status, reply.headers["x-ratelimit-remaining"], reply.headers["x-ratelimit-reset"]))
 
-        assert ask(mock).status == 200
-        assert ask(mock).headers["Retry-After"] == "7"
-        assert ask(mock, Prefer="delay=3000").headers["Retry-After"] == "4"
+    assert seen == [
+        (200, "1", "10"),
+        (200, "0", "4"),
+        (429, "0", "1"),
+        (200, "0", "6"),
+        (429, "0", "5"),
+        (429, "0", "1"),
+    ]
+
+
+def test_retry_after_counts_from_the_delayed_answer(clock):
+    mock = endpoint_of(load(), Settings(rate_limit="1/10 seconds", latency_ms=3_000), Pauses(clock.shift))
+
+    assert ask(mock).status == 200
+    assert ask(mock).headers["Retry-After"] == "7"
+    assert ask(mock, Prefer="delay=3000").headers["Retry-After"] == "4"
 
 
 def test_a_rejected_call_counts_and_a_forced_one_does_not():

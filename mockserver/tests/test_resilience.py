@@ -25,6 +25,11 @@ def rules(*attempts):
     return [finding.rule for finding in find_problems(requests(*attempts))]
 
 
+def nth(retry_count, **changes):
+    """Return changes for an attempt whose client numbers its retries."""
+    return {"retry_count": retry_count, **changes}
+
+
 OTHER = {"body": {**BODY, "query": "other"}}
 GOOD = {
     "a success": [(0, 200)],
@@ -49,6 +54,22 @@ GOOD = {
     "top_n as large as it can be": [(0, 200, {"body": {**BODY, "top_n": 2}})],
     "a body that is no object": [(0, 400, {"body": [1]})],
     "a body that is no JSON": [(0, 400, {"body": None, "text": "{"}), (1, 400, {"body": None, "text": "["})],
+    "no attempt after a Retry-After of an hour": [(0, 429, {"retry_after": 3600})],
+    "a later call after a Retry-After of an hour": [
+        (0, 429, nth(0, retry_after=3600)),
+        (1, 503, nth(0, retry_after=0.5)),
+        (1.6, 200, nth(1)),
+    ],
+    "a loop around a client without retries": [(0, 503, nth(0)), (1, 503, nth(0, retry_after=2)), (3.1, 200, nth(0))],
+    "numbered calls that fail after another": [(t + 0.1, 401, nth(0)) for t in (0, 1, 2)],
+    "numbered calls with retries, one after another": [
+        *[(0, 503, nth(0)), (0.5, 503, nth(1)), (1.6, 503, nth(2))],
+        *[(1.7, 503, nth(0)), (2.2, 503, nth(1)), (3.3, 200, nth(2))],
+    ],
+    "numbered calls at the same time": [
+        *[(0, 503, nth(0, ended=1000.5)), (0.01, 503, nth(0, ended=1000.51))],
+        *[(1, 503, nth(1)), (1.1, 503, nth(1)), (2, 200, nth(2)), (2.1, 200, nth(2))],
+    ],
     "a status requested as a fault": [(0, 401, {"reply": "forced; fault=401; by=queue"})],
 }  # fmt: skip
 
@@ -69,14 +90,21 @@ BAD = {
     "ignored-retry-after": {
         "429": [(0, 429, {"retry_after": 1}), (0.9, 200)],
         "503": [(0, 503, {"retry_after": 0.5}), (0.1, 200)],
+        "a long one": [(0, 429, {"retry_after": 3600}), (1, 200)],
+        "numbered": [(0, 401, nth(0)), (1, 429, nth(0, retry_after=1)), (1.5, 200, nth(1))],
         "counted from the answer": [(0, 429, {"retry_after": 1, "ended": 1000.5}), (1.2, 200)],
     },
     "retry-storm": {
         "at once": [(0.02 * number, 503) for number in range(6)],
+        "a loop around a client without retries": [(t, 503, nth(0)) for t in (0, 1, 2)] + [(3, 200, nth(0))],
         "waits that are the same": [(0, 503), (1, 503), (2, 503), (3, 200)],
         "waits that get shorter": [(0, None), (2, None), (3, None), (3.5, 200)],
     },
-    "gave-up": {str(status): [(0, status)] for status in (429, 502, 503, 504, 520, 524, 529, None)},
+    "gave-up": {
+        **{str(status): [(0, status)] for status in (429, 502, 503, 504, 520, 524, 529, None)},
+        "Retry-After of a minute": [(0, 429, {"retry_after": 60})],
+        "numbered": [(0, 503, nth(0, retry_after=1)), (0.5, 200, nth(0))],
+    },
     "top-n-too-large": {"top_n": [(0, 200, {"body": {**BODY, "top_n": 3}})]},
     "no-key": {"401": [(0, 401, {"reply": "refused", "reason": "Missing API key."})]},
 }

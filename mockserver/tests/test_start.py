@@ -3,10 +3,14 @@
 import http.client
 import json
 import os
+import shutil
 import signal
+import subprocess
+from pathlib import Path
 
 import pytest
 
+import together_rerank_spec
 from command_runner import assert_refused, run
 from mock_process import BODY, COMMAND, KEY, READY, environment, post, running, server, start  # noqa: F401  # a fixture
 
@@ -164,6 +168,9 @@ def test_the_token_and_the_environment_of_the_process_are_never_shown():
         (["--chaos", "429=0.7", "--chaos", "503=0.7"], "the probabilities add up to 1.4"),
         (["--seed", "lucky"], "'lucky' is not a valid integer"),
         (["--latency", "-1"], "Invalid value for --latency: must be an integer from 0 to 3600000, not -1"),
+        (["--latency", "3601s"], "Invalid value for --latency: must be an integer from 0 to 3600000, not 3601000"),
+        (["--latency", "2h"], "must be a number (milliseconds), or text such as 250ms or 2s, not '2h'"),
+        (["--read-timeout", "soon"], "must be a number (seconds), or text such as 250ms or 2s, not 'soon'"),
         (["--rate-limit", "often"], "'often' is not a rate such as 60/minute, 5/second or 1000/hour"),
         (["--max-in-flight", "0"], "--max-in-flight: must be an integer of at least 1, not 0"),
         (["--journal-max", "-1"], "--journal-max: must be an integer of at least 0, not -1"),
@@ -189,6 +196,22 @@ def test_the_token_and_the_environment_of_the_process_are_never_shown():
 )
 def test_an_invalid_option_is_reported_in_one_line(arguments, because):
     assert_refused(run("serve", "--port", "0", *arguments), because)
+
+
+@pytest.mark.served
+def test_a_file_that_cannot_be_read_at_the_start_is_named(tmp_path):
+    package = tmp_path / "together_rerank_spec"
+    shutil.copytree(Path(together_rerank_spec.__file__).parent, package)
+    (package / "openapi.yaml").unlink()
+    found = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    command = [COMMAND, "serve", "--port", "0"]
+
+    ran = subprocess.run(
+        command, env=environment(PYTHONPATH=found), check=False, capture_output=True, text=True, timeout=60
+    )
+
+    message = f"together-rerank-mock: cannot read {package / 'openapi.yaml'}: No such file or directory\n"
+    assert (ran.returncode, ran.stdout, ran.stderr) == (2, "", message)
 
 
 def test_an_invalid_environment_variable_is_named():

@@ -1,14 +1,18 @@
 """The pytest plugin: the fixture `rerank_mock`, a mock of the rerank API for any test.
 
-pytest loads this module at every start if the kit is installed, so it imports the rest of the kit only on use.
+pytest loads this module at every start if the kit is installed, so it imports the rest of the kit only on use, except
+the clocks.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+
+from together_rerank_mockserver import clock  # noqa: F401  # before a test can replace the clocks
 
 if TYPE_CHECKING:
     from together_rerank_fixtures import Exchange
@@ -136,7 +140,22 @@ def rerank_mock_address() -> tuple[str, int]:
 
 
 @pytest.fixture(scope="session")
-def _rerank_session(request: pytest.FixtureRequest) -> Iterator[Session]:
+def _rerank_files() -> None:
+    """Read the files of the kit before pyfakefs can hide them."""
+    if "pyfakefs" not in sys.modules:
+        return
+    import limits  # noqa: F401  # reads files of its own when it is imported
+
+    import together_rerank_fixtures as fixtures
+    from together_rerank_spec import package_files, violations  # noqa: F401  # as limits
+
+    fixtures.names()
+    for package in ("together_rerank_spec", "together_rerank_fixtures"):
+        package_files.keep(package)
+
+
+@pytest.fixture(scope="session")
+def _rerank_session(request: pytest.FixtureRequest, _rerank_files: None) -> Iterator[Session]:
     from together_rerank_mockserver.testing.session import Session
 
     worker = getattr(request.config, "workerinput", {}).get("workerid", "main")
@@ -219,7 +238,7 @@ def rerank_example(request: pytest.FixtureRequest) -> Exchange:
 
 
 @pytest.fixture
-def rerank_exchanges(request: pytest.FixtureRequest) -> list[Exchange]:
+def rerank_exchanges(request: pytest.FixtureRequest, _rerank_files: None) -> list[Exchange]:
     """The exchanges with Together's API, or those that the marker `rerank_exchanges` selects."""
     return _selected(request.node)
 

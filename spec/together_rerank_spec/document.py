@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from together_rerank_spec import package_files
 from together_rerank_spec.mapping import CANONICAL, EXTENSION, Mapping, MappingError
 from together_rerank_spec.overlay import OverlayError, apply_overlay
 from together_rerank_spec.sample import sample
@@ -521,7 +522,7 @@ def _url(server: dict[str, Any]) -> str:
 
 
 def _resource(name: str) -> bytes:
-    return files("together_rerank_spec").joinpath(name).read_bytes()
+    return package_files.content("together_rerank_spec", name)
 
 
 def _parse_file(path: Path) -> Any:

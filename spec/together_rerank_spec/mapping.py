@@ -10,10 +10,10 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from importlib.resources import files
 from itertools import pairwise
 from typing import Any
 
+from together_rerank_spec import package_files
 from together_rerank_spec.validation import Validator
 
 EXTENSION = "x-rerank"
@@ -389,4 +389,4 @@ def _key(holder: Any, name: str, pointer: str) -> Any:
 
 
 def _validator() -> Validator:
-    return Validator(json.loads(files("together_rerank_spec").joinpath("x-rerank.schema.json").read_bytes()))
+    return Validator(json.loads(package_files.content("together_rerank_spec", "x-rerank.schema.json")))

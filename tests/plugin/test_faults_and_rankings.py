@@ -40,6 +40,52 @@ def test_an_argument_that_a_fault_does_not_have_is_an_error(rerank_mock):
         rerank_mock.fail(429, wait=2)
 
 
+def test_a_duration_can_be_text_with_a_unit(rerank_mock):
+    rerank_mock.delay("250ms").then.fail(429, delay="0.1s", jitter="5ms", retry_after="2s").then.fault(
+        "drip", pause="1ms"
+    )
+    queue = rerank_mock.admin.call("GET", "faults")["queue"]
+
+    assert [{name: spec[name] for name in spec if name not in ("fault", "times")} for spec in queue] == [
+        {"delay": 250},
+        {"delay": 100, "jitter": 5, "retry_after": 2},
+        {"pause": 1},
+    ]
+    rerank_mock.reset()
+
+
+@pytest.mark.parametrize(
+    "request_fault",
+    [
+        lambda mock: mock.delay(100),
+        lambda mock: mock.fault("unsorted", delay=100),
+        lambda mock: mock.fail(503, delay=100),
+    ],
+)
+def test_a_number_that_may_be_meant_in_milliseconds_gives_a_warning_at_the_line_of_the_user(rerank_mock, request_fault):
+    with pytest.warns(UserWarning, match="^delay=100 is in seconds; write delay='100ms' if you mean milli") as warned:
+        request_fault(rerank_mock)
+    assert [each.filename for each in warned] == [__file__]
+    rerank_mock.reset()
+    rerank_mock.delay(30).then.delay("31s")
+    rerank_mock.reset()
+
+
+@pytest.mark.slow
+def test_a_marker_with_such_a_number_gives_a_warning_at_the_test(run_pytest):
+    run = run_pytest(MARKED, "-W", "default")
+
+    assert run.all_outcomes() == ["passed"]
+    run.lines.fnmatch_lines(["*test_it.py:*: UserWarning: delay=100 is in seconds; *"])
+
+
+MARKED = """
+@pytest.mark.rerank_mock(delay=100)
+def test_it(rerank_mock):
+    rerank_mock.reset()
+"""
+
+
 def test_retry_after_has_the_given_value(rerank_mock):
     rerank_mock.fail(429, retry_after=3).then.fail(429, retry_after=0).then.fail(429, retry_after="none")
     statuses(3)
@@ -81,8 +127,10 @@ def test_a_reset_removes_faults_and_rankings(rerank_mock):
 
 WRONG = {
     "there is no fault `unsotred`; did you mean `unsorted`?": lambda mock: mock.fault("unsotred"),
-    "`delay` must be a number of seconds from 0 to [0-9]*, not '1'": lambda mock: mock.delay("1"),
-    "`delay` must be a number of seconds from 0 to [0-9]*, not 1e.308": lambda mock: mock.delay(1e308),
+    "`delay` must be a number of seconds from 0 to [0-9]*, or text such as 250ms or 2s, not '1'": lambda mock: (
+        mock.delay("1")
+    ),
+    "`delay` must be a number of seconds from 0 to [0-9]*, or .*, not 1e.308": lambda mock: mock.delay(1e308),
     "`retry_after` must be seconds from 0 to 86400, such as": lambda mock: mock.fail(429, retry_after=10**400),
     "Infinity is not a number in JSON": lambda mock: mock.fail(429, retry_after=float("inf")),
     "rank.. takes indexes of documents, such as .2, 0., or texts, .*, not None": lambda mock: mock.rank(None),
@@ -92,9 +140,13 @@ WRONG = {
     "explain.. takes the body of a rerank request, an object, not": lambda mock: mock.explain(b"x"),
     "explain.. takes a JSON value": lambda mock: mock.explain({"model": b"m"}),
     "expect_refusal.. takes how many, an integer from 1, not -1": lambda mock: mock.expect_refusal(-1),
-    "`delay` must be a number of seconds from 0 to [0-9]*, not nan": lambda mock: mock.delay(float("nan")),
-    "`delay` must be a number of seconds from 0 to 3600, not -1": lambda mock: mock.delay(-1),
-    "`delay` must be a number of seconds from 0 to 3600, not 30000": lambda mock: mock.delay(30000),
+    "`delay` must be a number of seconds from 0 to [0-9]*, or .*, not nan": lambda mock: mock.delay(float("nan")),
+    "`delay` must be a number of seconds from 0 to 3600, or text such as 250ms or 2s, not -1": lambda mock: mock.delay(
+        -1
+    ),
+    "`delay` must be a number of seconds from 0 to 3600, .*, not 30000": lambda mock: mock.delay(30000),
+    "`delay` must be a number of seconds from 0 to 3600, .*, not '2h'": lambda mock: mock.delay("2h"),
+    "`pause` must be a number of seconds from 0 to 60, .*, not '61s'": lambda mock: mock.fault("drip", pause="61s"),
     "`times` must be an integer from 1": lambda mock: mock.fail(429, times=0),
     "fail.. takes a status from 300 to 599, such as 429, not 200": lambda mock: mock.fail(200),
     "fail.. takes a status from 300 to 599, such as 429, not '429'": lambda mock: mock.fail("429"),

@@ -199,7 +199,8 @@ def test_it():
     assert not loaded & (heavy | {"together_rerank_spec", "together_rerank_fixtures"})
     ours = {name for name in sys.modules if name.startswith("together_rerank")}
     packages = ("together_rerank_contract_tests", "together_rerank_mockserver")
-    assert ours == {module for package in packages for module in (package, f"{package}.pytest_plugin")}
+    plugins = {module for package in packages for module in (package, f"{package}.pytest_plugin")}
+    assert ours == {*plugins, "together_rerank_mockserver.clock"}
 """,
     )
 

@@ -1,11 +1,14 @@
 """Markers, settings and exchanges that a test selects."""
 
 import os
+import shutil
 import socket
+from pathlib import Path
 
 import httpx
 import pytest
 
+import together_rerank_spec
 from plugin_client import BODY, order, post
 
 
@@ -212,3 +215,15 @@ def test_an_address_in_use_is_reported(failed_run):
     message = "rerank_mock cannot listen on 127.0.0.1:*, the rerank_mock_address: *in use*"
 
     assert_fails(failed_run, "test_it.py::test_it", message)
+
+
+@pytest.mark.slow
+def test_a_file_that_cannot_be_read_at_the_start_is_named(run_pytest, tmp_path):
+    package = tmp_path / "together_rerank_spec"
+    shutil.copytree(Path(together_rerank_spec.__file__).parent, package)
+    (package / "openapi.yaml").unlink()
+    found = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+
+    run = run_pytest("def test_it(rerank_mock):\n    pass\n", PYTHONPATH=found)
+
+    assert_fails(run, "test_it.py::test_it", f"rerank_mock cannot read {package / 'openapi.yaml'}: No such file*")

@@ -9,9 +9,9 @@ CASES = {
         "rerank_mock.fail(503, times=3).then.fault('unsorted')\n    post()",
         ["unused faults: 503 (2 left), unsorted (1 left)"],
     ),
-    "an unused fault for all calls": (
-        "rerank_mock.fail(503, times='always')",
-        ["unused faults: 503 (always left)"],
+    "an unused fault before one for all calls": (
+        "rerank_mock.fail(503).then.fail(429, times='always')",
+        ["unused faults: 503 (1 left)"],
     ),
     "a ranking for one call that names no document": (
         "rerank_mock.rank_first(containing='bear', times=1)\n    post()",
@@ -185,6 +185,11 @@ def test_forced_and_expected_errors_do_not_fail_a_test(rerank_mock):
 def test_an_unused_ok_does_not_fail_a_test(rerank_mock):
     rerank_mock.fail(503).then.ok(2)
     post()
+
+
+@pytest.mark.parametrize("fault", ["503", "unsorted", "delay"])
+def test_an_unused_fault_for_all_calls_does_not_fail_a_test(rerank_mock, fault):
+    rerank_mock.fault(fault, times="always")
 
 
 def test_a_call_without_a_key_does_not_fail_a_test(rerank_mock):

@@ -1,12 +1,12 @@
 """A request to the mock and its reply, independent of the server and of any framework."""
 
 import re
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
+from together_rerank_mockserver import clock
 from together_rerank_spec import dialects
 
 JSON = {"Content-Type": "application/json"}
@@ -40,8 +40,8 @@ class Call:
     pause: Callable[[float], object] | None = None  # waits for that many seconds, or raises ClientDisconnected
     method: str = "POST"
     path: str = ""  # without the query string
-    arrived: float = field(default_factory=time.time)
-    began: float = field(default_factory=time.perf_counter)
+    arrived: float = field(default_factory=clock.now)
+    began: float = field(default_factory=clock.monotonic)
 
 
 @dataclass(slots=True)
@@ -105,7 +105,7 @@ def _seconds_until(date: str) -> float | None:
     from email.utils import parsedate_to_datetime  # slow to import
 
     try:
-        seconds = parsedate_to_datetime(date).timestamp() - time.time()
+        seconds = parsedate_to_datetime(date).timestamp() - clock.now()
     except ValueError:
         return None
     return round(seconds, 3) if seconds >= 0 else None

@@ -3,17 +3,40 @@
 import json
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
+from together_rerank_mockserver.api.durations import Unit, duration
 from together_rerank_mockserver.settings import Settings, SettingsError
 from together_rerank_spec import READINGS, TOGETHER, dialects
 
 PREFIX = "TOGETHER_RERANK_MOCK"
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 COMMAND = {**CONTEXT, "show_default": True}
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg]  # older versions of click have no arguments
+    """A number of *unit*, "ms" or "s", or text with a unit, such as 250ms or 2s; read as a number of *unit*."""
+
+    name = "duration"
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        if (number := duration(value, self.unit)) is not None:
+            return number
+        for kind in (int, float):
+            with suppress(ValueError):
+                return kind(value)
+        unit = "milliseconds" if self.unit == "ms" else "seconds"
+        message = f"must be a number ({unit}), or text such as 250ms or 2s, not {value[:100]!r}"
+        raise click.BadParameter(message, ctx, param)
 
 
 def option(*names: str, **attributes: Any) -> Callable[[Any], Any]:

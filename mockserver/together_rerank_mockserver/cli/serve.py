@@ -11,7 +11,14 @@ from typing import Any
 import click
 
 from together_rerank_mockserver.cli.config import read_config
-from together_rerank_mockserver.cli.options import COMMAND, bad_parameter, document_options, option, settings_of
+from together_rerank_mockserver.cli.options import (
+    COMMAND,
+    Duration,
+    bad_parameter,
+    document_options,
+    option,
+    settings_of,
+)
 from together_rerank_mockserver.server.readiness import PROGRAM, Readiness, ServerDied
 from together_rerank_mockserver.server.signals import STOP_SIGNALS
 from together_rerank_mockserver.settings import JOURNAL_MAX, LIBRARY, MAX_BODY, READ_TIMEOUT_S, Settings, SettingsError
@@ -49,8 +56,15 @@ def _fault_names(_: click.Context, __: click.Parameter, incomplete: str) -> list
 @option("--fault", metavar="FAULT", shell_complete=_fault_names, help=_FAULT)
 @option("--chaos", multiple=True, metavar="FAULT=P", help="A fault and its probability, repeatable.")
 @option("--seed", type=int, default=0, metavar="N", help="Seed of chaos, jitter and latency.")
-@option("--latency", "latency_ms", type=int, default=0, metavar="MS", help=_LATENCY)
-@option("--latency-per-document", "latency_per_document_ms", type=float, default=0, metavar="MS", help=_PER_DOCUMENT)
+@option("--latency", "latency_ms", type=Duration("ms"), default=0, metavar="MS", help=_LATENCY)
+@option(
+    "--latency-per-document",
+    "latency_per_document_ms",
+    type=Duration("ms"),
+    default=0,
+    metavar="MS",
+    help=_PER_DOCUMENT,
+)
 @option("--latency-distribution", metavar="NAME=SPREAD", help="uniform=0.5 or lognormal=0.4, seeded.  [default: none]")
 @option("--capacity", type=int, metavar="N", help=_CAPACITY)
 @option("--max-documents", type=int, metavar="N", help="Maximum documents of a request.")
@@ -73,7 +87,7 @@ def _fault_names(_: click.Context, __: click.Parameter, incomplete: str) -> list
 @option("--tls-cert", type=_EXISTING, metavar="FILE", help="The certificate for HTTPS, in PEM format.")
 @option("--tls-key", type=_EXISTING, metavar="FILE", help="The key of --tls-cert, in PEM format.")
 @option("--max-body", type=int, default=MAX_BODY, metavar="BYTES", help="Maximum bytes of a request body.")
-@option("--read-timeout", "read_timeout_s", type=int, default=READ_TIMEOUT_S, metavar="S", help=_TIMEOUT)
+@option("--read-timeout", "read_timeout_s", type=Duration("s"), default=READ_TIMEOUT_S, metavar="S", help=_TIMEOUT)
 @option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Format of the log lines.")
 @option("-q", "--quiet", is_flag=True, help="Print no hints and no line per request.")
 @option("--ready-file", type=_FILE, metavar="PATH", help="A file to write the URL to when the mock is ready.")
@@ -104,7 +118,9 @@ def serve(
     except SettingsError as error:
         raise bad_parameter(context, error) from error
     except OSError as error:
-        what = f"write {error.filename}" if error.filename else f"listen on {settings.host}:{port}"
+        what = f"listen on {settings.host}:{port}"
+        if error.filename:
+            what = f"{'write' if error.filename == str(ready_file) else 'read'} {error.filename}"
         hint = "; choose another port with --port, or a free one with --port 0"
         hint = hint if error.errno == errno.EADDRINUSE else ""
         raise click.ClickException(f"cannot {what}: {error.strerror or error}{hint}") from error

@@ -2,19 +2,19 @@
 
 import math
 import sys
-import time
 from threading import Thread
 
 import click
 
-from together_rerank_mockserver.cli.options import COMMAND, option
+from together_rerank_mockserver import clock
+from together_rerank_mockserver.cli.options import COMMAND, Duration, option
 from together_rerank_mockserver.server.readiness import PROGRAM, why_unhealthy
 from together_rerank_spec.urls import base_of
 
 
 @click.command(context_settings=COMMAND)
 @click.argument("url")
-@option("--timeout", type=click.FloatRange(min=0), default=10.0, metavar="S", help="Timeout in seconds.")
+@option("--timeout", type=Duration("s"), default=10.0, metavar="S", help="Timeout in seconds.")
 def wait(url: str, timeout: float) -> int:
     """Wait until the mock at URL is healthy: until URL/health answers 200.
 
@@ -24,14 +24,14 @@ def wait(url: str, timeout: float) -> int:
         base = base_of(url)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="URL") from error
-    if not math.isfinite(timeout):
-        raise click.BadParameter(f"'{timeout}' is not a number of seconds", param_hint="--timeout")
-    deadline = time.monotonic() + timeout
+    if not 0 <= timeout < math.inf:
+        raise click.BadParameter(f"must be seconds from 0, not {timeout}", param_hint="--timeout")
+    deadline = clock.monotonic() + timeout
     while why := _why_unhealthy(base, deadline):
-        if time.monotonic() >= deadline:
+        if clock.monotonic() >= deadline:
             print(f"{PROGRAM}: no healthy mock at {base} within {timeout:g} s; {why}", file=sys.stderr)
             return 1
-        time.sleep(0.02)
+        clock.sleep(0.02)
     return 0
 
 
@@ -40,5 +40,5 @@ def _why_unhealthy(base: str, deadline: float) -> str:
     found = ["the last answer did not end"]
     probe = Thread(target=lambda: found.append(why_unhealthy(base)), daemon=True)
     probe.start()
-    probe.join(max(1.5, deadline - time.monotonic()))
+    probe.join(max(1.5, deadline - clock.monotonic()))
     return found[-1]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from together_rerank_mockserver.api.durations import duration
 from together_rerank_mockserver.faults.catalogue import Catalogue, UnknownFault
 from together_rerank_mockserver.faults.fault import COMMON_PARAMETERS, ConditionalFault, Fault
 from together_rerank_mockserver.faults.status import BODIES
@@ -156,6 +157,9 @@ def _value(key: str, text: str) -> Any:
 
 
 def _checked(key: str, value: Any) -> Any:
+    if key in MAX_MS and isinstance(value, str):
+        number = duration(value, "s" if key == "retry_after" else "ms")
+        value = value if number is None else number
     if key == "retry_after":
         return _retry_after(value)
     if key == "body":
@@ -165,7 +169,9 @@ def _checked(key: str, value: Any) -> Any:
         if not isinstance(value, str) or not _LOCATION.fullmatch(value):
             raise InvalidFaultSpec("`location` must be a URL or a path: 1 to 1000 printable ASCII characters, no space")
     elif type(value) is not int or not 0 <= value <= MAX_MS[key]:
-        raise InvalidFaultSpec(f"`{key}` must be an integer from 0 to {MAX_MS[key]} (milliseconds)")
+        raise InvalidFaultSpec(
+            f"`{key}` must be an integer from 0 to {MAX_MS[key]} (milliseconds), or text such as 250ms or 2s"
+        )
     return value
 
 

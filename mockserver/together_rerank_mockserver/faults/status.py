@@ -1,7 +1,6 @@
 """Status faults: each status from 300 to 599, with the body and headers that the API has for it."""
 
 import math
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -9,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 import together_rerank_fixtures as fixtures
+from together_rerank_mockserver import clock
 from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.api.messages import JSON, Reply
 from together_rerank_mockserver.api.rendering import reply_with
@@ -105,7 +105,7 @@ def retry_after(wait: float | str) -> str:
     if isinstance(wait, str):
         from email.utils import formatdate  # slow to import
 
-        return formatdate(math.ceil(time.time()) + int(wait.removeprefix("date:")), usegmt=True)
+        return formatdate(math.ceil(clock.now()) + int(wait.removeprefix("date:")), usegmt=True)
     return f"{wait:.3f}".rstrip("0").rstrip(".") if isinstance(wait, float) else str(wait)
 
 

@@ -1,12 +1,12 @@
 """The WSGI application that granian runs: it adds the checks of HTTP that hyper lacks, and a time limit for bodies."""
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from together_rerank_mockserver import clock
 from together_rerank_mockserver.api.errors import ApiError, InvalidHttp, RequestTimeout
 from together_rerank_mockserver.api.rendering import error_reply
 from together_rerank_mockserver.http.wsgi import FLUSHED_S, outgoing, send
@@ -64,7 +64,7 @@ def _cut(
 
     def send() -> Iterator[bytes]:
         yield body
-        time.sleep(FLUSHED_S)  # hyper drops unsent bytes when it closes
+        clock.sleep(FLUSHED_S)  # hyper drops unsent bytes when it closes
 
     return send()
 

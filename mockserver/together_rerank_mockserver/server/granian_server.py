@@ -6,7 +6,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -16,6 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from together_rerank_mockserver import clock
 from together_rerank_mockserver.api.messages import MAX_HEAD
 from together_rerank_mockserver.http.wsgi import Mock
 from together_rerank_mockserver.http.wsgi_app import WsgiApp
@@ -65,7 +65,7 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
                 signals.wait()
                 stopped.set()
                 held.close()
-                time.sleep(LINGER_S)
+                clock.sleep(LINGER_S)
                 server.signal_handler_interrupt()
 
             server.on_startup(signals.install)  # again, because granian has installed handlers of its own
@@ -159,5 +159,5 @@ def _follow_parent(lifeline: Connection, stopping: threading.Event) -> None:
     if parent := multiprocessing.parent_process():
         parent.join(_SIGTERM_S)
     signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)  # type: ignore[arg-type]
-    time.sleep(GRACE_S)
+    clock.sleep(GRACE_S)
     os._exit(0)

@@ -4,7 +4,6 @@ import re
 import selectors
 import socket
 import sys
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from email.utils import formatdate
@@ -14,6 +13,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import h11
 
+from together_rerank_mockserver import clock
 from together_rerank_mockserver.api.errors import InvalidHttp, InvalidRequest, RequestTimeout
 from together_rerank_mockserver.api.messages import MAX_HEAD
 from together_rerank_mockserver.api.rendering import error_reply
@@ -128,7 +128,7 @@ class Exchange:
     def send(self, status: str, headers: list[tuple[str, str]], pieces: Iterable[bytes], *, close: bool) -> None:
         """Send an answer, each piece as soon as it exists; *close* announces the end of the connection."""
         code, _, reason = status.partition(" ")
-        fields = [*headers, ("Date", formatdate(usegmt=True))]
+        fields = [*headers, ("Date", formatdate(clock.now(), usegmt=True))]
         if close or not self.body.is_read:
             fields.append(("Connection", "close"))
         encoded = [(name.encode(), value.encode("latin-1")) for name, value in fields]
@@ -150,7 +150,7 @@ class Body:
         self._socket = client
         self._protocol = protocol
         self._timeout_s = timeout_s
-        self._deadline = time.monotonic() + timeout_s
+        self._deadline = clock.monotonic() + timeout_s
         self._left = b""
 
     @property
@@ -184,7 +184,7 @@ class Body:
                 if self._protocol.they_are_waiting_for_100_continue:
                     go_on = h11.InformationalResponse(status_code=100, reason=b"Continue", headers=[])
                     self._socket.sendall(self._protocol.send(go_on))
-                left_s = self._deadline - time.monotonic()
+                left_s = self._deadline - clock.monotonic()
                 if left_s <= 0 or not readable(left_s, self._socket):
                     raise RequestTimeout(self._timeout_s)
                 self._protocol.receive_data(self._socket.recv(PIECE))

@@ -4,13 +4,13 @@ import errno
 import json
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from together_rerank_mockserver import clock
 from together_rerank_mockserver.api.messages import HEALTH
 from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import TOGETHER, dialects
@@ -30,7 +30,7 @@ class Readiness:
         """Wait until the mock with *settings* on *port* answers, then announce it; *pid* is the process to stop."""
         url = settings.url(port)
         while why_unhealthy(url, verify=False):
-            time.sleep(0.001)
+            clock.sleep(0.001)
         try:
             self._publish(settings, url, port, pid)
         except OSError as error:  # stdout or stderr has no reader, or the folder of the ready file is gone

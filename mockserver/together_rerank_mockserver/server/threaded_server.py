@@ -6,13 +6,13 @@ import os
 import socket
 import struct
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Self
 
+from together_rerank_mockserver import clock
 from together_rerank_mockserver.api.errors import ClientDisconnected, InvalidHttp
 from together_rerank_mockserver.api.messages import MAX_HEAD
 from together_rerank_mockserver.http.wsgi import RAW_SOCKET, Mock
@@ -252,13 +252,13 @@ class _Connection:
                 raise InvalidHttp("the connection was closed before the end of the head")
             self._received = (self._received + data).lstrip(b"\r\n")  # RFC 9112, 2.2: ignore empty lines before it
             if self._received and deadline is None:
-                deadline = time.monotonic() + self._connections.read_timeout_s
+                deadline = clock.monotonic() + self._connections.read_timeout_s
         self._connections.set_phase(self, _Phase.ANSWERING)
         return True
 
     def _wait_for_bytes(self, deadline: float | None) -> bool:
         """Return whether the client sends something, or closes, before *deadline* and before the server stops."""
-        left_s = None if deadline is None else deadline - time.monotonic()
+        left_s = None if deadline is None else deadline - clock.monotonic()
         if left_s is not None and left_s <= 0:
             return False
         ready = readable(left_s, self._socket, self._connections.stopping)
@@ -284,11 +284,11 @@ class _Connection:
 
     def _drain(self) -> None:
         """Read what the client still sends, because an earlier close could reset the connection and lose the answer."""
-        deadline, left = time.monotonic() + _DRAIN_S, _MAX_DRAINED
+        deadline, left = clock.monotonic() + _DRAIN_S, _MAX_DRAINED
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
             self._socket.settimeout(_DRAIN_S)
-            while left > 0 and time.monotonic() < deadline and (data := self._socket.recv(PIECE)):
+            while left > 0 and clock.monotonic() < deadline and (data := self._socket.recv(PIECE)):
                 left -= len(data)
 
     @property
@@ -318,11 +318,11 @@ class _Connection:
 
     def wait(self, seconds: float) -> None:
         """Return after *seconds*, or when the server stops; raise ClientDisconnected if the client disconnects."""
-        deadline = time.monotonic() + seconds
+        deadline = clock.monotonic() + seconds
         stopping = self._connections.stopping
         watched = [self._socket, stopping]
         with self._waiting():
-            while (left := deadline - time.monotonic()) > 0 and (ready := readable(left, *watched)):
+            while (left := deadline - clock.monotonic()) > 0 and (ready := readable(left, *watched)):
                 if stopping in ready:
                     return
                 if not (data := self._socket.recv(PIECE)):
@@ -344,9 +344,9 @@ class _Connection:
                 return
 
     def reset(self) -> None:
-        """Send RST: close the descriptor without lingering; Python's socket would shut it down first."""
+        """Send RST: close the descriptor without lingering; the method `close` would shut it down first."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        os.close(self._socket.detach())
+        socket.close(self._socket.detach())  # not os.close, which a fake file system replaces
 
     def abort(self) -> None:
         with suppress(OSError):

@@ -2,13 +2,13 @@
 
 import hashlib
 import string
-import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
+from together_rerank_mockserver import clock
 from together_rerank_mockserver.ranking.override import RankingOverride
 from together_rerank_mockserver.state.journal import Entry
 from together_rerank_mockserver.state.quota import Allowance, Quota
@@ -141,7 +141,7 @@ class Namespace:
 
         Return the slot, and the seconds until the reserved time ends.
         """
-        now = time.monotonic()
+        now = clock.monotonic()
         with self._lock:
             self._free_at = self._free_at or [0.0] * capacity
             slot = min(range(capacity), key=self._free_at.__getitem__)

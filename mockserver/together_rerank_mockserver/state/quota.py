@@ -1,10 +1,12 @@
 """A quota of calls for each namespace."""
 
 import math
-import time
+from collections import defaultdict, deque
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from together_rerank_mockserver import clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +16,12 @@ class Allowance:
     granted: bool
     limit: int
     remaining: int
-    resets_at: float  # seconds since 1970
+    resets_at: float  # in seconds of the monotonic clock
 
     @property
     def headers(self) -> dict[str, str]:
         """The headers of an answer that is sent now; the wait in them counts from now."""
-        wait_s = max(1, math.ceil(self.resets_at - time.time()))
+        wait_s = max(1, math.ceil(self.resets_at - clock.monotonic()))
         left = {"limit": self.limit, "remaining": self.remaining, "reset": wait_s}
         return {f"x-ratelimit-{name}": str(value) for name, value in left.items()}
 
@@ -27,23 +29,28 @@ class Allowance:
 class Quota:
     """A moving window: `60/minute` grants a call if fewer than 60 were granted in the last minute.
 
-    Raises ValueError if *rate* is invalid.
+    Raises ValueError if *rate* is invalid. The caller holds a lock.
     """
 
-    def __init__(self, rate: str) -> None:
-        from limits.storage import MemoryStorage
-        from limits.strategies import MovingWindowRateLimiter
+    # Not a limiter of the library `limits`, which reads `time.time`: a test can stop that.
 
-        self._rate = parse_rate(rate)
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+    def __init__(self, rate: str) -> None:
+        parsed = parse_rate(rate)
+        self._limit: int = parsed.amount
+        self._window_s: float = parsed.get_expiry()
+        self._granted: defaultdict[str, deque[float]] = defaultdict(deque)  # when, by namespace
 
     def hit(self, namespace: str) -> Allowance:
-        granted = self._limiter.hit(self._rate, namespace)
-        reset, remaining = self._limiter.get_window_stats(self._rate, namespace)
-        return Allowance(granted, self._rate.amount, max(0, remaining), reset)
+        now, granted = clock.monotonic(), self._granted[namespace]
+        while granted and granted[0] <= now - self._window_s:
+            granted.popleft()
+        is_granted = len(granted) < self._limit
+        if is_granted:
+            granted.append(now)
+        return Allowance(is_granted, self._limit, self._limit - len(granted), granted[0] + self._window_s)
 
     def forget(self, namespace: str) -> None:
-        self._limiter.clear(self._rate, namespace)
+        self._granted.pop(namespace, None)
 
 
 @lru_cache(maxsize=8)

@@ -1,9 +1,9 @@
 """Record each request and its reply: in the metrics, in the journal, and as a log line."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
+from together_rerank_mockserver import clock
 from together_rerank_mockserver.api.messages import Call, Reply, is_mock_path
 from together_rerank_mockserver.state.journal import entry
 from together_rerank_mockserver.state.metrics import Metrics
@@ -48,7 +48,7 @@ class Recorder:
         """
         is_counted = namespace is not None and not is_mock_path(call.path)
         status = reply.status if reply.is_sent else None
-        seconds = time.perf_counter() - call.began
+        seconds = clock.monotonic() - call.began
         if is_counted:
             self._metrics.count(status, fault, seconds)
         in_journal = is_counted and self._has_journal

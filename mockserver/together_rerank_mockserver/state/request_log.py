@@ -2,7 +2,6 @@
 
 import logging
 import os
-import time
 from contextlib import suppress
 from logging.handlers import QueueHandler, QueueListener
 from multiprocessing import parent_process
@@ -12,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from together_rerank_mockserver import clock
 from together_rerank_mockserver.api.messages import utc
 
 _MAX_LINES = 1_000
@@ -55,7 +55,7 @@ class RequestLog(QueueHandler):
                 Finalize(None, self.flush, exitpriority=0)
         try:
             if self.dropped:
-                line = self._line({"time": time.time(), "dropped": self.dropped})
+                line = self._line({"time": clock.now(), "dropped": self.dropped})
                 self.queue.put_nowait(logging.makeLogRecord({"msg": line}))
                 self.dropped = 0
             self.queue.put_nowait(record)
@@ -64,9 +64,9 @@ class RequestLog(QueueHandler):
 
     def flush(self) -> None:
         """Return when all lines are written, or after a second."""
-        deadline = time.monotonic() + _CLOSING_S
-        while self.queue.unfinished_tasks and time.monotonic() < deadline:
-            time.sleep(0.001)
+        deadline = clock.monotonic() + _CLOSING_S
+        while self.queue.unfinished_tasks and clock.monotonic() < deadline:
+            clock.sleep(0.001)
 
     def _line(self, entry: dict[str, Any]) -> bytes:
         if self._as_json:

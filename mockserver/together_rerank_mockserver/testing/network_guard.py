@@ -106,4 +106,4 @@ def _users_line() -> str | None:
 def _is_the_users(file: str) -> bool:
     path = Path(file)
     is_library = "site-packages" in path.parts or any(path.is_relative_to(each) for each in _LIBRARIES)
-    return path.is_file() and not is_library
+    return not is_library and not file.startswith("<")  # such as <string>

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
+from together_rerank_mockserver.api.durations import duration
 from together_rerank_mockserver.faults.grammar import MAX_MS
 from together_rerank_mockserver.testing import recorded
 from together_rerank_mockserver.testing.admin_client import AdminClient
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from together_rerank_mockserver.testing.transport import Transport
 
 
+_DURATIONS = ("delay", "jitter", "pause")
+# A longer duration than this is probably meant in milliseconds.
+_LONG_S = 30
 # How many calls get a fault.
 Times = int | Literal["always"]
 
@@ -29,9 +34,9 @@ Times = int | Literal["always"]
 class Parameters(TypedDict, total=False):
     """The parameters of a fault; None is as if it is absent."""
 
-    delay: float | None
-    jitter: float | None
-    pause: float | None
+    delay: float | str | None
+    jitter: float | str | None
+    pause: float | str | None
     retry_after: float | str | None
     retry_after_ms: int | None
     body: Literal["json", "html", "text", "none"] | None
@@ -80,7 +85,9 @@ class RerankMock:
             raise ValueError(
                 f"fail() takes a status from 300 to 599, such as 429, not {status!r}; ok() is for a success"
             )
-        return self.fault(str(status), times, **parameters)
+        queue_fault(self.admin, str(status), times, parameters)
+        _warn_of_units(parameters)
+        return Queued(self)
 
     def fault(self, name: str, times: Times = 1, **parameters: Unpack[Parameters]) -> Queued:
         """Apply the fault *name* to the next calls; `together-rerank-mock faults` lists the names.
@@ -89,9 +96,9 @@ class RerankMock:
             name: the name of a fault; a status is a name, too.
             times: how many calls get it; "always" for all until the next reset; each test begins with one.
             **parameters:
-                delay: the delay of the answer, in seconds.
-                jitter: the maximum additional random delay, in seconds.
-                pause: the pause between the pieces of a `drip`, in seconds.
+                delay: the delay of the answer, in seconds, or text such as "250ms".
+                jitter: the maximum additional random delay, as `delay`.
+                pause: the pause between the pieces of a `drip`, as `delay`.
                 retry_after: of a status, the wait in `Retry-After`, in seconds; "date:2" for a date in 2 s, "wrong" for
                     a value that is neither, "none" to omit the header.
                 retry_after_ms: of a status, the wait in `retry-after-ms`, in milliseconds.
@@ -102,12 +109,15 @@ class RerankMock:
             TypeError: an argument is unknown.
             ValueError: the fault is unknown, or does not take an argument; the message lists what is accepted.
         """
-        self.admin.call("POST", "faults", {"fault": name, "times": times, **_json(parameters)})
+        queue_fault(self.admin, name, times, parameters)
+        _warn_of_units(parameters)
         return Queued(self)
 
-    def delay(self, seconds: float, times: Times = 1) -> Queued:
-        """Delay the answers to the next *times* calls by *seconds*."""
-        return self.fault("delay", times, delay=seconds)
+    def delay(self, seconds: float | str, times: Times = 1) -> Queued:
+        """Delay the answers to the next *times* calls by *seconds*, or by text such as "250ms"."""
+        queue_fault(self.admin, "delay", times, {"delay": seconds})
+        _warn_of_units({"delay": seconds})
+        return Queued(self)
 
     def ok(self, times: Times = 1) -> Queued:
         """Answer the next *times* calls without a fault, whatever the settings request."""
@@ -260,6 +270,26 @@ class RerankMock:
         return [recorded.from_json(journal["dropped"] + number, each) for number, each in enumerate(entries, 1)]
 
 
+def queue_fault(admin: AdminClient, name: str, times: Times, parameters: Mapping[str, Any]) -> None:
+    """Queue the fault *name* with *parameters*, as `RerankMock.fault` does, but without a warning."""
+    admin.call("POST", "faults", {"fault": name, "times": times, **_json(parameters)})
+
+
+def unit_warnings(parameters: Mapping[str, Any]) -> list[str]:
+    """Return a warning for each duration in *parameters* that is so long that milliseconds may be meant."""
+    given = {name: parameters.get(name) for name in _DURATIONS}
+    return [
+        f"{name}={value!r} is in seconds; write {name}='{value}ms' if you mean milliseconds, or else {name}='{value}s'"
+        for name, value in given.items()
+        if isinstance(value, int | float) and value > _LONG_S
+    ]
+
+
+def _warn_of_units(parameters: Mapping[str, Any]) -> None:
+    for message in unit_warnings(parameters):
+        warnings.warn(message, stacklevel=3)  # the line that calls the method
+
+
 def _require_httpx(method: str) -> None:
     try:
         import httpx  # noqa: F401
@@ -274,7 +304,7 @@ def _json(parameters: Mapping[str, Any]) -> dict[str, Any]:
         if name not in Parameters.__annotations__:
             raise TypeError(f"a fault has no argument `{name}`; known: times, {', '.join(Parameters.__annotations__)}")
     given = {name: value for name, value in parameters.items() if value is not None}
-    return given | {name: _milliseconds(name, given[name]) for name in ("delay", "jitter", "pause") if name in given}
+    return given | {name: _milliseconds(name, given[name]) for name in _DURATIONS if name in given}
 
 
 def _ranked(given: Any) -> list[int] | list[str]:
@@ -295,10 +325,13 @@ def _scores(given: Any) -> dict[str, Any]:
 
 
 def _milliseconds(name: str, seconds: Any) -> int:
+    given_ms = duration(seconds, "ms") if isinstance(seconds, str) else None
     if isinstance(seconds, int | float) and not isinstance(seconds, bool):
+        given_ms = seconds * 1000
+    if given_ms is not None:
         with suppress(OverflowError, ValueError):
-            milliseconds = round(seconds * 1000)
-            if 0 <= milliseconds <= MAX_MS[name]:
-                return milliseconds
-    most = MAX_MS[name] // 1000
-    raise ValueError(f"`{name}` must be a number of seconds from 0 to {most}, not {repr(seconds)[:100]}")
+            whole = round(given_ms)
+            if 0 <= whole <= MAX_MS[name]:
+                return whole
+    accepted = f"a number of seconds from 0 to {MAX_MS[name] // 1000}, or text such as 250ms or 2s"
+    raise ValueError(f"`{name}` must be {accepted}, not {repr(seconds)[:100]}")

@@ -20,6 +20,8 @@ _CLOCK_S = 0.002
 # A wait has grown if it is this many times as long as the first.
 _GROWTH = 1.2
 _EQUAL = 0.1
+# A client need not wait for a longer Retry-After; Together's SDKs do not.
+_LONG_S = 60
 # Differences of waits below this are ignored.
 _SOON_S = 0.01
 
@@ -52,15 +54,18 @@ def find_problems(requests: Sequence[RecordedRequest]) -> list[Finding]:
 def _calls(requests: Sequence[RecordedRequest]) -> list[list[RecordedRequest]]:
     """Group requests by call: attempts of one call have equal bodies, and each begins after the one before failed.
 
-    An equal body that is sent while another is in progress, or after a success, is a separate call.
+    An equal body that is sent while another is in progress, or after a success, is a separate call. If the client
+    numbers its attempts, the number 0 begins a call, unless code around a client without retries tries again.
     """
     calls: list[list[RecordedRequest]] = []
     unfinished: dict[str, list[list[RecordedRequest]]] = {}
     for request in sorted(requests, key=lambda request: request.began):
         same = unfinished.setdefault(_fingerprint(request), [])
-        over = [call for call in same if call[-1].ended <= request.began + _CLOCK_S]
+        over = [call for call in same if call[-1].ended <= request.began + _CLOCK_S and _may_follow(request, call[-1])]
         if over:
-            call = min(over, key=lambda call: call[-1].ended)
+            # By number, the latest: an earlier call with the number before has probably ended.
+            choose = min if request.retry_count is None else max
+            call = choose(over, key=lambda call: call[-1].ended)
             call.append(request)
         else:
             call = [request]
@@ -69,6 +74,19 @@ def _calls(requests: Sequence[RecordedRequest]) -> list[list[RecordedRequest]]:
         if _succeeded(request):
             same.remove(call)
     return calls
+
+
+def _may_follow(request: RecordedRequest, before: RecordedRequest) -> bool:
+    """Return whether *request* may be the next attempt after *before*, by the numbers of a client that sends them."""
+    if request.retry_count is None or before.retry_count is None:
+        return request.retry_count is None
+    if request.retry_count == before.retry_count == 0:
+        return _is_temporary(before) and _waited(before, request) >= (before.retry_after or 0) - _TOLERANCE_S
+    return request.retry_count == before.retry_count + 1
+
+
+def _waited(before: RecordedRequest, after: RecordedRequest) -> float:
+    return after.began - before.ended
 
 
 def _fingerprint(request: RecordedRequest) -> str:
@@ -82,6 +100,10 @@ def _succeeded(request: RecordedRequest) -> bool:
 
 def _is_incomplete(request: RecordedRequest) -> bool:
     return request.status is None or request.fault == "truncate"
+
+
+def _is_temporary(request: RecordedRequest) -> bool:
+    return request.status in _TEMPORARY or _is_incomplete(request)
 
 
 def _is_permanent(request: RecordedRequest) -> bool:
@@ -106,7 +128,7 @@ def _retried_permanent_error(call: list[RecordedRequest]) -> Iterator[Finding]:
 
 def _ignored_retry_after(call: list[RecordedRequest]) -> Iterator[Finding]:
     for before, after in itertools.pairwise(call):
-        required, waited = before.retry_after, after.began - before.ended
+        required, waited = before.retry_after, _waited(before, after)
         if required is not None and waited < required - _TOLERANCE_S:
             sentence = f"Retried {waited:.2f} s after {before.status}, whose Retry-After was {required:g} s"
             yield _finding("ignored-retry-after", sentence, (before, after))
@@ -114,7 +136,7 @@ def _ignored_retry_after(call: list[RecordedRequest]) -> Iterator[Finding]:
 
 def _storm(call: list[RecordedRequest]) -> Iterator[Finding]:
     waits = [
-        after.began - before.ended
+        _waited(before, after)
         for before, after in itertools.pairwise(call)
         if before.retry_after is None and not _is_permanent(before)
     ]
@@ -137,7 +159,8 @@ def _is_flat(waits: list[float]) -> bool:
 
 def _gave_up(call: list[RecordedRequest]) -> Iterator[Finding]:
     (first, *others) = call
-    if not others and (first.status in _TEMPORARY or _is_incomplete(first)):
+    is_long = first.retry_after is not None and first.retry_after > _LONG_S
+    if not others and not is_long and _is_temporary(first):
         what = "call without a complete answer" if _is_incomplete(first) else str(first.status)
         yield _finding("gave-up", f"Gave up after the first {what}, which is temporary", call)
 

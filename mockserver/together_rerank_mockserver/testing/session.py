@@ -17,7 +17,7 @@ from together_rerank_mockserver.testing.admin_client import AdminClient
 from together_rerank_mockserver.testing.environment import client_variables
 from together_rerank_mockserver.testing.network_guard import NetworkGuard
 from together_rerank_mockserver.testing.recorded import RecordedRequest
-from together_rerank_mockserver.testing.rerank_mock import Parameters, RerankMock
+from together_rerank_mockserver.testing.rerank_mock import Parameters, RerankMock, queue_fault, unit_warnings
 from together_rerank_spec import real_hosts
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ class Session:
         try:
             server = MockServer(settings, port)
         except (OSError, OverflowError, UnicodeError) as error:
+            if isinstance(error, OSError) and error.filename:
+                fail(f"rerank_mock cannot read {error.filename}: {error.strerror}")
             fail(f"rerank_mock cannot listen on {host}:{port}, the rerank_mock_address: {error}")
         except ValueError as error:
             fail(f"rerank_mock_settings: {error}")
@@ -141,15 +143,19 @@ def apply_markers(mock: RerankMock, item: Any) -> None:
         if name is None:
             fail(f"the marker {MARKER} names no fault, as in {MARKER}(fault=429)")
         try:
-            mock.fault(str(name), **arguments)
+            queue_fault(mock.admin, str(name), arguments.pop("times", 1), arguments)
         except ValueError as error:
             fail(f"the marker {MARKER}: {error}")
+        for message in unit_warnings(arguments):
+            item.warn(UserWarning(message))
 
 
 def strict_failures(mock: RerankMock) -> list[str]:
     """Return why a passed test should fail: unused faults and rankings, and unexpected refusals."""
     found = []
-    queue = [spec for spec in mock.admin.call("GET", "faults")["queue"] if not _is_used(mock, spec)]
+    queue = mock.admin.call("GET", "faults")["queue"]
+    # A test need not use an `ok`, nor an outage, which lasts for as many calls as there are.
+    queue = [spec for spec in queue if spec["fault"] != "ok" and spec["times"] != "always"]
     if queue:
         left = ", ".join(f"{spec['fault']} ({spec['times']} left)" for spec in queue)
         found.append(f"unused faults: {left}")
@@ -173,15 +179,6 @@ def strict_failures(mock: RerankMock) -> list[str]:
             wanted = f"{mock.expected_refusals} invalid request{'' if mock.expected_refusals == 1 else 's'}"
             found.append(f"rerank_mock.expect_refusal() expects {wanted}, got {len(refused)}")
     return found
-
-
-def _is_used(mock: RerankMock, spec: dict[str, Any]) -> bool:
-    """Return whether the queued fault *spec* may be left at the end of a test."""
-    if spec["fault"] == "ok":
-        return True
-    return spec["times"] == "always" and any(
-        each.fault == spec["fault"] and "; by=queue" in each.reply for each in mock.requests
-    )
 
 
 def _was_not_applied(request: RecordedRequest, spec: dict[str, Any]) -> bool:
