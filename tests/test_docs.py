@@ -146,9 +146,11 @@ def run_tests(folder):
 
 @pytest.mark.slow
 def test_the_tests_of_the_readme_pass(tmp_path):
-    assert write_project("README.md", tmp_path) == ["test_search.py"]
+    assert write_project("README.md", tmp_path) == ["test_search.py", "test_audit.py"]
 
-    assert "test_search.py::test_a_rate_limit_is_retried PASSED" in run_tests(tmp_path)
+    output = run_tests(tmp_path)
+    assert "test_search.py::test_a_rate_limit_is_retried PASSED" in output
+    assert "test_audit.py::test_search_survives_its_reranker PASSED" in output
 
 
 def test_every_method_and_attribute_is_described():

@@ -22,6 +22,7 @@ RUN = {
     "curl -s http://127.0.0.1:4010/cohere": "test_a_shell_snippet",
     "export MY_KEY": "test_a_shell_snippet",
     "# test_search.py": "test_docs.test_the_tests_of_the_readme_pass",
+    "# test_audit.py": "test_docs.test_the_tests_of_the_readme_pass",
     "from together import Together\n": "test_a_python_snippet",
     "together-rerank-mock serve": "test_the_command_starts_the_mock",
     "pip install together-rerank-kit": "tests/wheel",

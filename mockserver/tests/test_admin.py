@@ -306,7 +306,7 @@ def test_an_invalid_word_is_refused(client, word):
 
 
 def test_the_oldest_word_is_removed_when_there_are_too_many(client):
-    for number in range(257):
+    for number in range(201):
         client.post(f"/__admin/faults?word=w{number:03}", json={"fault": "503"})
 
     assert rerank(client, query="w000").status_code == 200

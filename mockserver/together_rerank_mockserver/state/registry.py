@@ -15,6 +15,7 @@ from together_rerank_mockserver.state.quota import Quota
 
 _SEPARATOR = " "  # between the names of a namespace and of a word
 MAX_NAMESPACES = 256
+MAX_WORDS = 200  # of one namespace
 MAX_JOURNAL_BYTES = 64 * 1024 * 1024
 MAX_OVERRIDE_BYTES = 64 * 1024 * 1024
 
@@ -52,7 +53,7 @@ class Registry:
     def add_word(self, name: str, word: str) -> str:
         """Give the calls in the namespace *name* whose body contains *word* a namespace of their own.
 
-        Return its name. It exists until the namespace *name* is reset, or has more than MAX_NAMESPACES later words.
+        Return its name. It exists until the namespace *name* is reset, or has MAX_WORDS later words.
         *word* is ASCII; case is ignored.
         """
         word = word.lower()
@@ -60,7 +61,7 @@ class Registry:
             words = self._words.setdefault(name, [])
             if word not in words:
                 words.append(word)
-            if len(words) > MAX_NAMESPACES:
+            if len(words) > MAX_WORDS:
                 self._remove_word(name, words.pop(0))
         return name + _SEPARATOR + word
 
