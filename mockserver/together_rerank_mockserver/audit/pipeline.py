@@ -111,7 +111,8 @@ class Pipeline:
 
     def _run(self, running: _Running, query: str, passages: list[str]) -> None:
         began = time.monotonic()
-        returned, error = None, None
+        returned: Any = None
+        error: BaseException | None = None
 
         def declare(*_: Any, **__: Any) -> None:
             running.declared = running.declared or "argument"
@@ -120,7 +121,7 @@ class Pipeline:
         try:
             returned = self._search(query, passages, **arguments)
             if inspect.isawaitable(returned):
-                returned = asyncio.run_coroutine_threadsafe(_awaited(returned), self._event_loop()).result()
+                returned = self._result(returned)
             if self._declaration.is_declared_by(returned):
                 running.declared = "value"
             returned = _listed(self._read(returned) if self._read else returned)
@@ -131,12 +132,18 @@ class Pipeline:
         running.observed = Observed(returned, error, time.monotonic() - began, declared=running.declared)
         running.is_over.set()
 
+    def _result(self, awaitable: Any) -> Any:
+        returned, error = asyncio.run_coroutine_threadsafe(_awaited(awaitable), self._event_loop()).result()
+        if error is not None:
+            raise error
+        return returned
+
     def _event_loop(self) -> asyncio.AbstractEventLoop:
         """Return the loop that all calls share, because clients belong to the loop of their first call."""
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, daemon=True, name="rerank-audit-loop").start()
+                threading.Thread(target=_run_loop, args=(self._loop,), daemon=True, name="rerank-audit-loop").start()
             return self._loop
 
     def _factory(self, before: Callable[..., logging.LogRecord]) -> Callable[..., logging.LogRecord]:
@@ -151,13 +158,18 @@ class Pipeline:
 
     def _declare_by_log(self) -> None:
         running = _current.get()
-        if running is None:  # in a thread of the pipeline
-            with self._lock:
+        with self._lock:
+            if running not in self._running:  # in a thread or task of the pipeline, which can be of an earlier call
                 if len(self._running) != 1:
                     self.unassigned += 1
                     return
                 (running,) = self._running
         running.declared = running.declared or "log"
+
+
+def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
+    loop.run_forever()
+    loop.close()
 
 
 async def _end_loop() -> None:
@@ -169,8 +181,12 @@ async def _end_loop() -> None:
     asyncio.get_running_loop().stop()
 
 
-async def _awaited(value: Any) -> Any:
-    return await value
+async def _awaited(value: Any) -> tuple[Any, BaseException | None]:
+    """Return what *value* returns or raises. SystemExit and the like would end the event loop if they were raised."""
+    try:
+        return await value, None
+    except BaseException as error:  # noqa: BLE001  # raised by the caller
+        return None, error
 
 
 def _listed(returned: Any) -> Any:
