@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import secrets
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -17,12 +18,14 @@ from together_rerank_mockserver.audit.report import Report, Row
 from together_rerank_mockserver.testing.admin_client import AdminClient
 from together_rerank_mockserver.testing.recorded import RecordedRequest
 from together_rerank_mockserver.testing.rerank_mock import RerankMock
-from together_rerank_mockserver.testing.resilience import find_problems
+from together_rerank_mockserver.testing.resilience import Finding, find_problems
 
 DEFAULT_PATIENCE_S = 20.0
 # After this time, a case runs beside the next ones.
 _WAITS_S = 0.3
 _SIDE_BY_SIDE = 16
+# Wrong answers without a ranking: what a pipeline returns is then a fallback.
+_NO_RESULTS = ("results-missing", "results-null", "results-empty", "error-200")
 # The findings that an audit shows: what harms the provider.
 _RULES = ("retry-storm", "ignored-retry-after", "retried-not-retryable", "resent-invalid")
 
@@ -105,6 +108,8 @@ class Audit:
         pool = ThreadPoolExecutor(_SIDE_BY_SIDE)
         try:
             for case in cases:
+                if case.waits:  # nothing else may block it
+                    wait([each for each, other in zip(futures, cases, strict=False) if not other.waits])
                 free.acquire()
                 future = pool.submit(self._row, case)
                 future.add_done_callback(lambda _: free.release())
@@ -116,26 +121,33 @@ class Audit:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _row(self, case: Case) -> Row:
-        unassigned = self._pipeline.unassigned
+        if case.is_concurrent and self._is_alone:
+            return self._row_of(case, Outcome.NOT_SHOWN, "makes requests that cannot be told apart without the query")
+        unassigned, began = self._pipeline.unassigned, time.time()
         # Each of concurrent calls has requests of its own.
-        count = len(case.calls) if case.is_concurrent and not self._is_alone else 1
+        count = len(case.calls) if case.is_concurrent else 1
         words = [self._words[case.name] + ("abc"[place] if count > 1 else "") for place in range(count)]
         admins = [self._admin if self._is_alone else self._admin.of_word(word) for word in words]
         for admin in admins:
             admin.call("POST", "reset")
         try:
             observed = self._observe(case, words, admins)
-        except ValueError as error:  # this server cannot produce the fault
+        except _Unsupported as error:
             return self._row_of(case, Outcome.NOT_SHOWN, str(error))
         requests = [request for admin in admins for request in RerankMock(admin).requests]
         outcome, did = self._judge(case, observed, requests)
-        is_blocked = outcome is Outcome.HANG and not requests
+        if outcome is Outcome.HANG:  # let a call that retries forever end
+            for admin in admins:
+                admin.call("DELETE", "faults")
+        # Other calls may have blocked it, if its first request was late.
+        is_late = not requests or requests[0].began > began + _WAITS_S
+        is_blocked = outcome is Outcome.HANG and is_late and not case.waits
         is_unassigned = outcome is Outcome.SILENT and self._pipeline.unassigned != unassigned
         return replace(
             self._row_of(case, outcome, did),
             seconds=max(each.seconds for each in observed),
             requests=requests,
-            findings=[each for each in find_problems(requests) if each.rule in _RULES],
+            findings=_findings(case, requests),
             is_uncertain=is_blocked or is_unassigned,
             problem=_unreadable(case, observed),
         )
@@ -158,7 +170,8 @@ class Audit:
     def _judge(
         self, case: Case, observed: Sequence[Observed], requests: Sequence[RecordedRequest]
     ) -> tuple[Outcome, str]:
-        is_answered = bool(requests) and requests[-1].status == 200 and case.group not in ("wire", "slow", "outage")
+        is_answered = bool(requests) and requests[-1].status == 200
+        is_answered = is_answered and case.group not in ("wire", "slow", "outage") and case.name not in _NO_RESULTS
         judged = [
             judge(call, self._top_n, each, has_answer=is_answered)
             for call, each in zip(case.calls, observed, strict=True)
@@ -196,19 +209,33 @@ def _check_names(argument: str, names: Iterable[str], known: Sequence[str]) -> N
             raise ValueError(f"`{argument}` names no case {name!r}; {hint}")
 
 
+class _Unsupported(Exception):
+    """The server cannot produce the fault of a case."""
+
+
 def _prepare(call: Call, admin: AdminClient) -> None:
-    """Set the ranking and the fault of *call*."""
+    """Set the ranking and the fault of *call*; raise _Unsupported."""
     if call.ranking:
         admin.call("PUT", "ranking", call.ranking)
     admin.call("DELETE", "faults")
     if call.fault:
-        admin.call("POST", "faults", call.fault)
+        try:
+            admin.call("POST", "faults", call.fault)
+        except ValueError as error:
+            raise _Unsupported(str(error)) from error
 
 
 def _is_unturned(case: Case, observed: Sequence[Observed]) -> bool:
     """Return whether the pipeline returned the same passages for both rankings."""
     returned = [indexes_of(each.returned, call.passages) for call, each in zip(case.calls, observed, strict=True)]
     return all(each.error is None and not each.is_hung for each in observed) and returned[0] == returned[1]
+
+
+def _findings(case: Case, requests: Sequence[RecordedRequest]) -> list[Finding]:
+    """Return the first finding of each rule."""
+    if not all(call.is_judged for call in case.calls):
+        return []  # two calls send the same request, which looks like a retry
+    return list({each.rule: each for each in reversed(find_problems(requests)) if each.rule in _RULES}.values())
 
 
 def _is_hidden(case: Case, requests: Sequence[RecordedRequest]) -> bool:
