@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -78,12 +79,18 @@ class Audit:
         with self._pipeline.active():
             first, *others = self._cases
             rows = [self._first(first), *self._side_by_side(others)]
-            for place, row in enumerate(rows):
-                if row.is_uncertain:
-                    rows[place] = self._row(self._cases[place])
+            self._repeat_uncertain(rows)
         if self._is_alone:
             self._admin.call("POST", "reset")
         return Report([self._accepted(row) for row in rows], self._query, self._top_n)
+
+    def _repeat_uncertain(self, rows: list[Row]) -> None:
+        hangs = any(row.outcome is Outcome.HANG and not row.is_uncertain for row in rows)
+        for place, row in enumerate(rows):
+            # A call that hangs can block all others, and each of them takes long.
+            if row.is_uncertain and not (hangs and row.outcome is Outcome.HANG):
+                rows[place] = self._row(self._cases[place])
+                hangs = hangs or rows[place].outcome is Outcome.HANG
 
     def _first(self, case: Case) -> Row:
         """Run *case*; if its requests do not have its word, run each case alone, with all requests of the mock."""
@@ -131,23 +138,23 @@ class Audit:
         for admin in admins:
             admin.call("POST", "reset")
         try:
-            observed = self._observe(case, words, admins)
+            observed, made = zip(*self._observe(case, words, admins), strict=True)
         except _Unsupported as error:
             return self._row_of(case, Outcome.NOT_SHOWN, str(error))
-        requests = [request for admin in admins for request in RerankMock(admin).requests]
+        requests = list(itertools.chain(*made))
         outcome, did = self._judge(case, observed, requests)
         if outcome is Outcome.HANG:  # let a call that retries forever end
             for admin in admins:
                 admin.call("DELETE", "faults")
-        # Other calls may have blocked it, if its first request was late.
+        # Other calls may have blocked it, if its first request was late, or is not in the journal.
         is_late = not requests or requests[0].began > began + _WAITS_S
-        is_blocked = outcome is Outcome.HANG and is_late and not case.waits
+        is_blocked = outcome is Outcome.HANG and is_late
         is_unassigned = outcome is Outcome.SILENT and self._pipeline.unassigned != unassigned
         return replace(
             self._row_of(case, outcome, did),
             seconds=max(each.seconds for each in observed),
             requests=requests,
-            findings=_findings(case, requests),
+            findings=_findings(made),
             is_uncertain=is_blocked or is_unassigned,
             problem=_unreadable(case, observed),
         )
@@ -155,12 +162,19 @@ class Audit:
     def _row_of(self, case: Case, outcome: Outcome, did: str) -> Row:
         return Row(case.name, case.group, case.sentence, outcome, did, self._again(case.name))
 
-    def _observe(self, case: Case, words: Sequence[str], admins: Sequence[AdminClient]) -> list[Observed]:
-        """Make the calls of *case*: at the same time if each has a word, else one after another."""
+    def _observe(
+        self, case: Case, words: Sequence[str], admins: Sequence[AdminClient]
+    ) -> list[tuple[Observed, list[RecordedRequest]]]:
+        """Make the calls of *case*: at the same time if each has a word, else one after another.
 
-        def call(each: Call, word: str, admin: AdminClient) -> Observed:
+        Return what each of them did, and its requests.
+        """
+
+        def call(each: Call, word: str, admin: AdminClient) -> tuple[Observed, list[RecordedRequest]]:
             _prepare(each, admin)
-            return self._pipeline.call(f"{self._query} {word}{each.suffix}", each.passages)
+            before = len(RerankMock(admin).requests)
+            observed = self._pipeline.call(f"{self._query} {word}{each.suffix}", each.passages)
+            return observed, RerankMock(admin).requests[before:]
 
         if len(words) == 1:
             return [call(each, words[0], admins[0]) for each in case.calls]
@@ -231,11 +245,10 @@ def _is_unturned(case: Case, observed: Sequence[Observed]) -> bool:
     return all(each.error is None and not each.is_hung for each in observed) and returned[0] == returned[1]
 
 
-def _findings(case: Case, requests: Sequence[RecordedRequest]) -> list[Finding]:
-    """Return the first finding of each rule."""
-    if not all(call.is_judged for call in case.calls):
-        return []  # two calls send the same request, which looks like a retry
-    return list({each.rule: each for each in reversed(find_problems(requests)) if each.rule in _RULES}.values())
+def _findings(made: Iterable[list[RecordedRequest]]) -> list[Finding]:
+    """Return the first finding of each rule in *made*, the requests of each call."""
+    findings = [finding for requests in made for finding in find_problems(requests) if finding.rule in _RULES]
+    return list({each.rule: each for each in reversed(findings)}.values())
 
 
 def _is_hidden(case: Case, requests: Sequence[RecordedRequest]) -> bool:
