@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +11,8 @@ from together_rerank_mockserver.faults.fault import Fault
 from together_rerank_spec import load
 
 MIN_PASSAGES = 3
-# A passage is recognised by its beginning, which is at least this long, so that it can be cut or split.
-_BEGINNING = 30
-_LONGEST_BEGINNING = 10_000
+# A passage is recognised by so many characters of its beginning, so that it can be cut or split.
+_BEGINNINGS = tuple(30 * 2**power for power in range(9))
 _LONG = 12_000
 # A ranking override names up to 100 texts, two for a passage; all other passages have the score 0.
 _MAX_SCORED = 50
@@ -112,8 +110,8 @@ class CaseBuilder:
     def _rankings(self) -> Iterator[Case]:
         turned = (self.call(), self.call(turned=True, suffix=" again"))
         yield Case("ranking", "ranking", "The best passages are the last ones, and then in another order", turned)
-        equal = Call(self._passages, [0.5] * len(self._passages))
-        yield Case("ties", "ranking", "All passages have the same score", (equal,))
+        equal = Call(self._passages, [0.5 if score else 0.0 for score in self.call().scores])
+        yield Case("ties", "ranking", "The passages have the same score", (equal,))
         others = [f"{passage} (2)" for passage in self._passages[::-1]]
         other = (self.call(), self.call(others, turned=True))
         yield Case("same-query", "ranking", "The same query is sent with other passages", other)
@@ -213,20 +211,17 @@ def _designed(count: int, top_n: int | None, *, turned: bool) -> list[float]:
 
 
 def _beginnings(passages: list[str]) -> list[str]:
-    """Return for each passage its shortest beginning, of at least _BEGINNING characters, that no other contains."""
+    """Return for each passage a short beginning that no other contains."""
     folded = {passage.casefold() for passage in passages}
 
-    def beginning(passage: str) -> str:
-        others = folded - {passage.casefold()}
+    def is_its_own(passage: str, length: int) -> bool:
+        text = passage[:length].casefold()
+        return not any(text in other for other in folded if other != passage.casefold())
 
-        def is_its_own(length: int) -> bool:
-            text = passage[:length].casefold()
-            return not any(text in other for other in others)
-
-        lengths = range(_BEGINNING, min(len(passage), _LONGEST_BEGINNING))
-        return passage[: _BEGINNING + bisect.bisect_left(lengths, True, key=is_its_own)]
-
-    return [beginning(passage) for passage in passages]
+    return [
+        passage[: next((length for length in _BEGINNINGS if is_its_own(passage, length)), _BEGINNINGS[-1])]
+        for passage in passages
+    ]
 
 
 def _long(passage: str) -> str:
