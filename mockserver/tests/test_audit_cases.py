@@ -102,7 +102,7 @@ LISTS = {
     "short": PASSAGES,
     "one contains another": ["Llamas", "Llamas live in Peru", "Peru", "The Llamas live in Peru"],
     "a long common beginning": [f"{PREFIX}number {number}" for number in range(12)],
-    "longer than a text of a ranking": [f"{number}" + "x" * 11_000 for number in range(3)],
+    "longer than a text of a ranking": [f"{number} of {'and so on ' * 1_000}" for number in range(3)],
     "white space": [f"# Animals\n\n  of page   {number}\n\tand more text" for number in range(5)],
     "other scripts": ["Straße in İzmir", "ΌΣΟΣ ΚΑΙ ΌΣΟΣ", "リャマはペルーに"],
     "many": [f"Passage {number:03}" for number in range(150)],
