@@ -11,17 +11,17 @@ from together_rerank_mockserver.faults.fault import Fault
 from together_rerank_spec import load
 
 MIN_PASSAGES = 3
-# A passage is recognised by its beginning, which is at least this long, so that it can be cut or split.
-_BEGINNING = 30
+# A passage is recognised by so many characters of its beginning, so that it can be cut or split.
+_BEGINNINGS = tuple(30 * 2**power for power in range(9))
 _LONG = 12_000
-# A ranking override names up to 100 texts; all other passages have the score 0.
-_MAX_SCORED = 100
+# A ranking override names up to 100 texts, two for a passage; all other passages have the score 0.
+_MAX_SCORED = 50
 _RETRY_AFTER_S = 1
 # Wrong answers that look right, so that no client can tell, and those that need another request.
 _PLAUSIBLE = {
     *("document-dropped", "duplicates-removed", "rank-fields-ignored", "query-ignored", "position-bias"),
     *("text-field-only", "first-batch-only", "top-n-first-batch", "cache-collision", "calls-mixed-up"),
-    *("index-is-rank", "score-equal", "score-halved"),
+    *("index-is-rank", "score-equal", "score-halved", "score-above-one", "score-negative"),
 }
 _QUICK = {
     *("ranking", "ties", "same-query", "two-at-once", "no-passages", "one-passage", "recovery"),
@@ -53,7 +53,12 @@ class Call:
     def ranking(self) -> dict[str, Any] | None:
         """The ranking override for the mock; None if no passage has a text to recognise it by."""
         texts = _beginnings(self.passages)
-        scores = {text: score for text, score in zip(texts, self.scores, strict=True) if text.strip() and score}
+        scores = {
+            form: score
+            for text, score in zip(texts, self.scores, strict=True)
+            for form in (text, " ".join(text.split()))  # a pipeline can change white space
+            if form.strip() and score
+        }
         # The longest first, because a passage can contain another.
         ordered = sorted(scores, key=len, reverse=True)
         return {"text_scores": {text: scores[text] for text in ordered}} if ordered else None
@@ -105,12 +110,12 @@ class CaseBuilder:
     def _rankings(self) -> Iterator[Case]:
         turned = (self.call(), self.call(turned=True, suffix=" again"))
         yield Case("ranking", "ranking", "The best passages are the last ones, and then in another order", turned)
-        equal = Call(self._passages, [0.5] * len(self._passages))
-        yield Case("ties", "ranking", "All passages have the same score", (equal,))
+        equal = Call(self._passages, [0.5 if score else 0.0 for score in self.call().scores])
+        yield Case("ties", "ranking", "The passages have the same score", (equal,))
         others = [f"{passage} (2)" for passage in self._passages[::-1]]
-        other = (self.call(), self.call(others))
+        other = (self.call(), self.call(others, turned=True))
         yield Case("same-query", "ranking", "The same query is sent with other passages", other)
-        both = (self.call(), self.call(others, suffix=" too"))
+        both = (self.call(), self.call(others, turned=True, suffix=" too"))
         yield Case("two-at-once", "ranking", "Two calls are made at the same time", both, is_concurrent=True)
 
     def _inputs(self) -> Iterator[Case]:
@@ -148,17 +153,22 @@ class CaseBuilder:
             failing = {"fault": "503", "body": body, "times": "always"}
             yield Case(f"503-{body}", "status", f"Overloaded (503), body: {body}", (self.call(fault=failing),))
         for fault in self._faults.values():
-            if fault.family == "wire" and fault.name not in ("delay", "hang"):
+            if fault.family == "wire" and fault.name not in ("delay", "hang", "drip"):
                 yield self._of(fault)
+        # No client has to give up during this.
+        drip = {"fault": "drip", "pause": min(200, round(self._slow_s * 20)), "times": "always"}
+        yield Case("drip", "wire", self._faults["drip"].sentence, (self.call(fault=drip),))
 
     def _bodies(self) -> Iterator[Case]:
         for fault in self._faults.values():
             if fault.family == "body" and fault.name not in _PLAUSIBLE:
-                yield self._of(fault)
+                # The turned ranking has the last passage among the best, whose index is then too high.
+                yield self._of(fault, turned=fault.name == "index-off-by-one")
 
-    def _of(self, fault: Fault, passages: Sequence[str] | None = None, **more: Any) -> Case:
+    def _of(self, fault: Fault, *, turned: bool = False, waits: bool = False) -> Case:
         failing = {"fault": fault.name, "times": "always"}
-        return Case(fault.name, fault.family, fault.sentence, (self.call(passages, fault=failing),), **more)
+        calls = (self.call(turned=turned, fault=failing),)
+        return Case(fault.name, fault.family, fault.sentence, calls, waits=waits)
 
     def _limits(self) -> Iterator[Case]:
         first, *rest = self._passages
@@ -201,18 +211,17 @@ def _designed(count: int, top_n: int | None, *, turned: bool) -> list[float]:
 
 
 def _beginnings(passages: list[str]) -> list[str]:
-    """Return for each passage its shortest beginning, of at least _BEGINNING characters, that no other contains."""
+    """Return for each passage a short beginning that no other contains."""
     folded = {passage.casefold() for passage in passages}
 
-    def beginning(passage: str) -> str:
-        others = folded - {passage.casefold()}
-        for length in range(_BEGINNING, min(len(passage), 10 * _BEGINNING)):
-            text = passage[:length].casefold()
-            if not any(text in other for other in others):
-                return passage[:length]
-        return passage[: 10 * _BEGINNING]
+    def is_its_own(passage: str, length: int) -> bool:
+        text = passage[:length].casefold()
+        return not any(text in other for other in folded if other != passage.casefold())
 
-    return [beginning(passage) for passage in passages]
+    return [
+        passage[: next((length for length in _BEGINNINGS if is_its_own(passage, length)), _BEGINNINGS[-1])]
+        for passage in passages
+    ]
 
 
 def _long(passage: str) -> str:

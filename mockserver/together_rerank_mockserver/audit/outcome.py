@@ -85,7 +85,7 @@ def _judge_returned(call: Call, top_n: int | None, observed: Observed, *, has_an
     indexes = indexes_of(observed.returned, call.passages)
     if isinstance(indexes, str):
         return Outcome.WRONG, f"returned {indexes}"
-    if _is_right(indexes, call.scores, top_n):
+    if _is_right(indexes, call, top_n):
         return Outcome.RIGHT, "returned the right passages"
     what = f"returned the passages {indexes}" if indexes else "returned no passages"
     if observed.declared:
@@ -124,9 +124,16 @@ def _index_of(item: Any, passages: Sequence[str], taken: list[int]) -> int | str
     return f"the index {index} twice" if index in taken else index
 
 
-def _is_right(indexes: list[int], scores: list[float], top_n: int | None) -> bool:
-    """Return whether *indexes* have the best scores, best first; equal scores can be in any order."""
-    return [scores[index] for index in indexes] == sorted(scores, reverse=True)[:top_n]
+def _is_right(indexes: list[int], call: Call, top_n: int | None) -> bool:
+    """Return whether *indexes* have the best scores, best first; equal scores can be in any order.
+
+    Equal passages can be returned once, and those with the score 0 can be left out.
+    """
+    found = [call.scores[index] for index in indexes]
+    once = dict(zip(call.passages, call.scores, strict=True)).values()
+    wanted = [sorted(filter(None, scores), reverse=True)[:top_n] for scores in (call.scores, once)]
+    is_sorted = found == sorted(found, reverse=True)[:top_n]
+    return is_sorted and list(filter(None, found)) in wanted
 
 
 def _expected(scores: list[float], top_n: int | None) -> list[int]:

@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +50,8 @@ class _Running:
         self.is_over = threading.Event()
 
 
+_lock = threading.Lock()
+_loops: list[asyncio.AbstractEventLoop] = []
 _current: ContextVar[_Running | None] = ContextVar("rerank_audit_call", default=None)
 
 
@@ -69,7 +72,7 @@ class Pipeline:
         self._patience_s = patience_s
         self._declaration = declaration
         self._read = read
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: list[Future[Any]] = []
         self._lock = threading.Lock()
         self._running: set[_Running] = set()
         self._log = re.compile(declaration.log) if declaration.log is not None else None
@@ -97,7 +100,7 @@ class Pipeline:
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
-        """While active, log records can declare a fallback, and async pipelines have an event loop."""
+        """While active, log records can declare a fallback. Then cancel the async calls that are still running."""
         before = logging.getLogRecordFactory()
         if self._log is not None:
             logging.setLogRecordFactory(self._factory(before))
@@ -106,12 +109,13 @@ class Pipeline:
         finally:
             if self._log is not None:
                 logging.setLogRecordFactory(before)
-            if self._loop is not None:
-                asyncio.run_coroutine_threadsafe(_end_loop(), self._loop)
+            for task in self._tasks:
+                task.cancel()
 
     def _run(self, running: _Running, query: str, passages: list[str]) -> None:
         began = time.monotonic()
-        returned, error = None, None
+        returned: Any = None
+        error: BaseException | None = None
 
         def declare(*_: Any, **__: Any) -> None:
             running.declared = running.declared or "argument"
@@ -120,7 +124,7 @@ class Pipeline:
         try:
             returned = self._search(query, passages, **arguments)
             if inspect.isawaitable(returned):
-                returned = asyncio.run_coroutine_threadsafe(_awaited(returned), self._event_loop()).result()
+                returned = self._result(returned)
             if self._declaration.is_declared_by(returned):
                 running.declared = "value"
             returned = _listed(self._read(returned) if self._read else returned)
@@ -131,13 +135,13 @@ class Pipeline:
         running.observed = Observed(returned, error, time.monotonic() - began, declared=running.declared)
         running.is_over.set()
 
-    def _event_loop(self) -> asyncio.AbstractEventLoop:
-        """Return the loop that all calls share, because clients belong to the loop of their first call."""
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, daemon=True, name="rerank-audit-loop").start()
-            return self._loop
+    def _result(self, awaitable: Any) -> Any:
+        task = asyncio.run_coroutine_threadsafe(_awaited(awaitable), _event_loop())
+        self._tasks.append(task)
+        returned, error = task.result()
+        if error is not None:
+            raise error
+        return returned
 
     def _factory(self, before: Callable[..., logging.LogRecord]) -> Callable[..., logging.LogRecord]:
         def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
@@ -151,8 +155,8 @@ class Pipeline:
 
     def _declare_by_log(self) -> None:
         running = _current.get()
-        if running is None:  # in a thread of the pipeline
-            with self._lock:
+        with self._lock:
+            if running not in self._running:  # in a thread or task of the pipeline, which can be of an earlier call
                 if len(self._running) != 1:
                     self.unassigned += 1
                     return
@@ -160,17 +164,24 @@ class Pipeline:
         running.declared = running.declared or "log"
 
 
-async def _end_loop() -> None:
-    """Cancel the calls that are still running, and stop the loop."""
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    asyncio.get_running_loop().stop()
+def _event_loop() -> asyncio.AbstractEventLoop:
+    """Return the loop of all async calls, which runs until the process ends.
+
+    Clients belong to the loop of their first call, and several audits can use the same client.
+    """
+    with _lock:
+        if not _loops:
+            _loops.append(asyncio.new_event_loop())
+            threading.Thread(target=_loops[0].run_forever, daemon=True, name="rerank-audit-loop").start()
+        return _loops[0]
 
 
-async def _awaited(value: Any) -> Any:
-    return await value
+async def _awaited(value: Any) -> tuple[Any, BaseException | None]:
+    """Return what *value* returns or raises. SystemExit and the like would end the event loop if they were raised."""
+    try:
+        return await value, None
+    except BaseException as error:  # noqa: BLE001  # raised by the caller
+        return None, error
 
 
 def _listed(returned: Any) -> Any:

@@ -82,7 +82,7 @@ class Row:
     def remark(self) -> str | None:
         """What to change in `accept`; None if nothing."""
         is_stale = self.accepted is not None and not self._fails
-        return f"`{self.name}` is {self.outcome.value} now; remove it from `accept`" if is_stale else None
+        return f"`accept` has `{self.name}`, which passes ({self.outcome.value}); remove it" if is_stale else None
 
 
 @dataclass(frozen=True, slots=True)

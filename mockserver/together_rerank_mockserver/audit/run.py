@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import secrets
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -17,12 +19,14 @@ from together_rerank_mockserver.audit.report import Report, Row
 from together_rerank_mockserver.testing.admin_client import AdminClient
 from together_rerank_mockserver.testing.recorded import RecordedRequest
 from together_rerank_mockserver.testing.rerank_mock import RerankMock
-from together_rerank_mockserver.testing.resilience import find_problems
+from together_rerank_mockserver.testing.resilience import Finding, find_problems
 
 DEFAULT_PATIENCE_S = 20.0
 # After this time, a case runs beside the next ones.
-_WAITS_S = 0.3
+_WAITS_S = 0.1
 _SIDE_BY_SIDE = 16
+# Wrong answers without a ranking: what a pipeline returns is then a fallback.
+_NO_RESULTS = ("results-missing", "results-null", "results-empty", "error-200")
 # The findings that an audit shows: what harms the provider.
 _RULES = ("retry-storm", "ignored-retry-after", "retried-not-retryable", "resent-invalid")
 
@@ -84,12 +88,18 @@ class Audit:
         with self._pipeline.active():
             first, *others = self._cases
             rows = [self._first(first), *self._side_by_side(others)]
-            for place, row in enumerate(rows):
-                if row.is_uncertain:
-                    rows[place] = self._row(self._cases[place])
+            self._repeat_uncertain(rows)
         if self._is_alone:
             self._admin.call("POST", "reset")
         return Report([self._accepted(row) for row in rows], self._query, self._top_n)
+
+    def _repeat_uncertain(self, rows: list[Row]) -> None:
+        hangs = any(row.outcome is Outcome.HANG and not row.is_uncertain for row in rows)
+        for place, row in enumerate(rows):
+            # A call that hangs can block all others, and each of them takes long.
+            if row.is_uncertain and not (hangs and row.outcome is Outcome.HANG):
+                rows[place] = self._row(self._cases[place])
+                hangs = hangs or rows[place].outcome is Outcome.HANG
 
     def _first(self, case: Case) -> Row:
         """Run *case*; if its requests do not have its word, run each case alone, with all requests of the mock."""
@@ -125,26 +135,33 @@ class Audit:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _row(self, case: Case) -> Row:
-        unassigned = self._pipeline.unassigned
+        if case.is_concurrent and self._is_alone:
+            return self._row_of(case, Outcome.NOT_SHOWN, "makes requests that cannot be told apart without the query")
+        unassigned, began = self._pipeline.unassigned, time.time()
         # Each of concurrent calls has requests of its own.
-        count = len(case.calls) if case.is_concurrent and not self._is_alone else 1
+        count = len(case.calls) if case.is_concurrent else 1
         words = [self._words[case.name] + ("abc"[place] if count > 1 else "") for place in range(count)]
         admins = [self._admin if self._is_alone else self._admin.of_word(word) for word in words]
         for admin in admins:
             admin.call("POST", "reset")
         try:
-            observed = self._observe(case, words, admins)
-        except ValueError as error:  # this server cannot produce the fault
+            observed, made = zip(*self._observe(case, words, admins), strict=True)
+        except _Unsupported as error:
             return self._row_of(case, Outcome.NOT_SHOWN, str(error))
-        requests = [request for admin in admins for request in RerankMock(admin).requests]
+        requests = list(itertools.chain(*made))
         outcome, did = self._judge(case, observed, requests)
-        is_blocked = outcome is Outcome.HANG and not requests
+        if outcome is Outcome.HANG:  # let a call that retries forever end
+            for admin in admins:
+                admin.call("DELETE", "faults")
+        # Other calls may have blocked it, if its first request was late, or is not in the journal.
+        is_late = not requests or requests[0].began > began + _WAITS_S
+        is_blocked = outcome is Outcome.HANG and is_late
         is_unassigned = outcome is Outcome.SILENT and self._pipeline.unassigned != unassigned
         return replace(
             self._row_of(case, outcome, did),
             seconds=max(each.seconds for each in observed),
             requests=requests,
-            findings=[each for each in find_problems(requests) if each.rule in _RULES],
+            findings=_findings(made),
             is_uncertain=is_blocked or is_unassigned,
             problem=_unreadable(case, observed),
         )
@@ -152,12 +169,19 @@ class Audit:
     def _row_of(self, case: Case, outcome: Outcome, did: str) -> Row:
         return Row(case.name, case.group, case.sentence, outcome, did, self._again(case.name))
 
-    def _observe(self, case: Case, words: Sequence[str], admins: Sequence[AdminClient]) -> list[Observed]:
-        """Make the calls of *case*: at the same time if each has a word, else one after another."""
+    def _observe(
+        self, case: Case, words: Sequence[str], admins: Sequence[AdminClient]
+    ) -> list[tuple[Observed, list[RecordedRequest]]]:
+        """Make the calls of *case*: at the same time if each has a word, else one after another.
 
-        def call(each: Call, word: str, admin: AdminClient) -> Observed:
+        Return what each of them did, and its requests.
+        """
+
+        def call(each: Call, word: str, admin: AdminClient) -> tuple[Observed, list[RecordedRequest]]:
             _prepare(each, admin)
-            return self._pipeline.call(f"{self._query} {word}{each.suffix}", each.passages)
+            before = len(RerankMock(admin).requests)
+            observed = self._pipeline.call(f"{self._query} {word}{each.suffix}", each.passages)
+            return observed, RerankMock(admin).requests[before:]
 
         if len(words) == 1:
             return [call(each, words[0], admins[0]) for each in case.calls]
@@ -167,7 +191,8 @@ class Audit:
     def _judge(
         self, case: Case, observed: Sequence[Observed], requests: Sequence[RecordedRequest]
     ) -> tuple[Outcome, str]:
-        is_answered = bool(requests) and requests[-1].status == 200 and case.group not in ("wire", "slow", "outage")
+        is_answered = bool(requests) and requests[-1].status == 200
+        is_answered = is_answered and case.group not in ("wire", "slow", "outage") and case.name not in _NO_RESULTS
         judged = [
             judge(call, self._top_n, each, has_answer=is_answered)
             for call, each in zip(case.calls, observed, strict=True)
@@ -205,19 +230,32 @@ def _check_names(argument: str, names: Iterable[str], known: Sequence[str]) -> N
             raise ValueError(f"`{argument}` names no case {name!r}; {hint}")
 
 
+class _Unsupported(Exception):
+    """The server cannot produce the fault of a case."""
+
+
 def _prepare(call: Call, admin: AdminClient) -> None:
-    """Set the ranking and the fault of *call*."""
+    """Set the ranking and the fault of *call*; raise _Unsupported."""
     if call.ranking:
         admin.call("PUT", "ranking", call.ranking)
     admin.call("DELETE", "faults")
     if call.fault:
-        admin.call("POST", "faults", call.fault)
+        try:
+            admin.call("POST", "faults", call.fault)
+        except ValueError as error:
+            raise _Unsupported(str(error)) from error
 
 
 def _is_unturned(case: Case, observed: Sequence[Observed]) -> bool:
     """Return whether the pipeline returned the same passages for both rankings."""
     returned = [indexes_of(each.returned, call.passages) for call, each in zip(case.calls, observed, strict=True)]
     return all(each.error is None and not each.is_hung for each in observed) and returned[0] == returned[1]
+
+
+def _findings(made: Iterable[list[RecordedRequest]]) -> list[Finding]:
+    """Return the first finding of each rule in *made*, the requests of each call."""
+    findings = [finding for requests in made for finding in find_problems(requests) if finding.rule in _RULES]
+    return list({each.rule: each for each in reversed(findings)}.values())
 
 
 def _is_hidden(case: Case, requests: Sequence[RecordedRequest]) -> bool:

@@ -24,6 +24,8 @@ _EQUAL = 0.1
 _LONG_S = 60
 # Differences of waits below this are ignored.
 _SOON_S = 0.01
+# How many requests of a finding its sentence lists.
+_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ def _storm(call: list[RecordedRequest]) -> Iterator[Finding]:
         if before.retry_after is None and not _is_permanent(before)
     ]
     if _is_flat(waits):
-        shown = ", ".join(f"{max(0, wait):.2f}" for wait in waits)
+        shown = _listed([f"{max(0, wait):.2f}" for wait in waits])
         yield _finding(
             "retry-storm", f"Made {len(call)} attempts at one call without increasing waits ({shown} s)", call
         )
@@ -179,7 +181,12 @@ def _no_key(request: RecordedRequest) -> Iterator[Finding]:
 def _finding(rule: str, sentence: str, requests: Sequence[RecordedRequest]) -> Finding:
     start = requests[0].began
     each = [f"#{it.number} at +{it.began - start:.2f} s -> {it.status or 'no answer'}" for it in requests]
-    return Finding(rule, f"{sentence}: {', '.join(each)}", tuple(requests))
+    return Finding(rule, f"{sentence}: {_listed(each)}", tuple(requests))
+
+
+def _listed(items: list[str]) -> str:
+    more = len(items) - _SHOWN
+    return ", ".join(items[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 _OF_CALLS = (_retried_permanent_error, _resent_invalid, _ignored_retry_after, _storm, _gave_up)

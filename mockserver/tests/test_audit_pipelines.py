@@ -1,0 +1,66 @@
+"""The audit finds what is wrong with a pipeline, and accuses no careful one."""
+
+import inspect
+
+import pytest
+
+from careful_pipelines import CAREFUL
+from reranker import TOP_N
+from together_rerank_mockserver.audit.rerank_audit import RerankAudit
+from together_rerank_mockserver.server.threaded_server import MockServer
+from together_rerank_mockserver.settings import Settings
+from together_rerank_mockserver.testing import admin_client, session
+from wrong_pipelines import WRONG
+
+PASSAGES = [
+    "Pandas eat bamboo in the mountains of China.",
+    "The sun rises earlier in summer than in winter.",
+    "Polar bears hunt seals on the ice.",
+    "Rivers carry sand and stones to the sea.",
+    "Bread needs flour, water, salt and time.",
+    "Old maps show islands that do not exist.",
+    "Llamas carry loads over the mountains of Peru.",
+    "Bees find their way by the position of the sun.",
+]
+
+
+@pytest.fixture(scope="module")
+def admin():
+    with MockServer(Settings(one_namespace=True, journal_max=10_000)) as mock:
+        yield admin_client.in_process(mock, admin_client.API_KEY)
+
+
+@pytest.fixture
+def audit(admin, monkeypatch):
+    """Return a function that audits a function, or a new instance of a class."""
+    session.patch_environment(monkeypatch, admin)
+
+    def run(pipeline, **options):
+        search = pipeline() if inspect.isclass(pipeline) else pipeline
+        options = {"query": "llamas in Peru", "passages": PASSAGES, "top_n": TOP_N, "patience": 1, **options}
+        return RerankAudit(admin, (), str)(search, **options)
+
+    return run
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_pipeline_is_found(audit, name):
+    wrong = WRONG[name]
+
+    report = audit(wrong.search, only=wrong.outcomes, **wrong.options)
+
+    assert {row.name: row.outcome.value for row in report.rows} == wrong.outcomes
+    with pytest.raises(AssertionError, match="cases fail"):
+        report.assert_no_silent_failure()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CAREFUL)
+def test_a_careful_pipeline_is_accused_of_nothing(audit, name):
+    careful = CAREFUL[name]
+
+    report = audit(careful.search, **careful.options)
+
+    report.assert_no_silent_failure()
+    assert report.warnings == []
+    assert {row.name: row.outcome.value for row in report.rows if row.name in careful.outcomes} == careful.outcomes
