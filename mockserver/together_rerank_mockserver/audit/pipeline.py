@@ -8,13 +8,13 @@ import inspect
 import logging
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from typing import Any
 
+from together_rerank_mockserver import clock
 from together_rerank_mockserver.audit.outcome import Observed
 
 NO_VALUE: Any = object()
@@ -82,7 +82,7 @@ class Pipeline:
     def call(self, query: str, passages: Sequence[str]) -> Observed:
         """Return what the pipeline does; raise what ends the test."""
         running = _Running()
-        began = time.monotonic()
+        began = clock.monotonic()
         context = copy_context()
         context.run(_current.set, running)
         with self._lock:
@@ -96,7 +96,7 @@ class Pipeline:
             self._running.discard(running)
         if running.raised is not None:
             raise running.raised
-        return running.observed or Observed(seconds=time.monotonic() - began, is_hung=True)
+        return running.observed or Observed(seconds=clock.monotonic() - began, is_hung=True)
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
@@ -113,7 +113,7 @@ class Pipeline:
                 task.cancel()
 
     def _run(self, running: _Running, query: str, passages: list[str]) -> None:
-        began = time.monotonic()
+        began = clock.monotonic()
         returned: Any = None
         error: BaseException | None = None
 
@@ -132,7 +132,7 @@ class Pipeline:
             error = raised
         except BaseException as raised:  # noqa: BLE001  # such as pytest's: raised again by `call`
             running.raised = raised
-        running.observed = Observed(returned, error, time.monotonic() - began, declared=running.declared)
+        running.observed = Observed(returned, error, clock.monotonic() - began, declared=running.declared)
         running.is_over.set()
 
     def _result(self, awaitable: Any) -> Any:

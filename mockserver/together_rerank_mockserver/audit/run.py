@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import itertools
 import secrets
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from threading import Semaphore
 from typing import Any
 
+from together_rerank_mockserver import clock
 from together_rerank_mockserver.audit.cases import MIN_PASSAGES, Call, Case, CaseBuilder
 from together_rerank_mockserver.audit.outcome import Observed, Outcome, indexes_of, judge, shown
 from together_rerank_mockserver.audit.pipeline import Pipeline
@@ -137,7 +137,7 @@ class Audit:
     def _row(self, case: Case) -> Row:
         if case.is_concurrent and self._is_alone:
             return self._row_of(case, Outcome.NOT_SHOWN, "makes requests that cannot be told apart without the query")
-        unassigned, began = self._pipeline.unassigned, time.time()
+        unassigned, began = self._pipeline.unassigned, clock.now()
         # Each of concurrent calls has requests of its own.
         count = len(case.calls) if case.is_concurrent else 1
         words = [self._words[case.name] + ("abc"[place] if count > 1 else "") for place in range(count)]
