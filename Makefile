@@ -41,7 +41,7 @@ help:
 	@echo 'check          lint and release-check'
 	@echo 'contract       test the endpoint URL=..., or a new mock without it; FLAGS=... are flags of the command'
 	@echo 'contract-real  test and record four servers by other authors, and compare with docs/reports/; needs npm'
-	@echo 'clients-real   run real clients of each rerank API, and compare with docs/clients.md; needs npm'
+	@echo 'clients-real   run and audit real clients of each rerank API, and compare with docs/clients.md and docs/audit.md; needs npm'
 	@echo 'matrix         run the tests on every Python from 3.11 to 3.14 on this machine'
 	@echo 'docs           build the site in build/site'
 	@echo 'format         format the code, and fix what ruff can fix'

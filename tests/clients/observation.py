@@ -8,7 +8,7 @@ import tempfile
 import urllib.request
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, pairwise
@@ -42,6 +42,11 @@ _FOLDER = Path(__file__).parent
 _VERSIONS = (
     "import importlib.metadata, json, sys; print(json.dumps([importlib.metadata.version(n) for n in sys.argv[1:]]))"
 )
+# The rows of an answer, or null if it has no results.
+_RESULTS = {
+    "python": 'None if getattr(answer, "results", ()) is None else {rows}',
+    "npm": "(Array.isArray(answer) ? answer : (answer.results ?? answer.ranking)) == null ? null : {rows}",
+}
 # No client may reach the internet; without these variables some of them download lists or send telemetry.
 _OFFLINE = {
     "ANONYMIZED_TELEMETRY": "False",
@@ -112,24 +117,40 @@ def python(environment):
 
 def run(environment, jobs, **variables):
     """Run jobs in an environment; return their outcomes."""
+    with started(environment, **variables) as process:
+        lines = "".join(json.dumps({"id": number, **job}) + "\n" for number, job in enumerate(jobs))
+        output, _ = process.communicate(lines, 100)
+    assert process.returncode == 0
+    outcomes = {each.pop("id"): each for each in map(json.loads, output.splitlines())}
+    return [outcomes[number] for number in range(len(jobs))]
+
+
+@contextmanager
+def started(environment, **variables):
+    """Start the process that runs jobs in an environment; kill it at the end."""
+    if environment == "npm":
+        command = ["node", "--input-type=module", "--eval", (_FOLDER / "node_runner.mjs").read_text()]
+        where = folder(environment)
+    else:
+        command, where = [python(environment), _FOLDER / "python_runner.py"], None
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
     with tempfile.TemporaryDirectory() as home:
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
-        common = {"env": {**kept, "HOME": home, **_OFFLINE, **variables}, "timeout": 100}
-        if environment == "npm":
-            command = ["node", "--input-type=module", "--eval", (_FOLDER / "node_runner.mjs").read_text()]
-            common["cwd"] = folder(environment)
-        else:
-            command = [python(environment), _FOLDER / "python_runner.py"]
-        ran = subprocess.run(command, input=json.dumps(jobs), check=False, capture_output=True, text=True, **common)
-    assert ran.returncode == 0, ran.stderr
-    return json.loads(ran.stdout)
+        given = {**kept, "HOME": home, **_OFFLINE, **variables}
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=where, env=given) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
 
 def job(client, url, key, top_n, model=MODEL, where=None):
+    line, call = client.code(url=url, key=key, model=model, where=where), filled(client.call, model=model)
+    made, answer = (line, call) if call != "made" else ("0", line)
     return {
         "imports": client.imports,
-        "line": client.code(url=url, key=key, model=model, where=where),
-        "call": filled(client.call, model=model),
+        "made": made,
+        "answer": answer,
         "rows": client.rows,
         "names": {"query": QUERY, "documents": DOCUMENTS, "top_n": top_n},
     }
@@ -157,7 +178,7 @@ def observe():
         groups = by_environment(CLIENTS)
         calls = pool.map(lambda group: _calls(group, urls), groups)
         configured = pool.map(lambda group: _configured(group, urls), groups)
-        versions = pool.map(_versions, groups)
+        versions = pool.map(versions_of, groups)
         return Observed(*(dict(chain(*found)) for found in (calls, configured, versions)))
 
 
@@ -169,7 +190,7 @@ def _calls(clients, urls):
         fault, top_n, model = _CALLS[name]
         if fault:
             admin(url, f"faults?namespace={_key(client, name)}", fault)
-        jobs.append(job(client, url, _key(client, name), top_n, model))
+        jobs.append(_row_job(client, url, _key(client, name), top_n, model))
     outcomes = run(clients[0].environment, jobs)
     return [
         ((client.id, name), Call(admin(url, f"requests?namespace={_key(client, name)}")["requests"], **outcome))
@@ -188,7 +209,7 @@ def _configured(clients, urls):
         for name, template in client.variables.items():
             value = filled(template, urls[client.flags], key)
             assert variables.setdefault(name, value) == value, f"two values for {name}"
-        jobs.append(job(client, "", "", _ALL, where=""))
+        jobs.append(_row_job(client, "", "", _ALL, where=""))
     outcomes = run(clients[0].environment, jobs, **variables)
     found = []
     for client, outcome in zip(clients, outcomes, strict=True):
@@ -198,11 +219,17 @@ def _configured(clients, urls):
     return found
 
 
+def _row_job(client, *arguments, **more):
+    """Return a job whose rows are null if the answer has no results."""
+    planned, results = job(client, *arguments, **more), _RESULTS["npm" if client.environment == "npm" else "python"]
+    return {**planned, "rows": results.format(rows=planned["rows"])}
+
+
 def _key(client, name):
     return f"test-{client.id}-{name}"
 
 
-def _versions(clients):
+def versions_of(clients):
     packages = [client.package for client in clients]
     environment = clients[0].environment
     if environment == "npm":

@@ -201,6 +201,8 @@ class Audit:
         outcome, did = max(judged, key=lambda each: each[0].severity)
         if case.name == "ranking" and _is_unturned(case, observed):
             return Outcome.NO_EFFECT, f"{did}, whatever the ranking is"
+        if reason := next((each.reason for each in requests if each.reply.startswith("misuse; fault=")), None):
+            return Outcome.NOT_SHOWN, reason
         if outcome is Outcome.RIGHT and _is_hidden(case, requests):
             return Outcome.NOT_SHOWN, "the fault could not change an answer"
         return outcome, did
