@@ -50,7 +50,7 @@ class AdminClient:
                 return answer
             message = answer["error"]["message"]
         except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
-            raise Unreachable(f"no mock answers at {self.url}: {error or type(error).__name__}") from error
+            raise Unreachable(f"no mock answers at {self.url}: {error or type(error).__name__}") from None
         raise ValueError(message)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ class RerankMock:
         self.base_url = admin.url
         self.api_key = admin.api_key
         self.expected_refusals = 0
+        self.started = time.time()  # when the test began, in seconds since 1970
         self._clients: list[httpx.Client] = []
 
     @property
@@ -263,9 +265,9 @@ class RerankMock:
 def _require_httpx(method: str) -> None:
     try:
         import httpx  # noqa: F401
-    except ImportError as error:
+    except ImportError:
         hint = 'pip install "together-rerank-kit[client]", or httpx alone'
-        raise ImportError(f"rerank_mock.{method} needs httpx: {hint}") from error
+        raise ImportError(f"rerank_mock.{method} needs httpx: {hint}") from None
 
 
 def _json(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -213,7 +213,17 @@ def _was_not_applied(request: RecordedRequest, spec: dict[str, Any]) -> bool:
 
 
 def recent(mock: RerankMock) -> str:
-    return "\n".join(map(str, mock.requests[-_SHOWN:])) or f"the mock at {mock.base_url} received no request"
+    """Return a line for each of the latest requests, with its time since the test began, and the next step."""
+    try:
+        latest = mock.requests[-_SHOWN:]
+    except admin_client.Unreachable as error:
+        return str(error)
+    if not latest:
+        return f"the mock at {mock.base_url} received no request"
+    earlier = latest[0].number - 1
+    lines = [f"{earlier} earlier request{' is' if earlier == 1 else 's are'} not shown"] if earlier else []
+    lines += [f"+{request.began - mock.started:.2f} s {request}" for request in latest]
+    return "\n".join([*lines, "rerank_mock.explain(rerank_mock.last_request) returns why documents have their scores"])
 
 
 @dataclass(slots=True)
