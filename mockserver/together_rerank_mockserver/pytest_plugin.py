@@ -5,6 +5,7 @@ pytest loads this module at every start if the kit is installed, so it imports t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +26,7 @@ _MARKERS = (
 )
 _mock = pytest.StashKey["RerankMock"]()
 _passed = pytest.StashKey[bool]()
+_session = pytest.StashKey["Session"]()
 _summary = pytest.StashKey["Summary"]()
 
 
@@ -42,18 +44,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("rerank_mock_strict", strict, type="bool", default=True)
     allows = "allow tests that use rerank_mock to connect to the real API"
     parser.addini("rerank_mock_allow_live", allows, type="bool", default=False)
+    early = "start the mock and set the environment before conftest.py and the tests are imported"
+    parser.addini("rerank_mock_early", early, type="bool", default=False)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Any:
+    """Start the mock before conftest.py is imported, and before other plugins, such as pytest-django, read settings."""
+    if early_config.getini("rerank_mock_early"):
+        _check_url(early_config)
+        session = _session_of(early_config)
+        early_config.add_cleanup(session.close)
+        try:
+            session.start_early()
+        except pytest.fail.Exception as failure:
+            raise pytest.UsageError(f"rerank_mock_early: {failure}") from failure
+    return (yield)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     for line in _MARKERS:
         config.addinivalue_line("markers", line)
-    if config.getoption(_URL) is not None:
-        from together_rerank_spec.urls import base_of
-
-        try:
-            base_of(config.getoption(_URL))
-        except ValueError as error:
-            raise pytest.UsageError(f"{_URL}: {error}") from error
+    _check_url(config)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -120,12 +132,10 @@ def rerank_mock_address() -> tuple[str, int]:
 
 @pytest.fixture(scope="session")
 def _rerank_session(request: pytest.FixtureRequest) -> Iterator[Session]:
-    from together_rerank_mockserver.testing.session import Session
-
-    worker = getattr(request.config, "workerinput", {}).get("workerid", "main")
-    session = Session(request.config.getoption(_URL), worker)
+    session = _session_of(request.config)
     yield session
-    session.close()
+    if not request.config.getini("rerank_mock_early"):
+        session.close()
 
 
 @pytest.fixture(scope="session")
@@ -209,6 +219,25 @@ def _selected(item: Any) -> list[Exchange]:
         conditions = ", ".join(f"{name}={value}" for name, value in mark.kwargs.items())
         pytest.fail(f"the marker {_EXAMPLES}: no exchange has {conditions}", pytrace=False)
     return list(exchanges)
+
+
+def _check_url(config: pytest.Config) -> None:
+    # Not `getoption`, which does not know the options before conftest.py is imported.
+    url = config.known_args_namespace.rerank_mock_url
+    if url is not None:
+        from together_rerank_spec.urls import base_of
+
+        try:
+            base_of(url)
+        except ValueError as error:
+            raise pytest.UsageError(f"{_URL}: {error}") from error
+
+
+def _session_of(config: pytest.Config) -> Session:
+    from together_rerank_mockserver.testing.session import Session
+
+    url, worker = config.known_args_namespace.rerank_mock_url, os.environ.get("PYTEST_XDIST_WORKER", "main")
+    return config.stash.setdefault(_session, Session(url, worker))
 
 
 def _summary_of(config: pytest.Config) -> Summary:

@@ -20,6 +20,7 @@ from together_rerank_mockserver.testing.rerank_mock import Parameters, RerankMoc
 from together_rerank_spec import real_hosts
 
 if TYPE_CHECKING:
+    from together_rerank_mockserver.server.threaded_server import MockServer
     from together_rerank_mockserver.settings import Settings
 
 MARKER = "rerank_mock"
@@ -48,6 +49,7 @@ class Session:
         self._worker = worker
         self._clients: dict[Any, AdminClient] = {}
         self._running = ExitStack()
+        self._early: MockServer | None = None
         self.network_guard = NetworkGuard()
 
     def client(self, settings: Mapping[str, Any], address: tuple[str, int]) -> AdminClient:
@@ -59,10 +61,28 @@ class Session:
                 )
             return self._known("url", lambda: self._by_url(str(self._url)))
         parsed = _settings(settings, address)
+        if self._early is not None:
+            return self._reconfigured(self._early, parsed, address)
         return self._known((parsed, address), lambda: self._in_process(parsed, address))
+
+    def start_early(self) -> None:
+        """Start the mock before there are fixtures, and set the environment until `close`."""
+        admin = self.client({}, DEFAULT_ADDRESS)
+        self._early = admin.server
+        patch_environment(self._running.enter_context(pytest.MonkeyPatch.context()), admin)
 
     def close(self) -> None:
         self._running.close()
+
+    def _reconfigured(self, server: MockServer, settings: Settings, address: tuple[str, int]) -> AdminClient:
+        """Return a client for *server*, which keeps the address that clients know since their import."""
+        if address != DEFAULT_ADDRESS:
+            fail("rerank_mock_address has no effect with rerank_mock_early, which starts the mock before the fixtures")
+        try:
+            server.use(settings)
+        except ValueError as error:
+            fail(f"rerank_mock_settings: {error}")
+        return _client_of(server, settings)
 
     def _known(self, key: Any, start: Callable[[], AdminClient]) -> AdminClient:
         if key not in self._clients:
@@ -88,7 +108,11 @@ class Session:
         except ValueError as error:
             fail(f"rerank_mock_settings: {error}")
         self._running.enter_context(server)
-        return admin_client.in_process(server, settings.api_keys[0] if settings.api_keys else admin_client.API_KEY)
+        return _client_of(server, settings)
+
+
+def _client_of(server: MockServer, settings: Settings) -> AdminClient:
+    return admin_client.in_process(server, settings.api_keys[0] if settings.api_keys else admin_client.API_KEY)
 
 
 def _settings(given: Any, address: Any) -> Settings:
