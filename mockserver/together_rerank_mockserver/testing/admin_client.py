@@ -13,6 +13,9 @@ from together_rerank_spec.urls import base_of
 
 if TYPE_CHECKING:
     from together_rerank_mockserver.server.threaded_server import MockServer
+    from together_rerank_mockserver.testing.socketless import SocketlessServer
+
+    Server = MockServer | SocketlessServer
 
 # The key for a mock in this process if the settings list no keys, so that it accepts any key.
 API_KEY = "rerank-mock-key"
@@ -30,7 +33,7 @@ class AdminClient:
     """Client for one namespace of a mock."""
 
     def __init__(
-        self, url: str, api_key: str, send: _Send, *, server: MockServer | None = None, unseen: str = ""
+        self, url: str, api_key: str, send: _Send, *, server: Server | None = None, unseen: str = ""
     ) -> None:
         self.url = url
         self.api_key = api_key
@@ -54,7 +57,7 @@ class AdminClient:
         raise ValueError(message)
 
 
-def in_process(server: MockServer, api_key: str) -> AdminClient:
+def in_process(server: Server, api_key: str, unseen: str = "") -> AdminClient:
     from together_rerank_mockserver.api.errors import ApiError
     from together_rerank_mockserver.api.rendering import error_reply
     from together_rerank_mockserver.http.admin import AdminRequest
@@ -66,7 +69,7 @@ def in_process(server: MockServer, api_key: str) -> AdminClient:
         except ApiError as error:
             return error.status, error_reply(error).body
 
-    return AdminClient(server.url, api_key, send, server=server)
+    return AdminClient(server.url, api_key, send, server=server, unseen=unseen)
 
 
 def by_url(url: str, api_key: str) -> AdminClient:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -22,6 +23,7 @@ from together_rerank_spec import real_hosts
 if TYPE_CHECKING:
     from together_rerank_mockserver.server.threaded_server import MockServer
     from together_rerank_mockserver.settings import Settings
+    from together_rerank_mockserver.testing.admin_client import Server
 
 MARKER = "rerank_mock"
 _MARKED = ("fault", "times", *Parameters.__annotations__)
@@ -63,12 +65,16 @@ class Session:
         parsed = _settings(settings, address)
         if self._early is not None:
             return self._reconfigured(self._early, parsed, address)
+        if (parsed, address) not in self._clients and _are_sockets_disabled():
+            return self._known(parsed, lambda: _without_a_socket(parsed))
         return self._known((parsed, address), lambda: self._in_process(parsed, address))
 
     def start_early(self) -> None:
         """Start the mock before there are fixtures, and set the environment until `close`."""
+        from together_rerank_mockserver.server.threaded_server import MockServer
+
         admin = self.client({}, DEFAULT_ADDRESS)
-        self._early = admin.server
+        self._early = admin.server if isinstance(admin.server, MockServer) else None
         patch_environment(self._running.enter_context(pytest.MonkeyPatch.context()), admin)
 
     def close(self) -> None:
@@ -111,8 +117,23 @@ class Session:
         return _client_of(server, settings)
 
 
-def _client_of(server: MockServer, settings: Settings) -> AdminClient:
-    return admin_client.in_process(server, settings.api_keys[0] if settings.api_keys else admin_client.API_KEY)
+def _are_sockets_disabled() -> bool:
+    # By its class: if one is opened, pytest-socket also warns.
+    return socket.socket.__module__ == "pytest_socket"
+
+
+def _without_a_socket(settings: Settings) -> AdminClient:
+    from together_rerank_mockserver.testing import socketless
+
+    try:
+        return _client_of(socketless.SocketlessServer(settings), settings, socketless.UNSEEN)
+    except ValueError as error:
+        fail(f"rerank_mock_settings: {error}")
+
+
+def _client_of(server: Server, settings: Settings, unseen: str = "") -> AdminClient:
+    api_key = settings.api_keys[0] if settings.api_keys else admin_client.API_KEY
+    return admin_client.in_process(server, api_key, unseen)
 
 
 def _settings(given: Any, address: Any) -> Settings:
@@ -243,7 +264,7 @@ def recent(mock: RerankMock) -> str:
     except admin_client.Unreachable as error:
         return str(error)
     if not latest:
-        return f"the mock at {mock.base_url} received no request"
+        return f"the mock at {mock.base_url} received no request{mock.admin.unseen}"
     earlier = latest[0].number - 1
     lines = [f"{earlier} earlier request{' is' if earlier == 1 else 's are'} not shown"] if earlier else []
     lines += [f"+{request.began - mock.started:.2f} s {request}" for request in latest]
