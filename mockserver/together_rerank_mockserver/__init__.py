@@ -10,18 +10,23 @@ if TYPE_CHECKING:
     from together_rerank_mockserver.http.flask_app import create_app
     from together_rerank_mockserver.server.threaded_server import MockServer
     from together_rerank_mockserver.settings import Settings, SettingsError
+    from together_rerank_mockserver.testing.mixin import RerankMockMixin
     from together_rerank_mockserver.testing.recorded import RecordedRequest
     from together_rerank_mockserver.testing.rerank_mock import RerankMock
     from together_rerank_mockserver.testing.resilience import Finding
 
 __version__ = "0.1.0"
-__all__ = ["Finding", "MockServer", "RecordedRequest", "RerankMock", "Settings", "SettingsError", "create_app"]
+__all__ = [
+    *("Finding", "MockServer", "RecordedRequest", "RerankMock", "RerankMockMixin"),
+    *("Settings", "SettingsError", "create_app"),
+]
 
 _MODULES = {
     "Finding": "testing.resilience",
     "MockServer": "server.threaded_server",
     "RecordedRequest": "testing.recorded",
     "RerankMock": "testing.rerank_mock",
+    "RerankMockMixin": "testing.mixin",
     "Settings": "settings",
     "SettingsError": "settings",
     "create_app": "http.flask_app",

@@ -159,6 +159,7 @@ def rerank_mock(
     from contextlib import nullcontext
 
     from together_rerank_mockserver.testing import session
+    from together_rerank_mockserver.testing.failure import fail
     from together_rerank_mockserver.testing.rerank_mock import RerankMock
 
     item = request.node
@@ -167,9 +168,10 @@ def rerank_mock(
     session.apply_markers(mock, item)
     network_guard = _rerank_session.network_guard
     may_reach = request.config.getini("rerank_mock_allow_live")
-    # With the monkeypatch of the test, so that all changes are undone in the right order.
-    session.patch_environment(monkeypatch, mock.admin)
     with nullcontext() if may_reach else network_guard.active():
+        # With the monkeypatch of the test, so that all changes are undone in the right order.
+        session.patch_environment(monkeypatch, session.environment(mock.admin))
+        session.patch_environment(monkeypatch, {} if may_reach else network_guard.environment)
         item.stash[_mock] = mock
         item.stash[_passed] = True
         yield mock
@@ -182,7 +184,7 @@ def rerank_mock(
         if request.config.getini("rerank_mock_strict"):
             found += session.strict_failures(mock)
         if found:
-            session.fail("\n".join(["rerank_mock:", *found, "latest requests:", session.recent(mock)]))
+            fail(session.report(mock, found))
 
 
 @pytest.fixture

@@ -9,18 +9,20 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NoReturn
-
-import pytest
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from together_rerank_mockserver.testing import admin_client
 from together_rerank_mockserver.testing.admin_client import AdminClient
+from together_rerank_mockserver.testing.failure import fail
 from together_rerank_mockserver.testing.network_guard import NetworkGuard
 from together_rerank_mockserver.testing.recorded import RecordedRequest
 from together_rerank_mockserver.testing.rerank_mock import Parameters, RerankMock
 from together_rerank_spec import real_hosts
 
 if TYPE_CHECKING:
+    import pytest
+
     from together_rerank_mockserver.server.threaded_server import MockServer
     from together_rerank_mockserver.settings import Settings
     from together_rerank_mockserver.testing.admin_client import Server
@@ -36,11 +38,6 @@ _REJECTED = ("refused", "misuse", "limit")
 # The statuses of invalid requests; `resilience` reports a missing key.
 _STATUSES = (400, 404, 405, 413, 422, 501)
 _SHOWN = 20
-
-
-def fail(message: str) -> NoReturn:
-    """Fail the test with *message* and without a traceback."""
-    pytest.fail(message, pytrace=False)
 
 
 class Session:
@@ -71,11 +68,13 @@ class Session:
 
     def start_early(self) -> None:
         """Start the mock before there are fixtures, and set the environment until `close`."""
+        import pytest
+
         from together_rerank_mockserver.server.threaded_server import MockServer
 
         admin = self.client({}, DEFAULT_ADDRESS)
         self._early = admin.server if isinstance(admin.server, MockServer) else None
-        patch_environment(self._running.enter_context(pytest.MonkeyPatch.context()), admin)
+        patch_environment(self._running.enter_context(pytest.MonkeyPatch.context()), environment(admin))
 
     def close(self) -> None:
         self._running.close()
@@ -181,18 +180,39 @@ _KEYS = (
 )
 
 
-def patch_environment(patch: pytest.MonkeyPatch, admin: AdminClient) -> None:
-    for name, path in _URLS.items():
-        patch.setenv(name, admin.url + path)
-    for name in _KEYS:
-        patch.setenv(name, admin.api_key)
-    if any(os.environ.get(proxy) for proxy in _PROXIES):
-        # A proxy cannot reach this machine's loopback, and the network guard cannot see behind a proxy.
-        for name in ("NO_PROXY", "no_proxy"):
-            patch.setenv(name, ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost", *real_hosts()))))
+def patch_environment(patch: pytest.MonkeyPatch, variables: Mapping[str, str]) -> None:
+    for name, value in variables.items():
+        patch.setenv(name, value)
 
 
-_PROXIES = [name for each in ("http_proxy", "https_proxy", "all_proxy") for name in (each, each.upper())]
+def environment(admin: AdminClient) -> dict[str, str]:
+    """Return the variables with which clients use the mock, and no proxy for it."""
+    urls = {name: admin.url + path for name, path in _URLS.items()}
+    return urls | dict.fromkeys(_KEYS, admin.api_key) | _no_proxy(admin.url)
+
+
+def _no_proxy(url: str) -> dict[str, str]:
+    """Return the variables with which clients use no proxy for the mock at *url*, nor for the real APIs.
+
+    A proxy may not reach the mock, and the network guard cannot see behind a proxy.
+    """
+    if not any(value and name.lower() in _PROXIES for name, value in os.environ.items()):
+        return {}
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    # Clients that read both variables prefer one of them, so that each gets the hosts of both.
+    given = [each.strip() for name in _NO_PROXY for each in os.environ.get(name, "").split(",")]
+    hosts = dict.fromkeys([*filter(None, given), "127.0.0.1", "localhost", host, *real_hosts()])
+    variables = dict.fromkeys(_NO_PROXY, ",".join(hosts))
+    if ":" in host:
+        # urllib knows an IPv6 address only in brackets, with which httpx fails.
+        proxy = f"{parts.scheme}_proxy"
+        variables |= {proxy: "", proxy.upper(): ""}
+    return variables
+
+
+_NO_PROXY = ("NO_PROXY", "no_proxy")
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
 def apply_markers(mock: RerankMock, item: Any) -> None:
@@ -255,6 +275,11 @@ def _is_used(mock: RerankMock, spec: dict[str, Any]) -> bool:
 
 def _was_not_applied(request: RecordedRequest, spec: dict[str, Any]) -> bool:
     return f"; fault={spec['fault']};" in request.reply and "; not-applied" in request.reply
+
+
+def report(mock: RerankMock, found: list[str]) -> str:
+    """Return the message about *found*, the reasons why a passed test fails."""
+    return "\n".join(["rerank_mock:", *found, "latest requests:", recent(mock)])
 
 
 def recent(mock: RerankMock) -> str:
