@@ -17,8 +17,14 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    *("Finding", "MockServer", "RecordedRequest", "RerankMock", "RerankMockMixin"),
-    *("Settings", "SettingsError", "create_app"),
+    "Finding",
+    "MockServer",
+    "RecordedRequest",
+    "RerankMock",
+    "RerankMockMixin",
+    "Settings",
+    "SettingsError",
+    "create_app",
 ]
 
 _MODULES = {

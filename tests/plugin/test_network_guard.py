@@ -158,7 +158,9 @@ def assert_allowed(host):
         socket.getaddrinfo(host, 443, flags=socket.AI_NUMERICHOST)
 
 
-@pytest.mark.parametrize("host", ["xapi.together.xyz", "api.together.xyz.example", "together.ai", "api.together", "ａｐｉ.example"])
+@pytest.mark.parametrize(
+    "host", ["xapi.together.xyz", "api.together.xyz.example", "together.ai", "api.together", "ａｐｉ.example"]
+)
 def test_other_hosts_can_be_reached(rerank_mock, host):
     assert_allowed(host)
 

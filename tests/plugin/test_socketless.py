@@ -78,7 +78,9 @@ def test_transport_and_app_need_no_socket(run_pytest):
     for name in (*passed, "test_a_mock_that_has_a_socket_is_kept"):
         assert run.outcomes(f"test_it.py::{name}") == ["passed"], run.output
     run.text("test_it.py::TestWrongSettings::test_it").fnmatch_lines(["rerank_mock_settings: *none.yaml*"])
-    no_request = "received no request; it has no socket, because pytest-socket disables them: use rerank_mock.transport()"
+    no_request = (
+        "received no request; it has no socket, because pytest-socket disables them: use rerank_mock.transport()"
+    )
     run.text("test_it.py::test_the_url_needs_a_socket").fnmatch_lines([
         "E*expected a request; 0 of 0 requests match; it has no socket, because pytest-socket disables them: use *",
         f"the mock at http://rerank-mock-has-no-socket.invalid {no_request} or rerank_mock.app",

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from together_rerank_mockserver.server.threaded_server import MockServer
     from together_rerank_mockserver.testing.socketless import SocketlessServer
 
-    Server = MockServer | SocketlessServer
-
 # The key for a mock in this process if the settings list no keys, so that it accepts any key.
 API_KEY = "rerank-mock-key"
 ADMIN_TOKEN = "TOGETHER_RERANK_MOCK_ADMIN_TOKEN"  # noqa: S105  # the name of a variable
@@ -33,7 +31,13 @@ class AdminClient:
     """Client for one namespace of a mock."""
 
     def __init__(
-        self, url: str, api_key: str, send: _Send, *, server: Server | None = None, unseen: str = ""
+        self,
+        url: str,
+        api_key: str,
+        send: _Send,
+        *,
+        server: MockServer | SocketlessServer | None = None,
+        unseen: str = "",
     ) -> None:
         self.url = url
         self.api_key = api_key
@@ -57,7 +61,7 @@ class AdminClient:
         raise ValueError(message)
 
 
-def in_process(server: Server, api_key: str, unseen: str = "") -> AdminClient:
+def in_process(server: MockServer | SocketlessServer, api_key: str, unseen: str = "") -> AdminClient:
     from together_rerank_mockserver.api.errors import ApiError
     from together_rerank_mockserver.api.rendering import error_reply
     from together_rerank_mockserver.http.admin import AdminRequest

@@ -47,10 +47,14 @@ class RerankMockMixin(unittest.TestCase):
         variables = session.environment(self.rerank_mock.admin) | running.network_guard.environment
         self.enterContext(mock.patch.dict(os.environ, variables))
 
+    def doCleanups(self) -> None:  # noqa: N802  # unittest's name
+        outcome: Any = self._outcome  # type: ignore[attr-defined]  # no public name has it before the cleanups
+        self._has_passed = outcome.success and not outcome.expectedFailure
+        super().doCleanups()
+
     def _check(self) -> None:
         """Fail a test that passed, as the fixture does."""
-        outcome: Any = self._outcome  # type: ignore[attr-defined]  # the only way to know it in a cleanup
-        if not outcome.success or outcome.expectedFailure:
+        if not self._has_passed:
             return
         found = [*_session().network_guard.attempts, *session.strict_failures(self.rerank_mock)]
         if found:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from together_rerank_mockserver.server.threaded_server import MockServer
     from together_rerank_mockserver.settings import Settings
-    from together_rerank_mockserver.testing.admin_client import Server
+    from together_rerank_mockserver.testing.socketless import SocketlessServer
 
 MARKER = "rerank_mock"
 _MARKED = ("fault", "times", *Parameters.__annotations__)
@@ -130,7 +130,7 @@ def _without_a_socket(settings: Settings) -> AdminClient:
         fail(f"rerank_mock_settings: {error}")
 
 
-def _client_of(server: Server, settings: Settings, unseen: str = "") -> AdminClient:
+def _client_of(server: MockServer | SocketlessServer, settings: Settings, unseen: str = "") -> AdminClient:
     api_key = settings.api_keys[0] if settings.api_keys else admin_client.API_KEY
     return admin_client.in_process(server, api_key, unseen)
 
