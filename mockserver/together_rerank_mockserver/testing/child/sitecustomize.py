@@ -42,6 +42,7 @@ def _import_the_hidden_one() -> None:
         sys.modules["sitecustomize"] = this
 
 
-if "RERANK_MOCK_GUARDED" in os.environ:
-    _guard(os.environ["RERANK_MOCK_GUARDED"].split(","), Path(os.environ["RERANK_MOCK_ATTEMPTS"]))
-_import_the_hidden_one()
+if __name__ == "sitecustomize":
+    if "RERANK_MOCK_GUARDED" in os.environ:
+        _guard(os.environ["RERANK_MOCK_GUARDED"].split(","), Path(os.environ["RERANK_MOCK_ATTEMPTS"]))
+    _import_the_hidden_one()
