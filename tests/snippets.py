@@ -51,7 +51,7 @@ def write_project(page, folder):
 
 def is_file(snippet):
     """Return whether a snippet shows a complete file."""
-    return re.fullmatch(r"(#|//) \w+\.(py|sh|mts)", snippet.first_line) is not None
+    return re.fullmatch(r"(#|//) \w+\.(py|sh|mts|ini)", snippet.first_line) is not None
 
 
 def snippet(beginning):

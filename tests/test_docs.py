@@ -115,7 +115,11 @@ def test_the_formula_matches_the_code():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("page", "files", "tests"),
-    [("pytest.md", 6, 20), pytest.param("strategies.md", 5, 120, marks=pytest.mark.exhaustive)],
+    [
+        ("pytest.md", 6, 20),
+        ("import-time.md", 7, 3),
+        pytest.param("strategies.md", 5, 120, marks=pytest.mark.exhaustive),
+    ],
 )
 def test_the_tests_of_a_page_pass(page, files, tests, tmp_path):
     names = write_project(f"docs/{page}", tmp_path)
@@ -126,6 +130,17 @@ def test_the_tests_of_a_page_pass(page, files, tests, tmp_path):
     for name in names:
         assert not name.startswith("test_") or f"{name}::" in output
     assert output.count(" PASSED") >= tests
+
+
+@pytest.mark.slow
+def test_the_class_of_unittest_runs_without_pytest(tmp_path):
+    write_project("docs/pytest.md", tmp_path)
+    command = [sys.executable, "-W", "error", "-m", "unittest", "-v", "test_unittest"]
+
+    ran = subprocess.run(command, cwd=tmp_path, env=environment(), check=False, capture_output=True, text=True)
+
+    assert "test_a_rate_limit (test_unittest.TestSearch.test_a_rate_limit) ... ok" in ran.stderr
+    assert ran.returncode == 0
 
 
 def run_tests(folder):

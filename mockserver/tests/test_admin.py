@@ -178,7 +178,7 @@ def test_control_plane_requests_need_no_key_get_no_fault_and_are_not_recorded():
         ("POST", "faults", b"", "The request has no body"),
         ("POST", "faults", b"{", "The body is not JSON"),
         ("POST", "faults", b"[]", "a fault must be an object such as"),
-        ("POST", "faults", b'{"fault": "4290"}', "did you mean `429`?"),
+        ("POST", "faults", b'{"fault": "4290"}', "the nearest: 429, "),
         ("POST", "faults", b'{"fault": "429", "time": 2}', "did you mean `times`?"),
         ("POST", "faults", b"[" * 5000, "nested deeper"),
         ("POST", "explain", b'{"query": 1}', "`/query` must be a string"),

@@ -49,7 +49,7 @@ def test_probabilities_that_add_up_to_one_cover_every_draw():
         (["429=2"], "is not a fault with a probability"),
         (["429=nan"], "is not a fault with a probability"),
         (["=0.2"], "is not a fault with a probability"),
-        (["4290=0.2"], "did you mean `429`?"),
+        (["4290=0.2"], "the nearest: 429, "),
         (["429=0.6", "503=0.6"], "the probabilities add up to 1.2"),
     ],
 )

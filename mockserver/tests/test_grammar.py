@@ -49,12 +49,11 @@ def test_a_fault_is_parsed_from_text(text, expected):
 @pytest.mark.parametrize(
     ("text", "because"),
     [
-        ("", "there is no fault ``; known: ok, 400"),
-        ("299", "there is no fault `299`"),
-        ("600", "known: ok, 400"),
-        ("4290", "did you mean `429`?"),
-        ("", "and every other status from 300 to 599"),
-        ("unsrted", "did you mean `unsorted`?"),
+        ("", "there is no fault ``; the nearest: "),
+        ("299", "`together-rerank-mock faults` lists all, and every status from 300 to 599 is one"),
+        ("600", "there is no fault `600`; the nearest: "),
+        ("4290", "there is no fault `4290`; the nearest: 429, "),
+        ("unsrted", "the nearest: unsorted, truncate, top-n-converted; `together-rerank-mock faults` lists all"),
         ("retry_after=2", "no fault is named"),
         ("429,retry=2", "`retry` is not a parameter of `429`; did you mean `retry_after`?"),
         ("unsorted,retry_after=2", "`retry_after` is not a parameter of `unsorted`; known: delay, jitter"),

@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import together_rerank_fixtures as fixtures
+from endpoint_calls import KEY, body, endpoint_of, send
 from together_rerank_mockserver.api.json_text import to_json
-from together_rerank_mockserver.settings import JOURNAL_BODY
+from together_rerank_mockserver.settings import JOURNAL_BODY, Settings
 from together_rerank_mockserver.state.journal import entry
 from together_rerank_mockserver.state.redaction import Redaction
+from together_rerank_spec import dialect
 
 
 def journal_entry(headers=(), key=None, named=False, **changes):
@@ -32,7 +35,7 @@ def journal_entry(headers=(), key=None, named=False, **changes):
 def test_an_entry_has_the_documented_fields():
     headers = [("Content-Type", "application/json"), ("X-Stainless-Retry-Count", "2")]
 
-    recorded = journal_entry(headers=headers, body=b'{"query": "llama"}').as_dict
+    recorded = journal_entry(headers=headers, body=b'{"query": "llama"}', results=([1, 0], 2)).as_dict
 
     assert recorded == {
         "time": "2027-01-15T08:00:00.250000Z",
@@ -44,6 +47,8 @@ def test_an_entry_has_the_documented_fields():
         "ms": 1.3,
         "reason": None,
         "retry_after": None,
+        "results": [1, 0],
+        "result_count": 2,
         "retry_count": 2,
         "headers": {"content-type": "application/json", "x-stainless-retry-count": "2"},
         "body_bytes": 18,
@@ -333,3 +338,42 @@ def test_a_request_without_an_answer_has_no_status():
 
     assert recorded["status"] is None
     assert recorded["retry_count"] is None
+
+
+SENT = {
+    "scored": (body(), {}, [1, 0], 2),
+    "top_n": (body(top_n=1), {}, [1], 1),
+    "many": (body(documents=["a"] * 12), {}, [*range(10)], 12),
+    "a wrong order": (body(), {"Prefer": "fault=unsorted"}, [0, 1], 2),
+    "wrong indexes": (body(), {"Prefer": "fault=index-off-by-one"}, [2, 1], 2),
+    "late": (body(), {"Prefer": "delay=1"}, [1, 0], 2),
+    "no indexes": (body(), {"Prefer": "fault=index-missing"}, None, None),
+    "no results": (body(), {"Prefer": "fault=results-missing"}, None, None),
+    "a bare list": (body(), {"Prefer": "fault=results-bare-list"}, None, None),
+    "another body": (body(), {"Prefer": "fault=html-200"}, None, None),
+    "an error": (body(), {"Prefer": "code=503"}, None, None),
+    "an invalid request": (body(top_n=0), {}, None, None),
+}
+
+
+@pytest.mark.parametrize("case", SENT)
+def test_the_journal_has_the_indexes_of_the_results_as_they_were_sent(case):
+    request, headers, results, count = SENT[case]
+    endpoint = endpoint_of()
+
+    send(request, endpoint, {**KEY, **headers}, parse=False)
+
+    (recorded,) = endpoint.registry.look("default").journal()[0]
+    assert (recorded.as_dict["results"], recorded.as_dict["result_count"]) == (results, count)
+
+
+def test_the_journal_has_the_results_of_other_apis_and_of_replayed_answers():
+    cohere, replaying = endpoint_of(dialect("cohere")), endpoint_of(settings=Settings(replay="library"))
+    exchange = fixtures.get("success/rank_fields")
+
+    send(body(), cohere, parse=False)
+    send(exchange.request.content, replaying, exchange.request.headers, parse=False)
+
+    sent = [result["index"] for result in exchange.response.body["results"]]
+    assert cohere.registry.look("default").journal()[0][0].results == ([1, 0], 2)
+    assert replaying.registry.look("default").journal()[0][0].results == (sent[:10], len(sent))

@@ -68,7 +68,7 @@ def test_unknown_preferences_are_ignored(header):
         ("unsorted", "`unsorted` is the name of a fault; request it with fault=unsorted"),
         ("429", "`429` is the name of a fault"),
         ("code=429, times=2", "`times` is a parameter of the queue"),
-        ("fault=unsrted", "did you mean `unsorted`?"),
+        ("fault=unsrted", "there is no fault `unsrted`; the nearest: unsorted, "),
         ("fualt=unsorted", "`fualt` is not a preference; did you mean `fault`? known: code, fault, delay"),
         ("delay=fast", "`delay` must be an integer from 0 to 3600000 (milliseconds)"),
         ("code=429, fault=unsorted", "exclude each other"),

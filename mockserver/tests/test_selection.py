@@ -159,7 +159,7 @@ def test_an_unknown_fault_in_a_model_is_rejected_with_its_field():
     assert reply.status == 400
     assert reply.headers["x-mock-reply"] == "misuse"
     assert answer["error"]["param"] == "/model"
-    assert "did you mean `unsorted`?" in answer["error"]["message"]
+    assert "the nearest: unsorted, " in answer["error"]["message"]
 
 
 def test_a_chain_applies_in_sequence():

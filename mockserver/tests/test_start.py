@@ -160,7 +160,7 @@ def test_the_token_and_the_environment_of_the_process_are_never_shown():
         (["--server", "gunicorn"], "'gunicorn' is not one of 'granian', 'threaded'"),
         (
             ["--fault", "4290"],
-            "Invalid value for --fault: must be a fault: there is no fault `4290`; did you mean `429`?",
+            "Invalid value for --fault: must be a fault: there is no fault `4290`; the nearest: 429, ",
         ),
         (["--fault", "unsorted,retry_after=2"], "`retry_after` is not a parameter of `unsorted`; known: delay, jitter"),
         (["--fault", ""], "Invalid value for --fault: must be a fault: there is no fault"),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from together_rerank_mockserver.http.flask_app import create_app
     from together_rerank_mockserver.server.threaded_server import MockServer
     from together_rerank_mockserver.settings import Settings, SettingsError
+    from together_rerank_mockserver.testing.mixin import RerankMockMixin
     from together_rerank_mockserver.testing.recorded import RecordedRequest
     from together_rerank_mockserver.testing.rerank_mock import RerankMock
     from together_rerank_mockserver.testing.resilience import Finding
@@ -24,6 +25,7 @@ __all__ = [
     "Report",
     "RerankAudit",
     "RerankMock",
+    "RerankMockMixin",
     "Settings",
     "SettingsError",
     "create_app",
@@ -36,6 +38,7 @@ _MODULES = {
     "Report": "audit.report",
     "RerankAudit": "audit.rerank_audit",
     "RerankMock": "testing.rerank_mock",
+    "RerankMockMixin": "testing.mixin",
     "Settings": "settings",
     "SettingsError": "settings",
     "create_app": "http.flask_app",

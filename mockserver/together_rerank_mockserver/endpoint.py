@@ -65,6 +65,7 @@ class RequestContext:
     origin: str = "refused"  # where the answer comes from, for `x-mock-reply`; a fault is added to it
     reason: str | None = None  # why the answer is an error, for journal and log; None for a success
     request_id: str = ""  # of a 200, whose body contains it
+    results: tuple[list[Any], int] | None = None  # of a 200, for the journal
 
 
 class Endpoint:
@@ -139,6 +140,7 @@ class Endpoint:
                 answer = self._render(ranked, context)
                 # --- Apply a body fault --- a wrong 200
                 answer = self._apply_body_fault(answer, ranked, context)
+                context.results = rendering.shown_results(answer)
                 # --- Take time --- unless there is a fault
                 self._take_time(len(ranked.documents), context)
                 reply = Reply(200, to_json(self.document.success_body(answer)), JSON)
@@ -278,6 +280,7 @@ class Endpoint:
         if recorded is None:
             return None
         context.origin, context.request_id, context.reason = recorded.origin, recorded.request_id, recorded.reason
+        context.results = recorded.results
         if recorded.reply.status == 200:
             self._take_time(recorded.documents, context)
         return recorded.reply
@@ -449,6 +452,8 @@ class Endpoint:
             context.namespace,
             context.content.raw,
             fault=selected.applied_name,
+            # A wire fault can replace the body.
+            results=context.results if sent.body is reply.body else None,
             read=self._read,
             key_header=self._lower_key_header,
         )

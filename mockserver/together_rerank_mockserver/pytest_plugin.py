@@ -6,6 +6,7 @@ the clocks.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -34,6 +35,7 @@ _MARKERS = (
 )
 _mock = pytest.StashKey["RerankMock"]()
 _passed = pytest.StashKey[bool]()
+_session = pytest.StashKey["Session"]()
 _summary = pytest.StashKey["Summary"]()
 _audits = pytest.StashKey[list[str]]()
 
@@ -54,18 +56,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("rerank_mock_strict", strict, type="bool", default=True)
     allows = "allow tests that use rerank_mock to connect to the real API"
     parser.addini("rerank_mock_allow_live", allows, type="bool", default=False)
+    early = "start the mock and set the environment before conftest.py and the tests are imported"
+    parser.addini("rerank_mock_early", early, type="bool", default=False)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Any:
+    """Start the mock before conftest.py is imported, and before other plugins, such as pytest-django, read settings."""
+    if early_config.getini("rerank_mock_early"):
+        _check_url(early_config)
+        session = _session_of(early_config)
+        early_config.add_cleanup(session.close)
+        try:
+            session.start_early()
+        except pytest.fail.Exception as failure:
+            raise pytest.UsageError(f"rerank_mock_early: {failure}") from failure
+    return (yield)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     for line in _MARKERS:
         config.addinivalue_line("markers", line)
-    if config.getoption(_URL) is not None:
-        from together_rerank_spec.urls import base_of
-
-        try:
-            base_of(config.getoption(_URL))
-        except ValueError as error:
-            raise pytest.UsageError(f"{_URL}: {error}") from error
+    _check_url(config)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -157,12 +169,10 @@ def _rerank_files() -> None:
 
 @pytest.fixture(scope="session")
 def _rerank_session(request: pytest.FixtureRequest, _rerank_files: None) -> Iterator[Session]:
-    from together_rerank_mockserver.testing.session import Session
-
-    worker = getattr(request.config, "workerinput", {}).get("workerid", "main")
-    session = Session(request.config.getoption(_URL), worker)
+    session = _session_of(request.config)
     yield session
-    session.close()
+    if not request.config.getini("rerank_mock_early"):
+        session.close()
 
 
 @pytest.fixture(scope="session")
@@ -186,6 +196,8 @@ def rerank_mock(
     from contextlib import nullcontext
 
     from together_rerank_mockserver.testing import session
+    from together_rerank_mockserver.testing.environment import client_variables
+    from together_rerank_mockserver.testing.failure import fail
     from together_rerank_mockserver.testing.rerank_mock import RerankMock
 
     item = request.node
@@ -194,9 +206,10 @@ def rerank_mock(
     session.apply_markers(mock, item)
     network_guard = _rerank_session.network_guard
     may_reach = request.config.getini("rerank_mock_allow_live")
-    # With the monkeypatch of the test, so that all changes are undone in the right order.
-    session.patch_environment(monkeypatch, mock.admin)
     with nullcontext() if may_reach else network_guard.active():
+        # With the monkeypatch of the test, so that all changes are undone in the right order.
+        session.patch_environment(monkeypatch, client_variables(mock.admin.url, mock.admin.api_key))
+        session.patch_environment(monkeypatch, {} if may_reach else network_guard.environment)
         item.stash[_mock] = mock
         item.stash[_passed] = True
         yield mock
@@ -209,7 +222,7 @@ def rerank_mock(
         if request.config.getini("rerank_mock_strict"):
             found += session.strict_failures(mock)
         if found:
-            session.fail("\n".join(["rerank_mock:", *found, "latest requests:", session.recent(mock)]))
+            fail(session.report(mock, found))
 
 
 @pytest.fixture
@@ -265,6 +278,25 @@ def _selected(item: Any) -> list[Exchange]:
         conditions = ", ".join(f"{name}={value}" for name, value in mark.kwargs.items())
         pytest.fail(f"the marker {_EXAMPLES}: no exchange has {conditions}", pytrace=False)
     return list(exchanges)
+
+
+def _check_url(config: pytest.Config) -> None:
+    # Not `getoption`, which does not know the options before conftest.py is imported.
+    url = config.known_args_namespace.rerank_mock_url
+    if url is not None:
+        from together_rerank_spec.urls import base_of
+
+        try:
+            base_of(url)
+        except ValueError as error:
+            raise pytest.UsageError(f"{_URL}: {error}") from error
+
+
+def _session_of(config: pytest.Config) -> Session:
+    from together_rerank_mockserver.testing.session import Session
+
+    url, worker = config.known_args_namespace.rerank_mock_url, os.environ.get("PYTEST_XDIST_WORKER", "main")
+    return config.stash.setdefault(_session, Session(url, worker))
 
 
 def _summary_of(config: pytest.Config) -> Summary:

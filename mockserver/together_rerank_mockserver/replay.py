@@ -8,6 +8,7 @@ from urllib.parse import quote
 from together_rerank_fixtures import Exchange, FixtureError, bodies
 from together_rerank_fixtures.exchange import ANY_BARE_KEY, ANY_KEY, header
 from together_rerank_mockserver.api.messages import Call, Reply
+from together_rerank_mockserver.api.rendering import shown_results
 from together_rerank_spec import Document, load
 
 # Headers that the server or the mock sets itself; recorded ones are dropped.
@@ -35,6 +36,7 @@ class Recorded:
     request_id: str  # from the answer; "" if it has none that fits a header
     reason: str | None  # why it is an error, for journal and log
     documents: int  # how many the request has
+    results: tuple[list[int], int] | None  # as in the journal
 
 
 class Replay:
@@ -82,7 +84,9 @@ class Replay:
         reply = Reply(response.status, response.content, headers)
         request = self._document.read_request(exchange.request.body) if response.status == 200 else None
         count = len(request["documents"]) if isinstance(request, dict) else 0
-        return Recorded(exchange, reply, f"replayed; name={quote(exchange.name)}", _request_id(exchange), reason, count)
+        results = shown_results(self._document.mapping.read_response(response.body))
+        origin = f"replayed; name={quote(exchange.name)}"
+        return Recorded(exchange, reply, origin, _request_id(exchange), reason, count, results)
 
 
 def _is_the_kits(exchange: Exchange) -> bool:

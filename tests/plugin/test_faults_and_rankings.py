@@ -126,7 +126,9 @@ def test_a_reset_removes_faults_and_rankings(rerank_mock):
 
 
 WRONG = {
-    "there is no fault `unsotred`; did you mean `unsorted`?": lambda mock: mock.fault("unsotred"),
+    "there is no fault `unsotred`; the nearest: unsorted, .*; `together-rerank-mock faults` lists all": (
+        lambda mock: mock.fault("unsotred")
+    ),
     "`delay` must be a number of seconds from 0 to [0-9]*, or text such as 250ms or 2s, not '1'": lambda mock: (
         mock.delay("1")
     ),
@@ -263,3 +265,31 @@ def test_a_request_is_explained(rerank_mock):
     best = rerank_mock.explain(rerank_mock.last_request)[0]
     assert (best["index"], best["whole"]) == (1, ["llama"])
     assert rerank_mock.explain(THREE)[0]["score"] == best["score"]
+
+
+UNREADABLE = """
+import sys
+
+@pytest.mark.parametrize("call", [
+    lambda mock: mock.fault("unsotred"),
+    lambda mock: mock.delay("soon"),
+    lambda mock: mock.rank(None),
+    lambda mock: mock.scores({0: "x"}),
+    lambda mock: mock.explain({"model": b"m"}),
+    lambda mock: mock.explain({}),
+    lambda mock: (sys.modules.update(httpx=None), mock.client()),
+    lambda mock: (setattr(mock.admin, '_send', lambda *_: (500, b'')), mock.reset()),
+])
+def test_it(rerank_mock, call):
+    call(rerank_mock)
+"""
+
+
+@pytest.mark.slow
+def test_the_report_of_an_invalid_argument_has_one_error(run_pytest):
+    run = run_pytest(UNREADABLE)
+
+    assert run.all_outcomes() == ["failed"] * 8
+    run.lines.fnmatch_lines(["E*ValueError: there is no fault `unsotred`; the nearest: unsorted, *"])
+    run.lines.no_fnmatch_line("*During handling of*")
+    run.lines.no_fnmatch_line("*the direct cause of*")

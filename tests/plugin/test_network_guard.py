@@ -7,6 +7,11 @@ import pytest
 CALL = {
     "getaddrinfo": "socket.getaddrinfo('api.together.xyz', 443)",
     "a subdomain, in capitals, absolute": "socket.getaddrinfo('EU.Api.Together.AI.', 443)",
+    "full-width letters and other dots": "socket.getaddrinfo('ａｐｉ．ｔｏｇｅｔｈｅｒ。ｘｙｚ｡', 443)",
+    "a soft hyphen": "socket.getaddrinfo('api.to\u00adgether.xyz', 443)",
+    "bytes in capitals, absolute": "socket.getaddrinfo(b'API.Together.xyz.', 443)",
+    "a byte array": "socket.gethostbyname(bytearray(b'api.together.xyz'))",
+    "connect, full-width": "sys.audit('socket.connect', socket, ('ＡＰＩ.together.xyz', 443))",
     "another API": "socket.getaddrinfo('api.cohere.com', 443)",
     "bytes": "socket.getaddrinfo(b'api.together.ai', 443)",
     "gethostbyname": "socket.gethostbyname('api.together.xyz')",
@@ -83,13 +88,79 @@ def test_code_that_catches_the_error_does_not_hide_it(guarded_run):
     ])  # fmt: skip
 
 
+CHILDREN = """
+import subprocess
+import sys
+
+CLIENT = "import socket; socket.getaddrinfo('API.together.xyz.', 443)"
+
+def run(code, *options, **environment):
+    environment = {**os.environ, **environment}
+    return subprocess.run([sys.executable, *options, "-c", code], env=environment, capture_output=True, text=True)
+
+def test_refused(rerank_mock):
+    assert "PermissionError: the process `" in run(CLIENT).stderr
+
+def test_of_a_child(rerank_mock):
+    run(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {CLIENT!r}])")
+
+def test_async(rerank_mock):
+    run("import asyncio; asyncio.run(asyncio.open_connection('api.cohere.com', 443))")
+
+def test_in_a_thread(rerank_mock):
+    run(f"import threading; threading.Thread(target=lambda: exec({CLIENT!r})).start()")
+
+def test_the_next_test_is_clean(rerank_mock):
+    assert run("import os, socket; socket.getaddrinfo('localhost', 443)").returncode == 0
+
+def test_the_mock_is_reached(rerank_mock):
+    assert run("from plugin_client import order; assert order() == [1, 0]").stderr == ""
+    rerank_mock.assert_called(times=1)
+
+def test_the_other_sitecustomize_is_imported(rerank_mock, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("print('mine')")
+    path = os.pathsep.join([os.environ["PYTHONPATH"], str(tmp_path)])
+    ran = run("import sitecustomize, sys; print(sitecustomize.__file__)", PYTHONPATH=path)
+    assert ran.stdout.split() == ["mine", str(tmp_path / "sitecustomize.py")]
+    assert run("import sitecustomize; print(sitecustomize.__doc__[:17])").stdout == "The network guard\\n"
+
+def test_without_the_fixture():
+    # Without a name server, so that nothing is looked up.
+    code = "import socket; socket.getaddrinfo('api.together.xyz', 443, flags=socket.AI_NUMERICHOST)"
+    assert "gaierror" in run(code).stderr
+"""
+REFUSED = ("refused", "of_a_child", "async", "in_a_thread")
+
+
+@pytest.fixture(scope="module")
+def children(run_pytest):
+    return run_pytest(CHILDREN)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_child_process_that_calls_the_real_api_fails_the_test(children, name):
+    assert children.outcomes(f"test_it.py::test_{name}") == ["passed", "error"]
+    children.text(f"test_it.py::test_{name}").fnmatch_lines(
+        ["the process `*python* -c *` tried to connect to api.*.*, which rerank_mock replaces"]
+    )
+
+
+@pytest.mark.slow
+def test_other_child_processes_work(children):
+    assert children.all_outcomes().count("passed") == len(REFUSED) + 4
+    assert children.all_outcomes().count("error") == len(REFUSED)
+
+
 def assert_allowed(host):
     # No network is needed: a look-up of a name that the guard allows fails because of AI_NUMERICHOST.
     with pytest.raises(socket.gaierror):
         socket.getaddrinfo(host, 443, flags=socket.AI_NUMERICHOST)
 
 
-@pytest.mark.parametrize("host", ["xapi.together.xyz", "api.together.xyz.example", "together.ai", "api.together"])
+@pytest.mark.parametrize(
+    "host", ["xapi.together.xyz", "api.together.xyz.example", "together.ai", "api.together", "ａｐｉ.example"]
+)
 def test_other_hosts_can_be_reached(rerank_mock, host):
     assert_allowed(host)
 

@@ -154,7 +154,7 @@ def assert_fails(run, node, message):
 WRONG = {
     "{'model': ['m']}": "rerank_mock_settings: `model` is not a setting; did you mean `models`?",
     "['m']": "rerank_mock_settings must be a mapping*",
-    "{'fault': 'unsotred'}": "rerank_mock_settings: *there is no fault `unsotred`*",
+    "{'fault': 'unsotred'}": "rerank_mock_settings: *there is no fault `unsotred`; the nearest: unsorted, *",
     "{'rate_limit': 'often'}": "rerank_mock_settings: *",
     "{'spec': 'none.yaml'}": "rerank_mock_settings: *none.yaml*",
     "{'latency_ms': 'long'}": "rerank_mock_settings: `latency_ms` must be an integer from 0 to 3600000, not 'long'",
@@ -177,7 +177,7 @@ WRONG_MARKERS = {
     "fualt='429'": "has no argument fualt; known: fault, times, delay, jitter, pause, retry_after*",
     "'429'": "takes keyword arguments only, such as fault='429'",
     "times=2": "names no fault, as in rerank_mock(fault=429)",
-    "fault='unsotred'": "there is no fault `unsotred`; did you mean `unsorted`?*",
+    "fault='unsotred'": "there is no fault `unsotred`; the nearest: unsorted, *",
     "fault='429', times=0": "`times` must be an integer from 1*",
 }
 

@@ -23,22 +23,26 @@ CASES = {
     ),
     "an unused ranking": (
         "rerank_mock.rank_first(containing='bear')\n    post()",
-        ["unused ranking, because it applied to no answer: {'rank_first': 'bear'}", "latest requests:", "#1 POST*"],
+        [
+            "unused ranking, because it applied to no answer: {'rank_first': 'bear'}",
+            "latest requests:",
+            "+?.?? s #1 query=*",
+        ],
     ),
     "a fault that could not change the answer": (
         "rerank_mock.fault('unsorted')\n    post({**BODY, 'documents': ['a']})",
-        ["unused faults: unsorted (1 left)", "  the fault could not change #1 POST*"],
+        ["unused faults: unsorted (1 left)", "  the fault could not change #1 query='llama' 1 doc -> 200 [[]0] scored"],
     ),
     "an invalid request": (
         "post({'model': 'm', 'query': 'q', 'documents': ['a'], 'top_k': 2})",
         [
             "unexpected invalid requests (rerank_mock.expect_refusal() expects one):",
-            "  #1 POST /v1/rerank -> 400 (refused): `/top_k` is not a field; did you mean `top_n`?",
+            "  #1 query='q' 1 doc -> 400 refused: `/top_k` is not a field; did you mean `top_n`?",
         ],
     ),
     "a wrong path": (
         "post(path='/v1/v1/rerank')",
-        ["*", "  #1 POST /v1/v1/rerank -> 404 (refused): *remove /v1 from its base URL*"],
+        ["*", "  #1 POST /v1/v1/rerank -> 404 refused: *remove /v1 from its base URL*"],
     ),
     "more refusals than expected": (
         "rerank_mock.expect_refusal()\n    post([])\n    post([])",
@@ -50,7 +54,7 @@ CASES = {
     ),
     "a misuse of the mock": (
         "rerank_mock.rank([5])\n    post()",
-        ["unused ranking*", "*", "  #1 POST /v1/rerank -> 400 (misuse): The ranking override names*"],
+        ["unused ranking*", "*", "  #1 query='llama' 2 docs -> 400 misuse: The ranking override names*"],
     ),
 }
 DID_NOT_PASS = """
@@ -98,6 +102,26 @@ def test_shows(rerank_mock):
     rerank_mock.assert_called(times=1, query="llama", top_n=1, model="m", status=200)
     rerank_mock.assert_called(query="llama", top_n=2, documents=["panda", "bear"])
 """
+SHOWS_THE_LATEST = """
+import time
+
+def test_shows(rerank_mock):
+    for number in range(-2, 15):
+        post({**BODY, "query": f"llama {number}"})
+    post({**BODY, "documents": ["a"] * 12})
+    rerank_mock.rank([2])
+    post({**BODY, "documents": ["a"] * 12, "top_n": 3})
+    rerank_mock.admin.call("DELETE", "ranking")
+    rerank_mock.fault("unsorted").then.fail(429).then.fault("reset")
+    post({**BODY, "query": "x" * 100, "documents": ["b", "x" * 100]})
+    post(path="/cohere/v2/rerank")
+    time.sleep(0.1)
+    try:
+        post()
+    except OSError:
+        pass
+    assert 0
+"""
 
 
 def functions():
@@ -110,7 +134,12 @@ def functions():
 def strict(run_pytest):
     files = {
         f"test_{name}.py": f"import pytest\nfrom plugin_client import BODY, order, post\n{tests}"
-        for name, tests in (("did", DID_NOT_PASS), ("limited", ABOVE_A_LIMIT), ("nearest", SHOWS_THE_NEAREST))
+        for name, tests in (
+            ("did", DID_NOT_PASS),
+            ("limited", ABOVE_A_LIMIT),
+            ("nearest", SHOWS_THE_NEAREST),
+            ("shown", SHOWS_THE_LATEST),
+        )
     }
     return run_pytest(functions(), files=files)
 
@@ -129,7 +158,7 @@ def test_a_passed_test_fails_at_teardown_because_of(strict, case):
 @pytest.mark.slow
 def test_a_request_above_a_limit_must_be_expected(strict):
     assert strict.outcomes("test_limited.py::test_unexpected") == ["passed", "error"]
-    strict.text("test_limited.py::test_unexpected").fnmatch_lines(["*-> 400 (limit): The request has 2 documents*"])
+    strict.text("test_limited.py::test_unexpected").fnmatch_lines(["*-> 400 limit: The request has 2 documents*"])
     assert strict.outcomes("test_limited.py::test_expected") == ["passed"]
 
 
@@ -154,7 +183,22 @@ def test_a_failed_test_gets_no_second_failure_and_shows_its_requests(strict):
         assert strict.outcomes(f"test_did.py::test_{name}") == [outcome]
     strict.text("test_did.py::test_fails").fnmatch_lines([
         "*-- rerank mock --*",
-        "#1 POST /v1/rerank -> 503 (forced; fault=503; by=queue)*",
+        "+?.?? s #1 POST /v1/rerank -> 503 forced: *",
+    ])  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_failed_test_shows_what_its_latest_requests_were(strict):
+    strict.text("test_shown.py::test_shows").fnmatch_lines([
+        "2 earlier requests are not shown",
+        "+?.?? s #3 query='llama 0' 2 docs -> 200 [[]1,0] scored",
+        "*#17 query='llama 14' *",
+        "*#18 query='llama' 12 docs -> 200 [[]0,1,2,3,4,5,6,7,8,9,...] scored",
+        "*#19 query='llama' 12 docs top_n=3 -> 200 [[]2,0,1] designed",
+        "*#20 query='x*xxx... 2 docs -> 200 [[]0,1] forced unsorted",
+        "*#21 POST /cohere/v2/rerank query='llama' 2 docs -> 429 forced: *",
+        "+?.[1-9]? s #22 query='llama' 2 docs -> no answer forced reset",
+        "rerank_mock.explain(rerank_mock.last_request) returns why documents have their scores",
     ])  # fmt: skip
 
 
@@ -166,10 +210,10 @@ def test_a_failed_assertion_shows_the_nearest_requests_and_only_the_line_of_the_
         ">*rerank_mock.assert_called(query=*",
         "E*AssertionError: expected a request with query='llama', top_n=2, documents=*; 0 of 3 requests match",
         "E*most similar requests:",
-        "E*#2 POST /v1/rerank -> 200 (scored)",
+        "E*#2 query='llamas' 2 docs top_n=2 -> 200 [[]1,0] scored",
         "E*query: expected 'llama', got 'llamas'",
         "E*documents: item 1: expected 'bear', got 'llama'",
-        "E*#3 POST /v1/rerank -> 200 (scored)",
+        "E*#3 query='llama' 2 docs top_n=1 -> 200 [[]1] scored",
         "E*top_n: expected 2, got 1",
         ])  # fmt: skip
     shown.no_fnmatch_line("*def assert_called*")

@@ -20,8 +20,8 @@ from snippets import PORT, ROOT, shown, snippet, snippets, write_project
 PACKAGES = ("contract_tests", "fixtures", "mockserver", "spec")
 (WHEEL,) = ROOT.glob("dist/*.whl")
 (SDIST,) = ROOT.glob("dist/*.tar.gz")
-# Modules that need Hypothesis, pytest or httpx; of the contract tests, all except the command, which names them.
-NEED_EXTRAS = (".pytest_plugin", ".testing.session", ".testing.network_guard", ".testing.transport")
+# Modules that need pytest or httpx; of the contract tests, all except the command, which names them.
+NEED_EXTRAS = (".pytest_plugin", ".testing.transport")
 STRATEGIES = "together_rerank_fixtures.strategies"
 CONTRACT_TESTS = "together_rerank_contract_tests."
 NAME = "together-rerank-kit"

@@ -10,6 +10,7 @@ from together_rerank_spec import Document, DocumentError, Validator
 from together_rerank_spec.validation import SchemaError
 
 _CHARACTERS_PER_TOKEN = 4
+_SHOWN = 10
 
 
 def returned_text(document: Any) -> str:
@@ -52,6 +53,17 @@ def results(ranking: Sequence[tuple[int, float]], documents: Sequence[Any] | Non
 def answer(request_id: str, model: str, ranked: list[dict[str, Any]], used: dict[str, int]) -> dict[str, Any]:
     """Return the body of a 200, the document's `RerankResponse`, with *ranked* as its `results`."""
     return {"id": request_id, "object": "rerank", "model": model, "results": ranked, "usage": used}
+
+
+def shown_results(body: Any) -> tuple[list[Any], int] | None:
+    """Return the indexes of the first ten results in *body*, a canonical 200, and the number of all results.
+
+    A fault or a recorded answer can give *body* another form; then return None.
+    """
+    try:
+        return [each["index"] for each in body["results"][:_SHOWN]], len(body["results"])
+    except (KeyError, TypeError):
+        return None
 
 
 def self_check(document: Document) -> None:

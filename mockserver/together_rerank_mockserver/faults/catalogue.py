@@ -10,11 +10,12 @@ from together_rerank_mockserver.faults.status import StatusFault
 from together_rerank_spec import Document
 
 OK = Fault(name="ok", family="none", sentence="No fault; ways of lower precedence are ignored", applies="any call")
+_NEAREST = 3
 STATUS_RANGE = "status from 300 to 599"
 
 
 class UnknownFault(ValueError):
-    """No fault has this name; the message lists all names."""
+    """No fault has this name; the message lists the names that are nearest to it."""
 
 
 class Catalogue:
@@ -41,10 +42,10 @@ class Catalogue:
             if name not in self._other_statuses:
                 self._other_statuses[name] = status.fault(self._document, int(name))
             return self._other_statuses[name]
-        near = get_close_matches(name[:100], self._faults, n=1)
-        hint = f"; did you mean `{near[0]}`?" if near else ""
-        known = ", ".join(self._faults)
-        raise UnknownFault(f"there is no fault `{name[:100]}`{hint}; known: {known}, and every other {STATUS_RANGE}")
+        near = ", ".join(get_close_matches(name[:100], self._faults, n=_NEAREST, cutoff=0))
+        also = f", and every {STATUS_RANGE} is one" if name.isdigit() else ""
+        unknown = f"there is no fault `{name[:100]}`"
+        raise UnknownFault(f"{unknown}; the nearest: {near}; `together-rerank-mock faults` lists all{also}")
 
     def status(self, code: int) -> StatusFault:
         """Return the fault of the status *code*."""

@@ -76,6 +76,16 @@ class MockServer:
     def start(self) -> None:
         self._thread.start()
 
+    def use(self, settings: Settings) -> None:
+        """Replace the mock with a new one with *settings*, at the same address; raise what the class raises."""
+        settings = replace(settings, host=self.mock.settings.host)
+        if settings == self.mock.settings:
+            return
+        self.mock = Mock(settings, DelayLimiter(self._stopping))
+        self.url = settings.url(self.port)
+        self._wsgi = self._connections.wsgi = WsgiApp(self.mock)
+        self._connections.read_timeout_s = settings.read_timeout_s
+
     def stop(self, grace_s: float = 0.0) -> None:
         """Stop listening, end all waits, and close connections that are still open after *grace_s* seconds."""
         self._stopping.set()

@@ -32,6 +32,7 @@ class Entry:
     ms: float  # until the answer was ready
     reason: str | None = None
     retry_after: float | None = None  # the seconds in the answer's Retry-After or retry-after-ms
+    results: tuple[list[Any], int] | None = None  # the indexes of the first results, and how many there are
     # Returns the canonical form of a body that was sent to a path; None if all bodies have it.
     read: Callable[[Any, str], Any] | None = None
     size: int = field(init=False)  # about how many bytes the entry takes
@@ -58,6 +59,8 @@ class Entry:
             "ms": round(self.ms, 1),
             "reason": self.reason,
             "retry_after": self.retry_after,
+            "results": self.results and self.results[0],
+            "result_count": self.results and self.results[1],
             "retry_count": int(retry_count) if _COUNT.fullmatch(retry_count) else None,
             "headers": self.headers,
             "body_bytes": self.body_bytes,

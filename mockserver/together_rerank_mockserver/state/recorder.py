@@ -37,14 +37,16 @@ class Recorder:
         received: bytes = b"",
         *,
         fault: str | None = None,
+        results: tuple[list[Any], int] | None = None,
         read: Callable[[Any, str], Any] | None = None,
         key_header: str = "authorization",
     ) -> None:
         """Record *call* with the body *received*, its *reply* and the *reason* if that is an error.
 
         Without a namespace, as for the control plane, it is recorded in the log only. *fault* is the name of the fault
-        that was applied. *read* returns the canonical form of a body that was sent to a path; None if all bodies have
-        it. *key_header* is the header of the key, in lower case.
+        that was applied. *results* are the indexes of the first results of a 200, and the number of all. *read* returns
+        the canonical form of a body that was sent to a path; None if all bodies have it. *key_header* is the header of
+        the key, in lower case.
         """
         is_counted = namespace is not None and not is_mock_path(call.path)
         status = reply.status if reply.is_sent else None
@@ -67,6 +69,7 @@ class Recorder:
                 max_body=self._journal_body,
                 reason=reason,
                 retry_after=reply.retry_after,
+                results=results if status == 200 else None,
                 reply=reply.headers["x-mock-reply"],
                 request_id=reply.headers["x-request-id"],
                 ms=seconds * 1000,

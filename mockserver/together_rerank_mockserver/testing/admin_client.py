@@ -13,6 +13,7 @@ from together_rerank_spec.urls import base_of
 
 if TYPE_CHECKING:
     from together_rerank_mockserver.server.threaded_server import MockServer
+    from together_rerank_mockserver.testing.socketless import SocketlessServer
 
 # The key for a mock in this process if the settings list no keys, so that it accepts any key.
 API_KEY = "rerank-mock-key"
@@ -35,7 +36,7 @@ class AdminClient:
         api_key: str,
         send: _Send,
         *,
-        server: MockServer | None = None,
+        server: MockServer | SocketlessServer | None = None,
         unseen: str = "",
         word: str | None = None,
     ) -> None:
@@ -63,11 +64,11 @@ class AdminClient:
                 return answer
             message = answer["error"]["message"]
         except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
-            raise Unreachable(f"no mock answers at {self.url}: {error or type(error).__name__}") from error
+            raise Unreachable(f"no mock answers at {self.url}: {error or type(error).__name__}") from None
         raise ValueError(message)
 
 
-def in_process(server: MockServer, api_key: str) -> AdminClient:
+def in_process(server: MockServer | SocketlessServer, api_key: str, unseen: str = "") -> AdminClient:
     from together_rerank_mockserver.api.errors import ApiError
     from together_rerank_mockserver.api.rendering import error_reply
     from together_rerank_mockserver.http.admin import AdminRequest
@@ -79,7 +80,7 @@ def in_process(server: MockServer, api_key: str) -> AdminClient:
         except ApiError as error:
             return error.status, error_reply(error).body
 
-    return AdminClient(server.url, api_key, send, server=server)
+    return AdminClient(server.url, api_key, send, server=server, unseen=unseen)
 
 
 def by_url(url: str, api_key: str) -> AdminClient:

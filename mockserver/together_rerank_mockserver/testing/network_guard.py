@@ -1,20 +1,26 @@
 """The network guard: fail a test that connects to the real API, and name the line that does."""
 
 import asyncio
+import atexit
 import contextlib
+import os
+import shutil
 import sys
 import sysconfig
+import tempfile
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from unittest import mock
 
-import pytest
-
+from together_rerank_mockserver.testing import lookups
+from together_rerank_mockserver.testing.failure import fail
 from together_rerank_spec import real_hosts
 
-_LOOKED_UP = ("socket.getaddrinfo", "socket.gethostbyname")
+# Its `sitecustomize` is the guard of Python processes that a test starts.
+_CHILD = Path(__file__).parent / "child"
 _LIBRARIES = (
     *(Path(path) for name, path in sysconfig.get_paths().items() if name != "data"),
     Path(__file__).parent.parent,
@@ -28,6 +34,8 @@ class NetworkGuard:
         self.attempts: list[str] = []  # a message for each attempt
         self._active = False
         self._installed = False
+        self._folder: Path | None = None
+        self._test = 0
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
@@ -36,30 +44,41 @@ class NetworkGuard:
             sys.addaudithook(self._audit)
             self._installed = True
         self.attempts.clear()
+        self._test += 1
         self._active = True
         try:
             with _lookups_of_loops(self._check):
                 yield
         finally:
             self._active = False
+            if self._report.exists():
+                self.attempts += self._report.read_text("utf-8").splitlines()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which Python processes that this test starts have a guard, too."""
+        path = os.pathsep.join(filter(None, (str(_CHILD), os.environ.get("PYTHONPATH"))))
+        return {
+            "PYTHONPATH": path,
+            "RERANK_MOCK_GUARDED": ",".join(real_hosts()),
+            "RERANK_MOCK_ATTEMPTS": str(self._report),
+        }
+
+    @property
+    def _report(self) -> Path:
+        """The file to which those processes write; one for each test, because a process can outlive its test."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="rerank-mock-"))
+            atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
+        return self._folder / str(self._test)
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self._active:
-            return
-        if event in _LOOKED_UP:
-            self._check(arguments[0])
-        elif event == "socket.connect" and isinstance(arguments[1], tuple) and arguments[1]:
-            self._check(arguments[1][0])
+        if self._active and (host := lookups.host_in(event, arguments)) is not None:
+            self._check(host)
 
     def _check(self, host: Any) -> None:
-        name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
-        if not isinstance(name, str):
-            return
-        name = name.lower().rstrip(".")
-        # The documents are read only if a name is not one of this machine.
-        if name in ("", "localhost") or name[0].isdigit() or ":" in name:
-            return
-        if not any(name == real or name.endswith(f".{real}") for real in real_hosts()):
+        name = lookups.name_of(host)
+        if not lookups.is_one_of(real_hosts(), name):
             return
         where = _users_line()
         message = (
@@ -68,8 +87,7 @@ class NetworkGuard:
             "(rerank_mock_allow_live = true allows it)"
         )
         self.attempts.append(message)
-        # Not an Exception, so that the code under test does not catch it.
-        pytest.fail(message, pytrace=where is None)
+        fail(message, pytrace=where is None)
 
 
 @contextlib.contextmanager
@@ -82,12 +100,8 @@ def _lookups_of_loops(check: Any) -> Iterator[None]:
         check(host)
         return await real(self, host, *args, **kwargs)
 
-    patch = pytest.MonkeyPatch()
-    patch.setattr(loop, "getaddrinfo", getaddrinfo)
-    try:
+    with mock.patch.object(loop, "getaddrinfo", getaddrinfo):
         yield
-    finally:
-        patch.undo()
 
 
 def _users_line() -> str | None:

@@ -9,6 +9,8 @@ from typing import Any, TypedDict
 
 _NEAREST = 3
 _LONGEST = 200
+_LONGEST_QUERY = 60
+_USUAL_PATHS = ("/v1/rerank", "/rerank")
 
 
 class Headers(dict[str, str]):
@@ -44,6 +46,8 @@ class RecordedRequest:
         reply: where the answer came from: the value of its `x-mock-reply`.
         reason: why the answer is an error; None for a success.
         retry_after: the seconds to wait before a retry, from the answer's headers; None without such a header.
+        results: the indexes of the first ten results of a 200, best first; None if the answer has no such results.
+        result_count: the number of all results, or None.
         retry_count: the number of the retry, as Together's SDKs send it; None for other clients.
         request_id: the `x-request-id` of the answer.
         headers: the headers of the request, without secrets.
@@ -69,6 +73,8 @@ class RecordedRequest:
     text: str | None
     body_bytes: int
     canonical: Any = None
+    results: list[Any] | None = None
+    result_count: int | None = None
 
     # The fields of the canonical request; None if it does not have them.
     model = _field("model")
@@ -87,9 +93,30 @@ class RecordedRequest:
         return parts.get("fault")
 
     def __str__(self) -> str:
-        answer = "no answer" if self.status is None else str(self.status)
         why = f": {self.reason}" if self.reason else ""
-        return f"#{self.number} {self.method} {self.path} -> {answer} ({self.reply}){why}"
+        return f"#{self.number} {self._request} -> {self._answer}{why}"
+
+    @property
+    def _request(self) -> str:
+        parts = [] if self.path in _USUAL_PATHS and self.query is not None else [self.method, self.path]
+        if self.query is not None:
+            parts.append(f"query={_shown(self.query, _LONGEST_QUERY)}")
+        if isinstance(self.documents, list):
+            parts.append(f"{len(self.documents)} doc{'' if len(self.documents) == 1 else 's'}")
+        if self.top_n is not None:
+            parts.append(f"top_n={_shown(self.top_n, _LONGEST_QUERY)}")
+        return " ".join(parts)
+
+    @property
+    def _answer(self) -> str:
+        parts = ["no answer" if self.status is None else str(self.status)]
+        if self.results is not None:
+            more = ["..."] if len(self.results) != self.result_count else []
+            parts.append(f"[{','.join([*map(repr, self.results), *more])}]")
+        parts.append(self.reply.partition(";")[0])
+        if self.fault not in (None, parts[0]):
+            parts.append(str(self.fault))
+        return " ".join(parts)
 
 
 def from_json(number: int, entry: dict[str, Any]) -> RecordedRequest:
@@ -157,6 +184,6 @@ def _difference(expected: Any, got: Any) -> str:
     return f"expected {_shown(expected)}, got {_shown(got)}"
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, longest: int = _LONGEST) -> str:
     text = repr(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return text if len(text) <= longest else f"{text[:longest]}..."

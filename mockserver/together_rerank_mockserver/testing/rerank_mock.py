@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
+from together_rerank_mockserver import clock
 from together_rerank_mockserver.api.durations import duration
 from together_rerank_mockserver.faults.grammar import MAX_MS
 from together_rerank_mockserver.testing import recorded
@@ -63,6 +64,7 @@ class RerankMock:
         self.base_url = admin.url
         self.api_key = admin.api_key
         self.expected_refusals = 0
+        self.started = clock.now()  # when the test began, in seconds since 1970
         self._clients: list[httpx.Client] = []
 
     @property
@@ -293,9 +295,9 @@ def _warn_of_units(parameters: Mapping[str, Any]) -> None:
 def _require_httpx(method: str) -> None:
     try:
         import httpx  # noqa: F401
-    except ImportError as error:
+    except ImportError:
         hint = 'pip install "together-rerank-kit[client]", or httpx alone'
-        raise ImportError(f"rerank_mock.{method} needs httpx: {hint}") from error
+        raise ImportError(f"rerank_mock.{method} needs httpx: {hint}") from None
 
 
 def _json(parameters: Mapping[str, Any]) -> dict[str, Any]:

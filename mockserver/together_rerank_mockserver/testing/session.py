@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import secrets
+import socket
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NoReturn
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from together_rerank_mockserver.testing import admin_client
 from together_rerank_mockserver.testing.admin_client import AdminClient
 from together_rerank_mockserver.testing.environment import client_variables
+from together_rerank_mockserver.testing.failure import fail
 from together_rerank_mockserver.testing.network_guard import NetworkGuard
 from together_rerank_mockserver.testing.recorded import RecordedRequest
 from together_rerank_mockserver.testing.rerank_mock import Parameters, RerankMock, queue_fault, unit_warnings
-from together_rerank_spec import real_hosts
 
 if TYPE_CHECKING:
+    import pytest
+
+    from together_rerank_mockserver.server.threaded_server import MockServer
     from together_rerank_mockserver.settings import Settings
+    from together_rerank_mockserver.testing.socketless import SocketlessServer
 
 MARKER = "rerank_mock"
 _MARKED = ("fault", "times", *Parameters.__annotations__)
@@ -36,11 +38,6 @@ _STATUSES = (400, 404, 405, 413, 422, 501)
 _SHOWN = 20
 
 
-def fail(message: str) -> NoReturn:
-    """Fail the test with *message* and without a traceback."""
-    pytest.fail(message, pytrace=False)
-
-
 class Session:
     """The mocks of the pytest process *worker*: the mock at *url*, or those that this process starts."""
 
@@ -49,6 +46,7 @@ class Session:
         self._worker = worker
         self._clients: dict[Any, AdminClient] = {}
         self._running = ExitStack()
+        self._early: MockServer | None = None
         self.network_guard = NetworkGuard()
 
     def client(self, settings: Mapping[str, Any], address: tuple[str, int]) -> AdminClient:
@@ -60,10 +58,36 @@ class Session:
                 )
             return self._known("url", lambda: self._by_url(str(self._url)))
         parsed = _settings(settings, address)
+        if self._early is not None:
+            return self._reconfigured(self._early, parsed, address)
+        if (parsed, address) not in self._clients and _are_sockets_disabled():
+            return self._known(parsed, lambda: _without_a_socket(parsed))
         return self._known((parsed, address), lambda: self._in_process(parsed, address))
+
+    def start_early(self) -> None:
+        """Start the mock before there are fixtures, and set the environment until `close`."""
+        import pytest
+
+        from together_rerank_mockserver.server.threaded_server import MockServer
+
+        admin = self.client({}, DEFAULT_ADDRESS)
+        self._early = admin.server if isinstance(admin.server, MockServer) else None
+        patch_environment(
+            self._running.enter_context(pytest.MonkeyPatch.context()), client_variables(admin.url, admin.api_key)
+        )
 
     def close(self) -> None:
         self._running.close()
+
+    def _reconfigured(self, server: MockServer, settings: Settings, address: tuple[str, int]) -> AdminClient:
+        """Return a client for *server*, which keeps the address that clients know since their import."""
+        if address != DEFAULT_ADDRESS:
+            fail("rerank_mock_address has no effect with rerank_mock_early, which starts the mock before the fixtures")
+        try:
+            server.use(settings)
+        except ValueError as error:
+            fail(f"rerank_mock_settings: {error}")
+        return _client_of(server, settings)
 
     def _known(self, key: Any, start: Callable[[], AdminClient]) -> AdminClient:
         if key not in self._clients:
@@ -91,7 +115,26 @@ class Session:
         except ValueError as error:
             fail(f"rerank_mock_settings: {error}")
         self._running.enter_context(server)
-        return admin_client.in_process(server, settings.api_keys[0] if settings.api_keys else admin_client.API_KEY)
+        return _client_of(server, settings)
+
+
+def _are_sockets_disabled() -> bool:
+    # By its class: if one is opened, pytest-socket also warns.
+    return socket.socket.__module__ == "pytest_socket"
+
+
+def _without_a_socket(settings: Settings) -> AdminClient:
+    from together_rerank_mockserver.testing import socketless
+
+    try:
+        return _client_of(socketless.SocketlessServer(settings), settings, socketless.UNSEEN)
+    except ValueError as error:
+        fail(f"rerank_mock_settings: {error}")
+
+
+def _client_of(server: MockServer | SocketlessServer, settings: Settings, unseen: str = "") -> AdminClient:
+    api_key = settings.api_keys[0] if settings.api_keys else admin_client.API_KEY
+    return admin_client.in_process(server, api_key, unseen)
 
 
 def _settings(given: Any, address: Any) -> Settings:
@@ -116,16 +159,9 @@ def _settings(given: Any, address: Any) -> Settings:
     return replace(settings, journal_body=settings.max_body)
 
 
-def patch_environment(patch: pytest.MonkeyPatch, admin: AdminClient) -> None:
-    for name, value in client_variables(admin.url, admin.api_key).items():
+def patch_environment(patch: pytest.MonkeyPatch, variables: Mapping[str, str]) -> None:
+    for name, value in variables.items():
         patch.setenv(name, value)
-    if any(os.environ.get(proxy) for proxy in _PROXIES):
-        # A proxy cannot reach this machine's loopback, and the network guard cannot see behind a proxy.
-        for name in ("NO_PROXY", "no_proxy"):
-            patch.setenv(name, ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost", *real_hosts()))))
-
-
-_PROXIES = [name for each in ("http_proxy", "https_proxy", "all_proxy") for name in (each, each.upper())]
 
 
 def apply_markers(mock: RerankMock, item: Any) -> None:
@@ -185,8 +221,23 @@ def _was_not_applied(request: RecordedRequest, spec: dict[str, Any]) -> bool:
     return f"; fault={spec['fault']};" in request.reply and "; not-applied" in request.reply
 
 
+def report(mock: RerankMock, found: list[str]) -> str:
+    """Return the message about *found*, the reasons why a passed test fails."""
+    return "\n".join(["rerank_mock:", *found, "latest requests:", recent(mock)])
+
+
 def recent(mock: RerankMock) -> str:
-    return "\n".join(map(str, mock.requests[-_SHOWN:])) or f"the mock at {mock.base_url} received no request"
+    """Return a line for each of the latest requests, with its time since the test began, and the next step."""
+    try:
+        latest = mock.requests[-_SHOWN:]
+    except admin_client.Unreachable as error:
+        return str(error)
+    if not latest:
+        return f"the mock at {mock.base_url} received no request{mock.admin.unseen}"
+    earlier = latest[0].number - 1
+    lines = [f"{earlier} earlier request{' is' if earlier == 1 else 's are'} not shown"] if earlier else []
+    lines += [f"+{request.began - mock.started:.2f} s {request}" for request in latest]
+    return "\n".join([*lines, "rerank_mock.explain(rerank_mock.last_request) returns why documents have their scores"])
 
 
 @dataclass(slots=True)

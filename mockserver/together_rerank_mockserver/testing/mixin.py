@@ -1,0 +1,71 @@
+"""The mock for classes of `unittest`, whatever runs their tests."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import unittest
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+from unittest import mock
+
+from together_rerank_mockserver.testing import session
+from together_rerank_mockserver.testing.environment import client_variables
+from together_rerank_mockserver.testing.failure import fail
+from together_rerank_mockserver.testing.rerank_mock import RerankMock
+
+
+def _fixture(method: Callable[[Any, RerankMock], None]) -> Any:
+    """Return *method* as a fixture for each test under pytest, which other runners need not have."""
+    pytest = sys.modules.get("pytest")
+    return pytest.fixture(autouse=True)(method) if pytest else method
+
+
+class RerankMockMixin(unittest.TestCase):
+    """Gives each test of a class the mock as `self.rerank_mock`, as the fixture of pytest does.
+
+    Under pytest it is that fixture. A class with a `setUp` of its own calls `super().setUp()` first.
+    """
+
+    rerank_mock: RerankMock
+
+    @_fixture
+    def _take_rerank_mock(self, rerank_mock: RerankMock) -> None:
+        self.rerank_mock = rerank_mock
+
+    def setUp(self) -> None:
+        super().setUp()
+        if hasattr(self, "rerank_mock"):  # from pytest
+            return
+        running = _session()
+        self.rerank_mock = RerankMock(running.client({}, session.DEFAULT_ADDRESS))
+        self.rerank_mock.reset()
+        self.addCleanup(self._check)
+        self.addCleanup(self.rerank_mock.close)
+        self.enterContext(running.network_guard.active())
+        admin = self.rerank_mock.admin
+        variables = client_variables(admin.url, admin.api_key) | running.network_guard.environment
+        self.enterContext(mock.patch.dict(os.environ, variables))
+
+    def doCleanups(self) -> None:  # noqa: N802  # unittest's name
+        outcome: Any = self._outcome  # type: ignore[attr-defined]  # no public name has it before the cleanups
+        self._has_passed = outcome.success and not outcome.expectedFailure
+        super().doCleanups()
+
+    def _check(self) -> None:
+        """Fail a test that passed, as the fixture does."""
+        if not self._has_passed:
+            return
+        found = [*_session().network_guard.attempts, *session.strict_failures(self.rerank_mock)]
+        if found:
+            fail(session.report(self.rerank_mock, found))
+
+
+@cache
+def _session() -> session.Session:
+    """Return the mocks of this process, which a runner without pytest does not end."""
+    running = session.Session(None, "unittest")
+    atexit.register(running.close)
+    return running
