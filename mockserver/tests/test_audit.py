@@ -18,6 +18,7 @@ from together_rerank_mockserver.audit.rerank_audit import RerankAudit
 from together_rerank_mockserver.server.threaded_server import MockServer
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.testing import admin_client, session
+from together_rerank_mockserver.testing.environment import client_variables
 from together_rerank_mockserver.testing.resilience import Finding
 
 PASSAGES = ["Pandas eat bamboo.", "Llamas live in Peru.", "Bears hunt seals.", "Bees make honey."]
@@ -33,7 +34,7 @@ def admin():
 @pytest.fixture
 def audit(admin, monkeypatch):
     """Return a function that runs the case `ranking`, unless `only` names others."""
-    session.patch_environment(monkeypatch, admin)
+    session.patch_environment(monkeypatch, client_variables(admin.url, admin.api_key))
 
     def run(pipeline, *, selected=(), **options):
         options = {"query": "llamas", "passages": PASSAGES, "top_n": 3, "patience": 1, "only": ["ranking"], **options}
@@ -337,15 +338,16 @@ def test_an_error_without_a_fault_fails(outcome):
 
 def test_the_table_has_a_line_for_each_case_and_each_remark():
     assert str(REPORT).splitlines() == [
-        "case     outcome          seconds  answers     what the pipeline did",
-        "ranking  right            0.00     no request  did <ranking>",
-        "401      loud error       1.25     no request  did <401>",
-        "429      SILENT FALLBACK  0.00     no request  did <429>",
-        "500      crash (warning)  0.00     no request  did <500>",
-        "503      hang (accepted)  0.00     no request  did <503>",
-        "hang     not shown        0.00     no request  did <hang>",
+        "case     outcome          time    answers     what the pipeline did",
+        "ranking  right            0.00 s  no request  did <ranking>",
+        "401      loud error       1.25 s  no request  did <401>",
+        "429      SILENT FALLBACK  0.00 s  no request  did <429>",
+        "500      crash (warning)  0.00 s  no request  did <500>",
+        "503      hang (accepted)  0.00 s  no request  did <503>",
+        "hang     not shown        0.00 s  no request  did <hang>",
         "500: Made 9 attempts [retry-storm]",
         "`accept` has `hang`, which passes (not shown); remove it",
+        "see 429 again: again 429",
         "1 right, 1 not shown, 1 loud error, 1 crash, 1 silent fallback, 1 hang",
     ]
     assert REPORT.table([]).splitlines()[0] == "500: Made 9 attempts [retry-storm]"

@@ -115,7 +115,7 @@ def test_an_accepted_failure_passes_with_its_reason(tmp_path):
 
     assert accepted.returncode == 0
     assert "silent fallback (accepted)" in accepted.stdout
-    assert "`503` is loud error now; remove it from `accept`" in stale.stdout
+    assert "`accept` has `503`, which passes (loud error); remove it" in stale.stdout
 
 
 @pytest.mark.parametrize(

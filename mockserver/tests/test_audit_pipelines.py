@@ -10,6 +10,7 @@ from together_rerank_mockserver.audit.rerank_audit import RerankAudit
 from together_rerank_mockserver.server.threaded_server import MockServer
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.testing import admin_client, session
+from together_rerank_mockserver.testing.environment import client_variables
 from wrong_pipelines import WRONG
 
 PASSAGES = [
@@ -33,7 +34,7 @@ def admin():
 @pytest.fixture
 def audit(admin, monkeypatch):
     """Return a function that audits a function, or a new instance of a class."""
-    session.patch_environment(monkeypatch, admin)
+    session.patch_environment(monkeypatch, client_variables(admin.url, admin.api_key))
 
     def run(pipeline, **options):
         search = pipeline() if inspect.isclass(pipeline) else pipeline

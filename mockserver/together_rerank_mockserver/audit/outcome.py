@@ -11,6 +11,7 @@ from typing import Any
 from together_rerank_mockserver.audit.cases import Call
 
 _SHOWN = 80
+_SHOWN_INDEXES = 10
 
 
 class Outcome(Enum):
@@ -85,13 +86,13 @@ def _judge_returned(call: Call, top_n: int | None, observed: Observed, *, has_an
     indexes = indexes_of(observed.returned, call.passages)
     if isinstance(indexes, str):
         return Outcome.WRONG, f"returned {indexes}"
+    what = f"returned the passages {_cut(indexes)}" if indexes else "returned no passages"
     if _is_right(indexes, call, top_n):
-        return Outcome.RIGHT, "returned the right passages"
-    what = f"returned the passages {indexes}" if indexes else "returned no passages"
+        return Outcome.RIGHT, what
     if observed.declared:
-        return Outcome.DECLARED, f"{what}, declared by {observed.declared}"
+        return Outcome.DECLARED, f"{what}, and said so"
     is_unranked = indexes == list(range(len(indexes)))
-    expected = f"{what}, not {_expected(call.scores, top_n)}"
+    expected = f"{what}, not {_cut(_expected(call.scores, top_n))}"
     return (Outcome.SILENT if is_unranked or not has_answer else Outcome.WRONG), expected
 
 
@@ -138,6 +139,11 @@ def _is_right(indexes: list[int], call: Call, top_n: int | None) -> bool:
 
 def _expected(scores: list[float], top_n: int | None) -> list[int]:
     return sorted(range(len(scores)), key=lambda index: -scores[index])[:top_n]
+
+
+def _cut(indexes: list[int]) -> str:
+    shown = ", ".join(map(str, indexes[:_SHOWN_INDEXES]))
+    return f"[{shown}, ...]" if len(indexes) > _SHOWN_INDEXES else f"[{shown}]"
 
 
 def _is_crash(error: BaseException) -> bool:

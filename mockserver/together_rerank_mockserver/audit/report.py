@@ -160,7 +160,8 @@ class Report:
         shown = [
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
         ]
-        return "\n".join([*(shown if rows else []), *self._remarks, self.summary])
+        again = [f"see {row.name} again: {row.again}" for row in self.failures[:1]]
+        return "\n".join([*(shown if rows else []), *self._remarks, *again, self.summary])
 
     def write(self, path: str | Path) -> None:
         """Write the report to *path*, whose suffix is `.json`, `.md` or `.html`.
