@@ -351,6 +351,7 @@ SENT = {
     "no results": (body(), {"Prefer": "fault=results-missing"}, None, None),
     "a bare list": (body(), {"Prefer": "fault=results-bare-list"}, None, None),
     "another body": (body(), {"Prefer": "fault=html-200"}, None, None),
+    "no answer": (body(), {"Prefer": "fault=empty"}, None, None),
     "an error": (body(), {"Prefer": "code=503"}, None, None),
     "an invalid request": (body(top_n=0), {}, None, None),
 }
@@ -361,7 +362,7 @@ def test_the_journal_has_the_indexes_of_the_results_as_they_were_sent(case):
     request, headers, results, count = SENT[case]
     endpoint = endpoint_of()
 
-    send(request, endpoint, {**KEY, **headers}, parse=False)
+    send(request, endpoint, {**KEY, **headers}, parse=False, raw_socket=True)
 
     (recorded,) = endpoint.registry.look("default").journal()[0]
     assert (recorded.as_dict["results"], recorded.as_dict["result_count"]) == (results, count)

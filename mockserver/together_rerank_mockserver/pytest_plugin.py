@@ -65,10 +65,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Any:
     """Start the mock before conftest.py is imported, and before other plugins, such as pytest-django, read settings."""
     if early_config.getini("rerank_mock_early"):
         _check_url(early_config)
-        session = _session_of(early_config)
-        early_config.add_cleanup(session.close)
         try:
-            session.start_early()
+            _session_of(early_config).start_early()
         except pytest.fail.Exception as failure:
             raise pytest.UsageError(f"rerank_mock_early: {failure}") from failure
     return (yield)
@@ -168,11 +166,8 @@ def _rerank_files() -> None:
 
 
 @pytest.fixture(scope="session")
-def _rerank_session(request: pytest.FixtureRequest, _rerank_files: None) -> Iterator[Session]:
-    session = _session_of(request.config)
-    yield session
-    if not request.config.getini("rerank_mock_early"):
-        session.close()
+def _rerank_session(request: pytest.FixtureRequest, _rerank_files: None) -> Session:
+    return _session_of(request.config)
 
 
 @pytest.fixture(scope="session")
@@ -293,10 +288,13 @@ def _check_url(config: pytest.Config) -> None:
 
 
 def _session_of(config: pytest.Config) -> Session:
-    from together_rerank_mockserver.testing.session import Session
+    if _session not in config.stash:
+        from together_rerank_mockserver.testing.session import Session
 
-    url, worker = config.known_args_namespace.rerank_mock_url, os.environ.get("PYTEST_XDIST_WORKER", "main")
-    return config.stash.setdefault(_session, Session(url, worker))
+        url, worker = config.known_args_namespace.rerank_mock_url, os.environ.get("PYTEST_XDIST_WORKER", "main")
+        config.stash[_session] = Session(url, worker)
+        config.add_cleanup(config.stash[_session].close)
+    return config.stash[_session]
 
 
 def _summary_of(config: pytest.Config) -> Summary:
