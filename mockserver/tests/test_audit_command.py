@@ -12,6 +12,7 @@ import pytest
 from command_runner import assert_refused, run
 from mock_process import COMMAND, environment
 
+pytestmark = pytest.mark.served
 # A program that passes on what the mock answers; `%s` is what it does with an error.
 PROGRAM = """
 import json, os, sys, urllib.request
