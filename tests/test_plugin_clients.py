@@ -169,6 +169,7 @@ def test_requests(rerank_mock):
     assert [request.fault for request in rerank_mock.requests] == ["reset", "delay", "503", None]
 
 
+@pytest.mark.slow
 def test_requests_with_retries_of_urllib3(rerank_mock):
     from urllib3.util import Retry
 

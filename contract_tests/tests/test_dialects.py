@@ -203,6 +203,7 @@ def own_files(tmp_path):
     return own, overlay
 
 
+@pytest.mark.slow
 def test_an_unknown_api_is_judged_by_a_document_and_an_overlay(own_files, tmp_path):
     options = ("--dialect", own_files[0], "--overlay", own_files[1], *MODEL_AND_KEY)
     document = Settings("http://h", dialect=str(own_files[0]), overlay=own_files[1]).documents[0]

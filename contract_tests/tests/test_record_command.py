@@ -101,6 +101,7 @@ def test_max_tokens_limits_drift():
     assert 1 < len(server.seen) < 10
 
 
+@pytest.mark.slow
 def test_drift_sends_requests_at_the_given_rate():
     began = time.monotonic()
     with RecordsRequests() as server:

@@ -137,6 +137,7 @@ class DropsOneConnection(Correct):
         return None if self.drops else answer
 
 
+@pytest.mark.slow
 def test_an_exchange_without_a_response_is_missing_and_the_others_are_saved(tmp_path):
     with DropsOneConnection() as server:
         comparison, files = run_comparison(server, "success/t*")

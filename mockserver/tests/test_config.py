@@ -50,6 +50,7 @@ def test_the_schema_is_valid():
     assert check_jsonschema("--check-metaschema", SCHEMA).returncode == 0
 
 
+@pytest.mark.slow
 def test_another_validator_accepts_the_example_of_the_page_and_no_misspelled_key(config):
     path = config(EXAMPLE.text)
     checked = check_jsonschema("--schemafile", SCHEMA, path)
