@@ -311,3 +311,18 @@ def test_the_oldest_word_is_removed_when_there_are_too_many(client):
 
     assert rerank(client, query="w000").status_code == 200
     assert rerank(client, query="w001").status_code == 503
+
+
+def test_the_longest_word_of_a_body_counts(client):
+    client.post("/__admin/faults?word=call1", json={"fault": "429", "times": "always"})
+    client.post("/__admin/faults?word=call17", json={"fault": "503", "times": "always"})
+
+    assert rerank(client, query="call17").status_code == 503
+    assert rerank(client, query="call1").status_code == 429
+
+
+def test_reading_the_journal_of_a_word_gives_it_no_namespace(client):
+    client.get("/__admin/requests?word=llama")
+
+    rerank(client, query="llama")
+    assert client.get("/__admin/requests").json["total"] == 1

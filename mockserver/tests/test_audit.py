@@ -13,7 +13,7 @@ import pytest
 from reranker import search
 from together_rerank_mockserver.audit.outcome import Outcome
 from together_rerank_mockserver.audit.pipeline import Declaration, Pipeline
-from together_rerank_mockserver.audit.report import Report, Row
+from together_rerank_mockserver.audit.report import AuditReport, Row
 from together_rerank_mockserver.audit.rerank_audit import RerankAudit
 from together_rerank_mockserver.server.threaded_server import MockServer
 from together_rerank_mockserver.settings import Settings
@@ -303,7 +303,7 @@ ROWS = [
     row("503", Outcome.HANG, accepted="we | they wait"),
     row("hang", Outcome.NOT_SHOWN, accepted="old"),
 ]
-REPORT = Report(ROWS, "a <query>", 3)
+REPORT = AuditReport(ROWS, "a <query>", 3)
 
 
 def test_a_failure_is_listed_with_the_line_that_repeats_it():
@@ -320,31 +320,31 @@ def test_a_failure_is_listed_with_the_line_that_repeats_it():
 
 @pytest.mark.parametrize("outcome", [Outcome.RIGHT, Outcome.NOT_SHOWN, Outcome.DECLARED, Outcome.LOUD, Outcome.CRASH])
 def test_these_outcomes_pass(outcome):
-    Report([row("503", outcome)], "query", None).assert_no_silent_failure()
+    AuditReport([row("503", outcome)], "query", None).assert_no_silent_failure()
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SILENT, Outcome.WRONG, Outcome.HANG, Outcome.NO_EFFECT])
 def test_these_outcomes_fail_unless_they_are_accepted(outcome):
     with pytest.raises(AssertionError, match=f"{outcome.value}, 503"):
-        Report([row("503", outcome)], "query", None).assert_no_silent_failure()
-    Report([row("503", outcome, accepted="known")], "query", None).assert_no_silent_failure()
+        AuditReport([row("503", outcome)], "query", None).assert_no_silent_failure()
+    AuditReport([row("503", outcome, accepted="known")], "query", None).assert_no_silent_failure()
 
 
 @pytest.mark.parametrize("outcome", [Outcome.LOUD, Outcome.CRASH])
 def test_an_error_without_a_fault_fails(outcome):
     with pytest.raises(AssertionError, match=f"{outcome.value}, ranking"):
-        Report([row("ranking", outcome)], "query", None).assert_no_silent_failure()
+        AuditReport([row("ranking", outcome)], "query", None).assert_no_silent_failure()
 
 
 def test_the_table_has_a_line_for_each_case_and_each_remark():
     assert str(REPORT).splitlines() == [
-        "case     outcome          time    answers     what the pipeline did",
-        "ranking  right            0.00 s  no request  did <ranking>",
-        "401      loud error       1.25 s  no request  did <401>",
-        "429      SILENT FALLBACK  0.00 s  no request  did <429>",
-        "500      crash (warning)  0.00 s  no request  did <500>",
-        "503      hang (accepted)  0.00 s  no request  did <503>",
-        "hang     not shown        0.00 s  no request  did <hang>",
+        "case     outcome          time   answers     what the pipeline did",
+        "ranking  right            0.0 s  no request  did <ranking>",
+        "401      loud error       1.2 s  no request  did <401>",
+        "429      SILENT FALLBACK  0.0 s  no request  did <429>",
+        "500      crash (warning)  0.0 s  no request  did <500>",
+        "503      hang (accepted)  0.0 s  no request  did <503>",
+        "hang     not shown        0.0 s  no request  did <hang>",
         "500: Made 9 attempts [retry-storm]",
         "`accept` has `hang`, which passes (not shown); remove it",
         "see 429 again: again 429",
@@ -374,7 +374,7 @@ def test_the_markdown_escapes_its_cells(tmp_path):
 
     text = (tmp_path / "report.md").read_text()
 
-    assert "# Rerank audit: 1 silent failure\n" in text
+    assert "# Rerank audit: 1 failure\n" in text
     assert "| `429` | the fault 429 | **silent fallback** | did <429> | no request |\n" in text
     assert r"| `503` | the fault 503 | hang (accepted: we \| they wait) |" in text
     assert "- `429`: `again 429`\n" in text

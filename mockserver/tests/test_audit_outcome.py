@@ -113,7 +113,7 @@ def test_the_outcome_of_what_is_returned(name):
 def test_the_sentence_says_what_is_expected():
     assert outcome([3, 2]) == (Outcome.WRONG, "returned the passages [3, 2], not [2, 3]")
     assert outcome([]) == (Outcome.SILENT, "returned no passages, not [2, 3]")
-    assert outcome(is_hung=True, seconds=19.96) == (Outcome.HANG, "still running after 20 s")
+    assert outcome(is_hung=True, seconds=19.96) == (Outcome.HANG, "still running after 20.0 s")
     assert outcome([0, 1], declared="log") == (Outcome.DECLARED, "returned the passages [0, 1], and said so")
 
 

@@ -59,16 +59,20 @@ def test_wait_fails_after_its_timeout():
 
 @pytest.mark.slow
 def test_wait_fails_after_its_timeout_although_an_answer_goes_on():
+    is_over = threading.Event()
+
     def drip(server):
         connection, _ = server.accept()
         with connection, contextlib.suppress(OSError):
-            while True:
+            while not is_over.wait(0.1):
                 connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-                time.sleep(0.1)
 
     with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=drip, args=(server,), daemon=True).start()
+        dripping = threading.Thread(target=drip, args=(server,), daemon=True)
+        dripping.start()
         waited = run("wait", f"http://127.0.0.1:{server.getsockname()[1]}", "--timeout", "0.2")
+        is_over.set()
+        dripping.join()
 
     assert waited.exit_code == 1
     assert waited.stderr.endswith("within 0.2 s; the last answer did not end\n")

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from together_rerank_mockserver.audit.report import Report
+    from together_rerank_mockserver.audit.report import AuditReport
     from together_rerank_mockserver.audit.rerank_audit import RerankAudit
     from together_rerank_mockserver.http.flask_app import create_app
     from together_rerank_mockserver.server.threaded_server import MockServer
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "AuditReport",
     "Finding",
     "MockServer",
     "RecordedRequest",
-    "Report",
     "RerankAudit",
     "RerankMock",
     "RerankMockMixin",
@@ -32,10 +32,10 @@ __all__ = [
 ]
 
 _MODULES = {
+    "AuditReport": "audit.report",
     "Finding": "testing.resilience",
     "MockServer": "server.threaded_server",
     "RecordedRequest": "testing.recorded",
-    "Report": "audit.report",
     "RerankAudit": "audit.rerank_audit",
     "RerankMock": "testing.rerank_mock",
     "RerankMockMixin": "testing.mixin",

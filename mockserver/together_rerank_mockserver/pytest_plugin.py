@@ -108,12 +108,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    summary = session.config.stash.get(_summary, None)
-    if summary is not None and hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["rerank_mock"] = summary.data
-    audits = session.config.stash.get(_audits, None)
-    if audits is not None and hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["rerank_audit"] = audits
+    output = getattr(session.config, "workeroutput", None)
+    if output is None:
+        return
+    if (summary := session.config.stash.get(_summary, None)) is not None:
+        output["rerank_mock"] = summary.data
+    output["rerank_audit"] = session.config.stash.get(_audits, [])
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -191,20 +191,16 @@ def rerank_mock(
     from contextlib import nullcontext
 
     from together_rerank_mockserver.testing import session
-    from together_rerank_mockserver.testing.environment import client_variables
-    from together_rerank_mockserver.testing.failure import fail
     from together_rerank_mockserver.testing.rerank_mock import RerankMock
 
     item = request.node
     mock = RerankMock(_rerank_session.client(rerank_mock_settings, rerank_mock_address))
     mock.reset()
     session.apply_markers(mock, item)
-    network_guard = _rerank_session.network_guard
     may_reach = request.config.getini("rerank_mock_allow_live")
-    with nullcontext() if may_reach else network_guard.active():
+    with nullcontext() if may_reach else _rerank_session.network_guard.active():
         # With the monkeypatch of the test, so that all changes are undone in the right order.
-        session.patch_environment(monkeypatch, client_variables(mock.admin.url, mock.admin.api_key))
-        session.patch_environment(monkeypatch, {} if may_reach else network_guard.environment)
+        session.patch_environment(monkeypatch, _rerank_session.variables(mock.admin, is_guarded=not may_reach))
         item.stash[_mock] = mock
         item.stash[_passed] = True
         yield mock
@@ -213,16 +209,12 @@ def rerank_mock(
     if request.config.get_verbosity() > 0:
         _summary_of(request.config).add(item.nodeid, mock)
     if item.stash[_passed]:
-        found = [*network_guard.attempts]
-        if request.config.getini("rerank_mock_strict"):
-            found += session.strict_failures(mock)
-        if found:
-            fail(session.report(mock, found))
+        _rerank_session.check(mock, is_strict=request.config.getini("rerank_mock_strict"))
 
 
 @pytest.fixture
 def rerank_audit(request: pytest.FixtureRequest, rerank_mock: RerankMock) -> Iterator[RerankAudit]:
-    """Audits a pipeline: runs it under each fault, and tells where it fails silently."""
+    """Audits a pipeline: runs it under each fault, and shows where it fails silently."""
     from together_rerank_mockserver.audit.rerank_audit import RerankAudit
 
     item, config = request.node, request.config

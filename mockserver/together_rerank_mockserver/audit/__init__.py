@@ -1,1 +1,1 @@
-"""The audit of a pipeline: run it under each fault, and tell what it makes of it."""
+"""The audit of a pipeline: run it under each fault, and show what it makes of it."""

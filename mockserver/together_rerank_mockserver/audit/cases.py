@@ -17,7 +17,7 @@ _LONG = 12_000
 # A ranking override names up to 100 texts, two for a passage; all other passages have the score 0.
 _MAX_SCORED = 50
 _RETRY_AFTER_S = 1
-# Wrong answers that look right, so that no client can tell, and those that need another request.
+# Faults that are no cases: no client can tell the answer from a right one, or the requests here cannot show them.
 _PLAUSIBLE = {
     *("document-dropped", "duplicates-removed", "rank-fields-ignored", "query-ignored", "position-bias"),
     *("text-field-only", "first-batch-only", "top-n-first-batch", "cache-collision", "calls-mixed-up"),

@@ -24,7 +24,7 @@ _NAMED = re.compile(r"(?:Uncaught )?[\w.$]*(?:Error|Exception)\b")
 
 
 class Command:
-    """The command *arguments*, run once for each call with *environment*; killed after *patience_s* seconds.
+    """The command *arguments*, run once for each call with *environment*; killed a second after *patience_s*.
 
     *fallback_log* is a regular expression for a line on stderr that declares a fallback, *fallback_field* the name of a
     field that does so if stdout is an object with `passages` or `indexes`.
@@ -72,21 +72,20 @@ class Command:
         return returned
 
     def _run(self, given: bytes) -> tuple[int, str, str]:
-        process = subprocess.Popen(  # noqa: S603  # the user's own command
+        with subprocess.Popen(  # noqa: S603  # the user's own command
             self._arguments,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=self._environment,
             start_new_session=True,
-        )
-        self._processes.add(process)
-        try:
-            output, errors = process.communicate(given, self._patience_s)
-        finally:
-            _kill(process)
-            process.wait()
-            self._processes.discard(process)
+        ) as process:
+            self._processes.add(process)
+            try:
+                output, errors = process.communicate(given, self._patience_s + 1)  # the audit gives up first
+            finally:
+                _kill(process)
+                self._processes.discard(process)
         return process.returncode, output.decode(errors="replace"), errors.decode(errors="replace")
 
     def close(self) -> None:

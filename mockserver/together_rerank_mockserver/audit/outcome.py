@@ -73,7 +73,7 @@ def judge(call: Call, top_n: int | None, observed: Observed, *, has_answer: bool
     *has_answer* is whether the pipeline got results that it could rank by.
     """
     if observed.is_hung:
-        return Outcome.HANG, f"still running after {observed.seconds:.0f} s"
+        return Outcome.HANG, f"still running after {observed.seconds:.1f} s"
     if observed.error is not None:
         crash = _is_crash(observed.error)
         return (Outcome.CRASH if crash else Outcome.LOUD), f"raised {error_text(observed.error)}"
@@ -111,13 +111,18 @@ def indexes_of(returned: Any, passages: Sequence[str]) -> list[int] | str:
     return found
 
 
+def is_item(value: Any) -> bool:
+    """Return whether *value* can be a passage or an index."""
+    return isinstance(value, str) or (hasattr(value, "__index__") and not isinstance(value, bool))
+
+
 def _index_of(item: Any, passages: Sequence[str], taken: list[int]) -> int | str:
     if isinstance(item, str):
         equal = [index for index, passage in enumerate(passages) if passage == item]
         if not equal:
             return f"{shown(item)}, which is not a passage"
         return next((index for index in equal if index not in taken), f"a passage twice: {shown(item)}")
-    if isinstance(item, bool) or not hasattr(item, "__index__"):
+    if not is_item(item):
         return f"{shown(item)}, which is neither a passage nor an index"
     index = operator.index(item)
     if not 0 <= index < len(passages):
@@ -142,8 +147,8 @@ def _expected(scores: list[float], top_n: int | None) -> list[int]:
 
 
 def _cut(indexes: list[int]) -> str:
-    shown = ", ".join(map(str, indexes[:_SHOWN_INDEXES]))
-    return f"[{shown}, ...]" if len(indexes) > _SHOWN_INDEXES else f"[{shown}]"
+    first = ", ".join(map(str, indexes[:_SHOWN_INDEXES]))
+    return f"[{first}, ...]" if len(indexes) > _SHOWN_INDEXES else f"[{first}]"
 
 
 def _is_crash(error: BaseException) -> bool:

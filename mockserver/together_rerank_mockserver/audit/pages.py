@@ -42,7 +42,7 @@ def html(report: Mapping[str, Any]) -> str:
 
 def _verdict(report: Mapping[str, Any]) -> str:
     count = report["failed"]
-    return f"{count} silent failure{'' if count == 1 else 's'}" if count else "no silent failure"
+    return f"{count} failure{'' if count == 1 else 's'}" if count else "no failure"
 
 
 def _counts(report: Mapping[str, Any]) -> str:

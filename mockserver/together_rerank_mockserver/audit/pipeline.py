@@ -50,7 +50,7 @@ class _Running:
         self.is_over = threading.Event()
 
 
-_lock = threading.Lock()
+_loop_lock = threading.Lock()
 _loops: list[asyncio.AbstractEventLoop] = []
 _current: ContextVar[_Running | None] = ContextVar("rerank_audit_call", default=None)
 
@@ -156,7 +156,8 @@ class Pipeline:
     def _declare_by_log(self) -> None:
         running = _current.get()
         with self._lock:
-            if running not in self._running:  # in a thread or task of the pipeline, which can be of an earlier call
+            # In a thread or task of the pipeline, which can be of an earlier call.
+            if running is None or running.is_over.is_set():
                 if len(self._running) != 1:
                     self.unassigned += 1
                     return
@@ -169,7 +170,7 @@ def _event_loop() -> asyncio.AbstractEventLoop:
 
     Clients belong to the loop of their first call, and several audits can use the same client.
     """
-    with _lock:
+    with _loop_lock:
         if not _loops:
             _loops.append(asyncio.new_event_loop())
             threading.Thread(target=_loops[0].run_forever, daemon=True, name="rerank-audit-loop").start()

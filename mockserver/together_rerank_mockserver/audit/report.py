@@ -42,16 +42,15 @@ class Row:
     requests: list[RecordedRequest] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     accepted: str | None = None
-    is_uncertain: bool = False  # whether another case may have changed the outcome
-    problem: TypeError | None = None
 
     @property
     def is_failure(self) -> bool:
         """Whether `assert_no_silent_failure` fails because of it."""
-        return self._fails and self.accepted is None
+        return self.fails and self.accepted is None
 
     @property
-    def _fails(self) -> bool:
+    def fails(self) -> bool:
+        """Whether the case fails, also if that is accepted."""
         # Without a fault, an error means that the pipeline does not work at all.
         is_broken = self.name == "ranking" and self.outcome in (Outcome.LOUD, Outcome.CRASH)
         return self.outcome.is_failure or is_broken
@@ -81,12 +80,12 @@ class Row:
     @property
     def remark(self) -> str | None:
         """What to change in `accept`; None if nothing."""
-        is_stale = self.accepted is not None and not self._fails
+        is_stale = self.accepted is not None and not self.fails
         return f"`accept` has `{self.name}`, which passes ({self.outcome.value}); remove it" if is_stale else None
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class AuditReport:
     """The rows of an audit. `str()` is the table; `write()` saves it as JSON, Markdown or HTML."""
 
     rows: list[Row]
@@ -114,7 +113,7 @@ class Report:
     @property
     def notable(self) -> list[Row]:
         """The rows to look at: failures and crashes."""
-        return [row for row in self.rows if row.outcome.is_failure or row.outcome is Outcome.CRASH or row.is_failure]
+        return [row for row in self.rows if row.fails or row.outcome is Outcome.CRASH]
 
     @property
     def warnings(self) -> list[str]:
@@ -130,8 +129,12 @@ class Report:
     @property
     def summary(self) -> str:
         """The number of cases with each outcome."""
-        counts = Counter(row.outcome for row in self.rows)
-        return ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome])
+        return ", ".join(f"{count} {outcome}" for outcome, count in self._counts.items())
+
+    @property
+    def _counts(self) -> dict[str, int]:
+        found = Counter(row.outcome for row in self.rows)
+        return {outcome.value: found[outcome] for outcome in Outcome if found[outcome]}
 
     @property
     def as_dict(self) -> dict[str, Any]:
@@ -140,12 +143,9 @@ class Report:
             "query": self.query,
             "top_n": self.top_n,
             "failed": len(self.failures),
-            "summary": {
-                outcome.value: sum(row.outcome is outcome for row in self.rows)
-                for outcome in Outcome
-                if any(row.outcome is outcome for row in self.rows)
-            },
+            "summary": self._counts,
             "warnings": self.warnings,
+            "remarks": self._remarks,
             "cases": [row.as_dict for row in self.rows],
         }
 
@@ -155,7 +155,7 @@ class Report:
     def table(self, rows: list[Row]) -> str:
         """Return *rows* as a table, with the summary and the warnings."""
         lines = [("case", "outcome", "time", "answers", "what the pipeline did")]
-        lines += [(row.name, _marked(row), f"{row.seconds:.2f} s", _cut(row.statuses, 24), row.did) for row in rows]
+        lines += [(row.name, _marked(row), f"{row.seconds:.1f} s", _cut(row.statuses, 24), row.did) for row in rows]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         shown = [
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines

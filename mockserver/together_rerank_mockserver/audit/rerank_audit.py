@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from together_rerank_mockserver.audit.pipeline import NO_VALUE, Declaration, Pipeline
-from together_rerank_mockserver.audit.report import Report
+from together_rerank_mockserver.audit.report import AuditReport
 from together_rerank_mockserver.audit.run import DEFAULT_PATIENCE_S, Audit
 from together_rerank_mockserver.testing.admin_client import AdminClient
 
@@ -20,7 +20,7 @@ class RerankAudit:
     """
 
     def __init__(self, admin: AdminClient, only: Sequence[str], again: Callable[[str], str]) -> None:
-        self.reports: list[Report] = []
+        self.reports: list[AuditReport] = []
         self._admin = admin
         self._only = only
         self._again = again
@@ -40,16 +40,16 @@ class RerankAudit:
         only: Iterable[str] = (),
         quick: bool = False,
         patience: float = DEFAULT_PATIENCE_S,
-    ) -> Report:
+    ) -> AuditReport:
         """Run *search* under each case and return the report.
 
         Args:
             search: the pipeline, sync or async; it gets a query and a list of passages, and returns the best passages
                 or their indexes, best first.
             query: the query; each call gets it with another word at its end.
-            passages: at least three different passages; more than `top_n` + 1 are best.
+            passages: at least three different passages, better `top_n` + 2 or more.
             top_n: how many passages *search* returns; None for all.
-            read: makes a list of passages or indexes of what *search* returns; None if it returns one.
+            read: turns what *search* returns into a list of passages or indexes; None if it is one.
             fallback_log: a regular expression for the message of the log record with which *search* declares that it
                 falls back.
             fallback_argument: the name of an argument of *search*: a function that it calls if it falls back.
@@ -76,7 +76,7 @@ class RerankAudit:
             quick=quick,
             patience_s=patience,
             only=self._only or only,
-            accept=accept,
+            accept=accept or {},
             again=self._again,
         )
         report = audit.run()

@@ -8,14 +8,13 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from threading import Semaphore
 from typing import Any
 
 from together_rerank_mockserver import clock
 from together_rerank_mockserver.audit.cases import MIN_PASSAGES, Call, Case, CaseBuilder
-from together_rerank_mockserver.audit.outcome import Observed, Outcome, indexes_of, judge, shown
+from together_rerank_mockserver.audit.outcome import Observed, Outcome, indexes_of, is_item, judge, shown
 from together_rerank_mockserver.audit.pipeline import Pipeline
-from together_rerank_mockserver.audit.report import Report, Row
+from together_rerank_mockserver.audit.report import AuditReport, Row
 from together_rerank_mockserver.testing.admin_client import AdminClient
 from together_rerank_mockserver.testing.recorded import RecordedRequest
 from together_rerank_mockserver.testing.rerank_mock import RerankMock
@@ -35,7 +34,7 @@ class Unreadable(TypeError):
     """A pipeline returned neither passages nor indexes, although there was no fault."""
 
     def __init__(self, returned: Any) -> None:
-        hint = "`read` can be a function that makes such a list of it"
+        hint = "`read` can be a function that turns it into such a list"
         super().__init__(f"the pipeline returned {shown(returned)}, not a list of passages or indexes; {hint}")
         self.returned = returned
 
@@ -54,12 +53,12 @@ class Audit:
         *,
         query: str,
         passages: Sequence[str],
-        top_n: int | None = None,
-        quick: bool = False,
-        patience_s: float = DEFAULT_PATIENCE_S,
-        only: Iterable[str] = (),
-        accept: Mapping[str, str] | None = None,
-        again: Callable[[str], str] = str,
+        top_n: int | None,
+        quick: bool,
+        patience_s: float,
+        only: Iterable[str],
+        accept: Mapping[str, str],
+        again: Callable[[str], str],
     ) -> None:
         _check(query, passages, top_n, patience_s)
         self._pipeline = pipeline
@@ -68,7 +67,7 @@ class Audit:
         self._top_n = top_n
         self._again = again
         cases = CaseBuilder(passages, top_n, 1.5 * patience_s)
-        every, self._accept = cases.build(), dict(accept or {})
+        every, self._accept = cases.build(), dict(accept)
         names = [each.name for each in every]
         _check_names("accept", self._accept, names)
         if nameless := [name for name, reason in self._accept.items() if not str(reason).strip()]:
@@ -79,8 +78,9 @@ class Audit:
         # A word in the query of each case tells its requests apart. It is new each time, because of caches.
         self._words = {each.name: f"case{secrets.token_hex(3)}{number:03}" for number, each in enumerate(self._cases)}
         self._is_alone = False
+        self._uncertain: set[str] = set()  # the cases whose outcome another case may have changed
 
-    def run(self) -> Report:
+    def run(self) -> AuditReport:
         """Run the cases and return the report.
 
         Raises Unreadable if the pipeline returns something else than passages or indexes.
@@ -91,13 +91,13 @@ class Audit:
             self._repeat_uncertain(rows)
         if self._is_alone:
             self._admin.call("POST", "reset")
-        return Report([self._accepted(row) for row in rows], self._query, self._top_n)
+        return AuditReport(rows, self._query, self._top_n)
 
     def _repeat_uncertain(self, rows: list[Row]) -> None:
-        hangs = any(row.outcome is Outcome.HANG and not row.is_uncertain for row in rows)
+        hangs = any(row.outcome is Outcome.HANG and row.name not in self._uncertain for row in rows)
         for place, row in enumerate(rows):
             # A call that hangs can block all others, and each of them takes long.
-            if row.is_uncertain and not (hangs and row.outcome is Outcome.HANG):
+            if row.name in self._uncertain and not (hangs and row.outcome is Outcome.HANG):
                 rows[place] = self._row(self._cases[place])
                 hangs = hangs or rows[place].outcome is Outcome.HANG
 
@@ -108,8 +108,6 @@ class Audit:
         if not row.requests and self._total() != before:
             self._is_alone = True
             row = self._row(case)
-        if row.problem is not None:
-            raise row.problem
         return row
 
     def _total(self) -> int:
@@ -119,17 +117,13 @@ class Audit:
     def _side_by_side(self, cases: Sequence[Case]) -> list[Row]:
         if self._is_alone:
             return list(map(self._row, cases))
-        free = Semaphore(_SIDE_BY_SIDE)
         futures: list[Future[Row]] = []
         pool = ThreadPoolExecutor(_SIDE_BY_SIDE)
         try:
             for case in cases:
-                free.acquire()
-                future = pool.submit(self._row, case)
-                future.add_done_callback(lambda _: free.release())
-                futures.append(future)
+                futures.append(pool.submit(self._row, case))
                 if not case.waits:
-                    wait([future], _WAITS_S)
+                    wait(futures[-1:], _WAITS_S)
             return [each.result() for each in futures]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -148,6 +142,7 @@ class Audit:
             observed, made = zip(*self._observe(case, words, admins), strict=True)
         except _Unsupported as error:
             return self._row_of(case, Outcome.NOT_SHOWN, str(error))
+        _check_readable(case, observed)
         requests = list(itertools.chain(*made))
         outcome, did = self._judge(case, observed, requests)
         if outcome is Outcome.HANG:  # let a call that retries forever end
@@ -157,17 +152,18 @@ class Audit:
         is_late = not requests or requests[0].began > began + _WAITS_S
         is_blocked = outcome is Outcome.HANG and is_late
         is_unassigned = outcome is Outcome.SILENT and self._pipeline.unassigned != unassigned
+        if is_blocked or is_unassigned:
+            self._uncertain.add(case.name)
         return replace(
             self._row_of(case, outcome, did),
             seconds=max(each.seconds for each in observed),
             requests=requests,
             findings=_findings(made),
-            is_uncertain=is_blocked or is_unassigned,
-            problem=_unreadable(case, observed),
         )
 
     def _row_of(self, case: Case, outcome: Outcome, did: str) -> Row:
-        return Row(case.name, case.group, case.sentence, outcome, did, self._again(case.name))
+        accepted = self._accept.get(case.name)
+        return Row(case.name, case.group, case.sentence, outcome, did, self._again(case.name), accepted=accepted)
 
     def _observe(
         self, case: Case, words: Sequence[str], admins: Sequence[AdminClient]
@@ -207,14 +203,12 @@ class Audit:
             return Outcome.NOT_SHOWN, "the fault could not change an answer"
         return outcome, did
 
-    def _accepted(self, row: Row) -> Row:
-        return replace(row, accepted=self._accept.get(row.name))
-
 
 def _check(query: Any, passages: Any, top_n: Any, patience_s: Any) -> None:
     if not isinstance(query, str) or not query.strip():
         raise ValueError(f"`query` must be a text, not {shown(query)}")
-    if isinstance(passages, str) or not all(isinstance(each, str) for each in passages):
+    is_list = isinstance(passages, Sequence) and not isinstance(passages, str)
+    if not is_list or not all(isinstance(each, str) for each in passages):
         raise ValueError(f"`passages` must be a list of texts, not {shown(passages)}")
     if len({each.strip().casefold() for each in passages} - {""}) < max(MIN_PASSAGES, len(passages)):
         raise ValueError(f"`passages` must be at least {MIN_PASSAGES} different texts, none of them blank")
@@ -265,17 +259,12 @@ def _is_hidden(case: Case, requests: Sequence[RecordedRequest]) -> bool:
     return is_faulty and bool(requests) and not any(each.fault for each in requests)
 
 
-def _unreadable(case: Case, observed: Sequence[Observed]) -> Unreadable | None:
-    """Return the error if the pipeline returned what the audit cannot read, although there is no fault."""
-    if case.name != "ranking":
-        return None
-    for each in observed:
+def _check_readable(case: Case, observed: Sequence[Observed]) -> None:
+    """Raise Unreadable if the pipeline returned what the audit cannot read, although there is no fault."""
+    for each in observed if case.name == "ranking" else ():
         if each.error is None and not each.is_hung and not each.declared and not _is_readable(each.returned):
-            return Unreadable(each.returned)
-    return None
+            raise Unreadable(each.returned)
 
 
 def _is_readable(returned: Any) -> bool:
-    if returned is None:
-        return True
-    return isinstance(returned, list) and all(isinstance(each, str) or hasattr(each, "__index__") for each in returned)
+    return returned is None or (isinstance(returned, list) and all(map(is_item, returned)))

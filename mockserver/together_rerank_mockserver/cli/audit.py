@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from together_rerank_mockserver.cli.options import COMMAND, option
+from together_rerank_mockserver.cli.options import COMMAND, Duration, option
 from together_rerank_mockserver.server.readiness import PROGRAM
 
 if TYPE_CHECKING:
-    from together_rerank_mockserver.audit.report import Report
+    from together_rerank_mockserver.audit.report import AuditReport
 
 _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -34,6 +34,7 @@ _PASSAGES = (
 )
 _PASSAGES_HELP = "The passages: a JSON list, or one passage a line.  [default: eight sentences]"
 _TOP_N = "How many passages the command prints.  [default: all]"
+_PATIENCE = "After how many seconds the command counts as a hang."
 _LOG = "A regular expression; a match on stderr declares a fallback."
 _FIELD = "The field of the printed object that declares a fallback."
 _REPORT = "Write the report to FILE: .json, .md or .html, repeatable."
@@ -55,12 +56,12 @@ def _pattern(_: click.Context, __: click.Parameter, value: str | None) -> str | 
 @option("--quick", is_flag=True, help="Run only the most important cases.")
 @option(_CASE, "only", multiple=True, metavar="NAME", help="A case to run, repeatable.  [default: all]")
 @option("--accept", multiple=True, metavar="NAME=REASON", help="A case whose failure is accepted, repeatable.")
-@option("--patience", type=float, default=20, metavar="S", help="After how many seconds the command counts as a hang.")
+@option("--patience", type=Duration("s"), default=20, metavar="S", help=_PATIENCE)
 @option("--fallback-log", metavar="REGEX", callback=_pattern, help=_LOG)
 @option("--fallback-field", metavar="NAME", help=_FIELD)
 @option("--report", "reports", multiple=True, type=_FILE, metavar="FILE", help=_REPORT)
 def audit(command: tuple[str, ...], reports: tuple[Path, ...], **options: Any) -> int:
-    """Run COMMAND under each fault, and tell where it fails silently.
+    """Run COMMAND under each fault, and show where it fails silently.
 
     COMMAND gets a JSON object with `query`, `passages` and `top_n` on stdin, and prints a JSON list of passages or
     indexes, best first. Environment variables point its client to a mock.
@@ -88,7 +89,7 @@ def _audited(
     fallback_log: str | None,
     fallback_field: str | None,
     **options: Any,
-) -> Report:
+) -> AuditReport:
     from together_rerank_mockserver.audit.command import Command
     from together_rerank_mockserver.audit.outcome import shown
     from together_rerank_mockserver.audit.rerank_audit import RerankAudit

@@ -23,7 +23,7 @@ from together_rerank_spec.output import close_output, open_output
 
 
 def main() -> NoReturn:
-    """Run the command. Exit status 0: done; 1: `wait` timed out or the server died; 2: invalid usage or no start."""
+    """Run the command and exit: 0, done; 1, it failed; 2, invalid usage or no start (docs/cli.md has the details)."""
     open_output()
     instruction = os.environ.get(VARIABLE)
     if not instruction:

@@ -102,7 +102,9 @@ class Admin:
             return request
         if not re.fullmatch("[A-Za-z0-9_-]{1,100}", word):
             raise InvalidRequest(f"`word` must be 1 to 100 ASCII letters, digits, `-` and `_`, not {word[:100]}")
-        own = self._registry.add_word(request.namespace, word)
+        own = self._registry.word_name(request.namespace, word)
+        if request.method not in ("GET", "HEAD"):
+            self._registry.add_word(request.namespace, word)
         return replace(request, parameters={**request.parameters, "namespace": own})
 
     def _check(self, request: AdminRequest, known: tuple[str, ...]) -> None:

@@ -51,9 +51,7 @@ class MockServer:
     """
 
     def __init__(self, settings: Settings | None = None, port: int = 0) -> None:
-        settings = checked(settings)
-        if settings.tls_cert is not None:
-            raise SettingsError("tls_cert", "needs the server granian; the threaded server has no TLS")
+        settings = _checked(settings)
         family, _, _, _, address = socket.getaddrinfo(settings.host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
         try:
@@ -78,7 +76,7 @@ class MockServer:
 
     def use(self, settings: Settings) -> None:
         """Replace the mock with a new one with *settings*, at the same address; raise what the class raises."""
-        settings = replace(settings, host=self.mock.settings.host)
+        settings = replace(_checked(settings), host=self.mock.settings.host)
         if settings == self.mock.settings:
             return
         self.mock = Mock(settings, DelayLimiter(self._stopping))
@@ -119,6 +117,13 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
         readiness.publish_when_healthy(server.mock.settings, server.port, os.getpid())
         signals.wait()
         server.stop(GRACE_S)
+
+
+def _checked(settings: Settings | None) -> Settings:
+    settings = checked(settings)
+    if settings.tls_cert is not None:
+        raise SettingsError("tls_cert", "needs the server granian; the threaded server has no TLS")
+    return settings
 
 
 class _Phase(Enum):

@@ -55,6 +55,7 @@ class Namespace:
         self.name = name
         self.in_flight = in_flight or InFlight()
         self.is_reset = False
+        self.words: list[str] = []  # those with a namespace of their own
         self.entries: deque[Entry] = deque()
         self.journal_bytes = 0
         self.dropped = 0

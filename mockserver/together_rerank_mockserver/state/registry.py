@@ -30,7 +30,6 @@ class Registry:
         self._journal_max = journal_max
         self._quota = quota
         self._namespaces: OrderedDict[str, Namespace] = OrderedDict()
-        self._words: dict[str, list[str]] = {}  # those with a namespace of their own, by the name of their namespace
         self._journal_bytes = 0
         self._lock = Lock()
         self.dropped = 0  # by all journals since the start, also those of namespaces that are gone
@@ -50,28 +49,30 @@ class Registry:
             self._namespaces.move_to_end(name)
             return namespace
 
-    def add_word(self, name: str, word: str) -> str:
+    @staticmethod
+    def word_name(name: str, word: str) -> str:
+        """Return the name of the namespace of *word* in the namespace *name*."""
+        return name + _SEPARATOR + word.lower()
+
+    def add_word(self, name: str, word: str) -> None:
         """Give the calls in the namespace *name* whose body contains *word* a namespace of their own.
 
-        Return its name. It exists until the namespace *name* is reset, or has MAX_WORDS later words.
-        *word* is ASCII; case is ignored.
+        It exists until the namespace *name* is reset, or has MAX_WORDS later words. *word* is ASCII; case is ignored.
         """
-        word = word.lower()
+        word, words = word.lower(), self.open(name).words
         with self._lock:
-            words = self._words.setdefault(name, [])
             if word not in words:
                 words.append(word)
             if len(words) > MAX_WORDS:
                 self._remove_word(name, words.pop(0))
-        return name + _SEPARATOR + word
 
     def by_word(self, namespace: Namespace, content: bytes) -> Namespace:
-        """Return the namespace of the first word that *content*, the body of a call, contains; else *namespace*."""
-        if not self._words:
+        """Return the namespace of the longest word that *content*, the body of a call, contains; else *namespace*."""
+        if not namespace.words:
             return namespace
-        words, text = self._words.get(namespace.name, ()), content.lower()
-        found = next((each for each in list(words) if each.encode() in text), None)
-        return self.open(namespace.name + _SEPARATOR + found) if found else namespace
+        text = content.lower()
+        found = max((each for each in list(namespace.words) if each.encode() in text), key=len, default=None)
+        return self.open(self.word_name(namespace.name, found)) if found else namespace
 
     def look(self, name: str) -> Namespace:
         """Return the namespace *name*, or a new empty one that is not stored."""
@@ -83,15 +84,19 @@ class Registry:
         Calls in flight finish, but are not recorded.
         """
         with self._lock:
-            for word in self._words.pop(name, ()):
-                self._remove_word(name, word)
             old = self.look(name)
+            self._remove_words(old)
             self._retire(old)
             self._namespaces[name] = new = Namespace(name, self._lock, self._quota, old.in_flight)
             self._bound(new)
 
+    def _remove_words(self, namespace: Namespace) -> None:
+        for word in namespace.words:
+            self._remove_word(namespace.name, word)
+        namespace.words = []
+
     def _remove_word(self, name: str, word: str) -> None:
-        if own := self._namespaces.pop(name + _SEPARATOR + word, None):
+        if own := self._namespaces.pop(self.word_name(name, word), None):
             self._retire(own)
 
     def _retire(self, namespace: Namespace) -> None:
@@ -158,6 +163,7 @@ class Registry:
             if chosen is None:
                 return
             self.dropped += len(chosen.entries)
+            self._remove_words(chosen)
             self._forget(self._namespaces.pop(chosen.name))
 
     def _forget(self, namespace: Namespace) -> None:

@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 from together_rerank_spec import real_hosts
 
+_NO_PROXY = ("NO_PROXY", "no_proxy")
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 # The variables that clients read: the path below the mock, and the key.
 _URLS = {
     "TOGETHER_BASE_URL": "",
@@ -52,7 +54,3 @@ def _no_proxy(url: str) -> dict[str, str]:
         proxy = f"{parts.scheme}_proxy"
         variables |= {proxy: "", proxy.upper(): ""}
     return variables
-
-
-_NO_PROXY = ("NO_PROXY", "no_proxy")
-_PROXIES = ("http_proxy", "https_proxy", "all_proxy")

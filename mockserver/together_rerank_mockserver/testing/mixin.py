@@ -12,8 +12,6 @@ from typing import Any
 from unittest import mock
 
 from together_rerank_mockserver.testing import session
-from together_rerank_mockserver.testing.environment import client_variables
-from together_rerank_mockserver.testing.failure import fail
 from together_rerank_mockserver.testing.rerank_mock import RerankMock
 
 
@@ -45,9 +43,7 @@ class RerankMockMixin(unittest.TestCase):
         self.addCleanup(self._check)
         self.addCleanup(self.rerank_mock.close)
         self.enterContext(running.network_guard.active())
-        admin = self.rerank_mock.admin
-        variables = client_variables(admin.url, admin.api_key) | running.network_guard.environment
-        self.enterContext(mock.patch.dict(os.environ, variables))
+        self.enterContext(mock.patch.dict(os.environ, running.variables(self.rerank_mock.admin)))
 
     def doCleanups(self) -> None:  # noqa: N802  # unittest's name
         outcome: Any = self._outcome  # type: ignore[attr-defined]  # no public name has it before the cleanups
@@ -56,11 +52,8 @@ class RerankMockMixin(unittest.TestCase):
 
     def _check(self) -> None:
         """Fail a test that passed, as the fixture does."""
-        if not self._has_passed:
-            return
-        found = [*_session().network_guard.attempts, *session.strict_failures(self.rerank_mock)]
-        if found:
-            fail(session.report(self.rerank_mock, found))
+        if self._has_passed:
+            _session().check(self.rerank_mock)
 
 
 @cache

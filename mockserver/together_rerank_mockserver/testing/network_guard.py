@@ -34,7 +34,9 @@ class NetworkGuard:
         self.attempts: list[str] = []  # a message for each attempt
         self._active = False
         self._installed = False
-        self._folder: Path | None = None
+        # Made now, because a test can have a fake file system.
+        self._folder = Path(tempfile.mkdtemp(prefix="rerank-mock-"))
+        atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
         self._test = 0
 
     @contextlib.contextmanager
@@ -67,9 +69,6 @@ class NetworkGuard:
     @property
     def _report(self) -> Path:
         """The file to which those processes write; one for each test, because a process can outlive its test."""
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="rerank-mock-"))
-            atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
         return self._folder / str(self._test)
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:

@@ -87,9 +87,7 @@ class RerankMock:
             raise ValueError(
                 f"fail() takes a status from 300 to 599, such as 429, not {status!r}; ok() is for a success"
             )
-        queue_fault(self.admin, str(status), times, parameters)
-        _warn_of_units(parameters)
-        return Queued(self)
+        return self._queue(str(status), times, parameters)
 
     def fault(self, name: str, times: Times = 1, **parameters: Unpack[Parameters]) -> Queued:
         """Apply the fault *name* to the next calls; `together-rerank-mock faults` lists the names.
@@ -111,14 +109,16 @@ class RerankMock:
             TypeError: an argument is unknown.
             ValueError: the fault is unknown, or does not take an argument; the message lists what is accepted.
         """
-        queue_fault(self.admin, name, times, parameters)
-        _warn_of_units(parameters)
-        return Queued(self)
+        return self._queue(name, times, parameters)
 
     def delay(self, seconds: float | str, times: Times = 1) -> Queued:
         """Delay the answers to the next *times* calls by *seconds*, or by text such as "250ms"."""
-        queue_fault(self.admin, "delay", times, {"delay": seconds})
-        _warn_of_units({"delay": seconds})
+        return self._queue("delay", times, {"delay": seconds})
+
+    def _queue(self, name: str, times: Times, parameters: Mapping[str, Any]) -> Queued:
+        queue_fault(self.admin, name, times, parameters)
+        for message in unit_warnings(parameters):
+            warnings.warn(message, stacklevel=3)  # at the line that calls the public method
         return Queued(self)
 
     def ok(self, times: Times = 1) -> Queued:
@@ -285,11 +285,6 @@ def unit_warnings(parameters: Mapping[str, Any]) -> list[str]:
         for name, value in given.items()
         if isinstance(value, int | float) and value > _LONG_S
     ]
-
-
-def _warn_of_units(parameters: Mapping[str, Any]) -> None:
-    for message in unit_warnings(parameters):
-        warnings.warn(message, stacklevel=3)  # the line that calls the method
 
 
 def _require_httpx(method: str) -> None:

@@ -79,6 +79,17 @@ class Session:
     def close(self) -> None:
         self._running.close()
 
+    def variables(self, admin: AdminClient, *, is_guarded: bool = True) -> dict[str, str]:
+        """Return the variables with which clients use the mock, and child processes have the network guard."""
+        own = client_variables(admin.url, admin.api_key)
+        return own | self.network_guard.environment if is_guarded else own
+
+    def check(self, mock: RerankMock, *, is_strict: bool = True) -> None:
+        """Fail a test that passed, if it reached for a real API or, if *is_strict*, left something unused."""
+        found = [*self.network_guard.attempts, *(strict_failures(mock) if is_strict else ())]
+        if found:
+            fail("\n".join(["rerank_mock:", *found, "latest requests:", recent(mock)]))
+
     def _reconfigured(self, server: MockServer, settings: Settings, address: tuple[str, int]) -> AdminClient:
         """Return a client for *server*, which keeps the address that clients know since their import."""
         if address != DEFAULT_ADDRESS:
@@ -219,11 +230,6 @@ def strict_failures(mock: RerankMock) -> list[str]:
 
 def _was_not_applied(request: RecordedRequest, spec: dict[str, Any]) -> bool:
     return f"; fault={spec['fault']};" in request.reply and "; not-applied" in request.reply
-
-
-def report(mock: RerankMock, found: list[str]) -> str:
-    """Return the message about *found*, the reasons why a passed test fails."""
-    return "\n".join(["rerank_mock:", *found, "latest requests:", recent(mock)])
 
 
 def recent(mock: RerankMock) -> str:

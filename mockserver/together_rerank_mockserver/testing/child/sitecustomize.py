@@ -38,7 +38,9 @@ def _import_the_hidden_one() -> None:
     sys.path[:] = [path for path in sys.path if Path(path) != _FOLDER]
     try:
         import_module("sitecustomize")
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if error.name != "sitecustomize":
+            raise
         sys.modules["sitecustomize"] = this
 
 
