@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from mock_process import COMMAND, environment
-from snippets import is_file, shown, snippets, write_project
+from snippets import PORT, is_file, shown, snippets, write_project
 
 PAGE = "docs/audit-commands.md"
 
@@ -30,4 +30,4 @@ def test_the_programs_of_the_page_have_the_outcomes_below_them(tmp_path):
         )
 
         assert ran.stderr == ""
-        assert shown(ran.stdout, 0) == shown(each.output, 0)
+        assert shown(ran.stdout, PORT) == shown(each.output, PORT)
