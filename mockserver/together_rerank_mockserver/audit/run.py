@@ -152,13 +152,16 @@ class Audit:
         is_late = not requests or requests[0].began > began + _WAITS_S
         is_blocked = outcome is Outcome.HANG and is_late
         is_unassigned = outcome is Outcome.SILENT and self._pipeline.unassigned != unassigned
-        if is_blocked or is_unassigned:
+        findings = _findings(made)
+        # If this process pauses, a hedged request looks like a retry.
+        is_hedged = bool(findings) and len(requests) == 2
+        if is_blocked or is_unassigned or is_hedged:
             self._uncertain.add(case.name)
         return replace(
             self._row_of(case, outcome, did),
             seconds=max(each.seconds for each in observed),
             requests=requests,
-            findings=_findings(made),
+            findings=findings,
         )
 
     def _row_of(self, case: Case, outcome: Outcome, did: str) -> Row:
