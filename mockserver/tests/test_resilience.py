@@ -33,6 +33,9 @@ GOOD = {
     "Retry-After is kept": [(0, 429, {"retry_after": 1}), (1.01, 429, {"retry_after": 1}), (2.02, 200)],
     "Retry-After is kept by the clock of the journal": [(0, 429, {"retry_after": 1}), (0.97, 200)],
     "waits of Retry-After need not grow": [(t, 503, {"retry_after": 0.5}) for t in (0, 0.6, 1.2)] + [(1.8, 200)],
+    "waits after a hang include the timeout": [
+        (t, None, {"reply": "forced; fault=hang; by=queue"}) for t in (0, 5.5, 11.5, 18.5)
+    ],
     "one retry": [(0, 503), (0.001 + 0.01, 200)],
     "an error that stays": [(0, 401)],
     "an invalid request": [(0, 400)],

@@ -118,7 +118,8 @@ def _storm(call: list[RecordedRequest]) -> Iterator[Finding]:
     waits = [
         after.began - before.ended
         for before, after in itertools.pairwise(call)
-        if before.retry_after is None and not _is_permanent(before)
+        # A wait after `hang` includes the timeout of the client.
+        if before.retry_after is None and not _is_permanent(before) and before.fault != "hang"
     ]
     if _is_flat(waits):
         shown = _listed([f"{max(0, wait):.2f}" for wait in waits])
