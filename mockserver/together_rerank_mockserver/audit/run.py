@@ -148,12 +148,15 @@ class Audit:
         is_late = not requests or requests[0].began > began + _WAITS_S
         is_blocked = outcome is Outcome.HANG and is_late
         is_unassigned = outcome is Outcome.SILENT and self._pipeline.unassigned != unassigned
+        findings = _findings(made)
+        # If this process pauses, a hedged request looks like a retry.
+        is_hedged = bool(findings) and len(requests) == 2
         return replace(
             self._row_of(case, outcome, did),
             seconds=max(each.seconds for each in observed),
             requests=requests,
-            findings=_findings(made),
-            is_uncertain=is_blocked or is_unassigned,
+            findings=findings,
+            is_uncertain=is_blocked or is_unassigned or is_hedged,
             problem=_unreadable(case, observed),
         )
 
