@@ -22,6 +22,8 @@ RIGHT, LOUD, DECLARED, HIDDEN = "right", "loud error", "declared fallback", "not
 BROKEN = (httpx.HTTPError, ValueError, Unusable)
 LOG = logging.getLogger("search")
 _BATCH = 4
+_HEDGE_S = 0.2
+_KEPT: list[Any] = []  # clients that must not be collected while they have open connections
 # For pipelines that differ in what they send.
 INPUTS = (
     *("ranking", "ties", "same-query", "two-at-once", "no-passages", "one-passage", "duplicates", "blanks", "slow"),
@@ -124,6 +126,7 @@ class UsesTheAsyncSdk:
         import together
 
         self.client = together.AsyncTogether(timeout=TIMEOUT_S, max_retries=0)
+        _KEPT.append(self.client)
 
     async def __call__(self, query, passages):
         answer = await self.client.rerank.create(model="a-model", query=query, documents=passages, top_n=TOP_N)
@@ -181,7 +184,6 @@ def declares_a_fallback_by_log(query, passages):
 @careful(
     {"ranking": RIGHT, "503": DECLARED, "429-retry-after": RIGHT, "slow": DECLARED},
     fallback_log="cannot rerank",
-    patience=2,
     only=SOME,
 )
 class DeclaresInAnotherThread:
@@ -244,7 +246,7 @@ async def sends_a_hedged_request(query, passages):
             return checked(response.json(), passages)
 
         calls = [asyncio.create_task(call())]
-        done, _ = await asyncio.wait(calls, timeout=0.05)
+        done, _ = await asyncio.wait(calls, timeout=_HEDGE_S)
         if not done:
             calls.append(asyncio.create_task(call()))
             done, _ = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
@@ -274,7 +276,7 @@ def retries_with_backoff(query, passages):
     return call_with_retries(query, passages, attempts=4) if passages else []
 
 
-@careful({"429-retry-after": RIGHT, "503": LOUD, "hang": LOUD}, patience=1.5, only=BLOCKED)
+@careful({"429-retry-after": RIGHT, "503": LOUD, "hang": LOUD}, only=BLOCKED)
 class CallsOneAtATime:
     """It waits for Retry-After while it holds a lock, so that other calls are blocked."""
 

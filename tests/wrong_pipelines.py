@@ -286,7 +286,7 @@ def swallows_the_errors_of_the_sdk(query, passages):
     import together
 
     try:
-        with together.Together(timeout=0.3, max_retries=0) as client:
+        with together.Together(timeout=0.5, max_retries=0) as client:
             answer = client.rerank.create(model="a-model", query=query, documents=passages, top_n=TOP_N)
     except together.APIError:
         return passages[:TOP_N]

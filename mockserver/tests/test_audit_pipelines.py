@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from careful_pipelines import CAREFUL
-from reranker import TOP_N
+from reranker import CLIENT, TOP_N, Unusable, checked, request
 from together_rerank_mockserver.audit.rerank_audit import RerankAudit
 from together_rerank_mockserver.server.threaded_server import MockServer
 from together_rerank_mockserver.settings import Settings
@@ -37,7 +37,7 @@ def audit(admin, monkeypatch):
 
     def run(pipeline, **options):
         search = pipeline() if inspect.isclass(pipeline) else pipeline
-        options = {"query": "llamas in Peru", "passages": PASSAGES, "top_n": TOP_N, "patience": 1, **options}
+        options = {"query": "llamas in Peru", "passages": PASSAGES, "top_n": TOP_N, "patience": 2, **options}
         return RerankAudit(admin, (), str)(search, **options)
 
     return run
@@ -64,3 +64,25 @@ def test_a_careful_pipeline_is_accused_of_nothing(audit, name):
     report.assert_no_silent_failure()
     assert report.warnings == []
     assert {row.name: row.outcome.value for row in report.rows if row.name in careful.outcomes} == careful.outcomes
+
+
+def test_what_harms_the_provider_is_found_once_for_each_case(audit):
+    def retry(query, passages):
+        for _ in range(5):
+            response = CLIENT.post(**request(query, passages))
+            if response.status_code == 200:
+                return [index for index, _ in checked(response.json(), passages)]
+        raise Unusable("five attempts failed")
+
+    report = audit(retry, only=["ranking", "401", "422", "429", "503", "429-retry-after", "outage"])
+
+    report.assert_no_silent_failure()
+    assert {row.name: [each.rule for each in row.findings] for row in report.rows} == {
+        "ranking": [],
+        "401": ["retried-not-retryable"],
+        "422": ["resent-invalid"],
+        "429": ["ignored-retry-after"],
+        "429-retry-after": ["ignored-retry-after"],
+        "503": ["retry-storm"],
+        "outage": ["retry-storm"],
+    }
