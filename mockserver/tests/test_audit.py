@@ -404,3 +404,22 @@ def test_an_audit_accepts_and_finds_what_is_stale(audit):
     report.assert_no_silent_failure()
     assert report.warnings == ["`accept` has `ties`, which passes (right); remove it"]
     assert [each.again for each in report.rows] == ["again ties", "again 503"]
+
+
+def test_a_call_that_hangs_declares_no_fallback_of_another():
+    release, logged = threading.Event(), threading.Event()
+
+    def search(query, _):
+        if query == "other":
+            release.set()
+            assert logged.wait(5)
+            return [0]
+        release.wait(5)
+        logging.getLogger("search").warning("unranked")
+        logged.set()
+        return []
+
+    pipeline = Pipeline(search, 0.5, Declaration(log="unranked"))
+    with pipeline.active():
+        assert pipeline.call("hang", ["llama"]).is_hung
+        assert pipeline.call("other", ["llama"]).declared is None

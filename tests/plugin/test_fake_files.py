@@ -64,3 +64,25 @@ def test_the_files_of_the_kit_are_read_before_a_test_can_hide_them(run_pytest, n
 
     expected = ["passed", "error"] if "guard" in name else ["passed"]  # the guard also fails the test at teardown
     assert run.outcomes(f"test_it.py::{name}") == expected, run.output
+
+
+CHILD = """
+import subprocess, sys
+
+
+def test_first(fs, rerank_mock):
+    pass
+
+
+def test_child(rerank_mock):
+    code = "import socket; socket.getaddrinfo('api.together.xyz', 443, flags=socket.AI_NUMERICHOST)"
+    assert b"PermissionError" in subprocess.run([sys.executable, "-c", code], capture_output=True).stderr
+"""
+
+
+@pytest.mark.slow
+def test_child_processes_are_guarded_after_a_test_with_a_fake_file_system(run_pytest):
+    run = run_pytest(CHILD, "-p", "pyfakefs.pytest_plugin")
+
+    assert run.outcomes("test_it.py::test_first") == ["passed"]
+    assert run.outcomes("test_it.py::test_child") == ["passed", "error"], run.output

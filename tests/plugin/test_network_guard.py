@@ -124,6 +124,11 @@ def test_the_other_sitecustomize_is_imported(rerank_mock, tmp_path):
     assert ran.stdout.split() == ["mine", str(tmp_path / "sitecustomize.py")]
     assert run("import sitecustomize; print(sitecustomize.__doc__[:17])").stdout == "The network guard\\n"
 
+def test_an_error_of_the_other_sitecustomize_is_shown(rerank_mock, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import no_such_module")
+    path = os.pathsep.join([os.environ["PYTHONPATH"], str(tmp_path)])
+    assert "no_such_module" in run("import os", PYTHONPATH=path).stderr
+
 def test_without_the_fixture():
     # Without a name server, so that nothing is looked up.
     code = "import socket; socket.getaddrinfo('api.together.xyz', 443, flags=socket.AI_NUMERICHOST)"
@@ -148,7 +153,7 @@ def test_a_child_process_that_calls_the_real_api_fails_the_test(children, name):
 
 @pytest.mark.slow
 def test_other_child_processes_work(children):
-    assert children.all_outcomes().count("passed") == len(REFUSED) + 4
+    assert children.all_outcomes().count("passed") == len(REFUSED) + 5
     assert children.all_outcomes().count("error") == len(REFUSED)
 
 
