@@ -75,7 +75,7 @@ def sorts_as_the_passages_were(query, passages):
     return sorted(each["index"] for each in results(query, passages, None))[:TOP_N]
 
 
-@wrong({"ranking": NO_EFFECT}, fallback_log="cannot rerank")
+@wrong({"ranking": DECLARED}, fallback_log="cannot rerank")
 def always_declares_a_fallback(query, passages):
     LOG.warning("cannot rerank")
     return passages[:TOP_N]

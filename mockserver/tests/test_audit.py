@@ -282,9 +282,34 @@ def test_queued_faults_of_the_test_are_left_for_it(audit, admin):
     admin.call("POST", "reset")
 
 
-def test_a_ranking_that_the_mock_refuses_is_no_missing_fault(audit):
-    with pytest.raises(ValueError, match="a lone surrogate in a string"):
-        audit(search, passages=["\ud800a", "\ud800b", "\ud800c"])
+FALLBACKS = [(None, "silent fallback"), (PASSAGES[:3], "silent fallback"), ({"x": 1}, "wrong passages")]
+
+
+@pytest.mark.parametrize(("fallback", "outcome"), FALLBACKS, ids=["none", "passages", "object"])
+def test_an_error_of_read_is_told_from_one_of_the_pipeline(audit, fallback, outcome):
+    def hits(query, passages):
+        try:
+            return [{"at": index} for index in search(query, passages)]
+        except Exception:  # noqa: BLE001  # the fallback has another type
+            return fallback
+
+    report = audit(hits, read=lambda found: [hit["at"] for hit in found], only=["ranking", "503"])
+    assert {row.name: row.outcome.value for row in report.rows} == {"ranking": "right", "503": outcome}
+
+    with pytest.raises(TypeError, match="the pipeline returned"):
+        audit(hits, read=lambda found: [hit.at for hit in found], only=["ranking"])
+
+
+def test_a_fallback_without_a_fault_fails(audit):
+    report = audit(search, fallback_value=lambda _: True, only=["ranking", "503"])
+
+    assert [row.outcome.value for row in report.failures] == ["declared fallback"]
+
+
+def test_passages_that_the_mock_does_not_find_are_named(audit):
+    report = audit(lambda query, passages: search(query, ["text"] * len(passages)), only=["ranking"])
+
+    assert "; no request had the passages" in report.rows[0].did
 
 
 # The report.

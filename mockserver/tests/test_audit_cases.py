@@ -1,5 +1,7 @@
 """The cases of an audit show each mistake, for any number of passages and any top_n."""
 
+import re
+
 import pytest
 
 from together_rerank_mockserver.audit.cases import Call, CaseBuilder
@@ -103,13 +105,14 @@ LISTS = {
     "one contains another": ["Llamas", "Llamas live in Peru", "Peru", "The Llamas live in Peru"],
     "a long common beginning": [f"{PREFIX}number {number}" for number in range(12)],
     "longer than a text of a ranking": [f"{number} of {'and so on ' * 1_000}" for number in range(3)],
-    "white space": [f"# Animals\n\n  of page   {number}\n\tand more text" for number in range(5)],
+    "white space": [f"Animals\n\n  of page   {number}\n\tand more text" for number in range(5)],
     "other scripts": ["Straße in İzmir", "ΌΣΟΣ ΚΑΙ ΌΣΟΣ", "リャマはペルーに"],
     "many": [f"Passage {number:03}" for number in range(150)],
 }
 CHANGES = {
     "nothing": str,
     "lower case": str.lower,
+    "no punctuation": lambda text: re.sub(r"[^\w\s]", "", text),
     "upper case": str.upper,
     "white space": lambda text: " ".join(text.split()),
     "a prefix": "passage: {}".format,

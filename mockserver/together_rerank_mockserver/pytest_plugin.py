@@ -210,6 +210,8 @@ def rerank_mock(
         _summary_of(request.config).add(item.nodeid, mock)
     if item.stash[_passed]:
         _rerank_session.check(mock, is_strict=request.config.getini("rerank_mock_strict"))
+    if request.config.getini("rerank_mock_early"):
+        mock.reset()  # the next test can use this mock without the fixture
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +13,12 @@ from together_rerank_mockserver.faults.fault import Fault
 from together_rerank_spec import load
 
 MIN_PASSAGES = 3
-# A passage is recognised by so many characters of its beginning, so that it can be cut or split.
-_BEGINNINGS = tuple(30 * 2**power for power in range(9))
+# Words between other characters than single spaces. A pipeline can cut and split a passage, or remove its markup.
+_WORDS = re.compile(r"[^\W_]+(?: [^\W_]+)*")
+_LEAST = 20  # characters by which a passage is recognised, if it has so many
+_SHORTEST = 4
+_MOST = 9_000
+_RUNS = 20  # how many runs of words are tried at the beginning and at the end of a passage
 _LONG = 12_000
 # A ranking override names up to 100 texts, two for a passage; all other passages have the score 0.
 _MAX_SCORED = 50
@@ -52,16 +58,17 @@ class Call:
     @property
     def ranking(self) -> dict[str, Any] | None:
         """The ranking override for the mock; None if no passage has a text to recognise it by."""
-        texts = _beginnings(self.passages)
-        scores = {
-            form: score
-            for text, score in zip(texts, self.scores, strict=True)
-            for form in (text, " ".join(text.split()))  # a pipeline can change white space
-            if form.strip() and score
-        }
-        # The longest first, because a passage can contain another.
-        ordered = sorted(scores, key=len, reverse=True)
-        return {"text_scores": {text: scores[text] for text in ordered}} if ordered else None
+        every = "\0".join({each.casefold() for each in self.passages})
+        own: dict[str, float] = {}
+        shared: dict[str, float] = {}
+        for passage, score in zip(self.passages, self.scores, strict=True):
+            if score:
+                texts = _own_texts(passage, every)
+                own |= dict.fromkeys(texts, score)
+                shared |= {} if texts else dict.fromkeys(_shared_texts(passage), score)
+        # The first text that a document contains counts, so the longest of the shared ones comes first.
+        scores = own | {text: shared[text] for text in sorted(shared, key=len, reverse=True)}
+        return {"text_scores": scores} if scores else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +146,7 @@ class CaseBuilder:
         return Call(passages, [scores[each] if each.strip() else 0.0 for each in passages])
 
     def _many(self, count: int) -> list[str]:
-        return [f"{number:03}. {self._passages[number % len(self._passages)]}" for number in range(count)]
+        return [f"Number {number:03} {self._passages[number % len(self._passages)]}" for number in range(count)]
 
     def _failures(self) -> Iterator[Case]:
         """Yield the cases of statuses and of the wire."""
@@ -210,18 +217,33 @@ def _designed(count: int, top_n: int | None, *, turned: bool) -> list[float]:
     return scores
 
 
-def _beginnings(passages: list[str]) -> list[str]:
-    """Return for each passage a short beginning that no other contains."""
-    folded = {passage.casefold() for passage in passages}
+def _own_texts(passage: str, every: str) -> list[str]:
+    """Return texts that only *passage* has: one near its beginning, and one near its end; none if it has no such text.
 
-    def is_its_own(passage: str, length: int) -> bool:
-        text = passage[:length].casefold()
-        return not any(text in other for other in folded if other != passage.casefold())
+    *every* has all passages, in lower case.
+    """
+    folded = passage.casefold()
 
-    return [
-        passage[: next((length for length in _BEGINNINGS if is_its_own(passage, length)), _BEGINNINGS[-1])]
-        for passage in passages
-    ]
+    def is_its_own(text: str) -> bool:
+        is_usable = _SHORTEST <= len(text) <= _MOST
+        return is_usable and every.count(text.casefold()) == folded.count(text.casefold())
+
+    runs = [found[0] for found in itertools.islice(_WORDS.finditer(passage), 2 * _MOST)]
+    first = (text for run in runs[:_RUNS] for text in (_start(run), run))
+    last = (text for run in runs[: -_RUNS - 1 : -1] for text in (_start(run[::-1])[::-1], run))
+    return [text for candidates in (first, last) for text in itertools.islice(filter(is_its_own, candidates), 1)]
+
+
+def _shared_texts(passage: str) -> Iterator[str]:
+    """Yield texts of *passage* that another passage contains, too."""
+    texts = [passage, " ".join(passage.split())] if len(passage) <= _MOST else [_start(passage[::-1])[::-1]]
+    return filter(str.strip, texts)
+
+
+def _start(run: str) -> str:
+    """Return the first words of *run*, at least _LEAST characters."""
+    end = run.find(" ", _LEAST)
+    return run if end < 0 else run[:end]
 
 
 def _long(passage: str) -> str:

@@ -61,8 +61,10 @@ class Command:
             declare()
         if status:
             raise CommandFailed(_last_line(errors) or f"exit status {status}", is_crash=_is_crash(status, errors))
+        if not output.strip():
+            return None  # a command that hides its error often prints nothing
         try:
-            returned = json.loads(output)
+            returned = json.loads(output.removeprefix("\ufeff"))
         except ValueError as error:
             raise CommandFailed(f"printed {shown(output)}, which is not JSON", is_crash=False) from error
         if isinstance(returned, dict) and ("passages" in returned or "indexes" in returned):

@@ -46,6 +46,7 @@ class Observed:
         seconds: how long it took.
         is_hung: whether it was still running when the audit gave up.
         declared: how it declared a fallback: `log`, `argument` or `value`; None if it did not.
+        read_error: why the user's function could not read what it returned.
     """
 
     returned: Any = None
@@ -53,6 +54,7 @@ class Observed:
     seconds: float = 0.0
     is_hung: bool = False
     declared: str | None = None
+    read_error: Exception | None = None
 
 
 class CommandFailed(Exception):

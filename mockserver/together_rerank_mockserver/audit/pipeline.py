@@ -37,7 +37,9 @@ class Declaration:
     def is_declared_by(self, returned: Any) -> bool:
         if self.value is NO_VALUE:
             return False
-        return bool(self.value(returned) if callable(self.value) else returned == self.value)
+        with contextlib.suppress(Exception):  # a value that the function does not expect
+            return bool(self.value(returned) if callable(self.value) else returned == self.value)
+        return False
 
 
 class _Running:
@@ -116,6 +118,7 @@ class Pipeline:
         began = clock.monotonic()
         returned: Any = None
         error: BaseException | None = None
+        read_error: Exception | None = None
 
         def declare(*_: Any, **__: Any) -> None:
             running.declared = running.declared or "argument"
@@ -127,13 +130,23 @@ class Pipeline:
                 returned = self._result(returned)
             if self._declaration.is_declared_by(returned):
                 running.declared = "value"
-            returned = _listed(self._read(returned) if self._read else returned)
+            returned, read_error = self._read_from(returned)
         except (Exception, SystemExit, asyncio.CancelledError) as raised:  # noqa: BLE001  # an outcome
             error = raised
         except BaseException as raised:  # noqa: BLE001  # such as pytest's: raised again by `call`
             running.raised = raised
-        running.observed = Observed(returned, error, clock.monotonic() - began, declared=running.declared)
+        seconds = clock.monotonic() - began
+        running.observed = Observed(returned, error, seconds, declared=running.declared, read_error=read_error)
         running.is_over.set()
+
+    def _read_from(self, returned: Any) -> tuple[Any, Exception | None]:
+        """Return what `read` makes of *returned*; *returned* itself and the error if `read` fails."""
+        if self._read is None or returned is None:
+            return _listed(returned), None
+        try:
+            return _listed(self._read(returned)), None
+        except Exception as error:  # noqa: BLE001  # a fallback can have another type, which `read` does not expect
+            return returned, error
 
     def _result(self, awaitable: Any) -> Any:
         task = asyncio.run_coroutine_threadsafe(_awaited(awaitable), _event_loop())

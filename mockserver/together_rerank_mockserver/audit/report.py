@@ -51,8 +51,8 @@ class Row:
     @property
     def fails(self) -> bool:
         """Whether the case fails, also if that is accepted."""
-        # Without a fault, an error means that the pipeline does not work at all.
-        is_broken = self.name == "ranking" and self.outcome in (Outcome.LOUD, Outcome.CRASH)
+        # Without a fault, nothing else is right: there is nothing to fall back from.
+        is_broken = self.name == "ranking" and self.outcome is not Outcome.RIGHT
         return self.outcome.is_failure or is_broken
 
     @property

@@ -24,6 +24,8 @@ DEFAULT_PATIENCE_S = 20.0
 # After this time, a case runs beside the next ones.
 _WAITS_S = 0.1
 _SIDE_BY_SIDE = 16
+_FEW = 3
+_MAX_CHARACTERS = 1_000_000
 # Wrong answers without a ranking: what a pipeline returns is then a fallback.
 _NO_RESULTS = ("results-missing", "results-null", "results-empty", "error-200")
 # The findings that an audit shows: what harms the provider.
@@ -67,12 +69,14 @@ class Audit:
         self._top_n = top_n
         self._again = again
         cases = CaseBuilder(passages, top_n, 1.5 * patience_s)
+        if not isinstance(accept, Mapping):
+            raise ValueError(f"`accept` must be a reason for each case, such as {{'503': 'why'}}, not {shown(accept)}")
         every, self._accept = cases.build(), dict(accept)
         names = [each.name for each in every]
         _check_names("accept", self._accept, names)
-        if nameless := [name for name, reason in self._accept.items() if not str(reason).strip()]:
+        if nameless := [name for name, reason in self._accept.items() if not str(reason or "").strip()]:
             raise ValueError(f"`accept` has no reason for {nameless[0]!r}; say why the team lives with it")
-        chosen = list(only)
+        chosen = [only] if isinstance(only, str) else list(only)
         _check_names("only", chosen, names)
         self._cases = [each for each in every if each.name in chosen] if chosen else cases.build(quick=quick)
         # A word in the query of each case tells its requests apart. It is new each time, because of caches.
@@ -94,6 +98,9 @@ class Audit:
         return AuditReport(rows, self._query, self._top_n)
 
     def _repeat_uncertain(self, rows: list[Row]) -> None:
+        found = [row.name for row in rows if row.findings]
+        if len(found) <= _FEW:  # on a busy machine, waits can be longer and requests later
+            self._uncertain.update(found)
         hangs = any(row.outcome is Outcome.HANG and row.name not in self._uncertain for row in rows)
         for place, row in enumerate(rows):
             # A call that hangs can block all others, and each of them takes long.
@@ -145,6 +152,8 @@ class Audit:
         _check_readable(case, observed)
         requests = list(itertools.chain(*made))
         outcome, did = self._judge(case, observed, requests)
+        if case.name == "ranking" and requests and not admins[0].call("GET", "ranking")["answers"]:
+            did += "; no request had the passages, or the beginning or the end of one"
         if outcome is Outcome.HANG:  # let a call that retries forever end
             for admin in admins:
                 admin.call("DELETE", "faults")
@@ -152,16 +161,13 @@ class Audit:
         is_late = not requests or requests[0].began > began + _WAITS_S
         is_blocked = outcome is Outcome.HANG and is_late
         is_unassigned = outcome is Outcome.SILENT and self._pipeline.unassigned != unassigned
-        findings = _findings(made)
-        # If this process pauses, a hedged request looks like a retry.
-        is_hedged = bool(findings) and len(requests) == 2
-        if is_blocked or is_unassigned or is_hedged:
+        if is_blocked or is_unassigned:
             self._uncertain.add(case.name)
         return replace(
             self._row_of(case, outcome, did),
             seconds=max(each.seconds for each in observed),
             requests=requests,
-            findings=findings,
+            findings=_findings(made),
         )
 
     def _row_of(self, case: Case, outcome: Outcome, did: str) -> Row:
@@ -198,6 +204,8 @@ class Audit:
             if call.is_judged
         ]
         outcome, did = max(judged, key=lambda each: each[0].severity)
+        if case.name == "ranking" and any(each.declared for each in observed):
+            return Outcome.DECLARED, "declared a fallback, although no answer had a fault"
         if case.name == "ranking" and _is_unturned(case, observed):
             return Outcome.NO_EFFECT, f"{did}, whatever the ranking is"
         if reason := next((each.reason for each in requests if each.reply.startswith("misuse; fault=")), None):
@@ -213,7 +221,9 @@ def _check(query: Any, passages: Any, top_n: Any, patience_s: Any) -> None:
     is_list = isinstance(passages, Sequence) and not isinstance(passages, str)
     if not is_list or not all(isinstance(each, str) for each in passages):
         raise ValueError(f"`passages` must be a list of texts, not {shown(passages)}")
-    if len({each.strip().casefold() for each in passages} - {""}) < max(MIN_PASSAGES, len(passages)):
+    if sum(map(len, passages)) > _MAX_CHARACTERS:
+        raise ValueError(f"`passages` must have at most {_MAX_CHARACTERS} characters together")
+    if len({" ".join(each.split()).casefold() for each in passages} - {""}) < max(MIN_PASSAGES, len(passages)):
         raise ValueError(f"`passages` must be at least {MIN_PASSAGES} different texts, none of them blank")
     if top_n is not None and (type(top_n) is not int or top_n < 1):
         raise ValueError(f"`top_n` must be how many passages the pipeline returns, from 1, not {shown(top_n)}")
@@ -259,12 +269,14 @@ def _findings(made: Iterable[list[RecordedRequest]]) -> list[Finding]:
 
 def _is_hidden(case: Case, requests: Sequence[RecordedRequest]) -> bool:
     is_faulty = any(call.fault for call in case.calls)
-    return is_faulty and bool(requests) and not any(each.fault for each in requests)
+    return is_faulty and not any(each.fault for each in requests)
 
 
 def _check_readable(case: Case, observed: Sequence[Observed]) -> None:
     """Raise Unreadable if the pipeline returned what the audit cannot read, although there is no fault."""
     for each in observed if case.name == "ranking" else ():
+        if each.read_error is not None and not each.declared:
+            raise Unreadable(each.returned) from each.read_error
         if each.error is None and not each.is_hung and not each.declared and not _is_readable(each.returned):
             raise Unreadable(each.returned)
 

@@ -38,6 +38,7 @@ class NetworkGuard:
         self._folder = Path(tempfile.mkdtemp(prefix="rerank-mock-"))
         atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
         self._test = 0
+        self._process = os.getpid()
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
@@ -86,6 +87,9 @@ class NetworkGuard:
             "(rerank_mock_allow_live = true allows it)"
         )
         self.attempts.append(message)
+        if os.getpid() != self._process:  # forked by the test
+            with self._report.open("a", encoding="utf-8") as file:
+                file.write(message.replace("\n", " ") + "\n")
         fail(message, pytrace=where is None)
 
 
