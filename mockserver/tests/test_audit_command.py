@@ -73,6 +73,7 @@ def test_a_silent_fallback_fails_and_its_line_shows_it_again(tmp_path):
     assert ran.returncode == 1
     (row,) = [each for each in json.loads((tmp_path / "audit.json").read_text())["cases"] if each["case"] == "503"]
     path = f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"
+    assert "--report" not in row["again"]
     again = subprocess.run(
         ["bash", "-c", row["again"]],
         cwd=tmp_path,

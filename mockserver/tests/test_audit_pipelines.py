@@ -87,3 +87,18 @@ def test_what_harms_the_provider_is_found_once_for_each_case(audit):
         "503": ["retry-storm"],
         "outage": ["retry-storm"],
     }
+
+
+def test_a_loop_around_a_client_that_numbers_its_retries_is_found(audit):
+    def retry(query, passages):
+        for _ in range(4):
+            sent = request(query, passages)
+            sent["headers"]["x-stainless-retry-count"] = "0"
+            response = CLIENT.post(**sent)
+            if response.status_code == 200:
+                return [index for index, _ in checked(response.json(), passages)]
+        raise Unusable("four attempts failed")
+
+    (row,) = audit(retry, only=["401"]).rows
+
+    assert [each.rule for each in row.findings] == ["retried-not-retryable"]

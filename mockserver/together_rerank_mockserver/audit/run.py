@@ -12,7 +12,7 @@ from typing import Any
 
 from together_rerank_mockserver import clock
 from together_rerank_mockserver.audit.cases import MIN_PASSAGES, Call, Case, CaseBuilder
-from together_rerank_mockserver.audit.outcome import Observed, Outcome, indexes_of, is_item, judge, shown
+from together_rerank_mockserver.audit.outcome import Observed, Outcome, error_text, indexes_of, is_item, judge, shown
 from together_rerank_mockserver.audit.pipeline import Pipeline
 from together_rerank_mockserver.audit.report import AuditReport, Row
 from together_rerank_mockserver.testing.admin_client import AdminClient
@@ -35,9 +35,11 @@ _RULES = ("retry-storm", "ignored-retry-after", "retried-not-retryable", "resent
 class Unreadable(TypeError):
     """A pipeline returned neither passages nor indexes, although there was no fault."""
 
-    def __init__(self, returned: Any) -> None:
-        hint = "`read` can be a function that turns it into such a list"
-        super().__init__(f"the pipeline returned {shown(returned)}, not a list of passages or indexes; {hint}")
+    def __init__(self, returned: Any, read_error: Exception | None = None) -> None:
+        why = "`read` can be a function that turns it into such a list"
+        if read_error is not None:
+            why = f"`read` raised {error_text(read_error)}"
+        super().__init__(f"the pipeline returned {shown(returned)}, not a list of passages or indexes; {why}")
         self.returned = returned
 
 
@@ -263,7 +265,9 @@ def _is_unturned(case: Case, observed: Sequence[Observed]) -> bool:
 
 def _findings(made: Iterable[list[RecordedRequest]]) -> list[Finding]:
     """Return the first finding of each rule in *made*, the requests of each call."""
-    findings = [finding for requests in made for finding in find_problems(requests) if finding.rule in _RULES]
+    # All requests here are of one call of the pipeline, however its client numbers them.
+    calls = ([replace(request, retry_count=None) for request in requests] for requests in made)
+    findings = [finding for requests in calls for finding in find_problems(requests) if finding.rule in _RULES]
     return list({each.rule: each for each in reversed(findings)}.values())
 
 
@@ -276,7 +280,7 @@ def _check_readable(case: Case, observed: Sequence[Observed]) -> None:
     """Raise Unreadable if the pipeline returned what the audit cannot read, although there is no fault."""
     for each in observed if case.name == "ranking" else ():
         if each.read_error is not None and not each.declared:
-            raise Unreadable(each.returned) from each.read_error
+            raise Unreadable(each.returned, each.read_error) from each.read_error
         if each.error is None and not each.is_hung and not each.declared and not _is_readable(each.returned):
             raise Unreadable(each.returned)
 

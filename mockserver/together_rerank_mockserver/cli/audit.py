@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _CASE = "--case"
+_REPORT_FLAG = "--report"
 _QUERY = "llamas in Peru"
 _PASSAGES = (
     "Pandas eat bamboo in the mountains of China.",
@@ -59,7 +60,7 @@ def _pattern(_: click.Context, __: click.Parameter, value: str | None) -> str | 
 @option("--patience", type=Duration("s"), default=20, metavar="S", help=_PATIENCE)
 @option("--fallback-log", metavar="REGEX", callback=_pattern, help=_LOG)
 @option("--fallback-field", metavar="NAME", help=_FIELD)
-@option("--report", "reports", multiple=True, type=_FILE, metavar="FILE", help=_REPORT)
+@option(_REPORT_FLAG, "reports", multiple=True, type=_FILE, metavar="FILE", help=_REPORT)
 def audit(command: tuple[str, ...], reports: tuple[Path, ...], **options: Any) -> int:
     """Run COMMAND under each fault, and show where it fails silently.
 
@@ -130,15 +131,15 @@ def _audited(
 
 
 def _again(case: str) -> str:
-    """Return the line that runs *case* alone, with the same options."""
+    """Return the line that runs *case* alone, with the same options, but without a report."""
     given = iter(sys.argv[2:])
     kept = []
     for each in given:
         if each == "--":
             kept += [each, *given]
-        elif each == _CASE:
+        elif each in (_CASE, _REPORT_FLAG):
             next(given, None)
-        elif not each.startswith(f"{_CASE}="):
+        elif not each.startswith((f"{_CASE}=", f"{_REPORT_FLAG}=")):
             kept.append(each)
     return f"{PROGRAM} audit {_CASE} {case} {shlex.join(kept)}"
 

@@ -83,8 +83,8 @@ class NetworkGuard:
         where = _users_line()
         message = (
             f"{where or 'the code under test'} tried to connect to {name}, which rerank_mock replaces: the client has "
-            "that host built in, or was imported or created before the environment was set "
-            "(rerank_mock_allow_live = true allows it)"
+            "that host built in, or was imported or created before the environment was set. Under pytest, "
+            "rerank_mock_early = true sets it before imports, and rerank_mock_allow_live = true allows real calls"
         )
         self.attempts.append(message)
         if os.getpid() != self._process:  # forked by the test
