@@ -76,7 +76,10 @@ def status_of(fault, server):
 def test_a_body_after_another_method_is_read_as_part_of_the_next_call(mock):
     client = Client(mock, key="test-unread")
     client.admin("POST", "faults?namespace=test-unread", {"fault": "unread-body-left"})
-    origins = [client.ask(method=method)[2]["x-mock-reply"] for method in ("POST", "PUT", "POST", "POST")]
+    origins = []
+    for method in ("POST", "PUT", "POST", "POST"):
+        origins.append(client.ask(method=method)[2]["x-mock-reply"])
+        client.connection.close()  # a server may close it after a body that it did not read
 
     forced = "forced; fault=unread-body-left; by=queue"
     assert origins == ["scored; fault=unread-body-left; by=queue; not-applied", "refused", forced, "scored"]
