@@ -2,9 +2,8 @@
 
 from functools import cache
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 
-_KINDS = (".json", ".yaml")
+_KINDS = (".j2", ".json", ".yaml")
 
 
 @cache
@@ -13,14 +12,10 @@ def content(package: str, name: str) -> bytes:
     return files(package).joinpath(name).read_bytes()
 
 
-def keep(package: str) -> None:
-    """Read every JSON and YAML file of *package* now, because a fake file system may hide them later."""
-    _keep(package, files(package), "")
-
-
-def _keep(package: str, folder: Traversable, place: str) -> None:
-    for entry in folder.iterdir():
+def keep(package: str, place: str = "") -> None:
+    """Read every data file of *package* below *place* now, because a fake file system may hide them later."""
+    for entry in files(package).joinpath(place).iterdir():
         if entry.is_dir():
-            _keep(package, entry, f"{place}{entry.name}/")
+            keep(package, f"{place}{entry.name}/")
         elif entry.name.endswith(_KINDS):
             content(package, place + entry.name)

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from together_rerank_contract_tests.report import page
+from together_rerank_contract_tests import PROGRAM
 from together_rerank_contract_tests.report.exchanges import printable_lines
 from together_rerank_contract_tests.report.report import printable_value
 from together_rerank_contract_tests.run import session
+from together_rerank_spec.html_page import render
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,13 @@ def matrix(columns: Sequence[Column]) -> str:
     topics: dict[str, list[dict[str, Any]]] = {each.topic: [] for each in session.tests()}
     for id_ in sorted(rows):
         topics.setdefault(id_.split("-")[1].lower(), []).append(rows[id_])
-    return page.render("matrix.html.j2", columns=shown, topics={name: each for name, each in topics.items() if each})
+    return render(
+        __package__,
+        "matrix.html.j2",
+        program=PROGRAM,
+        columns=shown,
+        topics={name: each for name, each in topics.items() if each},
+    )
 
 
 def _data(column: Column) -> dict[str, Any]:

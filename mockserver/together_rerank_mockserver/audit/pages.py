@@ -5,38 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from together_rerank_spec.html_page import render
+
 
 def markdown(report: Mapping[str, Any]) -> str:
     """Return *report*, the JSON of a report, as Markdown."""
-    lines = [f"# Rerank audit: {_verdict(report)}", "", f"{_counts(report)}.", ""]
+    lines = [f"# Rerank audit of {_cell(report['subject'])}: {_verdict(report)}", "", f"{_counts(report)}.", ""]
     lines += ["| case | what the mock does | outcome | what the pipeline did | answers |", "|---|---|---|---|---|"]
     for row in report["cases"]:
         outcome = f"**{row['outcome']}**" if row["fails"] else row["outcome"]
         outcome += f" (accepted: {row['accepted']})" if row["accepted"] else ""
-        cells = (f"`{row['case']}`", row["fault"], outcome, row["did"], _answers(row))
+        cells = (f"`{row['case']}`", row["fault"], outcome, row["did"], row["answers"])
         lines.append(f"| {' | '.join(map(_cell, cells))} |")
     if failing := [row for row in report["cases"] if row["fails"]]:
         lines += ["", "See a failure again:", ""]
         lines += [f"- `{row['case']}`: `{row['again']}`" for row in failing]
     if report["warnings"]:
-        lines += ["", "Warnings:", "", *(f"- {warning}" for warning in report["warnings"])]
+        lines += ["", "Warnings:", "", *(f"- {_cell(warning)}" for warning in report["warnings"])]
     return "\n".join(lines) + "\n"
 
 
 def html(report: Mapping[str, Any]) -> str:
     """Return *report*, the JSON of a report, as HTML."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        autoescape=True,
-        loader=PackageLoader(__package__, ""),
-        lstrip_blocks=True,
-        trim_blocks=True,
-        undefined=StrictUndefined,
-    )
-    environment.filters["answers"] = _answers
-    return environment.get_template("audit.html.j2").render(
-        report=report, verdict=_verdict(report), counts=_counts(report)
+    rows = sorted(report["cases"], key=lambda row: not row["fails"])
+    return render(
+        __package__, "audit.html.j2", report=report, rows=rows, verdict=_verdict(report), counts=_counts(report)
     )
 
 
@@ -49,9 +42,5 @@ def _counts(report: Mapping[str, Any]) -> str:
     return ", ".join(f"{count} {outcome}" for outcome, count in report["summary"].items())
 
 
-def _answers(row: Mapping[str, Any]) -> str:
-    return ", ".join(str(status or "none") for status in row["statuses"]) or "no request"
-
-
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
