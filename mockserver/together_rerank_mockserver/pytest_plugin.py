@@ -1,4 +1,4 @@
-"""The pytest plugin: the fixture `rerank_mock`, a mock of the rerank API for any test.
+"""The pytest plugin: the fixtures `rerank_mock`, a mock of the rerank API for any test, and `rerank_audit`.
 
 pytest loads this module at every start if the kit is installed, so it imports the rest of the kit only on use, except
 the clocks.
@@ -99,8 +99,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
     mock = item.stash.get(_mock, None)
     if report.when != "teardown":
         item.stash[_passed] = report.passed and item.stash.get(_passed, True)
-    is_audit = "rerank_audit" in getattr(item, "fixturenames", ())  # whose report has the requests
-    if mock is not None and report.when == "call" and report.failed and not is_audit:
+    if mock is not None and report.when == "call" and report.failed and not _is_audit(item):
         from together_rerank_mockserver.testing.session import recent
 
         report.sections.append(("rerank mock", recent(mock)))
@@ -161,7 +160,7 @@ def _rerank_files() -> None:
     from together_rerank_spec import package_files, violations  # noqa: F401  # as limits
 
     fixtures.names()
-    for package in ("together_rerank_spec", "together_rerank_fixtures"):
+    for package in ("together_rerank_spec", "together_rerank_fixtures", "together_rerank_mockserver.audit"):
         package_files.keep(package)
 
 
@@ -200,18 +199,21 @@ def rerank_mock(
     may_reach = request.config.getini("rerank_mock_allow_live")
     with nullcontext() if may_reach else _rerank_session.network_guard.active():
         # With the monkeypatch of the test, so that all changes are undone in the right order.
-        session.patch_environment(monkeypatch, _rerank_session.variables(mock.admin, is_guarded=not may_reach))
+        for name, value in _rerank_session.variables(mock.admin, is_guarded=not may_reach).items():
+            monkeypatch.setenv(name, value)
         item.stash[_mock] = mock
         item.stash[_passed] = True
         yield mock
         mock.close()
     del item.stash[_mock]
-    if request.config.get_verbosity() > 0:
+    if request.config.get_verbosity() > 0 and not _is_audit(item):
         _summary_of(request.config).add(item.nodeid, mock)
-    if item.stash[_passed]:
-        _rerank_session.check(mock, is_strict=request.config.getini("rerank_mock_strict"))
-    if request.config.getini("rerank_mock_early"):
-        mock.reset()  # the next test can use this mock without the fixture
+    try:
+        if item.stash[_passed]:
+            _rerank_session.check(mock, is_strict=request.config.getini("rerank_mock_strict"))
+    finally:
+        if request.config.getini("rerank_mock_early"):
+            mock.reset()  # the next test can use this mock without the fixture
 
 
 @pytest.fixture
@@ -224,9 +226,8 @@ def rerank_audit(request: pytest.FixtureRequest, rerank_mock: RerankMock) -> Ite
     if is_slow and not config.getoption(_AUDIT):
         pytest.skip(f"a slow audit; {_AUDIT} runs it")
     options = f" {_AUDIT}" if is_slow else ""
-    audit = RerankAudit(
-        rerank_mock.admin, config.getoption(_CASE), lambda case: f"pytest '{item.nodeid}'{options} {_CASE} {case}"
-    )
+    again = f"pytest '{item.nodeid}'{options} {_CASE}"
+    audit = RerankAudit(rerank_mock.admin, item.nodeid, config.getoption(_CASE), lambda case: f"{again} {case}")
     yield audit
     for report in audit.reports:
         rows = report.rows if config.get_verbosity() > 0 else report.notable
@@ -248,6 +249,7 @@ def rerank_exchanges(request: pytest.FixtureRequest, _rerank_files: None) -> lis
 
 def _selected(item: Any) -> list[Exchange]:
     import together_rerank_fixtures as fixtures
+    from together_rerank_mockserver.testing.failure import fail
 
     mark = item.get_closest_marker(_EXAMPLES)
     if mark is None:
@@ -257,16 +259,20 @@ def _selected(item: Any) -> list[Exchange]:
         problem = (
             f"has no argument `{unknown[0]}`" if unknown else "mixes names and conditions" if mark.args else "is empty"
         )
-        message = f"the marker {_EXAMPLES} {problem}; it takes names, or status=, broken= and dialect="
-        pytest.fail(message, pytrace=False)
+        fail(f"the marker {_EXAMPLES} {problem}; it takes names, or status=, broken= and dialect=")
     try:
         exchanges = [fixtures.get(name) for name in mark.args] or fixtures.all(**mark.kwargs)
     except LookupError as unknown_name:
-        pytest.fail(f"the marker {_EXAMPLES}: {unknown_name}", pytrace=False)
+        fail(f"the marker {_EXAMPLES}: {unknown_name}")
     if not exchanges:
         conditions = ", ".join(f"{name}={value}" for name, value in mark.kwargs.items())
-        pytest.fail(f"the marker {_EXAMPLES}: no exchange has {conditions}", pytrace=False)
+        fail(f"the marker {_EXAMPLES}: no exchange has {conditions}")
     return list(exchanges)
+
+
+def _is_audit(item: Any) -> bool:
+    """Return whether the test *item* has a report of its own, with its requests."""
+    return "rerank_audit" in getattr(item, "fixturenames", ())
 
 
 def _check_url(config: pytest.Config) -> None:

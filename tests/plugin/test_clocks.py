@@ -147,3 +147,23 @@ class TestWithATimeLimit:
                 wait(0.3)
             assert connection.getresponse().status == 408
         assert 1 <= timer.seconds < 10
+
+
+PASSAGES = ["a panda", "a llama", "a bear"]
+
+
+def test_an_audit_is_true(rerank_audit):
+    def search(query, passages):
+        status, answer = post({"model": "m", "query": query, "documents": passages})
+        if status != 200:
+            raise RuntimeError(answer)
+        return [each["index"] for each in answer["results"]]
+
+    with Timer() as timer:
+        report = rerank_audit(
+            search, query="llamas", passages=PASSAGES, only=["ranking", "503", "drip", "slow"], patience=1
+        )
+
+    assert [row.outcome.value for row in report.rows] == ["right", "loud error", "right", "hang"]
+    assert [row.seconds >= 0.2 for row in report.rows] == [False, False, True, True]
+    assert 1 <= timer.seconds < 10

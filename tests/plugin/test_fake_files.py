@@ -45,6 +45,17 @@ class TestSettings:
         assert post({"query": "llama", "texts": ["llama"]}, path="/rerank")[0] == 200
 
 
+def test_an_audit_writes_its_page(fs, rerank_audit):
+    def search(query, passages):
+        _, answer = post({**BODY, "query": query, "documents": passages})
+        return [each["index"] for each in answer["results"]]
+
+    report = rerank_audit(search, query="llamas", passages=["a panda", "a llama", "a bear"], only=["ranking"])
+    report.write("/audit.html")
+    with open("/audit.html") as page:
+        assert "no failure" in page.read()
+
+
 @pytest.mark.rerank_exchanges(status=429)
 def test_exchanges(fs, rerank_exchanges):
     assert rerank_exchanges
@@ -54,7 +65,13 @@ def test_the_network_guard_shows_the_line(fs, rerank_mock):
     with pytest.raises(pytest.fail.Exception, match=r"test_it.py:[0-9]+: `httpx.get"):
         httpx.get("https://api.jina.ai/v1/rerank", trust_env=False)
 """
-NAMES = ["test_fs_first", "test_fs_last", "TestSettings::test_settings", "test_exchanges"]
+NAMES = [
+    "test_fs_first",
+    "test_fs_last",
+    "test_an_audit_writes_its_page",
+    "TestSettings::test_settings",
+    "test_exchanges",
+]
 
 
 @pytest.mark.slow

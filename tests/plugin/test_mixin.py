@@ -24,7 +24,6 @@ BEFORE = dict(os.environ)
 
 class TestPasses(RerankMockMixin, unittest.TestCase):
     def setUp(self):
-        super().setUp()
         self.rerank_mock.fail(503)
 
     def test_a_fault(self):

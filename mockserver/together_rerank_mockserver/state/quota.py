@@ -26,13 +26,12 @@ class Allowance:
         return {f"x-ratelimit-{name}": str(value) for name, value in left.items()}
 
 
+# Not a limiter of the library `limits`, which reads `time.time`: a test can stop that.
 class Quota:
     """A moving window: `60/minute` grants a call if fewer than 60 were granted in the last minute.
 
     Raises ValueError if *rate* is invalid. The caller holds a lock.
     """
-
-    # Not a limiter of the library `limits`, which reads `time.time`: a test can stop that.
 
     def __init__(self, rate: str) -> None:
         parsed = parse_rate(rate)

@@ -6,9 +6,10 @@ from typing import NoReturn
 
 def fail(message: str, *, pytrace: bool = False) -> NoReturn:
     """Fail the test with *message*; under pytest without a traceback, unless *pytrace*."""
+    # The message says all, so an error that led to it is not shown.
     if "pytest" not in sys.modules:
-        raise AssertionError(message)
+        raise AssertionError(message) from None
     import pytest
 
     # Not an Exception, so that the code under test does not catch it.
-    pytest.fail(message, pytrace=pytrace)
+    raise pytest.fail.Exception(message, pytrace=pytrace) from None

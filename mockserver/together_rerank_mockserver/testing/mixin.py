@@ -24,7 +24,7 @@ def _fixture(method: Callable[[Any, RerankMock], None]) -> Any:
 class RerankMockMixin(unittest.TestCase):
     """Gives each test of a class the mock as `self.rerank_mock`, as the fixture of pytest does.
 
-    Under pytest it is that fixture. A class with a `setUp` of its own calls `super().setUp()` first.
+    Under pytest it is that fixture. Write it before other base classes.
     """
 
     rerank_mock: RerankMock
@@ -33,17 +33,17 @@ class RerankMockMixin(unittest.TestCase):
     def _take_rerank_mock(self, rerank_mock: RerankMock) -> None:
         self.rerank_mock = rerank_mock
 
-    def setUp(self) -> None:
-        super().setUp()
+    def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
         if hasattr(self, "rerank_mock"):  # from pytest
-            return
+            return super().run(result)
         running = _session()
         self.rerank_mock = RerankMock(running.client({}, session.DEFAULT_ADDRESS))
         self.rerank_mock.reset()
         self.addCleanup(self._check)
         self.addCleanup(self.rerank_mock.close)
-        self.enterContext(running.network_guard.active())
-        self.enterContext(mock.patch.dict(os.environ, running.variables(self.rerank_mock.admin)))
+        variables = running.variables(self.rerank_mock.admin)
+        with running.network_guard.active(), mock.patch.dict(os.environ, variables):
+            return super().run(result)
 
     def doCleanups(self) -> None:  # noqa: N802  # unittest's name
         outcome: Any = self._outcome  # type: ignore[attr-defined]  # no public name has it before the cleanups

@@ -31,7 +31,7 @@ class NetworkGuard:
     """While active, fails every attempt to look up or connect to a host of a real API."""
 
     def __init__(self) -> None:
-        self.attempts: list[str] = []  # a message for each attempt
+        self._attempts: list[str] = []
         self._active = False
         self._installed = False
         # Made now, because a test can have a fake file system.
@@ -46,7 +46,7 @@ class NetworkGuard:
             # An audit hook cannot be removed, so there is only one, which does nothing while the guard is inactive.
             sys.addaudithook(self._audit)
             self._installed = True
-        self.attempts.clear()
+        self._attempts.clear()
         self._test += 1
         self._active = True
         try:
@@ -54,8 +54,12 @@ class NetworkGuard:
                 yield
         finally:
             self._active = False
-            if self._report.exists():
-                self.attempts += self._report.read_text("utf-8").splitlines()
+
+    @property
+    def attempts(self) -> list[str]:
+        """A message for each attempt of the test and its child processes."""
+        by_children = self._report.read_text("utf-8").splitlines() if self._report.exists() else []
+        return self._attempts + by_children
 
     @property
     def environment(self) -> dict[str, str]:
@@ -86,7 +90,7 @@ class NetworkGuard:
             "that host built in, or was imported or created before the environment was set. Under pytest, "
             "rerank_mock_early = true sets it before imports, and rerank_mock_allow_live = true allows real calls"
         )
-        self.attempts.append(message)
+        self._attempts.append(message)
         if os.getpid() != self._process:  # forked by the test
             with self._report.open("a", encoding="utf-8") as file:
                 file.write(message.replace("\n", " ") + "\n")

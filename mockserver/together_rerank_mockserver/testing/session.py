@@ -1,7 +1,8 @@
-"""The mocks of one pytest process: start them, apply markers, check each test, and summarise the session."""
+"""The mocks of one test process: start them, apply markers, check each test, and summarise the session."""
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 from collections import Counter
@@ -9,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from together_rerank_mockserver.testing import admin_client
 from together_rerank_mockserver.testing.admin_client import AdminClient
@@ -19,8 +21,6 @@ from together_rerank_mockserver.testing.recorded import RecordedRequest
 from together_rerank_mockserver.testing.rerank_mock import Parameters, RerankMock, queue_fault, unit_warnings
 
 if TYPE_CHECKING:
-    import pytest
-
     from together_rerank_mockserver.server.threaded_server import MockServer
     from together_rerank_mockserver.settings import Settings
     from together_rerank_mockserver.testing.socketless import SocketlessServer
@@ -50,6 +50,13 @@ class Session:
         self.network_guard = NetworkGuard()
 
     def client(self, settings: Mapping[str, Any], address: tuple[str, int]) -> AdminClient:
+        """Return a client for the mock with *settings* at *address*; fail the test if there can be none."""
+        try:
+            return self._client(settings, address)
+        except (TypeError, ValueError) as error:
+            fail(f"rerank_mock_settings: {error}")
+
+    def _client(self, settings: Mapping[str, Any], address: tuple[str, int]) -> AdminClient:
         if self._url is not None:
             if settings or address != DEFAULT_ADDRESS:
                 fail(
@@ -66,15 +73,11 @@ class Session:
 
     def start_early(self) -> None:
         """Start the mock before there are fixtures, and set the environment until `close`."""
-        import pytest
-
         from together_rerank_mockserver.server.threaded_server import MockServer
 
         admin = self.client({}, DEFAULT_ADDRESS)
         self._early = admin.server if isinstance(admin.server, MockServer) else None
-        patch_environment(
-            self._running.enter_context(pytest.MonkeyPatch.context()), client_variables(admin.url, admin.api_key)
-        )
+        self._running.enter_context(patch.dict(os.environ, self.variables(admin, is_guarded=False)))
 
     def close(self) -> None:
         self._running.close()
@@ -94,10 +97,7 @@ class Session:
         """Return a client for *server*, which keeps the address that clients know since their import."""
         if address != DEFAULT_ADDRESS:
             fail("rerank_mock_address has no effect with rerank_mock_early, which starts the mock before the fixtures")
-        try:
-            server.use(settings)
-        except ValueError as error:
-            fail(f"rerank_mock_settings: {error}")
+        server.use(settings)
         return _client_of(server, settings)
 
     def _known(self, key: Any, start: Callable[[], AdminClient]) -> AdminClient:
@@ -123,8 +123,6 @@ class Session:
             if isinstance(error, OSError) and error.filename:
                 fail(f"rerank_mock cannot read {error.filename}: {error.strerror}")
             fail(f"rerank_mock cannot listen on {host}:{port}, the rerank_mock_address: {error}")
-        except ValueError as error:
-            fail(f"rerank_mock_settings: {error}")
         self._running.enter_context(server)
         return _client_of(server, settings)
 
@@ -137,10 +135,7 @@ def _are_sockets_disabled() -> bool:
 def _without_a_socket(settings: Settings) -> AdminClient:
     from together_rerank_mockserver.testing import socketless
 
-    try:
-        return _client_of(socketless.SocketlessServer(settings), settings, socketless.UNSEEN)
-    except ValueError as error:
-        fail(f"rerank_mock_settings: {error}")
+    return _client_of(socketless.SocketlessServer(settings), settings, socketless.UNSEEN)
 
 
 def _client_of(server: MockServer | SocketlessServer, settings: Settings, unseen: str = "") -> AdminClient:
@@ -161,18 +156,10 @@ def _settings(given: Any, address: Any) -> Settings:
         fail(f"rerank_mock_settings cannot set `{own}`, because the fixture depends on its own value")
     from together_rerank_mockserver.settings import Settings
 
-    try:
-        settings = Settings(**{"journal_max": _JOURNAL_MAX, **given, "host": host, "one_namespace": True})
-    except (TypeError, ValueError) as error:
-        fail(f"rerank_mock_settings: {error}")
+    settings = Settings(**{"journal_max": _JOURNAL_MAX, **given, "host": host, "one_namespace": True})
     if not settings.journal_max:
         fail("rerank_mock_settings: `journal_max` must be an integer of at least 1, not 0")
     return replace(settings, journal_body=settings.max_body)
-
-
-def patch_environment(patch: pytest.MonkeyPatch, variables: Mapping[str, str]) -> None:
-    for name, value in variables.items():
-        patch.setenv(name, value)
 
 
 def apply_markers(mock: RerankMock, item: Any) -> None:
