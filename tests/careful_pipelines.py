@@ -6,21 +6,32 @@ They check each answer, and raise an error or declare a fallback.
 import asyncio
 import functools
 import itertools
-import logging
 import operator
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
-from reranker import TIMEOUT_S, TOP_N, Unusable, async_client, checked, post, ranked, request, search
+from reranker import (
+    BROKEN,
+    DECLARED,
+    HIDDEN,
+    LOG,
+    LOUD,
+    RIGHT,
+    TIMEOUT_S,
+    TOP_N,
+    async_client,
+    checked,
+    post,
+    ranked,
+    registry,
+    request,
+    search,
+)
 
-RIGHT, LOUD, DECLARED, HIDDEN = "right", "loud error", "declared fallback", "not shown"
-BROKEN = (httpx.HTTPError, ValueError, Unusable)
-LOG = logging.getLogger("search")
 _BATCH = 4
 _HEDGE_S = 0.2
 _KEPT: list[Any] = []  # clients that must not be collected while they have open connections
@@ -38,26 +49,7 @@ SOME = (
 BLOCKED = ("ranking", "two-at-once", "503", "429-retry-after", "503-retry-after", "outage", "slow-once", "slow", "hang")
 
 
-@dataclass(frozen=True, slots=True)
-class Careful:
-    """A function, or a class of which each audit gets a new instance; and outcomes of some of the cases."""
-
-    search: Any
-    outcomes: dict[str, str]
-    options: dict[str, Any] = field(default_factory=dict)
-
-
-CAREFUL: dict[str, Careful] = {}
-
-
-def careful(outcomes, **options):
-    """Register a pipeline; *options* are those of the audit."""
-
-    def register(pipeline):
-        CAREFUL[pipeline.__name__] = Careful(pipeline, outcomes, options)
-        return pipeline
-
-    return register
+CAREFUL, careful = registry()
 
 
 def first(passages):

@@ -1,11 +1,22 @@
-"""A client of a rerank API for pipelines under audit: quick to give up, and careful on request."""
+"""For pipelines under audit: a mock, and a client of a rerank API, quick to give up and careful on request."""
 
+import logging
 import math
 import os
 import ssl
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
 
 import httpx
+import pytest
 
+from together_rerank_mockserver.audit.run import local_mock
+from together_rerank_mockserver.testing.environment import client_variables
+
+RIGHT, LOUD, DECLARED, CRASH, HIDDEN = "right", "loud error", "declared fallback", "crash", "not shown"
+SILENT, WRONG_PASSAGES, HANG, NO_EFFECT = "silent fallback", "wrong passages", "hang", "no effect"
+LOG = logging.getLogger("search")
 TOP_N = 3
 TIMEOUT_S = 0.5  # long enough for a busy machine
 CLIENT = httpx.Client(timeout=TIMEOUT_S, trust_env=False)
@@ -14,6 +25,39 @@ _TLS = ssl.create_default_context()  # takes long to create
 
 class Unusable(Exception):
     """The answer of the reranker cannot be used."""
+
+
+BROKEN = (httpx.HTTPError, ValueError, Unusable)
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """A function, or a class of which each audit gets a new instance; and outcomes of some of the cases."""
+
+    search: Any
+    outcomes: dict[str, str]
+    options: dict[str, Any] = field(default_factory=dict)  # of the audit
+
+
+def registry():
+    """Return a dictionary of pipelines by their names, and a decorator that adds one."""
+    pipelines: dict[str, Audited] = {}
+
+    def register(outcomes, **options):
+        def add(pipeline):
+            pipelines[pipeline.__name__] = Audited(pipeline, outcomes, options)
+            return pipeline
+
+        return add
+
+    return pipelines, register
+
+
+@pytest.fixture(scope="module")
+def admin():
+    """Start a mock for audits; the environment points clients to it."""
+    with local_mock() as client, patch.dict(os.environ, client_variables(client.url, client.api_key)):
+        yield client
 
 
 def async_client(timeout=TIMEOUT_S):

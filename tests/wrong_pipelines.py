@@ -3,42 +3,33 @@
 import asyncio
 import collections
 import contextlib
-import logging
 import threading
 import time
-from dataclasses import dataclass, field
-from typing import Any
 
 import httpx
 
-from reranker import CLIENT, TOP_N, Unusable, async_client, checked, post, request, search
+from reranker import (
+    BROKEN,
+    CLIENT,
+    CRASH,
+    DECLARED,
+    HANG,
+    LOG,
+    LOUD,
+    NO_EFFECT,
+    RIGHT,
+    SILENT,
+    TOP_N,
+    WRONG_PASSAGES,
+    async_client,
+    checked,
+    post,
+    registry,
+    request,
+    search,
+)
 
-RIGHT, LOUD, DECLARED, CRASH = "right", "loud error", "declared fallback", "crash"
-SILENT, WRONG_PASSAGES, HANG, NO_EFFECT = "silent fallback", "wrong passages", "hang", "no effect"
-BROKEN = (httpx.HTTPError, ValueError, Unusable)
-LOG = logging.getLogger("search")
-
-
-@dataclass(frozen=True, slots=True)
-class Wrong:
-    """A function, or a class of which each audit gets a new instance; and what the audit finds."""
-
-    search: Any
-    outcomes: dict[str, str]
-    options: dict[str, Any] = field(default_factory=dict)
-
-
-WRONG: dict[str, Wrong] = {}
-
-
-def wrong(outcomes, **options):
-    """Register a pipeline; *outcomes* has those of its cases, *options* are those of the audit."""
-
-    def register(pipeline):
-        WRONG[pipeline.__name__] = Wrong(pipeline, outcomes, options)
-        return pipeline
-
-    return register
+WRONG, wrong = registry()
 
 
 def results(*args, **fields):

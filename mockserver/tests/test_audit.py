@@ -10,35 +10,23 @@ import time
 
 import pytest
 
-from reranker import search
+from reranker import LOG, admin, search  # noqa: F401  # admin is a fixture
 from together_rerank_mockserver.audit.outcome import Outcome
 from together_rerank_mockserver.audit.pipeline import Declaration, Pipeline
 from together_rerank_mockserver.audit.report import AuditReport, Row
 from together_rerank_mockserver.audit.rerank_audit import RerankAudit
-from together_rerank_mockserver.server.threaded_server import MockServer
-from together_rerank_mockserver.settings import Settings
-from together_rerank_mockserver.testing import admin_client, session
-from together_rerank_mockserver.testing.environment import client_variables
 from together_rerank_mockserver.testing.resilience import Finding
 
 PASSAGES = ["Pandas eat bamboo.", "Llamas live in Peru.", "Bears hunt seals.", "Bees make honey."]
-LOG = logging.getLogger("search")
-
-
-@pytest.fixture(scope="module")
-def admin():
-    with MockServer(Settings(one_namespace=True, journal_max=10_000)) as mock:
-        yield admin_client.in_process(mock, admin_client.API_KEY)
 
 
 @pytest.fixture
-def audit(admin, monkeypatch):
+def audit(admin):
     """Return a function that runs the case `ranking`, unless `only` names others."""
-    session.patch_environment(monkeypatch, client_variables(admin.url, admin.api_key))
 
     def run(pipeline, *, selected=(), **options):
         options = {"query": "llamas", "passages": PASSAGES, "top_n": 3, "patience": 1, "only": ["ranking"], **options}
-        return RerankAudit(admin, selected, "again {}".format)(pipeline, **options)
+        return RerankAudit(admin, "test", selected, "again {}".format)(pipeline, **options)
 
     return run
 
@@ -143,9 +131,13 @@ def returned_by(search, declaration):
 
 
 DECLARED = {
-    "a log record": (logs("cannot rerank: %s"), Declaration(log="rerank: x$"), "log"),
-    "another log record": (logs("ranked: %s"), Declaration(log="cannot"), None),
-    "a log record that cannot be formatted": (logs("cannot rerank: %d %d", logging.DEBUG), Declaration(log="t"), None),
+    "a log record": (logs("cannot rerank: %s"), Declaration(log=re.compile("rerank: x$")), "log"),
+    "another log record": (logs("ranked: %s"), Declaration(log=re.compile("cannot")), None),
+    "a log record that cannot be formatted": (
+        logs("cannot rerank: %d %d", logging.DEBUG),
+        Declaration(log=re.compile("t")),
+        None,
+    ),
     "a value": (fallback, Declaration(value=PASSAGES[:3]), "value"),
     "another value": (fallback, Declaration(value=None), None),
     "None": (returns(None), Declaration(value=None), "value"),
@@ -180,7 +172,7 @@ def test_a_thread_of_an_earlier_call_declares_the_fallback_of_this_one():
         return passages
 
     tasks = []
-    pipeline = Pipeline(start, 5, Declaration(log="cannot"))
+    pipeline = Pipeline(start, 5, Declaration(log=re.compile("cannot")))
     with pipeline.active():
         declared = [pipeline.call(query, PASSAGES).declared for query in ("first", "second")]
 
@@ -190,7 +182,7 @@ def test_a_thread_of_an_earlier_call_declares_the_fallback_of_this_one():
 def test_log_records_still_reach_their_handlers(caplog):
     before = logging.getLogRecordFactory()
 
-    returned_by(logs("cannot rerank: %s"), Declaration(log="cannot"))
+    returned_by(logs("cannot rerank: %s"), Declaration(log=re.compile("cannot")))
 
     assert caplog.messages == ["cannot rerank: x"]
     assert logging.getLogRecordFactory() is before
@@ -328,7 +320,7 @@ ROWS = [
     row("503", Outcome.HANG, accepted="we | they wait"),
     row("hang", Outcome.NOT_SHOWN, accepted="old"),
 ]
-REPORT = AuditReport(ROWS, "a <query>", 3)
+REPORT = AuditReport("a <test>", ROWS, "a <query>", 3)
 
 
 def test_a_failure_is_listed_with_the_line_that_repeats_it():
@@ -345,20 +337,20 @@ def test_a_failure_is_listed_with_the_line_that_repeats_it():
 
 @pytest.mark.parametrize("outcome", [Outcome.RIGHT, Outcome.NOT_SHOWN, Outcome.DECLARED, Outcome.LOUD, Outcome.CRASH])
 def test_these_outcomes_pass(outcome):
-    AuditReport([row("503", outcome)], "query", None).assert_no_silent_failure()
+    AuditReport("test", [row("503", outcome)], "query", None).assert_no_silent_failure()
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SILENT, Outcome.WRONG, Outcome.HANG, Outcome.NO_EFFECT])
 def test_these_outcomes_fail_unless_they_are_accepted(outcome):
     with pytest.raises(AssertionError, match=f"{outcome.value}, 503"):
-        AuditReport([row("503", outcome)], "query", None).assert_no_silent_failure()
-    AuditReport([row("503", outcome, accepted="known")], "query", None).assert_no_silent_failure()
+        AuditReport("test", [row("503", outcome)], "query", None).assert_no_silent_failure()
+    AuditReport("test", [row("503", outcome, accepted="known")], "query", None).assert_no_silent_failure()
 
 
 @pytest.mark.parametrize("outcome", [Outcome.LOUD, Outcome.CRASH])
 def test_an_error_without_a_fault_fails(outcome):
     with pytest.raises(AssertionError, match=f"{outcome.value}, ranking"):
-        AuditReport([row("ranking", outcome)], "query", None).assert_no_silent_failure()
+        AuditReport("test", [row("ranking", outcome)], "query", None).assert_no_silent_failure()
 
 
 def test_the_table_has_a_line_for_each_case_and_each_remark():
@@ -368,7 +360,7 @@ def test_the_table_has_a_line_for_each_case_and_each_remark():
         "401      loud error       1.2 s  no request  did <401>",
         "429      SILENT FALLBACK  0.0 s  no request  did <429>",
         "500      crash (warning)  0.0 s  no request  did <500>",
-        "503      hang (accepted)  0.0 s  no request  did <503>",
+        "503      hang (accepted)  0.0 s  no answer   did <503>",
         "hang     not shown        0.0 s  no request  did <hang>",
         "500: Made 9 attempts [retry-storm]",
         "`accept` has `hang`, which passes (not shown); remove it",
@@ -384,12 +376,12 @@ def test_the_json_has_everything(tmp_path):
 
     report = json.loads((tmp_path / "report.json").read_text())
 
-    assert (report["query"], report["top_n"], report["failed"]) == ("a <query>", 3, 1)
+    assert (report["subject"], report["query"], report["top_n"], report["failed"]) == ("a <test>", "a <query>", 3, 1)
     assert report["summary"]["silent fallback"] == 1
     assert report["warnings"][0] == "500: crash: did <500>"
     assert report["cases"][3] == {
         "case": "500", "group": "status", "fault": "the fault 500", "outcome": "crash", "fails": False,
-        "accepted": None, "did": "did <500>", "seconds": 0.0, "requests": 0, "statuses": [],
+        "accepted": None, "did": "did <500>", "seconds": 0.0, "requests": 0, "answers": "no request", "statuses": [],
         "findings": ["Made 9 attempts [retry-storm]"], "again": "again 500",
     }  # fmt: skip
 
@@ -399,8 +391,8 @@ def test_the_markdown_escapes_its_cells(tmp_path):
 
     text = (tmp_path / "report.md").read_text()
 
-    assert "# Rerank audit: 1 failure\n" in text
-    assert "| `429` | the fault 429 | **silent fallback** | did <429> | no request |\n" in text
+    assert text.startswith("# Rerank audit of a &lt;test>: 1 failure\n")
+    assert "| `429` | the fault 429 | **silent fallback** | did &lt;429> | no request |\n" in text
     assert r"| `503` | the fault 503 | hang (accepted: we \| they wait) |" in text
     assert "- `429`: `again 429`\n" in text
 
@@ -410,6 +402,7 @@ def test_the_html_escapes_everything(tmp_path):
 
     text = (tmp_path / "report.html").read_text()
 
+    assert "<title>Rerank audit of a &lt;test&gt;: 1 failure</title>" in text
     assert "did &lt;429&gt;" in text
     assert "did <" not in text
     assert "<query>" not in text
@@ -444,7 +437,44 @@ def test_a_call_that_hangs_declares_no_fallback_of_another():
         logged.set()
         return []
 
-    pipeline = Pipeline(search, 0.5, Declaration(log="unranked"))
+    pipeline = Pipeline(search, 0.5, Declaration(log=re.compile("unranked")))
     with pipeline.active():
         assert pipeline.call("hang", ["llama"]).is_hung
         assert pipeline.call("other", ["llama"]).declared is None
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ({"fallback_log": "unranked"}, "no log record matched `fallback_log`, 'unranked'; records below the enabled"),
+        ({"fallback_argument": "degraded"}, "nothing called the function in the argument `degraded`"),
+        ({"fallback_value": {}}, "no result was the `fallback_value`"),
+    ],
+)
+def test_a_declaration_that_is_never_seen_is_named(audit, options, hint):
+    def silent(query, passages, degraded=None):
+        return fallback(query, passages)
+
+    def loud(query, passages, degraded=None):
+        return search(query, passages)
+
+    report = audit(silent, only=["503"], **options)
+
+    with pytest.raises(AssertionError, match=hint):
+        report.assert_no_silent_failure()
+    assert hint in str(report)
+    assert audit(loud, only=["503"], **options).warnings == []  # a loud error needs no fallback
+
+
+def test_a_pipeline_that_refuses_a_right_answer_is_named(audit):
+    def strict(query, passages):
+        if len(found := search(query, passages)) != 3:
+            raise RuntimeError("three passages are needed")
+        return found
+
+    report = audit(strict, only=["ranking", "one-passage"])
+
+    report.assert_no_silent_failure()
+    assert report.warnings == [
+        "one-passage: raised RuntimeError: three passages are needed, although no answer had a fault"
+    ]

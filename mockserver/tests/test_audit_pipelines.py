@@ -5,41 +5,20 @@ import inspect
 import pytest
 
 from careful_pipelines import CAREFUL
-from reranker import CLIENT, TOP_N, Unusable, checked, request
+from reranker import CLIENT, TOP_N, Unusable, admin, checked, request  # noqa: F401  # admin is a fixture
 from together_rerank_mockserver.audit.rerank_audit import RerankAudit
-from together_rerank_mockserver.server.threaded_server import MockServer
-from together_rerank_mockserver.settings import Settings
-from together_rerank_mockserver.testing import admin_client, session
-from together_rerank_mockserver.testing.environment import client_variables
+from together_rerank_mockserver.cli.audit import PASSAGES, QUERY
 from wrong_pipelines import WRONG
-
-PASSAGES = [
-    "Pandas eat bamboo in the mountains of China.",
-    "The sun rises earlier in summer than in winter.",
-    "Polar bears hunt seals on the ice.",
-    "Rivers carry sand and stones to the sea.",
-    "Bread needs flour, water, salt and time.",
-    "Old maps show islands that do not exist.",
-    "Llamas carry loads over the mountains of Peru.",
-    "Bees find their way by the position of the sun.",
-]
-
-
-@pytest.fixture(scope="module")
-def admin():
-    with MockServer(Settings(one_namespace=True, journal_max=10_000)) as mock:
-        yield admin_client.in_process(mock, admin_client.API_KEY)
 
 
 @pytest.fixture
-def audit(admin, monkeypatch):
+def audit(admin):
     """Return a function that audits a function, or a new instance of a class."""
-    session.patch_environment(monkeypatch, client_variables(admin.url, admin.api_key))
 
     def run(pipeline, **options):
         search = pipeline() if inspect.isclass(pipeline) else pipeline
-        options = {"query": "llamas in Peru", "passages": PASSAGES, "top_n": TOP_N, "patience": 2, **options}
-        return RerankAudit(admin, (), str)(search, **options)
+        options = {"query": QUERY, "passages": PASSAGES, "top_n": TOP_N, "patience": 2, **options}
+        return RerankAudit(admin, "test", (), str)(search, **options)
 
     return run
 

@@ -11,21 +11,9 @@ from real_clients import CLIENTS, KEY
 from together_rerank_mockserver.audit.command import _is_crash
 from together_rerank_mockserver.audit.outcome import CommandFailed
 from together_rerank_mockserver.audit.rerank_audit import RerankAudit
-from together_rerank_mockserver.server.threaded_server import MockServer
-from together_rerank_mockserver.settings import Settings
-from together_rerank_mockserver.testing import admin_client
+from together_rerank_mockserver.audit.run import local_mock
+from together_rerank_mockserver.cli.audit import PASSAGES, QUERY
 
-QUERY = "llamas in Peru"
-PASSAGES = [
-    "Pandas eat bamboo in the mountains of China.",
-    "The sun rises earlier in summer than in winter.",
-    "Polar bears hunt seals on the ice.",
-    "Rivers carry sand and stones to the sea.",
-    "Bread needs flour, water, salt and time.",
-    "Old maps show islands that do not exist.",
-    "Llamas carry loads over the mountains of Peru.",
-    "Bees find their way by the position of the sun.",
-]
 TOP_N = 3
 _OBJECTS = "[documents[row.index] for row in answer.results]"
 _DICTS = '[documents[row["index"]] for row in answer.results]'
@@ -96,8 +84,7 @@ def audit_all():
 
 
 def _audit(client):
-    with MockServer(Settings(one_namespace=True, journal_max=10_000)) as mock, started(client.environment) as process:
-        search = Search(client, process, mock.url)
+    with local_mock() as admin, started(client.environment) as process:
+        search = Search(client, process, admin.url)
         search(QUERY, PASSAGES)  # the first call takes long, because the packages are imported
-        audit = RerankAudit(admin_client.in_process(mock, admin_client.API_KEY), (), str)
-        return audit(search, query=QUERY, passages=PASSAGES, top_n=TOP_N)
+        return RerankAudit(admin, client.id, (), str)(search, query=QUERY, passages=PASSAGES, top_n=TOP_N)

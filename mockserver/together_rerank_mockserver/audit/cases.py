@@ -13,9 +13,10 @@ from together_rerank_mockserver.faults.fault import Fault
 from together_rerank_spec import load
 
 MIN_PASSAGES = 3
-# Words between other characters than single spaces. A pipeline can cut and split a passage, or remove its markup.
+# Words with single spaces between them. They stay together if a pipeline cuts a passage or removes its markup.
 _WORDS = re.compile(r"[^\W_]+(?: [^\W_]+)*")
-_LEAST = 20  # characters by which a passage is recognised, if it has so many
+# The characters by which the mock recognises a passage: at least _LEAST, or those of a shorter run of words.
+_LEAST = 20
 _SHORTEST = 4
 _MOST = 9_000
 _RUNS = 20  # how many runs of words are tried at the beginning and at the end of a passage
@@ -29,7 +30,7 @@ _PLAUSIBLE = {
     *("text-field-only", "first-batch-only", "top-n-first-batch", "cache-collision", "calls-mixed-up"),
     *("index-is-rank", "score-equal", "score-halved", "score-above-one", "score-negative"),
 }
-_QUICK = {
+QUICK = {
     *("ranking", "ties", "same-query", "two-at-once", "no-passages", "one-passage", "recovery"),
     *("401", "429", "500", "503", "503-html", "reset", "truncate", "malformed-json", "html-200", "empty-body"),
     *("unsorted", "index-out-of-range", "index-negative", "results-empty", "results-missing", "error-200"),
@@ -101,11 +102,10 @@ class CaseBuilder:
         self._slow_s = slow_s
         self._faults = {fault.name: fault for fault in Catalogue(load())}
 
-    def build(self, *, quick: bool = False) -> list[Case]:
+    def build(self) -> list[Case]:
         """Return the cases in the order in which to run them: those that wait are last."""
-        every = [*self._rankings(), *self._inputs(), *self._failures(), *self._bodies(), *self._limits()]
-        every += [*self._outages(), *self._slow()]
-        return [each for each in every if not quick or each.name in _QUICK]
+        cases = [*self._rankings(), *self._inputs(), *self._statuses(), *self._wire(), *self._bodies(), *self._limits()]
+        return [*cases, *self._outages(), *self._slow()]
 
     def call(
         self, passages: Sequence[str] | None = None, *, turned: bool = False, fault: Any = None, **more: Any
@@ -148,29 +148,34 @@ class CaseBuilder:
     def _many(self, count: int) -> list[str]:
         return [f"Number {number:03} {self._passages[number % len(self._passages)]}" for number in range(count)]
 
-    def _failures(self) -> Iterator[Case]:
-        """Yield the cases of statuses and of the wire."""
-        for fault in self._faults.values():
-            if fault.family == "status":
-                yield self._of(fault)
-                once = {"fault": fault.name, "retry_after": _RETRY_AFTER_S}
-                sentence = f"{fault.sentence}, once, with Retry-After"
-                yield Case(f"{fault.name}-retry-after", "status", sentence, (self.call(fault=once),))
+    def _statuses(self) -> Iterator[Case]:
+        for fault in self._of_family("status"):
+            yield self._of(fault)
+            once = {"fault": fault.name, "retry_after": _RETRY_AFTER_S}
+            sentence = f"{fault.sentence}, once, with Retry-After"
+            yield Case(f"{fault.name}-retry-after", "status", sentence, (self.call(fault=once),))
+        overloaded = self._faults["503"]
         for body in ("html", "text", "none"):
-            failing = {"fault": "503", "body": body, "times": "always"}
-            yield Case(f"503-{body}", "status", f"Overloaded (503), body: {body}", (self.call(fault=failing),))
-        for fault in self._faults.values():
-            if fault.family == "wire" and fault.name not in ("delay", "hang", "drip"):
+            failing = {"fault": overloaded.name, "body": body, "times": "always"}
+            sentence = f"{overloaded.sentence}, body: {body}"
+            yield Case(f"{overloaded.name}-{body}", "status", sentence, (self.call(fault=failing),))
+
+    def _wire(self) -> Iterator[Case]:
+        for fault in self._of_family("wire"):
+            if fault.name not in ("delay", "hang", "drip"):
                 yield self._of(fault)
         # No client has to give up during this.
         drip = {"fault": "drip", "pause": min(200, round(self._slow_s * 20)), "times": "always"}
         yield Case("drip", "wire", self._faults["drip"].sentence, (self.call(fault=drip),))
 
     def _bodies(self) -> Iterator[Case]:
-        for fault in self._faults.values():
-            if fault.family == "body" and fault.name not in _PLAUSIBLE:
+        for fault in self._of_family("body"):
+            if fault.name not in _PLAUSIBLE:
                 # The turned ranking has the last passage among the best, whose index is then too high.
                 yield self._of(fault, turned=fault.name == "index-off-by-one")
+
+    def _of_family(self, family: str) -> Iterator[Fault]:
+        return (fault for fault in self._faults.values() if fault.family == family)
 
     def _of(self, fault: Fault, *, turned: bool = False, waits: bool = False) -> Case:
         failing = {"fault": fault.name, "times": "always"}

@@ -20,14 +20,15 @@ _CRASH = re.compile(
     r"|runtime error)\b",
     re.MULTILINE,
 )
+# The line that names an error.
 _NAMED = re.compile(r"(?:Uncaught )?[\w.$]*(?:Error|Exception)\b")
 
 
 class Command:
     """The command *arguments*, run once for each call with *environment*; killed a second after *patience_s*.
 
-    *fallback_log* is a regular expression for a line on stderr that declares a fallback, *fallback_field* the name of a
-    field that does so if stdout is an object with `passages` or `indexes`.
+    A match of *fallback_log* on stderr declares a fallback. So does the field *fallback_field*, if stdout is an object
+    with `passages` or `indexes`.
     """
 
     def __init__(
@@ -37,14 +38,14 @@ class Command:
         patience_s: float,
         *,
         top_n: int | None = None,
-        fallback_log: str | None = None,
+        fallback_log: re.Pattern[str] | None = None,
         fallback_field: str | None = None,
     ) -> None:
         self._arguments = list(arguments)
         self._environment = {**os.environ, **environment}
         self._patience_s = patience_s
         self._top_n = top_n
-        self._log = re.compile(fallback_log) if fallback_log is not None else None
+        self._log = fallback_log
         self._field = fallback_field
         self._processes: set[subprocess.Popen[bytes]] = set()
 

@@ -25,12 +25,12 @@ class Declaration:
     """How a pipeline declares a fallback.
 
     Attributes:
-        log: a regular expression; a log record whose message contains it declares a fallback.
+        log: a log record declares a fallback if this matches its message.
         argument: the name of an argument of the pipeline; it gets a function, and calling it declares a fallback.
-        value: the value that the pipeline returns, or a function that tells by it whether it is a fallback.
+        value: what the pipeline returns for a fallback, or a function of what it returns that says whether it is one.
     """
 
-    log: str | None = None
+    log: re.Pattern[str] | None = None
     argument: str | None = None
     value: Any = NO_VALUE
 
@@ -48,7 +48,7 @@ class _Running:
     def __init__(self) -> None:
         self.declared: str | None = None
         self.observed: Observed | None = None
-        self.raised: BaseException | None = None  # what is no outcome of a pipeline, such as the end of the test
+        self.raised: BaseException | None = None  # ends the test, such as that of `pytest.fail`
         self.is_over = threading.Event()
 
 
@@ -77,12 +77,11 @@ class Pipeline:
         self._tasks: list[Future[Any]] = []
         self._lock = threading.Lock()
         self._running: set[_Running] = set()
-        self._log = re.compile(declaration.log) if declaration.log is not None else None
-        # How many log records declared a fallback of one of several calls, and it is not known of which.
+        # The number of log records that declared a fallback in a thread of none of several running calls.
         self.unassigned = 0
 
     def call(self, query: str, passages: Sequence[str]) -> Observed:
-        """Return what the pipeline does; raise what ends the test."""
+        """Return what one call of the pipeline did; raise exceptions that end the test, such as that of pytest.fail."""
         running = _Running()
         began = clock.monotonic()
         context = copy_context()
@@ -104,12 +103,13 @@ class Pipeline:
     def active(self) -> Iterator[None]:
         """While active, log records can declare a fallback. Then cancel the async calls that are still running."""
         before = logging.getLogRecordFactory()
-        if self._log is not None:
-            logging.setLogRecordFactory(self._factory(before))
+        log = self._declaration.log
+        if log is not None:
+            logging.setLogRecordFactory(self._factory(log, before))
         try:
             yield
         finally:
-            if self._log is not None:
+            if log is not None:
                 logging.setLogRecordFactory(before)
             for task in self._tasks:
                 task.cancel()
@@ -156,11 +156,13 @@ class Pipeline:
             raise error
         return returned
 
-    def _factory(self, before: Callable[..., logging.LogRecord]) -> Callable[..., logging.LogRecord]:
+    def _factory(
+        self, log: re.Pattern[str], before: Callable[..., logging.LogRecord]
+    ) -> Callable[..., logging.LogRecord]:
         def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
             record = before(*args, **kwargs)
             with contextlib.suppress(Exception):  # a message whose arguments do not fit
-                if self._log is not None and self._log.search(record.getMessage()):
+                if log.search(record.getMessage()):
                     self._declare_by_log()
             return record
 

@@ -46,19 +46,29 @@ class Row:
     @property
     def is_failure(self) -> bool:
         """Whether `assert_no_silent_failure` fails because of it."""
-        return self.fails and self.accepted is None
+        return self._fails and self.accepted is None
 
     @property
-    def fails(self) -> bool:
-        """Whether the case fails, also if that is accepted."""
+    def is_accepted(self) -> bool:
+        """Whether it fails, and that is accepted."""
+        return self._fails and self.accepted is not None
+
+    @property
+    def is_notable(self) -> bool:
+        """Whether it is a failure, also an accepted one, or a crash."""
+        return self._fails or self.outcome is Outcome.CRASH
+
+    @property
+    def _fails(self) -> bool:
         # Without a fault, nothing else is right: there is nothing to fall back from.
         is_broken = self.name == "ranking" and self.outcome is not Outcome.RIGHT
         return self.outcome.is_failure or is_broken
 
     @property
-    def statuses(self) -> str:
-        """The statuses of the answers, such as `503, 503, 200`."""
-        return ", ".join(str(each.status or "none") for each in self.requests) or "no request"
+    def answers(self) -> str:
+        """The statuses of the answers, such as `503, 503, 200`; a request without an answer yet is not recorded."""
+        nothing = "no answer" if self.outcome is Outcome.HANG else "no request"
+        return ", ".join(str(each.status or "none") for each in self.requests) or nothing
 
     @property
     def as_dict(self) -> dict[str, Any]:
@@ -72,25 +82,33 @@ class Row:
             "did": self.did,
             "seconds": round(self.seconds, 3),
             "requests": len(self.requests),
+            "answers": self.answers,
             "statuses": [each.status for each in self.requests],
             "findings": [str(each) for each in self.findings],
             "again": self.again,
         }
 
     @property
-    def remark(self) -> str | None:
-        """What to change in `accept`; None if nothing."""
-        is_stale = self.accepted is not None and not self.fails
-        return f"`accept` has `{self.name}`, which passes ({self.outcome.value}); remove it" if is_stale else None
+    def remarks(self) -> list[str]:
+        """What the pipeline did wrong beside the outcome, and what to change in `accept`."""
+        lines = [f"{self.name}: {finding}" for finding in self.findings]
+        is_right = self.group in ("ranking", "input") and {each.status for each in self.requests} == {200}
+        if is_right and self.outcome is Outcome.LOUD:
+            lines.append(f"{self.name}: {self.did}, although no answer had a fault")
+        if self.accepted is not None and not self._fails:
+            lines.append(f"`accept` has `{self.name}`, which passes ({self.outcome.value}); remove it")
+        return lines
 
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
     """The rows of an audit. `str()` is the table; `write()` saves it as JSON, Markdown or HTML."""
 
+    subject: str  # the test or the command
     rows: list[Row]
     query: str
     top_n: int | None
+    hint: str | None = None  # why fallbacks may not be recognised
 
     def assert_no_silent_failure(self) -> None:
         """Raise AssertionError if a case failed that is not accepted; the message has each of them."""
@@ -100,9 +118,10 @@ class AuditReport:
             for row in failed:
                 lines += [
                     f"- {row.outcome.value}, {row.name}: {row.fault}",
-                    f"    the pipeline {row.did}; answers: {row.statuses}",
+                    f"    the pipeline {row.did}; answers: {row.answers}",
                     f"    again: {row.again}",
                 ]
+            lines += [self.hint] if self.hint else []
             raise AssertionError("\n".join(lines))
 
     @property
@@ -113,7 +132,7 @@ class AuditReport:
     @property
     def notable(self) -> list[Row]:
         """The rows to look at: failures and crashes."""
-        return [row for row in self.rows if row.fails or row.outcome is Outcome.CRASH]
+        return [row for row in self.rows if row.is_notable]
 
     @property
     def warnings(self) -> list[str]:
@@ -123,8 +142,7 @@ class AuditReport:
 
     @property
     def _remarks(self) -> list[str]:
-        findings = [f"{row.name}: {finding}" for row in self.rows for finding in row.findings]
-        return findings + [row.remark for row in self.rows if row.remark]
+        return [line for row in self.rows for line in row.remarks] + ([self.hint] if self.hint else [])
 
     @property
     def summary(self) -> str:
@@ -140,12 +158,12 @@ class AuditReport:
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON."""
         return {
+            "subject": self.subject,
             "query": self.query,
             "top_n": self.top_n,
             "failed": len(self.failures),
             "summary": self._counts,
             "warnings": self.warnings,
-            "remarks": self._remarks,
             "cases": [row.as_dict for row in self.rows],
         }
 
@@ -155,7 +173,7 @@ class AuditReport:
     def table(self, rows: list[Row]) -> str:
         """Return *rows* as a table, with the summary and the warnings."""
         lines = [("case", "outcome", "time", "answers", "what the pipeline did")]
-        lines += [(row.name, _marked(row), f"{row.seconds:.1f} s", _cut(row.statuses, 24), row.did) for row in rows]
+        lines += [(row.name, _marked(row), f"{row.seconds:.1f} s", _cut(row.answers, 24), row.did) for row in rows]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         shown = [
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
@@ -190,7 +208,7 @@ _FORMS: dict[str, Callable[[dict[str, Any]], str]] = {
 
 
 def _marked(row: Row) -> str:
-    if row.accepted is not None and row.remark is None:
+    if row.is_accepted:
         return f"{row.outcome.value} (accepted)"
     if row.outcome is Outcome.CRASH and not row.is_failure:
         return "crash (warning)"

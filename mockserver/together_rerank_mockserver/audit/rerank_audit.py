@@ -15,13 +15,14 @@ from together_rerank_mockserver.testing.admin_client import AdminClient
 class RerankAudit:
     """Audits pipelines with the mock of *admin*.
 
-    *only* are the names of the cases to run, *again* returns the line that runs one of them alone.
-    Each report is added to `reports`.
+    *subject* is the name of the test, *only* are the names of the cases to run, and *again* returns the line that runs
+    one of them alone. Each report is added to `reports`.
     """
 
-    def __init__(self, admin: AdminClient, only: Sequence[str], again: Callable[[str], str]) -> None:
+    def __init__(self, admin: AdminClient, subject: str, only: Sequence[str], again: Callable[[str], str]) -> None:
         self.reports: list[AuditReport] = []
         self._admin = admin
+        self._subject = subject
         self._only = only
         self._again = again
 
@@ -50,10 +51,9 @@ class RerankAudit:
             passages: at least three different passages, better `top_n` + 2 or more.
             top_n: how many passages *search* returns; None for all.
             read: turns what *search* returns into a list of passages or indexes; None if it is one.
-            fallback_log: a regular expression for the message of the log record with which *search* declares that it
-                falls back.
-            fallback_argument: the name of an argument of *search*: a function that it calls if it falls back.
-            fallback_value: the value that *search* returns if it falls back, or a function that tells by this value.
+            fallback_log: a regular expression; a log record declares a fallback if it matches the message.
+            fallback_argument: the name of an argument of *search*; it gets a function, and a call declares a fallback.
+            fallback_value: the result of *search* if it falls back, or a function of the result that says so.
             accept: the names of cases whose failure is accepted, each with the reason.
             only: the names of the cases to run; empty for all.
             quick: run only the most important cases, and none that waits.
@@ -65,11 +65,11 @@ class RerankAudit:
         """
         if not callable(search):
             raise TypeError(f"rerank_audit() takes a function with the arguments query and passages, not {search!r}")
-        if fallback_log is not None:
-            _check_pattern(fallback_log)
+        declaration = Declaration(_compiled(fallback_log), fallback_argument, fallback_value)
         audit = Audit(
-            Pipeline(search, patience, Declaration(fallback_log, fallback_argument, fallback_value), read),
+            Pipeline(search, patience, declaration, read),
             self._admin,
+            subject=self._subject,
             query=query,
             passages=passages,
             top_n=top_n,
@@ -78,14 +78,25 @@ class RerankAudit:
             only=self._only or only,
             accept=accept or {},
             again=self._again,
+            hint=_hint(declaration),
         )
         report = audit.run()
         self.reports.append(report)
         return report
 
 
-def _check_pattern(pattern: Any) -> None:
+def _compiled(pattern: Any) -> re.Pattern[str] | None:
     try:
-        re.compile(pattern)
+        return None if pattern is None else re.compile(pattern)
     except (re.error, TypeError) as error:
         raise ValueError(f"`fallback_log` must be a regular expression, not {pattern!r}: {error}") from None
+
+
+def _hint(declaration: Declaration) -> str | None:
+    """Return what to check if no case declared a fallback; None if the pipeline should declare none."""
+    if declaration.log is not None:
+        log = f"no log record matched `fallback_log`, {declaration.log.pattern!r}"
+        return f"{log}; records below the enabled level, by default WARNING, are not made"
+    if declaration.argument is not None:
+        return f"nothing called the function in the argument `{declaration.argument}`"
+    return None if declaration.value is NO_VALUE else "no result was the `fallback_value`"

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import itertools
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import Any
 
 from together_rerank_mockserver import clock
-from together_rerank_mockserver.audit.cases import MIN_PASSAGES, Call, Case, CaseBuilder
+from together_rerank_mockserver.audit.cases import MIN_PASSAGES, QUICK, Call, Case, CaseBuilder
 from together_rerank_mockserver.audit.outcome import Observed, Outcome, error_text, indexes_of, is_item, judge, shown
 from together_rerank_mockserver.audit.pipeline import Pipeline
 from together_rerank_mockserver.audit.report import AuditReport, Row
-from together_rerank_mockserver.testing.admin_client import AdminClient
+from together_rerank_mockserver.testing.admin_client import API_KEY, AdminClient, in_process
 from together_rerank_mockserver.testing.recorded import RecordedRequest
 from together_rerank_mockserver.testing.rerank_mock import RerankMock
 from together_rerank_mockserver.testing.resilience import Finding, find_problems
@@ -46,7 +47,9 @@ class Unreadable(TypeError):
 class Audit:
     """The audit of *pipeline*: the cases for *query* and *passages*, with the mock of *admin*.
 
-    *top_n* is how many passages the pipeline returns; None for all. *only* are the names of the cases to run.
+    *subject* is the test or the command. *top_n* is how many passages the pipeline returns; None for all. *only* are
+    the names of the cases to run. *again* returns the line that runs a case alone. *hint* says why a fallback may not
+    be recognised; the report has it if there are failures and no case declared a fallback.
     Raises ValueError if an argument is invalid.
     """
 
@@ -55,6 +58,7 @@ class Audit:
         pipeline: Pipeline,
         admin: AdminClient,
         *,
+        subject: str,
         query: str,
         passages: Sequence[str],
         top_n: int | None,
@@ -63,24 +67,28 @@ class Audit:
         only: Iterable[str],
         accept: Mapping[str, str],
         again: Callable[[str], str],
+        hint: str | None,
     ) -> None:
         _check(query, passages, top_n, patience_s)
         self._pipeline = pipeline
         self._admin = admin
+        self._subject = subject
         self._query = query
         self._top_n = top_n
         self._again = again
-        cases = CaseBuilder(passages, top_n, 1.5 * patience_s)
+        self._hint = hint
+        every = CaseBuilder(passages, top_n, 1.5 * patience_s).build()
         if not isinstance(accept, Mapping):
             raise ValueError(f"`accept` must be a reason for each case, such as {{'503': 'why'}}, not {shown(accept)}")
-        every, self._accept = cases.build(), dict(accept)
+        self._accept = dict(accept)
         names = [each.name for each in every]
         _check_names("accept", self._accept, names)
         if nameless := [name for name, reason in self._accept.items() if not str(reason or "").strip()]:
             raise ValueError(f"`accept` has no reason for {nameless[0]!r}; say why the team lives with it")
-        chosen = [only] if isinstance(only, str) else list(only)
-        _check_names("only", chosen, names)
-        self._cases = [each for each in every if each.name in chosen] if chosen else cases.build(quick=quick)
+        selected = [only] if isinstance(only, str) else list(only)
+        _check_names("only", selected, names)
+        chosen = set(selected) or (QUICK if quick else set(names))
+        self._cases = [each for each in every if each.name in chosen]
         # A word in the query of each case tells its requests apart. It is new each time, because of caches.
         self._words = {each.name: f"case{secrets.token_hex(3)}{number:03}" for number, each in enumerate(self._cases)}
         self._is_alone = False
@@ -97,7 +105,9 @@ class Audit:
             self._repeat_uncertain(rows)
         if self._is_alone:
             self._admin.call("POST", "reset")
-        return AuditReport(rows, self._query, self._top_n)
+        is_declared = any(row.outcome is Outcome.DECLARED for row in rows)
+        hint = self._hint if any(row.is_failure for row in rows) and not is_declared else None
+        return AuditReport(self._subject, rows, self._query, self._top_n, hint)
 
     def _repeat_uncertain(self, rows: list[Row]) -> None:
         found = [row.name for row in rows if row.findings]
@@ -139,11 +149,11 @@ class Audit:
 
     def _row(self, case: Case) -> Row:
         if case.is_concurrent and self._is_alone:
-            return self._row_of(case, Outcome.NOT_SHOWN, "makes requests that cannot be told apart without the query")
+            return self._row_of(case, Outcome.NOT_SHOWN, "its requests cannot be distinguished without the query")
         unassigned, began = self._pipeline.unassigned, clock.now()
         # Each of concurrent calls has requests of its own.
         count = len(case.calls) if case.is_concurrent else 1
-        words = [self._words[case.name] + ("abc"[place] if count > 1 else "") for place in range(count)]
+        words = [f"{self._words[case.name]}{f'x{place}' if count > 1 else ''}" for place in range(count)]
         admins = [self._admin if self._is_alone else self._admin.of_word(word) for word in words]
         for admin in admins:
             admin.call("POST", "reset")
@@ -217,6 +227,16 @@ class Audit:
         return outcome, did
 
 
+@contextlib.contextmanager
+def local_mock() -> Iterator[AdminClient]:
+    """Start a mock for audits in this process, and return its client."""
+    from together_rerank_mockserver.server.threaded_server import MockServer
+    from together_rerank_mockserver.settings import Settings
+
+    with MockServer(Settings(one_namespace=True, journal_max=10_000)) as mock:
+        yield in_process(mock, API_KEY)
+
+
 def _check(query: Any, passages: Any, top_n: Any, patience_s: Any) -> None:
     if not isinstance(query, str) or not query.strip():
         raise ValueError(f"`query` must be a text, not {shown(query)}")
@@ -247,8 +267,8 @@ class _Unsupported(Exception):
 
 def _prepare(call: Call, admin: AdminClient) -> None:
     """Set the ranking and the fault of *call*; raise _Unsupported."""
-    if call.ranking:
-        admin.call("PUT", "ranking", call.ranking)
+    if ranking := call.ranking:
+        admin.call("PUT", "ranking", ranking)
     admin.call("DELETE", "faults")
     if call.fault:
         try:

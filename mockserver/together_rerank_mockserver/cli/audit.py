@@ -22,8 +22,8 @@ _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _CASE = "--case"
 _REPORT_FLAG = "--report"
-_QUERY = "llamas in Peru"
-_PASSAGES = (
+QUERY = "llamas in Peru"
+PASSAGES = (
     "Pandas eat bamboo in the mountains of China.",
     "The sun rises earlier in summer than in winter.",
     "Polar bears hunt seals on the ice.",
@@ -41,17 +41,16 @@ _FIELD = "The field of the printed object that declares a fallback."
 _REPORT = "Write the report to FILE: .json, .md or .html, repeatable."
 
 
-def _pattern(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+def _pattern(_: click.Context, __: click.Parameter, value: str | None) -> re.Pattern[str] | None:
     try:
-        re.compile(value or "")
+        return None if value is None else re.compile(value)
     except re.error as error:
         raise click.BadParameter(f"{value!r} is not a regular expression: {error}") from error
-    return value
 
 
-@click.command(context_settings={**COMMAND, "ignore_unknown_options": False})
+@click.command(context_settings=COMMAND)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-@option("--query", default=_QUERY, metavar="TEXT", help="The query.")
+@option("--query", default=QUERY, metavar="TEXT", help="The query.")
 @option("--passages", type=_EXISTING, metavar="FILE", help=_PASSAGES_HELP)
 @option("--top-n", type=click.IntRange(1), metavar="N", help=_TOP_N)
 @option("--quick", is_flag=True, help="Run only the most important cases.")
@@ -83,44 +82,41 @@ def audit(command: tuple[str, ...], reports: tuple[Path, ...], **options: Any) -
 def _audited(
     command: tuple[str, ...],
     *,
-    query: str,
     passages: Path | None,
     accept: tuple[str, ...],
     patience: float,
-    fallback_log: str | None,
+    fallback_log: re.Pattern[str] | None,
     fallback_field: str | None,
     **options: Any,
 ) -> AuditReport:
     from together_rerank_mockserver.audit.command import Command
     from together_rerank_mockserver.audit.outcome import shown
-    from together_rerank_mockserver.audit.rerank_audit import RerankAudit
-    from together_rerank_mockserver.audit.run import Unreadable
-    from together_rerank_mockserver.server.threaded_server import MockServer
-    from together_rerank_mockserver.settings import Settings
-    from together_rerank_mockserver.testing import admin_client
+    from together_rerank_mockserver.audit.pipeline import Declaration, Pipeline
+    from together_rerank_mockserver.audit.run import Audit, Unreadable, local_mock
     from together_rerank_mockserver.testing.environment import client_variables
 
-    with MockServer(Settings(one_namespace=True, journal_max=10_000)) as mock:
-        admin = admin_client.in_process(mock, admin_client.API_KEY)
-        variables = client_variables(admin.url, admin.api_key)
+    hint = "no output of the command declared a fallback" if fallback_log or fallback_field else None
+    with local_mock() as admin:
         search = Command(
             command,
-            variables,
+            client_variables(admin.url, admin.api_key),
             patience,
             top_n=options["top_n"],
             fallback_log=fallback_log,
             fallback_field=fallback_field,
         )
         try:
-            return RerankAudit(admin, (), _again)(
-                search,
-                query=query,
-                passages=_PASSAGES if passages is None else _passages(passages),
+            return Audit(
+                Pipeline(search, patience, Declaration(argument="declare")),
+                admin,
+                subject=shlex.join(command),
+                passages=PASSAGES if passages is None else _passages(passages),
                 accept=_reasons(accept),
-                patience=patience,
-                fallback_argument="declare",
+                patience_s=patience,
+                again=_again,
+                hint=hint,
                 **options,
-            )
+            ).run()
         except Unreadable as error:
             printed = shown(error.returned)
             raise click.ClickException(
