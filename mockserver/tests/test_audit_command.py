@@ -162,8 +162,9 @@ def test_the_reports_of_one_run_agree(tmp_path):
     ran = audit(tmp_path, *cases("ranking", "503"), "--report", "a.md", "--report", "a.html", "--report", "a.json")
 
     assert ran.returncode == 0
-    assert (tmp_path / "a.md").read_text().startswith("# Rerank audit: no failure\n\n1 right, 1 loud error.")
-    assert "<title>Rerank audit: no failure</title>" in (tmp_path / "a.html").read_text()
+    title = f"Rerank audit of {sys.executable} -S search.py: no failure"
+    assert (tmp_path / "a.md").read_text().startswith(f"# {title}\n\n1 right, 1 loud error.")
+    assert f"<title>{title}</title>" in (tmp_path / "a.html").read_text()
     assert json.loads((tmp_path / "a.json").read_text())["summary"] == {"right": 1, "loud error": 1}
 
 
