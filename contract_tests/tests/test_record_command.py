@@ -64,6 +64,7 @@ def test_record_saves_exchanges_and_prints_how_they_differ(tmp_path):
     assert {each.name for each in fixtures.read(tmp_path / "kept")} == {"success/strings", "not_found/model"}
 
 
+@pytest.mark.slow
 def test_the_key_is_neither_printed_nor_written(tmp_path):
     with SendsObjectList() as server:
         recorded = record(server, tmp_path / "kept")

@@ -130,6 +130,7 @@ class TestWithAQuotaAndLatency:
         assert 1.2 <= timer.seconds < 10
 
 
+@pytest.mark.slow
 class TestWithATimeLimit:
     @pytest.fixture
     def rerank_mock_settings(self):
@@ -152,6 +153,7 @@ class TestWithATimeLimit:
 PASSAGES = ["a panda", "a llama", "a bear"]
 
 
+@pytest.mark.slow
 def test_an_audit_is_true(rerank_audit):
     def search(query, passages):
         status, answer = post({"model": "m", "query": query, "documents": passages})
