@@ -113,7 +113,7 @@ def test_the_outcome_of_what_is_returned(name):
 def test_the_sentence_says_what_is_expected():
     assert outcome([3, 2]) == (Outcome.WRONG, "returned the passages [3, 2], not [2, 3]")
     assert outcome([]) == (Outcome.SILENT, "returned no passages, not [2, 3]")
-    assert outcome(is_hung=True, seconds=19.96) == (Outcome.HANG, "still running after 20.0 s")
+    assert outcome(is_hung=True, seconds=19.96) == (Outcome.HANG, "was still running after 20.0 s")
     assert outcome([0, 1], declared="log") == (Outcome.DECLARED, "returned the passages [0, 1], and said so")
 
 
@@ -138,7 +138,8 @@ def test_an_error_is_shown_in_one_line():
     assert error_text(KeyError()) == "KeyError"
     assert error_text(json.JSONDecodeError("x", "", 0)) == "json.JSONDecodeError: x: line 1 column 1 (char 0)"
     assert error_text(ValueError("x" * 500)) == f"ValueError: {'x' * 80}"
-    assert error_text(CommandFailed("curl: (7) failed", is_crash=False)) == "curl: (7) failed"
+    failed = CommandFailed("ended with exit status 7: curl: (7) failed", is_crash=False)
+    assert outcome(error=failed) == (Outcome.LOUD, "ended with exit status 7: curl: (7) failed")
 
 
 def test_only_four_outcomes_are_failures():

@@ -71,7 +71,7 @@ def _passages(rows=None, error=None, message=""):
     if error is None:
         return rows
     text = f"{error.removeprefix('builtins.')}: {message}"
-    raise CommandFailed(text, is_crash=_is_crash(1, text.partition("\n")[0]))
+    raise CommandFailed(f"raised {text}", is_crash=_is_crash(1, text.partition("\n")[0]))
 
 
 def audit_all():

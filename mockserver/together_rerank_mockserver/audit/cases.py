@@ -24,7 +24,7 @@ _LONG = 12_000
 # A ranking override names up to 100 texts, two for a passage; all other passages have the score 0.
 _MAX_SCORED = 50
 _RETRY_AFTER_S = 1
-# Faults that are no cases: no client can tell the answer from a right one, or the requests here cannot show them.
+# Faults that are not cases: no client can tell the answer from a right one, or no request of an audit shows them.
 _PLAUSIBLE = {
     *("document-dropped", "duplicates-removed", "rank-fields-ignored", "query-ignored", "position-bias"),
     *("text-field-only", "first-batch-only", "top-n-first-batch", "cache-collision", "calls-mixed-up"),
@@ -164,7 +164,7 @@ class CaseBuilder:
         for fault in self._of_family("wire"):
             if fault.name not in ("delay", "hang", "drip"):
                 yield self._of(fault)
-        # No client has to give up during this.
+        # Slow, but faster than a usual timeout.
         drip = {"fault": "drip", "pause": min(200, round(self._slow_s * 20)), "times": "always"}
         yield Case("drip", "wire", self._faults["drip"].sentence, (self.call(fault=drip),))
 
@@ -213,7 +213,7 @@ def _designed(count: int, top_n: int | None, *, turned: bool) -> list[float]:
     # The last one is not the best: a client that reads the index -1 would find it by chance.
     best[:2] = best[:2][::-1]
     if turned:
-        # Those beyond the first `top_n` stay the best, and both parts turn around.
+        # The passages beyond the first `top_n` stay the best; the order within both parts is reversed.
         beyond = max(2, min(top_n or count, count - (top_n or count)))
         best = best[:beyond][::-1] + best[beyond:][::-1]
     scores = [0.0] * count

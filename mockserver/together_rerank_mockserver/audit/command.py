@@ -61,7 +61,9 @@ class Command:
         if self._log is not None and self._log.search(errors):
             declare()
         if status:
-            raise CommandFailed(_last_line(errors) or f"exit status {status}", is_crash=_is_crash(status, errors))
+            why = _last_line(errors)
+            ended = f"ended with exit status {status}{f': {why}' if why else ''}"
+            raise CommandFailed(ended, is_crash=_is_crash(status, errors))
         if not output.strip():
             return None  # a command that hides its error often prints nothing
         try:

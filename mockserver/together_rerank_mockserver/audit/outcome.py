@@ -58,7 +58,7 @@ class Observed:
 
 
 class CommandFailed(Exception):
-    """A command ended with an error; *is_crash* if its own code failed."""
+    """A command failed; the message says what it did. *is_crash* if an error of its own code ended it."""
 
     def __init__(self, message: str, *, is_crash: bool) -> None:
         super().__init__(message)
@@ -75,10 +75,13 @@ def judge(call: Call, top_n: int | None, observed: Observed, *, has_answer: bool
     *has_answer* is whether the pipeline got results that it could rank by.
     """
     if observed.is_hung:
-        return Outcome.HANG, f"still running after {observed.seconds:.1f} s"
+        return Outcome.HANG, f"was still running after {observed.seconds:.1f} s"
     if observed.error is not None:
         crash = _is_crash(observed.error)
-        return (Outcome.CRASH if crash else Outcome.LOUD), f"raised {error_text(observed.error)}"
+        did = (
+            str(observed.error) if isinstance(observed.error, CommandFailed) else f"raised {error_text(observed.error)}"
+        )
+        return (Outcome.CRASH if crash else Outcome.LOUD), did
     return _judge_returned(call, top_n, observed, has_answer=has_answer)
 
 
@@ -162,8 +165,6 @@ def _is_crash(error: BaseException) -> bool:
 def error_text(error: BaseException) -> str:
     """Return the class and the message of *error*, in one line."""
     kind, text = type(error), " ".join(str(error).split())
-    if isinstance(error, CommandFailed):
-        return text
     name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
     return f"{name}: {text[:_SHOWN]}" if text else name
 

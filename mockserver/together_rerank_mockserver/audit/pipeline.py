@@ -77,7 +77,7 @@ class Pipeline:
         self._tasks: list[Future[Any]] = []
         self._lock = threading.Lock()
         self._running: set[_Running] = set()
-        # The number of log records that declared a fallback in a thread of none of several running calls.
+        # How many log records declared a fallback outside the context of a call, while several calls were running.
         self.unassigned = 0
 
     def call(self, query: str, passages: Sequence[str]) -> Observed:
@@ -171,7 +171,7 @@ class Pipeline:
     def _declare_by_log(self) -> None:
         running = _current.get()
         with self._lock:
-            # In a thread or task of the pipeline, which can be of an earlier call.
+            # The record comes from a thread or task without the context of a running call.
             if running is None or running.is_over.is_set():
                 if len(self._running) != 1:
                     self.unassigned += 1

@@ -136,7 +136,7 @@ class AuditReport:
 
     @property
     def warnings(self) -> list[str]:
-        """A line for each crash, each finding about requests, and each stale entry of `accept`."""
+        """A line for each crash, for what the pipeline does wrong as a client, and for each stale entry of `accept`."""
         lines = [f"{row.name}: crash: {row.did}" for row in self.rows if row.outcome is Outcome.CRASH]
         return lines + self._remarks
 

@@ -89,7 +89,7 @@ class Audit:
         _check_names("only", selected, names)
         chosen = set(selected) or (QUICK if quick else set(names))
         self._cases = [each for each in every if each.name in chosen]
-        # A word in the query of each case tells its requests apart. It is new each time, because of caches.
+        # A word in the query of each case tells its requests apart. It is new in each audit, because of caches.
         self._words = {each.name: f"case{secrets.token_hex(3)}{number:03}" for number, each in enumerate(self._cases)}
         self._is_alone = False
         self._uncertain: set[str] = set()  # the cases whose outcome another case may have changed
@@ -111,11 +111,11 @@ class Audit:
 
     def _repeat_uncertain(self, rows: list[Row]) -> None:
         found = [row.name for row in rows if row.findings]
-        if len(found) <= _FEW:  # on a busy machine, waits can be longer and requests later
+        if len(found) <= _FEW:  # so few can be the effect of a busy machine
             self._uncertain.update(found)
         hangs = any(row.outcome is Outcome.HANG and row.name not in self._uncertain for row in rows)
         for place, row in enumerate(rows):
-            # A call that hangs can block all others, and each of them takes long.
+            # A call that hangs can block all others; they would take too long again.
             if row.name in self._uncertain and not (hangs and row.outcome is Outcome.HANG):
                 rows[place] = self._row(self._cases[place])
                 hangs = hangs or rows[place].outcome is Outcome.HANG
@@ -151,7 +151,7 @@ class Audit:
         if case.is_concurrent and self._is_alone:
             return self._row_of(case, Outcome.NOT_SHOWN, "its requests cannot be distinguished without the query")
         unassigned, began = self._pipeline.unassigned, clock.now()
-        # Each of concurrent calls has requests of its own.
+        # Each of several concurrent calls gets its own word.
         count = len(case.calls) if case.is_concurrent else 1
         words = [f"{self._words[case.name]}{f'x{place}' if count > 1 else ''}" for place in range(count)]
         admins = [self._admin if self._is_alone else self._admin.of_word(word) for word in words]
