@@ -37,10 +37,11 @@ def server(request):
 def environment(**changes):
     """Return the environment for a process of a test.
 
-    It has no TOGETHER... and GITHUB... variables, no PYTHONUNBUFFERED, which hides missing flushes, and no
-    COVERAGE..., because the measurement of every process takes as long as the tests.
+    It has no TOGETHER... and GITHUB... variables, no CI, with which pytest prints longer lines, no PYTHONUNBUFFERED,
+    which hides missing flushes, and no COVERAGE..., because the measurement of every process takes as long as the
+    tests.
     """
-    left_out = ("TOGETHER", "GITHUB", "PYTHONUNBUFFERED", "COV")
+    left_out = ("TOGETHER", "GITHUB", "CI", "BUILD_NUMBER", "PYTHONUNBUFFERED", "COV")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     return {**kept, **changes}
 
