@@ -9,7 +9,8 @@ SUITES := $(wildcard tests/test_*.py) contract_tests/tests mockserver/tests/test
 # Environments for other people's programs, outside the clone. Each is made once per lock file and Python version.
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/together-rerank-kit
 LOCKS := requirements/together-sdk.txt requirements/together-1.txt requirements/strangers.txt requirements/peers/package-lock.json \
-  requirements/infinity.txt requirements/clients.txt requirements/clients-cohere-5.txt requirements/clients-npm/package-lock.json
+  requirements/infinity.txt requirements/clients.txt requirements/clients-cohere-5.txt requirements/clients-npm/package-lock.json \
+  requirements/locust.txt
 HASH = import hashlib, pathlib, sys; print(*(hashlib.sha256(sys.version.encode() + pathlib.Path(each).read_bytes()).hexdigest()[:16] for each in sys.argv[1:]))
 HASHES := $(shell $(PYTHON) -c '$(HASH)' $(LOCKS))
 TOGETHER_SDK := $(CACHE)/together-sdk-$(word 1,$(HASHES))
@@ -21,6 +22,7 @@ INFINITY := $(CACHE)/infinity-$(TORCH)-$(word 5,$(HASHES))
 REAL_CLIENTS := $(CACHE)/clients-$(word 6,$(HASHES))
 COHERE_5 := $(CACHE)/clients-cohere-5-$(word 7,$(HASHES))
 NPM_CLIENTS := $(CACHE)/clients-npm-$(word 8,$(HASHES))
+LOCUST := $(CACHE)/locust-$(word 9,$(HASHES))
 CLIENTS = RERANK_KIT_TOGETHER_SDK=$(TOGETHER_SDK) RERANK_KIT_TOGETHER_1=$(TOGETHER_1)
 # Five files at a time keep two cores busy, for tests wait too; the tests of one file share their servers.
 PYTEST := -m pytest -n 5 --dist loadfile --no-loadscope-reorder
@@ -29,7 +31,7 @@ SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema vendor
 # Tests start hundreds of processes; without byte code each of them would compile the kit again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help serve quick test test-wheel lint check release-check contract contract-real clients-real format matrix docs fixtures config-schema clients dist bench lock clean
+.PHONY: help serve quick test test-wheel lint check release-check contract contract-real clients-real test-redis format matrix docs fixtures config-schema clients dist bench lock clean
 
 help:
 	@echo 'serve          set up, and start the mock'
@@ -42,6 +44,7 @@ help:
 	@echo 'contract       test the endpoint URL=..., or a new mock without it; FLAGS=... are flags of the command'
 	@echo 'contract-real  test and record four servers by other authors, and compare with docs/reports/; needs npm'
 	@echo 'clients-real   run and audit real clients of each rerank API, and compare with docs/clients.md and docs/audit.md; needs npm'
+	@echo 'test-redis     test shared state with Redis, and run the load test of the docs; needs redis-server'
 	@echo 'matrix         run the tests on every Python from 3.11 to 3.14 on this machine'
 	@echo 'docs           build the site in build/site'
 	@echo 'format         format the code, and fix what ruff can fix'
@@ -113,6 +116,11 @@ contract-real: $(VENV)/dev.stamp $(STRANGERS)/stamp $(INFINITY)/stamp $(PEERS)/s
 	RERANK_KIT_STRANGERS=$(STRANGERS) RERANK_KIT_INFINITY=$(INFINITY) RERANK_KIT_PEERS=$(PEERS) \
 	  $(BIN)/python -m pytest tests/strangers $(PYTEST_ARGS)
 
+# Run the tests of state with Redis, and the load test of docs/load-testing.md.
+test-redis: $(VENV)/dev.stamp $(LOCUST)/stamp
+	@redis-server --version >/dev/null 2>&1 || { echo 'redis-server is needed to test shared state; on Debian: apt-get install -y redis-server' >&2; exit 1; }
+	RERANK_KIT_LOCUST=$(LOCUST) $(BIN)/python -m pytest tests/redis $(PYTEST_ARGS)
+
 # Run unmodified clients against the mock.
 clients-real: $(VENV)/dev.stamp $(TOGETHER_1)/stamp $(REAL_CLIENTS)/stamp $(COHERE_5)/stamp $(NPM_CLIENTS)/stamp
 	RERANK_KIT_TOGETHER_1=$(TOGETHER_1) RERANK_KIT_CLIENTS=$(REAL_CLIENTS) RERANK_KIT_COHERE_5=$(COHERE_5) RERANK_KIT_NPM_CLIENTS=$(NPM_CLIENTS) \
@@ -159,7 +167,7 @@ bench: $(VENV)/base.stamp $(PEERS)/stamp
 UV_LOCK = uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 lock:
 	$(UV_LOCK) pyproject.toml --group build -o requirements/base.txt
-	$(UV_LOCK) pyproject.toml --extra contract --group build --group dev -c requirements/base.txt -o requirements/dev.txt
+	$(UV_LOCK) pyproject.toml --extra contract --extra redis --group build --group dev -c requirements/base.txt -o requirements/dev.txt
 	echo 'together==1.5.35' | $(UV_LOCK) - -o requirements/together-1.txt
 	printf '%s\n' xllamacpp gguf 'litellm[proxy]==1.106.2' | $(UV_LOCK) - -o requirements/strangers.txt
 	@# torch is not locked; the packages after infinity-emb are what its CPU build needs.
@@ -170,6 +178,7 @@ lock:
 	  llama-index-postprocessor-jinaai-rerank==0.6.0 'rerankers[api]==0.10.0' | $(UV_LOCK) - -o requirements/clients.txt
 	printf '%s\n' 'cohere<6' langchain-cohere==0.6.0 llama-index-postprocessor-cohere-rerank==0.10.0 \
 	  | $(UV_LOCK) - -o requirements/clients-cohere-5.txt
+	echo 'locust==2.47.0' | $(UV_LOCK) - -o requirements/locust.txt
 	for version in 8.2 8.4; do echo "pytest==$$version.*" | $(UV_LOCK) - -o requirements/pytest-$$version.txt || exit 1; done
 	@# Whom npm would have us fund is an address too.
 	for folder in peers clients-npm; do (cd requirements/$$folder && \
@@ -200,12 +209,14 @@ $(TOGETHER_SDK)/stamp: | $(VENV)/dev.stamp
 	tar -xzf $(@D)/together-*.tar.gz -C $(@D) --strip-components 1
 	@touch $@
 
-# Packages that conflict with those in $(VENV): the SDK's old major version, other people's servers, and clients.
+# Packages that conflict with those in $(VENV): the SDK's old major version, other people's servers, clients, and Locust,
+# whose plugin pytest would load.
 $(TOGETHER_1)/stamp: LOCK := requirements/together-1.txt
 $(STRANGERS)/stamp: LOCK := requirements/strangers.txt
 $(REAL_CLIENTS)/stamp: LOCK := requirements/clients.txt
 $(COHERE_5)/stamp: LOCK := requirements/clients-cohere-5.txt
-$(TOGETHER_1)/stamp $(STRANGERS)/stamp $(REAL_CLIENTS)/stamp $(COHERE_5)/stamp: | $(VENV)/bin/python
+$(LOCUST)/stamp: LOCK := requirements/locust.txt
+$(TOGETHER_1)/stamp $(STRANGERS)/stamp $(REAL_CLIENTS)/stamp $(COHERE_5)/stamp $(LOCUST)/stamp: | $(VENV)/bin/python
 	rm -rf $(@D) && $(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $(LOCK)
 	@touch $@
