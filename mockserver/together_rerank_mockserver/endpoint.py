@@ -17,6 +17,7 @@ from together_rerank_mockserver.api.errors import (
     MissingApiKey,
     Misuse,
     ModelNotFound,
+    StateUnavailable,
     TooManyWaiting,
     Unauthorized,
     UnsupportedByServer,
@@ -38,7 +39,8 @@ from together_rerank_mockserver.faults.status import StatusFault
 from together_rerank_mockserver.mock_state import MockState
 from together_rerank_mockserver.ranking.score import Ranked, rank
 from together_rerank_mockserver.replay import Replay
-from together_rerank_mockserver.state.namespace import DEFAULT, Namespace
+from together_rerank_mockserver.state.namespace import DEFAULT
+from together_rerank_mockserver.state.shared_namespace import AnyNamespace
 from together_rerank_spec import Document
 
 _UNREAD = body.Content(b"")
@@ -57,7 +59,7 @@ class RequestContext:
 
     call: Call
     key: str = field(repr=False)  # empty if the request has none
-    namespace: Namespace  # of the key; the call keeps it even if a reset replaces it
+    namespace: AnyNamespace  # of the key; the call keeps it even if a reset replaces it
     content: body.Content = _UNREAD
     selected: SelectedFault = NO_FAULT
     headers: dict[str, str] = field(default_factory=dict)  # added to the answer: what is left of the quota
@@ -97,8 +99,8 @@ class Endpoint:
         self._dialect = f"; dialect={document.dialect}" if document.dialect else ""
         self._key_header = document.key_header or "Authorization"
         self._lower_key_header = self._key_header.lower()
-        # Reads the canonical request from a body, for the journal.
-        self._read = None if document.mapping.is_canonical else document.request
+        # Reads the canonical request from a body that was sent to a path, for the journal; None if all bodies have it.
+        self.read = None if document.mapping.is_canonical else document.request
 
     @property
     def routes(self) -> list[str]:
@@ -425,6 +427,14 @@ class Endpoint:
         return rendering.error_reply(refused, self.document)
 
     def _finish(self, reply: Reply, context: RequestContext) -> Reply:
+        try:
+            return self._finished(reply, context)
+        except (StateUnavailable, TooManyWaiting) as error:
+            # Without its fault, the reply is not slow.
+            context.selected = replace(context.selected, applied=False)
+            return self._finished(self._error_reply(error, context), context)
+
+    def _finished(self, reply: Reply, context: RequestContext) -> Reply:
         selected = context.selected
         headers = {
             **reply.headers,
@@ -439,24 +449,23 @@ class Endpoint:
         if reply is not _DISCONNECTED:
             sent = selected.apply_wire_fault(sent)
         if sent.is_slow:
-            try:
-                self._limiter.acquire()
-            except TooManyWaiting as full:
-                # Without its fault, the reply is not slow.
-                context.selected = replace(selected, applied=False)
-                return self._finish(self._error_reply(full, context), context)
-        self.recorder.record(
-            context.call,
-            sent,
-            context.reason,
-            context.namespace,
-            context.content.raw,
-            fault=selected.applied_name,
-            # A wire fault can replace the body.
-            results=context.results if sent.body is reply.body else None,
-            read=self._read,
-            key_header=self._lower_key_header,
-        )
+            self._limiter.acquire()
+        try:
+            self.recorder.record(
+                context.call,
+                sent,
+                context.reason,
+                context.namespace,
+                context.content.raw,
+                fault=selected.applied_name,
+                # A wire fault can replace the body.
+                results=context.results if sent.body is reply.body else None,
+                key_header=self._lower_key_header,
+            )
+        except StateUnavailable:
+            if sent.is_slow:
+                self._limiter.release()
+            raise
         return sent
 
 

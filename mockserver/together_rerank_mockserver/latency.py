@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 
 from together_rerank_mockserver.api.errors import ClientDisconnected, TooManyWaiting
-from together_rerank_mockserver.state.namespace import Namespace
+from together_rerank_mockserver.state.shared_namespace import AnyNamespace
 
 # Returns the factor for a random number from 0 to below 1.
 Distribution = Callable[[float], float]
@@ -29,7 +29,7 @@ class Latency:
         self._capacity = capacity
         self._seed = seed
 
-    def wait(self, documents: int, namespace: Namespace, wait: Callable[[float], None]) -> None:
+    def wait(self, documents: int, namespace: AnyNamespace, wait: Callable[[float], None]) -> None:
         """Take the time for a request of *documents* with *wait*, which may raise TooManyWaiting."""
         seconds = self.seconds(documents, namespace)
         if self._capacity is None:
@@ -42,7 +42,7 @@ class Latency:
             namespace.release_slot(slot, seconds)
             raise
 
-    def seconds(self, documents: int, namespace: Namespace) -> float:
+    def seconds(self, documents: int, namespace: AnyNamespace) -> float:
         """Return the time for a request of *documents*; a distribution draws the next random number of *namespace*."""
         seconds = (self._base_ms + self._per_document_ms * documents) / 1000
         if self._distribution and seconds:

@@ -2,19 +2,28 @@
 
 import hmac
 from pathlib import Path
+from typing import Any
+
+import orjson
 
 import together_rerank_fixtures as fixtures
 from together_rerank_fixtures import Exchange
+from together_rerank_mockserver.api.errors import UnsupportedByServer
+from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.api.limits import Limits
 from together_rerank_mockserver.faults.catalogue import Catalogue
-from together_rerank_mockserver.faults.grammar import FaultSpec
+from together_rerank_mockserver.faults.fault import StoredRanking
+from together_rerank_mockserver.faults.grammar import FaultSpec, from_json
+from together_rerank_mockserver.faults.status import StatusFault
 from together_rerank_mockserver.latency import Latency
 from together_rerank_mockserver.settings import LIBRARY, Settings
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
 from together_rerank_mockserver.state.metrics import Metrics
-from together_rerank_mockserver.state.quota import Quota
+from together_rerank_mockserver.state.quota import Quota, parse_rate
 from together_rerank_mockserver.state.recorder import Recorder
 from together_rerank_mockserver.state.registry import Registry
+from together_rerank_mockserver.state.shared_namespace import Shared
+from together_rerank_mockserver.state.shared_registry import SharedRegistry
 from together_rerank_spec import TOGETHER, Document
 
 # A key with this prefix is a name, not a secret: it selects a namespace of its own.
@@ -33,13 +42,11 @@ class MockState:
     def __init__(self, document: Document, settings: Settings, limiter: DelayLimiter) -> None:
         self.settings = settings
         self.limiter = limiter
-        self.registry = Registry(settings.journal_max, Quota(settings.rate_limit) if settings.rate_limit else None)
-        self.metrics = Metrics(self.registry, limiter)
-        self.recorder = Recorder(
-            self.registry, self.metrics, settings.log_format, settings.journal_max, settings.journal_body
-        )
         self.catalogue = Catalogue(document)
         self.fault, self.chaos = settings.chosen_faults(self.catalogue)
+        self.registry: Any = self._registry()  # a Registry or a SharedRegistry, which have the same methods
+        self.metrics = Metrics(self.registry, limiter)
+        self.recorder = Recorder(self.registry, settings.log_format, settings.journal_max, settings.journal_body)
         base_ms, per_document_ms = settings.latency_ms, settings.latency_per_document_ms
         latency = Latency(base_ms, per_document_ms, settings.latency_distribution, settings.capacity, settings.seed)
         self.latency = latency if base_ms or per_document_ms else None
@@ -52,6 +59,34 @@ class MockState:
         # The exchanges of a folder, which can be with any API.
         self.recorded = fixtures.read(Path(settings.replay)) if settings.replay not in (None, LIBRARY) else []
         self._keys = [key.encode() for key in settings.api_keys]
+
+    def _registry(self) -> Registry | SharedRegistry:
+        settings = self.settings
+        if settings.state is None:
+            return Registry(settings.journal_max, Quota(settings.rate_limit) if settings.rate_limit else None)
+        rate = parse_rate(settings.rate_limit) if settings.rate_limit else None
+        shared = Shared(
+            settings.store(),
+            dump_fault=lambda spec: (
+                ("s" if isinstance(spec.fault, StatusFault) else "-") + to_json(spec.as_dict).decode()
+            ),
+            load_fault=lambda text: from_json(orjson.loads(text), self.catalogue)[0],
+            draws=bool(self.chaos.specs),
+            max_in_flight=settings.max_in_flight,
+            quota=rate and rate.amount,
+            window_s=rate.get_expiry() if rate else 0,
+            dump_ranking=lambda ranking: ranking.as_json,
+            load_ranking=StoredRanking.from_json,
+        )
+        return SharedRegistry(shared, settings.journal_max)
+
+    def check_shared(self, path: str) -> None:
+        """Raise UnsupportedByServer if the answer to *path* needs the state of other processes, too."""
+        if self.settings.workers > 1 and self.settings.state is None:
+            raise UnsupportedByServer(
+                f"{path} needs a state that all workers share: start the mock with --state redis://HOST/0, or with one "
+                "worker"
+            )
 
     @property
     def configured(self) -> list[FaultSpec]:

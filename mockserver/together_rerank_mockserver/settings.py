@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from together_rerank_mockserver.faults.catalogue import Catalogue
     from together_rerank_mockserver.faults.chaos import Chaos
     from together_rerank_mockserver.faults.grammar import FaultSpec
+    from together_rerank_mockserver.state.store import Store
 
 MAX_BODY = 32 * 1024 * 1024
 READ_TIMEOUT_S = 30
@@ -74,6 +75,8 @@ class Settings:
         one_namespace: whether all keys share one namespace, also keys that begin with `test-`.
         admin_token: the token that the control plane requires; None allows this machine only, without a token.
         no_admin: whether the control plane is closed to everyone.
+        workers: how many processes answer; above 1 without `state`, each has a state of its own.
+        state: the URL of a Redis that keeps the state, such as `redis://localhost/0`; None for memory.
         cors: the origins whose pages may read answers.
         host: the address to listen on.
         base_path: the path below which the mock answers, such as `/rerank-mock`; None for the root.
@@ -117,6 +120,8 @@ class Settings:
     one_namespace: bool = False
     admin_token: str | None = field(default=None, repr=False)
     no_admin: bool = False
+    workers: int = 1
+    state: str | None = field(default=None, repr=False)  # can contain a password
     cors: tuple[str, ...] = ()
     host: str = "127.0.0.1"
     base_path: str | None = None
@@ -152,6 +157,9 @@ class Settings:
         if self.dialect != TOGETHER and (self.spec is not None or self.reading != "corrected"):
             other = "spec" if self.spec is not None else "reading"
             raise SettingsError("dialect", f"names the document at the root, and so does `{other}`")
+        for name in ("rate_limit", "max_in_flight", "capacity"):
+            if getattr(self, name) is not None and self.workers > 1 and self.state is None:
+                raise SettingsError(name, "needs `state` if there is more than one of `workers`")
         if self.no_admin and self.admin_token is not None:
             raise SettingsError("no_admin", "closes the control plane, which `admin_token` opens; use one of the two")
 
@@ -167,6 +175,18 @@ class Settings:
         if self.admin_token is None and not is_loopback(self.host):
             return "closed, because other machines can reach the mock; --admin-token TOKEN opens it"
         return ""
+
+    def store(self) -> Store:
+        """Return the Redis that `state` names, without a connection; raise SettingsError if it cannot be used."""
+        from together_rerank_mockserver.state.store import Store
+
+        try:
+            return Store(self.state or "")
+        except ImportError as error:
+            problem = "needs the package redis: pip install 'together-rerank-kit[redis]'"
+            raise SettingsError("state", problem) from error
+        except ValueError as error:
+            raise SettingsError("state", f"is not the URL of a Redis: {error}") from error
 
     def document(self) -> Document:
         """Return the document to serve; raise DocumentError if it cannot be read."""
@@ -265,6 +285,10 @@ def _is_printable_ascii(value: Any) -> bool:
     return _is_printable(value) and value.isascii() and bool(value.strip())
 
 
+def _is_state(value: Any) -> bool:
+    return _is_printable_ascii(value) and value.startswith(("redis://", "rediss://", "unix://"))
+
+
 def _is_base_path(value: Any) -> bool:
     return isinstance(value, str) and bool(_BASE_PATH.fullmatch(value))
 
@@ -319,6 +343,8 @@ _CHECKS: dict[str, _Check] = {
     "one_namespace": _check(lambda value: isinstance(value, bool), "True or False"),
     "admin_token": _check(_is_printable_ascii, "printable ASCII and not empty", shown=False),
     "no_admin": _check(lambda value: isinstance(value, bool), "True or False"),
+    "workers": _whole(1, 64),
+    "state": _check(_is_state, "a URL such as redis://localhost/0, rediss://... or unix://...", shown=False),
     "cors": _list(_is_origin, "an origin like http://localhost:3000"),
     "host": _check(_is_text, "an address"),
     "base_path": _check(

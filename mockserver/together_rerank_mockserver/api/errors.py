@@ -149,6 +149,14 @@ class TooManyWaiting(ApiError):
         super().__init__(f"{limit} calls already wait, for a delay or for the rest of a body; this is the limit")
 
 
+class StateUnavailable(ApiError):
+    """The shared state does not answer, so the call cannot be answered either."""
+
+    status = 503
+    type = "overloaded_error"
+    origin = "state-unavailable"
+
+
 class UnsupportedEncoding(ApiError):
     status = 415
 
@@ -162,7 +170,7 @@ class InternalError(ApiError):
 
 
 class UnsupportedByServer(ApiError):
-    """The running server cannot produce the requested fault; a retry does not help."""
+    """The running server cannot do what is requested; a retry does not help."""
 
     status = 501
     type = "server_error"

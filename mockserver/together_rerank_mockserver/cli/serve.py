@@ -80,6 +80,8 @@ def _fault_names(_: click.Context, __: click.Parameter, incomplete: str) -> list
     metavar="N",
     help="Maximum requests in the journal of each namespace.",
 )
+@option("--workers", type=int, default=1, metavar="N", help="Processes that answer; see --state.")
+@option("--state", metavar="URL", help="A Redis for the state that workers and replicas share, as redis://HOST/0.")
 @option("--admin-token", metavar="TOKEN", help="A token that the control plane requires.")
 @option("--no-admin", is_flag=True, help="Close the control plane.")
 @option("--cors", multiple=True, metavar="ORIGIN", help="An origin whose pages may read answers, repeatable.")

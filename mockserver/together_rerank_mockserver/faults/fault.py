@@ -1,11 +1,15 @@
 """A fault: its name, its family, a description, and what it does to a reply."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
+
+import orjson
 
 from together_rerank_mockserver.api import rendering
 from together_rerank_mockserver.api.errors import InvalidRequest, UnsupportedByServer
+from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.api.messages import Reply
 from together_rerank_mockserver.ranking.score import Ranked
 from together_rerank_spec import Document, value_at
@@ -64,8 +68,17 @@ class ConditionalFault(Fault):
 class StoredRanking:
     """What is stored of a call for the faults that mix up calls."""
 
-    key: int  # a hash of the beginning of the query and of all texts
+    key: str  # a hash of the beginning of the query and of all texts
     ranking: Sequence[Ranked]  # the best documents
+
+    @property
+    def as_json(self) -> bytes:
+        return to_json([self.key, self.ranking])
+
+    @classmethod
+    def from_json(cls, stored: bytes) -> Self:
+        key, ranking = orjson.loads(stored)
+        return cls(key, [Ranked(*each) for each in ranking])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +94,7 @@ class RankedRequest:
     @property
     def stored(self) -> StoredRanking:
         """What is stored of this call, for later and concurrent calls."""
-        key = hash((self.request["query"][:_QUERY_START], *self.texts))
+        key = hashlib.blake2b(to_json([self.request["query"][:_QUERY_START], self.texts])).hexdigest()
         return StoredRanking(key, self.ranking[:_MOST_STORED])
 
     def results(self, ranking: Sequence[Ranked], *, texts: bool | None = None) -> list[dict[str, Any]]:

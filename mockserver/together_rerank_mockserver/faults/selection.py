@@ -13,7 +13,8 @@ from together_rerank_mockserver.faults.fault import ConditionalFault, Fault, Req
 from together_rerank_mockserver.faults.grammar import FaultSpec, InvalidFaultSpec, from_text
 from together_rerank_mockserver.faults.prefer import from_prefer
 from together_rerank_mockserver.faults.status import StatusFault
-from together_rerank_mockserver.state.namespace import Namespace, QueuedFault
+from together_rerank_mockserver.state.namespace import QueuedFault
+from together_rerank_mockserver.state.shared_namespace import AnyNamespace
 from together_rerank_spec import Document
 
 MODEL_PREFIX = "mock/"
@@ -91,7 +92,7 @@ class FaultSelector:
         # Without such a fault, a call without a key draws no random number, so that later calls get the same ones.
         self._accepts_keys = any(map(_accepts_keys, (fault, *chaos.specs)))
 
-    def select(self, namespace: Namespace, call: Call, content: Content) -> SelectedFault:
+    def select(self, namespace: AnyNamespace, call: Call, content: Content) -> SelectedFault:
         """Return the fault of *call* and remove it from the queue, except a conditional fault, which `apply` removes.
 
         Raises:
@@ -105,7 +106,7 @@ class FaultSelector:
         )
         return replace(selected, applied=False) if isinstance(selected.fault, ConditionalFault) else selected
 
-    def may_accept_key(self, namespace: Namespace, call: Call) -> bool:
+    def may_accept_key(self, namespace: AnyNamespace, call: Call) -> bool:
         """Return whether a fault that the body of *call* does not name may accept its refused key.
 
         Raises Misuse as `select` does.
@@ -113,7 +114,9 @@ class FaultSelector:
         requested = self._by_header(call.headers.get("Prefer")), namespace.first()
         return self._accepts_keys or any(each and _accepts_keys(each.spec) for each in requested)
 
-    def select_for_key(self, namespace: Namespace, call: Call, content: Content, header: str | None) -> SelectedFault:
+    def select_for_key(
+        self, namespace: AnyNamespace, call: Call, content: Content, header: str | None
+    ) -> SelectedFault:
         """Return the fault of *call* if it accepts the refused key in *header*, or else NO_FAULT.
 
         Raises Misuse as `select` does.
@@ -136,7 +139,7 @@ class FaultSelector:
             return selected
         return replace(selected, spec=replace(selected.spec, fault=self._catalogue[selected.spec.fault.name]))
 
-    def delay_s(self, namespace: Namespace, spec: FaultSpec | None) -> float:
+    def delay_s(self, namespace: AnyNamespace, spec: FaultSpec | None) -> float:
         """Return the delay of *spec* in seconds, with its jitter."""
         if spec is None:
             return 0
@@ -146,7 +149,11 @@ class FaultSelector:
         return milliseconds / 1000
 
     def apply(
-        self, namespace: Namespace, selected: SelectedFault, kind: type[ConditionalFault], change: Callable[[Any], Any]
+        self,
+        namespace: AnyNamespace,
+        selected: SelectedFault,
+        kind: type[ConditionalFault],
+        change: Callable[[Any], Any],
     ) -> tuple[SelectedFault, Any]:
         """Apply the selected fault if it is of *kind*: call *change* with it, which returns None if it does not apply.
 
@@ -191,7 +198,7 @@ class FaultSelector:
             place = self._document.mapping.place("/model")
             raise Misuse(f"`{place}`: {error}", param=place) from error
 
-    def _by_server(self, namespace: Namespace) -> SelectedFault:
+    def _by_server(self, namespace: AnyNamespace) -> SelectedFault:
         draw = namespace.draw(self._seed) if self._chaos.specs else None
         by_chance = None if draw is None else self._chaos.spec_for(draw)
         if self._fault and not by_chance:
@@ -199,7 +206,7 @@ class FaultSelector:
         return SelectedFault(by_chance, "chaos", draw=draw)
 
 
-def _by_queue(namespace: Namespace) -> SelectedFault | None:
+def _by_queue(namespace: AnyNamespace) -> SelectedFault | None:
     first = namespace.take_fault()
     return _from_queue(first) if first else None
 

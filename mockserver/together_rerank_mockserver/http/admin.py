@@ -22,6 +22,7 @@ from together_rerank_mockserver.state.namespace import DEFAULT, QueueClosed
 
 # The maximum bytes of a body for the control plane, except of a request to explain.
 MAX_BODY = 4 * 1024 * 1024
+_STATEFUL = ("/requests", "/faults", "/ranking", "/reset")
 _PARAMETERS = {("GET", "/requests"): ("status", "path", "reply", "limit", "offset"), ("POST", "/explain"): ("path",)}
 
 
@@ -86,6 +87,8 @@ class Admin:
         if not methods:
             there = ", ".join(dict.fromkeys(path.removeprefix("/") for _, path in self._actions))
             raise RouteNotFound(f"There is no {ADMIN}{request.path[:200]}; known routes below {ADMIN}/: {there}")
+        if request.path in _STATEFUL:
+            self._state.check_shared(ADMIN + request.path)
         method = "GET" if request.method == "HEAD" else request.method
         if method not in methods:
             raise MethodNotAllowed(method, methods)
@@ -118,7 +121,8 @@ class Admin:
     def _read_settings(self, _: AdminRequest) -> Any:
         settings = self._state.settings
         shown = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(settings).items()}
-        return {**shown, "api_keys": len(settings.api_keys), "admin_token": settings.admin_token is not None}
+        secrets = {"admin_token": settings.admin_token is not None, "state": settings.state is not None}
+        return {**shown, "api_keys": len(settings.api_keys), **secrets}
 
     def _requests(self, request: AdminRequest) -> Any:
         request.settle()
@@ -135,9 +139,12 @@ class Admin:
         offset, limit = request.number("offset") or 0, request.number("limit")
         shown = found[offset : None if limit is None else offset + limit]
         # Serialise each entry at once, because the values of all bodies together would take much memory.
-        requests = [Fragment(to_json(entry.as_dict)) for entry in shown]
+        requests = [Fragment(to_json(entry.shown(self._reader(entry.path)))) for entry in shown]
         page = {"total": len(found), "dropped": dropped, "requests": requests}
         return {"namespace": request.namespace, **page}
+
+    def _reader(self, path: str) -> Callable[[Any, str], Any] | None:
+        return (self._operations.at(path) or self._operations.near(path)[0]).read
 
     def _clear_requests(self, request: AdminRequest) -> Any:
         self._registry.forget_journal(request.namespace)

@@ -6,9 +6,10 @@ from functools import lru_cache
 from threading import Event
 from typing import Any
 
-from together_rerank_mockserver.api.errors import InvalidRequest, RouteNotFound
+from together_rerank_mockserver.api.errors import InvalidRequest, RouteNotFound, StateUnavailable, UnsupportedByServer
 from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.api.messages import JSON, LIVE_PATHS, METRICS, READY_PATHS, Call, Reply
+from together_rerank_mockserver.api.rendering import error_reply
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.http.access import Wsgi
 from together_rerank_mockserver.http.admin import Admin, health
@@ -56,12 +57,22 @@ class Mock:
         return outgoing(Reply(200, to_json(health()), JSON), self.limiter)
 
     def readiness(self, environ: dict[str, Any]) -> Outgoing:
-        if not self.limiter.is_stopping:
-            return self.health(environ)
-        return outgoing(Reply(503, to_json({**health(), "status": "stopping"}), JSON), self.limiter)
+        try:
+            self.operations.state.registry.check()
+        except StateUnavailable as error:
+            problem = str(error)
+        else:
+            if not self.limiter.is_stopping:
+                return self.health(environ)
+            problem = "stopping"
+        return outgoing(Reply(503, to_json({**health(), "status": problem}), JSON), self.limiter)
 
     def metrics(self, _: dict[str, Any]) -> Outgoing:
-        content = self.operations.state.metrics.exposition()
+        try:
+            self.operations.state.check_shared(METRICS)
+            content = self.operations.state.metrics.exposition()
+        except (StateUnavailable, UnsupportedByServer) as error:
+            return outgoing(error_reply(error), self.limiter)
         return outgoing(Reply(200, content, {"Content-Type": CONTENT_TYPE}), self.limiter)
 
     def outside(self, environ: dict[str, Any]) -> Outgoing:

@@ -56,8 +56,10 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
         for fault in [spec.fault for spec in front.app.mock.operations.state.configured if spec.fault.server]:
             warning = f"calls get 501 instead of the fault `{fault.name}`, which needs --server {fault.server}"
             print(f"{PROGRAM}: {warning}", file=sys.stderr)
-        server = granian(__name__, address, port, settings.tls_cert, settings.tls_key)
+        server = granian(__name__, address, port, settings.tls_cert, settings.tls_key, settings.workers)
         lifeline, held = Pipe(duplex=False)
+        turn, first = Pipe(duplex=False)
+        first.send(None)  # for the one worker that announces the mock
         with readiness.ready_file_of(settings.url(port)), StopSignals() as signals:
             stopped = threading.Event()
 
@@ -71,7 +73,7 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
             server.on_startup(signals.install)  # again, because granian has installed handlers of its own
             threading.Thread(target=stop, daemon=True).start()
             try:
-                loader = partial(_load, settings, port, readiness, lifeline, held)
+                loader = partial(_load, settings, port, readiness, lifeline, held, turn)
                 server.serve(target_loader=loader, wrap_loader=False)
             except SystemExit as error:
                 # A signal to all processes ends the worker, too, perhaps before `stop` has run.
@@ -79,8 +81,10 @@ def serve(settings: Settings, *, port: int, readiness: Readiness) -> None:
                     raise ServerDied("the server process died") from error
 
 
-def granian(name: str, address: str, port: int, tls_cert: Path | None = None, tls_key: Path | None = None) -> Any:
-    """Return a Granian for the module *name*, with one worker, that does not serve yet."""
+def granian(
+    name: str, address: str, port: int, tls_cert: Path | None = None, tls_key: Path | None = None, workers: int = 1
+) -> Any:
+    """Return a Granian for the module *name* that does not serve yet."""
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces, SSLProtocols
     from granian.http import HTTP1Settings
@@ -91,7 +95,7 @@ def granian(name: str, address: str, port: int, tls_cert: Path | None = None, tl
         port=port,
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,  # HTTP/2 would bypass the limits of GranianFront
-        workers=1,
+        workers=workers,
         blocking_threads=_THREADS,
         backpressure=_CONNECTIONS,
         log_enabled=False,
@@ -135,7 +139,7 @@ def _application(settings: Settings) -> tuple[GranianFront, threading.Event]:
 
 
 def _load(
-    settings: Settings, port: int, readiness: Readiness, lifeline: Connection, held: Connection
+    settings: Settings, port: int, readiness: Readiness, lifeline: Connection, held: Connection, turn: Connection
 ) -> Callable[..., Any]:
     """Return the application, in the worker: announce it when it answers, and stop it when the parent stops or dies."""
     held.close()  # the worker's copy would keep the lifeline open
@@ -144,10 +148,20 @@ def _load(
     signal.set_wakeup_fd(-1)  # otherwise a signal to the worker would stop the parent
     set_up()
     front, stopping = _application(settings)
-    publish = partial(readiness.publish_when_healthy, settings, port, os.getppid())
-    threading.Thread(target=publish, daemon=True).start()
+    if _is_first(turn):
+        publish = partial(readiness.publish_when_healthy, settings, port, os.getppid())
+        threading.Thread(target=publish, daemon=True).start()
     threading.Thread(target=_follow_parent, args=(lifeline, stopping), daemon=True).start()
     return front
+
+
+def _is_first(turn: Connection) -> bool:
+    """Return whether this worker is the first to receive what *turn* contains once."""
+    os.set_blocking(turn.fileno(), False)
+    try:
+        return bool(os.read(turn.fileno(), 64))  # all of it, so that no other worker reads a part
+    except BlockingIOError:
+        return False
 
 
 def _follow_parent(lifeline: Connection, stopping: threading.Event) -> None:

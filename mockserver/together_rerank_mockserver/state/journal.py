@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from sys import getsizeof
-from typing import Any
+from typing import Any, Self
+
+import orjson
 
 from together_rerank_mockserver.api import json_text
 from together_rerank_mockserver.api.errors import InvalidRequest
@@ -33,8 +35,6 @@ class Entry:
     reason: str | None = None
     retry_after: float | None = None  # the seconds in the answer's Retry-After or retry-after-ms
     results: tuple[list[Any], int] | None = None  # the indexes of the first results, and how many there are
-    # Returns the canonical form of a body that was sent to a path; None if all bodies have it.
-    read: Callable[[Any, str], Any] | None = None
     size: int = field(init=False)  # about how many bytes the entry takes
 
     def __post_init__(self) -> None:
@@ -43,10 +43,20 @@ class Entry:
         self.size = _OVERHEAD + getsizeof(self.body) + getsizeof(self.headers) + sum(map(_size, texts))
 
     @property
-    def as_dict(self) -> dict[str, Any]:
-        """The entry as JSON: `body` is the JSON value, or `text` the text if the stored bytes are not JSON.
+    def as_bytes(self) -> bytes:
+        """The entry as `from_bytes` reads it: a line of JSON, and the body."""
+        fields = [getattr(self, name) for name in _FIELDS]
+        return orjson.dumps(fields) + b"\n" + self.body
 
-        If the API has another form than the canonical one, `canonical` is the canonical request.
+    @classmethod
+    def from_bytes(cls, stored: bytes) -> Self:
+        line, _, body = stored.partition(b"\n")
+        return cls(body=body, **dict(zip(_FIELDS, orjson.loads(line), strict=True)))
+
+    def shown(self, read: Callable[[Any, str], Any] | None) -> dict[str, Any]:
+        """Return the entry as JSON: `body` is the JSON value, or `text` the text if the stored bytes are not JSON.
+
+        *read* returns the canonical form of a body that was sent to a path; None if all bodies have it.
         """
         retry_count = self.headers.get("x-stainless-retry-count", "")
         shown: dict[str, Any] = {
@@ -70,9 +80,12 @@ class Entry:
             shown["body"] = json_text.exact(self.body, json_text.parse(self.body))
         except InvalidRequest:
             shown["text"] = self.body.decode(errors="replace")
-        if self.read and isinstance(shown["body"], dict):
-            shown["canonical"] = self.read(shown["body"], self.path)
+        if read and isinstance(shown["body"], dict):
+            shown["canonical"] = read(shown["body"], self.path)
         return shown
+
+
+_FIELDS = tuple(each.name for each in fields(Entry) if each.name not in ("body", "size"))
 
 
 def _size(text: str) -> int:

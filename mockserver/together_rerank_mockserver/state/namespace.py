@@ -3,7 +3,7 @@
 import hashlib
 import string
 from collections import Counter, OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
@@ -17,12 +17,43 @@ DEFAULT = "default"
 _ALPHABET = string.ascii_letters + string.digits
 # The letter or digit in an id for each byte of a hash.
 _LETTERS = bytes(ord(_ALPHABET[byte % len(_ALPHABET)]) for byte in range(256))
+MAX_NAMESPACES = 256
+MAX_WORDS = 200  # of one namespace
 MAX_QUEUE = 1000
+MAX_JOURNAL_BYTES = 64 * 1024 * 1024
+MAX_OVERRIDE_BYTES = 64 * 1024 * 1024
 _MAX_BODIES = 2_000
 
 
 class QueueClosed(ValueError):
     """The queue of a namespace cannot hold these entries; the message says why."""
+
+
+def closed_queue() -> QueueClosed:
+    return QueueClosed("no fault can follow one whose `times` is `always`")
+
+
+def full_queue(what: str, count: int) -> QueueClosed:
+    return QueueClosed(f"a queue holds at most {MAX_QUEUE} {what}, and it has {count}")
+
+
+def random_number(seed: int, name: str, purpose: str, number: int) -> float:
+    """Return a random number from 0 to below 1, always the same for the same arguments."""
+    digest = hashlib.blake2b(f"{seed}:{name}{purpose}:{number}".encode(), digest_size=6).digest()
+    return int.from_bytes(digest, "big") / 2**48
+
+
+def id_of(key: bytes, times: int) -> str:
+    """Return the id of a request: *key* is a hash, and *times* is how many earlier requests had it."""
+    digest = hashlib.sha256(key + times.to_bytes(8, "big")).digest()
+    letters = digest[:13].translate(_LETTERS).decode()
+    return f"{letters[:7]}-{letters[7:]}-{digest[13:21].hex()}"
+
+
+def longest_word(words: Iterable[str], content: bytes) -> str | None:
+    """Return the longest of *words*, in lower case, that *content* contains; None if it contains none."""
+    text = content.lower()
+    return max((each for each in words if each.encode() in text), key=len, default=None)
 
 
 @dataclass(slots=True)
@@ -103,9 +134,9 @@ class Namespace:
         """Append *faults* to the queue; raise QueueClosed if it is too long, or if its last one is for all calls."""
         with self._lock:
             if self.queue and self.queue[-1].left is None:
-                raise QueueClosed("no fault can follow one whose `times` is `always`")
+                raise closed_queue()
             if len(self.queue) + len(faults) > MAX_QUEUE:
-                raise QueueClosed(f"a queue holds at most {MAX_QUEUE} faults, and it has {len(self.queue)}")
+                raise full_queue("faults", len(self.queue))
             self.queue.extend(faults)
 
     def queued(self) -> list[QueuedFault]:
@@ -134,8 +165,7 @@ class Namespace:
         with self._lock:
             number = self._draws[purpose]
             self._draws[purpose] += 1
-        digest = hashlib.blake2b(f"{seed}:{self.name}{purpose}:{number}".encode(), digest_size=6).digest()
-        return int.from_bytes(digest, "big") / 2**48
+        return random_number(seed, self.name, purpose, number)
 
     def reserve_slot(self, seconds: float, capacity: int) -> tuple[int, float]:
         """Reserve *seconds* in the one of *capacity* slots that is free first.
@@ -177,9 +207,7 @@ class Namespace:
             self._bodies[key] = times + 1
             if len(self._bodies) > _MAX_BODIES:
                 self._bodies.popitem(last=False)
-        digest = hashlib.sha256(key + times.to_bytes(8, "big")).digest()
-        letters = digest[:13].translate(_LETTERS).decode()
-        return f"{letters[:7]}-{letters[7:]}-{digest[13:21].hex()}"
+        return id_of(key, times)
 
     @property
     def overrides(self) -> list[RankingOverride]:

@@ -1,25 +1,25 @@
 """Record each request and its reply: in the metrics, in the journal, and as a log line."""
 
-from collections.abc import Callable
 from typing import Any
 
 from together_rerank_mockserver import clock
 from together_rerank_mockserver.api.messages import Call, Reply, is_mock_path
 from together_rerank_mockserver.state.journal import entry
-from together_rerank_mockserver.state.metrics import Metrics
-from together_rerank_mockserver.state.namespace import DEFAULT, Namespace
+from together_rerank_mockserver.state.namespace import DEFAULT
 from together_rerank_mockserver.state.redaction import Redaction
 from together_rerank_mockserver.state.registry import Registry
+from together_rerank_mockserver.state.shared_namespace import AnyNamespace
+from together_rerank_mockserver.state.shared_registry import SharedRegistry
+from together_rerank_mockserver.state.totals import Outcome
 
 
 class Recorder:
-    """Records requests and replies: in *metrics*, in the journal, and in the log unless *log_format* is None."""
+    """Records requests and replies: in the totals, in the journal, and in the log unless *log_format* is None."""
 
     def __init__(
-        self, registry: Registry, metrics: Metrics, log_format: str | None, journal_max: int, journal_body: int
+        self, registry: Registry | SharedRegistry, log_format: str | None, journal_max: int, journal_body: int
     ) -> None:
-        self._registry = registry
-        self._metrics = metrics
+        self._registry: Any = registry
         self._has_journal = journal_max > 0
         self._journal_body = journal_body
         self._log: Any = None
@@ -33,27 +33,25 @@ class Recorder:
         call: Call,
         reply: Reply,
         reason: str | None,
-        namespace: Namespace | None = None,
+        namespace: AnyNamespace | None = None,
         received: bytes = b"",
         *,
         fault: str | None = None,
         results: tuple[list[Any], int] | None = None,
-        read: Callable[[Any, str], Any] | None = None,
         key_header: str = "authorization",
     ) -> None:
         """Record *call* with the body *received*, its *reply* and the *reason* if that is an error.
 
         Without a namespace, as for the control plane, it is recorded in the log only. *fault* is the name of the fault
-        that was applied. *results* are the indexes of the first results of a 200, and the number of all. *read* returns
-        the canonical form of a body that was sent to a path; None if all bodies have it. *key_header* is the header of
-        the key, in lower case.
+        that was applied. *results* are the indexes of the first results of a 200, and the number of all. *key_header*
+        is the header of the key, in lower case. Raises StateUnavailable.
         """
         is_counted = namespace is not None and not is_mock_path(call.path)
         status = reply.status if reply.is_sent else None
         seconds = clock.monotonic() - call.began
-        if is_counted:
-            self._metrics.count(status, fault, seconds)
         in_journal = is_counted and self._has_journal
+        if is_counted and not in_journal:
+            self._registry.finish(namespace, None, Outcome(status, fault, seconds))
         if not in_journal and not self._log:
             return
         named = namespace is not None and namespace.name != DEFAULT
@@ -73,9 +71,8 @@ class Recorder:
                 reply=reply.headers["x-mock-reply"],
                 request_id=reply.headers["x-request-id"],
                 ms=seconds * 1000,
-                read=read,
             )
-            self._registry.record(namespace, recorded)
+            self._registry.finish(namespace, recorded, Outcome(status, fault, seconds))
         if self._log:
             line = {
                 "time": call.arrived,

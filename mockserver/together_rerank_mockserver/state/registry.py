@@ -5,19 +5,28 @@ one that nothing reads any more.
 """
 
 from collections import OrderedDict
+from copy import deepcopy
 from threading import Lock
 
 from together_rerank_mockserver.api.errors import RankingsTooLarge
 from together_rerank_mockserver.ranking.override import RankingOverride
 from together_rerank_mockserver.state.journal import Entry
-from together_rerank_mockserver.state.namespace import DEFAULT, MAX_QUEUE, Namespace, QueueClosed, QueuedOverride
+from together_rerank_mockserver.state.namespace import (
+    DEFAULT,
+    MAX_JOURNAL_BYTES,
+    MAX_NAMESPACES,
+    MAX_OVERRIDE_BYTES,
+    MAX_QUEUE,
+    MAX_WORDS,
+    Namespace,
+    QueuedOverride,
+    full_queue,
+    longest_word,
+)
 from together_rerank_mockserver.state.quota import Quota
+from together_rerank_mockserver.state.totals import Outcome, Totals
 
 _SEPARATOR = " "  # between the names of a namespace and of a word
-MAX_NAMESPACES = 256
-MAX_WORDS = 200  # of one namespace
-MAX_JOURNAL_BYTES = 64 * 1024 * 1024
-MAX_OVERRIDE_BYTES = 64 * 1024 * 1024
 
 
 class Registry:
@@ -32,7 +41,7 @@ class Registry:
         self._namespaces: OrderedDict[str, Namespace] = OrderedDict()
         self._journal_bytes = 0
         self._lock = Lock()
-        self.dropped = 0  # by all journals since the start, also those of namespaces that are gone
+        self._totals = Totals()
 
     @property
     def in_flight(self) -> int:
@@ -70,8 +79,7 @@ class Registry:
         """Return the namespace of the longest word that *content*, the body of a call, contains; else *namespace*."""
         if not namespace.words:
             return namespace
-        text = content.lower()
-        found = max((each for each in list(namespace.words) if each.encode() in text), key=len, default=None)
+        found = longest_word(list(namespace.words), content)
         return self.open(self.word_name(namespace.name, found)) if found else namespace
 
     def look(self, name: str) -> Namespace:
@@ -106,11 +114,19 @@ class Registry:
         namespace.override = None
         namespace.override_queue.clear()
 
-    def record(self, namespace: Namespace, entry: Entry) -> None:
-        """Add *entry* to the journal of *namespace*, unless the namespace was reset in the meantime."""
-        if not self._journal_max:
-            return
+    def check(self) -> None:
+        """Do nothing: the state is always available."""
+
+    def totals(self) -> Totals:
         with self._lock:
+            return deepcopy(self._totals)
+
+    def finish(self, namespace: Namespace, entry: Entry | None, outcome: Outcome) -> None:
+        """Count a request to *namespace*, and add *entry* to its journal, unless it was reset in the meantime."""
+        with self._lock:
+            self._totals.count(outcome)
+            if entry is None or not self._journal_max:
+                return
             # Restore a namespace that was dropped during the call, but not one that was reset.
             if namespace.is_reset or self._namespaces.setdefault(namespace.name, namespace) is not namespace:
                 return
@@ -140,7 +156,7 @@ class Registry:
         with self._lock:
             self._check_size(override)
             if len(namespace.override_queue) >= MAX_QUEUE:
-                raise QueueClosed(f"a queue holds at most {MAX_QUEUE} rankings")
+                raise full_queue("rankings", len(namespace.override_queue))
             namespace.override_queue.append(QueuedOverride(override, times))
 
     def _check_size(self, override: RankingOverride, replaced: RankingOverride | None = None) -> None:
@@ -162,7 +178,7 @@ class Registry:
             chosen = next((each for each in idle if not each.queue), next(iter(idle), None))
             if chosen is None:
                 return
-            self.dropped += len(chosen.entries)
+            self._totals.dropped += len(chosen.entries)
             self._remove_words(chosen)
             self._forget(self._namespaces.pop(chosen.name))
 
@@ -181,4 +197,4 @@ class Registry:
         namespace.journal_bytes -= size
         self._journal_bytes -= size
         namespace.dropped += 1
-        self.dropped += 1
+        self._totals.dropped += 1

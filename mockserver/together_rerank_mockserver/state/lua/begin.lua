@@ -1,0 +1,75 @@
+-- Take from a namespace what a call can need. `finish.lua` gives back what it did not use.
+-- KEYS: the namespace.
+-- ARGV: what to take: `f` a queued fault, `a` admission and a ranking, `d` a random number, `i` a number for the id,
+-- and `w` to return the words of the namespace instead, if it has some; the name of the call; the hash of its body; the
+-- maximum calls in flight, the quota and its window in ms, each empty without a limit; the seconds until unused keys
+-- expire; the ms after which a call without a sign of life is no longer in flight; how many bodies are remembered.
+local space = KEYS[1]
+local wanted, call, body, max_in_flight, limit, window, ttl, flight_ms, bodies = unpack(ARGV)
+local faults, rankings, ids, old_ids = space .. ':faults', space .. ':rankings', space .. ':ids', space .. ':ids:old'
+local quota, flight = space .. ':quota', space .. ':flight'
+
+-- Use up the first entry of a queue once: its text is a number, or `always`, a space, and what is queued.
+local function take(queue)
+  local first = redis.call('LINDEX', queue, 0)
+  if not first then return '' end
+  local left, entry = first:match('^(%S+) (.*)$')
+  if left == '1' then
+    redis.call('LPOP', queue)
+  elseif left ~= 'always' then
+    redis.call('LSET', queue, 0, (left - 1) .. ' ' .. entry)
+  end
+  return entry
+end
+
+-- Return how many earlier calls had the same body. Bodies that are not sent again are forgotten by and by.
+local function count(id)
+  local times = redis.call('HINCRBY', ids, id, 1)
+  if times == 1 then
+    local before = redis.call('HGET', old_ids, id)
+    if before then times = redis.call('HINCRBY', ids, id, before) end
+    if redis.call('HLEN', ids) > tonumber(bodies) then redis.call('RENAME', ids, old_ids) end
+  end
+  redis.call('EXPIRE', ids, ttl)
+  return times - 1
+end
+
+local reset, override, words = unpack(redis.call('HMGET', space, 'reset', 'override', 'words'))
+if words and wanted:find('w') then return {words} end
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local fault, ranking, draw, times = '', '', -1, -1
+local admitted, granted, remaining, wait = 1, 1, -1, 0
+if wanted:find('f') then fault = take(faults) end
+if wanted:find('d') and fault == '' then
+  draw = redis.call('HINCRBY', space, 'draws:', 1) - 1
+  redis.call('EXPIRE', space, ttl)
+end
+-- A status fault is answered before admission.
+local is_error = not wanted:find('a') or fault:sub(1, 1) == 's'
+if not is_error then
+  redis.call('ZREMRANGEBYSCORE', flight, '-inf', now)
+  if max_in_flight ~= '' and redis.call('ZCARD', flight) >= tonumber(max_in_flight) then
+    admitted = 0
+  else
+    redis.call('ZADD', flight, now + flight_ms, call)
+    redis.call('EXPIRE', flight, ttl)
+    if limit ~= '' then
+      redis.call('ZREMRANGEBYSCORE', quota, '-inf', now - window)
+      local used = redis.call('ZCARD', quota)
+      if used < tonumber(limit) then
+        redis.call('ZADD', quota, now, call)
+        redis.call('PEXPIRE', quota, window)
+        used = used + 1
+      else
+        granted = 0
+      end
+      remaining = limit - used
+      wait = redis.call('ZRANGE', quota, 0, 0, 'WITHSCORES')[2] + window - now
+    end
+  end
+  is_error = admitted == 0 or granted == 0
+  if not is_error then ranking = take(rankings) end
+end
+if wanted:find('i') then times = count(body .. (is_error and ':error' or '')) end
+return {reset or '', fault, ranking, override or '', admitted, granted, remaining, wait, times, draw, is_error and 1 or 0}

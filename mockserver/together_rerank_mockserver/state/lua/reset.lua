@@ -1,0 +1,13 @@
+-- Empty a namespace and those of its words. Calls in flight finish, and leave nothing behind.
+-- KEYS: the namespace. ARGV: the seconds until unused keys expire.
+local space, ttl = KEYS[1], ARGV[1]
+local clock = redis.call('TIME')
+
+local function empty(name)
+  drop(name)
+  redis.call('HSET', name, 'reset', clock[1] .. '.' .. clock[2])
+  redis.call('EXPIRE', name, ttl)
+end
+
+for word in (redis.call('HGET', space, 'words') or ''):gmatch('%S+') do empty(space .. ' ' .. word) end
+empty(space)

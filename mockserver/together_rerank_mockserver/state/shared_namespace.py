@@ -1,0 +1,275 @@
+"""A namespace whose state is in a Redis, as one call sees it."""
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from together_rerank_mockserver import clock
+from together_rerank_mockserver.api.errors import RankingsTooLarge, StateUnavailable
+from together_rerank_mockserver.api.json_text import to_json
+from together_rerank_mockserver.ranking import override
+from together_rerank_mockserver.ranking.override import RankingOverride
+from together_rerank_mockserver.state.journal import Entry
+from together_rerank_mockserver.state.namespace import (
+    MAX_OVERRIDE_BYTES,
+    MAX_QUEUE,
+    Namespace,
+    QueuedFault,
+    QueuedOverride,
+    closed_queue,
+    full_queue,
+    id_of,
+    longest_word,
+    random_number,
+)
+from together_rerank_mockserver.state.quota import Allowance
+from together_rerank_mockserver.state.store import Store
+
+# Unused keys expire after an hour.
+TTL_S = 3600
+# A call without a sign of life for this long is no longer in flight: its process has ended.
+FLIGHT_MS = 15_000
+# How many bodies are remembered, once or twice, for the ids of later calls with the same one.
+_MAX_BODIES = 1_000
+_ALWAYS = "always"  # in a queue, for all calls
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Shared:
+    """What all namespaces of one process share."""
+
+    store: Store
+    dump_fault: Callable[[Any], str]  # its first character is `s` for a status fault
+    load_fault: Callable[[str], Any]
+    draws: bool  # whether a call without a fault of its own draws a random number
+    max_in_flight: int | None
+    quota: int | None  # how many calls of a namespace are granted in a window; None for no quota
+    window_s: float
+    dump_ranking: Callable[[Any], bytes]
+    load_ranking: Callable[[bytes], Any]
+    in_flight: dict[str, str] = field(default_factory=dict)  # the key of the calls in flight, by the name of a call
+    unread: set[str] = field(default_factory=set)  # the namespaces with an unread body, in this process
+
+
+class SharedNamespace:
+    """A namespace whose state is in a Redis, as one call sees it; it has the methods of `Namespace`.
+
+    The first method that needs the state takes all that the call can need, with one script. `SharedRegistry.finish`
+    gives back what the call did not use, with another one. A jitter, a distribution, a capacity, and faults that mix up
+    calls need one more each. Every method raises StateUnavailable if the Redis does not answer.
+    """
+
+    def __init__(self, name: str, space: str, shared: Shared) -> None:
+        self.name = name
+        self.space = space
+        self.call = os.urandom(9).hex()
+        self.content: bytes | None = None  # the body of the call, once it is read
+        self.is_lost = False  # whether the Redis failed during the call
+        self.reset = ""  # when the namespace was reset before the call
+        self.fault = ""  # taken, and not used yet
+        self.ranking = ""  # taken, and not used yet
+        self.is_admitted = False
+        self.overrode = False
+        self._shared = shared
+        self._taken = ""  # what was taken so far, as `begin.lua` names it
+        self._override = ""
+        self._admission: tuple[bool, Allowance | None] = True, None
+        self._draw = -1
+        self._times = 0
+        self._is_error = False
+
+    # A call
+
+    def _take(self, wanted: str) -> None:
+        """Take what *wanted* names, as `begin.lua` does, unless it was taken before."""
+        missing = "".join(each for each in wanted if each not in self._taken)
+        if not missing:
+            return
+        found = self._begin(missing if self._taken or self.content is None else missing + "w")
+        if len(found) == 1:
+            if word := longest_word(found[0].decode().split(), self.content or b""):
+                self.name, self.space = f"{self.name} {word}", f"{self.space} {word}"
+            found = self._begin(missing)
+        self._taken += missing
+        reset, fault, ranking, override_for_all, admitted, granted, remaining, wait_ms, times, draw, is_error = found
+        self.reset = reset.decode()
+        self.fault = self.fault or fault.decode()
+        if "a" in missing:
+            self.ranking, self._override = ranking.decode(), override_for_all.decode()
+            allowance = None
+            if remaining >= 0:
+                resets_at = clock.monotonic() + wait_ms / 1000
+                allowance = Allowance(bool(granted), self._shared.quota or 0, remaining, resets_at)
+            self._admission = bool(admitted), allowance
+            self._shared.in_flight[self.call] = f"{self.space}:flight"
+        if "d" in missing:
+            self._draw = draw
+        if "i" in missing:
+            self._times, self._is_error = times, bool(is_error)
+
+    def _begin(self, wanted: str) -> Any:
+        shared, body = self._shared, hashlib.sha256(self.content or b"").hexdigest()
+        limits = [shared.max_in_flight, shared.quota, None if shared.quota is None else int(shared.window_s * 1000)]
+        written = ["" if each is None else each for each in limits]
+        return self._run("begin", wanted, self.call, body, *written, TTL_S, FLIGHT_MS, _MAX_BODIES)
+
+    def _run(self, script: str, *arguments: Any, part: str = "") -> Any:
+        try:
+            return self._shared.store.run(script, [self.space + part], *arguments)
+        except StateUnavailable:
+            self.is_lost = True
+            raise
+
+    def take_fault(self) -> QueuedFault | None:
+        self._take("faid" if self._shared.draws else "fai")
+        queued = self.first()
+        if queued and not queued.spec.is_conditional:
+            self.fault = ""
+        return queued
+
+    def first(self) -> QueuedFault | None:
+        self._take("f")
+        return QueuedFault(self._shared.load_fault(self.fault[1:]), 1) if self.fault else None
+
+    def take(self, _: QueuedFault) -> bool:
+        is_first, self.fault = bool(self.fault), ""
+        return is_first
+
+    def draw(self, seed: int, purpose: str = "") -> float:
+        number, self._draw = (self._draw, -1) if not purpose else (-1, self._draw)
+        if number < 0:
+            number = self._command("HINCRBY", f"draws:{purpose}", 1) - 1
+        return random_number(seed, self.name, purpose, number)
+
+    def admit(self, _: int | None) -> tuple[bool, Allowance | None]:
+        self._take("ai")
+        self.is_admitted = self._admission[0]
+        return self._admission
+
+    def release(self) -> None:
+        """Do nothing: `SharedRegistry.finish` ends the call."""
+
+    def request_id(self, content: bytes) -> str:
+        if self.is_lost:
+            return id_of(os.urandom(32), 0)
+        self._take("i")
+        # Errors that are known when the call begins have numbers of their own.
+        return id_of(hashlib.sha256(content + b"error" * self._is_error).digest(), self._times)
+
+    @property
+    def has_override(self) -> bool:
+        self._take("ai")
+        return bool(self.ranking or self._override)
+
+    def take_override(self) -> RankingOverride | None:
+        self._take("ai")
+        text, self.ranking = self.ranking or self._override, ""
+        return override.from_json(orjson.loads(text)) if text else None
+
+    def count_override(self) -> None:
+        self.overrode = True
+
+    def reserve_slot(self, seconds: float, capacity: int) -> tuple[int, float]:
+        slot, wait_ms = self._run("reserve", capacity, seconds * 1000, TTL_S, part=":slots")
+        return slot, float(wait_ms) / 1000
+
+    def release_slot(self, slot: int, seconds: float) -> None:
+        self._command("HINCRBYFLOAT", slot, -seconds * 1000, part=":slots")
+
+    def swap_ranking(self, ranking: Any) -> Any:
+        before = self._command("GETSET", self._shared.dump_ranking(ranking), part=":ranked")
+        self._command("EXPIRE", TTL_S, part=":ranked")
+        return self._shared.load_ranking(before) if before else None
+
+    @property
+    def stored_ranking(self) -> Any:
+        stored = self._command("GET", part=":ranked")
+        return self._shared.load_ranking(stored) if stored else None
+
+    @property
+    def has_unread_body(self) -> bool:
+        return self.name in self._shared.unread
+
+    @has_unread_body.setter
+    def has_unread_body(self, _: bool) -> None:
+        self._shared.unread.add(self.name)
+
+    def take_unread(self) -> bool:
+        unread = self.has_unread_body
+        self._shared.unread.discard(self.name)
+        return unread
+
+    # The control plane
+
+    def _command(self, name: str, *arguments: Any, part: str = "") -> Any:
+        try:
+            return self._shared.store.command(name, self.space + part, *arguments)
+        except StateUnavailable:
+            self.is_lost = True
+            raise
+
+    def enqueue(self, faults: Sequence[QueuedFault]) -> None:
+        self._append(":faults", [(each.left, self._shared.dump_fault(each.spec)) for each in faults], "faults")
+
+    def enqueue_override(self, queued: QueuedOverride) -> None:
+        self._append(":rankings", [(queued.left, to_json(queued.override.as_dict).decode())], "rankings")
+
+    def _append(self, part: str, entries: Sequence[tuple[int | None, str]], what: str) -> None:
+        written = [f"{_ALWAYS if left is None else left} {text}" for left, text in entries]
+        problem, count = self._run("append", MAX_QUEUE, MAX_OVERRIDE_BYTES, TTL_S, *written, part=part)
+        if problem == b"closed":
+            raise closed_queue()
+        if problem == b"long":
+            raise full_queue(what, count)
+        if problem == b"large":
+            raise RankingsTooLarge(MAX_OVERRIDE_BYTES)
+
+    def _queue(self, part: str) -> list[tuple[int | None, str]]:
+        entries = (each.decode().split(" ", 1) for each in self._command("LRANGE", 0, -1, part=part))
+        return [(None if left == _ALWAYS else int(left), text) for left, text in entries]
+
+    def queued(self) -> list[QueuedFault]:
+        return [QueuedFault(self._shared.load_fault(text[1:]), left) for left, text in self._queue(":faults")]
+
+    def clear_queue(self) -> None:
+        self._command("DEL", part=":faults")
+
+    @property
+    def override(self) -> RankingOverride | None:
+        text = self._command("HGET", "override")
+        return override.from_json(orjson.loads(text)) if text else None
+
+    def set_override(self, new: RankingOverride) -> None:
+        self._command("HSET", "override", to_json(new.as_dict), "overridden", 0)
+        self._command("EXPIRE", TTL_S)
+
+    @property
+    def overridden(self) -> int:
+        return int(self._command("HGET", "overridden") or 0)
+
+    @property
+    def override_queue(self) -> list[QueuedOverride]:
+        queue = self._queue(":rankings")
+        return [QueuedOverride(override.from_json(orjson.loads(text)), left or 0) for left, text in queue]
+
+    def clear_overrides(self) -> None:
+        self._command("HDEL", "override", "overridden")
+        self._command("DEL", part=":rankings")
+
+    def journal(self) -> tuple[list[Entry], int]:
+        entries = self._command("LRANGE", 0, -1, part=":journal")
+        return [Entry.from_bytes(each) for each in entries], int(self._command("HGET", "dropped") or 0)
+
+    def clear_journal(self) -> None:
+        self._command("HDEL", "bytes", "dropped")
+        self._command("DEL", part=":journal")
+
+    def add_word(self, word: str, most: int) -> None:
+        self._run("word", word, most, TTL_S)
+
+
+AnyNamespace = Namespace | SharedNamespace

@@ -1,0 +1,61 @@
+"""A Redis that keeps the state of several processes: run scripts and commands there."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from together_rerank_mockserver.api.errors import StateUnavailable
+from together_rerank_spec.package_files import content
+
+_PACKAGE = "together_rerank_mockserver.state"
+_SCRIPTS = ("append", "begin", "finish", "reserve", "reset", "stay", "word")
+# The seconds that a connection, or an answer of the Redis, can take.
+_TIMEOUT_S = 1.0
+# One for each thread that calls; more threads than there are in a server never wait for one.
+_CONNECTIONS = 1024
+
+
+class Store:
+    """The Redis at *url*. Every method raises StateUnavailable if it does not answer.
+
+    Raises:
+        ImportError: the package redis is missing.
+        ValueError: *url* is invalid.
+    """
+
+    def __init__(self, url: str) -> None:
+        import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
+        self._error = redis.RedisError
+        self._where = urlsplit(url).hostname or urlsplit(url).path
+        self._client: Any = redis.Redis.from_url(
+            url,
+            socket_timeout=_TIMEOUT_S,
+            socket_connect_timeout=_TIMEOUT_S,
+            max_connections=_CONNECTIONS,
+            retry=Retry(NoBackoff(), 0),  # a script that has run must not run again
+        )
+        start = content(_PACKAGE, "lua/drop.lua")
+        # A script that the Redis does not know, after a restart, is sent again.
+        self._scripts = {
+            name: self._client.register_script(start + content(_PACKAGE, f"lua/{name}.lua")) for name in _SCRIPTS
+        }
+
+    def run(self, script: str, keys: Sequence[str], *arguments: str | bytes | float) -> Any:
+        """Run *script*, the name of a file in the folder `lua`."""
+        try:
+            return self._scripts[script](keys, arguments)
+        except self._error as error:
+            raise self._unavailable(error) from error
+
+    def command(self, name: str, *arguments: str | bytes | float) -> Any:
+        """Run one command of Redis."""
+        try:
+            return self._client.execute_command(name, *arguments)
+        except self._error as error:
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: Exception) -> StateUnavailable:
+        return StateUnavailable(f"state unavailable: the Redis at {self._where} failed: {type(error).__name__}")
