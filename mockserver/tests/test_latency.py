@@ -112,12 +112,14 @@ def clock(monkeypatch):
     return clock
 
 
+@pytest.mark.in_memory
 def test_above_the_capacity_calls_wait_for_their_turn(clock):
     waited = waits(*[(body(), {})] * 7, latency_ms=100, capacity=2)
 
     assert waited == pytest.approx([0.1, 0.1, 0.2, 0.2, 0.3, 0.3, 0.4])
 
 
+@pytest.mark.in_memory
 def test_a_queue_drains_with_time_and_a_reset_empties_it(clock):
     waited = []
     mock = endpoint_of(load(), Settings(latency_ms=1000, capacity=1), Pauses(waited.append))
@@ -130,6 +132,7 @@ def test_a_queue_drains_with_time_and_a_reset_empties_it(clock):
     assert waited == pytest.approx([1, 2, 1.5, 1, 2, 1])
 
 
+@pytest.mark.in_memory
 def test_a_call_that_cannot_wait_does_not_take_a_turn(clock):
     waited, is_full = [], itertools.cycle([False, True, True, True])
 
@@ -144,6 +147,7 @@ def test_a_call_that_cannot_wait_does_not_take_a_turn(clock):
     assert waited == pytest.approx([1, 2])
 
 
+@pytest.mark.in_memory
 def test_a_call_whose_client_leaves_does_not_keep_its_turn(clock):
     waited, leaves = [], itertools.cycle([False, True, True, False])
 

@@ -19,6 +19,7 @@ from together_rerank_mockserver.http.wsgi_app import WsgiApp
 from together_rerank_mockserver.server.threaded_server import MockServer
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
+from together_rerank_mockserver.state.totals import Outcome
 
 KEY = {"Authorization": "Bearer key"}
 BODY = {"model": "m", "query": "llama", "documents": ["panda", "llama"]}
@@ -151,8 +152,9 @@ def test_a_request_without_an_answer_has_the_status_none():
 
 def test_a_bucket_contains_its_bound():
     mock = Mock()
+    registry = mock.operations.state.registry
     for seconds in (0.0005, 0.001, 0.002, 60):
-        mock.operations.state.metrics.count(200, None, seconds)
+        registry.finish(registry.open("default"), None, Outcome(200, None, seconds))
     values = samples(mock.operations.state.metrics.exposition())
 
     bucket = "rerank_mock_request_duration_seconds_bucket"

@@ -224,7 +224,7 @@ def test_the_queue_of_overrides_is_limited():
 
     refused = build_app(mock).test_client().post("/__admin/ranking", json={"rank": [0]})
     assert refused.status_code == 400
-    assert refused.json["error"]["message"] == "a queue holds at most 1000 rankings"
+    assert refused.json["error"]["message"] == "a queue holds at most 1000 rankings, and it has 1000"
 
 
 @pytest.mark.parametrize("sent", [b"", b"[]", b'{"rank": [0], "times": 1}', b'{"scores": {"0": 1e999}}'])

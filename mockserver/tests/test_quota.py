@@ -54,6 +54,7 @@ def test_calls_above_the_rate_get_429_and_the_remaining_quota():
     assert "Retry-After" not in replies[0].headers
 
 
+@pytest.mark.in_memory
 def test_a_call_after_the_reset_time_is_granted(clock):
     mock = endpoint(rate_limit="2/second")
     for _ in range(3):
@@ -64,6 +65,7 @@ def test_a_call_after_the_reset_time_is_granted(clock):
         clock.shift(int(refused.headers["Retry-After"]))
 
 
+@pytest.mark.in_memory
 def test_the_window_moves(clock):
     mock = endpoint(rate_limit="2/10 seconds")
     seen = []
@@ -82,6 +84,7 @@ def test_the_window_moves(clock):
     ]
 
 
+@pytest.mark.in_memory
 def test_retry_after_counts_from_the_delayed_answer(clock):
     mock = endpoint_of(load(), Settings(rate_limit="1/10 seconds", latency_ms=3_000), Pauses(clock.shift))
 

@@ -249,6 +249,7 @@ def test_a_refused_key_is_the_only_error_of_its_call(call):
     assert endpoint.answer(call).status == 401
 
 
+@pytest.mark.in_memory
 def test_two_calls_share_a_queued_fault_only_once():
     """Another call takes the fault while this one is being read."""
     endpoint = endpoint_of()

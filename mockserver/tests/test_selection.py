@@ -187,6 +187,7 @@ def test_a_queued_body_fault_waits_for_an_answer_that_it_can_change():
     assert origin(mock) == "scored"
 
 
+@pytest.mark.in_memory
 @pytest.mark.parametrize(
     ("next_one", "changed"), [("unsorted", True), ("id-missing", True), ("429", False), (None, False)]
 )

@@ -35,6 +35,8 @@ WRONG = {
     "one_namespace": "yes",
     "admin_token": " ",
     "no_admin": 1,
+    "workers": 0,
+    "state": "http://localhost/0",
     "cors": ["*"],
     "host": None,
     "base_path": "rerank-mock",
@@ -60,6 +62,8 @@ def test_every_field_is_checked():
     [
         ({"no_admin": True, "admin_token": "t"}, "`no_admin` closes the control plane, which `admin_token` opens"),
         ({"tls_cert": "own.pem"}, "`tls_cert` needs `tls_key`, too"),
+        ({"workers": 2, "rate_limit": "5/minute"}, "`rate_limit` needs `state` if there is more than one of `workers`"),
+        ({"workers": 2, "capacity": 1, "latency_ms": 1}, "`capacity` needs `state` if"),
         ({"tls_key": "own.key"}, "`tls_key` needs `tls_cert`, too"),
     ],
 )

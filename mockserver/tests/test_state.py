@@ -12,14 +12,15 @@ from together_rerank_mockserver.faults.catalogue import OK, Catalogue
 from together_rerank_mockserver.faults.grammar import FaultSpec
 from together_rerank_mockserver.ranking.override import from_json
 from together_rerank_mockserver.state import namespace as namespace_module
-from together_rerank_mockserver.state import registry as registry_module
 from together_rerank_mockserver.state.journal import Entry
 from together_rerank_mockserver.state.namespace import MAX_QUEUE, QueueClosed
 from together_rerank_mockserver.state.registry import Registry
+from together_rerank_mockserver.state.totals import Outcome
 from together_rerank_spec import load
 
 OBSERVED_ID = "oGs6Zt9-62bZhn-99529372487b1b0a"
 ID = re.compile(r"[A-Za-z0-9]{7}-[A-Za-z0-9]{6}-[0-9a-f]{16}")
+OUTCOME = Outcome(200, None, 0.001)
 OVERRIDE = from_json({"rank": [1, 0]})
 UNSORTED = Catalogue(load())["unsorted"]
 
@@ -55,7 +56,7 @@ def entry(number=0, size=0):
 
 
 def record(registry, name, number=0, size=0):
-    registry.record(registry.open(name), entry(number, size))
+    registry.finish(registry.open(name), entry(number, size), OUTCOME)
 
 
 def paths(registry, name="default"):
@@ -128,7 +129,7 @@ def test_a_journal_of_size_zero_keeps_nothing():
 
 def test_all_journals_share_a_limit_and_the_largest_loses_entries():
     registry, size = Registry(10_000), 64 * 1024
-    fitting = registry_module.MAX_JOURNAL_BYTES // entry(0, size).size
+    fitting = namespace_module.MAX_JOURNAL_BYTES // entry(0, size).size
     for number in range(10):
         record(registry, "test-small", number, size)
     for number in range(fitting):
@@ -163,7 +164,7 @@ def test_the_size_of_an_entry_is_at_least_what_it_takes_in_memory(texts):
         for number in range(100)
     ]
     for each in recorded:
-        to_json(each.as_dict)  # afterwards Python caches the UTF-8 of the texts
+        to_json(each.shown(None))  # afterwards Python caches the UTF-8 of the texts
     taken = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
 
@@ -173,16 +174,16 @@ def test_the_size_of_an_entry_is_at_least_what_it_takes_in_memory(texts):
 def test_a_call_that_ends_after_its_namespace_was_reset_and_forgotten_leaves_no_entry(registry):
     late = registry.open("test-late")
     registry.reset("test-late")
-    for number in range(registry_module.MAX_NAMESPACES):
+    for number in range(namespace_module.MAX_NAMESPACES):
         registry.open(f"test-{number}")
-    registry.record(late, entry(1))
+    registry.finish(late, entry(1), OUTCOME)
 
     assert paths(registry, "test-late") == []
 
 
 def test_the_oldest_idle_namespace_is_forgotten_when_there_are_too_many(registry, quota):
     registry.open("test-busy").admit(None)
-    for name in ("test-idle", "default", *(f"test-{number}" for number in range(registry_module.MAX_NAMESPACES - 2))):
+    for name in ("test-idle", "default", *(f"test-{number}" for number in range(namespace_module.MAX_NAMESPACES - 2))):
         record(registry, name)
 
     assert quota.forgotten == ["test-idle"]
@@ -193,19 +194,19 @@ def test_the_oldest_idle_namespace_is_forgotten_when_there_are_too_many(registry
 
 def test_a_namespace_with_a_queue_is_forgotten_only_when_all_have_one(registry, quota):
     registry.open("test-queued").enqueue([FaultSpec(OK).queued])
-    for number in range(registry_module.MAX_NAMESPACES):
+    for number in range(namespace_module.MAX_NAMESPACES):
         registry.open(f"test-{number}")
     assert quota.forgotten == ["test-0"]
 
-    for number in range(registry_module.MAX_NAMESPACES):
+    for number in range(namespace_module.MAX_NAMESPACES):
         registry.open(f"test-more-{number}").enqueue([FaultSpec(OK).queued])
     assert "test-queued" in quota.forgotten
-    assert len(quota.forgotten) == registry_module.MAX_NAMESPACES + 1
+    assert len(quota.forgotten) == namespace_module.MAX_NAMESPACES + 1
 
 
 def test_namespaces_that_were_busy_together_are_forgotten_once_they_are_idle(registry, quota):
     busy = []
-    for number in range(registry_module.MAX_NAMESPACES * 2):
+    for number in range(namespace_module.MAX_NAMESPACES * 2):
         busy.append(registry.open(f"test-{number}"))
         busy[-1].admit(None)
     assert quota.forgotten == []
@@ -214,22 +215,22 @@ def test_namespaces_that_were_busy_together_are_forgotten_once_they_are_idle(reg
 
     registry.open("test-next")
 
-    assert len(quota.forgotten) == registry_module.MAX_NAMESPACES + 1
+    assert len(quota.forgotten) == namespace_module.MAX_NAMESPACES + 1
 
 
 def test_a_namespace_that_is_forgotten_during_a_call_is_restored(registry):
     early = registry.open("test-early")
-    for number in range(registry_module.MAX_NAMESPACES):
+    for number in range(namespace_module.MAX_NAMESPACES):
         registry.open(f"test-{number}")
     assert registry.look("test-early") is not early
 
-    registry.record(early, entry())
+    registry.finish(early, entry(), OUTCOME)
 
     assert paths(registry, "test-early") == ["/0"]
 
 
 def test_look_does_not_create_a_namespace(registry, quota):
-    for number in range(registry_module.MAX_NAMESPACES * 2):
+    for number in range(namespace_module.MAX_NAMESPACES * 2):
         namespace = registry.look(f"test-{number}")
         namespace.clear_queue()
         registry.forget_journal(namespace.name)
@@ -244,7 +245,7 @@ def test_a_reset_clears_one_namespace_except_its_calls_in_flight():
     for namespace in map(registry.open, names):
         namespace.admit(None)
         namespace.enqueue([FaultSpec(OK).queued])
-        registry.record(namespace, entry())
+        registry.finish(namespace, entry(), OUTCOME)
         namespace.draw(0)
     ids = [registry.open(name).request_id(b"same") for name in names]
 
@@ -265,13 +266,13 @@ def test_a_call_that_began_before_a_reset_is_not_recorded(registry):
     after = registry.open("default")
     after.enqueue([FaultSpec(UNSORTED).queued])
 
-    registry.record(before, entry())
+    registry.finish(before, entry(), OUTCOME)
     before.count_override()
 
     assert not before.take(seen)
     assert before.take_fault() is None
     assert (len(after.queued()), after.journal(), after.overridden) == (1, ([], 0), 0)
-    registry.record(after, entry(7))
+    registry.finish(after, entry(7), OUTCOME)
     assert paths(registry) == ["/7"]
 
 
@@ -338,7 +339,7 @@ def test_the_id_count_of_the_oldest_body_is_forgotten_first(namespace, monkeypat
 
 def test_the_entries_of_a_namespace_that_is_dropped_count_as_dropped():
     registry = Registry(10)
-    for number in range(registry_module.MAX_NAMESPACES + 5):
-        registry.record(registry.open(f"test-{number}"), entry())
+    for number in range(namespace_module.MAX_NAMESPACES + 5):
+        registry.finish(registry.open(f"test-{number}"), entry(), OUTCOME)
 
-    assert registry.dropped == 5
+    assert registry.totals().dropped == 5

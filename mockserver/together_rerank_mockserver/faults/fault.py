@@ -73,7 +73,7 @@ class StoredRanking:
 
     @property
     def as_json(self) -> bytes:
-        return to_json([self.key, self.ranking])
+        return to_json([self.key, [list(each) for each in self.ranking]])
 
     @classmethod
     def from_json(cls, stored: bytes) -> Self:

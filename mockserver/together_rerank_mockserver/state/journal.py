@@ -51,7 +51,9 @@ class Entry:
     @classmethod
     def from_bytes(cls, stored: bytes) -> Self:
         line, _, body = stored.partition(b"\n")
-        return cls(body=body, **dict(zip(_FIELDS, orjson.loads(line), strict=True)))
+        entry = cls(body=body, **dict(zip(_FIELDS, orjson.loads(line), strict=True)))
+        entry.results = entry.results and (entry.results[0], entry.results[1])  # JSON has no tuples
+        return entry
 
     def shown(self, read: Callable[[Any, str], Any] | None) -> dict[str, Any]:
         """Return the entry as JSON: `body` is the JSON value, or `text` the text if the stored bytes are not JSON.

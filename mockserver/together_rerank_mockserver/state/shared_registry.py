@@ -99,6 +99,7 @@ class SharedRegistry:
         return sum(self._shared.store.command("ZCARD", space + b":flight") for space in spaces)
 
     def reset(self, name: str) -> None:
+        self._shared.unread.discard(name)
         self._shared.store.run("reset", [self.open(name).space], TTL_S)
 
     def set_override(self, name: str, override: RankingOverride) -> None:
