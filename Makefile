@@ -6,6 +6,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := contract_tests fixtures mockserver spec tests benchmarks
 # Files with few, long tests come first; otherwise one of them would run alone at the end.
 SUITES := $(wildcard tests/test_*.py) contract_tests/tests mockserver/tests/test_server.py fixtures/tests tests/plugin mockserver/tests spec/tests
+# Tests that run with the state in memory, and with the state in a Redis.
+STATE_SUITE := $(wildcard $(addsuffix *.py,$(addprefix mockserver/tests/test_,admin app base_path body chaos dialects endpoint error_faults \
+  journal latency limits mixed_up_calls monitoring operations override prefer quota replay request_faults selection status_faults wire_faults)))
 # Environments for other people's programs, outside the clone. Each is made once per lock file and Python version.
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/together-rerank-kit
 LOCKS := requirements/together-sdk.txt requirements/together-1.txt requirements/strangers.txt requirements/peers/package-lock.json \
@@ -119,7 +122,9 @@ contract-real: $(VENV)/dev.stamp $(STRANGERS)/stamp $(INFINITY)/stamp $(PEERS)/s
 # Run the tests of state with Redis, and the load test of docs/load-testing.md.
 test-redis: $(VENV)/dev.stamp $(LOCUST)/stamp
 	@redis-server --version >/dev/null 2>&1 || { echo 'redis-server is needed to test shared state; on Debian: apt-get install -y redis-server' >&2; exit 1; }
-	RERANK_KIT_LOCUST=$(LOCUST) $(BIN)/python -m pytest tests/redis $(PYTEST_ARGS)
+	RERANK_KIT_LOCUST=$(LOCUST) $(BIN)/python -m pytest tests/shared_state $(PYTEST_ARGS)
+	PYTHONPATH=tests/shared_state $(BIN)/python $(PYTEST) -p state_in_redis -m 'not served and not fuzz and not slow and not in_memory' \
+	  $(STATE_SUITE) $(PYTEST_ARGS)
 
 # Run unmodified clients against the mock.
 clients-real: $(VENV)/dev.stamp $(TOGETHER_1)/stamp $(REAL_CLIENTS)/stamp $(COHERE_5)/stamp $(NPM_CLIENTS)/stamp

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 from together_rerank_spec import READINGS, TOGETHER, Document, dialect, dialects, load, read
 from together_rerank_spec.urls import is_loopback, url_of
@@ -286,7 +287,16 @@ def _is_printable_ascii(value: Any) -> bool:
 
 
 def _is_state(value: Any) -> bool:
-    return _is_printable_ascii(value) and value.startswith(("redis://", "rediss://", "unix://"))
+    if not _is_printable_ascii(value):
+        return False
+    try:
+        parts = urlsplit(value)
+        is_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # the port is not a number
+        return False
+    if parts.scheme == "unix":
+        return bool(parts.path)
+    return parts.scheme in ("redis", "rediss") and is_host and bool(re.fullmatch("/?[0-9]*", parts.path))
 
 
 def _is_base_path(value: Any) -> bool:

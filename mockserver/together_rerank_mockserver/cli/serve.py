@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from together_rerank_mockserver.api.errors import StateUnavailable
 from together_rerank_mockserver.cli.config import read_config
 from together_rerank_mockserver.cli.options import (
     COMMAND,
@@ -114,6 +115,7 @@ def serve(
     key = None if quiet or log_format == "json" else "YOUR_KEY" if settings.api_keys else "any-key"
     readiness = Readiness(as_json=log_format == "json", ready_file=ready_file, key=key)
     try:
+        _check_state(settings)
         import_module(f"together_rerank_mockserver.server.{server}_server").serve(
             settings, port=port, readiness=readiness
         )
@@ -131,3 +133,12 @@ def serve(
     except ServerDied as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _check_state(settings: Settings) -> None:
+    """Print a warning if there is shared state that does not answer; raise SettingsError if it cannot be used."""
+    if settings.state:
+        try:
+            settings.store().command("PING")
+        except StateUnavailable as error:
+            print(f"{PROGRAM}: {error}; calls get 503 until it answers", file=sys.stderr)

@@ -123,6 +123,8 @@ def _checked(settings: Settings | None) -> Settings:
     settings = checked(settings)
     if settings.tls_cert is not None:
         raise SettingsError("tls_cert", "needs the server granian; the threaded server has no TLS")
+    if settings.workers > 1:
+        raise SettingsError("workers", "must be 1 with the threaded server; the server granian can have more")
     return settings
 
 

@@ -1,7 +1,7 @@
 """A plugin for pytest: every mock that a test makes in this process has a database of its own in a Redis."""
 
-from itertools import count
 from dataclasses import replace
+from itertools import count
 
 from redis_process import RedisProcess
 from together_rerank_mockserver.mock_state import MockState

@@ -1,0 +1,336 @@
+"""Workers and replicas that share a Redis are one mock, and a Redis that fails is reported and survived."""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from mock_process import KEY, post, running
+from served_client import Client, connections_are_closed  # noqa: F401  # a fixture
+from slow_proxy import SlowProxy
+from together_rerank_mockserver.http.wsgi import Mock
+from together_rerank_mockserver.server.threaded_server import MockServer
+from together_rerank_mockserver.settings import Settings, SettingsError
+
+CLIENTS = 64
+pytestmark = pytest.mark.usefixtures("connections_are_closed")
+
+
+@contextmanager
+def replicas(url, *arguments, count=2):
+    with ExitStack() as stack:
+        yield [stack.enter_context(running("-q", "--state", url, *arguments)) for _ in range(count)]
+
+
+def journal(mock):
+    return Client(mock).admin("GET", "requests")
+
+
+def load(mocks, calls, key="key"):
+    """Send *calls* from 64 clients to *mocks* in turn; return the statuses and the ids."""
+
+    def client(number):
+        connection = Client(mocks[number % len(mocks)], key)
+        return [connection.ask()[::2] for _ in range(calls // CLIENTS)]
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        answers = [answer for found in clients.map(client, range(CLIENTS)) for answer in found]
+    return Counter(status for status, _ in answers), [headers["x-request-id"] for _, headers in answers]
+
+
+@pytest.fixture
+def proxy(redis):
+    proxy = SlowProxy(redis.port)
+    yield proxy
+    proxy.stop()
+
+
+@pytest.mark.parametrize("fault", ["429", "score-null"])
+def test_of_many_clients_of_two_replicas_exactly_as_many_meet_a_fault_as_were_queued(redis, fault):
+    with replicas(redis.url) as (one, other):
+        Client(one).admin("POST", "faults", {"fault": fault, "times": 100, "then": {"fault": "503", "times": 28}})
+        statuses, ids = load((one, other), 640)
+        entries = journal(other)["requests"]
+
+        assert sum(f"fault={fault};" in entry["reply"] for entry in entries) == 100
+        assert statuses[503] == 28
+        assert len(set(ids)) == len(entries) == sum(statuses.values()) == 640
+        assert Client(other).admin("GET", "faults")["queue"] == []
+
+
+def test_replicas_are_one_mock(redis):
+    with replicas(redis.url, "--chaos", "500=0.5") as (one, other):
+        a, b = Client(one), Client(other)
+        a.admin("PUT", "ranking", {"rank": [1, 0]})
+        a.admin("POST", "ranking", {"rank_first": "panda", "times": 1})
+        origins = [each.ask(Prefer="fault=ok")[2]["x-mock-reply"] for each in (b, a, b)]
+        statuses = [each.ask()[0] for each in (a, b) * 8]
+        ids = [each.ask(Prefer="code=429")[2]["x-request-id"] for each in (a, b)]
+
+        assert {origin.split(";")[0] for origin in origins} == {"designed"}
+        assert b.admin("GET", "ranking")["answers"] == 3 + statuses.count(200)
+        assert b.admin("GET", "ranking")["queue"] == []
+        assert journal(one)["total"] == journal(other)["total"] == 21
+        assert ids[0] != ids[1]
+        b.admin("POST", "reset")
+        assert [journal(one)["total"], a.admin("GET", "ranking")["ranking"]] == [0, None]
+        # The random numbers begin again, as in one process.
+        assert [each.ask()[0] for each in (b, a) * 8] == statuses
+
+
+def test_a_quota_holds_for_all_replicas(redis):
+    with replicas(redis.url, "--rate-limit", "200/hour") as mocks:
+        statuses, _ = load(mocks, 640)
+
+    assert statuses == {200: 200, 429: 440}
+
+
+def test_the_limit_in_flight_holds_for_all_replicas(redis):
+    with replicas(redis.url, "--max-in-flight", "5") as mocks, ThreadPoolExecutor(12) as clients:
+        headers = {**KEY, "Prefer": "delay=1000"}
+        calls = [clients.submit(post, mocks[number % 2], headers=headers) for number in range(12)]
+        statuses = Counter(call.result()[0] for call in calls)
+
+    assert statuses == {200: 5, 503: 7}
+
+
+def test_the_workers_of_one_mock_share_their_state(redis):
+    with running("-q", "--workers", "3", "--state", redis.url) as mock:
+        client = Client(mock)
+        client.admin("POST", "faults", {"fault": "503", "times": 64})
+        statuses, _ = load([mock], 640)
+
+        assert statuses == {200: 576, 503: 64}
+        assert journal(mock)["total"] == 640
+        assert len(workers(mock)) == 3
+        with urlopen(f"{mock.url}/metrics") as answer:
+            samples = [
+                each for family in text_string_to_metric_families(answer.read().decode()) for each in family.samples
+            ]
+        counted = {each.labels["status"]: each.value for each in samples if each.name == "rerank_mock_requests_total"}
+        assert counted == {"200": 576, "503": 64}
+        assert mock.stop(signal.SIGTERM) == 0
+
+
+def workers(mock):
+    """Return the process ids of the workers of *mock*."""
+    pid = mock.process.pid
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_workers_without_a_shared_state_answer_but_have_no_control_plane():
+    with running("-q", "--workers", "2") as mock:
+        assert {post(mock)[0] for _ in range(20)} == {200}
+        assert post(mock, headers={**KEY, "Prefer": "code=429"})[0] == 429
+        for path in ("/__admin/requests", "/__admin/faults", "/__admin/ranking", "/metrics"):
+            status, content, _ = Client(mock).ask(None, "GET", path)
+            assert status == 501
+            assert f"{path} needs a state that all workers share: start the mock with --state" in content.decode()
+        assert Client(mock).admin("GET", "settings")["workers"] == 2
+        assert mock.stop(signal.SIGTERM) == 0
+
+
+def test_a_call_makes_one_round_trip_before_its_answer_and_one_after(proxy):
+    limits = ("--rate-limit", "1000/minute", "--max-in-flight", "9", "--chaos", "500=0.1")
+    with replicas(proxy.url, *limits, count=1) as (mock,):
+        client = Client(mock)
+        client.admin("PUT", "ranking", {"rank": [1, 0]})
+        client.admin("POST", "faults", {"fault": "score-null", "times": 5, "then": {"fault": "429", "times": 5}})
+        client.ask()
+        before = proxy.requests
+        for _ in range(50):
+            client.ask()
+        client.ask(Prefer="code=503")
+        client.ask(b"{}")
+        client.ask(path="/v1/nothing")
+        assert proxy.requests - before == 53 * 2
+
+
+def test_every_key_expires_and_the_journal_is_bounded(redis):
+    with replicas(redis.url, "--journal-max", "10", "--rate-limit", "5/second") as (mock, _):
+        client = Client(mock, key="test-a")
+        client.admin("PUT", "ranking?namespace=test-a", {"rank": [1, 0]})
+        client.admin("POST", "ranking?namespace=test-a", {"rank": [1, 0], "times": 2})
+        client.admin("POST", "faults?namespace=test-a&word=llama", {"fault": "429", "times": 50})
+        for number in range(40):
+            client.ask(json.dumps({"model": "m", "query": f"q{number}", "documents": ["a", "b"]}))
+        client.ask()
+        entries = client.admin("GET", "requests?namespace=test-a")
+        keys = redis.client.keys()
+
+        assert len(keys) > 5
+        assert [key for key in keys if redis.client.ttl(key) < 0 and not key.endswith(b":totals")] == []
+        assert (entries["total"], entries["dropped"]) == (10, 30)
+        assert client.admin("GET", "requests?namespace=test-a&word=llama")["total"] == 1
+
+
+def test_a_call_of_a_killed_process_is_in_flight_for_seconds_only(redis):
+    with replicas(redis.url, "--max-in-flight", "1") as (one, other), ThreadPoolExecutor(1) as waiting:
+        slow = waiting.submit(post, one, headers={**KEY, "Prefer": "delay=60000"})
+        _until(lambda: redis.client.zcard("together-rerank-mock:namespace:default:flight") == 1)
+        assert post(other)[0] == 503
+        for pid in workers(one):
+            os.kill(pid, signal.SIGKILL)
+        one.process.kill()
+        assert isinstance(slow.exception(20), ConnectionError)
+        began = time.monotonic()
+        _until(lambda: post(other)[0] == 200, seconds=25)
+
+    assert time.monotonic() - began > 5
+
+
+def test_a_call_that_waits_for_long_stays_in_flight(redis):
+    with replicas(redis.url, "--max-in-flight", "1") as (one, other), ThreadPoolExecutor(1) as waiting:
+        slow = waiting.submit(post, one, headers={**KEY, "Prefer": "delay=18000"})
+        time.sleep(17)
+        assert post(other)[0] == 503
+        assert slow.result()[0] == 200
+        assert post(other)[0] == 200
+
+
+def _until(condition, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_restarted_redis_begins_empty_and_calls_go_on(redis):
+    with replicas(redis.url) as mocks, ThreadPoolExecutor(1) as other:
+        Client(mocks[0]).admin("POST", "faults", {"fault": "429", "times": 100_000})
+        loaded = other.submit(load, mocks, 64 * 80)
+        time.sleep(0.3)
+        redis.kill()
+        time.sleep(0.3)
+        redis.start()
+        statuses, _ = loaded.result()
+
+        assert statuses[429] > 0
+        assert statuses[503] > 0
+        assert statuses[200] > 0
+        assert sum(statuses.values()) == 64 * 80
+        assert post(mocks[0])[0] == post(mocks[1])[0] == 200
+        assert Client(mocks[0]).admin("GET", "faults")["queue"] == []
+
+
+def test_without_its_redis_the_mock_says_so_at_once_and_comes_back(redis):
+    with replicas(redis.url, count=1) as (mock,):
+        assert post(mock)[0] == 200
+        redis.kill()
+        try:
+            began = time.monotonic()
+            status, content = post(mock)
+            assert (status, json.loads(content)["error"]["type"]) == (503, "overloaded_error")
+            assert "state unavailable: the Redis at 127.0.0.1 failed" in content.decode()
+            for path, expected in (
+                ("/__admin/requests", 503),
+                ("/metrics", 503),
+                ("/health/ready", 503),
+                ("/health", 200),
+            ):
+                assert (path, Client(mock).ask(None, "GET", path)[0]) == (path, expected)
+            assert post(mock, b"{}")[0] == 503
+            assert time.monotonic() - began < 2
+        finally:
+            redis.start()
+        assert post(mock)[0] == 200
+        assert Client(mock).ask(None, "GET", "/health/ready")[0] == 200
+        assert journal(mock)["total"] == 1
+
+
+def test_a_slow_redis_makes_calls_slow_and_nothing_else(redis, proxy):
+    with replicas(proxy.url) as mocks:
+        Client(mocks[0]).admin("POST", "faults", {"fault": "429", "times": 32})
+        proxy.delay_s = 0.2
+        began = time.monotonic()
+        statuses, _ = load(mocks, 128)
+        seconds = time.monotonic() - began
+        proxy.delay_s = 0
+
+        assert statuses == {200: 96, 429: 32}
+        assert 0.8 < seconds < 8
+        assert journal(mocks[1])["total"] == 128
+
+
+def test_a_redis_that_stalls_costs_seconds_and_no_call_hangs(redis, proxy):
+    with replicas(proxy.url, count=1) as (mock,):
+        assert post(mock)[0] == 200
+        proxy.delay_s = None
+        began = time.monotonic()
+        statuses, _ = load([mock], 64)
+        assert statuses == {503: 64}
+        assert time.monotonic() - began < 6
+        proxy.delay_s = 0
+        _until(lambda: post(mock)[0] == 200)
+
+
+def test_the_password_of_the_redis_is_shown_nowhere(redis):
+    redis.client.config_set("requirepass", "sesame-7")
+    try:
+        with running("--state", redis.url.replace("//", "//:sesame-7@")) as mock:
+            assert post(mock)[0] == 200
+            assert Client(mock).admin("GET", "settings")["state"] is True
+            redis.client.execute_command("AUTH", "sesame-7")
+            redis.client.config_set("requirepass", "other")
+            for connection in redis.client.client_list():
+                if connection["id"] != redis.client.client_id():
+                    redis.client.client_kill_filter(_id=connection["id"])
+            shown = post(mock)[1].decode()
+            assert "state unavailable" in shown
+            assert mock.stop(signal.SIGTERM) == 0
+            assert "sesame-7" not in shown + "".join(mock.lines)
+    finally:
+        redis.client.execute_command("AUTH", "other")
+        redis.client.config_set("requirepass", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--state", "http://localhost/0"], "must be a URL such as redis://localhost/0"),
+        (["--state", "redis://localhost/none"], "must be a URL such as redis://localhost/0"),
+        (["--state", "redis://localhost:port/0"], "must be a URL such as redis://localhost/0"),
+        (["--state", "redis:///0"], "must be a URL such as redis://localhost/0"),
+        (["--workers", "0"], "must be an integer from 1 to 64, not 0"),
+        (["--workers", "2", "--rate-limit", "5/minute"], "needs --state if there is more than one of --workers"),
+    ],
+)
+def test_invalid_options_are_refused(arguments, problem):
+    with pytest.raises(RuntimeError, match=problem), running(*arguments):
+        pass
+
+
+def test_a_start_without_the_redis_prints_a_warning():
+    with running("--state", "redis://127.0.0.1:1/0") as mock:
+        assert post(mock)[0] == 503
+        assert mock.stop(signal.SIGTERM) == 0
+
+    assert (
+        "state unavailable: the Redis at 127.0.0.1 failed: ConnectionError; calls get 503 until it answers"
+        in mock.lines[0]
+    )
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "redis", None)
+
+    with pytest.raises(SettingsError, match=r"needs the package redis: pip install 'together-rerank-kit\[redis\]'"):
+        Mock(Settings(state="redis://localhost/0"))
+
+
+def test_the_threaded_server_has_a_shared_state_and_one_worker(redis):
+    with MockServer(Settings(state=redis.url)) as one, running("-q", "--state", redis.url) as other:
+        Client(one).admin("POST", "faults", {"fault": "429"})
+        assert [post(other)[0], post(one)[0]] == [429, 200]
+        assert journal(one)["total"] == 2
+    with pytest.raises(SettingsError, match="`workers` must be 1 with the threaded server"):
+        MockServer(Settings(state=redis.url, workers=2))
