@@ -4,14 +4,18 @@ import re
 import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 
 from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.faults.catalogue import OK, Catalogue
 from together_rerank_mockserver.faults.grammar import FaultSpec
+from together_rerank_mockserver.mock_state import MockState
 from together_rerank_mockserver.ranking.override import from_json
+from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state import namespace as namespace_module
+from together_rerank_mockserver.state.delay_limiter import DelayLimiter
 from together_rerank_mockserver.state.journal import Entry
 from together_rerank_mockserver.state.namespace import MAX_QUEUE, QueueClosed
 from together_rerank_mockserver.state.registry import Registry
@@ -42,13 +46,24 @@ def quota():
 
 
 @pytest.fixture
-def registry(quota):
+def in_memory(quota):
     return Registry(1000, quota)
 
 
+def registry_of(**settings):
+    """Return the registry of a mock with *settings*: in memory, or in a Redis if the plugin `state_in_redis` runs."""
+    return MockState(load(), Settings(**settings), DelayLimiter(Event())).registry
+
+
 @pytest.fixture
-def namespace(registry):
-    return registry.open("default")
+def registry():
+    return registry_of()
+
+
+@pytest.fixture
+def call(registry):
+    """Return a function that returns the namespace `default`, as a new call sees it."""
+    return lambda: registry.open("default")
 
 
 def entry(number=0, size=0):
@@ -63,29 +78,46 @@ def paths(registry, name="default"):
     return [each.path for each in registry.look(name).journal()[0]]
 
 
-def test_a_fault_is_used_by_as_many_calls_as_its_times(namespace):
-    namespace.enqueue([FaultSpec(OK, times=2).queued, FaultSpec(OK).queued])
+def take_fault(registry):
+    """Return the fault that the next call takes from the queue, whether or not it is conditional."""
+    namespace = registry.open("default")
+    fault = namespace.take_fault()
+    if fault and fault.spec.is_conditional:
+        assert namespace.take(fault)
+    registry.finish(namespace, None, OUTCOME)
+    return fault and fault.spec.fault
 
-    first, second, third = (namespace.take_fault() for _ in range(3))
 
-    assert first is second
-    assert third is not first
-    assert namespace.take_fault() is None
+def test_a_fault_is_used_by_as_many_calls_as_its_times(registry, call):
+    call().enqueue([FaultSpec(OK, times=2).queued, FaultSpec(UNSORTED).queued])
+
+    assert [take_fault(registry) for _ in range(4)] == [OK, OK, UNSORTED, None]
 
 
-def test_a_body_fault_stays_queued_until_it_is_applied(namespace):
-    namespace.enqueue([FaultSpec(UNSORTED, times=2).queued, FaultSpec(OK).queued])
+def test_a_body_fault_stays_queued_until_it_is_applied(registry, call):
+    call().enqueue([FaultSpec(UNSORTED, times=2).queued, FaultSpec(OK).queued])
 
-    first = namespace.take_fault()
-    assert first is namespace.take_fault() is namespace.first()
-    assert [namespace.take(first) for _ in range(3)] == [True, True, False]
-    assert namespace.take_fault().spec.fault is OK
+    for _ in range(3):
+        unused = call()
+        assert unused.take_fault().spec.fault is unused.first().spec.fault is UNSORTED
+        registry.finish(unused, None, OUTCOME)
+
+    assert [each.left for each in call().queued()] == [2, 1]
+    assert [take_fault(registry) for _ in range(4)] == [UNSORTED, UNSORTED, OK, None]
+
+
+def test_a_fault_for_all_calls_stays_queued(registry, call):
+    call().enqueue([FaultSpec(UNSORTED).queued, FaultSpec(OK, times=None).queued])
+
+    assert [take_fault(registry) for _ in range(4)] == [UNSORTED, OK, OK, OK]
+    with pytest.raises(QueueClosed, match="no fault can follow one whose `times` is `always`"):
+        call().enqueue([FaultSpec(OK).queued])
 
 
 @pytest.mark.parametrize("fault", [OK, UNSORTED])
-def test_concurrent_calls_use_a_fault_exactly_as_often_as_its_times(namespace, fault, monkeypatch):
+def test_concurrent_calls_use_a_fault_exactly_as_often_as_its_times(registry, call, fault, monkeypatch):
     times = 3_200
-    namespace.enqueue([FaultSpec(fault, times=times).queued])
+    call().enqueue([FaultSpec(fault, times=times).queued])
     take = namespace_module.Namespace._take
 
     def interrupted(self, first):
@@ -95,24 +127,27 @@ def test_concurrent_calls_use_a_fault_exactly_as_often_as_its_times(namespace, f
     monkeypatch.setattr(namespace_module.Namespace, "_take", interrupted)
 
     def take_one(_):
+        namespace = call()
         first = namespace.take_fault()
-        return first is not None and (fault is OK or namespace.take(first))
+        taken = first is not None and (fault is OK or namespace.take(first))
+        registry.finish(namespace, None, OUTCOME)
+        return taken
 
     with ThreadPoolExecutor(16) as clients:
         assert sum(clients.map(take_one, range(times + 100))) == times
-    assert namespace.queued() == []
+    assert call().queued() == []
 
 
-def test_a_queue_accepts_all_faults_of_a_chain_or_none(namespace):
-    namespace.enqueue([FaultSpec(OK).queued for _ in range(MAX_QUEUE - 1)])
+def test_a_queue_accepts_all_faults_of_a_chain_or_none(call):
+    call().enqueue([FaultSpec(OK).queued for _ in range(MAX_QUEUE - 1)])
 
     with pytest.raises(QueueClosed, match="it has 999"):
-        namespace.enqueue([FaultSpec(OK).queued] * 2)
-    assert len(namespace.queued()) == MAX_QUEUE - 1
+        call().enqueue([FaultSpec(OK).queued] * 2)
+    assert len(call().queued()) == MAX_QUEUE - 1
 
 
 def test_the_journal_keeps_the_latest_entries_and_counts_dropped_ones():
-    registry = Registry(3)
+    registry = registry_of(journal_max=3)
     for number in range(5):
         record(registry, "default", number)
 
@@ -121,12 +156,13 @@ def test_the_journal_keeps_the_latest_entries_and_counts_dropped_ones():
 
 
 def test_a_journal_of_size_zero_keeps_nothing():
-    registry = Registry(0)
+    registry = registry_of(journal_max=0)
     record(registry, "default")
 
     assert registry.look("default").journal() == ([], 0)
 
 
+@pytest.mark.in_memory
 def test_all_journals_share_a_limit_and_the_largest_loses_entries():
     registry, size = Registry(10_000), 64 * 1024
     fitting = namespace_module.MAX_JOURNAL_BYTES // entry(0, size).size
@@ -171,91 +207,98 @@ def test_the_size_of_an_entry_is_at_least_what_it_takes_in_memory(texts):
     assert 0.8 * taken < sum(each.size for each in recorded) < 1.5 * taken
 
 
-def test_a_call_that_ends_after_its_namespace_was_reset_and_forgotten_leaves_no_entry(registry):
-    late = registry.open("test-late")
-    registry.reset("test-late")
+@pytest.mark.in_memory
+def test_a_call_that_ends_after_its_namespace_was_reset_and_forgotten_leaves_no_entry(in_memory):
+    late = in_memory.open("test-late")
+    in_memory.reset("test-late")
     for number in range(namespace_module.MAX_NAMESPACES):
-        registry.open(f"test-{number}")
-    registry.finish(late, entry(1), OUTCOME)
+        in_memory.open(f"test-{number}")
+    in_memory.finish(late, entry(1), OUTCOME)
 
-    assert paths(registry, "test-late") == []
+    assert paths(in_memory, "test-late") == []
 
 
-def test_the_oldest_idle_namespace_is_forgotten_when_there_are_too_many(registry, quota):
-    registry.open("test-busy").admit(None)
+@pytest.mark.in_memory
+def test_the_oldest_idle_namespace_is_forgotten_when_there_are_too_many(in_memory, quota):
+    in_memory.open("test-busy").admit(None)
     for name in ("test-idle", "default", *(f"test-{number}" for number in range(namespace_module.MAX_NAMESPACES - 2))):
-        record(registry, name)
+        record(in_memory, name)
 
     assert quota.forgotten == ["test-idle"]
-    assert paths(registry, "test-idle") == []
-    assert len(paths(registry)) == 1
-    assert registry.open("test-busy").admit(1) == (False, None)
+    assert paths(in_memory, "test-idle") == []
+    assert len(paths(in_memory)) == 1
+    assert in_memory.open("test-busy").admit(1) == (False, None)
 
 
-def test_a_namespace_with_a_queue_is_forgotten_only_when_all_have_one(registry, quota):
-    registry.open("test-queued").enqueue([FaultSpec(OK).queued])
+@pytest.mark.in_memory
+def test_a_namespace_with_a_queue_is_forgotten_only_when_all_have_one(in_memory, quota):
+    in_memory.open("test-queued").enqueue([FaultSpec(OK).queued])
     for number in range(namespace_module.MAX_NAMESPACES):
-        registry.open(f"test-{number}")
+        in_memory.open(f"test-{number}")
     assert quota.forgotten == ["test-0"]
 
     for number in range(namespace_module.MAX_NAMESPACES):
-        registry.open(f"test-more-{number}").enqueue([FaultSpec(OK).queued])
+        in_memory.open(f"test-more-{number}").enqueue([FaultSpec(OK).queued])
     assert "test-queued" in quota.forgotten
     assert len(quota.forgotten) == namespace_module.MAX_NAMESPACES + 1
 
 
-def test_namespaces_that_were_busy_together_are_forgotten_once_they_are_idle(registry, quota):
+@pytest.mark.in_memory
+def test_namespaces_that_were_busy_together_are_forgotten_once_they_are_idle(in_memory, quota):
     busy = []
     for number in range(namespace_module.MAX_NAMESPACES * 2):
-        busy.append(registry.open(f"test-{number}"))
+        busy.append(in_memory.open(f"test-{number}"))
         busy[-1].admit(None)
     assert quota.forgotten == []
     for each in busy:
         each.release()
 
-    registry.open("test-next")
+    in_memory.open("test-next")
 
     assert len(quota.forgotten) == namespace_module.MAX_NAMESPACES + 1
 
 
-def test_a_namespace_that_is_forgotten_during_a_call_is_restored(registry):
-    early = registry.open("test-early")
+@pytest.mark.in_memory
+def test_a_namespace_that_is_forgotten_during_a_call_is_restored(in_memory):
+    early = in_memory.open("test-early")
     for number in range(namespace_module.MAX_NAMESPACES):
-        registry.open(f"test-{number}")
-    assert registry.look("test-early") is not early
+        in_memory.open(f"test-{number}")
+    assert in_memory.look("test-early") is not early
 
-    registry.finish(early, entry(), OUTCOME)
+    in_memory.finish(early, entry(), OUTCOME)
 
-    assert paths(registry, "test-early") == ["/0"]
+    assert paths(in_memory, "test-early") == ["/0"]
 
 
-def test_look_does_not_create_a_namespace(registry, quota):
+@pytest.mark.in_memory
+def test_look_does_not_create_a_namespace(in_memory, quota):
     for number in range(namespace_module.MAX_NAMESPACES * 2):
-        namespace = registry.look(f"test-{number}")
+        namespace = in_memory.look(f"test-{number}")
         namespace.clear_queue()
-        registry.forget_journal(namespace.name)
+        in_memory.forget_journal(namespace.name)
         assert (namespace.take_fault(), namespace.queued(), namespace.journal()) == (None, [], ([], 0))
 
     assert quota.forgotten == []
 
 
 def test_a_reset_clears_one_namespace_except_its_calls_in_flight():
-    registry = Registry(1000)
+    registry = registry_of(max_in_flight=1)
     names = ("test-a", "test-b")
-    for namespace in map(registry.open, names):
-        namespace.admit(None)
-        namespace.enqueue([FaultSpec(OK).queued])
-        registry.finish(namespace, entry(), OUTCOME)
-        namespace.draw(0)
+    for name in names:
+        record(registry, name)
+        registry.open(name).enqueue([FaultSpec(OK).queued])
+        registry.open(name).admit(1)
+    drawn = [registry.open(name).draw(0) for name in names]
     ids = [registry.open(name).request_id(b"same") for name in names]
 
     registry.reset("test-a")
 
-    a, b = map(registry.open, names)
-    assert (a.queued(), a.journal(), a._draws[""]) == ([], ([], 0), 0)
-    assert a.request_id(b"same") == ids[0] == ids[1]
-    assert a.admit(1) == (False, None)
-    assert (len(b.queued()), len(paths(registry, "test-b")), b._draws[""]) == (1, 1, 1)
+    a, b = ([registry.open(name) for _ in range(3)] for name in names)
+    assert (a[0].queued(), a[0].journal(), a[0].draw(0)) == ([], ([], 0), drawn[0])
+    assert a[1].request_id(b"same") == ids[0] == ids[1]
+    assert a[2].admit(1) == (False, None)
+    assert (len(b[0].queued()), len(paths(registry, "test-b"))) == (1, 1)
+    assert b[0].draw(0) != drawn[1]
 
 
 def test_a_call_that_began_before_a_reset_is_not_recorded(registry):
@@ -266,70 +309,90 @@ def test_a_call_that_began_before_a_reset_is_not_recorded(registry):
     after = registry.open("default")
     after.enqueue([FaultSpec(UNSORTED).queued])
 
-    registry.finish(before, entry(), OUTCOME)
     before.count_override()
+    registry.finish(before, entry(), OUTCOME)
 
-    assert not before.take(seen)
-    assert before.take_fault() is None
+    assert seen.spec.fault is UNSORTED
     assert (len(after.queued()), after.journal(), after.overridden) == (1, ([], 0), 0)
+    after.admit(None)
     registry.finish(after, entry(7), OUTCOME)
     assert paths(registry) == ["/7"]
 
 
 def test_a_call_that_ends_after_a_reset_is_no_longer_in_flight():
-    registry = Registry(0)
+    registry = registry_of(max_in_flight=1)
     before = registry.open("default")
     before.admit(1)
     registry.reset("default")
     assert registry.open("default").admit(1) == (False, None)
 
     before.release()
+    registry.finish(before, None, OUTCOME)
 
     assert registry.open("default").admit(1) == (True, None)
 
 
 def test_calls_in_flight_are_limited_and_a_rejected_call_does_not_count():
-    namespace = Registry(0).open("default")
+    registry = registry_of(max_in_flight=2)
+    calls = [registry.open("default") for _ in range(5)]
 
-    assert [namespace.admit(2)[0] for _ in range(5)] == [True, True, False, False, False]
-    namespace.release()
-    assert [namespace.admit(2)[0] for _ in range(2)] == [True, False]
-    assert namespace.admit(None)[0]
+    assert [each.admit(2)[0] for each in calls] == [True, True, False, False, False]
+    calls[0].release()
+    for each in calls[:1] + calls[2:]:
+        registry.finish(each, None, OUTCOME)
+    assert [registry.open("default").admit(2)[0] for _ in range(2)] == [True, False]
 
 
-def test_an_override_counts_its_answers(registry, namespace):
+def count_override(registry):
+    namespace = registry.open("default")
+    namespace.take_override()
     namespace.count_override()
+    registry.finish(namespace, None, OUTCOME)
+
+
+def test_an_override_counts_its_answers(registry, call):
+    count_override(registry)
     registry.set_override("default", OVERRIDE)
-    assert namespace.overridden == 0
-    namespace.count_override()
+    assert call().overridden == 0
+    count_override(registry)
 
-    assert (namespace.override, namespace.overridden) == (OVERRIDE, 1)
+    assert (call().override.as_dict, call().overridden) == (OVERRIDE.as_dict, 1)
     assert registry.look("test-b").override is None
     registry.reset("default")
     assert (registry.look("default").override, registry.look("default").overridden) == (None, 0)
 
 
-def test_an_id_has_the_observed_format(namespace):
+def request_id(registry, body, name="default"):
+    namespace = registry.by_word(registry.open(name), body)
+    namespace.admit(None)
+    return namespace.request_id(body)
+
+
+def test_an_id_has_the_observed_format(registry):
     assert ID.fullmatch(OBSERVED_ID)
-    assert ID.fullmatch(namespace.request_id(b"body"))
+    assert ID.fullmatch(request_id(registry, b"body"))
 
 
 def test_the_same_requests_get_the_same_ids_however_they_interleave(registry):
     bodies = [b"a", b"b", b"a", b"c", b"a", b"b"]
-    one, other = registry.open("test-1"), registry.open("test-2")
 
-    assert sorted(map(one.request_id, bodies)) == sorted(map(other.request_id, reversed(bodies)))
-    assert len({registry.look("test-3").request_id(body) for body in bodies}) == 3
+    one = [request_id(registry, body, "test-1") for body in bodies]
+    other = [request_id(registry, body, "test-2") for body in reversed(bodies)]
+
+    assert sorted(one) == sorted(other)
+    assert len(set(one)) == 6
 
 
-def test_no_two_requests_share_an_id(namespace):
+def test_no_two_requests_share_an_id(registry):
     with ThreadPoolExecutor(8) as pool:
-        ids = set(pool.map(lambda n: namespace.request_id(b"%d" % (n % 10)), range(2_000)))
+        ids = set(pool.map(lambda n: request_id(registry, b"%d" % (n % 10)), range(2_000)))
 
     assert len(ids) == 2_000
 
 
-def test_the_id_count_of_the_oldest_body_is_forgotten_first(namespace, monkeypatch):
+@pytest.mark.in_memory
+def test_the_id_count_of_the_oldest_body_is_forgotten_first(in_memory, monkeypatch):
+    namespace = in_memory.open("default")
     monkeypatch.setattr(namespace_module, "_MAX_BODIES", 2)
     first = [namespace.request_id(body) for body in (b"a", b"b", b"a", b"c")]
 
@@ -338,7 +401,7 @@ def test_the_id_count_of_the_oldest_body_is_forgotten_first(namespace, monkeypat
 
 
 def test_the_entries_of_a_namespace_that_is_dropped_count_as_dropped():
-    registry = Registry(10)
+    registry = registry_of(journal_max=10)
     for number in range(namespace_module.MAX_NAMESPACES + 5):
         registry.finish(registry.open(f"test-{number}"), entry(), OUTCOME)
 

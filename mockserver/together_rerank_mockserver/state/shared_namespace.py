@@ -105,7 +105,8 @@ class SharedNamespace:
                 resets_at = clock.monotonic() + wait_ms / 1000
                 allowance = Allowance(bool(granted), self._shared.quota or 0, remaining, resets_at)
             self._admission = bool(admitted), allowance
-            self._shared.in_flight[self.call] = f"{self.space}:flight"
+            if self._shared.max_in_flight is not None:
+                self._shared.in_flight[self.call] = f"{self.space}:flight"
         if "d" in missing:
             self._draw = draw
         if "i" in missing:

@@ -52,7 +52,8 @@ class SharedRegistry:
 
     def finish(self, namespace: SharedNamespace, entry: Entry | None, outcome: Outcome) -> None:
         """End a call: count it, write its journal entry, and give back what it did not use."""
-        self._shared.in_flight.pop(namespace.call, None)
+        shared = self._shared
+        shared.in_flight.pop(namespace.call, None)
         if namespace.is_lost:
             return
         namespace.is_lost = True  # unless the script runs
@@ -63,7 +64,7 @@ class SharedRegistry:
             namespace.reset,
             namespace.fault,
             namespace.ranking,
-            int(not namespace.is_admitted),
+            "" if shared.max_in_flight is None and shared.quota is None else int(namespace.is_admitted),
             int(namespace.overrode),
             f"{outcome.status or ''} {outcome.fault or ''}",
             outcome.place,
@@ -73,6 +74,7 @@ class SharedRegistry:
             MAX_JOURNAL_BYTES,
             TTL_S,
             MAX_NAMESPACES,
+            int(clock.now() // 60),
         )
         namespace.is_lost = False
 

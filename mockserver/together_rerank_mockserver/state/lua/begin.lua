@@ -28,16 +28,14 @@ local function count(id)
   if times == 1 then
     local before = redis.call('HGET', old_ids, id)
     if before then times = redis.call('HINCRBY', ids, id, before) end
+    redis.call('EXPIRE', ids, ttl)
     if redis.call('HLEN', ids) > tonumber(bodies) then redis.call('RENAME', ids, old_ids) end
   end
-  redis.call('EXPIRE', ids, ttl)
   return times - 1
 end
 
 local reset, override, words = unpack(redis.call('HMGET', space, 'reset', 'override', 'words'))
 if words and wanted:find('w') then return {words} end
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local fault, ranking, draw, times = '', '', -1, -1
 local admitted, granted, remaining, wait = 1, 1, -1, 0
 if wanted:find('f') then fault = take(faults) end
@@ -47,29 +45,33 @@ if wanted:find('d') and fault == '' then
 end
 -- A status fault is answered before admission.
 local is_error = not wanted:find('a') or fault:sub(1, 1) == 's'
-if not is_error then
-  redis.call('ZREMRANGEBYSCORE', flight, '-inf', now)
-  if max_in_flight ~= '' and redis.call('ZCARD', flight) >= tonumber(max_in_flight) then
-    admitted = 0
-  else
-    redis.call('ZADD', flight, now + flight_ms, call)
-    redis.call('EXPIRE', flight, ttl)
-    if limit ~= '' then
-      redis.call('ZREMRANGEBYSCORE', quota, '-inf', now - window)
-      local used = redis.call('ZCARD', quota)
-      if used < tonumber(limit) then
-        redis.call('ZADD', quota, now, call)
-        redis.call('PEXPIRE', quota, window)
-        used = used + 1
-      else
-        granted = 0
-      end
-      remaining = limit - used
-      wait = redis.call('ZRANGE', quota, 0, 0, 'WITHSCORES')[2] + window - now
+if not is_error and max_in_flight .. limit ~= '' then
+  local clock = redis.call('TIME')
+  local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+  if max_in_flight ~= '' then
+    redis.call('ZREMRANGEBYSCORE', flight, '-inf', now)
+    if redis.call('ZCARD', flight) < tonumber(max_in_flight) then
+      redis.call('ZADD', flight, now + flight_ms, call)
+      redis.call('EXPIRE', flight, ttl)
+    else
+      admitted = 0
     end
   end
+  if limit ~= '' and admitted == 1 then
+    redis.call('ZREMRANGEBYSCORE', quota, '-inf', now - window)
+    local used = redis.call('ZCARD', quota)
+    if used < tonumber(limit) then
+      redis.call('ZADD', quota, now, call)
+      redis.call('PEXPIRE', quota, window)
+      used = used + 1
+    else
+      granted = 0
+    end
+    remaining = limit - used
+    wait = redis.call('ZRANGE', quota, 0, 0, 'WITHSCORES')[2] + window - now
+  end
   is_error = admitted == 0 or granted == 0
-  if not is_error then ranking = take(rankings) end
 end
+if not is_error then ranking = take(rankings) end
 if wanted:find('i') then times = count(body .. (is_error and ':error' or '')) end
 return {reset or '', fault, ranking, override or '', admitted, granted, remaining, wait, times, draw, is_error and 1 or 0}

@@ -1,11 +1,14 @@
 -- End a call: give back what it did not use, count it, and write its journal entry.
 -- KEYS: the namespace, the index of namespaces, the totals.
--- ARGV: the name of the call; when the namespace was reset before the call; a fault and a ranking to give back; whether
--- to give back its place in the quota; whether it used the ranking override; its status and fault; the place of its
--- duration in the histogram; its duration in microseconds; its journal entry, which can be empty; the maximum entries
--- and bytes of the journal; the seconds until unused keys expire; the maximum number of namespaces.
+-- ARGV: the name of the call; when the namespace was reset before the call; a fault and a ranking to give back; empty if
+-- there is neither a limit in flight nor a quota, else whether the call was admitted: if not, it gives back its place in
+-- the quota; whether it used the ranking override; its status and fault; the place of its duration in the histogram; its
+-- duration in microseconds; its journal entry, which can be empty; the maximum entries and bytes of the journal; the
+-- seconds until unused keys expire; the maximum number of namespaces; the time in minutes: once a minute, the keys get
+-- their time to live again.
 local space, names, totals = KEYS[1], KEYS[2], KEYS[3]
-local call, reset, fault, ranking, unused, overrode, outcome, place, micros, entry, most, bytes, ttl, spaces = unpack(ARGV)
+local call, reset, fault, ranking, admitted, overrode, outcome, place, micros, entry, most, bytes, ttl, spaces, minute =
+  unpack(ARGV)
 local journal, faults, rankings = space .. ':journal', space .. ':faults', space .. ':rankings'
 
 local function give_back(queue, entry)
@@ -20,16 +23,18 @@ end
 redis.call('HINCRBY', totals, 'requests:' .. outcome, 1)
 redis.call('HINCRBY', totals, 'durations:' .. place, 1)
 redis.call('HINCRBY', totals, 'micros', micros)
-redis.call('ZREM', space .. ':flight', call)
-if unused == '1' then redis.call('ZREM', space .. ':quota', call) end
+if admitted ~= '' then redis.call('ZREM', space .. ':flight', call) end
+if admitted == '0' then redis.call('ZREM', space .. ':quota', call) end
+local now_reset, kept = unpack(redis.call('HMGET', space, 'reset', 'kept'))
 -- What a reset has cleared stays cleared.
-if (redis.call('HGET', space, 'reset') or '') ~= reset then return end
+if (now_reset or '') ~= reset then return end
 if fault ~= '' then give_back(faults, fault) end
 if ranking ~= '' then give_back(rankings, ranking) end
 if overrode == '1' then redis.call('HINCRBY', space, 'overridden', 1) end
 if entry ~= '' then
   local count = redis.call('RPUSH', journal, entry)
   local size = redis.call('HINCRBY', space, 'bytes', #entry)
+  if count == 1 then redis.call('EXPIRE', journal, ttl) end
   while count > tonumber(most) or size > tonumber(bytes) do
     size = redis.call('HINCRBY', space, 'bytes', -#redis.call('LPOP', journal))
     count = count - 1
@@ -37,11 +42,15 @@ if entry ~= '' then
     redis.call('HINCRBY', totals, 'dropped', 1)
   end
 end
-if redis.call('ZADD', names, redis.call('TIME')[1], space) == 1 then
+if kept ~= minute then
+  redis.call('HSET', space, 'kept', minute)
+  redis.call('ZADD', names, redis.call('TIME')[1], space)
   while redis.call('ZCARD', names) > tonumber(spaces) do
     local oldest = redis.call('ZPOPMIN', names)[1]
     redis.call('HINCRBY', totals, 'dropped', redis.call('LLEN', oldest .. ':journal'))
     drop(oldest)
   end
+  for _, key in ipairs({space, journal, faults, rankings, space .. ':ids', space .. ':ids:old', names}) do
+    redis.call('EXPIRE', key, ttl)
+  end
 end
-for _, key in ipairs({space, journal, faults, rankings, names}) do redis.call('EXPIRE', key, ttl) end
