@@ -36,8 +36,7 @@ def parse(body: bytes) -> Any:
             parse(_LONG_NUMBER.sub(b"9", body))
             return json.loads(body, parse_int=_within_a_double, parse_float=_float)
         raise InvalidRequest(_reason(body, error), kind="malformed_json") from error
-    # A body with fewer brackets cannot be nested so deep, so most bodies need no traversal.
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+    if _depth(value) > MAX_DEPTH:
         raise InvalidRequest(f"The body is nested deeper than {MAX_DEPTH} levels")
     return value
 
@@ -97,10 +96,15 @@ def _reason(body: bytes, error: orjson.JSONDecodeError) -> str:
 
 
 def _depth(value: Any) -> int:
-    depth, level = 0, [value]
-    while level := [item for item in level if type(item) in (dict, list)]:
+    depth, level = 0, [value] if type(value) in (dict, list) else []
+    while level:
         depth += 1
-        level = [child for item in level for child in (item.values() if type(item) is dict else item)]
+        level = [
+            child
+            for item in level
+            for child in (item.values() if type(item) is dict else item)
+            if type(child) is dict or type(child) is list
+        ]
     return depth
 
 
