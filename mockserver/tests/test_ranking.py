@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import replace
-from itertools import permutations
+from itertools import combinations, pairwise, permutations
 
 import pytest
 from hypothesis import assume, example, given, settings
@@ -188,6 +188,33 @@ def test_scores_are_the_same_bits_on_every_machine():
         (1, "0x1.9c68f649f8261p-4"),
         (2, "0x1.9af4e0d442d48p-4"),
     ]
+
+
+def score_by_definition(query, text):
+    """Return the score of *text*, in a script with spaces, as the docstring of the module defines it."""
+    asked, given = words(normalise(query)), words(normalise(text))
+    missing = [word for word in dict.fromkeys(asked) if word not in given]
+    shares = [sum(part in normalise(text) for part in parts(word)) / max(1, len(parts(word))) for word in missing]
+    pairs, neighbours = set(pairwise(asked)), set(pairwise(given))
+    whole = len(set(asked)) - len(missing)
+    if not whole and not any(shares):
+        return 0.0
+    in_order = {pair for pair in pairs - neighbours if pair in combinations(given, 2)}
+    points = 8 * whole + 2 * len(pairs & neighbours) + len(in_order)
+    for share in shares:
+        points += 4 * share
+    points += len(normalise(query)) / (len(normalise(query)) + len(normalise(text)))
+    return min(1.0, points / (8 * len(set(asked)) + 2 * len(pairs) + 0.5))
+
+
+latin_words = st.sampled_from(["llama", "Llamas", "ama", "in", "a,", "peru", "été", "x2."])
+latin = st.lists(latin_words, max_size=8).map(" ".join)
+
+
+@given(latin, st.lists(latin))
+def test_scores_are_those_of_the_definition(query, documents):
+    for scores in every_way(lambda: Query(query).scores(documents)):
+        assert scores == [score_by_definition(query, document) for document in documents]
 
 
 def every_way(function):

@@ -8,14 +8,22 @@ from typing import Any
 import orjson
 
 from together_rerank_mockserver.api.errors import InvalidRequest
+from together_rerank_spec import Validator
 
 MAX_DEPTH = 100
 _FITS_64_BITS = 19
-_HUGE = 2**63
 # A double cannot hold an integer of more digits, and the fast parser rejects one.
 _FITS_A_DOUBLE = 308
 _LONG_NUMBER = re.compile(rb"(?<![0-9])[1-9][0-9]{308,}")
 _NOT_JSON = re.compile(rb"NaN|Infinity")
+_NO_HUGE_NUMBER = Validator(
+    {
+        "exclusiveMinimum": -(2**63),
+        "exclusiveMaximum": 2**63,
+        "items": {"$ref": "#"},
+        "additionalProperties": {"$ref": "#"},
+    }
+)
 
 
 class HugeInteger(str):
@@ -36,8 +44,7 @@ def parse(body: bytes) -> Any:
             parse(_LONG_NUMBER.sub(b"9", body))
             return json.loads(body, parse_int=_within_a_double, parse_float=_float)
         raise InvalidRequest(_reason(body, error), kind="malformed_json") from error
-    # A body with fewer brackets cannot be nested so deep, so most bodies need no traversal.
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+    if _depth(value) > MAX_DEPTH:
         raise InvalidRequest(f"The body is nested deeper than {MAX_DEPTH} levels")
     return value
 
@@ -62,7 +69,7 @@ def exact(body: bytes, value: Any) -> Any:
 
     The fast parser turns integers beyond 64 bits into floats. The body is parsed again if *value* has such a float.
     """
-    return json.loads(body, parse_int=_exactly, parse_float=_float) if _has_huge_number(value) else value
+    return value if _NO_HUGE_NUMBER.is_valid(value) else json.loads(body, parse_int=_exactly, parse_float=_float)
 
 
 def _exactly(digits: str) -> int | HugeInteger:
@@ -97,21 +104,16 @@ def _reason(body: bytes, error: orjson.JSONDecodeError) -> str:
 
 
 def _depth(value: Any) -> int:
-    depth, level = 0, [value]
-    while level := [item for item in level if type(item) in (dict, list)]:
+    depth, level = 0, [value] if type(value) in (dict, list) else []
+    while level:
         depth += 1
-        level = [child for item in level for child in (item.values() if type(item) is dict else item)]
+        level = [
+            child
+            for item in level
+            for child in (item.values() if type(item) is dict else item)
+            if type(child) is dict or type(child) is list
+        ]
     return depth
-
-
-def _has_huge_number(value: Any) -> bool:
-    kind = type(value)
-    if kind is str:
-        return False
-    if kind is list or kind is dict:
-        children = value.values() if kind is dict else value
-        return any([_has_huge_number(child) for child in children if type(child) is not str])
-    return kind in (int, float) and abs(value) >= _HUGE
 
 
 def to_json(value: Any) -> bytes:

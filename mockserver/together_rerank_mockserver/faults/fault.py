@@ -81,9 +81,12 @@ class StoredRanking:
         return cls(key, [Ranked(*each) for each in ranking])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RankedRequest:
-    """A valid request with its ranking: what an answer is rendered from, and the input of a body fault."""
+    """A valid request with its ranking: what an answer is rendered from, and the input of a body fault.
+
+    Treat as immutable; not frozen, for speed.
+    """
 
     request: dict[str, Any]
     documents: list[Any]

@@ -89,6 +89,7 @@ class FaultSelector:
         self._fault = fault
         self._chaos = chaos
         self._seed = seed
+        self._without_chance = SelectedFault(fault, "server") if fault else NO_FAULT
         # Without such a fault, a call without a key draws no random number, so that later calls get the same ones.
         self._accepts_keys = any(map(_accepts_keys, (fault, *chaos.specs)))
 
@@ -199,8 +200,10 @@ class FaultSelector:
             raise Misuse(f"`{place}`: {error}", param=place) from error
 
     def _by_server(self, namespace: AnyNamespace) -> SelectedFault:
-        draw = namespace.draw(self._seed) if self._chaos.specs else None
-        by_chance = None if draw is None else self._chaos.spec_for(draw)
+        if not self._chaos.specs:
+            return self._without_chance
+        draw = namespace.draw(self._seed)
+        by_chance = self._chaos.spec_for(draw)
         if self._fault and not by_chance:
             return SelectedFault(self._fault, "server", draw=draw)
         return SelectedFault(by_chance, "chaos", draw=draw)

@@ -85,7 +85,7 @@ class Query:
         self._words = dict(zip(dict.fromkeys(order), count()))
         self._pairs = dict.fromkeys(pairwise(map(self._words.__getitem__, order)))
         pieces = list(map(parts, self._words))
-        # The number of parts of each word, and the words that have each part.
+        # The number of parts of each word, and the words that have each part; a word between spaces is no part.
         self._sizes = list(map(len, pieces))
         self._owners: dict[str, list[int]] = {}
         for number, each in enumerate(pieces):
@@ -93,6 +93,7 @@ class Query:
                 self._owners.setdefault(part, []).append(number)
         self._most_owners = max(map(len, self._owners.values()), default=0)
         self._spaced = {f" {word} ": number for word, number in self._words.items()}
+        self._owners |= {spaced: [] for spaced in self._spaced}
         self._inner = _inner(self._words)
         self._outer = {word: number for word, number in self._words.items() if word not in self._inner}
         self._points = WHOLE * len(self._sizes) + ADJACENT * len(self._pairs) + 0.5
@@ -110,7 +111,7 @@ class Query:
         order = dict(zip(self._pairs, count()))
         for match in self._matches(texts):
             text, found, whole, *pairs = match
-            shared = ((number, part) for part in sorted(found) for number in self._owners.get(part, ()))
+            shared = ((number, part) for part in sorted(found) for number in self._owners[part])
             partial: dict[int, list[str]] = {}
             for number, part in islice(shared, _most(text)):
                 if number not in whole:
@@ -131,8 +132,10 @@ class Query:
         characters = sum(map(len, texts)) + 2 * len(texts)
         inner = Places(self._inner, characters)
         has_short = 0 in self._sizes
-        for text, found in contents([*self._owners, *self._spaced], map(spread, texts), characters):
-            yield self._match(text, found, inner) if found or has_short else (text, found, (), (), ())
+        has_no_word = self._spaced.keys().isdisjoint
+        for text, found in contents(self._owners, map(spread, texts), characters):
+            is_partial = has_no_word(found) if is_plain(text) else not (found or has_short)
+            yield (text, found, (), (), ()) if is_partial else self._match(text, found, inner)
 
     def _match(self, text: str, found: set[str], inner: Places) -> _Match:
         needles = self._spaced.keys() & found if is_plain(text) else None
@@ -189,29 +192,31 @@ class Query:
         if not whole and not found:
             return 0.0
         owners, sizes = self._owners, self._sizes
-        points = WHOLE * len(whole) + ADJACENT * len(adjacent) + IN_ORDER * len(in_order)
+        points = WHOLE * len(whole) + ADJACENT * len(adjacent) + IN_ORDER * len(in_order) if whole else 0.0
         at_most = len(found) * self._most_owners
         if at_most <= _LEAST or at_most <= _most(text) or self._can_share(text, found):
             shares: dict[int, int] = {}
             for part in found:
-                for word in owners.get(part, ()):
-                    if word not in whole:
-                        shares[word] = shares.get(word, 0) + 1
+                for word in owners[part]:
+                    shares[word] = shares.get(word, 0) + 1
             if not whole and not shares:
                 return 0.0
+            for word in whole:
+                shares.pop(word, 0)
             # Sorted, because a sum of floats depends on the order.
             for word in sorted(shares):
                 points += PART * shares[word] / sizes[word]
         else:
             # The same sum except for rounding, because a whole word has all of its parts.
-            weights = map(self._weights.__getitem__, found & owners.keys())
+            weights = map(self._weights.__getitem__, found)
             points += fsum(weights) - PART * sum(sizes[word] > 0 for word in whole)
         points += self._length / (self._length + len(text) - 2)
-        return min(1.0, points / self._points)
+        score = points / self._points
+        return score if score < 1 else 1.0
 
     def _can_share(self, text: str, found: set[str]) -> bool:
         """Return whether there are few enough words that share the parts *found* to count them one by one."""
-        shared = sum([len(self._owners.get(part, ())) for part in found])
+        shared = sum([len(self._owners[part]) for part in found])
         return shared <= _most(text)
 
     @cached_property

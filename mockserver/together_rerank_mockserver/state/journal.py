@@ -40,7 +40,7 @@ class Entry:
     def __post_init__(self) -> None:
         texts = [self.method, self.path, self.reply, self.request_id, self.reason or ""]
         texts += [*self.headers, *self.headers.values()]
-        self.size = _OVERHEAD + getsizeof(self.body) + getsizeof(self.headers) + sum(map(_size, texts))
+        self.size = _OVERHEAD + getsizeof(self.body) + getsizeof(self.headers) + _size(texts)
 
     @property
     def as_bytes(self) -> bytes:
@@ -90,9 +90,13 @@ class Entry:
 _FIELDS = tuple(each.name for each in fields(Entry) if each.name not in ("body", "size"))
 
 
-def _size(text: str) -> int:
-    """Return how many bytes *text* takes, with the UTF-8 form that Python caches once it is written as JSON."""
-    return getsizeof(text) + (0 if text.isascii() else len(text.encode(errors="replace")))
+def _size(texts: list[str]) -> int:
+    """Return how many bytes *texts* take, with the UTF-8 forms that Python caches once they are written as JSON."""
+    joined = "".join(texts)
+    if joined.isascii():
+        return getsizeof("") * len(texts) + len(joined)
+    encoded = [text.encode(errors="replace") for text in texts if not text.isascii()]
+    return sum(map(getsizeof, texts)) + sum(map(len, encoded))
 
 
 _MAX_HEADERS = 64

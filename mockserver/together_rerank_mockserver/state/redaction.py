@@ -42,13 +42,13 @@ class Redaction:
                 self.headers[kept_name] = value
             elif not (named and name.lower() == key_header):
                 hidden.append(value)
-        if _OF_A_URL.search("\n".join(self.headers.values())):
+        joined = "\n".join([*self.headers, *self.headers.values()])
+        if _OF_A_URL.search(joined):
             self.headers = {name: _without_secrets_in_urls(value, hidden) for name, value in self.headers.items()}
         self._redactor = (_recent if sum(map(len, hidden)) <= _USUAL else _redactor)(*hidden)
         self._has_secrets = bool(hidden)
         self.text = self._redactor.text
         self.message = self._redactor.message
-        joined = "\n".join([*self.headers, *self.headers.values()])
         if hidden and self.text(joined) is not joined:
             self.headers = {self.text(name): self.text(value) for name, value in self.headers.items()}
 
