@@ -41,7 +41,7 @@ help:
 	@echo 'quick          run the short tests that need no server, in less than a minute'
 	@echo 'test           set up, and run the tests, except the exhaustive ones'
 	@echo 'test-wheel     run all tests against the built wheel, and report coverage'
-	@echo 'lint           check format, style, types, layers, and the files for GitHub'
+	@echo 'lint           check format, style, types, layers, and the files for GitHub and Docker'
 	@echo 'release-check  build the distributions, check their files, and use the wheel as the README shows'
 	@echo 'check          lint and release-check'
 	@echo 'contract       test the endpoint URL=..., or a new mock without it; FLAGS=... are flags of the command'
@@ -94,6 +94,7 @@ lint: $(VENV)/dev.stamp
 	$(SCHEMA).dependabot .github/dependabot.yml
 	$(SCHEMA).github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 	$(SCHEMA).github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(SCHEMA).compose-spec compose.yaml
 
 release-check: $(VENV)/dev.stamp dist
 	$(BIN)/twine check --strict dist/*

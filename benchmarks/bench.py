@@ -29,7 +29,7 @@ _WARM_UP_S = 3
 
 
 def main() -> None:
-    """Run the benchmark and write results.json, docs/benchmarks.svg and docs/benchmarks.md."""
+    """Run the benchmark and write results.json, docs/benchmarks.svg, and the tables of two pages in docs/."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--starts", type=int, default=5, help="cold starts of each server, in turn (5)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each load, in turn (3)")

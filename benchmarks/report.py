@@ -1,8 +1,9 @@
-"""Write the results of the benchmark: `results.json`, and the picture and the tables of the docs page."""
+"""Write the results of the benchmark: `results.json`, the picture, and the tables of two docs pages."""
 
 from __future__ import annotations
 
 import json
+import math
 import re
 import statistics
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from xml.sax.saxutils import escape
 JSON = Path(__file__).with_name("results.json")
 PAGE = JSON.parent.parent / "docs/benchmarks.md"
 PICTURE = PAGE.with_suffix(".svg")
+LOAD_PAGE = PAGE.with_name("load-testing.md")
 _SHOWN = re.compile(r"(?<=<!-- results -->\n).*(?=<!-- /results -->\n)", re.DOTALL)
 # For each column heading: the number that it shows, and the measurement that contains the number.
 _PROCESS = {
@@ -22,6 +24,8 @@ _PROCESS = {
     "PSS, MB": ("pss_mb", "memory"),
 }
 _WARM = {"requests/s": "rate", "CPU µs a request": "cpu_us", "p50 ms": "p50_ms", "p99 ms": "p99_ms"}
+# The requests/s for which the page about load tests shows how many workers are needed, at this share of their cores.
+_RATES, _SHARE = (500, 2000, 10_000), 0.5
 # The panels of the picture: two lines of heading, which direction is better, the number and the measurement.
 _PANELS = (
     ("Cold: seconds to", "the 1,000th answer", "less is better", "seconds", "cold"),
@@ -34,12 +38,13 @@ _NAMES, _PANEL, _BAR, _LINE, _TOP = 175, 180, 110, 28, 72
 
 
 def write(data: dict[str, Any]) -> None:
-    """Write the JSON, the picture and the page."""
+    """Write the JSON, the picture and the pages."""
     text = json.dumps(data, indent=2, ensure_ascii=False)
     # Put each list on one line, to keep diffs readable.
     JSON.write_text(re.sub(r"\[[^][{}]*\]", lambda found: " ".join(found[0].split()), text) + "\n")
     PICTURE.write_text(picture(data))
     PAGE.write_text(page(PAGE.read_text(), data))
+    LOAD_PAGE.write_text(load_page(LOAD_PAGE.read_text(), data["servers"]["mock"]))
 
 
 def page(text: str, data: dict[str, Any]) -> str:
@@ -55,6 +60,17 @@ def page(text: str, data: dict[str, Any]) -> str:
         if "refused" in numbers
     ]
     return _SHOWN.sub(lambda _: "\n{}\n\n".format("\n\n".join(parts)), text)
+
+
+def load_page(text: str, mock: dict[str, Any]) -> str:
+    """Return the page *text* with its table replaced by the number of workers that each request and rate needs."""
+    lines = [["request", "requests/s of one core", *(f"workers for {rate:,}/s" for rate in _RATES)]]
+    lines.append(["---", *("---:" for _ in lines[0][1:])])
+    for body in ("example", "98 kB"):
+        rate = 1_000_000 / median(mock, f"{body}, 16 connections", "cpu_us")
+        workers = (str(math.ceil(wanted / (rate * _SHARE))) for wanted in _RATES)
+        lines.append([body, f"{rate:,.0f}", *workers])
+    return _SHOWN.sub(lambda _: f"\n{_joined(lines)}\n\n", text)
 
 
 def about(data: dict[str, Any]) -> str:
@@ -73,6 +89,10 @@ def _table(data: dict[str, Any], heading: str, columns: Mapping[str, Sequence[st
     for server in data["servers"].values():
         cells = (" / ".join(shown(server, where, what) for where in of) for what, *of in columns.values())
         lines.append([server["title"], *cells])
+    return _joined(lines)
+
+
+def _joined(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -190,12 +190,12 @@ def test_the_results_are_complete_and_of_the_pinned_versions():
             assert "refused" in numbers or {len(values) for values in numbers.values()} == {times}
 
 
-FILES = ("JSON", "PICTURE", "PAGE")
+FILES = ("JSON", "PICTURE", "PAGE", "LOAD_PAGE")
 
 
 @pytest.fixture
 def texts(tmp_path, monkeypatch):
-    """Copy the three files of the report; return a function that reads the copies."""
+    """Copy the files of the report; return a function that reads the copies."""
     for name in FILES:
         copied = shutil.copy(getattr(report, name), tmp_path)
         monkeypatch.setattr(report, name, Path(copied))
@@ -214,13 +214,15 @@ def test_the_picture_and_the_page_show_the_results(texts):
 def test_new_results_replace_the_shown_ones(texts):
     before, other = texts(), deepcopy(RESULTS) | {"date": "2001-02-03"}
     other["servers"]["prism"]["measured"]["98 kB, 16 connections"] = {"refused": "26 connections broke"}
+    other["servers"]["mock"]["measured"]["example, 16 connections"]["cpu_us"] = [100, 250, 251]
 
     report.write(other)
 
-    _, picture, page = texts()
+    _, picture, page, load_page = texts()
     assert "2001-02-03" in picture
     assert ">-</text>" in picture
     assert "2001-02-03" in page
     assert "has no number for *98 kB, 16 connections*: 26 connections broke." in page
+    assert "| example | 4,000 | 1 | 1 | 5 |" in load_page
     report.write(RESULTS)
     assert texts() == before

@@ -45,9 +45,10 @@ def run(snippet, port, folder):
 def is_session(page):
     """Return whether the snippets of a page are commands to run one after the other.
 
-    `make clients-real` runs those of the page about programs, because they need Node.js.
+    `make clients-real` runs those of the page about programs, because they need Node.js, and `make test-redis` those of
+    the page about load tests, because they need Locust.
     """
-    return page not in ("quickstart.md", "audit-commands.md") and any(
+    return page not in ("quickstart.md", "audit-commands.md", "load-testing.md") and any(
         not is_file(each) for each in snippets(f"docs/{page}")
     )
 
