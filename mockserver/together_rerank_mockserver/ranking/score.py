@@ -93,7 +93,7 @@ class Query:
                 self._owners.setdefault(part, []).append(number)
         self._most_owners = max(map(len, self._owners.values()), default=0)
         self._spaced = {f" {word} ": number for word, number in self._words.items()}
-        self._owners |= dict.fromkeys(self._spaced, [])
+        self._owners |= {spaced: [] for spaced in self._spaced}
         self._inner = _inner(self._words)
         self._outer = {word: number for word, number in self._words.items() if word not in self._inner}
         self._points = WHOLE * len(self._sizes) + ADJACENT * len(self._pairs) + 0.5

@@ -80,7 +80,8 @@ def _size(texts: list[str]) -> int:
     joined = "".join(texts)
     if joined.isascii():
         return getsizeof("") * len(texts) + len(joined)
-    return sum(map(getsizeof, texts)) + sum([len(text.encode(errors="replace")) for text in texts if not text.isascii()])
+    encoded = [text.encode(errors="replace") for text in texts if not text.isascii()]
+    return sum(map(getsizeof, texts)) + sum(map(len, encoded))
 
 
 _MAX_HEADERS = 64
