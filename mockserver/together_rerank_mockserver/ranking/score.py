@@ -192,7 +192,7 @@ class Query:
         if not whole and not found:
             return 0.0
         owners, sizes = self._owners, self._sizes
-        points = WHOLE * len(whole) + ADJACENT * len(adjacent) + IN_ORDER * len(in_order)
+        points = WHOLE * len(whole) + ADJACENT * len(adjacent) + IN_ORDER * len(in_order) if whole else 0.0
         at_most = len(found) * self._most_owners
         if at_most <= _LEAST or at_most <= _most(text) or self._can_share(text, found):
             shares: dict[int, int] = {}
@@ -211,7 +211,8 @@ class Query:
             weights = map(self._weights.__getitem__, found & owners.keys())
             points += fsum(weights) - PART * sum(sizes[word] > 0 for word in whole)
         points += self._length / (self._length + len(text) - 2)
-        return min(1.0, points / self._points)
+        score = points / self._points
+        return score if score < 1 else 1.0
 
     def _can_share(self, text: str, found: set[str]) -> bool:
         """Return whether there are few enough words that share the parts *found* to count them one by one."""
