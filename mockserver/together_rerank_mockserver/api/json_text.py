@@ -8,14 +8,22 @@ from typing import Any
 import orjson
 
 from together_rerank_mockserver.api.errors import InvalidRequest
+from together_rerank_spec import Validator
 
 MAX_DEPTH = 100
 _FITS_64_BITS = 19
-_HUGE = 2**63
 # A double cannot hold an integer of more digits, and the fast parser rejects one.
 _FITS_A_DOUBLE = 308
 _LONG_NUMBER = re.compile(rb"(?<![0-9])[1-9][0-9]{308,}")
 _NOT_JSON = re.compile(rb"NaN|Infinity")
+_NO_HUGE_NUMBER = Validator(
+    {
+        "exclusiveMinimum": -(2**63),
+        "exclusiveMaximum": 2**63,
+        "items": {"$ref": "#"},
+        "additionalProperties": {"$ref": "#"},
+    }
+)
 
 
 class HugeInteger(str):
@@ -61,7 +69,7 @@ def exact(body: bytes, value: Any) -> Any:
 
     The fast parser turns integers beyond 64 bits into floats. The body is parsed again if *value* has such a float.
     """
-    return json.loads(body, parse_int=_exactly, parse_float=_float) if _has_huge_number(value) else value
+    return value if _NO_HUGE_NUMBER.is_valid(value) else json.loads(body, parse_int=_exactly, parse_float=_float)
 
 
 def _exactly(digits: str) -> int | HugeInteger:
@@ -106,16 +114,6 @@ def _depth(value: Any) -> int:
             if type(child) is dict or type(child) is list
         ]
     return depth
-
-
-def _has_huge_number(value: Any) -> bool:
-    kind = type(value)
-    if kind is str:
-        return False
-    if kind is list or kind is dict:
-        children = value.values() if kind is dict else value
-        return any([_has_huge_number(child) for child in children if type(child) is not str])
-    return kind in (int, float) and abs(value) >= _HUGE
 
 
 def to_json(value: Any) -> bytes:
