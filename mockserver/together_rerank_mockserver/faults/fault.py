@@ -68,9 +68,12 @@ class StoredRanking:
     ranking: Sequence[Ranked]  # the best documents
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RankedRequest:
-    """A valid request with its ranking: what an answer is rendered from, and the input of a body fault."""
+    """A valid request with its ranking: what an answer is rendered from, and the input of a body fault.
+
+    Treat as immutable; not frozen, for speed.
+    """
 
     request: dict[str, Any]
     documents: list[Any]
