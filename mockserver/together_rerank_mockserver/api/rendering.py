@@ -127,8 +127,12 @@ def _check_sample(document: Document, status: int, sample: Any) -> None:
 def _ranked_text(document: Any, places: dict[str, int] | None) -> str:
     if not isinstance(document, dict):
         return "\n".join(_leaves(document))
-    named = document if places is None else sorted(filter(places.__contains__, document), key=places.__getitem__)
-    values = [document[field] for field in named]
+    if places is None:
+        values = list(document.values())
+    elif len(places) <= len(document):
+        values = [document[field] for field in places if field in document]
+    else:
+        values = [document[field] for field in sorted(filter(places.__contains__, document), key=places.__getitem__)]
     try:
         return "\n".join(values)
     except TypeError:  # not all of them are strings, which is rare
