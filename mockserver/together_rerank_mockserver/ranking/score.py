@@ -111,7 +111,7 @@ class Query:
         order = dict(zip(self._pairs, count()))
         for match in self._matches(texts):
             text, found, whole, *pairs = match
-            shared = ((number, part) for part in sorted(found) for number in self._owners.get(part, ()))
+            shared = ((number, part) for part in sorted(found) for number in self._owners[part])
             partial: dict[int, list[str]] = {}
             for number, part in islice(shared, _most(text)):
                 if number not in whole:
@@ -208,7 +208,7 @@ class Query:
                 points += PART * shares[word] / sizes[word]
         else:
             # The same sum except for rounding, because a whole word has all of its parts.
-            weights = map(self._weights.__getitem__, found & owners.keys())
+            weights = map(self._weights.__getitem__, found)
             points += fsum(weights) - PART * sum(sizes[word] > 0 for word in whole)
         points += self._length / (self._length + len(text) - 2)
         score = points / self._points
@@ -216,7 +216,7 @@ class Query:
 
     def _can_share(self, text: str, found: set[str]) -> bool:
         """Return whether there are few enough words that share the parts *found* to count them one by one."""
-        shared = sum([len(self._owners.get(part, ())) for part in found])
+        shared = sum([len(self._owners[part]) for part in found])
         return shared <= _most(text)
 
     @cached_property
