@@ -1,6 +1,7 @@
 """A bare Flask view on the mock's server: `flask_view.py FILE --port PORT` always answers with the bytes of FILE.
 
-It does not import the mock, which would slow its start; a test checks that both have the same server settings.
+It does not import the mock, which would slow its start; a test checks that both have the same server settings, except
+that Flask needs WSGI and threads.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ OPTIONS: dict[str, Any] = {
 
 
 def application(answer: bytes) -> Flask:
-    """Prepare the worker process as the mock does, and return the application."""
-    os.environ.clear()
+    """Prepare the worker process, and return the application."""
+    os.environ.clear()  # granian copies it into each WSGI environ
     sys.setswitchinterval(0.05)
     app = Flask(__name__)
 

@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import time
 
 import pytest
 
@@ -166,3 +167,46 @@ def test_an_invalid_header_is_not_quoted_in_the_response(mock):
 
     assert received.startswith(b"HTTP/1.1 400")
     assert b"Bearer" not in received
+
+
+def test_a_request_for_a_websocket_is_answered_as_any_other(mock):
+    upgrade = (
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAA==\r\n"
+    )
+
+    received, _ = exchange(mock, b"GET /health HTTP/1.1\r\nHost: x\r\n" + upgrade.encode() + b"\r\n")
+
+    assert received.startswith(b"HTTP/1.1 200")
+
+
+def test_a_client_that_waits_for_100_continue_gets_it_before_it_sends_the_body(mock):
+    with connect(mock) as client:
+        client.sendall(HEAD + b"Expect: 100-continue\r\n" + LENGTH + b"\r\n")
+        assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(BODY)
+        assert client.recv(100).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("size", [1_000, 300_000, 40_000_000])
+def test_a_body_that_is_not_needed_does_not_stop_the_answer(mock, size):
+    received, _ = exchange(mock, request(b"x" * size, head=b"POST /v2/other HTTP/1.1\r\nHost: x\r\n")[:1_000_000])
+
+    assert received.startswith(b"HTTP/1.1 404")
+
+
+@pytest.mark.parametrize("rest", [b"", b"x" * 1_000_000])
+def test_a_body_over_the_limit_is_rejected_before_it_has_arrived(mock, rest):
+    received, _ = exchange(mock, HEAD + b"Content-Length: 40000000\r\n\r\n" + rest)
+
+    assert received.startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize("length", [300, 300_000])
+def test_a_body_of_any_length_may_arrive_in_pieces(mock, length):
+    body = json.dumps({"model": "m", "query": "llama", "documents": ["llama", "x" * length]}).encode()
+    sent = request(body)
+    with connect(mock) as client:
+        for start in range(0, len(sent), len(sent) // 4):
+            client.sendall(sent[start : start + len(sent) // 4])
+            time.sleep(0.2)
+        assert client.recv(100).startswith(b"HTTP/1.1 200")

@@ -83,6 +83,32 @@ def test_six_hundred_waiting_calls_do_not_block_others(kind, server):
             assert refused["reply"].startswith("refused")
 
 
+def test_others_are_answered_while_delayed_calls_drips_and_bodies_wait_and_a_stop_ends_them(server):
+    answered = b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY.encode())
+    delayed = [HEAD + b"Prefer: delay=60000\r\n" + answered] * 200
+    late = [HEAD + rest for rest in (b"Content-Length: 9\r\n\r\n1", b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n")]
+    drips = [HEAD + WAITING["a drip"]] * 20
+    with running("-q") as mock, contextlib.ExitStack() as stack:
+        clients = []
+        for sent in [*delayed, *late * 50, *drips]:
+            clients.append(stack.enter_context(socket.create_connection(("127.0.0.1", mock.port), 60)))
+            clients[-1].sendall(sent)
+        times = []
+        for _ in range(20):
+            time.sleep(0.05)
+            began = time.monotonic()
+            assert Client(mock).ask()[0] == 200
+            assert Client(mock).ask(None, "GET", "/__admin/faults")[0] == 200
+            times.append(time.monotonic() - began)
+        assert sorted(times)[10] < 0.5, times
+
+        began = time.monotonic()
+        assert (mock.stop(signal.SIGTERM, 60), mock.lines) == (0, [])
+        assert time.monotonic() - began < 20
+        for client in clients[:200]:
+            assert b"".join(iter(lambda client=client: client.recv(4096), b"")).endswith(b"}}")
+
+
 @pytest.mark.parametrize("rest", [b"Content-Length: 9\r\n\r\n1", b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1"])
 def test_a_body_that_never_arrives_gets_408_and_the_connection_is_closed(rest):
     with running("-q", "--read-timeout", 1) as mock, contextlib.ExitStack() as stack:

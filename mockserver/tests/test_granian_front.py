@@ -1,13 +1,12 @@
 """What GranianFront adds to the application, tested without granian."""
 
-import io
 import threading
+from concurrent.futures import Future
 
 import pytest
 
 from together_rerank_mockserver.http.wsgi import Mock
 from together_rerank_mockserver.http.wsgi_app import WsgiApp
-from together_rerank_mockserver.server import granian_front
 from together_rerank_mockserver.server.granian_front import GranianFront
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
@@ -15,15 +14,16 @@ from together_rerank_mockserver.state.delay_limiter import DelayLimiter
 BODY = b'{"model": "m", "query": "llama", "documents": ["panda", "llama"]}'
 
 
-class StuckBody:
-    """A body like granian's: a read returns when the client has sent everything or has disconnected."""
+class Body:
+    """A body that granian reads; it has arrived, or arrives when the test sets it."""
 
-    def __init__(self):
-        self.disconnected = threading.Event()
+    def __init__(self, content=None):
+        self.content = Future()
+        if content is not None:
+            self.content.set_result(content)
 
-    def read(self, _):
-        self.disconnected.wait(60)
-        return b""
+    def begin(self, _):
+        return self.content
 
 
 def front(*, limit=400, timeout_s=30.0):
@@ -41,7 +41,7 @@ def call(app, body=None, **changes):
         "HTTP_AUTHORIZATION": "Bearer key",
         "CONTENT_TYPE": "application/json",
         "CONTENT_LENGTH": str(len(BODY)),
-        "wsgi.input": body or io.BytesIO(BODY),
+        "wsgi.input": body or Body(BODY),
         "wsgi.input_terminated": True,
         **changes,
     }
@@ -83,12 +83,10 @@ def test_a_request_must_have_exactly_one_host(host, protocol, status):
 
 
 def test_a_body_that_does_not_arrive_gets_a_408_that_is_one_byte_short():
-    stuck = StuckBody()
     app, limiter = front(timeout_s=0.3)
 
-    status, headers, body = call(app, stuck)
+    status, headers, body = call(app, Body())
 
-    stuck.disconnected.set()
     assert status == "408 REQUEST TIMEOUT"
     assert headers["Connection"] == "close"
     assert int(headers["Content-Length"]) == len(body) + 1
@@ -96,10 +94,10 @@ def test_a_body_that_does_not_arrive_gets_a_408_that_is_one_byte_short():
 
 
 def test_too_many_bodies_that_do_not_arrive_get_503():
-    stuck = [StuckBody() for _ in range(4)]
+    late = [Body() for _ in range(4)]
     app, limiter = front(limit=3)
     answers = []
-    threads = [threading.Thread(target=lambda each=each: answers.append(call(app, each))) for each in stuck]
+    threads = [threading.Thread(target=lambda each=each: answers.append(call(app, each))) for each in late]
     for thread in threads:
         thread.start()
     while not answers:
@@ -108,43 +106,9 @@ def test_too_many_bodies_that_do_not_arrive_get_503():
     assert b"3 calls already wait" in answers[0][2]
     assert call(app)[0] == "200 OK"
 
-    for each in stuck:
-        each.disconnected.set()
+    for each in late:
+        each.content.set_result(b"")
     for thread in threads:
         thread.join()
     assert [int(status[:3]) for status, _, _ in answers] == [503, 400, 400, 400]
     assert limiter.waiting == 0
-
-
-def test_a_reader_whose_thread_starts_late_can_be_stopped(monkeypatch):
-    granian_front._idle.clear()
-    started = []
-
-    class LateThread(threading.Thread):
-        def start(self):
-            started.append(self)
-
-    monkeypatch.setattr(granian_front.threading, "Thread", LateThread)
-    app, limiter = front(limit=1)
-    with limiter.counted():
-        status, _, _ = call(app)
-    monkeypatch.undo()
-    for thread in started:
-        threading.Thread.start(thread)
-        thread.join(20)
-
-    assert status == "503 SERVICE UNAVAILABLE"
-    assert [thread.is_alive() for thread in started] == [False]
-
-
-def test_a_reader_is_reused_unless_its_read_timed_out():
-    granian_front._idle.clear()
-    app, _ = front(timeout_s=0.3)
-    for _ in range(3):
-        call(app)
-    assert len(granian_front._idle) == 1
-
-    stuck = StuckBody()
-    call(app, stuck)
-    assert granian_front._idle == []
-    stuck.disconnected.set()

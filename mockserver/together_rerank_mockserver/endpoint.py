@@ -1,7 +1,7 @@
 """The path of one call: `Endpoint.answer` turns a call to the rerank operation into a reply, stage by stage."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -36,6 +36,7 @@ from together_rerank_mockserver.faults.fault import (
 )
 from together_rerank_mockserver.faults.selection import NO_FAULT, FaultSelector, SelectedFault, names_fault
 from together_rerank_mockserver.faults.status import StatusFault
+from together_rerank_mockserver.latency import Latency
 from together_rerank_mockserver.mock_state import MockState
 from together_rerank_mockserver.ranking.score import Ranked, rank
 from together_rerank_mockserver.replay import Replay
@@ -68,6 +69,7 @@ class RequestContext:
     reason: str | None = None  # why the answer is an error, for journal and log; None for a success
     request_id: str = ""  # of a 200, whose body contains it
     results: tuple[list[Any], int] | None = None  # of a 200, for the journal
+    documents: int | None = None  # how many a 200 has ranked, for its latency
 
 
 class Endpoint:
@@ -113,6 +115,10 @@ class Endpoint:
 
     def answer(self, call: Call) -> Reply:
         """Return the reply to *call*. Every exception becomes a reply, too."""
+        return finished(self.steps(call))
+
+    def steps(self, call: Call) -> Generator[None, None, Reply]:
+        """Answer as `answer` does, but yield before anything that can wait, so that another thread can go on."""
         context = self._context(call)
         try:
             # --- Authenticate --- 401, unless a request fault accepts the key
@@ -125,6 +131,8 @@ class Endpoint:
             # --- Select a fault --- by header, model, queue, settings or chance; 400 if header or model request an
             # unknown fault, 501 if this server cannot produce it
             self._select_fault(context)
+            if context.selected.spec:  # it can have a delay
+                yield
             # --- Answer with a status fault --- any error status, before admission and validation; 503 if too many
             # calls wait, also in the delays below
             reply = self._status_fault(context)
@@ -142,10 +150,12 @@ class Endpoint:
                 answer = self._render(ranked, context)
                 # --- Apply a body fault --- a wrong 200
                 answer = self._apply_body_fault(answer, ranked, context)
-                context.results = rendering.shown_results(answer)
-                # --- Take time --- unless there is a fault
-                self._take_time(len(ranked.documents), context)
+                context.results, context.documents = rendering.shown_results(answer), len(ranked.documents)
                 reply = Reply(200, to_json(self.document.success_body(answer)), JSON)
+            # --- Take time --- unless there is a fault
+            if self._state.latency and context.documents is not None:
+                yield
+                self._take_time(self._state.latency, context.documents, context)
         except ClientDisconnected:
             context.origin = "client-gone"
             reply = _DISCONNECTED
@@ -257,10 +267,10 @@ class Endpoint:
         spec = context.selected.spec if context.selected.applied else None
         self._wait(self.selector.delay_s(context.namespace, spec), context)
 
-    def _take_time(self, documents: int, context: RequestContext) -> None:
+    def _take_time(self, latency: Latency, documents: int, context: RequestContext) -> None:
         """Wait as long as a usual answer for *documents* takes. An answer with a fault has only the fault's delay."""
-        if self._state.latency and context.selected.applied_name in (None, "delay"):
-            self._state.latency.wait(documents, context.namespace, partial(self._wait, context=context))
+        if context.selected.applied_name in (None, "delay"):
+            latency.wait(documents, context.namespace, partial(self._wait, context=context))
 
     def _wait(self, seconds: float, context: RequestContext) -> None:
         if not seconds:
@@ -284,7 +294,7 @@ class Endpoint:
         context.origin, context.request_id, context.reason = recorded.origin, recorded.request_id, recorded.reason
         context.results = recorded.results
         if recorded.reply.status == 200:
-            self._take_time(recorded.documents, context)
+            context.documents = recorded.documents
         return recorded.reply
 
     # Parse, rank and render
@@ -467,6 +477,16 @@ class Endpoint:
                 self._limiter.release()
             raise
         return sent
+
+
+def finished(steps: Generator[None, None, Reply]) -> Reply:
+    """Run *steps* to their end, and return the reply."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            reply: Reply = end.value
+            return reply
 
 
 def api_error(error: Exception) -> ApiError:

@@ -10,7 +10,7 @@ from together_rerank_mockserver.api.errors import InvalidRequest, RouteNotFound,
 from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.api.messages import JSON, LIVE_PATHS, METRICS, READY_PATHS, Call, Reply
 from together_rerank_mockserver.api.rendering import error_reply
-from together_rerank_mockserver.endpoint import Endpoint
+from together_rerank_mockserver.endpoint import Endpoint, finished
 from together_rerank_mockserver.http.access import Wsgi
 from together_rerank_mockserver.http.admin import Admin, health
 from together_rerank_mockserver.http.operations import Operations
@@ -22,6 +22,10 @@ from together_rerank_mockserver.state.metrics import CONTENT_TYPE
 RAW_SOCKET = "together_rerank_mock.raw_socket"
 # The environ key of the operation that the request is for, as an Endpoint.
 OPERATION = "together_rerank_mock.operation"
+# The environ key of a function, if calls must not wait in the server's thread: it calls its argument, which returns the
+# pieces of the body, in another thread and returns MOVED, which the application then returns.
+MOVE = "together_rerank_mock.move"
+MOVED: list[bytes] = []
 # The status, the headers and the pieces of the body.
 Outgoing = tuple[int, list[tuple[str, str]], Iterable[bytes]]
 _PIECES = 10
@@ -52,6 +56,19 @@ class Mock:
         """Answer a request to the operation that is in *environ*."""
         endpoint: Endpoint = environ[OPERATION]
         return outgoing(endpoint.answer(call_of(environ)), self.limiter, environ.get(RAW_SOCKET))
+
+    def rerank_or_move(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer as `rerank` does, as a WSGI application; a call that can wait moves to another thread, see MOVE."""
+        if MOVE not in environ:
+            return send(self.rerank(environ), start_response)
+        endpoint: Endpoint = environ[OPERATION]
+        steps = endpoint.steps(call_of(environ))
+        try:
+            next(steps)
+        except StopIteration as end:
+            return send(outgoing(end.value, self.limiter), start_response)
+        moved: list[bytes] = environ[MOVE](lambda: send(outgoing(finished(steps), self.limiter), start_response))
+        return moved
 
     def health(self, _: dict[str, Any]) -> Outgoing:
         return outgoing(Reply(200, to_json(health()), JSON), self.limiter)

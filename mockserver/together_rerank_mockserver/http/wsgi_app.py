@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from together_rerank_mockserver.http import access
 from together_rerank_mockserver.http.base_path import below_base_path
-from together_rerank_mockserver.http.wsgi import OPERATION, Mock, application, path_of
+from together_rerank_mockserver.http.wsgi import MOVE, OPERATION, Mock, application, path_of
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -27,7 +27,7 @@ class WsgiApp:
         self.mock = mock
         self._flask: Flask | None = None
         self._lock = Lock()
-        self._rerank = access.allow(application(mock.rerank), mock.settings.cors)
+        self._rerank = access.allow(mock.rerank_or_move, mock.settings.cors)
         self._views = {path: access.allow(application(view), mock.settings.cors) for path, view in mock.views.items()}
         self._below = below_base_path(self._route, mock)
 
@@ -42,6 +42,9 @@ class WsgiApp:
             return self._rerank(environ, start_response)
         if method == "GET" and (view := self._views.get(path)):
             return view(environ, start_response)
+        if MOVE in environ:
+            moved: list[bytes] = environ[MOVE](lambda: self.flask(environ, start_response))
+            return moved
         return self.flask(environ, start_response)
 
     @property

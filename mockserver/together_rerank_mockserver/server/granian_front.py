@@ -1,20 +1,20 @@
-"""The WSGI application that granian runs: it adds the checks of HTTP that hyper lacks, and a time limit for bodies."""
+"""The WSGI application behind granian: it adds the checks of HTTP that hyper lacks, and a time limit for bodies."""
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
-from queue import Empty, SimpleQueue
+from concurrent.futures import Future
+from contextlib import suppress
+from io import BytesIO
 from typing import Any
 
 from together_rerank_mockserver import clock
-from together_rerank_mockserver.api.errors import ApiError, InvalidHttp, RequestTimeout
+from together_rerank_mockserver.api.errors import InvalidHttp, RequestTimeout, TooManyWaiting
 from together_rerank_mockserver.api.rendering import error_reply
 from together_rerank_mockserver.http.wsgi import FLUSHED_S, outgoing, send
 from together_rerank_mockserver.http.wsgi_app import WsgiApp
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
 
 # A call that waits longer for its body counts as waiting.
-_SHORT_S = 0.25
+SHORT_S = 0.25
 
 
 class GranianFront:
@@ -34,9 +34,10 @@ class GranianFront:
         # request.
         if is_chunked or self._limiter.is_stopping:
             start_response = _closing(start_response)
-        if not is_chunked and environ.get("CONTENT_LENGTH", "0") == "0":
+        has_body = is_chunked or environ.get("CONTENT_LENGTH", "0") != "0"
+        if not has_body or isinstance(environ["wsgi.input"], BytesIO):  # nothing is left to read
             return self.app(environ, start_response)
-        body = environ["wsgi.input"] = _TimedBody(environ["wsgi.input"].read, self._limiter, self._timeout_s)
+        body = environ["wsgi.input"] = _TimedBody(environ["wsgi.input"].begin, self._limiter, self._timeout_s)
         head: list[Any] = []
         pieces = self.app(environ, lambda status, headers, _=None: head.extend((status, headers)))
         status, headers = head
@@ -70,11 +71,11 @@ def _cut(
 
 
 class _TimedBody:
-    """The body of one request, whose reads end in time."""
+    """The body of one request, whose reads end in time; *begin* starts one."""
 
-    def __init__(self, read: Callable[[int], bytes], limiter: DelayLimiter, timeout_s: float) -> None:
+    def __init__(self, begin: Callable[[int], Future[bytes]], limiter: DelayLimiter, timeout_s: float) -> None:
         self.is_given_up = False
-        self._read = read
+        self._begin = begin
         self._limiter = limiter
         self._timeout_s = timeout_s
 
@@ -85,51 +86,15 @@ class _TimedBody:
             RequestTimeout: the bytes do not arrive in time.
             TooManyWaiting: the bytes do not arrive soon, and too many calls already wait.
         """
+        body = self._begin(size)
+        with suppress(TimeoutError):
+            return body.result(SHORT_S)
         try:
-            reader = _idle.pop()
-        except IndexError:
-            reader = _Reader()
-        reader.begin(partial(self._read, size))
-        try:
-            data = reader.result(_SHORT_S)
-            if data is None:
-                with self._limiter.counted():
-                    data = reader.result(self._timeout_s - _SHORT_S)
-            if data is None:
-                raise RequestTimeout(self._timeout_s)
-        except ApiError:
+            with self._limiter.counted():
+                return body.result(self._timeout_s - SHORT_S)
+        except TimeoutError:
             self.is_given_up = True
-            reader.stop()
+            raise RequestTimeout(self._timeout_s) from None
+        except TooManyWaiting:
+            self.is_given_up = True
             raise
-        _idle.append(reader)
-        return data
-
-
-class _Reader:
-    """A thread that reads one body after another, because granian's read blocks without a time limit."""
-
-    def __init__(self) -> None:
-        self._reads: SimpleQueue[Callable[[], bytes] | None] = SimpleQueue()
-        self._results: SimpleQueue[bytes] = SimpleQueue()
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self) -> None:
-        while read := self._reads.get():
-            self._results.put(read())
-
-    def begin(self, read: Callable[[], bytes]) -> None:
-        self._reads.put(read)
-
-    def result(self, seconds: float) -> bytes | None:
-        """Return the bytes, or None if the read has not ended after *seconds*."""
-        try:
-            return self._results.get(timeout=seconds)
-        except Empty:
-            return None
-
-    def stop(self) -> None:
-        """End the thread when its read ends."""
-        self._reads.put(None)
-
-
-_idle: list[_Reader] = []

@@ -6,7 +6,6 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -19,15 +18,19 @@ from together_rerank_mockserver import clock
 from together_rerank_mockserver.api.messages import MAX_HEAD
 from together_rerank_mockserver.http.wsgi import Mock
 from together_rerank_mockserver.http.wsgi_app import WsgiApp
+from together_rerank_mockserver.server.granian_calls import GranianCalls
 from together_rerank_mockserver.server.granian_front import GranianFront
 from together_rerank_mockserver.server.readiness import PROGRAM, Readiness, ServerDied
 from together_rerank_mockserver.server.signals import GRACE_S, LINGER_S, StopSignals
+from together_rerank_mockserver.server.thread_pool import ThreadPool
 from together_rerank_mockserver.server.tls import check_certificate
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state.delay_limiter import MAX_WAITING, DelayLimiter
 
-# More threads than calls that may wait, so that other calls are answered; granian starts them on demand.
-_THREADS = MAX_WAITING + 112
+# More threads than calls that may wait for long, so that other calls move to a thread at once.
+_WAITING_THREADS = MAX_WAITING + 112
+# For calls that ask a Redis. Fewer would wait for each other if it is slow; more would take turns to compute.
+_STATE_THREADS = 32
 # Longer than most calls compute, so that other threads rarely interrupt them.
 _SWITCH_S = 0.05
 # Many more connections than threads, because most of them are idle.
@@ -86,17 +89,18 @@ def granian(
 ) -> Any:
     """Return a Granian for the module *name* that does not serve yet."""
     from granian import Granian
-    from granian.constants import HTTPModes, Interfaces, SSLProtocols
+    from granian.constants import HTTPModes, Interfaces, Loops, SSLProtocols
     from granian.http import HTTP1Settings
 
     return Granian(
         name,
         address=address,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,  # unlike WSGI, it takes no thread for a call that waits
+        loop=Loops.asyncio,  # not another one that happens to be installed
         http=HTTPModes.http1,  # HTTP/2 would bypass the limits of GranianFront
+        websockets=False,
         workers=workers,
-        blocking_threads=_THREADS,
         backpressure=_CONNECTIONS,
         log_enabled=False,
         http1_settings=HTTP1Settings(max_buffer_size=MAX_HEAD),
@@ -109,8 +113,6 @@ def granian(
 
 def set_up() -> None:
     """Change settings of the worker process; call it there."""
-    # Granian copies the process environment into each WSGI environ, where HTTP_PROXY would look like a header.
-    os.environ.clear()
     sys.setswitchinterval(_SWITCH_S)
 
 
@@ -140,7 +142,7 @@ def _application(settings: Settings) -> tuple[GranianFront, threading.Event]:
 
 def _load(
     settings: Settings, port: int, readiness: Readiness, lifeline: Connection, held: Connection, turn: Connection
-) -> Callable[..., Any]:
+) -> GranianCalls:
     """Return the application, in the worker: announce it when it answers, and stop it when the parent stops or dies."""
     held.close()  # the worker's copy would keep the lifeline open
     # A terminal signals the whole process group, but only the parent handles the signal and stops the worker.
@@ -152,7 +154,8 @@ def _load(
         publish = partial(readiness.publish_when_healthy, settings, port, os.getppid())
         threading.Thread(target=publish, daemon=True).start()
     threading.Thread(target=_follow_parent, args=(lifeline, stopping), daemon=True).start()
-    return front
+    compute = None if settings.state is None else ThreadPool(_STATE_THREADS)
+    return GranianCalls(front, ThreadPool(_WAITING_THREADS), compute)
 
 
 def _is_first(turn: Connection) -> bool:

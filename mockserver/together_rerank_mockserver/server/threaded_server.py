@@ -32,6 +32,8 @@ _MAX_DRAINED = 64 * 1024 * 1024
 _DRAIN_S = 1.0
 # Longer than a call without a delay takes.
 _SETTLED_S = 2.0
+# Longer than a call takes to notice that its connection is closed.
+_ABORTED_S = 2.0
 # The wait before the next accept if the process has no descriptor left.
 _RETRY_S = 0.05
 
@@ -197,6 +199,8 @@ class _Connections:
             self._changed.wait_for(lambda: not self._open, grace_s)
             for connection in self._open:
                 connection.abort()
+            # Python aborts the process if it ends a thread inside of an extension module, so let the threads end.
+            self._changed.wait_for(lambda: not self._open, _ABORTED_S)
         self.stopping.close()
 
     def closed(self, connection: _Connection) -> None:
