@@ -87,6 +87,16 @@ def test_replicas_are_one_mock(redis):
         assert [each.ask()[0] for each in (b, a) * 8] == statuses
 
 
+def test_a_key_with_colons_has_a_namespace_of_its_own(redis):
+    keys = ["test-a", *(f"test-a:{part}" for part in ("faults", "journal", "ids", "quota", "flight"))]
+    with replicas(redis.url, "--rate-limit", "9/hour", "--max-in-flight", "9") as (one, other):
+        Client(one).admin("POST", "faults?namespace=test-a", {"fault": "429", "times": 2})
+
+        assert [Client(one, key).ask()[0] for key in keys] == [429, 200, 200, 200, 200, 200]
+        assert [Client(other, key).ask()[0] for key in reversed(keys)] == [200, 200, 200, 200, 200, 429]
+        assert {Client(one).admin("GET", f"requests?namespace={key}")["total"] for key in keys} == {2}
+
+
 def test_a_quota_holds_for_all_replicas(redis):
     with replicas(redis.url, "--rate-limit", "200/hour") as mocks:
         statuses, _ = load(mocks, 640)

@@ -3,6 +3,7 @@
 import os
 from contextlib import suppress
 from threading import Thread
+from urllib.parse import quote
 from weakref import ref
 
 from together_rerank_mockserver import clock
@@ -33,7 +34,8 @@ class SharedRegistry:
         if self._pid != os.getpid():  # started here, because a thread does not survive a fork
             self._pid = os.getpid()
             Thread(target=_keep_in_flight, args=(ref(self._shared),), daemon=True).start()
-        return SharedNamespace(name, f"{_PREFIX}:namespace:{name}", self._shared)
+        # Without the `:` of a name, the keys of `test-a:faults` are not those of the queue of `test-a`.
+        return SharedNamespace(name, f"{_PREFIX}:namespace:{quote(name, safe=' ')}", self._shared)
 
     def look(self, name: str) -> SharedNamespace:
         return self.open(name)
