@@ -257,6 +257,40 @@ def test_without_its_redis_the_mock_says_so_at_once_and_comes_back(redis):
         assert journal(mock)["total"] == 1
 
 
+@pytest.mark.parametrize(
+    ("unusable", "usable", "problem"),
+    [
+        (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0"), "OutOfMemoryError"),
+        (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE"), "ReadOnlyError"),
+    ],
+)
+def test_a_redis_that_cannot_write_is_reported_and_loses_nothing(unusable, usable, problem, redis):
+    with replicas(redis.url, count=1) as (mock,):
+        client = Client(mock)
+        client.admin("POST", "faults", {"fault": "429"})
+        redis.client.execute_command(*unusable)
+        try:
+            answers = [
+                client.ask(),
+                client.ask('{"fault": "503"}', path="/__admin/faults"),
+                client.ask(None, "GET", "/health/ready"),
+            ]
+        finally:
+            redis.client.execute_command(*usable)
+
+        assert [status for status, _, _ in answers] == [503, 503, 503]
+        assert all(f"the Redis at 127.0.0.1 failed: {problem}" in content.decode() for _, content, _ in answers)
+        assert [client.ask()[0] for _ in range(2)] == [429, 200]
+
+
+def test_calls_go_on_without_the_scripts(redis):
+    with replicas(redis.url, count=1) as (mock,):
+        assert post(mock)[0] == 200
+        redis.client.script_flush()
+        assert post(mock)[0] == 200
+        assert journal(mock)["total"] == 2
+
+
 def test_a_slow_redis_makes_calls_slow_and_nothing_else(redis, proxy):
     with replicas(proxy.url) as mocks:
         Client(mocks[0]).admin("POST", "faults", {"fault": "429", "times": 32})

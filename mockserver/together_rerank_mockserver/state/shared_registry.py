@@ -81,8 +81,8 @@ class SharedRegistry:
         namespace.is_lost = False
 
     def check(self) -> None:
-        """Raise StateUnavailable if the Redis does not answer."""
-        self._shared.store.command("PING")
+        """Raise StateUnavailable if the Redis does not answer, or cannot write."""
+        self._shared.store.check()
 
     def totals(self) -> Totals:
         stored = self._shared.store.command("HGETALL", _TOTALS)

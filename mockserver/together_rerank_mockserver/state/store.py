@@ -67,5 +67,9 @@ class Store:
         except self._error as error:
             raise self._unavailable(error) from error
 
+    def check(self) -> None:
+        """Write a key, which a Redis without memory and a replica refuse."""
+        self.command("SET", "together-rerank-mock:check", "", "EX", 1)
+
     def _unavailable(self, error: Exception) -> StateUnavailable:
         return StateUnavailable(f"state unavailable: the Redis at {self._where} failed: {type(error).__name__}")

@@ -1,4 +1,5 @@
--- The beginning of each script.
+#!lua
+-- The beginning of each script. With the first line, a script without memory for its writes fails before the first one.
 
 -- Delete the keys of a namespace, except its calls in flight.
 local function drop(name)
