@@ -17,7 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from mock_process import KEY, post, running
 from served_client import Client, connections_are_closed  # noqa: F401  # a fixture
 from slow_proxy import SlowProxy
+from together_rerank_mockserver.faults.grammar import from_json
 from together_rerank_mockserver.http.wsgi import Mock
+from together_rerank_mockserver.ranking import override
 from together_rerank_mockserver.server.threaded_server import MockServer
 from together_rerank_mockserver.settings import Settings, SettingsError
 
@@ -87,6 +89,68 @@ def test_replicas_are_one_mock(redis):
         assert [each.ask()[0] for each in (b, a) * 8] == statuses
 
 
+@contextmanager
+def in_flight(mock, *calls):
+    """Send *calls*, each a body and headers, that need a second, and wait for their answers at the end."""
+    with ThreadPoolExecutor(len(calls)) as waiting:
+        futures = [waiting.submit(Client(mock).ask, body, **headers) for body, headers in calls]
+        time.sleep(0.3)
+        yield
+        assert not any(each.done() for each in futures)
+
+
+WITHOUT_TOP_N = '{"model": "m", "query": "q", "documents": ["a", "b"]}'
+WITH_TOP_N = '{"model": "m", "query": "q", "documents": ["a", "b"], "top_n": 1}'
+INVALID_AFTER_A_SECOND = "{}", {"Prefer": "delay=1000"}
+
+
+def test_a_call_leaves_to_others_what_it_does_not_use(redis):
+    with replicas(redis.url, "--latency", "1s") as (one, other):
+        client = Client(other)
+        client.admin("POST", "faults", {"fault": "top-n-ignored"})
+        client.admin("POST", "ranking", {"rank": [1, 0]})
+        with in_flight(one, INVALID_AFTER_A_SECOND):
+            client.ask(Prefer="fault=extra-field")
+            assert client.admin("GET", "ranking")["answers"] == 1
+        with in_flight(one, (WITHOUT_TOP_N, {})):
+            assert client.ask(WITH_TOP_N)[2]["x-mock-reply"] == "forced; fault=top-n-ignored; by=queue"
+        assert client.admin("GET", "faults")["queue"] == client.admin("GET", "ranking")["queue"] == []
+
+
+@pytest.mark.parametrize("times", [1, "always"])
+def test_what_is_removed_during_a_call_stays_removed(redis, times):
+    with replicas(redis.url, "--latency", "1s") as (one, other):
+        client = Client(other)
+        client.admin("POST", "faults", {"fault": "top-n-ignored", "times": times})
+        client.admin("POST", "ranking", {"rank": [1, 0]})
+        with in_flight(one, INVALID_AFTER_A_SECOND, (WITHOUT_TOP_N, {})):
+            client.admin("DELETE", "faults")
+            client.admin("DELETE", "ranking")
+        assert client.admin("GET", "faults")["queue"] == client.admin("GET", "ranking")["queue"] == []
+
+
+def test_a_call_that_began_before_a_reset_leaves_nothing(redis):
+    with replicas(redis.url, "--latency", "1s") as (one, other):
+        with in_flight(one, (WITH_TOP_N, {}), (WITH_TOP_N, {"Prefer": "code=503, delay=1000"})):
+            Client(other).admin("POST", "reset")
+        assert journal(one)["total"] == 0
+
+
+def test_a_call_that_began_before_a_reset_takes_nothing(redis):
+    state = Mock(Settings(state=redis.url)).operations.state
+    queued = from_json({"fault": "score-null"}, state.catalogue)[0].queued
+    state.registry.open("default").enqueue([queued])
+    call = state.registry.open("default")
+    fault = call.take_fault()
+    state.registry.reset("default")
+    state.registry.open("default").enqueue([queued])
+    state.registry.queue_override("default", override.from_json({"rank": [0]}), 1)
+
+    assert not call.take(fault)
+    assert call.take_override() is None
+    assert [each.left for each in state.registry.open("default").queued()] == [1]
+
+
 def test_a_key_with_colons_has_a_namespace_of_its_own(redis):
     keys = ["test-a", *(f"test-a:{part}" for part in ("faults", "journal", "ids", "quota", "flight"))]
     with replicas(redis.url, "--rate-limit", "9/hour", "--max-in-flight", "9") as (one, other):
@@ -154,7 +218,7 @@ def test_a_call_makes_one_round_trip_before_its_answer_and_one_after(proxy):
     with replicas(proxy.url, *limits, count=1) as (mock,):
         client = Client(mock)
         client.admin("PUT", "ranking", {"rank": [1, 0]})
-        client.admin("POST", "faults", {"fault": "score-null", "times": 5, "then": {"fault": "429", "times": 5}})
+        client.admin("POST", "faults", {"fault": "429", "times": 10})
         client.ask()
         before = proxy.requests
         for _ in range(50):
@@ -163,6 +227,11 @@ def test_a_call_makes_one_round_trip_before_its_answer_and_one_after(proxy):
         client.ask(b"{}")
         client.ask(path="/v1/nothing")
         assert proxy.requests - before == 53 * 2
+        client.admin("POST", "faults", {"fault": "score-null"})
+        client.admin("POST", "ranking", {"rank": [1, 0]})
+        before = proxy.requests
+        client.ask()
+        assert proxy.requests - before == 2 + 2  # one more for the fault, and one for the ranking
 
 
 def test_every_key_expires_and_the_journal_is_bounded(redis):

@@ -53,7 +53,7 @@ class SharedRegistry:
         return namespace
 
     def finish(self, namespace: SharedNamespace, entry: Entry | None, outcome: Outcome) -> None:
-        """End a call: count it, write its journal entry, and give back what it did not use."""
+        """End a call: count it, and write its journal entry."""
         shared = self._shared
         shared.in_flight.pop(namespace.call, None)
         if namespace.is_lost:
@@ -64,8 +64,6 @@ class SharedRegistry:
             [namespace.space, _NAMES, _TOTALS],
             namespace.call,
             namespace.reset,
-            namespace.fault,
-            namespace.ranking,
             "" if shared.max_in_flight is None and shared.quota is None else int(namespace.is_admitted),
             int(namespace.overrode),
             f"{outcome.status or ''} {outcome.fault or ''}",

@@ -9,7 +9,7 @@ from together_rerank_mockserver.api.errors import StateUnavailable
 from together_rerank_spec.package_files import content
 
 _PACKAGE = "together_rerank_mockserver.state"
-_SCRIPTS = ("append", "begin", "finish", "reserve", "reset", "stay", "word")
+_SCRIPTS = ("append", "begin", "finish", "reserve", "reset", "stay", "take", "word")
 # The seconds that a connection, or an answer of the Redis, can take.
 _TIMEOUT_S = 1.0
 # One for each thread that calls; more threads than there are in a server never wait for one.
@@ -39,7 +39,7 @@ class Store:
             retry=Retry(NoBackoff(), 0),  # a script that has run must not run again
         )
         self._no_script = redis.exceptions.NoScriptError
-        start = content(_PACKAGE, "lua/drop.lua")
+        start = content(_PACKAGE, "lua/common.lua")
         self._scripts = {name: start + content(_PACKAGE, f"lua/{name}.lua") for name in _SCRIPTS}
         self._hashes = {name: hashlib.sha1(source).hexdigest() for name, source in self._scripts.items()}  # noqa: S324  # the name that Redis gives to a script
 
