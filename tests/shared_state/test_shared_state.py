@@ -22,6 +22,7 @@ from together_rerank_mockserver.http.wsgi import Mock
 from together_rerank_mockserver.ranking import override
 from together_rerank_mockserver.server.threaded_server import MockServer
 from together_rerank_mockserver.settings import Settings, SettingsError
+from together_rerank_mockserver.state.namespace import MAX_NAMESPACES
 
 CLIENTS = 64
 pytestmark = pytest.mark.usefixtures("connections_are_closed")
@@ -227,8 +228,9 @@ def test_a_call_makes_one_round_trip_before_its_answer_and_one_after(proxy):
         client.ask(b"{}")
         client.ask(path="/v1/nothing")
         assert proxy.requests - before == 53 * 2
-        client.admin("POST", "faults", {"fault": "score-null"})
-        client.admin("POST", "ranking", {"rank": [1, 0]})
+        client.admin("POST", "faults", {"fault": "score-null", "times": 2})
+        client.admin("POST", "ranking", {"rank": [1, 0], "times": 2})
+        client.ask()
         before = proxy.requests
         client.ask()
         assert proxy.requests - before == 2 + 2  # one more for the fault, and one for the ranking
@@ -250,6 +252,45 @@ def test_every_key_expires_and_the_journal_is_bounded(redis):
         assert [key for key in keys if redis.client.ttl(key) < 0 and not key.endswith(b":totals")] == []
         assert (entries["total"], entries["dropped"]) == (10, 30)
         assert client.admin("GET", "requests?namespace=test-a&word=llama")["total"] == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "data"),
+    [
+        ("POST", "faults", {"fault": "429"}),
+        ("POST", "ranking", {"rank": [0]}),
+        ("PUT", "ranking", {"rank": [0]}),
+        ("DELETE", "faults?word=llama", None),
+        ("POST", "reset", None),
+    ],
+)
+def test_the_control_plane_cannot_open_more_namespaces_than_calls(redis, method, path, data):
+    with MockServer(Settings(state=redis.url)) as mock:
+        client = Client(mock)
+        for number in range(MAX_NAMESPACES + 20):
+            client.admin(method, f"{path}{'&' if '?' in path else '?'}namespace=test-{number}", data)
+
+    keys = redis.client.keys("*:namespace:*")
+    assert len(keys) == MAX_NAMESPACES
+    assert [key for key in keys if redis.client.ttl(key) < 0] == []
+
+
+def test_many_namespaces_do_not_remove_what_is_queued_or_in_flight_or_the_default(redis):
+    with MockServer(Settings(state=redis.url, max_in_flight=9)) as mock, ThreadPoolExecutor(1) as waiting:
+        client = Client(mock)
+        client.ask()
+        redis.client.zadd("together-rerank-mock:namespace:default:flight", {"a call of a killed process": 1})
+        client.admin("POST", "faults?namespace=test-queued", {"fault": "429"})
+        slow = waiting.submit(Client(mock, "test-slow").ask, Prefer="delay=3000")
+        _until(lambda: b"in_flight 1" in client.ask(None, "GET", "/metrics")[1])
+        for number in range(MAX_NAMESPACES + 20):
+            Client(mock, f"test-{number}").ask()
+
+        assert not slow.done()
+        assert journal(mock)["total"] == 1
+        assert Client(mock, "test-queued").ask()[0] == 429
+        assert slow.result()[0] == 200
+        assert client.admin("GET", "requests?namespace=test-slow")["total"] == 1
 
 
 def test_a_call_of_a_killed_process_is_in_flight_for_seconds_only(redis):

@@ -15,6 +15,7 @@ from together_rerank_mockserver.ranking import override
 from together_rerank_mockserver.ranking.override import RankingOverride
 from together_rerank_mockserver.state.journal import Entry
 from together_rerank_mockserver.state.namespace import (
+    MAX_NAMESPACES,
     MAX_OVERRIDE_BYTES,
     MAX_QUEUE,
     Namespace,
@@ -29,6 +30,9 @@ from together_rerank_mockserver.state.namespace import (
 from together_rerank_mockserver.state.quota import Allowance
 from together_rerank_mockserver.state.store import Store
 
+PREFIX = "together-rerank-mock"  # of all keys
+NAMES = f"{PREFIX}:names"
+TOTALS = f"{PREFIX}:totals"
 # Unused keys expire after an hour.
 TTL_S = 3600
 # A call without a sign of life for this long is no longer in flight: its process has ended.
@@ -125,11 +129,11 @@ class SharedNamespace:
         shared, body = self._shared, hashlib.sha256(self.content or b"").hexdigest()
         limits = [shared.max_in_flight, shared.quota, None if shared.quota is None else int(shared.window_s * 1000)]
         written = ["" if each is None else each for each in limits]
-        return self._run("begin", wanted, self.call, body, *written, TTL_S, FLIGHT_MS, _MAX_BODIES)
+        return self._run("begin", wanted, self.call, body, *written, TTL_S, FLIGHT_MS, _MAX_BODIES, MAX_NAMESPACES)
 
-    def _run(self, script: str, *arguments: Any, part: str = "") -> Any:
+    def _run(self, script: str, *arguments: Any) -> Any:
         try:
-            return self._shared.store.run(script, [self.space + part], *arguments)
+            return self._shared.store.run(script, [self.space, NAMES, TOTALS], *arguments)
         except StateUnavailable:
             self.is_lost = True
             raise
@@ -189,7 +193,7 @@ class SharedNamespace:
         self.overrode = True
 
     def reserve_slot(self, seconds: float, capacity: int) -> tuple[int, float]:
-        slot, wait_ms = self._run("reserve", capacity, seconds * 1000, TTL_S, part=":slots")
+        slot, wait_ms = self._run("reserve", capacity, seconds * 1000, TTL_S)
         return slot, float(wait_ms) / 1000
 
     def release_slot(self, slot: int, seconds: float) -> None:
@@ -235,7 +239,7 @@ class SharedNamespace:
 
     def _append(self, part: str, entries: Sequence[tuple[int | None, str]], what: str) -> None:
         written = [f"{_ALWAYS if left is None else left} {text}" for left, text in entries]
-        problem, count = self._run("append", MAX_QUEUE, MAX_OVERRIDE_BYTES, TTL_S, *written, part=part)
+        problem, count = self._run("append", part, MAX_QUEUE, MAX_OVERRIDE_BYTES, TTL_S, MAX_NAMESPACES, *written)
         if problem == b"closed":
             raise closed_queue()
         if problem == b"long":
@@ -259,8 +263,7 @@ class SharedNamespace:
         return override.from_json(orjson.loads(text)) if text else None
 
     def set_override(self, new: RankingOverride) -> None:
-        self._command("HSET", "override", to_json(new.as_dict), "overridden", 0)
-        self._command("EXPIRE", TTL_S)
+        self._run("override", to_json(new.as_dict), TTL_S, MAX_NAMESPACES)
 
     @property
     def overridden(self) -> int:
@@ -284,7 +287,11 @@ class SharedNamespace:
         self._command("DEL", part=":journal")
 
     def add_word(self, word: str, most: int) -> None:
-        self._run("word", word, most, TTL_S)
+        self._run("word", word, most, TTL_S, MAX_NAMESPACES)
+
+    def empty(self) -> None:
+        """Empty this namespace and those of its words."""
+        self._run("reset", TTL_S, MAX_NAMESPACES)
 
 
 AnyNamespace = Namespace | SharedNamespace

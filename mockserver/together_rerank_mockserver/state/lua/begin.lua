@@ -1,11 +1,12 @@
 -- Take from a namespace what a call can need. `take.lua` uses up a conditional fault or a ranking later.
--- KEYS: the namespace.
+-- KEYS: the namespace, the index of namespaces, the totals.
 -- ARGV: what to take: `f` a queued fault, `p` only to look at it, `a` admission, `d` a random number, `i` a number for
 -- the id, and `w` to return the words of the namespace instead, if it has some; the name of the call; the hash of its
 -- body; the maximum calls in flight, the quota and its window in ms, each empty without a limit; the seconds until unused
--- keys expire; the ms after which a call without a sign of life is no longer in flight; how many bodies are remembered.
+-- keys expire; the ms after which a call without a sign of life is no longer in flight; how many bodies are remembered;
+-- the maximum number of namespaces.
 local space = KEYS[1]
-local wanted, call, body, max_in_flight, limit, window, ttl, flight_ms, bodies = unpack(ARGV)
+local wanted, call, body, max_in_flight, limit, window, ttl, flight_ms, bodies, spaces = unpack(ARGV)
 local faults, rankings, ids, old_ids = space .. ':faults', space .. ':rankings', space .. ':ids', space .. ':ids:old'
 local quota, flight = space .. ':quota', space .. ':flight'
 
@@ -21,8 +22,9 @@ local function count(id)
   return times - 1
 end
 
-local reset, override, words = unpack(redis.call('HMGET', space, 'reset', 'override', 'words'))
+local reset, override, words, kept = unpack(redis.call('HMGET', space, 'reset', 'override', 'words', 'kept'))
 if words and wanted:find('w') then return {words} end
+if not kept then use(ttl, spaces) end
 local fault, draw, times = '', -1, -1
 local admitted, granted, remaining, wait = 1, 1, -1, 0
 if wanted:find('[fp]') then fault = first(faults) end
@@ -34,8 +36,7 @@ end
 -- A status fault is answered before admission.
 local is_error = not wanted:find('a') or fault:sub(1, 1) == 's'
 if not is_error and max_in_flight .. limit ~= '' then
-  local clock = redis.call('TIME')
-  local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+  local now = now_ms()
   if max_in_flight ~= '' then
     redis.call('ZREMRANGEBYSCORE', flight, '-inf', now)
     if redis.call('ZCARD', flight) < tonumber(max_in_flight) then

@@ -5,7 +5,7 @@
 -- ranking override; its status and fault; the place of its duration in the histogram; its duration in microseconds; its
 -- journal entry, which can be empty; the maximum entries and bytes of the journal; the seconds until unused keys expire;
 -- the maximum number of namespaces; the time in minutes: once a minute, the keys get their time to live again.
-local space, names, totals = KEYS[1], KEYS[2], KEYS[3]
+local space, totals = KEYS[1], KEYS[3]
 local call, reset, admitted, overrode, outcome, place, micros, entry, most, bytes, ttl, spaces, minute = unpack(ARGV)
 local journal, faults, rankings = space .. ':journal', space .. ':faults', space .. ':rankings'
 
@@ -31,13 +31,8 @@ if entry ~= '' then
 end
 if kept ~= minute then
   redis.call('HSET', space, 'kept', minute)
-  redis.call('ZADD', names, redis.call('TIME')[1], space)
-  while redis.call('ZCARD', names) > tonumber(spaces) do
-    local oldest = redis.call('ZPOPMIN', names)[1]
-    redis.call('HINCRBY', totals, 'dropped', redis.call('LLEN', oldest .. ':journal'))
-    drop(oldest)
-  end
-  for _, key in ipairs({space, journal, faults, rankings, space .. ':ids', space .. ':ids:old', names}) do
+  use(ttl, spaces)
+  for _, key in ipairs({journal, faults, rankings, space .. ':ids', space .. ':ids:old'}) do
     redis.call('EXPIRE', key, ttl)
   end
 end
