@@ -17,12 +17,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from mock_process import KEY, post, running
 from served_client import Client, connections_are_closed  # noqa: F401  # a fixture
 from slow_proxy import SlowProxy
+from together_rerank_mockserver.faults.fault import StoredRanking
 from together_rerank_mockserver.faults.grammar import from_json
 from together_rerank_mockserver.http.wsgi import Mock
 from together_rerank_mockserver.ranking import override
 from together_rerank_mockserver.server.threaded_server import MockServer
 from together_rerank_mockserver.settings import Settings, SettingsError
-from together_rerank_mockserver.state.namespace import MAX_NAMESPACES
+from together_rerank_mockserver.state.namespace import MAX_JOURNAL_BYTES, MAX_NAMESPACES
 
 CLIENTS = 64
 pytestmark = pytest.mark.usefixtures("connections_are_closed")
@@ -291,6 +292,30 @@ def test_many_namespaces_do_not_remove_what_is_queued_or_in_flight_or_the_defaul
         assert Client(mock, "test-queued").ask()[0] == 429
         assert slow.result()[0] == 200
         assert client.admin("GET", "requests?namespace=test-slow")["total"] == 1
+
+
+def test_what_a_call_before_a_reset_leaves_expires_and_changes_nothing(redis):
+    registry = Mock(Settings(state=redis.url)).operations.state.registry
+    call = registry.open("default")
+    call.begin()
+    slot, _ = call.reserve_slot(5, 1)
+    registry.reset("default")
+    call.release_slot(slot, 5)
+    assert registry.open("default").reserve_slot(1, 1) == (0, 1)
+    redis.client.delete("together-rerank-mock:namespace:default")
+    call.draw(0, ":latency")
+    call.swap_ranking(StoredRanking("a hash", []))
+
+    assert [key for key in redis.client.keys("*") if redis.client.ttl(key) < 0] == []
+
+
+def test_a_journal_that_has_expired_does_not_count(redis):
+    with MockServer(Settings(state=redis.url)) as mock:
+        Client(mock).ask()
+        redis.client.delete("together-rerank-mock:namespace:default:journal")
+        redis.client.hset("together-rerank-mock:namespace:default", "bytes", MAX_JOURNAL_BYTES)
+        assert [Client(mock).ask()[0] for _ in range(3)] == [200, 200, 200]
+        assert journal(mock)["total"] == 3
 
 
 def test_a_call_of_a_killed_process_is_in_flight_for_seconds_only(redis):

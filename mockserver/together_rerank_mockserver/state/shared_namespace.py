@@ -160,7 +160,7 @@ class SharedNamespace:
     def draw(self, seed: int, purpose: str = "") -> float:
         number, self._draw = (self._draw, -1) if not purpose else (-1, self._draw)
         if number < 0:
-            number = self._command("HINCRBY", f"draws:{purpose}", 1) - 1
+            number = self._run("draw", purpose, TTL_S)
         return random_number(seed, self.name, purpose, number)
 
     def admit(self, _: int | None) -> tuple[bool, Allowance | None]:
@@ -197,11 +197,10 @@ class SharedNamespace:
         return slot, float(wait_ms) / 1000
 
     def release_slot(self, slot: int, seconds: float) -> None:
-        self._command("HINCRBYFLOAT", slot, -seconds * 1000, part=":slots")
+        self._run("release", slot, seconds * 1000, self.reset)
 
     def swap_ranking(self, ranking: Any) -> Any:
-        before = self._command("GETSET", self._shared.dump_ranking(ranking), part=":ranked")
-        self._command("EXPIRE", TTL_S, part=":ranked")
+        before = self._command("SET", self._shared.dump_ranking(ranking), "EX", TTL_S, "GET", part=":ranked")
         return self._shared.load_ranking(before) if before else None
 
     @property

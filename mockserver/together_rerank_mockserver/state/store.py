@@ -9,7 +9,20 @@ from together_rerank_mockserver.api.errors import StateUnavailable
 from together_rerank_spec.package_files import content
 
 _PACKAGE = "together_rerank_mockserver.state"
-_SCRIPTS = ("append", "begin", "finish", "flight", "override", "reserve", "reset", "stay", "take", "word")
+_SCRIPTS = (
+    "append",
+    "begin",
+    "draw",
+    "finish",
+    "flight",
+    "override",
+    "release",
+    "reserve",
+    "reset",
+    "stay",
+    "take",
+    "word",
+)
 # The seconds that a connection, or an answer of the Redis, can take.
 _TIMEOUT_S = 1.0
 # One for each thread that calls; more threads than there are in a server never wait for one.

@@ -29,10 +29,7 @@ local fault, draw, times = '', -1, -1
 local admitted, granted, remaining, wait = 1, 1, -1, 0
 if wanted:find('[fp]') then fault = first(faults) end
 if wanted:find('f') and fault ~= '' and fault:sub(1, 1) ~= 'c' then use_up(faults) end
-if wanted:find('d') and fault == '' then
-  draw = redis.call('HINCRBY', space, 'draws:', 1) - 1
-  redis.call('EXPIRE', space, ttl)
-end
+if wanted:find('d') and fault == '' then draw = next_draw('', ttl) end
 -- A status fault is answered before admission.
 local is_error = not wanted:find('a') or fault:sub(1, 1) == 's'
 if not is_error and max_in_flight .. limit ~= '' then

@@ -45,6 +45,13 @@ local function use(ttl, most)
   end
 end
 
+-- Return how many random numbers the namespace has drawn for a purpose, and count one more.
+local function next_draw(purpose, ttl)
+  local number = redis.call('HINCRBY', KEYS[1], 'draws:' .. purpose, 1) - 1
+  redis.call('EXPIRE', KEYS[1], ttl)
+  return number
+end
+
 -- Return the first entry of a queue, or nothing. Its text is a number or `always`, a space, and the entry.
 local function first(queue)
   return ((redis.call('LINDEX', queue, 0) or ''):match('^%S+ (.*)$')) or ''

@@ -20,8 +20,11 @@ if (now_reset or '') ~= reset then return end
 if overrode == '1' then redis.call('HINCRBY', space, 'overridden', 1) end
 if entry ~= '' then
   local count = redis.call('RPUSH', journal, entry)
+  if count == 1 then
+    redis.call('EXPIRE', journal, ttl)
+    redis.call('HDEL', space, 'bytes')  -- of a journal that has expired
+  end
   local size = redis.call('HINCRBY', space, 'bytes', #entry)
-  if count == 1 then redis.call('EXPIRE', journal, ttl) end
   while count > tonumber(most) or size > tonumber(bytes) do
     size = redis.call('HINCRBY', space, 'bytes', -#redis.call('LPOP', journal))
     count = count - 1
