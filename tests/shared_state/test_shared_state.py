@@ -318,6 +318,15 @@ def test_a_journal_that_has_expired_does_not_count(redis):
         assert journal(mock)["total"] == 3
 
 
+def test_unread_bodies_of_many_keys_take_little_memory(redis):
+    registry = Mock(Settings(state=redis.url)).operations.state.registry
+    names = [f"test-{number}" for number in range(MAX_NAMESPACES + 20)]
+    for name in names:
+        registry.open(name).has_unread_body = True
+        assert registry.open(name).has_unread_body
+    assert sum(registry.open(name).has_unread_body for name in names) == MAX_NAMESPACES
+
+
 def test_a_call_of_a_killed_process_is_in_flight_for_seconds_only(redis):
     with replicas(redis.url, "--max-in-flight", "1") as (one, other), ThreadPoolExecutor(1) as waiting:
         slow = waiting.submit(post, one, headers={**KEY, "Prefer": "delay=60000"})

@@ -214,6 +214,8 @@ class SharedNamespace:
 
     @has_unread_body.setter
     def has_unread_body(self, _: bool) -> None:
+        if len(self._shared.unread) == MAX_NAMESPACES:
+            self._shared.unread.pop()
         self._shared.unread.add(self.name)
 
     def take_unread(self) -> bool:
