@@ -275,6 +275,7 @@ class Endpoint:
     def _wait(self, seconds: float, context: RequestContext) -> None:
         if not seconds:
             return
+        context.namespace.begin()
         try:
             self._limiter.wait(seconds, context.call.pause)
         except TooManyWaiting:

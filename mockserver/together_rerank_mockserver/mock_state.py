@@ -68,7 +68,8 @@ class MockState:
         shared = Shared(
             settings.store(),
             dump_fault=lambda spec: (
-                ("s" if isinstance(spec.fault, StatusFault) else "-") + to_json(spec.as_dict).decode()
+                ("c" if spec.is_conditional else "s" if isinstance(spec.fault, StatusFault) else "-")
+                + to_json(spec.as_dict).decode()
             ),
             load_fault=lambda text: from_json(orjson.loads(text), self.catalogue)[0],
             draws=bool(self.chaos.specs),

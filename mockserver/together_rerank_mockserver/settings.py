@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from together_rerank_spec import READINGS, TOGETHER, Document, dialect, dialects, load, read
 from together_rerank_spec.urls import is_loopback, url_of
@@ -286,13 +286,20 @@ def _is_printable_ascii(value: Any) -> bool:
     return _is_printable(value) and value.isascii() and bool(value.strip())
 
 
+_TLS_OPTIONS = ("ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile")
+
+
 def _is_state(value: Any) -> bool:
     if not _is_printable_ascii(value):
         return False
     try:
         parts = urlsplit(value)
-        is_host = bool(parts.hostname) and parts.port != 0
-    except ValueError:  # the port is not a number
+        is_host = bool((parts.hostname or "").encode("idna")) and parts.port != 0
+    except ValueError:  # the port is not a number, or the host is not a name
+        return False
+    known = _TLS_OPTIONS if parts.scheme == "rediss" else ()
+    # Others would change what the mock relies on, such as the form of an answer.
+    if not all(name == "db" or name in known for name in parse_qs(parts.query, keep_blank_values=True)):
         return False
     if parts.scheme == "unix":
         return bool(parts.path)
@@ -354,7 +361,12 @@ _CHECKS: dict[str, _Check] = {
     "admin_token": _check(_is_printable_ascii, "printable ASCII and not empty", shown=False),
     "no_admin": _check(lambda value: isinstance(value, bool), "True or False"),
     "workers": _whole(1, 64),
-    "state": _check(_is_state, "a URL such as redis://localhost/0, rediss://... or unix://...", shown=False),
+    "state": _check(
+        _is_state,
+        "a URL such as redis://localhost/0, rediss://... or unix://..., whose only options are db and, for rediss, "
+        + ", ".join(_TLS_OPTIONS),
+        shown=False,
+    ),
     "cors": _list(_is_origin, "an origin like http://localhost:3000"),
     "host": _check(_is_text, "an address"),
     "base_path": _check(

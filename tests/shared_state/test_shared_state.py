@@ -17,9 +17,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from mock_process import KEY, post, running
 from served_client import Client, connections_are_closed  # noqa: F401  # a fixture
 from slow_proxy import SlowProxy
+from together_rerank_mockserver.faults.fault import StoredRanking
+from together_rerank_mockserver.faults.grammar import from_json
 from together_rerank_mockserver.http.wsgi import Mock
+from together_rerank_mockserver.ranking import override
 from together_rerank_mockserver.server.threaded_server import MockServer
 from together_rerank_mockserver.settings import Settings, SettingsError
+from together_rerank_mockserver.state.namespace import MAX_JOURNAL_BYTES, MAX_NAMESPACES
 
 CLIENTS = 64
 pytestmark = pytest.mark.usefixtures("connections_are_closed")
@@ -87,6 +91,78 @@ def test_replicas_are_one_mock(redis):
         assert [each.ask()[0] for each in (b, a) * 8] == statuses
 
 
+@contextmanager
+def in_flight(mock, *calls):
+    """Send *calls*, each a body and headers, that need a second, and wait for their answers at the end."""
+    with ThreadPoolExecutor(len(calls)) as waiting:
+        futures = [waiting.submit(Client(mock).ask, body, **headers) for body, headers in calls]
+        time.sleep(0.3)
+        yield
+        assert not any(each.done() for each in futures)
+
+
+WITHOUT_TOP_N = '{"model": "m", "query": "q", "documents": ["a", "b"]}'
+WITH_TOP_N = '{"model": "m", "query": "q", "documents": ["a", "b"], "top_n": 1}'
+INVALID_AFTER_A_SECOND = "{}", {"Prefer": "delay=1000"}
+
+
+def test_a_call_leaves_to_others_what_it_does_not_use(redis):
+    with replicas(redis.url, "--latency", "1s") as (one, other):
+        client = Client(other)
+        client.admin("POST", "faults", {"fault": "top-n-ignored"})
+        client.admin("POST", "ranking", {"rank": [1, 0]})
+        with in_flight(one, INVALID_AFTER_A_SECOND):
+            client.ask(Prefer="fault=extra-field")
+            assert client.admin("GET", "ranking")["answers"] == 1
+        with in_flight(one, (WITHOUT_TOP_N, {})):
+            assert client.ask(WITH_TOP_N)[2]["x-mock-reply"] == "forced; fault=top-n-ignored; by=queue"
+        assert client.admin("GET", "faults")["queue"] == client.admin("GET", "ranking")["queue"] == []
+
+
+@pytest.mark.parametrize("times", [1, "always"])
+def test_what_is_removed_during_a_call_stays_removed(redis, times):
+    with replicas(redis.url, "--latency", "1s") as (one, other):
+        client = Client(other)
+        client.admin("POST", "faults", {"fault": "top-n-ignored", "times": times})
+        client.admin("POST", "ranking", {"rank": [1, 0]})
+        with in_flight(one, INVALID_AFTER_A_SECOND, (WITHOUT_TOP_N, {})):
+            client.admin("DELETE", "faults")
+            client.admin("DELETE", "ranking")
+        assert client.admin("GET", "faults")["queue"] == client.admin("GET", "ranking")["queue"] == []
+
+
+def test_a_call_that_began_before_a_reset_leaves_nothing(redis):
+    with replicas(redis.url, "--latency", "1s") as (one, other):
+        with in_flight(one, (WITH_TOP_N, {}), (WITH_TOP_N, {"Prefer": "code=503, delay=1000"})):
+            Client(other).admin("POST", "reset")
+        assert journal(one)["total"] == 0
+
+
+def test_a_call_that_began_before_a_reset_takes_nothing(redis):
+    state = Mock(Settings(state=redis.url)).operations.state
+    queued = from_json({"fault": "score-null"}, state.catalogue)[0].queued
+    state.registry.open("default").enqueue([queued])
+    call = state.registry.open("default")
+    fault = call.take_fault()
+    state.registry.reset("default")
+    state.registry.open("default").enqueue([queued])
+    state.registry.queue_override("default", override.from_json({"rank": [0]}), 1)
+
+    assert not call.take(fault)
+    assert call.take_override() is None
+    assert [each.left for each in state.registry.open("default").queued()] == [1]
+
+
+def test_a_key_with_colons_has_a_namespace_of_its_own(redis):
+    keys = ["test-a", *(f"test-a:{part}" for part in ("faults", "journal", "ids", "quota", "flight"))]
+    with replicas(redis.url, "--rate-limit", "9/hour", "--max-in-flight", "9") as (one, other):
+        Client(one).admin("POST", "faults?namespace=test-a", {"fault": "429", "times": 2})
+
+        assert [Client(one, key).ask()[0] for key in keys] == [429, 200, 200, 200, 200, 200]
+        assert [Client(other, key).ask()[0] for key in reversed(keys)] == [200, 200, 200, 200, 200, 429]
+        assert {Client(one).admin("GET", f"requests?namespace={key}")["total"] for key in keys} == {2}
+
+
 def test_a_quota_holds_for_all_replicas(redis):
     with replicas(redis.url, "--rate-limit", "200/hour") as mocks:
         statuses, _ = load(mocks, 640)
@@ -144,7 +220,7 @@ def test_a_call_makes_one_round_trip_before_its_answer_and_one_after(proxy):
     with replicas(proxy.url, *limits, count=1) as (mock,):
         client = Client(mock)
         client.admin("PUT", "ranking", {"rank": [1, 0]})
-        client.admin("POST", "faults", {"fault": "score-null", "times": 5, "then": {"fault": "429", "times": 5}})
+        client.admin("POST", "faults", {"fault": "429", "times": 10})
         client.ask()
         before = proxy.requests
         for _ in range(50):
@@ -153,6 +229,12 @@ def test_a_call_makes_one_round_trip_before_its_answer_and_one_after(proxy):
         client.ask(b"{}")
         client.ask(path="/v1/nothing")
         assert proxy.requests - before == 53 * 2
+        client.admin("POST", "faults", {"fault": "score-null", "times": 2})
+        client.admin("POST", "ranking", {"rank": [1, 0], "times": 2})
+        client.ask()
+        before = proxy.requests
+        client.ask()
+        assert proxy.requests - before == 2 + 2  # one more for the fault, and one for the ranking
 
 
 def test_every_key_expires_and_the_journal_is_bounded(redis):
@@ -171,6 +253,78 @@ def test_every_key_expires_and_the_journal_is_bounded(redis):
         assert [key for key in keys if redis.client.ttl(key) < 0 and not key.endswith(b":totals")] == []
         assert (entries["total"], entries["dropped"]) == (10, 30)
         assert client.admin("GET", "requests?namespace=test-a&word=llama")["total"] == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "data"),
+    [
+        ("POST", "faults", {"fault": "429"}),
+        ("POST", "ranking", {"rank": [0]}),
+        ("PUT", "ranking", {"rank": [0]}),
+        ("DELETE", "faults?word=llama", None),
+        ("POST", "reset", None),
+    ],
+)
+def test_the_control_plane_cannot_open_more_namespaces_than_calls(redis, method, path, data):
+    with MockServer(Settings(state=redis.url)) as mock:
+        client = Client(mock)
+        for number in range(MAX_NAMESPACES + 20):
+            client.admin(method, f"{path}{'&' if '?' in path else '?'}namespace=test-{number}", data)
+
+    keys = redis.client.keys("*:namespace:*")
+    assert len(keys) == MAX_NAMESPACES
+    assert [key for key in keys if redis.client.ttl(key) < 0] == []
+
+
+def test_many_namespaces_do_not_remove_what_is_queued_or_in_flight_or_the_default(redis):
+    with MockServer(Settings(state=redis.url, max_in_flight=9)) as mock, ThreadPoolExecutor(1) as waiting:
+        client = Client(mock)
+        client.ask()
+        redis.client.zadd("together-rerank-mock:namespace:default:flight", {"a call of a killed process": 1})
+        client.admin("POST", "faults?namespace=test-queued", {"fault": "429"})
+        slow = waiting.submit(Client(mock, "test-slow").ask, Prefer="delay=3000")
+        _until(lambda: b"in_flight 1" in client.ask(None, "GET", "/metrics")[1])
+        for number in range(MAX_NAMESPACES + 20):
+            Client(mock, f"test-{number}").ask()
+
+        assert not slow.done()
+        assert journal(mock)["total"] == 1
+        assert Client(mock, "test-queued").ask()[0] == 429
+        assert slow.result()[0] == 200
+        assert client.admin("GET", "requests?namespace=test-slow")["total"] == 1
+
+
+def test_what_a_call_before_a_reset_leaves_expires_and_changes_nothing(redis):
+    registry = Mock(Settings(state=redis.url)).operations.state.registry
+    call = registry.open("default")
+    call.begin()
+    slot, _ = call.reserve_slot(5, 1)
+    registry.reset("default")
+    call.release_slot(slot, 5)
+    assert registry.open("default").reserve_slot(1, 1) == (0, 1)
+    redis.client.delete("together-rerank-mock:namespace:default")
+    call.draw(0, ":latency")
+    call.swap_ranking(StoredRanking("a hash", []))
+
+    assert [key for key in redis.client.keys("*") if redis.client.ttl(key) < 0] == []
+
+
+def test_a_journal_that_has_expired_does_not_count(redis):
+    with MockServer(Settings(state=redis.url)) as mock:
+        Client(mock).ask()
+        redis.client.delete("together-rerank-mock:namespace:default:journal")
+        redis.client.hset("together-rerank-mock:namespace:default", "bytes", MAX_JOURNAL_BYTES)
+        assert [Client(mock).ask()[0] for _ in range(3)] == [200, 200, 200]
+        assert journal(mock)["total"] == 3
+
+
+def test_unread_bodies_of_many_keys_take_little_memory(redis):
+    registry = Mock(Settings(state=redis.url)).operations.state.registry
+    names = [f"test-{number}" for number in range(MAX_NAMESPACES + 20)]
+    for name in names:
+        registry.open(name).has_unread_body = True
+        assert registry.open(name).has_unread_body
+    assert sum(registry.open(name).has_unread_body for name in names) == MAX_NAMESPACES
 
 
 def test_a_call_of_a_killed_process_is_in_flight_for_seconds_only(redis):
@@ -247,6 +401,40 @@ def test_without_its_redis_the_mock_says_so_at_once_and_comes_back(redis):
         assert journal(mock)["total"] == 1
 
 
+@pytest.mark.parametrize(
+    ("unusable", "usable", "problem"),
+    [
+        (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0"), "OutOfMemoryError"),
+        (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE"), "ReadOnlyError"),
+    ],
+)
+def test_a_redis_that_cannot_write_is_reported_and_loses_nothing(unusable, usable, problem, redis):
+    with replicas(redis.url, count=1) as (mock,):
+        client = Client(mock)
+        client.admin("POST", "faults", {"fault": "429"})
+        redis.client.execute_command(*unusable)
+        try:
+            answers = [
+                client.ask(),
+                client.ask('{"fault": "503"}', path="/__admin/faults"),
+                client.ask(None, "GET", "/health/ready"),
+            ]
+        finally:
+            redis.client.execute_command(*usable)
+
+        assert [status for status, _, _ in answers] == [503, 503, 503]
+        assert all(f"the Redis at 127.0.0.1 failed: {problem}" in content.decode() for _, content, _ in answers)
+        assert [client.ask()[0] for _ in range(2)] == [429, 200]
+
+
+def test_calls_go_on_without_the_scripts(redis):
+    with replicas(redis.url, count=1) as (mock,):
+        assert post(mock)[0] == 200
+        redis.client.script_flush()
+        assert post(mock)[0] == 200
+        assert journal(mock)["total"] == 2
+
+
 def test_a_slow_redis_makes_calls_slow_and_nothing_else(redis, proxy):
     with replicas(proxy.url) as mocks:
         Client(mocks[0]).admin("POST", "faults", {"fault": "429", "times": 32})
@@ -300,6 +488,9 @@ def test_the_password_of_the_redis_is_shown_nowhere(redis):
         (["--state", "redis://localhost/none"], "must be a URL such as redis://localhost/0"),
         (["--state", "redis://localhost:port/0"], "must be a URL such as redis://localhost/0"),
         (["--state", "redis:///0"], "must be a URL such as redis://localhost/0"),
+        (["--state", "redis://two..dots/0"], "must be a URL such as redis://localhost/0"),
+        (["--state", "redis://localhost/0?colour=red"], "whose only options are db and"),
+        (["--state", "redis://localhost/0?decode_responses=1"], "whose only options are db and"),
         (["--workers", "0"], "must be an integer from 1 to 64, not 0"),
         (["--workers", "2", "--rate-limit", "5/minute"], "needs --state if there is more than one of --workers"),
     ],

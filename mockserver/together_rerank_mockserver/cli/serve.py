@@ -139,6 +139,6 @@ def _check_state(settings: Settings) -> None:
     """Print a warning if there is shared state that does not answer; raise SettingsError if it cannot be used."""
     if settings.state:
         try:
-            settings.store().command("PING")
+            settings.store().check()
         except StateUnavailable as error:
             print(f"{PROGRAM}: {error}; calls get 503 until it answers", file=sys.stderr)

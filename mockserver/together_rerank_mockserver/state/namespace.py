@@ -102,6 +102,9 @@ class Namespace:
         self._free_at: list[float] = []  # for each slot of the capacity, in seconds of the monotonic clock
         self._bodies: OrderedDict[bytes, int] = OrderedDict()
 
+    def begin(self) -> None:
+        """Begin a call, which a later reset no longer finds: nothing to do, because the call keeps this namespace."""
+
     def take_fault(self) -> QueuedFault | None:
         """Return the first fault of the queue and use it up once; a conditional one is used up by `take`."""
         if not self.queue:

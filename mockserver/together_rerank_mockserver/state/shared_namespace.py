@@ -15,6 +15,7 @@ from together_rerank_mockserver.ranking import override
 from together_rerank_mockserver.ranking.override import RankingOverride
 from together_rerank_mockserver.state.journal import Entry
 from together_rerank_mockserver.state.namespace import (
+    MAX_NAMESPACES,
     MAX_OVERRIDE_BYTES,
     MAX_QUEUE,
     Namespace,
@@ -29,6 +30,9 @@ from together_rerank_mockserver.state.namespace import (
 from together_rerank_mockserver.state.quota import Allowance
 from together_rerank_mockserver.state.store import Store
 
+PREFIX = "together-rerank-mock"  # of all keys
+NAMES = f"{PREFIX}:names"
+TOTALS = f"{PREFIX}:totals"
 # Unused keys expire after an hour.
 TTL_S = 3600
 # A call without a sign of life for this long is no longer in flight: its process has ended.
@@ -43,7 +47,7 @@ class Shared:
     """What all namespaces of one process share."""
 
     store: Store
-    dump_fault: Callable[[Any], str]  # its first character is `s` for a status fault
+    dump_fault: Callable[[Any], str]  # its first character is `s` for a status fault, `c` for a conditional one
     load_fault: Callable[[str], Any]
     draws: bool  # whether a call without a fault of its own draws a random number
     max_in_flight: int | None
@@ -59,8 +63,8 @@ class SharedNamespace:
     """A namespace whose state is in a Redis, as one call sees it; it has the methods of `Namespace`.
 
     The first method that needs the state takes all that the call can need, with one script. `SharedRegistry.finish`
-    gives back what the call did not use, with another one. A jitter, a distribution, a capacity, and faults that mix up
-    calls need one more each. Every method raises StateUnavailable if the Redis does not answer.
+    ends the call, with another one. A jitter, a distribution, a capacity, a conditional fault or a ranking of a queue,
+    and faults that mix up calls need one more each. Every method raises StateUnavailable if the Redis does not answer.
     """
 
     def __init__(self, name: str, space: str, shared: Shared) -> None:
@@ -70,12 +74,12 @@ class SharedNamespace:
         self.content: bytes | None = None  # the body of the call, once it is read
         self.is_lost = False  # whether the Redis failed during the call
         self.reset = ""  # when the namespace was reset before the call
-        self.fault = ""  # taken, and not used yet
-        self.ranking = ""  # taken, and not used yet
         self.is_admitted = False
         self.overrode = False
         self._shared = shared
         self._taken = ""  # what was taken so far, as `begin.lua` names it
+        self._fault = ""  # the first of the queue, as it was last seen
+        self._has_rankings = False
         self._override = ""
         self._admission: tuple[bool, Allowance | None] = True, None
         self._draw = -1
@@ -89,61 +93,74 @@ class SharedNamespace:
         missing = "".join(each for each in wanted if each not in self._taken)
         if not missing:
             return
-        found = self._begin(missing if self._taken or self.content is None else missing + "w")
-        if len(found) == 1:
-            if word := longest_word(found[0].decode().split(), self.content or b""):
-                self.name, self.space = f"{self.name} {word}", f"{self.space} {word}"
-            found = self._begin(missing)
-        self._taken += missing
-        reset, fault, ranking, override_for_all, admitted, granted, remaining, wait_ms, times, draw, is_error = found
-        self.reset = reset.decode()
-        self.fault = self.fault or fault.decode()
+        reset, fault, has_rankings, override_for_all, admitted, granted, remaining, wait_ms, times, draw, is_error = (
+            self._begin(missing) if self._taken or self.content is None else self._begin_by_word(missing, self.content)
+        )
+        if not self._taken:
+            self.reset = reset.decode()
+        if "f" in missing or "p" in missing:
+            self._fault = fault.decode()
         if "a" in missing:
-            self.ranking, self._override = ranking.decode(), override_for_all.decode()
-            allowance = None
-            if remaining >= 0:
-                resets_at = clock.monotonic() + wait_ms / 1000
-                allowance = Allowance(bool(granted), self._shared.quota or 0, remaining, resets_at)
-            self._admission = bool(admitted), allowance
+            self._has_rankings, self._override = bool(has_rankings), override_for_all.decode()
+            self._admission = bool(admitted), self._allowance(granted, remaining, wait_ms)
             if self._shared.max_in_flight is not None:
                 self._shared.in_flight[self.call] = f"{self.space}:flight"
         if "d" in missing:
             self._draw = draw
         if "i" in missing:
             self._times, self._is_error = times, bool(is_error)
+        self._taken += missing
+
+    def _allowance(self, granted: int, remaining: int, wait_ms: int) -> Allowance | None:
+        if remaining < 0:
+            return None
+        return Allowance(bool(granted), self._shared.quota or 0, remaining, clock.monotonic() + wait_ms / 1000)
+
+    def _begin_by_word(self, wanted: str, content: bytes) -> Any:
+        """Begin in the namespace of the word in *content*, if one has its own."""
+        found = self._begin(wanted + "w")
+        if len(found) > 1:  # there are no words
+            return found
+        if word := longest_word(found[0].decode().split(), content):
+            self.name, self.space = f"{self.name} {word}", f"{self.space} {word}"
+        return self._begin(wanted)
 
     def _begin(self, wanted: str) -> Any:
         shared, body = self._shared, hashlib.sha256(self.content or b"").hexdigest()
         limits = [shared.max_in_flight, shared.quota, None if shared.quota is None else int(shared.window_s * 1000)]
         written = ["" if each is None else each for each in limits]
-        return self._run("begin", wanted, self.call, body, *written, TTL_S, FLIGHT_MS, _MAX_BODIES)
+        return self._run("begin", wanted, self.call, body, *written, TTL_S, FLIGHT_MS, _MAX_BODIES, MAX_NAMESPACES)
 
-    def _run(self, script: str, *arguments: Any, part: str = "") -> Any:
+    def _run(self, script: str, *arguments: Any) -> Any:
         try:
-            return self._shared.store.run(script, [self.space + part], *arguments)
+            return self._shared.store.run(script, [self.space, NAMES, TOTALS], *arguments)
         except StateUnavailable:
             self.is_lost = True
             raise
 
+    def begin(self) -> None:
+        self._take("i")
+
     def take_fault(self) -> QueuedFault | None:
         self._take("faid" if self._shared.draws else "fai")
-        queued = self.first()
-        if queued and not queued.spec.is_conditional:
-            self.fault = ""
-        return queued
+        return self._first
 
     def first(self) -> QueuedFault | None:
-        self._take("f")
-        return QueuedFault(self._shared.load_fault(self.fault[1:]), 1) if self.fault else None
+        self._take("p")
+        return self._first
+
+    @property
+    def _first(self) -> QueuedFault | None:
+        return QueuedFault(self._shared.load_fault(self._fault[1:]), 1) if self._fault else None
 
     def take(self, _: QueuedFault) -> bool:
-        is_first, self.fault = bool(self.fault), ""
-        return is_first
+        self._taken = self._taken.replace("p", "")  # the next `first` is another one
+        return bool(self._run("take", ":faults", self.reset, self._fault))
 
     def draw(self, seed: int, purpose: str = "") -> float:
         number, self._draw = (self._draw, -1) if not purpose else (-1, self._draw)
         if number < 0:
-            number = self._command("HINCRBY", f"draws:{purpose}", 1) - 1
+            number = self._run("draw", purpose, TTL_S)
         return random_number(seed, self.name, purpose, number)
 
     def admit(self, _: int | None) -> tuple[bool, Allowance | None]:
@@ -164,26 +181,26 @@ class SharedNamespace:
     @property
     def has_override(self) -> bool:
         self._take("ai")
-        return bool(self.ranking or self._override)
+        return self._has_rankings or bool(self._override)
 
     def take_override(self) -> RankingOverride | None:
         self._take("ai")
-        text, self.ranking = self.ranking or self._override, ""
+        queued = self._run("take", ":rankings", self.reset, "").decode() if self._has_rankings else ""
+        text = queued or self._override
         return override.from_json(orjson.loads(text)) if text else None
 
     def count_override(self) -> None:
         self.overrode = True
 
     def reserve_slot(self, seconds: float, capacity: int) -> tuple[int, float]:
-        slot, wait_ms = self._run("reserve", capacity, seconds * 1000, TTL_S, part=":slots")
+        slot, wait_ms = self._run("reserve", capacity, seconds * 1000, TTL_S)
         return slot, float(wait_ms) / 1000
 
     def release_slot(self, slot: int, seconds: float) -> None:
-        self._command("HINCRBYFLOAT", slot, -seconds * 1000, part=":slots")
+        self._run("release", slot, seconds * 1000, self.reset)
 
     def swap_ranking(self, ranking: Any) -> Any:
-        before = self._command("GETSET", self._shared.dump_ranking(ranking), part=":ranked")
-        self._command("EXPIRE", TTL_S, part=":ranked")
+        before = self._command("SET", self._shared.dump_ranking(ranking), "EX", TTL_S, "GET", part=":ranked")
         return self._shared.load_ranking(before) if before else None
 
     @property
@@ -197,6 +214,8 @@ class SharedNamespace:
 
     @has_unread_body.setter
     def has_unread_body(self, _: bool) -> None:
+        if len(self._shared.unread) == MAX_NAMESPACES:
+            self._shared.unread.pop()
         self._shared.unread.add(self.name)
 
     def take_unread(self) -> bool:
@@ -221,7 +240,7 @@ class SharedNamespace:
 
     def _append(self, part: str, entries: Sequence[tuple[int | None, str]], what: str) -> None:
         written = [f"{_ALWAYS if left is None else left} {text}" for left, text in entries]
-        problem, count = self._run("append", MAX_QUEUE, MAX_OVERRIDE_BYTES, TTL_S, *written, part=part)
+        problem, count = self._run("append", part, MAX_QUEUE, MAX_OVERRIDE_BYTES, TTL_S, MAX_NAMESPACES, *written)
         if problem == b"closed":
             raise closed_queue()
         if problem == b"long":
@@ -245,8 +264,7 @@ class SharedNamespace:
         return override.from_json(orjson.loads(text)) if text else None
 
     def set_override(self, new: RankingOverride) -> None:
-        self._command("HSET", "override", to_json(new.as_dict), "overridden", 0)
-        self._command("EXPIRE", TTL_S)
+        self._run("override", to_json(new.as_dict), TTL_S, MAX_NAMESPACES)
 
     @property
     def overridden(self) -> int:
@@ -270,7 +288,11 @@ class SharedNamespace:
         self._command("DEL", part=":journal")
 
     def add_word(self, word: str, most: int) -> None:
-        self._run("word", word, most, TTL_S)
+        self._run("word", word, most, TTL_S, MAX_NAMESPACES)
+
+    def empty(self) -> None:
+        """Empty this namespace and those of its words."""
+        self._run("reset", TTL_S, MAX_NAMESPACES)
 
 
 AnyNamespace = Namespace | SharedNamespace

@@ -3,6 +3,7 @@
 import os
 from contextlib import suppress
 from threading import Thread
+from urllib.parse import quote
 from weakref import ref
 
 from together_rerank_mockserver import clock
@@ -10,18 +11,23 @@ from together_rerank_mockserver.api.errors import StateUnavailable
 from together_rerank_mockserver.ranking.override import RankingOverride
 from together_rerank_mockserver.state.journal import Entry
 from together_rerank_mockserver.state.namespace import MAX_JOURNAL_BYTES, MAX_NAMESPACES, MAX_WORDS, QueuedOverride
-from together_rerank_mockserver.state.shared_namespace import FLIGHT_MS, TTL_S, Shared, SharedNamespace
+from together_rerank_mockserver.state.shared_namespace import (
+    FLIGHT_MS,
+    NAMES,
+    PREFIX,
+    TOTALS,
+    TTL_S,
+    Shared,
+    SharedNamespace,
+)
 from together_rerank_mockserver.state.totals import Outcome, Totals
-
-_PREFIX = "together-rerank-mock"
-_NAMES = f"{_PREFIX}:names"
-_TOTALS = f"{_PREFIX}:totals"
 
 
 class SharedRegistry:
     """The namespaces of all mocks that share a Redis; it has the methods of `Registry`.
 
-    Unused namespaces expire after an hour. Above MAX_NAMESPACES, the oldest one is dropped.
+    Unused namespaces expire after an hour. Above MAX_NAMESPACES, one is dropped as in `Registry`, but when a namespace
+    was last used is known to the minute only.
     """
 
     def __init__(self, shared: Shared, journal_max: int) -> None:
@@ -33,7 +39,8 @@ class SharedRegistry:
         if self._pid != os.getpid():  # started here, because a thread does not survive a fork
             self._pid = os.getpid()
             Thread(target=_keep_in_flight, args=(ref(self._shared),), daemon=True).start()
-        return SharedNamespace(name, f"{_PREFIX}:namespace:{name}", self._shared)
+        # Without the `:` of a name, the keys of `test-a:faults` are not those of the queue of `test-a`.
+        return SharedNamespace(name, f"{PREFIX}:namespace:{quote(name, safe=' ')}", self._shared)
 
     def look(self, name: str) -> SharedNamespace:
         return self.open(name)
@@ -51,7 +58,7 @@ class SharedRegistry:
         return namespace
 
     def finish(self, namespace: SharedNamespace, entry: Entry | None, outcome: Outcome) -> None:
-        """End a call: count it, write its journal entry, and give back what it did not use."""
+        """End a call: count it, and write its journal entry."""
         shared = self._shared
         shared.in_flight.pop(namespace.call, None)
         if namespace.is_lost:
@@ -59,11 +66,9 @@ class SharedRegistry:
         namespace.is_lost = True  # unless the script runs
         self._shared.store.run(
             "finish",
-            [namespace.space, _NAMES, _TOTALS],
+            [namespace.space, NAMES, TOTALS],
             namespace.call,
             namespace.reset,
-            namespace.fault,
-            namespace.ranking,
             "" if shared.max_in_flight is None and shared.quota is None else int(namespace.is_admitted),
             int(namespace.overrode),
             f"{outcome.status or ''} {outcome.fault or ''}",
@@ -79,11 +84,11 @@ class SharedRegistry:
         namespace.is_lost = False
 
     def check(self) -> None:
-        """Raise StateUnavailable if the Redis does not answer."""
-        self._shared.store.command("PING")
+        """Raise StateUnavailable if the Redis does not answer, or cannot write."""
+        self._shared.store.check()
 
     def totals(self) -> Totals:
-        stored = self._shared.store.command("HGETALL", _TOTALS)
+        stored = self._shared.store.command("HGETALL", TOTALS)
         totals = Totals(dropped=int(stored.get(b"dropped", 0)), seconds=int(stored.get(b"micros", 0)) / 1e6)
         for key, number in stored.items():
             kind, _, name = key.decode().partition(":")
@@ -97,12 +102,11 @@ class SharedRegistry:
     @property
     def in_flight(self) -> int:
         """The number of calls in flight in all namespaces."""
-        spaces = self._shared.store.command("ZRANGE", _NAMES, 0, -1)
-        return sum(self._shared.store.command("ZCARD", space + b":flight") for space in spaces)
+        return int(self._shared.store.run("flight", [NAMES]))
 
     def reset(self, name: str) -> None:
         self._shared.unread.discard(name)
-        self._shared.store.run("reset", [self.open(name).space], TTL_S)
+        self.open(name).empty()
 
     def set_override(self, name: str, override: RankingOverride) -> None:
         self.open(name).set_override(override)

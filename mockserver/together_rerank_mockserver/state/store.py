@@ -9,7 +9,20 @@ from together_rerank_mockserver.api.errors import StateUnavailable
 from together_rerank_spec.package_files import content
 
 _PACKAGE = "together_rerank_mockserver.state"
-_SCRIPTS = ("append", "begin", "finish", "reserve", "reset", "stay", "word")
+_SCRIPTS = (
+    "append",
+    "begin",
+    "draw",
+    "finish",
+    "flight",
+    "override",
+    "release",
+    "reserve",
+    "reset",
+    "stay",
+    "take",
+    "word",
+)
 # The seconds that a connection, or an answer of the Redis, can take.
 _TIMEOUT_S = 1.0
 # One for each thread that calls; more threads than there are in a server never wait for one.
@@ -39,7 +52,7 @@ class Store:
             retry=Retry(NoBackoff(), 0),  # a script that has run must not run again
         )
         self._no_script = redis.exceptions.NoScriptError
-        start = content(_PACKAGE, "lua/drop.lua")
+        start = content(_PACKAGE, "lua/common.lua")
         self._scripts = {name: start + content(_PACKAGE, f"lua/{name}.lua") for name in _SCRIPTS}
         self._hashes = {name: hashlib.sha1(source).hexdigest() for name, source in self._scripts.items()}  # noqa: S324  # the name that Redis gives to a script
 
@@ -66,6 +79,10 @@ class Store:
             return self._client.execute_command(name, *arguments)
         except self._error as error:
             raise self._unavailable(error) from error
+
+    def check(self) -> None:
+        """Write a key, which a Redis without memory and a replica refuse."""
+        self.command("SET", "together-rerank-mock:check", "", "EX", 1)
 
     def _unavailable(self, error: Exception) -> StateUnavailable:
         return StateUnavailable(f"state unavailable: the Redis at {self._where} failed: {type(error).__name__}")

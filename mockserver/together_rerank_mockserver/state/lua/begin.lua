@@ -1,26 +1,14 @@
--- Take from a namespace what a call can need. `finish.lua` gives back what it did not use.
--- KEYS: the namespace.
--- ARGV: what to take: `f` a queued fault, `a` admission and a ranking, `d` a random number, `i` a number for the id,
--- and `w` to return the words of the namespace instead, if it has some; the name of the call; the hash of its body; the
--- maximum calls in flight, the quota and its window in ms, each empty without a limit; the seconds until unused keys
--- expire; the ms after which a call without a sign of life is no longer in flight; how many bodies are remembered.
+-- Take from a namespace what a call can need. `take.lua` uses up a conditional fault or a ranking later.
+-- KEYS: the namespace, the index of namespaces, the totals.
+-- ARGV: what to take: `f` a queued fault, `p` only to look at it, `a` admission, `d` a random number, `i` a number for
+-- the id, and `w` to return the words of the namespace instead, if it has some; the name of the call; the hash of its
+-- body; the maximum calls in flight, the quota and its window in ms, each empty without a limit; the seconds until unused
+-- keys expire; the ms after which a call without a sign of life is no longer in flight; how many bodies are remembered;
+-- the maximum number of namespaces.
 local space = KEYS[1]
-local wanted, call, body, max_in_flight, limit, window, ttl, flight_ms, bodies = unpack(ARGV)
+local wanted, call, body, max_in_flight, limit, window, ttl, flight_ms, bodies, spaces = unpack(ARGV)
 local faults, rankings, ids, old_ids = space .. ':faults', space .. ':rankings', space .. ':ids', space .. ':ids:old'
 local quota, flight = space .. ':quota', space .. ':flight'
-
--- Use up the first entry of a queue once: its text is a number, or `always`, a space, and what is queued.
-local function take(queue)
-  local first = redis.call('LINDEX', queue, 0)
-  if not first then return '' end
-  local left, entry = first:match('^(%S+) (.*)$')
-  if left == '1' then
-    redis.call('LPOP', queue)
-  elseif left ~= 'always' then
-    redis.call('LSET', queue, 0, (left - 1) .. ' ' .. entry)
-  end
-  return entry
-end
 
 -- Return how many earlier calls had the same body. Bodies that are not sent again are forgotten by and by.
 local function count(id)
@@ -34,20 +22,18 @@ local function count(id)
   return times - 1
 end
 
-local reset, override, words = unpack(redis.call('HMGET', space, 'reset', 'override', 'words'))
+local reset, override, words, kept = unpack(redis.call('HMGET', space, 'reset', 'override', 'words', 'kept'))
 if words and wanted:find('w') then return {words} end
-local fault, ranking, draw, times = '', '', -1, -1
+if not kept then use(ttl, spaces) end
+local fault, draw, times = '', -1, -1
 local admitted, granted, remaining, wait = 1, 1, -1, 0
-if wanted:find('f') then fault = take(faults) end
-if wanted:find('d') and fault == '' then
-  draw = redis.call('HINCRBY', space, 'draws:', 1) - 1
-  redis.call('EXPIRE', space, ttl)
-end
+if wanted:find('[fp]') then fault = first(faults) end
+if wanted:find('f') and fault ~= '' and fault:sub(1, 1) ~= 'c' then use_up(faults) end
+if wanted:find('d') and fault == '' then draw = next_draw('', ttl) end
 -- A status fault is answered before admission.
 local is_error = not wanted:find('a') or fault:sub(1, 1) == 's'
 if not is_error and max_in_flight .. limit ~= '' then
-  local clock = redis.call('TIME')
-  local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+  local now = now_ms()
   if max_in_flight ~= '' then
     redis.call('ZREMRANGEBYSCORE', flight, '-inf', now)
     if redis.call('ZCARD', flight) < tonumber(max_in_flight) then
@@ -72,6 +58,8 @@ if not is_error and max_in_flight .. limit ~= '' then
   end
   is_error = admitted == 0 or granted == 0
 end
-if not is_error then ranking = take(rankings) end
 if wanted:find('i') then times = count(body .. (is_error and ':error' or '')) end
-return {reset or '', fault, ranking, override or '', admitted, granted, remaining, wait, times, draw, is_error and 1 or 0}
+local has_rankings = redis.call('EXISTS', rankings)
+return {
+  reset or '', fault, has_rankings, override or '', admitted, granted, remaining, wait, times, draw, is_error and 1 or 0,
+}

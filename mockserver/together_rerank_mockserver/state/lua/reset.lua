@@ -1,5 +1,6 @@
 -- Empty a namespace and those of its words. Calls in flight finish, and leave nothing behind.
--- KEYS: the namespace. ARGV: the seconds until unused keys expire.
+-- KEYS: the namespace, the index of namespaces, the totals.
+-- ARGV: the seconds until unused keys expire, the maximum number of namespaces.
 local space, ttl = KEYS[1], ARGV[1]
 local clock = redis.call('TIME')
 
@@ -11,3 +12,4 @@ end
 
 for word in (redis.call('HGET', space, 'words') or ''):gmatch('%S+') do empty(space .. ' ' .. word) end
 empty(space)
+use(ttl, ARGV[2])

@@ -1,5 +1,6 @@
 -- Give the calls whose body contains a word a namespace of their own; the oldest words lose theirs.
--- KEYS: the namespace. ARGV: the word, the maximum words, the seconds until unused keys expire.
+-- KEYS: the namespace, the index of namespaces, the totals. ARGV: the word, the maximum words, the seconds until unused
+-- keys expire, the maximum number of namespaces.
 local space, word, most, ttl = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local words = {}
 for each in (redis.call('HGET', space, 'words') or ''):gmatch('%S+') do
@@ -8,4 +9,4 @@ end
 words[#words + 1] = word
 while #words > most do drop(space .. ' ' .. table.remove(words, 1)) end
 redis.call('HSET', space, 'words', table.concat(words, ' '))
-redis.call('EXPIRE', space, ttl)
+use(ttl, ARGV[4])
