@@ -82,10 +82,10 @@ class Protocol:
         self.sent += piece
 
 
-def calls(compute=None, **settings):
+def calls(**settings):
     limiter = DelayLimiter(threading.Event())
     app = WsgiApp(Mock(Settings(**settings), limiter))
-    return GranianCalls(GranianFront(app, limiter, 30), ThreadPool(10), compute)
+    return GranianCalls(GranianFront(app, limiter, 30), ThreadPool(10))
 
 
 def answer(scope=None, protocol=None, application=None):
@@ -171,14 +171,6 @@ def test_a_body_of_a_client_that_disconnects_is_cut_short():
 
     assert answered.status == 400
     assert f"after 0 of {len(BODY)} bytes".encode() in answered.sent
-
-
-def test_calls_can_begin_in_other_threads(own):
-    answered = answer(application=calls(ThreadPool(1)))
-    moved = answer(application=calls(ThreadPool(1), latency_ms=1))
-
-    assert (answered.status, moved.status) == (200, 200)
-    assert own not in (answered.thread, moved.thread)
 
 
 def test_the_environ_is_that_of_a_wsgi_server():

@@ -150,6 +150,7 @@ def test_a_request_without_an_answer_has_the_status_none():
     assert requests(values) == {("none", "reset"): 1}
 
 
+@pytest.mark.in_memory
 def test_a_bucket_contains_its_bound():
     mock = Mock()
     registry = mock.operations.state.registry

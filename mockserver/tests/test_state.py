@@ -70,8 +70,14 @@ def entry(number=0, size=0):
     return Entry(0.0, "POST", f"/{number}", 200, {}, b"x" * size, size, "scored", "id", 1.0)
 
 
+def finish(registry, namespace, entry=None):
+    """End a call as `Endpoint` does."""
+    if ask := registry.finish(namespace, entry, OUTCOME):
+        namespace._shared.store.answer(ask)
+
+
 def record(registry, name, number=0, size=0):
-    registry.finish(registry.open(name), entry(number, size), OUTCOME)
+    finish(registry, registry.open(name), entry(number, size))
 
 
 def paths(registry, name="default"):
@@ -84,7 +90,7 @@ def take_fault(registry):
     fault = namespace.take_fault()
     if fault and fault.spec.is_conditional:
         assert namespace.take(fault)
-    registry.finish(namespace, None, OUTCOME)
+    finish(registry, namespace)
     return fault and fault.spec.fault
 
 
@@ -100,7 +106,7 @@ def test_a_body_fault_stays_queued_until_it_is_applied(registry, call):
     for _ in range(3):
         unused = call()
         assert unused.take_fault().spec.fault is unused.first().spec.fault is UNSORTED
-        registry.finish(unused, None, OUTCOME)
+        finish(registry, unused)
 
     assert [each.left for each in call().queued()] == [2, 1]
     assert [take_fault(registry) for _ in range(4)] == [UNSORTED, UNSORTED, OK, None]
@@ -130,7 +136,7 @@ def test_concurrent_calls_use_a_fault_exactly_as_often_as_its_times(registry, ca
         namespace = call()
         first = namespace.take_fault()
         taken = first is not None and (fault is OK or namespace.take(first))
-        registry.finish(namespace, None, OUTCOME)
+        finish(registry, namespace)
         return taken
 
     with ThreadPoolExecutor(16) as clients:
@@ -310,12 +316,12 @@ def test_a_call_that_began_before_a_reset_is_not_recorded(registry):
     after.enqueue([FaultSpec(UNSORTED).queued])
 
     before.count_override()
-    registry.finish(before, entry(), OUTCOME)
+    finish(registry, before, entry())
 
     assert seen.spec.fault is UNSORTED
     assert (len(after.queued()), after.journal(), after.overridden) == (1, ([], 0), 0)
     after.admit(None)
-    registry.finish(after, entry(7), OUTCOME)
+    finish(registry, after, entry(7))
     assert paths(registry) == ["/7"]
 
 
@@ -327,7 +333,7 @@ def test_a_call_that_ends_after_a_reset_is_no_longer_in_flight():
     assert registry.open("default").admit(1) == (False, None)
 
     before.release()
-    registry.finish(before, None, OUTCOME)
+    finish(registry, before)
 
     assert registry.open("default").admit(1) == (True, None)
 
@@ -339,7 +345,7 @@ def test_calls_in_flight_are_limited_and_a_rejected_call_does_not_count():
     assert [each.admit(2)[0] for each in calls] == [True, True, False, False, False]
     calls[0].release()
     for each in calls[:1] + calls[2:]:
-        registry.finish(each, None, OUTCOME)
+        finish(registry, each)
     assert [registry.open("default").admit(2)[0] for _ in range(2)] == [True, False]
 
 
@@ -347,7 +353,7 @@ def count_override(registry):
     namespace = registry.open("default")
     namespace.take_override()
     namespace.count_override()
-    registry.finish(namespace, None, OUTCOME)
+    finish(registry, namespace)
 
 
 def test_an_override_counts_its_answers(registry, call):
@@ -403,6 +409,6 @@ def test_the_id_count_of_the_oldest_body_is_forgotten_first(in_memory, monkeypat
 def test_the_entries_of_a_namespace_that_is_dropped_count_as_dropped():
     registry = registry_of(journal_max=10)
     for number in range(namespace_module.MAX_NAMESPACES + 5):
-        registry.finish(registry.open(f"test-{number}"), entry(), OUTCOME)
+        finish(registry, registry.open(f"test-{number}"), entry())
 
     assert registry.totals().dropped == 5

@@ -41,7 +41,8 @@ from together_rerank_mockserver.mock_state import MockState
 from together_rerank_mockserver.ranking.score import Ranked, rank
 from together_rerank_mockserver.replay import Replay
 from together_rerank_mockserver.state.namespace import DEFAULT
-from together_rerank_mockserver.state.shared_namespace import AnyNamespace
+from together_rerank_mockserver.state.shared_namespace import AnyNamespace, SharedNamespace
+from together_rerank_mockserver.state.store import Ask, finished
 from together_rerank_spec import Document
 
 _UNREAD = body.Content(b"")
@@ -51,6 +52,8 @@ _MAX_CHANGES = 20
 _MAX_UNAUTHENTICATED = 64 * 1024
 # The status that nginx logs for it; no client receives it.
 _DISCONNECTED = Reply(499, b"", delivery="empty")
+# The steps of a call, up to the reply: each is a question to the shared state, or None before something that can wait.
+Steps = Generator[Ask | None, Any, Reply]
 _logger = logging.getLogger(__name__)
 
 
@@ -115,24 +118,30 @@ class Endpoint:
 
     def answer(self, call: Call) -> Reply:
         """Return the reply to *call*. Every exception becomes a reply, too."""
-        return finished(self.steps(call))
+        return self._run(self.steps(call))
 
-    def steps(self, call: Call) -> Generator[None, None, Reply]:
-        """Answer as `answer` does, but yield before anything that can wait, so that another thread can go on."""
+    def steps(self, call: Call) -> Steps:
+        """Answer as `answer` does, but yield before anything that can wait, so that another thread can go on.
+
+        What is yielded is a question to the shared state, which the caller answers, or None: what follows can wait.
+        """
         context = self._context(call)
         try:
             # --- Authenticate --- 401, unless a request fault accepts the key
-            self._authenticate(context)
+            yield from self._authenticate(context)
             # --- Read the body --- 408, 413, 415; 400 if it is cut short
             if context.content is _UNREAD:
                 context.content = self._read_body(call, self._settings.max_body)
             # --- Choose the namespace --- of a word in the body, if one has its own
             context.namespace = self.registry.by_word(context.namespace, context.content.raw)
+            # --- Take from the shared state --- all that the call can need; 503 if it does not answer
+            if isinstance(context.namespace, SharedNamespace):
+                yield from self._take_shared(context.namespace, context)
             # --- Select a fault --- by header, model, queue, settings or chance; 400 if header or model request an
             # unknown fault, 501 if this server cannot produce it
             self._select_fault(context)
             if context.selected.spec:  # it can have a delay
-                yield
+                yield None
             # --- Answer with a status fault --- any error status, before admission and validation; 503 if too many
             # calls wait, also in the delays below
             reply = self._status_fault(context)
@@ -154,7 +163,7 @@ class Endpoint:
                 reply = Reply(200, to_json(self.document.success_body(answer)), JSON)
             # --- Take time --- unless there is a fault
             if self._state.latency and context.documents is not None:
-                yield
+                yield None
                 self._take_time(self._state.latency, context.documents, context)
         except ClientDisconnected:
             context.origin = "client-gone"
@@ -168,7 +177,7 @@ class Endpoint:
         if reply.status >= 400 and context.selected is not NO_FAULT:
             reply = self._apply_error_fault(reply, context)
         # --- Finish --- common headers, wire fault, journal and log
-        return self._finish(reply, context)
+        return (yield from self._finish(reply, context))
 
     def refuse(self, call: Call, error: Exception) -> Reply:
         """Return the reply to a *call* that does not reach the operation, such as one to an unknown path."""
@@ -176,7 +185,11 @@ class Endpoint:
         has_body = call.headers.get("Transfer-Encoding") or call.headers.get("Content-Length") not in (None, "0")
         if isinstance(error, MethodNotAllowed) and has_body:
             context.namespace.has_unread_body = True
-        return self._finish(self._error_reply(error, context), context)
+        return self._run(self._finish(self._error_reply(error, context), context))
+
+    def _run(self, steps: Steps) -> Reply:
+        reply: Reply = finished(steps, self._state.store)
+        return reply
 
     def _context(self, call: Call) -> RequestContext:
         key = credential(call.headers, self._key_header)
@@ -184,18 +197,21 @@ class Endpoint:
 
     # Authenticate
 
-    def _authenticate(self, context: RequestContext) -> None:
-        error: Unauthorized
+    def _refusal(self, context: RequestContext) -> Unauthorized | None:
         if not self._requires_key:
-            return
+            return None
         if not context.key:
-            error = MissingApiKey(f"Missing API key in the header {self.document.key_header}")
-        elif self._settings.api_keys and not self._state.accepts(context.key):
-            error = InvalidApiKey("Invalid API key")
-        else:
-            return
-        if not self._accepts_key(context):
-            raise error
+            return MissingApiKey(f"Missing API key in the header {self.document.key_header}")
+        if self._settings.api_keys and not self._state.accepts(context.key):
+            return InvalidApiKey("Invalid API key")
+        return None
+
+    def _authenticate(self, context: RequestContext) -> Generator[None, Any, None]:
+        refusal = self._refusal(context)
+        if refusal and context.namespace.is_shared:
+            yield None  # it asks the state
+        if refusal and not self._accepts_key(context):
+            raise refusal
 
     def _accepts_key(self, context: RequestContext) -> bool:
         """Return whether the fault of the call accepts that its key is wrong or missing.
@@ -219,6 +235,12 @@ class Endpoint:
         return body.Content(body.read(call.headers, call.read, limit))
 
     # Select a fault
+
+    def _take_shared(self, namespace: SharedNamespace, context: RequestContext) -> Generator[Ask | None, Any, None]:
+        takes_fault = self.selector.takes_from_queue(context.call, context.content)
+        yield from namespace.begin_call(takes_fault=takes_fault)
+        if namespace.asks_again:
+            yield None
 
     def _select_fault(self, context: RequestContext) -> None:
         if context.selected is not NO_FAULT:  # it has accepted the key
@@ -437,15 +459,33 @@ class Endpoint:
         context.origin, context.reason = refused.origin, str(refused)
         return rendering.error_reply(refused, self.document)
 
-    def _finish(self, reply: Reply, context: RequestContext) -> Reply:
-        try:
-            return self._finished(reply, context)
-        except (StateUnavailable, TooManyWaiting) as error:
-            # Without its fault, the reply is not slow.
-            context.selected = replace(context.selected, applied=False)
-            return self._finished(self._error_reply(error, context), context)
+    def _finish(self, reply: Reply, context: RequestContext) -> Steps:
+        while True:
+            try:
+                if isinstance(context.namespace, SharedNamespace):
+                    yield from context.namespace.begin()  # the call may have ended before it needed the state
+                sent, ask = self._finished(reply, context)
+                if ask:
+                    yield from self._end(ask, sent, context)
+            except (StateUnavailable, TooManyWaiting) as error:
+                # Without its fault, the reply is not slow.
+                context.selected = replace(context.selected, applied=False)
+                reply = self._error_reply(error, context)
+            else:
+                return sent
 
-    def _finished(self, reply: Reply, context: RequestContext) -> Reply:
+    def _end(self, ask: Ask, sent: Reply, context: RequestContext) -> Generator[Ask, Any, None]:
+        """End the call in the shared state."""
+        try:
+            yield ask
+        except StateUnavailable:
+            if sent.is_slow:
+                self._limiter.release()
+            if isinstance(context.namespace, SharedNamespace):
+                context.namespace.is_lost = True
+            raise
+
+    def _finished(self, reply: Reply, context: RequestContext) -> tuple[Reply, Ask | None]:
         selected = context.selected
         headers = {
             **reply.headers,
@@ -461,33 +501,18 @@ class Endpoint:
             sent = selected.apply_wire_fault(sent)
         if sent.is_slow:
             self._limiter.acquire()
-        try:
-            self.recorder.record(
-                context.call,
-                sent,
-                context.reason,
-                context.namespace,
-                context.content.raw,
-                fault=selected.applied_name,
-                # A wire fault can replace the body.
-                results=context.results if sent.body is reply.body else None,
-                key_header=self._lower_key_header,
-            )
-        except StateUnavailable:
-            if sent.is_slow:
-                self._limiter.release()
-            raise
-        return sent
-
-
-def finished(steps: Generator[None, None, Reply]) -> Reply:
-    """Run *steps* to their end, and return the reply."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            reply: Reply = end.value
-            return reply
+        ask = self.recorder.record(
+            context.call,
+            sent,
+            context.reason,
+            context.namespace,
+            context.content.raw,
+            fault=selected.applied_name,
+            # A wire fault can replace the body.
+            results=context.results if sent.body is reply.body else None,
+            key_header=self._lower_key_header,
+        )
+        return sent, ask
 
 
 def api_error(error: Exception) -> ApiError:

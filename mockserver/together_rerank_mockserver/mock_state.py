@@ -44,6 +44,7 @@ class MockState:
         self.limiter = limiter
         self.catalogue = Catalogue(document)
         self.fault, self.chaos = settings.chosen_faults(self.catalogue)
+        self.store = None if settings.state is None else settings.store()
         self.registry: Any = self._registry()  # a Registry or a SharedRegistry, which have the same methods
         self.metrics = Metrics(self.registry, limiter)
         self.recorder = Recorder(self.registry, settings.log_format, settings.journal_max, settings.journal_body)
@@ -62,11 +63,11 @@ class MockState:
 
     def _registry(self) -> Registry | SharedRegistry:
         settings = self.settings
-        if settings.state is None:
+        if self.store is None:
             return Registry(settings.journal_max, Quota(settings.rate_limit) if settings.rate_limit else None)
         rate = parse_rate(settings.rate_limit) if settings.rate_limit else None
         shared = Shared(
-            settings.store(),
+            self.store,
             dump_fault=lambda spec: (
                 ("c" if spec.is_conditional else "s" if isinstance(spec.fault, StatusFault) else "-")
                 + to_json(spec.as_dict).decode()

@@ -10,13 +10,14 @@ from together_rerank_mockserver.api.errors import InvalidRequest, RouteNotFound,
 from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.api.messages import JSON, LIVE_PATHS, METRICS, READY_PATHS, Call, Reply
 from together_rerank_mockserver.api.rendering import error_reply
-from together_rerank_mockserver.endpoint import Endpoint, finished
+from together_rerank_mockserver.endpoint import Endpoint, Steps
 from together_rerank_mockserver.http.access import Wsgi
 from together_rerank_mockserver.http.admin import Admin, health
 from together_rerank_mockserver.http.operations import Operations
 from together_rerank_mockserver.settings import Settings, checked
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
 from together_rerank_mockserver.state.metrics import CONTENT_TYPE
+from together_rerank_mockserver.state.store import finished
 
 # The environ key of the raw socket, if the server has one: an object with `hang`, `reset`, `wait` and `settle`.
 RAW_SOCKET = "together_rerank_mock.raw_socket"
@@ -26,6 +27,9 @@ OPERATION = "together_rerank_mock.operation"
 # pieces of the body, in another thread and returns MOVED, which the application then returns.
 MOVE = "together_rerank_mock.move"
 MOVED: list[bytes] = []
+# The environ key of a function beside it: it gets a question to the shared state, and a function that takes the answer
+# and goes on with the call. It returns MOVED, too.
+ASK = "together_rerank_mock.ask"
 # The status, the headers and the pieces of the body.
 Outgoing = tuple[int, list[tuple[str, str]], Iterable[bytes]]
 _PIECES = 10
@@ -62,12 +66,22 @@ class Mock:
         if MOVE not in environ:
             return send(self.rerank(environ), start_response)
         endpoint: Endpoint = environ[OPERATION]
-        steps = endpoint.steps(call_of(environ))
+        return self._go_on(endpoint.steps(call_of(environ)), None, environ, start_response)
+
+    def _go_on(
+        self, steps: Steps, answer: Any, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """Give *answer*, which can be an exception, to *steps*, and go on."""
         try:
-            next(steps)
+            ask = steps.throw(answer) if isinstance(answer, Exception) else steps.send(answer)
         except StopIteration as end:
             return send(outgoing(end.value, self.limiter), start_response)
-        moved: list[bytes] = environ[MOVE](lambda: send(outgoing(finished(steps), self.limiter), start_response))
+        moved: list[bytes]
+        if ask is None:
+            store = self.operations.state.store
+            moved = environ[MOVE](lambda: send(outgoing(finished(steps, store), self.limiter), start_response))
+        else:
+            moved = environ[ASK](ask, lambda answer: self._go_on(steps, answer, environ, start_response))
         return moved
 
     def health(self, _: dict[str, Any]) -> Outgoing:

@@ -11,12 +11,16 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from together_rerank_mockserver import clock
-from together_rerank_mockserver.http.wsgi import MOVE, MOVED
+from together_rerank_mockserver.api.errors import StateUnavailable
+from together_rerank_mockserver.http.wsgi import ASK, MOVE, MOVED
 from together_rerank_mockserver.server.granian_front import SHORT_S, GranianFront
 from together_rerank_mockserver.server.thread_pool import ThreadPool
+from together_rerank_mockserver.state.async_store import AsyncStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+
+    from together_rerank_mockserver.state.store import Ask
 
 # A larger body can take long to rank, so its call does not run in the loop's thread. A smaller one is read before the
 # mock knows whether it needs it.
@@ -35,14 +39,15 @@ _ENVIRON = {
 class GranianCalls:
     """Answers calls with *front* in the thread of the event loop: more threads would only take turns to compute.
 
-    A call moves to a thread of *waiting* before it can wait, and if its body is large or arrives slowly. Give *compute*
-    if calls also block on something outside of this process: then they begin in its threads, not in the loop's.
+    A call moves to a thread of *waiting* before it can wait, and if its body is large or arrives slowly. What it asks
+    the shared state of the mock is asked in the loop.
     """
 
-    def __init__(self, front: GranianFront, waiting: ThreadPool, compute: ThreadPool | None = None) -> None:
+    def __init__(self, front: GranianFront, waiting: ThreadPool) -> None:
         self._front = front
         self._waiting = waiting
-        self._compute = compute
+        store = front.app.mock.operations.state.store
+        self._store = None if store is None else AsyncStore(store)
         self._small = min(_SMALL, front.app.mock.settings.max_body)
         self._arriving: dict[Any, _Arrival] = {}  # by the protocol object of the call
 
@@ -68,11 +73,7 @@ class GranianCalls:
                 await arrival.moved
                 return
         environ["wsgi.input"] = BytesIO(body)
-        if self._compute:
-            moved = await self._in_thread(partial(self._answer, protocol, environ), self._compute)
-        else:
-            moved = self._answer(protocol, environ)
-        if moved:
+        if moved := self._answer(protocol, environ):
             await moved
 
     def _is_small(self, environ: dict[str, Any]) -> bool:
@@ -91,39 +92,54 @@ class GranianCalls:
                 arrival.moved = self._answer_in_thread(protocol, arrival.environ)
         self._loop.call_later(SHORT_S, self._move_slow)
 
-    def _answer(self, protocol: Any, environ: dict[str, Any]) -> asyncio.Future[None] | None:
+    def _answer(self, protocol: Any, environ: dict[str, Any]) -> Awaitable[None] | None:
         """Answer a call now; if it moves to another thread, return what is done when that thread has answered it."""
         start = _Start()
         environ[MOVE] = partial(self._move, protocol, start)
-        pieces = self._front(environ, start)
+        environ[ASK] = partial(self._ask, protocol, start)
+        return self._deliver(protocol, start, self._front(environ, start))
+
+    def _deliver(self, protocol: Any, start: _Start, pieces: Iterable[bytes]) -> Awaitable[None] | None:
         if pieces is MOVED:
             return start.moved
         if isinstance(pieces, list):
             _send(protocol, start, pieces)
             return None
-        return self._in_thread(lambda: _send(protocol, start, pieces), self._waiting)
+        return self._in_thread(lambda: _send(protocol, start, pieces))
+
+    def _ask(self, protocol: Any, start: _Start, ask: Ask, go_on: Callable[[Any], Iterable[bytes]]) -> list[bytes]:
+        start.moved = self._asked(protocol, start, ask, go_on)
+        return MOVED
+
+    async def _asked(self, protocol: Any, start: _Start, ask: Ask, go_on: Callable[[Any], Iterable[bytes]]) -> None:
+        answer: Any
+        try:
+            answer = await self._store.answer(ask)  # type: ignore[union-attr]  # only a shared state is asked
+        except StateUnavailable as error:
+            answer = error
+        if moved := self._deliver(protocol, start, go_on(answer)):
+            await moved
 
     def _move(self, protocol: Any, start: _Start, rest: Callable[[], Iterable[bytes]]) -> list[bytes]:
-        start.moved = self._in_thread(lambda: _send(protocol, start, rest()), self._waiting)
+        start.moved = self._in_thread(lambda: _send(protocol, start, rest()))
         return MOVED
 
     def _answer_in_thread(self, protocol: Any, environ: dict[str, Any]) -> asyncio.Future[None]:
         start = _Start()
-        return self._in_thread(lambda: _send(protocol, start, self._front(environ, start)), self._waiting)
+        return self._in_thread(lambda: _send(protocol, start, self._front(environ, start)))
 
-    def _in_thread(self, job: Callable[[], Any], threads: ThreadPool) -> asyncio.Future[Any]:
-        """Run *job* in one of *threads*; return a future of what it returns, or of None if it fails."""
+    def _in_thread(self, job: Callable[[], object]) -> asyncio.Future[None]:
+        """Run *job* in another thread; return a future that is done when it has ended."""
         done = self._loop.create_future()
 
         def run() -> None:
-            result = None
             try:
-                result = job()
+                job()
             finally:
                 with suppress(RuntimeError):  # the loop has ended
-                    self._loop.call_soon_threadsafe(done.set_result, result)
+                    self._loop.call_soon_threadsafe(done.set_result, None)
 
-        threads.run(run)
+        self._waiting.run(run)
         return done
 
 
@@ -174,7 +190,7 @@ class _Start:
 
     __slots__ = ("headers", "moved", "status")
 
-    moved: asyncio.Future[None]
+    moved: Awaitable[None]
 
     def __call__(self, status: str, headers: list[tuple[str, str]], *_: object) -> None:
         self.status = int(status[:3])

@@ -29,8 +29,6 @@ from together_rerank_mockserver.state.delay_limiter import MAX_WAITING, DelayLim
 
 # More threads than calls that may wait for long, so that other calls move to a thread at once.
 _WAITING_THREADS = MAX_WAITING + 112
-# For calls that ask a Redis. Fewer would wait for each other if it is slow; more would take turns to compute.
-_STATE_THREADS = 32
 # Longer than most calls compute, so that other threads rarely interrupt them.
 _SWITCH_S = 0.05
 # Many more connections than threads, because most of them are idle.
@@ -154,8 +152,7 @@ def _load(
         publish = partial(readiness.publish_when_healthy, settings, port, os.getppid())
         threading.Thread(target=publish, daemon=True).start()
     threading.Thread(target=_follow_parent, args=(lifeline, stopping), daemon=True).start()
-    compute = None if settings.state is None else ThreadPool(_STATE_THREADS)
-    return GranianCalls(front, ThreadPool(_WAITING_THREADS), compute)
+    return GranianCalls(front, ThreadPool(_WAITING_THREADS))
 
 
 def _is_first(turn: Connection) -> bool:

@@ -82,6 +82,8 @@ class InFlight:
 class Namespace:
     """The state that all calls with one key share. Every method is atomic."""
 
+    is_shared = False  # with other processes
+
     def __init__(self, name: str, lock: Lock, quota: Quota | None = None, in_flight: InFlight | None = None) -> None:
         self.name = name
         self.in_flight = in_flight or InFlight()

@@ -10,6 +10,7 @@ from together_rerank_mockserver.state.redaction import Redaction
 from together_rerank_mockserver.state.registry import Registry
 from together_rerank_mockserver.state.shared_namespace import AnyNamespace
 from together_rerank_mockserver.state.shared_registry import SharedRegistry
+from together_rerank_mockserver.state.store import Ask
 from together_rerank_mockserver.state.totals import Outcome
 
 
@@ -39,21 +40,22 @@ class Recorder:
         fault: str | None = None,
         results: tuple[list[Any], int] | None = None,
         key_header: str = "authorization",
-    ) -> None:
+    ) -> Ask | None:
         """Record *call* with the body *received*, its *reply* and the *reason* if that is an error.
 
         Without a namespace, as for the control plane, it is recorded in the log only. *fault* is the name of the fault
         that was applied. *results* are the indexes of the first results of a 200, and the number of all. *key_header*
-        is the header of the key, in lower case. Raises StateUnavailable.
+        is the header of the key, in lower case. Return what to ask a shared state to end the call.
         """
+        ask = None
         is_counted = namespace is not None and not is_mock_path(call.path)
         status = reply.status if reply.is_sent else None
         seconds = clock.monotonic() - call.began
         in_journal = is_counted and self._has_journal
         if is_counted and not in_journal:
-            self._registry.finish(namespace, None, Outcome(status, fault, seconds))
+            ask = self._registry.finish(namespace, None, Outcome(status, fault, seconds))
         if not in_journal and not self._log:
-            return
+            return ask
         named = namespace is not None and namespace.name != DEFAULT
         redaction = Redaction(call.headers.items(), named=named, key_header=key_header)
         if namespace is not None and in_journal:
@@ -72,7 +74,7 @@ class Recorder:
                 request_id=reply.headers["x-request-id"],
                 ms=seconds * 1000,
             )
-            self._registry.finish(namespace, recorded, Outcome(status, fault, seconds))
+            ask = self._registry.finish(namespace, recorded, Outcome(status, fault, seconds))
         if self._log:
             line = {
                 "time": call.arrived,
@@ -86,6 +88,7 @@ class Recorder:
             }
             why = redaction.message(_log_reason(reply, reason))
             self._log.record({**line, "reason": why} if why else line)
+        return ask
 
 
 def _log_reason(reply: Reply, reason: str | None) -> str:

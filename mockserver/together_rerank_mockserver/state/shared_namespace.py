@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,7 @@ from together_rerank_mockserver.state.namespace import (
     random_number,
 )
 from together_rerank_mockserver.state.quota import Allowance
-from together_rerank_mockserver.state.store import Store
+from together_rerank_mockserver.state.store import Ask, Store, finished
 
 PREFIX = "together-rerank-mock"  # of all keys
 NAMES = f"{PREFIX}:names"
@@ -67,6 +67,8 @@ class SharedNamespace:
     and faults that mix up calls need one more each. Every method raises StateUnavailable if the Redis does not answer.
     """
 
+    is_shared = True
+
     def __init__(self, name: str, space: str, shared: Shared) -> None:
         self.name = name
         self.space = space
@@ -88,13 +90,21 @@ class SharedNamespace:
 
     # A call
 
-    def _take(self, wanted: str) -> None:
-        """Take what *wanted* names, as `begin.lua` does, unless it was taken before."""
+    def begin(self, wanted: str = "i") -> Generator[Ask, Any, None]:
+        """Take what *wanted* names, as `begin.lua` does, unless it was taken before; yield what to ask the Redis."""
         missing = "".join(each for each in wanted if each not in self._taken)
-        if not missing:
+        if not missing or self.is_lost:
             return
+        try:
+            if self._taken or self.content is None:
+                found = yield self._begin(missing)
+            else:
+                found = yield from self._begin_by_word(missing, self.content)
+        except StateUnavailable:
+            self.is_lost = True
+            raise
         reset, fault, has_rankings, override_for_all, admitted, granted, remaining, wait_ms, times, draw, is_error = (
-            self._begin(missing) if self._taken or self.content is None else self._begin_by_word(missing, self.content)
+            found
         )
         if not self._taken:
             self.reset = reset.decode()
@@ -116,20 +126,24 @@ class SharedNamespace:
             return None
         return Allowance(bool(granted), self._shared.quota or 0, remaining, clock.monotonic() + wait_ms / 1000)
 
-    def _begin_by_word(self, wanted: str, content: bytes) -> Any:
+    def _begin_by_word(self, wanted: str, content: bytes) -> Generator[Ask, Any, Any]:
         """Begin in the namespace of the word in *content*, if one has its own."""
-        found = self._begin(wanted + "w")
+        found = yield self._begin(wanted + "w")
         if len(found) > 1:  # there are no words
             return found
         if word := longest_word(found[0].decode().split(), content):
             self.name, self.space = f"{self.name} {word}", f"{self.space} {word}"
-        return self._begin(wanted)
+        return (yield self._begin(wanted))
 
-    def _begin(self, wanted: str) -> Any:
+    def _begin(self, wanted: str) -> Ask:
         shared, body = self._shared, hashlib.sha256(self.content or b"").hexdigest()
         limits = [shared.max_in_flight, shared.quota, None if shared.quota is None else int(shared.window_s * 1000)]
         written = ["" if each is None else each for each in limits]
-        return self._run("begin", wanted, self.call, body, *written, TTL_S, FLIGHT_MS, _MAX_BODIES, MAX_NAMESPACES)
+        arguments = [wanted, self.call, body, *written, TTL_S, FLIGHT_MS, _MAX_BODIES, MAX_NAMESPACES]
+        return Ask("begin", [self.space, NAMES, TOTALS], arguments)
+
+    def _take(self, wanted: str) -> None:
+        finished(self.begin(wanted), self._shared.store)
 
     def _run(self, script: str, *arguments: Any) -> Any:
         try:
@@ -138,11 +152,17 @@ class SharedNamespace:
             self.is_lost = True
             raise
 
-    def begin(self) -> None:
-        self._take("i")
+    @property
+    def asks_again(self) -> bool:
+        """Whether the call asks the Redis again before its end, for a ranking of the queue."""
+        return self._has_rankings
+
+    def begin_call(self, *, takes_fault: bool) -> Generator[Ask, Any, None]:
+        """Take all that a call can need, with a queued fault if it takes one."""
+        return self.begin("ai" if not takes_fault else "faid" if self._shared.draws else "fai")
 
     def take_fault(self) -> QueuedFault | None:
-        self._take("faid" if self._shared.draws else "fai")
+        finished(self.begin_call(takes_fault=True), self._shared.store)
         return self._first
 
     def first(self) -> QueuedFault | None:

@@ -20,6 +20,7 @@ from together_rerank_mockserver.state.shared_namespace import (
     Shared,
     SharedNamespace,
 )
+from together_rerank_mockserver.state.store import Ask
 from together_rerank_mockserver.state.totals import Outcome, Totals
 
 
@@ -57,16 +58,13 @@ class SharedRegistry:
         namespace.content = content
         return namespace
 
-    def finish(self, namespace: SharedNamespace, entry: Entry | None, outcome: Outcome) -> None:
-        """End a call: count it, and write its journal entry."""
+    def finish(self, namespace: SharedNamespace, entry: Entry | None, outcome: Outcome) -> Ask | None:
+        """Return what to ask to end a call: count it, and write its journal entry. None if its Redis has failed."""
         shared = self._shared
         shared.in_flight.pop(namespace.call, None)
         if namespace.is_lost:
-            return
-        namespace.is_lost = True  # unless the script runs
-        self._shared.store.run(
-            "finish",
-            [namespace.space, NAMES, TOTALS],
+            return None
+        arguments = [
             namespace.call,
             namespace.reset,
             "" if shared.max_in_flight is None and shared.quota is None else int(namespace.is_admitted),
@@ -80,8 +78,8 @@ class SharedRegistry:
             TTL_S,
             MAX_NAMESPACES,
             int(clock.now() // 60),
-        )
-        namespace.is_lost = False
+        ]
+        return Ask("finish", [namespace.space, NAMES, TOTALS], arguments)
 
     def check(self) -> None:
         """Raise StateUnavailable if the Redis does not answer, or cannot write."""

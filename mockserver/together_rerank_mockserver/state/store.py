@@ -1,7 +1,8 @@
 """A Redis that keeps the state of several processes: run scripts and commands there."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,10 +24,19 @@ _SCRIPTS = (
     "take",
     "word",
 )
-# The seconds that a connection, or an answer of the Redis, can take.
-_TIMEOUT_S = 1.0
+# The seconds that an answer of the Redis, or a connection, can take.
+TIMEOUT_S = 1.0
 # One for each thread that calls; more threads than there are in a server never wait for one.
 _CONNECTIONS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A script to run: the name of a file in the folder `lua`, its keys and its arguments."""
+
+    script: str
+    keys: Sequence[str]
+    arguments: Sequence[str | bytes | float]
 
 
 class Store:
@@ -44,45 +54,67 @@ class Store:
 
         self._error = redis.RedisError
         self._where = urlsplit(url).hostname or urlsplit(url).path
+        retry = Retry(NoBackoff(), 0)  # a script that has run must not run again
         self._client: Any = redis.Redis.from_url(
             url,
-            socket_timeout=_TIMEOUT_S,
-            socket_connect_timeout=_TIMEOUT_S,
             max_connections=_CONNECTIONS,
-            retry=Retry(NoBackoff(), 0),  # a script that has run must not run again
+            retry=retry,
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=TIMEOUT_S,
         )
+        self.url = url
         self._no_script = redis.exceptions.NoScriptError
         start = content(_PACKAGE, "lua/common.lua")
-        self._scripts = {name: start + content(_PACKAGE, f"lua/{name}.lua") for name in _SCRIPTS}
-        self._hashes = {name: hashlib.sha1(source).hexdigest() for name, source in self._scripts.items()}  # noqa: S324  # the name that Redis gives to a script
+        self.scripts = {name: start + content(_PACKAGE, f"lua/{name}.lua") for name in _SCRIPTS}
+        self.hashes = {name: hashlib.sha1(source).hexdigest() for name, source in self.scripts.items()}  # noqa: S324  # the name that Redis gives to a script
 
     def run(self, script: str, keys: Sequence[str], *arguments: str | bytes | float) -> Any:
         """Run *script*, the name of a file in the folder `lua`."""
+        return self.answer(Ask(script, keys, arguments))
+
+    def answer(self, ask: Ask) -> Any:
+        """Return what the script of *ask* returns."""
         # Without the method `evalsha`, whose observers take as long as the call.
         pool = self._client.connection_pool
         try:
             connection = pool.get_connection()
             try:
-                connection.send_command("EVALSHA", self._hashes[script], len(keys), *keys, *arguments)
+                connection.send_command("EVALSHA", self.hashes[ask.script], len(ask.keys), *ask.keys, *ask.arguments)
                 return connection.read_response()
             except self._no_script:  # the Redis has restarted
-                connection.send_command("EVAL", self._scripts[script], len(keys), *keys, *arguments)
+                connection.send_command("EVAL", self.scripts[ask.script], len(ask.keys), *ask.keys, *ask.arguments)
                 return connection.read_response()
             finally:
                 pool.release(connection)
         except self._error as error:
-            raise self._unavailable(error) from error
+            raise self.unavailable(error) from error
 
     def command(self, name: str, *arguments: str | bytes | float) -> Any:
         """Run one command of Redis."""
         try:
             return self._client.execute_command(name, *arguments)
         except self._error as error:
-            raise self._unavailable(error) from error
+            raise self.unavailable(error) from error
 
     def check(self) -> None:
         """Write a key, which a Redis without memory and a replica refuse."""
         self.command("SET", "together-rerank-mock:check", "", "EX", 1)
 
-    def _unavailable(self, error: Exception) -> StateUnavailable:
+    def unavailable(self, error: Exception) -> StateUnavailable:
         return StateUnavailable(f"state unavailable: the Redis at {self._where} failed: {type(error).__name__}")
+
+
+def finished(steps: Generator[Ask | None, Any, Any], store: Store | None) -> Any:
+    """Run *steps* to their end, with answers from *store*, and return what they return."""
+    answer = error = None
+    while True:
+        try:
+            ask = steps.throw(error) if error else steps.send(answer)
+        except StopIteration as end:
+            return end.value
+        answer = error = None
+        if ask and store:
+            try:
+                answer = store.answer(ask)
+            except StateUnavailable as failed:
+                error = failed
