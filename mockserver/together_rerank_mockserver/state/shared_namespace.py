@@ -220,7 +220,7 @@ class SharedNamespace:
         self._run("release", slot, seconds * 1000, self.reset)
 
     def swap_ranking(self, ranking: Any) -> Any:
-        before = self._command("SET", self._shared.dump_ranking(ranking), "EX", TTL_S, "GET", part=":ranked")
+        before = self._run("swap", self._shared.dump_ranking(ranking), TTL_S)
         return self._shared.load_ranking(before) if before else None
 
     @property

@@ -21,6 +21,7 @@ _SCRIPTS = (
     "reserve",
     "reset",
     "stay",
+    "swap",
     "take",
     "word",
 )
