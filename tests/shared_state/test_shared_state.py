@@ -153,6 +153,16 @@ def test_a_call_that_began_before_a_reset_takes_nothing(redis):
     assert [each.left for each in state.registry.open("default").queued()] == [1]
 
 
+def test_a_call_whose_key_a_fault_accepts_is_in_the_namespace_of_its_word(redis):
+    with MockServer(Settings(state=redis.url, api_keys=("key",), chaos=("any-key-accepted=1",))) as mock:
+        client = Client(mock)
+        client.admin("PUT", "ranking?word=llama", {"rank": [0]})
+
+        assert Client(mock, "wrong").ask()[0] == 200
+        assert client.admin("GET", "ranking?word=llama")["answers"] == 1
+        assert client.admin("GET", "requests?word=llama")["total"] == 1
+
+
 def test_a_key_with_colons_has_a_namespace_of_its_own(redis):
     keys = ["test-a", *(f"test-a:{part}" for part in ("faults", "journal", "ids", "quota", "flight"))]
     with replicas(redis.url, "--rate-limit", "9/hour", "--max-in-flight", "9") as (one, other):

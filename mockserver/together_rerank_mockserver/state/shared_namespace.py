@@ -138,6 +138,10 @@ class SharedNamespace:
             self.is_lost = True
             raise
 
+    def look_for_words(self, content: bytes) -> None:
+        """Begin in the namespace of a word in *content*, also if a fault has accepted the key of the call before."""
+        self.content, self._taken = content, ""
+
     def begin(self) -> None:
         self._take("i")
 
@@ -200,7 +204,8 @@ class SharedNamespace:
         self._run("release", slot, seconds * 1000, self.reset)
 
     def swap_ranking(self, ranking: Any) -> Any:
-        before = self._command("SET", self._shared.dump_ranking(ranking), "EX", TTL_S, "GET", part=":ranked")
+        before = self._command("GETSET", self._shared.dump_ranking(ranking), part=":ranked")
+        self._command("EXPIRE", TTL_S, part=":ranked")
         return self._shared.load_ranking(before) if before else None
 
     @property
