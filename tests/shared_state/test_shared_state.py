@@ -23,7 +23,7 @@ from together_rerank_mockserver.http.wsgi import Mock
 from together_rerank_mockserver.ranking import override
 from together_rerank_mockserver.server.threaded_server import MockServer
 from together_rerank_mockserver.settings import Settings, SettingsError
-from together_rerank_mockserver.state.namespace import MAX_JOURNAL_BYTES, MAX_NAMESPACES
+from together_rerank_mockserver.state.namespace import MAX_JOURNAL_BYTES, MAX_NAMESPACES, MAX_WORDS
 
 CLIENTS = 64
 pytestmark = pytest.mark.usefixtures("connections_are_closed")
@@ -284,6 +284,18 @@ def test_the_control_plane_cannot_open_more_namespaces_than_calls(redis, method,
     keys = redis.client.keys("*:namespace:*")
     assert len(keys) == MAX_NAMESPACES
     assert [key for key in keys if redis.client.ttl(key) < 0] == []
+
+
+def test_the_oldest_words_make_room_for_other_namespaces(redis):
+    with MockServer(Settings(state=redis.url)) as mock:
+        client = Client(mock)
+        for number in range(MAX_WORDS + 20):
+            client.admin("POST", f"faults?word=w{number}", {"fault": "429"})
+        assert (
+            redis.client.zcard("together-rerank-mock:names") == len(redis.client.keys("*:namespace:*")) == MAX_WORDS + 1
+        )
+        client.admin("POST", "reset")
+        assert redis.client.zcard("together-rerank-mock:names") == 1
 
 
 def test_many_namespaces_do_not_remove_what_is_queued_or_in_flight_or_the_default(redis):
