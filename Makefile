@@ -40,7 +40,7 @@ help:
 	@echo 'serve          set up, and start the mock'
 	@echo 'quick          run the short tests that need no server, in less than a minute'
 	@echo 'test           set up, and run the tests, except the exhaustive ones'
-	@echo 'test-wheel     run all tests against the built wheel, and report coverage'
+	@echo 'test-wheel     run all tests against the built wheel, test-redis too, and report coverage'
 	@echo 'lint           check format, style, types, layers, and the files for GitHub and Docker'
 	@echo 'release-check  build the distributions, check their files, and use the wheel as the README shows'
 	@echo 'check          lint and release-check'
@@ -80,6 +80,7 @@ test-wheel: dist $(TOGETHER_SDK)/stamp $(TOGETHER_1)/stamp
 	touch $(WHEEL)/base.stamp $(WHEEL)/dev.stamp
 	$(WHEEL)/bin/python -m coverage erase
 	$(CLIENTS) HYPOTHESIS_PROFILE=ci $(WHEEL)/bin/python -m coverage run $(PYTEST) $(SUITES) $(PYTEST_ARGS)
+	$(MAKE) --no-print-directory test-redis RUN='$(WHEEL)/bin/python -m coverage run'
 	$(WHEEL)/bin/python -m coverage combine --quiet
 	$(WHEEL)/bin/python -m coverage report
 
@@ -120,11 +121,12 @@ contract-real: $(VENV)/dev.stamp $(STRANGERS)/stamp $(INFINITY)/stamp $(PEERS)/s
 	RERANK_KIT_STRANGERS=$(STRANGERS) RERANK_KIT_INFINITY=$(INFINITY) RERANK_KIT_PEERS=$(PEERS) \
 	  $(BIN)/python -m pytest tests/strangers $(PYTEST_ARGS)
 
-# Run the tests of state with Redis, and the load test of docs/load-testing.md.
+# Run the tests of shared state, the load test of docs/load-testing.md, and with a Redis those of state in memory.
+RUN ?= $(BIN)/python
 test-redis: $(VENV)/dev.stamp $(LOCUST)/stamp
 	@redis-server --version >/dev/null 2>&1 || { echo 'redis-server is needed to test shared state; on Debian: apt-get install -y redis-server' >&2; exit 1; }
-	RERANK_KIT_LOCUST=$(LOCUST) $(BIN)/python -m pytest tests/shared_state $(PYTEST_ARGS)
-	PYTHONPATH=tests/shared_state $(BIN)/python $(PYTEST) -p state_in_redis -m 'not served and not fuzz and not slow and not in_memory' \
+	RERANK_KIT_LOCUST=$(LOCUST) $(RUN) -m pytest tests/shared_state $(PYTEST_ARGS)
+	PYTHONPATH=tests/shared_state $(RUN) $(PYTEST) -p state_in_redis -m 'not served and not fuzz and not slow and not in_memory' \
 	  $(STATE_SUITE) $(PYTEST_ARGS)
 
 # Run unmodified clients against the mock.

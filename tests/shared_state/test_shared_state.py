@@ -23,7 +23,7 @@ from together_rerank_mockserver.http.wsgi import Mock
 from together_rerank_mockserver.ranking import override
 from together_rerank_mockserver.server.threaded_server import MockServer
 from together_rerank_mockserver.settings import Settings, SettingsError
-from together_rerank_mockserver.state.namespace import MAX_JOURNAL_BYTES, MAX_NAMESPACES
+from together_rerank_mockserver.state.namespace import MAX_JOURNAL_BYTES, MAX_NAMESPACES, MAX_WORDS
 
 CLIENTS = 64
 pytestmark = pytest.mark.usefixtures("connections_are_closed")
@@ -153,6 +153,16 @@ def test_a_call_that_began_before_a_reset_takes_nothing(redis):
     assert [each.left for each in state.registry.open("default").queued()] == [1]
 
 
+def test_a_call_whose_key_a_fault_accepts_is_in_the_namespace_of_its_word(redis):
+    with MockServer(Settings(state=redis.url, api_keys=("key",), chaos=("any-key-accepted=1",))) as mock:
+        client = Client(mock)
+        client.admin("PUT", "ranking?word=llama", {"rank": [0]})
+
+        assert Client(mock, "wrong").ask()[0] == 200
+        assert client.admin("GET", "ranking?word=llama")["answers"] == 1
+        assert client.admin("GET", "requests?word=llama")["total"] == 1
+
+
 def test_a_key_with_colons_has_a_namespace_of_its_own(redis):
     keys = ["test-a", *(f"test-a:{part}" for part in ("faults", "journal", "ids", "quota", "flight"))]
     with replicas(redis.url, "--rate-limit", "9/hour", "--max-in-flight", "9") as (one, other):
@@ -274,6 +284,18 @@ def test_the_control_plane_cannot_open_more_namespaces_than_calls(redis, method,
     keys = redis.client.keys("*:namespace:*")
     assert len(keys) == MAX_NAMESPACES
     assert [key for key in keys if redis.client.ttl(key) < 0] == []
+
+
+def test_the_oldest_words_make_room_for_other_namespaces(redis):
+    with MockServer(Settings(state=redis.url)) as mock:
+        client = Client(mock)
+        for number in range(MAX_WORDS + 20):
+            client.admin("POST", f"faults?word=w{number}", {"fault": "429"})
+        assert (
+            redis.client.zcard("together-rerank-mock:names") == len(redis.client.keys("*:namespace:*")) == MAX_WORDS + 1
+        )
+        client.admin("POST", "reset")
+        assert redis.client.zcard("together-rerank-mock:names") == 1
 
 
 def test_many_namespaces_do_not_remove_what_is_queued_or_in_flight_or_the_default(redis):

@@ -161,6 +161,10 @@ class SharedNamespace:
         """Take all that a call can need, with a queued fault if it takes one."""
         return self.begin("ai" if not takes_fault else "faid" if self._shared.draws else "fai")
 
+    def look_for_words(self, content: bytes) -> None:
+        """Begin in the namespace of a word in *content*, also if a fault has accepted the key of the call before."""
+        self.content, self._taken = content, ""
+
     def take_fault(self) -> QueuedFault | None:
         finished(self.begin_call(takes_fault=True), self._shared.store)
         return self._first

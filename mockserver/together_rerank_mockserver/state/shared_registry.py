@@ -55,7 +55,7 @@ class SharedRegistry:
 
     def by_word(self, namespace: SharedNamespace, content: bytes) -> SharedNamespace:
         """Return *namespace*, which looks for its words in *content* when the call first needs it."""
-        namespace.content = content
+        namespace.look_for_words(content)
         return namespace
 
     def finish(self, namespace: SharedNamespace, entry: Entry | None, outcome: Outcome) -> Ask | None:

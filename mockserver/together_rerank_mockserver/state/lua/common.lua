@@ -1,8 +1,9 @@
 #!lua
 -- The beginning of each script. With the first line, a script without memory for its writes fails before the first one.
 
--- Delete the keys of a namespace, except its calls in flight.
+-- Delete the keys of a namespace, except its calls in flight. KEYS: another namespace, the index of namespaces.
 local function drop(name)
+  redis.call('ZREM', KEYS[2], name)
   for _, part in ipairs({'', ':faults', ':rankings', ':ids', ':ids:old', ':quota', ':slots', ':ranked', ':journal'}) do
     redis.call('DEL', name .. part)
   end
@@ -40,7 +41,6 @@ local function use(ttl, most)
   end
   if chosen then
     redis.call('HINCRBY', totals, 'dropped', redis.call('LLEN', chosen .. ':journal'))
-    redis.call('ZREM', names, chosen)
     drop(chosen)
   end
 end
