@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import finalize
 
 from together_rerank_mockserver.api.errors import StateUnavailable
 from together_rerank_spec.package_files import content
@@ -51,6 +52,8 @@ class Store:
             max_connections=_CONNECTIONS,
             retry=Retry(NoBackoff(), 0),  # a script that has run must not run again
         )
+        # Before the garbage collector, which can find a socket before its connection and then warns that it is open.
+        finalize(self, self._client.connection_pool.disconnect).atexit = False
         self._no_script = redis.exceptions.NoScriptError
         start = content(_PACKAGE, "lua/common.lua")
         self._scripts = {name: start + content(_PACKAGE, f"lua/{name}.lua") for name in _SCRIPTS}
