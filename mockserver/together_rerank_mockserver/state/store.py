@@ -5,6 +5,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import finalize
 
 from together_rerank_mockserver.api.errors import StateUnavailable
 from together_rerank_spec.package_files import content
@@ -64,6 +65,8 @@ class Store:
             socket_connect_timeout=TIMEOUT_S,
         )
         self.url = url
+        # Before the garbage collector, which can find a socket before its connection and then warns that it is open.
+        finalize(self, self._client.connection_pool.disconnect).atexit = False
         self._no_script = redis.exceptions.NoScriptError
         start = content(_PACKAGE, "lua/common.lua")
         self.scripts = {name: start + content(_PACKAGE, f"lua/{name}.lua") for name in _SCRIPTS}
