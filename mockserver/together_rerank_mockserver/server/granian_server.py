@@ -95,7 +95,7 @@ def granian(
         address=address,
         port=port,
         interface=Interfaces.RSGI,  # unlike WSGI, it takes no thread for a call that waits
-        loop=Loops.asyncio,  # not another one that happens to be installed
+        loop=Loops.uvloop,  # a tenth less CPU than with asyncio's loop
         http=HTTPModes.http1,  # HTTP/2 would bypass the limits of GranianFront
         websockets=False,
         workers=workers,
