@@ -125,7 +125,7 @@ contract-real: $(VENV)/dev.stamp $(STRANGERS)/stamp $(INFINITY)/stamp $(PEERS)/s
 RUN ?= $(BIN)/python
 test-redis: $(VENV)/dev.stamp $(LOCUST)/stamp
 	@redis-server --version >/dev/null 2>&1 || { echo 'redis-server is needed to test shared state; on Debian: apt-get install -y redis-server' >&2; exit 1; }
-	RERANK_KIT_LOCUST=$(LOCUST) $(RUN) -m pytest tests/shared_state $(PYTEST_ARGS)
+	RERANK_KIT_LOCUST=$(LOCUST) $(RUN) -m pytest -n 2 --dist loadfile tests/shared_state $(PYTEST_ARGS)
 	PYTHONPATH=tests/shared_state $(RUN) $(PYTEST) -p state_in_redis -m 'not served and not fuzz and not slow and not in_memory' \
 	  $(STATE_SUITE) $(PYTEST_ARGS)
 
