@@ -40,12 +40,12 @@ class WsgiApp:
         if method == "POST" and (endpoint := self.mock.operations.at(path)):
             environ[OPERATION] = endpoint
             return self._rerank(environ, start_response)
-        view = (self._views.get(path) if method == "GET" else None) or self.flask
-        is_quick = view is not self.flask and self.mock.settings.state is None
+        view = self._views.get(path) if method == "GET" else None
+        is_quick = view is not None and self.mock.settings.state is None
         if MOVE in environ and not is_quick:
-            moved: list[bytes] = environ[MOVE](lambda: view(environ, start_response))
+            moved: list[bytes] = environ[MOVE](lambda: (view or self.flask)(environ, start_response))
             return moved
-        return view(environ, start_response)
+        return (view or self.flask)(environ, start_response)
 
     @property
     def flask(self) -> Flask:
