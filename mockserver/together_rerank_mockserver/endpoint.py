@@ -208,7 +208,7 @@ class Endpoint:
 
     def _authenticate(self, context: RequestContext) -> Generator[None, Any, None]:
         refusal = self._refusal(context)
-        if refusal and context.namespace.is_shared:
+        if refusal and isinstance(context.namespace, SharedNamespace):
             yield None  # it asks the state
         if refusal and not self._accepts_key(context):
             raise refusal
@@ -297,7 +297,6 @@ class Endpoint:
     def _wait(self, seconds: float, context: RequestContext) -> None:
         if not seconds:
             return
-        context.namespace.begin()
         try:
             self._limiter.wait(seconds, context.call.pause)
         except TooManyWaiting:

@@ -319,7 +319,7 @@ def test_many_namespaces_do_not_remove_what_is_queued_or_in_flight_or_the_defaul
 def test_what_a_call_before_a_reset_leaves_expires_and_changes_nothing(redis):
     registry = Mock(Settings(state=redis.url)).operations.state.registry
     call = registry.open("default")
-    call.begin()
+    call.first()
     slot, _ = call.reserve_slot(5, 1)
     registry.reset("default")
     call.release_slot(slot, 5)
