@@ -159,6 +159,13 @@ def test_flask_is_loaded_by_the_first_request_that_needs_it_in_another_thread(ow
     assert own not in threads
 
 
+def test_a_path_that_is_not_below_the_base_path_is_answered_in_another_thread(own):
+    answered = answer(request(b"", path="/elsewhere"), application=calls(base_path="/mock"))
+
+    assert answered.status == 404
+    assert answered.thread is not own
+
+
 @pytest.mark.parametrize("settings", [{"latency_ms": 1}, {"fault": "429"}, {"chaos": ("429=1",)}])
 def test_latency_and_a_fault_of_the_settings_move_each_call(own, settings):
     answered = answer(application=calls(**settings))
