@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from together_rerank_mockserver.http.wsgi import Mock
+from together_rerank_mockserver.http import flask_app
+from together_rerank_mockserver.http.wsgi import Mock, application
 from together_rerank_mockserver.http.wsgi_app import WsgiApp
 from together_rerank_mockserver.server import granian_calls
 from together_rerank_mockserver.server.granian_calls import GranianCalls, environ_of
@@ -139,6 +140,30 @@ def test_a_call_that_can_wait_is_answered_in_another_thread(own, scope, status):
     assert answered.status == status
     assert answered.thread is not own
     assert int(answered.headers["Content-Length"]) == len(answered.sent)
+
+
+def test_flask_is_loaded_by_the_first_request_that_needs_it_in_another_thread(own, monkeypatch):
+    threads = []
+
+    def build_app(mock):
+        threads.append(threading.current_thread())
+        return application(mock.health)
+
+    monkeypatch.setattr(flask_app, "build_app", build_app)
+    served = calls()
+
+    assert answer(request(b"", method="GET", path="/health"), application=served).status == 200
+    assert threads == []
+    assert answer(request(b"", method="GET", path="/nowhere"), application=served).status == 200
+    assert len(threads) == 1
+    assert own not in threads
+
+
+def test_a_path_that_is_not_below_the_base_path_is_answered_in_another_thread(own):
+    answered = answer(request(b"", path="/elsewhere"), application=calls(base_path="/mock"))
+
+    assert answered.status == 404
+    assert answered.thread is not own
 
 
 @pytest.mark.parametrize("settings", [{"latency_ms": 1}, {"fault": "429"}, {"chaos": ("429=1",)}])

@@ -208,7 +208,7 @@ class Endpoint:
 
     def _authenticate(self, context: RequestContext) -> Generator[None, Any, None]:
         refusal = self._refusal(context)
-        if refusal and context.namespace.is_shared:
+        if refusal and isinstance(context.namespace, SharedNamespace):
             yield None  # it asks the state
         if refusal and not self._accepts_key(context):
             raise refusal
@@ -297,7 +297,6 @@ class Endpoint:
     def _wait(self, seconds: float, context: RequestContext) -> None:
         if not seconds:
             return
-        context.namespace.begin()
         try:
             self._limiter.wait(seconds, context.call.pause)
         except TooManyWaiting:
@@ -464,28 +463,13 @@ class Endpoint:
             try:
                 if isinstance(context.namespace, SharedNamespace):
                     yield from context.namespace.begin()  # the call may have ended before it needed the state
-                sent, ask = self._finished(reply, context)
-                if ask:
-                    yield from self._end(ask, sent, context)
+                return (yield from self._finished(reply, context))
             except (StateUnavailable, TooManyWaiting) as error:
                 # Without its fault, the reply is not slow.
                 context.selected = replace(context.selected, applied=False)
                 reply = self._error_reply(error, context)
-            else:
-                return sent
 
-    def _end(self, ask: Ask, sent: Reply, context: RequestContext) -> Generator[Ask, Any, None]:
-        """End the call in the shared state."""
-        try:
-            yield ask
-        except StateUnavailable:
-            if sent.is_slow:
-                self._limiter.release()
-            if isinstance(context.namespace, SharedNamespace):
-                context.namespace.is_lost = True
-            raise
-
-    def _finished(self, reply: Reply, context: RequestContext) -> tuple[Reply, Ask | None]:
+    def _finished(self, reply: Reply, context: RequestContext) -> Steps:
         selected = context.selected
         headers = {
             **reply.headers,
@@ -501,18 +485,25 @@ class Endpoint:
             sent = selected.apply_wire_fault(sent)
         if sent.is_slow:
             self._limiter.acquire()
-        ask = self.recorder.record(
-            context.call,
-            sent,
-            context.reason,
-            context.namespace,
-            context.content.raw,
-            fault=selected.applied_name,
-            # A wire fault can replace the body.
-            results=context.results if sent.body is reply.body else None,
-            key_header=self._lower_key_header,
-        )
-        return sent, ask
+        try:
+            yield from self.recorder.record(
+                context.call,
+                sent,
+                context.reason,
+                context.namespace,
+                context.content.raw,
+                fault=selected.applied_name,
+                # A wire fault can replace the body.
+                results=context.results if sent.body is reply.body else None,
+                key_header=self._lower_key_header,
+            )
+        except StateUnavailable:
+            if sent.is_slow:
+                self._limiter.release()
+            if isinstance(context.namespace, SharedNamespace):
+                context.namespace.is_lost = True
+            raise
+        return sent
 
 
 def api_error(error: Exception) -> ApiError:

@@ -81,6 +81,17 @@ def test_a_question_that_fails_leaves_the_others_their_answers(redis):
     assert isinstance(failed, StateUnavailable)
 
 
+def test_a_question_that_cannot_be_sent_does_not_stop_later_ones(redis):
+    async def run():
+        async with store_of(f"{redis.url}/0") as store:
+            async with asyncio.timeout(5):
+                with pytest.raises(StateUnavailable, match="UnicodeEncodeError"):
+                    await store.answer(draw("\ud800"))
+                return await store.answer(draw("a"))
+
+    assert asyncio.run(run()) == 0
+
+
 def test_a_cancelled_question_leaves_the_others_their_answers(redis):
     async def run():
         async with store_of(f"{redis.url}/0") as store:

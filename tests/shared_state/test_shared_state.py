@@ -1,5 +1,6 @@
 """Workers and replicas that share a Redis are one mock, and a Redis that fails is reported and survived."""
 
+import io
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from mock_process import KEY, post, running
 from served_client import Client, connections_are_closed  # noqa: F401  # a fixture
 from slow_proxy import SlowProxy
+from together_rerank_mockserver.api.messages import Call
 from together_rerank_mockserver.faults.fault import StoredRanking
 from together_rerank_mockserver.faults.grammar import from_json
 from together_rerank_mockserver.http.wsgi import Mock
@@ -319,7 +321,7 @@ def test_many_namespaces_do_not_remove_what_is_queued_or_in_flight_or_the_defaul
 def test_what_a_call_before_a_reset_leaves_expires_and_changes_nothing(redis):
     registry = Mock(Settings(state=redis.url)).operations.state.registry
     call = registry.open("default")
-    call.begin()
+    call.first()
     slot, _ = call.reserve_slot(5, 1)
     registry.reset("default")
     call.release_slot(slot, 5)
@@ -329,6 +331,26 @@ def test_what_a_call_before_a_reset_leaves_expires_and_changes_nothing(redis):
     call.swap_ranking(StoredRanking("a hash", []))
 
     assert [key for key in redis.client.keys("*") if redis.client.ttl(key) < 0] == []
+
+
+@pytest.mark.parametrize("journal_max", [0, 9])
+def test_a_call_whose_end_fails_is_logged_once(redis, monkeypatch, journal_max):
+    mock = Mock(Settings(state=redis.url, log_format="json", journal_max=journal_max))
+    state, lines = mock.operations.state, []
+    monkeypatch.setattr(state.recorder._log, "record", lines.append)
+    answer = state.store.answer
+
+    def answer_unless_it_ends(ask):
+        if ask.script == "finish":
+            raise state.store.unavailable(TimeoutError())
+        return answer(ask)
+
+    monkeypatch.setattr(state.store, "answer", answer_unless_it_ends)
+    body = b'{"model": "m", "query": "q", "documents": ["a"]}'
+    headers = {"Authorization": "Bearer key", "Content-Type": "application/json", "Content-Length": str(len(body))}
+
+    assert mock.endpoint.answer(Call(headers, io.BytesIO(body).read, path="/v1/rerank")).status == 503
+    assert [line["status"] for line in lines] == [503]
 
 
 def test_a_journal_that_has_expired_does_not_count(redis):

@@ -5,7 +5,7 @@ from typing import Any
 
 from together_rerank_mockserver.http import access
 from together_rerank_mockserver.http.access import Wsgi
-from together_rerank_mockserver.http.wsgi import Mock, application
+from together_rerank_mockserver.http.wsgi import Mock, application, move
 
 # The environ key of a request whose base path has been moved: WsgiApp passes it to the Flask application, which would
 # move it, too.
@@ -28,7 +28,7 @@ def below_base_path(app: Wsgi, mock: Mock) -> Wsgi:
         if _MOVED in environ or path in mock.views:
             return app(environ, start_response)
         if path != base and not path.startswith(f"{base}/"):
-            return outside(environ, start_response)
+            return move(lambda: outside(environ, start_response), environ)
         script, below = environ.get("SCRIPT_NAME", "") + base, path.removeprefix(base) or "/"
         return app({**environ, "SCRIPT_NAME": script, "PATH_INFO": below, _MOVED: True}, start_response)
 

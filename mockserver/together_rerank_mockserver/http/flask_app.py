@@ -57,7 +57,7 @@ def build_app(mock: Mock) -> Flask:
         refused = api_error(_as_api_error(error, near))
         if is_admin(request.path):
             reply = error_reply(refused)
-            mock.operations.state.recorder.record(call, reply, str(refused))
+            mock.operations.state.recorder.log(call, reply, str(refused))
         else:
             reply = near[0].refuse(call, refused)
         return _response(outgoing(reply, mock.limiter))
@@ -86,7 +86,7 @@ def _control_plane(mock: Mock) -> Blueprint:
         if raw_socket:
             admin_request.settle = raw_socket.settle
         reply = Reply(200, mock.admin.answer(admin_request), JSON)
-        mock.operations.state.recorder.record(call, reply, None)
+        mock.operations.state.recorder.log(call, reply, None)
         return Response(reply.body, reply.status, reply.headers)
 
     for rule in ("/", "/<path:_>"):

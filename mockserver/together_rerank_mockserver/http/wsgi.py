@@ -120,6 +120,12 @@ def application(view: Callable[[dict[str, Any]], Outgoing]) -> Wsgi:
     return lambda environ, start_response: send(view(environ), start_response)
 
 
+def move(answer: Callable[[], Iterable[bytes]], environ: dict[str, Any]) -> Iterable[bytes]:
+    """Return what *answer* returns; in a server that has MOVE, call it in another thread, because it can wait."""
+    pieces: Iterable[bytes] = environ[MOVE](answer) if MOVE in environ else answer()
+    return pieces
+
+
 def send(answer: Outgoing, start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Send *answer* as a WSGI application does."""
     status, headers, body = answer

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from together_rerank_mockserver.http import access
 from together_rerank_mockserver.http.base_path import below_base_path
-from together_rerank_mockserver.http.wsgi import MOVE, OPERATION, Mock, application, path_of
+from together_rerank_mockserver.http.wsgi import OPERATION, Mock, application, move, path_of
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -40,12 +40,10 @@ class WsgiApp:
         if method == "POST" and (endpoint := self.mock.operations.at(path)):
             environ[OPERATION] = endpoint
             return self._rerank(environ, start_response)
-        view = (self._views.get(path) if method == "GET" else None) or self.flask
-        is_quick = view is not self.flask and self.mock.settings.state is None
-        if MOVE in environ and not is_quick:
-            moved: list[bytes] = environ[MOVE](lambda: view(environ, start_response))
-            return moved
-        return view(environ, start_response)
+        view = self._views.get(path) if method == "GET" else None
+        if view and self.mock.settings.state is None:
+            return view(environ, start_response)
+        return move(lambda: (view or self.flask)(environ, start_response), environ)
 
     @property
     def flask(self) -> Flask:

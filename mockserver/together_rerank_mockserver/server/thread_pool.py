@@ -13,7 +13,7 @@ _logger = logging.getLogger(__name__)
 class ThreadPool:
     """Runs each job at once, in an idle thread or a new one; with *limit* threads, further jobs queue."""
 
-    def __init__(self, limit: int = 1024) -> None:
+    def __init__(self, limit: int) -> None:
         self._limit = limit
         self._jobs: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._lock = Lock()

@@ -19,7 +19,6 @@ class AsyncStore:
         self._client: Any = redis.asyncio.Redis.from_url(
             store.url, retry=Retry(NoBackoff(), 0), socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
         )
-        self._error = redis.RedisError
         self._no_script = redis.exceptions.NoScriptError
         self._waiting: list[tuple[Ask, asyncio.Future[Any]]] = []
         self._sender: asyncio.Task[None] | None = None
@@ -35,7 +34,10 @@ class AsyncStore:
     async def _send(self) -> None:
         while self._waiting:
             sent, self._waiting = self._waiting, []
-            replies = await self._replies([ask for ask, _ in sent])
+            try:
+                replies = await self._replies([ask for ask, _ in sent])
+            except Exception as error:  # noqa: BLE001  # a call without an answer would hang
+                replies = [error] * len(sent)
             for (_, future), reply in zip(sent, replies, strict=True):
                 if future.done():  # the call was cancelled
                     continue
@@ -60,8 +62,5 @@ class AsyncStore:
         pipeline = self._client.pipeline(transaction=False)
         for name, script, ask in commands:
             pipeline.execute_command(name, script, len(ask.keys), *ask.keys, *ask.arguments)
-        try:
-            replies: list[Any] = await pipeline.execute(raise_on_error=False)
-        except self._error as error:
-            return [error] * len(commands)
+        replies: list[Any] = await pipeline.execute(raise_on_error=False)
         return replies

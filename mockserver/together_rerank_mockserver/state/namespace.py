@@ -82,8 +82,6 @@ class InFlight:
 class Namespace:
     """The state that all calls with one key share. Every method is atomic."""
 
-    is_shared = False  # with other processes
-
     def __init__(self, name: str, lock: Lock, quota: Quota | None = None, in_flight: InFlight | None = None) -> None:
         self.name = name
         self.in_flight = in_flight or InFlight()
@@ -103,9 +101,6 @@ class Namespace:
         self._draws: Counter[str] = Counter()
         self._free_at: list[float] = []  # for each slot of the capacity, in seconds of the monotonic clock
         self._bodies: OrderedDict[bytes, int] = OrderedDict()
-
-    def begin(self) -> None:
-        """Begin a call, which a later reset no longer finds: nothing to do, because the call keeps this namespace."""
 
     def take_fault(self) -> QueuedFault | None:
         """Return the first fault of the queue and use it up once; a conditional one is used up by `take`."""

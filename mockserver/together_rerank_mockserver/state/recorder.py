@@ -1,5 +1,6 @@
 """Record each request and its reply: in the metrics, in the journal, and as a log line."""
 
+from collections.abc import Generator
 from typing import Any
 
 from together_rerank_mockserver import clock
@@ -10,7 +11,7 @@ from together_rerank_mockserver.state.redaction import Redaction
 from together_rerank_mockserver.state.registry import Registry
 from together_rerank_mockserver.state.shared_namespace import AnyNamespace
 from together_rerank_mockserver.state.shared_registry import SharedRegistry
-from together_rerank_mockserver.state.store import Ask
+from together_rerank_mockserver.state.store import Ask, finished
 from together_rerank_mockserver.state.totals import Outcome
 
 
@@ -29,6 +30,10 @@ class Recorder:
 
             self._log = RequestLog(as_json=log_format == "json")
 
+    def log(self, call: Call, reply: Reply, reason: str | None) -> None:
+        """Write the log line of a request to the control plane."""
+        finished(self.record(call, reply, reason), None)
+
     def record(
         self,
         call: Call,
@@ -40,22 +45,23 @@ class Recorder:
         fault: str | None = None,
         results: tuple[list[Any], int] | None = None,
         key_header: str = "authorization",
-    ) -> Ask | None:
+    ) -> Generator[Ask, Any, None]:
         """Record *call* with the body *received*, its *reply* and the *reason* if that is an error.
 
         Without a namespace, as for the control plane, it is recorded in the log only. *fault* is the name of the fault
         that was applied. *results* are the indexes of the first results of a 200, and the number of all. *key_header*
-        is the header of the key, in lower case. Return what to ask a shared state to end the call.
+        is the header of the key, in lower case. Yield what to ask a shared state to end the call; if that fails,
+        nothing is logged.
         """
-        ask = None
         is_counted = namespace is not None and not is_mock_path(call.path)
         status = reply.status if reply.is_sent else None
         seconds = clock.monotonic() - call.began
+        outcome = Outcome(status, fault, seconds)
         in_journal = is_counted and self._has_journal
-        if is_counted and not in_journal:
-            ask = self._registry.finish(namespace, None, Outcome(status, fault, seconds))
+        if is_counted and not in_journal and (ask := self._registry.finish(namespace, None, outcome)):
+            yield ask
         if not in_journal and not self._log:
-            return ask
+            return
         named = namespace is not None and namespace.name != DEFAULT
         redaction = Redaction(call.headers.items(), named=named, key_header=key_header)
         if namespace is not None and in_journal:
@@ -74,7 +80,8 @@ class Recorder:
                 request_id=reply.headers["x-request-id"],
                 ms=seconds * 1000,
             )
-            ask = self._registry.finish(namespace, recorded, Outcome(status, fault, seconds))
+            if ask := self._registry.finish(namespace, recorded, outcome):
+                yield ask
         if self._log:
             line = {
                 "time": call.arrived,
@@ -88,7 +95,6 @@ class Recorder:
             }
             why = redaction.message(_log_reason(reply, reason))
             self._log.record({**line, "reason": why} if why else line)
-        return ask
 
 
 def _log_reason(reply: Reply, reason: str | None) -> str:

@@ -67,8 +67,6 @@ class SharedNamespace:
     and faults that mix up calls need one more each. Every method raises StateUnavailable if the Redis does not answer.
     """
 
-    is_shared = True
-
     def __init__(self, name: str, space: str, shared: Shared) -> None:
         self.name = name
         self.space = space
