@@ -237,8 +237,12 @@ class Endpoint:
     # Select a fault
 
     def _take_shared(self, namespace: SharedNamespace, context: RequestContext) -> Generator[Ask | None, Any, None]:
-        takes_fault = self.selector.takes_from_queue(context.call, context.content)
-        yield from namespace.begin_call(takes_fault=takes_fault)
+        selected = context.selected  # if it has accepted the key
+        if selected is NO_FAULT:
+            selected = self.selector.requested(context.call, context.content)
+        if isinstance(selected.fault, StatusFault):
+            return  # it is answered before admission
+        yield from namespace.begin_call(takes_fault=selected is NO_FAULT)
         if namespace.asks_again:
             yield None
 

@@ -569,3 +569,16 @@ def test_the_threaded_server_has_a_shared_state_and_one_worker(redis):
         assert journal(one)["total"] == 2
     with pytest.raises(SettingsError, match="`workers` must be 1 with the threaded server"):
         MockServer(Settings(state=redis.url, workers=2))
+
+
+def test_a_call_takes_nothing_from_the_state_that_its_own_fault_leaves(redis):
+    limits = ("--api-key", "key", "--max-in-flight", "1", "--rate-limit", "2/hour")
+    with replicas(redis.url, *limits) as (one, other), ThreadPoolExecutor(1) as waiting:
+        Client(one).admin("POST", "faults", {"fault": "any-key-accepted", "then": "429"})
+        assert post(one, headers={**KEY, "Authorization": "Bearer wrong"})[0] == 200
+        assert post(other)[0] == 429
+        late = waiting.submit(post, one, headers={**KEY, "Prefer": "code=503, delay=500"})
+        time.sleep(0.2)
+        assert post(other)[0] == 200
+        assert late.result()[0] == 503
+        assert post(other)[0] == 429

@@ -107,12 +107,9 @@ class FaultSelector:
         )
         return replace(selected, applied=False) if isinstance(selected.fault, ConditionalFault) else selected
 
-    def takes_from_queue(self, call: Call, content: Content) -> bool:
-        """Return whether `select` looks at the queue: neither the Prefer header nor the model requests a fault."""
-        try:
-            return not (self._by_header(call.headers.get("Prefer")) or self._by_model(call.path, content))
-        except Misuse:
-            return False
+    def requested(self, call: Call, content: Content) -> SelectedFault:
+        """Return the fault that *call* requests itself, or NO_FAULT; raise Misuse as `select` does."""
+        return self._by_header(call.headers.get("Prefer")) or self._by_model(call.path, content) or NO_FAULT
 
     def may_accept_key(self, namespace: AnyNamespace, call: Call) -> bool:
         """Return whether a fault that the body of *call* does not name may accept its refused key.
