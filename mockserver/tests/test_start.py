@@ -42,6 +42,7 @@ def test_flags_can_be_set_by_the_environment():
         "ADMIN_TOKEN": "open-sesame",
         "CORS": "http://a.example http://b.example",
         "NO_ADMIN": "0",
+        "WORKERS": "1",
         "BASE_PATH": "/",
     }
     with running(**{f"TOGETHER_RERANK_MOCK_{name}": value for name, value in changes.items()}) as mock:
@@ -84,6 +85,8 @@ def test_flags_can_be_set_by_the_environment():
         "one_namespace": False,
         "admin_token": True,
         "no_admin": False,
+        "workers": 1,
+        "state": False,
         "cors": ["http://a.example", "http://b.example"],
         "host": "127.0.0.1",
         "base_path": "",
