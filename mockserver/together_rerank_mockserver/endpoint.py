@@ -241,7 +241,8 @@ class Endpoint:
         if selected is NO_FAULT:
             selected = self.selector.requested(context.call, context.content)
         if isinstance(selected.fault, StatusFault):
-            return  # it is answered before admission
+            yield from namespace.begin()  # it is answered before admission
+            return
         yield from namespace.begin_call(takes_fault=selected is NO_FAULT)
         if namespace.asks_again:
             yield None
