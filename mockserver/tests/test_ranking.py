@@ -192,19 +192,19 @@ def test_scores_are_the_same_bits_on_every_machine():
 
 def score_by_definition(query, text):
     """Return the score of *text*, in a script with spaces, as the docstring of the module defines it."""
-    asked, given = words(normalise(query)), words(normalise(text))
-    missing = [word for word in dict.fromkeys(asked) if word not in given]
+    query_words, text_words = words(normalise(query)), words(normalise(text))
+    missing = [word for word in dict.fromkeys(query_words) if word not in text_words]
     shares = [sum(part in normalise(text) for part in parts(word)) / max(1, len(parts(word))) for word in missing]
-    pairs, neighbours = set(pairwise(asked)), set(pairwise(given))
-    whole = len(set(asked)) - len(missing)
+    pairs, neighbours = set(pairwise(query_words)), set(pairwise(text_words))
+    whole = len(set(query_words)) - len(missing)
     if not whole and not any(shares):
         return 0.0
-    in_order = {pair for pair in pairs - neighbours if pair in combinations(given, 2)}
+    in_order = {pair for pair in pairs - neighbours if pair in combinations(text_words, 2)}
     points = 8 * whole + 2 * len(pairs & neighbours) + len(in_order)
     for share in shares:
         points += 4 * share
     points += len(normalise(query)) / (len(normalise(query)) + len(normalise(text)))
-    return min(1.0, points / (8 * len(set(asked)) + 2 * len(pairs) + 0.5))
+    return min(1.0, points / (8 * len(set(query_words)) + 2 * len(pairs) + 0.5))
 
 
 latin_words = st.sampled_from(["llama", "Llamas", "ama", "in", "a,", "peru", "été", "x2."])

@@ -72,8 +72,8 @@ def entry(number=0, size=0):
 
 def finish(registry, namespace, entry=None):
     """End a call as `Endpoint` does."""
-    if ask := registry.finish(namespace, entry, OUTCOME):
-        namespace._shared.store.answer(ask)
+    if script_call := registry.finish(namespace, entry, OUTCOME):
+        namespace._shared.store.run(script_call)
 
 
 def record(registry, name, number=0, size=0):

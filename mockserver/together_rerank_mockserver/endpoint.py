@@ -42,7 +42,7 @@ from together_rerank_mockserver.ranking.score import Ranked, rank
 from together_rerank_mockserver.replay import Replay
 from together_rerank_mockserver.state.namespace import DEFAULT
 from together_rerank_mockserver.state.shared_namespace import AnyNamespace, SharedNamespace
-from together_rerank_mockserver.state.store import Ask, finished
+from together_rerank_mockserver.state.store import ScriptCall, run_steps
 from together_rerank_spec import Document
 
 _UNREAD = body.Content(b"")
@@ -52,8 +52,8 @@ _MAX_CHANGES = 20
 _MAX_UNAUTHENTICATED = 64 * 1024
 # The status that nginx logs for it; no client receives it.
 _DISCONNECTED = Reply(499, b"", delivery="empty")
-# The steps of a call, up to the reply: each is a question to the shared state, or None before something that can wait.
-Steps = Generator[Ask | None, Any, Reply]
+# The steps of a call, up to the reply: each is a script to run in the shared state, or None: what follows can wait.
+Steps = Generator[ScriptCall | None, Any, Reply]
 _logger = logging.getLogger(__name__)
 
 
@@ -123,7 +123,7 @@ class Endpoint:
     def steps(self, call: Call) -> Steps:
         """Answer as `answer` does, but yield before anything that can wait, so that another thread can go on.
 
-        What is yielded is a question to the shared state, which the caller answers, or None: what follows can wait.
+        It yields a script, whose result the caller sends back, or None: what follows can wait.
         """
         context = self._context(call)
         try:
@@ -188,7 +188,7 @@ class Endpoint:
         return self._run(self._finish(self._error_reply(error, context), context))
 
     def _run(self, steps: Steps) -> Reply:
-        reply: Reply = finished(steps, self._state.store)
+        reply: Reply = run_steps(steps, self._state.store)
         return reply
 
     def _context(self, call: Call) -> RequestContext:
@@ -209,7 +209,7 @@ class Endpoint:
     def _authenticate(self, context: RequestContext) -> Generator[None, Any, None]:
         refusal = self._refusal(context)
         if refusal and isinstance(context.namespace, SharedNamespace):
-            yield None  # it asks the state
+            yield None  # `_accepts_key` runs a script
         if refusal and not self._accepts_key(context):
             raise refusal
 
@@ -236,7 +236,9 @@ class Endpoint:
 
     # Select a fault
 
-    def _take_shared(self, namespace: SharedNamespace, context: RequestContext) -> Generator[Ask | None, Any, None]:
+    def _take_shared(
+        self, namespace: SharedNamespace, context: RequestContext
+    ) -> Generator[ScriptCall | None, Any, None]:
         selected = context.selected  # if it has accepted the key
         if selected is NO_FAULT:
             selected = self.selector.requested(context.call, context.content)
@@ -244,7 +246,7 @@ class Endpoint:
             yield from namespace.begin()  # it is answered before admission
             return
         yield from namespace.begin_call(takes_fault=selected is NO_FAULT)
-        if namespace.asks_again:
+        if namespace.has_queued_ranking:
             yield None
 
     def _select_fault(self, context: RequestContext) -> None:

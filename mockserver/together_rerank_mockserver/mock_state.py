@@ -68,10 +68,7 @@ class MockState:
         rate = parse_rate(settings.rate_limit) if settings.rate_limit else None
         shared = Shared(
             self.store,
-            dump_fault=lambda spec: (
-                ("c" if spec.is_conditional else "s" if isinstance(spec.fault, StatusFault) else "-")
-                + to_json(spec.as_dict).decode()
-            ),
+            dump_fault=_dump_fault,
             load_fault=lambda text: from_json(orjson.loads(text), self.catalogue)[0],
             draws=bool(self.chaos.specs),
             max_in_flight=settings.max_in_flight,
@@ -110,3 +107,8 @@ class MockState:
             and len(name) <= _MAX_NAMESPACE_LENGTH
             and self.accepts(name)
         )
+
+
+def _dump_fault(spec: FaultSpec) -> str:
+    kind = "c" if spec.is_conditional else "s" if isinstance(spec.fault, StatusFault) else "-"
+    return kind + to_json(spec.as_dict).decode()

@@ -1,4 +1,4 @@
-"""Questions to a Redis in an event loop: each gets its answer, those of one moment are sent together, none hangs."""
+"""Scripts in a Redis, from an event loop: each has its result, those of one moment are sent together, none hangs."""
 
 import asyncio
 import json
@@ -18,14 +18,14 @@ from together_rerank_mockserver.server.thread_pool import ThreadPool
 from together_rerank_mockserver.settings import Settings
 from together_rerank_mockserver.state.async_store import AsyncStore
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
-from together_rerank_mockserver.state.store import Ask, Store
+from together_rerank_mockserver.state.store import ScriptCall, Store
 
 KEYS = ["together-rerank-mock:namespace:default"]
 BODY = json.dumps({"model": "m", "query": "llama", "documents": ["panda", "llama"]}).encode()
 
 
 def draw(purpose):
-    return Ask("draw", KEYS, [purpose, 60])
+    return ScriptCall("draw", KEYS, [purpose, 60])
 
 
 @asynccontextmanager
@@ -42,12 +42,12 @@ def proxy(redis):
     proxy.stop()
 
 
-def test_each_question_gets_its_answer_and_those_of_one_moment_are_sent_together(proxy):
+def test_each_script_has_its_result_and_those_of_one_moment_are_sent_together(proxy):
     async def run():
         async with store_of(proxy.url) as store:
-            await store.answer(draw("first"))
+            await store.run(draw("first"))
             before = proxy.requests
-            answers = await asyncio.gather(*(store.answer(draw(purpose)) for purpose in "abcab" * 20))
+            answers = await asyncio.gather(*(store.run(draw(purpose)) for purpose in "abcab" * 20))
             return answers, proxy.requests - before
 
     answers, requests = asyncio.run(run())
@@ -60,20 +60,20 @@ def test_each_question_gets_its_answer_and_those_of_one_moment_are_sent_together
 def test_scripts_are_sent_again_to_a_redis_that_does_not_know_them(redis):
     async def run():
         async with store_of(f"{redis.url}/0") as store:
-            await store.answer(draw("a"))
+            await store.run(draw("a"))
             redis.client.script_flush()
-            return await asyncio.gather(store.answer(draw("a")), store.answer(Ask("flight", ["nothing"], [])))
+            return await asyncio.gather(store.run(draw("a")), store.run(ScriptCall("flight", ["nothing"], [])))
 
     assert asyncio.run(run()) == [1, 0]
 
 
-def test_a_question_that_fails_leaves_the_others_their_answers(redis):
+def test_a_script_that_fails_leaves_the_others_their_results(redis):
     redis.client.set("text", "not a hash")
 
     async def run():
         async with store_of(f"{redis.url}/0") as store:
-            asks = [draw("a"), Ask("draw", ["text"], ["a", 60]), draw("a")]
-            return await asyncio.gather(*map(store.answer, asks), return_exceptions=True)
+            script_calls = [draw("a"), ScriptCall("draw", ["text"], ["a", 60]), draw("a")]
+            return await asyncio.gather(*map(store.run, script_calls), return_exceptions=True)
 
     first, failed, last = asyncio.run(run())
 
@@ -81,21 +81,21 @@ def test_a_question_that_fails_leaves_the_others_their_answers(redis):
     assert isinstance(failed, StateUnavailable)
 
 
-def test_a_question_that_cannot_be_sent_does_not_stop_later_ones(redis):
+def test_a_script_that_cannot_be_sent_does_not_stop_later_ones(redis):
     async def run():
         async with store_of(f"{redis.url}/0") as store:
             async with asyncio.timeout(5):
                 with pytest.raises(StateUnavailable, match="UnicodeEncodeError"):
-                    await store.answer(draw("\ud800"))
-                return await store.answer(draw("a"))
+                    await store.run(draw("\ud800"))
+                return await store.run(draw("a"))
 
     assert asyncio.run(run()) == 0
 
 
-def test_a_cancelled_question_leaves_the_others_their_answers(redis):
+def test_a_cancelled_script_leaves_the_others_their_results(redis):
     async def run():
         async with store_of(f"{redis.url}/0") as store:
-            cancelled, kept = store.answer(draw("a")), store.answer(draw("a"))
+            cancelled, kept = store.run(draw("a")), store.run(draw("a"))
             cancelled.cancel()
             return await kept
 
@@ -105,17 +105,17 @@ def test_a_cancelled_question_leaves_the_others_their_answers(redis):
 def test_a_redis_that_stalls_or_ends_is_unavailable_and_later_available_again(proxy, redis):
     async def run():
         async with store_of(proxy.url) as store:
-            await store.answer(draw("a"))
+            await store.run(draw("a"))
             proxy.delay_s = None
             with pytest.raises(StateUnavailable, match=r"the Redis at 127\.0\.0\.1 failed: TimeoutError"):
-                await store.answer(draw("a"))
+                await store.run(draw("a"))
             proxy.delay_s = 0
-            await store.answer(draw("a"))
+            await store.run(draw("a"))
             redis.kill()
             with pytest.raises(StateUnavailable):
-                await store.answer(draw("a"))
+                await store.run(draw("a"))
             redis.start()
-            return await store.answer(draw("a"))
+            return await store.run(draw("a"))
 
     assert asyncio.run(run()) == 0
 
@@ -164,7 +164,7 @@ def application(url):
     return GranianCalls(GranianFront(WsgiApp(Mock(Settings(state=url), limiter)), limiter, 30), ThreadPool(10))
 
 
-def test_calls_ask_in_the_thread_of_the_loop_and_wait_in_others(redis):
+def test_calls_run_scripts_from_the_loop_and_wait_in_other_threads(redis):
     own = threading.current_thread()
     usual, refused, late, *more = answers(
         application(f"{redis.url}/0"), {}, {"authorization": ""}, {"prefer": "delay=1"}, *[{}] * 20

@@ -338,14 +338,14 @@ def test_a_call_whose_end_fails_is_logged_once(redis, monkeypatch, journal_max):
     mock = Mock(Settings(state=redis.url, log_format="json", journal_max=journal_max))
     state, lines = mock.operations.state, []
     monkeypatch.setattr(state.recorder._log, "record", lines.append)
-    answer = state.store.answer
+    run = state.store.run
 
-    def answer_unless_it_ends(ask):
-        if ask.script == "finish":
+    def run_unless_it_ends(script_call):
+        if script_call.script == "finish":
             raise state.store.unavailable(TimeoutError())
-        return answer(ask)
+        return run(script_call)
 
-    monkeypatch.setattr(state.store, "answer", answer_unless_it_ends)
+    monkeypatch.setattr(state.store, "run", run_unless_it_ends)
     body = b'{"model": "m", "query": "q", "documents": ["a"]}'
     headers = {"Authorization": "Bearer key", "Content-Type": "application/json", "Content-Length": str(len(body))}
 

@@ -17,7 +17,7 @@ from together_rerank_mockserver.http.operations import Operations
 from together_rerank_mockserver.settings import Settings, checked
 from together_rerank_mockserver.state.delay_limiter import DelayLimiter
 from together_rerank_mockserver.state.metrics import CONTENT_TYPE
-from together_rerank_mockserver.state.store import finished
+from together_rerank_mockserver.state.store import run_steps
 
 # The environ key of the raw socket, if the server has one: an object with `hang`, `reset`, `wait` and `settle`.
 RAW_SOCKET = "together_rerank_mock.raw_socket"
@@ -27,9 +27,9 @@ OPERATION = "together_rerank_mock.operation"
 # pieces of the body, in another thread and returns MOVED, which the application then returns.
 MOVE = "together_rerank_mock.move"
 MOVED: list[bytes] = []
-# The environ key of a function beside it: it gets a question to the shared state, and a function that takes the answer
-# and goes on with the call. It returns MOVED, too.
-ASK = "together_rerank_mock.ask"
+# The environ key of a function beside it: it runs a script in the shared state, calls its second argument with the
+# result, or with StateUnavailable, and returns MOVED, too.
+RUN_SCRIPT = "together_rerank_mock.run_script"
 # The status, the headers and the pieces of the body.
 Outgoing = tuple[int, list[tuple[str, str]], Iterable[bytes]]
 _PIECES = 10
@@ -69,19 +69,19 @@ class Mock:
         return self._go_on(endpoint.steps(call_of(environ)), None, environ, start_response)
 
     def _go_on(
-        self, steps: Steps, answer: Any, environ: dict[str, Any], start_response: Callable[..., Any]
+        self, steps: Steps, result: Any, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        """Give *answer*, which can be an exception, to *steps*, and go on."""
+        """Go on with *steps* after a script with *result*, which can be StateUnavailable; None at the beginning."""
         try:
-            ask = steps.throw(answer) if isinstance(answer, Exception) else steps.send(answer)
+            script_call = steps.throw(result) if isinstance(result, Exception) else steps.send(result)
         except StopIteration as end:
             return send(outgoing(end.value, self.limiter), start_response)
         moved: list[bytes]
-        if ask is None:
+        if script_call is None:
             store = self.operations.state.store
-            moved = environ[MOVE](lambda: send(outgoing(finished(steps, store), self.limiter), start_response))
+            moved = environ[MOVE](lambda: send(outgoing(run_steps(steps, store), self.limiter), start_response))
         else:
-            moved = environ[ASK](ask, lambda answer: self._go_on(steps, answer, environ, start_response))
+            moved = environ[RUN_SCRIPT](script_call, lambda result: self._go_on(steps, result, environ, start_response))
         return moved
 
     def health(self, _: dict[str, Any]) -> Outgoing:

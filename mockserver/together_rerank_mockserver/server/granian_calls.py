@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from together_rerank_mockserver import clock
 from together_rerank_mockserver.api.errors import StateUnavailable
-from together_rerank_mockserver.http.wsgi import ASK, MOVE, MOVED
+from together_rerank_mockserver.http.wsgi import MOVE, MOVED, RUN_SCRIPT
 from together_rerank_mockserver.server.granian_front import SHORT_S, GranianFront
 from together_rerank_mockserver.server.thread_pool import ThreadPool
 from together_rerank_mockserver.state.async_store import AsyncStore
@@ -20,7 +20,7 @@ from together_rerank_mockserver.state.async_store import AsyncStore
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
-    from together_rerank_mockserver.state.store import Ask
+    from together_rerank_mockserver.state.store import ScriptCall
 
 # A larger body can take long to rank, so its call does not run in the loop's thread. A smaller one is read before the
 # mock knows whether it needs it.
@@ -39,8 +39,8 @@ _ENVIRON = {
 class GranianCalls:
     """Answers calls with *front* in the thread of the event loop: more threads would only take turns to compute.
 
-    A call moves to a thread of *waiting* before it can wait, and if its body is large or arrives slowly. What it asks
-    the shared state of the mock is asked in the loop.
+    A call moves to a thread of *waiting* before it can wait, and if its body is large or arrives slowly. Scripts of
+    the shared state run from the loop.
     """
 
     def __init__(self, front: GranianFront, waiting: ThreadPool) -> None:
@@ -96,7 +96,7 @@ class GranianCalls:
         """Answer a call now; if it moves to another thread, return what is done when that thread has answered it."""
         start = _Start()
         environ[MOVE] = partial(self._move, protocol, start)
-        environ[ASK] = partial(self._ask, protocol, start)
+        environ[RUN_SCRIPT] = partial(self._run_script, protocol, start)
         return self._deliver(protocol, start, self._front(environ, start))
 
     def _deliver(self, protocol: Any, start: _Start, pieces: Iterable[bytes]) -> Awaitable[None] | None:
@@ -107,17 +107,21 @@ class GranianCalls:
             return None
         return self._in_thread(lambda: _send(protocol, start, pieces))
 
-    def _ask(self, protocol: Any, start: _Start, ask: Ask, go_on: Callable[[Any], Iterable[bytes]]) -> list[bytes]:
-        start.moved = self._asked(protocol, start, ask, go_on)
+    def _run_script(
+        self, protocol: Any, start: _Start, script_call: ScriptCall, go_on: Callable[[Any], Iterable[bytes]]
+    ) -> list[bytes]:
+        start.moved = self._go_on_after(script_call, protocol, start, go_on)
         return MOVED
 
-    async def _asked(self, protocol: Any, start: _Start, ask: Ask, go_on: Callable[[Any], Iterable[bytes]]) -> None:
-        answer: Any
+    async def _go_on_after(
+        self, script_call: ScriptCall, protocol: Any, start: _Start, go_on: Callable[[Any], Iterable[bytes]]
+    ) -> None:
+        result: Any
         try:
-            answer = await self._store.answer(ask)  # type: ignore[union-attr]  # only a shared state is asked
+            result = await self._store.run(script_call)  # type: ignore[union-attr]  # without a store, there is no script
         except StateUnavailable as error:
-            answer = error
-        if moved := self._deliver(protocol, start, go_on(answer)):
+            result = error
+        if moved := self._deliver(protocol, start, go_on(result)):
             await moved
 
     def _move(self, protocol: Any, start: _Start, rest: Callable[[], Iterable[bytes]]) -> list[bytes]:

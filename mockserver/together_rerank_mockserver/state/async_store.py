@@ -1,14 +1,14 @@
-"""Ask the Redis of a store from the thread of an event loop."""
+"""Run the scripts of a store from the thread of an event loop."""
 
 import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from together_rerank_mockserver.state.store import TIMEOUT_S, Ask, Store
+from together_rerank_mockserver.state.store import TIMEOUT_S, ScriptCall, Store
 
 
 class AsyncStore:
-    """Asks the Redis of *store*. What calls ask while an answer is on its way is sent together."""
+    """Runs scripts in the Redis of *store*. Those that come while others run are sent together after these."""
 
     def __init__(self, store: Store) -> None:
         import redis.asyncio
@@ -20,13 +20,13 @@ class AsyncStore:
             store.url, retry=Retry(NoBackoff(), 0), socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
         )
         self._no_script = redis.exceptions.NoScriptError
-        self._waiting: list[tuple[Ask, asyncio.Future[Any]]] = []
+        self._waiting: list[tuple[ScriptCall, asyncio.Future[Any]]] = []
         self._sender: asyncio.Task[None] | None = None
 
-    def answer(self, ask: Ask) -> asyncio.Future[Any]:
-        """Return a future of what the script of *ask* returns; it can raise StateUnavailable."""
+    def run(self, script_call: ScriptCall) -> asyncio.Future[Any]:
+        """Return a future of what the script returns; it can raise StateUnavailable."""
         future = asyncio.get_running_loop().create_future()
-        self._waiting.append((ask, future))
+        self._waiting.append((script_call, future))
         if self._sender is None:
             self._sender = asyncio.create_task(self._send())
         return future
@@ -35,7 +35,7 @@ class AsyncStore:
         while self._waiting:
             sent, self._waiting = self._waiting, []
             try:
-                replies = await self._replies([ask for ask, _ in sent])
+                replies = await self._replies([script_call for script_call, _ in sent])
             except Exception as error:  # noqa: BLE001  # a call without an answer would hang
                 replies = [error] * len(sent)
             for (_, future), reply in zip(sent, replies, strict=True):
@@ -47,20 +47,22 @@ class AsyncStore:
                     future.set_result(reply)
         self._sender = None
 
-    async def _replies(self, asks: Sequence[Ask]) -> list[Any]:
-        """Return the reply to each of *asks*, or an exception in its place."""
+    async def _replies(self, script_calls: Sequence[ScriptCall]) -> list[Any]:
+        """Return the reply to each of *script_calls*, or an exception in its place."""
         hashes, scripts = self._store.hashes, self._store.scripts
-        replies = await self._run([("EVALSHA", hashes[ask.script], ask) for ask in asks])
+        replies = await self._execute([("EVALSHA", hashes[each.script], each) for each in script_calls])
         unknown = [place for place, reply in enumerate(replies) if isinstance(reply, self._no_script)]
         if unknown:  # the Redis has restarted
-            again = await self._run([("EVAL", scripts[asks[place].script], asks[place]) for place in unknown])
+            again = await self._execute(
+                [("EVAL", scripts[script_calls[place].script], script_calls[place]) for place in unknown]
+            )
             for place, reply in zip(unknown, again, strict=True):
                 replies[place] = reply
         return replies
 
-    async def _run(self, commands: Sequence[tuple[str, str | bytes, Ask]]) -> list[Any]:
+    async def _execute(self, commands: Sequence[tuple[str, str | bytes, ScriptCall]]) -> list[Any]:
         pipeline = self._client.pipeline(transaction=False)
-        for name, script, ask in commands:
-            pipeline.execute_command(name, script, len(ask.keys), *ask.keys, *ask.arguments)
+        for name, script, each in commands:
+            pipeline.execute_command(name, script, len(each.keys), *each.keys, *each.arguments)
         replies: list[Any] = await pipeline.execute(raise_on_error=False)
         return replies

@@ -11,7 +11,7 @@ from together_rerank_mockserver.state.redaction import Redaction
 from together_rerank_mockserver.state.registry import Registry
 from together_rerank_mockserver.state.shared_namespace import AnyNamespace
 from together_rerank_mockserver.state.shared_registry import SharedRegistry
-from together_rerank_mockserver.state.store import Ask, finished
+from together_rerank_mockserver.state.store import ScriptCall, run_steps
 from together_rerank_mockserver.state.totals import Outcome
 
 
@@ -32,7 +32,7 @@ class Recorder:
 
     def log(self, call: Call, reply: Reply, reason: str | None) -> None:
         """Write the log line of a request to the control plane."""
-        finished(self.record(call, reply, reason), None)
+        run_steps(self.record(call, reply, reason), None)
 
     def record(
         self,
@@ -45,21 +45,21 @@ class Recorder:
         fault: str | None = None,
         results: tuple[list[Any], int] | None = None,
         key_header: str = "authorization",
-    ) -> Generator[Ask, Any, None]:
+    ) -> Generator[ScriptCall, Any, None]:
         """Record *call* with the body *received*, its *reply* and the *reason* if that is an error.
 
         Without a namespace, as for the control plane, it is recorded in the log only. *fault* is the name of the fault
         that was applied. *results* are the indexes of the first results of a 200, and the number of all. *key_header*
-        is the header of the key, in lower case. Yield what to ask a shared state to end the call; if that fails,
-        nothing is logged.
+        is the header of the key, in lower case. Yield the script that ends the call in a shared state; if it
+        fails, nothing is logged.
         """
         is_counted = namespace is not None and not is_mock_path(call.path)
         status = reply.status if reply.is_sent else None
         seconds = clock.monotonic() - call.began
         outcome = Outcome(status, fault, seconds)
         in_journal = is_counted and self._has_journal
-        if is_counted and not in_journal and (ask := self._registry.finish(namespace, None, outcome)):
-            yield ask
+        if is_counted and not in_journal and (script_call := self._registry.finish(namespace, None, outcome)):
+            yield script_call
         if not in_journal and not self._log:
             return
         named = namespace is not None and namespace.name != DEFAULT
@@ -80,8 +80,8 @@ class Recorder:
                 request_id=reply.headers["x-request-id"],
                 ms=seconds * 1000,
             )
-            if ask := self._registry.finish(namespace, recorded, outcome):
-                yield ask
+            if script_call := self._registry.finish(namespace, recorded, outcome):
+                yield script_call
         if self._log:
             line = {
                 "time": call.arrived,

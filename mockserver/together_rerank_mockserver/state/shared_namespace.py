@@ -28,7 +28,7 @@ from together_rerank_mockserver.state.namespace import (
     random_number,
 )
 from together_rerank_mockserver.state.quota import Allowance
-from together_rerank_mockserver.state.store import Ask, Store, finished
+from together_rerank_mockserver.state.store import ScriptCall, Store, run_steps
 
 PREFIX = "together-rerank-mock"  # of all keys
 NAMES = f"{PREFIX}:names"
@@ -77,9 +77,10 @@ class SharedNamespace:
         self.is_admitted = False
         self.overrode = False
         self._shared = shared
+        self._body_hash = b""
         self._taken = ""  # what was taken so far, as `begin.lua` names it
         self._fault = ""  # the first of the queue, as it was last seen
-        self._has_rankings = False
+        self.has_queued_ranking = False  # which another script takes
         self._override = ""
         self._admission: tuple[bool, Allowance | None] = True, None
         self._draw = -1
@@ -88,8 +89,8 @@ class SharedNamespace:
 
     # A call
 
-    def begin(self, wanted: str = "i") -> Generator[Ask, Any, None]:
-        """Take what *wanted* names, as `begin.lua` does, unless it was taken before; yield what to ask the Redis."""
+    def begin(self, wanted: str = "i") -> Generator[ScriptCall, Any, None]:
+        """Take what *wanted* names, as `begin.lua` does, unless it was taken before; yield the scripts to run."""
         missing = "".join(each for each in wanted if each not in self._taken)
         if not missing or self.is_lost:
             return
@@ -109,7 +110,7 @@ class SharedNamespace:
         if "f" in missing or "p" in missing:
             self._fault = fault.decode()
         if "a" in missing:
-            self._has_rankings, self._override = bool(has_rankings), override_for_all.decode()
+            self.has_queued_ranking, self._override = bool(has_rankings), override_for_all.decode()
             self._admission = bool(admitted), self._allowance(granted, remaining, wait_ms)
             if self._shared.max_in_flight is not None:
                 self._shared.in_flight[self.call] = f"{self.space}:flight"
@@ -124,7 +125,7 @@ class SharedNamespace:
             return None
         return Allowance(bool(granted), self._shared.quota or 0, remaining, clock.monotonic() + wait_ms / 1000)
 
-    def _begin_by_word(self, wanted: str, content: bytes) -> Generator[Ask, Any, Any]:
+    def _begin_by_word(self, wanted: str, content: bytes) -> Generator[ScriptCall, Any, Any]:
         """Begin in the namespace of the word in *content*, if one has its own."""
         found = yield self._begin(wanted + "w")
         if len(found) > 1:  # there are no words
@@ -133,29 +134,24 @@ class SharedNamespace:
             self.name, self.space = f"{self.name} {word}", f"{self.space} {word}"
         return (yield self._begin(wanted))
 
-    def _begin(self, wanted: str) -> Ask:
-        shared, body = self._shared, hashlib.sha256(self.content or b"").hexdigest()
+    def _begin(self, wanted: str) -> ScriptCall:
+        shared, self._body_hash = self._shared, hashlib.sha256(self.content or b"").digest()
         limits = [shared.max_in_flight, shared.quota, None if shared.quota is None else int(shared.window_s * 1000)]
         written = ["" if each is None else each for each in limits]
-        arguments = [wanted, self.call, body, *written, TTL_S, FLIGHT_MS, _MAX_BODIES, MAX_NAMESPACES]
-        return Ask("begin", [self.space, NAMES, TOTALS], arguments)
+        arguments = [wanted, self.call, self._body_hash.hex(), *written, TTL_S, FLIGHT_MS, _MAX_BODIES, MAX_NAMESPACES]
+        return ScriptCall("begin", [self.space, NAMES, TOTALS], arguments)
 
     def _take(self, wanted: str) -> None:
-        finished(self.begin(wanted), self._shared.store)
+        run_steps(self.begin(wanted), self._shared.store)
 
     def _run(self, script: str, *arguments: Any) -> Any:
         try:
-            return self._shared.store.run(script, [self.space, NAMES, TOTALS], *arguments)
+            return self._shared.store.run(ScriptCall(script, [self.space, NAMES, TOTALS], arguments))
         except StateUnavailable:
             self.is_lost = True
             raise
 
-    @property
-    def asks_again(self) -> bool:
-        """Whether the call asks the Redis again before its end, for a ranking of the queue."""
-        return self._has_rankings
-
-    def begin_call(self, *, takes_fault: bool) -> Generator[Ask, Any, None]:
+    def begin_call(self, *, takes_fault: bool) -> Generator[ScriptCall, Any, None]:
         """Take all that a call can need, with a queued fault if it takes one."""
         return self.begin("ai" if not takes_fault else "faid" if self._shared.draws else "fai")
 
@@ -164,7 +160,7 @@ class SharedNamespace:
         self.content, self._taken = content, ""
 
     def take_fault(self) -> QueuedFault | None:
-        finished(self.begin_call(takes_fault=True), self._shared.store)
+        run_steps(self.begin_call(takes_fault=True), self._shared.store)
         return self._first
 
     def first(self) -> QueuedFault | None:
@@ -197,17 +193,18 @@ class SharedNamespace:
         if self.is_lost:
             return id_of(os.urandom(32), 0)
         self._take("i")
+        key = self._body_hash if content is self.content else hashlib.sha256(content).digest()
         # Errors that are known when the call begins have numbers of their own.
-        return id_of(hashlib.sha256(content + b"error" * self._is_error).digest(), self._times)
+        return id_of(key + b"error" * self._is_error, self._times)
 
     @property
     def has_override(self) -> bool:
         self._take("ai")
-        return self._has_rankings or bool(self._override)
+        return self.has_queued_ranking or bool(self._override)
 
     def take_override(self) -> RankingOverride | None:
         self._take("ai")
-        queued = self._run("take", ":rankings", self.reset, "").decode() if self._has_rankings else ""
+        queued = self._run("take", ":rankings", self.reset, "").decode() if self.has_queued_ranking else ""
         text = queued or self._override
         return override.from_json(orjson.loads(text)) if text else None
 

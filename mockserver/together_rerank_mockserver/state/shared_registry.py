@@ -20,7 +20,7 @@ from together_rerank_mockserver.state.shared_namespace import (
     Shared,
     SharedNamespace,
 )
-from together_rerank_mockserver.state.store import Ask
+from together_rerank_mockserver.state.store import ScriptCall
 from together_rerank_mockserver.state.totals import Outcome, Totals
 
 
@@ -58,8 +58,8 @@ class SharedRegistry:
         namespace.look_for_words(content)
         return namespace
 
-    def finish(self, namespace: SharedNamespace, entry: Entry | None, outcome: Outcome) -> Ask | None:
-        """Return what to ask to end a call: count it, and write its journal entry. None if its Redis has failed."""
+    def finish(self, namespace: SharedNamespace, entry: Entry | None, outcome: Outcome) -> ScriptCall | None:
+        """Return the script that counts a call and writes its journal entry; None if the Redis has failed during it."""
         shared = self._shared
         shared.in_flight.pop(namespace.call, None)
         if namespace.is_lost:
@@ -79,7 +79,7 @@ class SharedRegistry:
             MAX_NAMESPACES,
             int(clock.now() // 60),
         ]
-        return Ask("finish", [namespace.space, NAMES, TOTALS], arguments)
+        return ScriptCall("finish", [namespace.space, NAMES, TOTALS], arguments)
 
     def check(self) -> None:
         """Raise StateUnavailable if the Redis does not answer, or cannot write."""
@@ -100,7 +100,7 @@ class SharedRegistry:
     @property
     def in_flight(self) -> int:
         """The number of calls in flight in all namespaces."""
-        return int(self._shared.store.run("flight", [NAMES]))
+        return int(self._shared.store.run(ScriptCall("flight", [NAMES], [])))
 
     def reset(self, name: str) -> None:
         self._shared.unread.discard(name)
@@ -121,6 +121,6 @@ def _keep_in_flight(shared_ref: "ref[Shared]") -> None:
     while shared := shared_ref():
         if calls := dict(shared.in_flight):
             with suppress(StateUnavailable):
-                shared.store.run("stay", [*calls.values()], FLIGHT_MS, *calls)
+                shared.store.run(ScriptCall("stay", [*calls.values()], [FLIGHT_MS, *calls]))
         del shared
         clock.sleep(FLIGHT_MS / 3000)

@@ -33,8 +33,8 @@ _CONNECTIONS = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """A script to run: the name of a file in the folder `lua`, its keys and its arguments."""
+class ScriptCall:
+    """One run of a script: the name of a file in the folder `lua`, its keys and its arguments."""
 
     script: str
     keys: Sequence[str]
@@ -72,21 +72,18 @@ class Store:
         self.scripts = {name: start + content(_PACKAGE, f"lua/{name}.lua") for name in _SCRIPTS}
         self.hashes = {name: hashlib.sha1(source).hexdigest() for name, source in self.scripts.items()}  # noqa: S324  # the name that Redis gives to a script
 
-    def run(self, script: str, keys: Sequence[str], *arguments: str | bytes | float) -> Any:
-        """Run *script*, the name of a file in the folder `lua`."""
-        return self.answer(Ask(script, keys, arguments))
-
-    def answer(self, ask: Ask) -> Any:
-        """Return what the script of *ask* returns."""
+    def run(self, script_call: ScriptCall) -> Any:
+        """Run a script, and return what it returns."""
+        name, keys, arguments = script_call.script, script_call.keys, script_call.arguments
         # Without the method `evalsha`, whose observers take as long as the call.
         pool = self._client.connection_pool
         try:
             connection = pool.get_connection()
             try:
-                connection.send_command("EVALSHA", self.hashes[ask.script], len(ask.keys), *ask.keys, *ask.arguments)
+                connection.send_command("EVALSHA", self.hashes[name], len(keys), *keys, *arguments)
                 return connection.read_response()
             except self._no_script:  # the Redis has restarted
-                connection.send_command("EVAL", self.scripts[ask.script], len(ask.keys), *ask.keys, *ask.arguments)
+                connection.send_command("EVAL", self.scripts[name], len(keys), *keys, *arguments)
                 return connection.read_response()
             finally:
                 pool.release(connection)
@@ -108,17 +105,17 @@ class Store:
         return StateUnavailable(f"state unavailable: the Redis at {self._where} failed: {type(error).__name__}")
 
 
-def finished(steps: Generator[Ask | None, Any, Any], store: Store | None) -> Any:
-    """Run *steps* to their end, with answers from *store*, and return what they return."""
-    answer = error = None
+def run_steps(steps: Generator[ScriptCall | None, Any, Any], store: Store | None) -> Any:
+    """Run *steps* to their end, and the scripts that they yield in *store*; return what *steps* return."""
+    result = error = None
     while True:
         try:
-            ask = steps.throw(error) if error else steps.send(answer)
+            script_call = steps.throw(error) if error else steps.send(result)
         except StopIteration as end:
             return end.value
-        answer = error = None
-        if ask and store:
+        result = error = None
+        if script_call and store:
             try:
-                answer = store.answer(ask)
+                result = store.run(script_call)
             except StateUnavailable as failed:
                 error = failed
