@@ -42,7 +42,7 @@ help:
 	@echo 'test           set up, and run the tests, except the exhaustive ones'
 	@echo 'test-wheel     run all tests against the built wheel, test-redis too, and report coverage'
 	@echo 'lint           check format, style, types, layers, and the files for GitHub and Docker'
-	@echo 'release-check  build the distributions, check their files, and use the wheel as the README shows'
+	@echo 'release-check  build the distributions, check their files, and use the wheel as the README and the Dockerfile show'
 	@echo 'check          lint and release-check'
 	@echo 'contract       test the endpoint URL=..., or a new mock without it; FLAGS=... are flags of the command'
 	@echo 'contract-real  test and record four servers by other authors, and compare with docs/reports/; needs npm'
