@@ -18,12 +18,14 @@ EXPECTED = (
     ".github/workflows/release.yml",
     ".github/workflows/test.yml",
     ".pre-commit-config.yaml",
+    ".pre-commit-hooks.yaml",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "LICENSE",
     "README.md",
     "SECURITY.md",
+    "action.yml",
     "tests/typing/public_api.py",
 )
 
