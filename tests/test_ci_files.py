@@ -8,8 +8,10 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
+import docker_daemon
 from ci_jobs import ACTION, OFFLINE, STEPS, Shells, job
-from snippets import ROOT, snippets
+from mock_process import ALONE, environment
+from snippets import ROOT, snippets, write_project
 from together_rerank_mockserver import MockServer, Settings, __version__
 from together_rerank_mockserver.testing.environment import client_variables
 from together_rerank_spec.document import vendored_text
@@ -284,3 +286,28 @@ def test_pre_commit_installs_and_runs_the_hook(shells, tmp_path):
     assert "together-rerank-mock: rerank.json: no operation to serve" in every.stdout
     assert "other.yaml" not in every.stdout
     assert one.returncode == 0, one.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.served
+def test_the_tests_with_testcontainers_run(tmp_path):
+    (name,) = write_project("docs/ci.md", tmp_path)
+    # Ryuk is a container that removes those of dead processes.
+    own = {"TESTCONTAINERS_RYUK_DISABLED": "true", "TESTCONTAINERS_CONNECTION_MODE": "docker_host"}
+
+    with docker_daemon.daemon() as daemon:
+        ran = subprocess.run(
+            [sys.executable, "-m", "pytest", *ALONE, name],
+            cwd=tmp_path,
+            env=environment(DOCKER_HOST=daemon.url, **own),
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    assert ran.returncode == 0, ran.stdout
+    assert "1 passed" in ran.stdout
+    assert daemon.created["Image"] == "together-rerank-mock"
+    assert list(daemon.created["ExposedPorts"]) == ["4010/tcp"]
+    assert daemon.removed
