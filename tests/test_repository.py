@@ -26,6 +26,7 @@ EXPECTED = (
     "README.md",
     "SECURITY.md",
     "action.yml",
+    "llms.txt",
     "tests/typing/public_api.py",
 )
 
