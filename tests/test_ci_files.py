@@ -175,6 +175,17 @@ def test_hostile_flags_are_only_words(installed, text):
 
 
 @pytest.mark.slow
+def test_flags_are_no_patterns_of_file_names(installed):
+    for name in ("a.py", "b.py"):
+        (installed.folder / name).write_text("")
+
+    for step, judge in (("mock", ""), ("judge", "http://127.0.0.1:1")):
+        installed.run_step(step, judge=judge, flags="*.py")
+        assert "unexpected extra argument (" in installed.output
+        assert "b.py" not in installed.output
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_hostile_url_is_an_error(installed, text):
     assert installed.run_step("judge", judge=text) == 2
