@@ -13,7 +13,7 @@ STATE_SUITE := $(wildcard $(addsuffix *.py,$(addprefix mockserver/tests/test_,ad
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/together-rerank-kit
 LOCKS := requirements/together-sdk.txt requirements/together-1.txt requirements/strangers.txt requirements/peers/package-lock.json \
   requirements/infinity.txt requirements/clients.txt requirements/clients-cohere-5.txt requirements/clients-npm/package-lock.json \
-  requirements/locust.txt
+  requirements/locust.txt mockserver/typescript/package-lock.json
 HASH = import hashlib, pathlib, sys; print(*(hashlib.sha256(sys.version.encode() + pathlib.Path(each).read_bytes()).hexdigest()[:16] for each in sys.argv[1:]))
 HASHES := $(shell $(PYTHON) -c '$(HASH)' $(LOCKS))
 TOGETHER_SDK := $(CACHE)/together-sdk-$(word 1,$(HASHES))
@@ -26,6 +26,7 @@ REAL_CLIENTS := $(CACHE)/clients-$(word 6,$(HASHES))
 COHERE_5 := $(CACHE)/clients-cohere-5-$(word 7,$(HASHES))
 NPM_CLIENTS := $(CACHE)/clients-npm-$(word 8,$(HASHES))
 LOCUST := $(CACHE)/locust-$(word 9,$(HASHES))
+TYPESCRIPT := $(CACHE)/typescript-$(word 10,$(HASHES))
 CLIENTS = RERANK_KIT_TOGETHER_SDK=$(TOGETHER_SDK) RERANK_KIT_TOGETHER_1=$(TOGETHER_1)
 # Five files at a time keep two cores busy, for tests wait too; the tests of one file share their servers.
 PYTEST := -m pytest -n 5 --dist loadfile --no-loadscope-reorder
@@ -34,7 +35,7 @@ SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema vendor
 # Tests start hundreds of processes; without byte code each of them would compile the kit again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help serve quick test test-wheel lint check release-check contract contract-real clients-real test-redis format matrix docs fixtures config-schema clients dist bench lock clean
+.PHONY: help serve quick test test-wheel lint check release-check contract contract-real clients-real test-redis test-typescript format matrix docs fixtures config-schema clients dist bench lock clean
 
 help:
 	@echo 'serve          set up, and start the mock'
@@ -48,6 +49,7 @@ help:
 	@echo 'contract-real  test and record four servers by other authors, and compare with docs/reports/; needs npm'
 	@echo 'clients-real   run and audit real clients of each rerank API, and compare with docs/clients.md and docs/audit.md; needs npm'
 	@echo 'test-redis     test shared state with Redis, and run the load test of the docs; needs redis-server'
+	@echo 'test-typescript  test the npm package in mockserver/typescript; needs npm'
 	@echo 'matrix         run the tests on every Python from 3.11 to 3.14 on this machine'
 	@echo 'docs           build the site in build/site'
 	@echo 'format         format the code, and fix what ruff can fix'
@@ -138,6 +140,11 @@ clients-real: $(VENV)/dev.stamp $(TOGETHER_1)/stamp $(REAL_CLIENTS)/stamp $(COHE
 	RERANK_KIT_TOGETHER_1=$(TOGETHER_1) RERANK_KIT_CLIENTS=$(REAL_CLIENTS) RERANK_KIT_COHERE_5=$(COHERE_5) RERANK_KIT_NPM_CLIENTS=$(NPM_CLIENTS) \
 	  $(BIN)/python -m pytest tests/clients $(PYTEST_ARGS)
 
+# Test the npm package with the mock of the checkout.
+test-typescript: $(VENV)/base.stamp $(TYPESCRIPT)/stamp
+	ln -sfn $(TYPESCRIPT)/node_modules mockserver/typescript/node_modules
+	cd mockserver/typescript && PATH=$(abspath $(BIN)):$$PATH npm test
+
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
@@ -196,13 +203,13 @@ lock:
 	echo 'locust==2.47.0' | $(UV_LOCK) - -o requirements/locust.txt
 	for version in 8.2 8.4; do echo "pytest==$$version.*" | $(UV_LOCK) - -o requirements/pytest-$$version.txt || exit 1; done
 	@# Whom npm would have us fund is an address too.
-	for folder in peers clients-npm; do (cd requirements/$$folder && \
+	for folder in requirements/peers requirements/clients-npm mockserver/typescript; do (cd $$folder && \
 	  npm update --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund && \
 	  $(PYTHON) -c 'import json, pathlib; path = pathlib.Path("package-lock.json"); lock = json.loads(path.read_text()); [p.pop("funding", None) for p in lock["packages"].values()]; path.write_text(json.dumps(lock, indent=2, ensure_ascii=False) + "\n")') \
 	  || exit 1; done
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) build dist mockserver/typescript/build mockserver/typescript/dist mockserver/typescript/node_modules
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; say which one: make PYTHON=python3.12 ...")'
@@ -247,7 +254,8 @@ $(INFINITY)/stamp: | $(VENV)/bin/python
 # Other people's mocks, for the benchmark and as servers under test, and clients; npm runs none of their install scripts.
 $(PEERS)/stamp: LOCK := requirements/peers
 $(NPM_CLIENTS)/stamp: LOCK := requirements/clients-npm
-$(PEERS)/stamp $(NPM_CLIENTS)/stamp:
+$(TYPESCRIPT)/stamp: LOCK := mockserver/typescript
+$(PEERS)/stamp $(NPM_CLIENTS)/stamp $(TYPESCRIPT)/stamp:
 	@npm --version >/dev/null 2>&1 || { echo 'npm of Node.js 20 or newer is needed to install $(LOCK)' >&2; exit 1; }
 	rm -rf $(@D) && mkdir -p $(@D)
 	cp $(LOCK)/*.json $(@D)

@@ -53,18 +53,25 @@ def test_requirements_are_pinned_with_hashes_and_contain_no_url():
             assert re.match(r"[a-z0-9._-]+==\S+.* --hash=sha256:[0-9a-f]{64}", entry), entry[:80]
 
 
-@pytest.mark.parametrize("folder", ["clients-npm", "peers"])
+@pytest.mark.parametrize("folder", ["requirements/clients-npm", "requirements/peers", "mockserver/typescript"])
 def test_an_npm_lock_is_complete_and_contains_no_url(folder):
-    lock = ROOT / "requirements" / folder / "package-lock.json"
+    lock = ROOT / folder / "package-lock.json"
     packages = json.loads(lock.read_text())["packages"]
 
-    dependencies = packages.pop("")["dependencies"]
-    assert dependencies == json.loads(lock.with_name("package.json").read_text())["dependencies"]
-    for path in (lock, lock.with_name("package.json")):
-        assert "://" not in path.read_text()
+    root, package = packages.pop(""), json.loads(lock.with_name("package.json").read_text())
+    for kind in ("dependencies", "devDependencies"):
+        assert root.get(kind) == package.get(kind)
+    assert "://" not in lock.read_text()
     for name, package in packages.items():
         assert package["version"], name
         assert package["integrity"].startswith("sha512-"), name
+
+
+def test_the_npm_package_has_the_version_of_the_kit_and_no_dependencies():
+    package = json.loads((ROOT / "mockserver/typescript/package.json").read_text())
+
+    assert package["version"] == __version__
+    assert "dependencies" not in package
 
 
 def test_no_file_names_a_package_index():

@@ -1,0 +1,4 @@
+import { startShared } from "./shared.js";
+
+/** For `globalSetup` of vitest. */
+export default startShared;

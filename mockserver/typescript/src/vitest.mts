@@ -1,0 +1,16 @@
+import { test as base } from "vitest";
+import { RerankMock, startMock } from "./index.js";
+
+/**
+ * `test` of vitest with the fixture `rerankMock`: a mock with a namespace of its own, which is verified after the test.
+ * Environment variables point clients to it during the test.
+ */
+export const test = base.extend<{ rerankMock: RerankMock }>({
+  rerankMock: async ({ task }, use) => {
+    const mock = (await startMock()).namespace();
+    const restore = await mock.setEnvironment();
+    await use(mock);
+    restore();
+    if (!task.result?.errors?.length) await mock.verify();
+  },
+});
