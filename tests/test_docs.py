@@ -20,8 +20,8 @@ from together_rerank_mockserver.ranking import score
 # Variables that an earlier snippet of a page exports.
 EXPORTED = {"MY_KEY": "any-key"}
 PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
-# Snippets that are not run: output of other tools, and files.
-_NOT_RUN = ("ini", "json", "nginx", "text", "toml", "yaml")
+# Snippets that are not run: output of other tools, and files. `make test-typescript` runs those in `js` and `ts`.
+_NOT_RUN = ("ini", "js", "json", "nginx", "text", "toml", "ts", "yaml")
 INSTALL = "pip install together-rerank-kit"  # `make check` runs it with the wheel
 
 
