@@ -1,5 +1,7 @@
 """The marks in a text: what a score is for, at the places where it is."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +46,7 @@ def test_marks_are_a_division_of_the_text_and_contain_what_matched(query, text):
     parts = [part for each in evidence.parts.values() for part in each]
 
     assert "".join(mark.text for mark in found) == text
-    assert all(left.kind != right.kind for left, right in zip(found, found[1:], strict=False))
+    assert all(left.kind != right.kind for left, right in pairwise(found))
     for mark in found:
         if mark.kind == "whole":
             assert any(word in normalise(mark.text) for word in evidence.whole)

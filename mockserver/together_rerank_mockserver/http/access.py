@@ -50,6 +50,11 @@ def _preflight(environ: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def is_same_origin(headers: Headers) -> bool:
+    """Return whether the header `Origin` names the host that the request is sent to."""
+    return headers.get("Origin") in [f"{scheme}://{headers.get('Host')}" for scheme in ("http", "https")]
+
+
 class AdminAccess:
     """Checks access to the control plane: with the token of *settings*, or else from this machine."""
 
@@ -68,8 +73,8 @@ class AdminAccess:
         """
         if self._why_closed:
             raise Forbidden(f"The control plane is {self._why_closed}")
-        origin, own = headers.get("Origin"), [f"{scheme}://{headers.get('Host')}" for scheme in ("http", "https")]
-        if origin is not None and origin not in self._origins and origin not in own:
+        origin = headers.get("Origin")
+        if origin is not None and origin not in self._origins and not is_same_origin(headers):
             raise Forbidden(f"The control plane rejects pages of {origin[:100]}; allow an origin with --cors")
         if self._token is None:
             self._check_local(headers, remote)

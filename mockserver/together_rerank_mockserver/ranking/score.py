@@ -290,7 +290,7 @@ def _nested(words: Iterable[str]) -> Iterator[str]:
 
 
 def explain(request: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return, best first, each document's `index`, `text`, and evidence: `score`, `points`, `whole`, `parts` and pairs."""
+    """Return, best first, each document's `index`, its `text`, and the fields of its `Evidence`."""
     query = Query(request["query"])
     documents = request["documents"]
     evidence = query.evidences(ranked_texts(documents, request.get("rank_fields")))

@@ -1,0 +1,90 @@
+"""What all pages of the console need: the request, the control plane behind it, and the template around it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response, request, url_for
+
+from together_rerank_mockserver import __version__
+from together_rerank_mockserver.api import json_text
+from together_rerank_mockserver.api.json_text import to_json
+from together_rerank_mockserver.api.messages import ADMIN
+from together_rerank_mockserver.http.admin import AdminRequest
+from together_rerank_mockserver.http.console.sign_in import SignIn
+from together_rerank_mockserver.http.wsgi import RAW_SOCKET, Mock
+from together_rerank_mockserver.state.namespace import DEFAULT
+from together_rerank_spec import html_page
+
+PACKAGE = "together_rerank_mockserver.http.console"
+# The pages in the navigation, by the names of their views.
+_PAGES = {
+    "journal": "Journal",
+    "explain": "Explain",
+    "faults": "Faults",
+    "rankings": "Rankings",
+    "namespaces": "Namespaces",
+    "metrics": "Metrics",
+    "report": "Reports",
+}
+
+
+class Console:
+    """Renders the pages about one mock, for the request that Flask handles."""
+
+    def __init__(self, mock: Mock, sign_in: SignIn) -> None:
+        self.mock = mock
+        self.sign_in = sign_in
+        self.registry = mock.operations.state.registry
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that the page is about."""
+        return request.values.get("namespace", "").strip() or DEFAULT
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all namespaces: `default` first, and that of the page."""
+        return sorted({DEFAULT, self.namespace, *self.registry.names()}, key=lambda name: (name != DEFAULT, name))
+
+    @property
+    def base_url(self) -> str:
+        """The URL of the mock, as the browser reaches it."""
+        return request.host_url.rstrip("/") + request.script_root
+
+    def ask(self, method: str, path: str, body: Any = None, namespace: str | None = None) -> Any:
+        """Return the answer of the control plane to a request about *namespace*, or that of the page.
+
+        Raises ApiError if the control plane refuses it.
+        """
+        name, _, word = (namespace or self.namespace).partition(" ")
+        parameters = {"namespace": name, "word": word} if word else {"namespace": name}
+        raw_socket = request.environ.get(RAW_SOCKET)
+        content = b"" if body is None else to_json(body)
+        asked = AdminRequest(method, path, parameters, lambda _: content, raw_socket is not None)
+        return json_text.parse(self.mock.admin.answer(asked))
+
+    def link(self, view: str, **values: Any) -> str:
+        """Return the path of *view* with the namespace of the page, unless that is the default."""
+        own = {"namespace": self.namespace} if self.namespace != DEFAULT else {}
+        return url_for(f"console.{view}", **{**own, **values})
+
+    def page(self, template: str, status: int = 200, **values: Any) -> Response:
+        """Return the page that *template* makes of *values*."""
+        common = {
+            "pages": _PAGES,
+            "here": (request.endpoint or "").removeprefix("console."),
+            "namespace": self.namespace,
+            "link": self.link,
+            "version": __version__,
+            "signed_in": self.sign_in.is_signed_in(request),
+        }
+        return Response(html_page.render(PACKAGE, template, **{**common, **values}), status, mimetype="text/html")
+
+
+def given(name: str) -> str:
+    """Return the value of the field *name* of the request; empty if it has none."""
+    return request.values.get(name, "").strip()
+
+
+def without_empty(values: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in values.items() if value}
