@@ -79,7 +79,7 @@ def blueprint(mock: Mock) -> Blueprint:
 
 
 def _check(mock: Mock, sign_in: SignIn) -> None:
-    """Check access, and bound the body; the style and the script are public, because the form for the token uses them."""
+    """Check access, and bound the body. The form for the token needs the style and the script, so they are public."""
     g.call = call_of(request.environ)
     limits = {"console.explain": mock.settings.max_body, "console.report": report_page.MAX_REPORT}
     limit = limits.get(request.endpoint or "", _MAX_FORM)

@@ -8,7 +8,6 @@ from flask import Response, request, url_for
 from together_rerank_mockserver import __version__
 from together_rerank_mockserver.api import json_text
 from together_rerank_mockserver.api.json_text import to_json
-from together_rerank_mockserver.api.messages import ADMIN
 from together_rerank_mockserver.http.admin import AdminRequest
 from together_rerank_mockserver.http.console.sign_in import SignIn
 from together_rerank_mockserver.http.wsgi import RAW_SOCKET, Mock

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from together_rerank_mockserver.api import rendering
 from together_rerank_mockserver.api.body import Content
+from together_rerank_mockserver.api.errors import Misuse
 from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.api.limits import Limits
 from together_rerank_mockserver.endpoint import Endpoint
@@ -86,6 +87,7 @@ class Explanation:
     documents: list[Explained]  # best first
     count: int
     answer: bytes  # the body of the 200
+    misfit: str  # why the ranking that is set does not fit the documents; empty if it does
 
 
 def explain(
@@ -103,7 +105,11 @@ def explain(
     texts = rendering.ranked_texts(request["documents"], request.get("rank_fields"))
     limits.check(request["model"], request["query"], texts)
     computed = rank(request["query"], texts)
-    ranking = override.apply(computed, texts)[0] if override else computed
+    ranking, misfit = computed, ""
+    try:
+        ranking = override.apply(computed, texts)[0] if override else computed
+    except Misuse as error:
+        misfit = str(error)
     all_fields = rank(request["query"], rendering.ranked_texts(request["documents"], None))
     return Explanation(
         body,
@@ -112,6 +118,7 @@ def explain(
         _explained(request, texts, ranking, computed, all_fields),
         len(texts),
         _answer(endpoint, request, texts, ranking),
+        misfit,
     )
 
 

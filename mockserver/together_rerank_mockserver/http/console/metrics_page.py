@@ -31,14 +31,16 @@ def metrics(console: Console) -> Response:
     for (status, fault), number in totals.requests.items():
         statuses[str(status or "no answer")] += number
         faults[fault or "without a fault"] += number
-    bounds = [f"up to {bound * 1000:g} ms" for bound in BOUNDS_S] + [f"above {BOUNDS_S[-1]:g} s"]
+    bounds = [f"up to {_shown(bound)}" for bound in BOUNDS_S] + [f"above {_shown(BOUNDS_S[-1])}"]
+    durations = list(zip(bounds, totals.durations, strict=True))
+    filled = [place for place, (_, count) in enumerate(durations) if count] or [0]
     total = sum(totals.requests.values())
     return console.page(
         "metrics.html.j2",
         charts={
             "Requests by status": bars(sorted(statuses.items())),
             "Requests by fault": bars(faults.most_common()),
-            "Time until the answer was ready": bars(zip(bounds, totals.durations, strict=True)),
+            "Time until the answer was ready": bars(durations[filled[0] : filled[-1] + 1]),
         },
         facts={
             "requests": total,
@@ -52,6 +54,10 @@ def metrics(console: Console) -> Response:
         step=_STEP_S,
         names=console.names,
     )
+
+
+def _shown(seconds: float) -> str:
+    return f"{seconds:g} s" if seconds >= 1 else f"{seconds * 1000:g} ms"
 
 
 def bars(counts: Iterable[tuple[str, int]]) -> list[Bar]:
