@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from together_rerank_mockserver.audit.run import local_mock
-from together_rerank_mockserver.testing.environment import client_variables
+from together_rerank_mockserver.testing.environment import environment
 
 RIGHT, LOUD, DECLARED, CRASH, HIDDEN = "right", "loud error", "declared fallback", "crash", "not shown"
 SILENT, WRONG_PASSAGES, HANG, NO_EFFECT = "silent fallback", "wrong passages", "hang", "no effect"
@@ -56,7 +56,7 @@ def registry():
 @pytest.fixture(scope="module")
 def admin():
     """Start a mock for audits; the environment points clients to it."""
-    with local_mock() as client, patch.dict(os.environ, client_variables(client.url, client.api_key)):
+    with local_mock() as client, patch.dict(os.environ, environment(client.url, client.api_key)):
         yield client
 
 

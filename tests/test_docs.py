@@ -14,10 +14,9 @@ import yaml
 from mock_process import ALONE, COMMAND, environment, running
 from snippets import PORT, ROOT, Snippet, is_file, shown, snippets, write_project
 from together_rerank_fixtures import strategies
-from together_rerank_mockserver import RerankMock
-from together_rerank_mockserver.http.wsgi import Mock
+from together_rerank_mockserver import RerankMock, resilience
+from together_rerank_mockserver.http import admin_document
 from together_rerank_mockserver.ranking import score
-from together_rerank_mockserver.testing import resilience
 
 # Variables that an earlier snippet of a page exports.
 EXPORTED = {"MY_KEY": "any-key"}
@@ -191,9 +190,11 @@ def resilience_rules():
     return re.findall(r'_finding\(\s*"([a-z-]+)"', inspect.getsource(resilience))
 
 
-@pytest.mark.parametrize(("method", "rule"), Mock().admin._actions)
-def test_every_route_of_the_control_plane_is_described(method, rule):
-    assert f"`{method} /__admin{rule}`" in (ROOT / "docs/control-plane.md").read_text()
+@pytest.mark.parametrize(
+    "route", [f"{method} {path}" for path, methods in admin_document.operations().items() for method in methods]
+)
+def test_every_route_of_the_control_plane_is_described(route):
+    assert f"`{route}`" in (ROOT / "docs/control-plane.md").read_text()
 
 
 def test_every_page_is_linked_from_the_index():

@@ -101,6 +101,60 @@ def test_dropped_entries_are_counted_until_the_journal_is_cleared(client):
     assert (client.get("/__admin/requests").json["total"], client.get("/__admin/requests").json["dropped"]) == (0, 0)
 
 
+def test_the_namespaces_are_listed_last_used_first(client):
+    assert client.get("/__admin/namespaces").json == {"namespaces": [counts("default")]}
+    client.post("/__admin/faults?namespace=test-a", json={"fault": "503", "then": {"fault": "ok"}})
+    client.put("/__admin/ranking?namespace=test-b", json={"rank": [0]})
+    client.post("/__admin/ranking?namespace=test-b", json={"rank": [1]})
+    client.post("/__admin/faults?namespace=test-b&word=call17", json={"fault": "429"})
+    rerank(client)
+    rerank(client, A)
+
+    assert client.get("/__admin/namespaces").json["namespaces"] == [
+        counts("test-a", requests=1, faults=1),
+        counts("default", requests=1),
+        counts("test-b call17", faults=1),
+        counts("test-b", rankings=2),
+    ]
+
+
+def counts(name, **given):
+    return {"namespace": name, "requests": 0, "faults": 0, "rankings": 0, **given}
+
+
+def test_the_resilience_of_the_clients_of_a_namespace(client):
+    client.post("/__admin/faults?namespace=test-a", json={"fault": "429", "retry_after": 5})
+    rerank(client, A)
+    rerank(client, A)
+
+    found = client.get("/__admin/resilience?namespace=test-a").json
+
+    (finding,) = found["findings"]
+    assert (found["namespace"], found["total"], found["dropped"]) == ("test-a", 2, 0)
+    assert (finding["rule"], finding["requests"]) == ("ignored-retry-after", [1, 2])
+    assert "whose Retry-After was 5 s" in finding["sentence"]
+    assert client.get("/__admin/resilience").json["findings"] == []
+
+
+def test_the_environment_points_clients_to_the_mock(client):
+    variables = client.get("/__admin/environment?namespace=test-a&word=call17").json
+
+    assert variables["CO_API_URL"] == "http://localhost/cohere"
+    assert variables["TOGETHER_API_KEY"] == "test-a"
+    # The mock does not accept the key `default`.
+    assert "TOGETHER_API_KEY" not in client.get("/__admin/environment").json
+    assert create_app().test_client().get("/__admin/environment").json["TOGETHER_API_KEY"] == "default"
+
+
+def test_a_fault_after_one_for_all_calls_is_a_conflict(client):
+    client.post("/__admin/faults", json={"fault": "503", "times": "always"})
+
+    refused = client.post("/__admin/faults", json={"fault": "ok"})
+
+    assert refused.status_code == 409
+    assert refused.json["error"]["message"] == "no fault can follow one whose `times` is `always`"
+
+
 def test_faults_are_queued_listed_and_cleared(client):
     queued = client.post(
         "/__admin/faults", json={"fault": "429", "times": 2, "retry_after": 1, "then": {"fault": "ok"}}
@@ -236,7 +290,7 @@ def test_rankings_of_all_namespaces_share_a_limit():
     assert client.put("/__admin/ranking", json=large).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/__admin", "/__admin/", "/__admin/nothing", "/__admin/requests/1", "/__admin/%ff"])
+@pytest.mark.parametrize("path", ["/__admin/nothing", "/__admin/requests/1", "/__admin/%ff"])
 def test_an_unknown_route_is_answered_with_the_known_routes(client, path):
     refused = client.get(path)
 

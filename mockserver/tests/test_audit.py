@@ -15,7 +15,7 @@ from together_rerank_mockserver.audit.outcome import Outcome
 from together_rerank_mockserver.audit.pipeline import Declaration, Pipeline
 from together_rerank_mockserver.audit.report import AuditReport, Row
 from together_rerank_mockserver.audit.rerank_audit import RerankAudit
-from together_rerank_mockserver.testing.resilience import Finding
+from together_rerank_mockserver.resilience import Finding
 
 PASSAGES = ["Pandas eat bamboo.", "Llamas live in Peru.", "Bears hunt seals.", "Bees make honey."]
 

@@ -126,7 +126,7 @@ def test_faults_are_parsed_from_json(data, expected):
         ({"fault": True}, "`fault` must be the name of a fault"),
         ({"fault": "429", "times": 0}, "`times` must be an integer from 1"),
         ({"fault": "429", "times": True}, "`times` must be an integer from 1"),
-        ({"fault": "429", "times": 1.0}, "`times` must be an integer from 1"),
+        ({"fault": "429", "times": 1.5}, "`times` must be an integer from 1"),
         ({"fault": "429", "tims": 1}, "`tims` is not a parameter of `429`; did you mean `times`?"),
         ({"fault": "429", "times": "ever"}, "`times` must be an integer from 1 to 1000000, or `always`"),
         ({"fault": "429", "times": "always", "then": "ok"}, "no fault can follow one whose `times` is `always`"),

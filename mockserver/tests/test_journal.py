@@ -35,7 +35,9 @@ def journal_entry(headers=(), key=None, named=False, **changes):
 def test_an_entry_has_the_documented_fields():
     headers = [("Content-Type", "application/json"), ("X-Stainless-Retry-Count", "2")]
 
-    recorded = journal_entry(headers=headers, body=b'{"query": "llama"}', results=([1, 0], 2)).shown(None)
+    recorded = journal_entry(
+        headers=headers, body=b'{"query": "llama"}', results=([1, 0], 2), answer=b'{"id": "a"}'
+    ).shown(None)
 
     assert recorded == {
         "time": "2027-01-15T08:00:00.250000Z",
@@ -53,6 +55,8 @@ def test_an_entry_has_the_documented_fields():
         "headers": {"content-type": "application/json", "x-stainless-retry-count": "2"},
         "body_bytes": 18,
         "body": {"query": "llama"},
+        "answer_bytes": 11,
+        "answer": {"id": "a"},
     }
 
 
@@ -379,3 +383,47 @@ def test_the_journal_has_the_results_of_other_apis_and_of_replayed_answers():
     sent = [result["index"] for result in exchange.response.body["results"]]
     assert cohere.registry.look("default").journal()[0][0].results == ([1, 0], 2)
     assert replaying.registry.look("default").journal()[0][0].results == (sent[:10], len(sent))
+
+
+@pytest.mark.parametrize(
+    ("model", "text"),
+    [
+        ("m", None),
+        ("mock/429", None),
+        ("mock/drip,pause=0", None),
+        ("mock/truncate", '{"id":"'),
+        ("mock/html-200", "<!DOCTYPE html>"),
+        ("mock/reset", ""),
+    ],
+)
+def test_the_answer_is_recorded_as_the_client_gets_it(model, text):
+    endpoint = endpoint_of()
+
+    reply = send(body(model=model), endpoint, parse=False, raw_socket=True)
+
+    (recorded,) = endpoint._state.registry.look("default").journal()[0]
+    shown = recorded.shown(None)
+    assert (recorded.answer, recorded.answer_bytes) == (reply.sent, len(reply.sent))
+    if text is None:
+        assert shown["answer"] == json.loads(reply.body)
+    else:
+        assert shown["answer"] is None
+        assert shown["answer_text"].startswith(text)
+
+
+def test_the_key_is_removed_from_the_answer():
+    recorded = journal_entry(key="sesame-open", answer=b'{"text": "say sesame-open"}')
+
+    assert recorded.shown(None)["answer"] == {"text": "say [key]"}
+
+
+def test_a_long_answer_is_cut():
+    recorded = journal_entry(answer=b"1" * 20, max_body=10)
+
+    assert (recorded.answer, recorded.answer_bytes) == (b"1" * 10, 20)
+
+
+def test_an_entry_is_stored_with_its_body_and_its_answer():
+    recorded = journal_entry(body=b"{}\n{}", answer=b"\n[]\n", results=([1, 0], 2))
+
+    assert type(recorded).from_bytes(recorded.as_bytes) == recorded

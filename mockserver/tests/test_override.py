@@ -99,12 +99,12 @@ WRONG = [
     {"rank": 0},
     {"rank": ["a", 0]},
     {"rank": [""]},
-    {"rank": ["a", "A"]},
+    {"rank": ["a", "a"]},
     {"rank": ["\ud800"]},
     {"rank": [str(number) for number in range(101)]},
     {"rank": [True]},
     {"rank": [-1]},
-    {"rank": [1.0]},
+    {"rank": [1.5]},
     {"rank": [1, 1]},
     {"rank": [10**12]},
     {"rank_first": ""},
@@ -119,7 +119,6 @@ WRONG = [
     {"text_scores": ["a"]},
     {"text_scores": {"": 1}},
     {"text_scores": {"a": None}},
-    {"text_scores": {"a": 1, "A": 2}},
     {"scores": {"0": "1"}},
     {"scores": {"0": True}},
     {"scores": {"0": float("nan")}},
@@ -223,7 +222,7 @@ def test_the_queue_of_overrides_is_limited():
         mock.operations.state.registry.queue_override("default", from_json({"rank": [0]}), 1)
 
     refused = build_app(mock).test_client().post("/__admin/ranking", json={"rank": [0]})
-    assert refused.status_code == 400
+    assert refused.status_code == 409
     assert refused.json["error"]["message"] == "a queue holds at most 1000 rankings, and it has 1000"
 
 

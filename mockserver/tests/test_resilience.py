@@ -2,8 +2,8 @@
 
 import pytest
 
-from together_rerank_mockserver.testing.recorded import Headers, RecordedRequest
-from together_rerank_mockserver.testing.resilience import find_problems
+from together_rerank_mockserver.recorded import Headers, RecordedRequest
+from together_rerank_mockserver.resilience import find_problems
 
 BODY = {"model": "m", "query": "llama", "documents": ["a", "b"]}
 

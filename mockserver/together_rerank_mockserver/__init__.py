@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from together_rerank_mockserver.audit.report import AuditReport
     from together_rerank_mockserver.audit.rerank_audit import RerankAudit
     from together_rerank_mockserver.http.flask_app import create_app
+    from together_rerank_mockserver.recorded import RecordedRequest
+    from together_rerank_mockserver.resilience import Finding
     from together_rerank_mockserver.server.threaded_server import MockServer
     from together_rerank_mockserver.settings import Settings, SettingsError
     from together_rerank_mockserver.testing.mixin import RerankMockMixin
-    from together_rerank_mockserver.testing.recorded import RecordedRequest
     from together_rerank_mockserver.testing.rerank_mock import RerankMock
-    from together_rerank_mockserver.testing.resilience import Finding
 
 __version__ = "0.1.0"
 __all__ = [
@@ -33,9 +33,9 @@ __all__ = [
 
 _MODULES = {
     "AuditReport": "audit.report",
-    "Finding": "testing.resilience",
+    "Finding": "resilience",
     "MockServer": "server.threaded_server",
-    "RecordedRequest": "testing.recorded",
+    "RecordedRequest": "recorded",
     "RerankAudit": "audit.rerank_audit",
     "RerankMock": "testing.rerank_mock",
     "RerankMockMixin": "testing.mixin",

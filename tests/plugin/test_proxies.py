@@ -11,7 +11,7 @@ import requests
 
 from mock_process import running
 from plugin_client import BODY, order
-from together_rerank_mockserver.testing.environment import client_variables
+from together_rerank_mockserver.testing.environment import environment
 
 NO_PROXY = "http://127.0.0.1:9"  # nothing listens there
 NAMES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
@@ -31,7 +31,7 @@ def proxied(monkeypatch):
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_clients_use_no_proxy_for_the_host_of_the_mock(proxied, monkeypatch, host, scheme):
     url = f"{scheme}://{host}:4010"
-    for name, value in client_variables(url, "key").items():
+    for name, value in environment(url, "key").items():
         monkeypatch.setenv(name, value)
 
     assert not urllib.request.getproxies().get(scheme) or urllib.request.proxy_bypass(f"{host}:4010")

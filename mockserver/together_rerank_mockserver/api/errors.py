@@ -43,6 +43,12 @@ class InvalidRequest(ApiError):
         self.kind = kind or self.kind
 
 
+class Conflict(InvalidRequest):
+    """The state of a namespace does not allow the request."""
+
+    status = 409
+
+
 class Misuse(InvalidRequest):
     """A fault or ranking that the client requests of the mock itself is invalid."""
 

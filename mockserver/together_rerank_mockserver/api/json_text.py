@@ -72,6 +72,11 @@ def exact(body: bytes, value: Any) -> Any:
     return value if _NO_HUGE_NUMBER.is_valid(value) else json.loads(body, parse_int=_exactly, parse_float=_float)
 
 
+def whole(value: Any) -> Any:
+    """Return *value* as an integer if it is a whole float, which JSON does not distinguish from one."""
+    return int(value) if type(value) is float and value.is_integer() else value
+
+
 def _exactly(digits: str) -> int | HugeInteger:
     return int(digits) if len(digits) < _FITS_64_BITS else HugeInteger(digits)
 

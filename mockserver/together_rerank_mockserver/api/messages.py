@@ -68,6 +68,13 @@ class Reply:
         return self.delivery not in ("hang", "reset", "empty")
 
     @property
+    def sent(self) -> bytes:
+        """The part of the body that the client gets."""
+        if self.delivery in ("whole", "drip"):
+            return self.body
+        return self.body[: len(self.body) // 2] if self.is_sent else b""
+
+    @property
     def is_slow(self) -> bool:
         """Whether its delivery takes time, so that the call counts as waiting meanwhile."""
         return self.delivery in ("drip", "hang")

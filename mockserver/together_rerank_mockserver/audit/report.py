@@ -11,8 +11,8 @@ from typing import Any
 
 from together_rerank_mockserver.audit import pages
 from together_rerank_mockserver.audit.outcome import Outcome
-from together_rerank_mockserver.testing.recorded import RecordedRequest
-from together_rerank_mockserver.testing.resilience import Finding
+from together_rerank_mockserver.recorded import RecordedRequest
+from together_rerank_mockserver.resilience import Finding
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from together_rerank_mockserver.audit.cases import MIN_PASSAGES, QUICK, Call, Ca
 from together_rerank_mockserver.audit.outcome import Observed, Outcome, error_text, indexes_of, is_item, judge, shown
 from together_rerank_mockserver.audit.pipeline import Pipeline
 from together_rerank_mockserver.audit.report import AuditReport, Row
+from together_rerank_mockserver.recorded import RecordedRequest
+from together_rerank_mockserver.resilience import Finding, find_problems
 from together_rerank_mockserver.testing.admin_client import API_KEY, AdminClient, in_process
-from together_rerank_mockserver.testing.recorded import RecordedRequest
 from together_rerank_mockserver.testing.rerank_mock import RerankMock
-from together_rerank_mockserver.testing.resilience import Finding, find_problems
 
 DEFAULT_PATIENCE_S = 20.0
 # After this time, a case runs beside the next ones.

@@ -93,13 +93,13 @@ def _audited(
     from together_rerank_mockserver.audit.outcome import shown
     from together_rerank_mockserver.audit.pipeline import Declaration, Pipeline
     from together_rerank_mockserver.audit.run import Audit, Unreadable, local_mock
-    from together_rerank_mockserver.testing.environment import client_variables
+    from together_rerank_mockserver.testing.environment import environment
 
     hint = "no output of the command declared a fallback" if fallback_log or fallback_field else None
     with local_mock() as admin:
         search = Command(
             command,
-            client_variables(admin.url, admin.api_key),
+            environment(admin.url, admin.api_key),
             patience,
             top_n=options["top_n"],
             fallback_log=fallback_log,

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from together_rerank_mockserver.api.durations import duration
+from together_rerank_mockserver.api.json_text import whole
 from together_rerank_mockserver.faults.catalogue import Catalogue, UnknownFault
 from together_rerank_mockserver.faults.fault import COMMON_PARAMETERS, ConditionalFault, Fault
 from together_rerank_mockserver.faults.status import BODIES
@@ -94,13 +95,13 @@ def from_json(data: Any, catalogue: Catalogue) -> list[FaultSpec]:
     specs = []
     for each in _chain(data):
         fields = {key: value for key, value in each.items() if key != "then"}
-        times = fields.pop("times", 1)
+        times = whole(fields.pop("times", 1))
         if times != ALWAYS and (type(times) is not int or not 1 <= times <= MAX_TIMES):
             raise InvalidFaultSpec(f"`times` must be an integer from 1 to {MAX_TIMES}, or `{ALWAYS}`")
         if times == ALWAYS and "then" in each:
             raise InvalidFaultSpec(f"no fault can follow one whose `times` is `{ALWAYS}`")
-        name = fields.pop("fault", None)
-        if type(name) not in (str, int, type(None)):
+        name = whole(fields.pop("fault", None))
+        if "fault" in each and type(name) not in (str, int):
             raise InvalidFaultSpec("`fault` must be the name of a fault, or a status")
         spec = _spec(None if name is None else str(name), fields, catalogue, extra=("fault", "times", "then"))
         specs.append(FaultSpec(spec.fault, spec.parameters, None if times == ALWAYS else times))
@@ -160,6 +161,7 @@ def _checked(key: str, value: Any) -> Any:
     if key in MAX_MS and isinstance(value, str):
         number = duration(value, "s" if key == "retry_after" else "ms")
         value = value if number is None else number
+    value = whole(value)
     if key == "retry_after":
         return _retry_after(value)
     if key == "body":

@@ -1,29 +1,30 @@
 """The admin API, independent of any framework: read the journal, queue faults, override rankings and reset."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from orjson import Fragment
 
-from together_rerank_mockserver import __version__
+from together_rerank_mockserver import __version__, recorded
 from together_rerank_mockserver.api import body, json_text
-from together_rerank_mockserver.api.errors import InvalidRequest, MethodNotAllowed, RouteNotFound
+from together_rerank_mockserver.api.errors import Conflict, InvalidRequest, MethodNotAllowed, RouteNotFound
 from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.api.messages import ADMIN
 from together_rerank_mockserver.faults import grammar
+from together_rerank_mockserver.http import admin_document
+from together_rerank_mockserver.http.client_variables import client_variables
 from together_rerank_mockserver.http.operations import Operations
 from together_rerank_mockserver.mock_state import NAMESPACE_PREFIX
 from together_rerank_mockserver.ranking import override
 from together_rerank_mockserver.ranking.score import explain
+from together_rerank_mockserver.resilience import find_problems
 from together_rerank_mockserver.state.namespace import DEFAULT, QueueClosed
 
 # The maximum bytes of a body for the control plane, except of a request to explain.
 MAX_BODY = 4 * 1024 * 1024
-_STATEFUL = ("/requests", "/faults", "/ranking", "/reset")
-_PARAMETERS = {("GET", "/requests"): ("status", "path", "reply", "limit", "offset"), ("POST", "/explain"): ("path",)}
 
 
 @dataclass(slots=True)
@@ -33,6 +34,7 @@ class AdminRequest:
     method: str
     path: str  # below `/__admin`
     parameters: Mapping[str, str]
+    url: str  # of the mock, as the client reaches it
     read: Callable[[int], bytes]  # reads the body, up to that many bytes
     raw_socket: bool = True  # whether the server can produce the faults that need a raw socket
     settle: Callable[[], object] = lambda: None  # returns once every call received so far is in the journal
@@ -62,41 +64,50 @@ class Admin:
         self._operations = operations
         self._state = operations.state
         self._registry = operations.state.registry
-        endpoint = operations.root[0]
-        self._actions: dict[tuple[str, str], Callable[[AdminRequest], Any]] = {
-            ("GET", "/health"): lambda _: health(),
-            ("GET", "/version"): lambda _: {"version": __version__, "document": endpoint.document.name},
-            ("GET", "/spec"): lambda _: endpoint.document.content,
-            ("GET", "/requests"): self._requests,
-            ("DELETE", "/requests"): self._clear_requests,
-            ("GET", "/faults"): self._faults,
-            ("POST", "/faults"): self._queue_faults,
-            ("DELETE", "/faults"): self._clear_faults,
-            ("GET", "/ranking"): self._ranking,
-            ("PUT", "/ranking"): self._set_ranking,
-            ("POST", "/ranking"): self._queue_ranking,
-            ("DELETE", "/ranking"): self._clear_ranking,
-            ("POST", "/reset"): self._reset,
-            ("GET", "/settings"): self._read_settings,
-            ("POST", "/explain"): self._explain,
+        self._endpoint = operations.root[0]
+        # By the operations of the document of the control plane.
+        self._actions: dict[str, Callable[[AdminRequest], Any]] = {
+            "health": lambda _: health(),
+            "version": lambda _: {"version": __version__, "document": self._endpoint.document.name},
+            "openapi": self._openapi,
+            "spec": lambda _: self._endpoint.document.content,
+            "settings": self._read_settings,
+            "environment": self._environment,
+            "namespaces": self._namespaces,
+            "requests": self._requests,
+            "clearRequests": self._clear_requests,
+            "resilience": self._resilience,
+            "faults": self._faults,
+            "queueFaults": self._queue_faults,
+            "clearFaults": self._clear_faults,
+            "ranking": self._ranking,
+            "setRanking": self._set_ranking,
+            "queueRanking": self._queue_ranking,
+            "clearRanking": self._clear_ranking,
+            "reset": self._reset,
+            "explain": self._explain,
         }
 
     def answer(self, request: AdminRequest) -> bytes:
         """Return the JSON answer to *request*; raise ApiError if the request is invalid."""
-        methods = {method: action for (method, path), action in self._actions.items() if path == request.path}
+        every = admin_document.operations()
+        methods = every.get(ADMIN + request.path)
         if not methods:
-            there = ", ".join(dict.fromkeys(path.removeprefix("/") for _, path in self._actions))
+            there = ", ".join(path.removeprefix(f"{ADMIN}/") for path in every)
             raise RouteNotFound(f"There is no {ADMIN}{request.path[:200]}; known routes below {ADMIN}/: {there}")
-        if request.path in _STATEFUL:
+        operation = methods.get("GET" if request.method == "HEAD" else request.method)
+        if operation is None:
+            raise MethodNotAllowed(request.method, methods)
+        if "501" in operation["responses"]:
             self._state.check_shared(ADMIN + request.path)
-        method = "GET" if request.method == "HEAD" else request.method
-        if method not in methods:
-            raise MethodNotAllowed(method, methods)
-        self._check(request, ("namespace", "word", *_PARAMETERS.get((method, request.path), ())))
-        takes_none = method == "DELETE" or request.path == "/reset"
-        if takes_none and (raw := request.read(MAX_BODY)) and json_text.parse(raw) != {}:
+        self._check(request, [each["name"] for each in operation["parameters"]])
+        if request.method not in ("GET", "HEAD") and "requestBody" not in operation:
+            self._check_no_body(request)
+        return to_json(self._actions[operation["operationId"]](self._with_word(request)))
+
+    def _check_no_body(self, request: AdminRequest) -> None:
+        if (raw := request.read(MAX_BODY)) and json_text.parse(raw) != {}:
             raise InvalidRequest("This request takes no body; name the namespace in `?namespace=`")
-        return to_json(methods[method](self._with_word(request)))
 
     def _with_word(self, request: AdminRequest) -> AdminRequest:
         """Return *request* for the namespace of its `word`, if it has one."""
@@ -110,7 +121,7 @@ class Admin:
             self._registry.add_word(request.namespace, word)
         return replace(request, parameters={**request.parameters, "namespace": own})
 
-    def _check(self, request: AdminRequest, known: tuple[str, ...]) -> None:
+    def _check(self, request: AdminRequest, known: Sequence[str]) -> None:
         for name in request.parameters:
             if name not in known:
                 raise InvalidRequest(f"`{name[:100]}` is not a parameter; known: {', '.join(known)}")
@@ -123,6 +134,19 @@ class Admin:
         shown = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(settings).items()}
         secrets = {"admin_token": settings.admin_token is not None, "state": settings.state is not None}
         return {**shown, "api_keys": len(settings.api_keys), **secrets}
+
+    def _openapi(self, request: AdminRequest) -> Any:
+        faults, paths = list(self._state.catalogue), self._endpoint.routes
+        content = admin_document.served(self._endpoint.document, faults, paths, request.url)
+        return content if self._state.settings.admin_token is None else admin_document.with_token(content)
+
+    def _environment(self, request: AdminRequest) -> Any:
+        key = request.namespace.partition(" ")[0]
+        return client_variables(request.url, key if self._state.accepts(key) else None)
+
+    def _namespaces(self, _: AdminRequest) -> Any:
+        namespaces = [self._registry.look(name) for name in self._registry.names()]
+        return {"namespaces": [{"namespace": each.name, **each.counts()} for each in namespaces]}
 
     def _requests(self, request: AdminRequest) -> Any:
         request.settle()
@@ -146,6 +170,16 @@ class Admin:
     def _reader(self, path: str) -> Callable[[Any, str], Any] | None:
         return (self._operations.at(path) or self._operations.near(path)[0]).read
 
+    def _resilience(self, request: AdminRequest) -> Any:
+        request.settle()
+        entries, dropped = self._registry.look(request.namespace).journal()
+        requests = recorded.sort([entry.shown(self._reader(entry.path)) for entry in entries], dropped)
+        findings = [
+            {"rule": each.rule, "sentence": each.sentence, "requests": [request.number for request in each.requests]}
+            for each in find_problems(requests)
+        ]
+        return {"namespace": request.namespace, "total": len(entries), "dropped": dropped, "findings": findings}
+
     def _clear_requests(self, request: AdminRequest) -> Any:
         self._registry.forget_journal(request.namespace)
         return {"namespace": request.namespace, "total": 0, "dropped": 0, "requests": []}
@@ -159,8 +193,10 @@ class Admin:
             for spec in chain:
                 spec.fault.check_server(raw_socket=request.raw_socket)
             self._registry.open(request.namespace).enqueue([spec.queued for spec in chain])
-        except (grammar.InvalidFaultSpec, QueueClosed) as error:
+        except grammar.InvalidFaultSpec as error:
             raise InvalidRequest(str(error)) from error
+        except QueueClosed as error:
+            raise Conflict(str(error)) from error
         return self._queue(request)
 
     def _clear_faults(self, request: AdminRequest) -> Any:
@@ -186,7 +222,7 @@ class Admin:
 
     def _queue_ranking(self, request: AdminRequest) -> Any:
         data = request.json
-        times = data.pop("times", 1) if isinstance(data, dict) else 1
+        times = json_text.whole(data.pop("times", 1)) if isinstance(data, dict) else 1
         if type(times) is not int or not 1 <= times <= grammar.MAX_TIMES:
             raise InvalidRequest(
                 f"`times` must be an integer from 1 to {grammar.MAX_TIMES}; PUT sets the ranking of all further calls"
@@ -194,7 +230,7 @@ class Admin:
         try:
             self._registry.queue_override(request.namespace, _override(data), times)
         except QueueClosed as error:
-            raise InvalidRequest(str(error)) from error
+            raise Conflict(str(error)) from error
         return self._ranking(request)
 
     def _clear_ranking(self, request: AdminRequest) -> Any:
@@ -207,7 +243,7 @@ class Admin:
 
     def _explain(self, request: AdminRequest) -> Any:
         path = request.parameters.get("path", "")
-        endpoint = self._operations.at(path) if path else self._operations.root[0]
+        endpoint = self._operations.at(path) if path else self._endpoint
         if endpoint is None:
             raise InvalidRequest(f"`path` must be the path of an operation, not {path[:200]}")
         raw = request.read(self._state.settings.max_body)

@@ -83,9 +83,9 @@ def _control_plane(mock: Mock) -> Blueprint:
     def answer(**_: str) -> Response:
         # One view for all paths and methods, so that access is also checked before a 404 or 405.
         call, raw_socket = call_of(request.environ), request.environ.get(RAW_SOCKET)
-        path = request.path.removeprefix(ADMIN)
+        path, url = request.path.removeprefix(ADMIN), request.root_url.rstrip("/")
         content = partial(body.read, call.headers, call.read, setting="for the control plane")
-        admin_request = AdminRequest(call.method, path, _parameters(), content, call.raw_socket)
+        admin_request = AdminRequest(call.method, path, _parameters(), url, content, call.raw_socket)
         if raw_socket:
             admin_request.settle = raw_socket.settle
         reply = Reply(200, mock.admin.answer(admin_request), JSON)

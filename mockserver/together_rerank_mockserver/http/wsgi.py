@@ -236,7 +236,7 @@ def _pieces(reply: Reply, limiter: DelayLimiter, raw_socket: Any) -> Iterator[by
             pause(reply.pause_ms / 1000)
             yield reply.body[start : start + length]
     elif reply.delivery == "truncate":
-        yield reply.body[: len(reply.body) // 2]
+        yield reply.sent
         limiter.pause(FLUSHED_S)  # granian drops unsent bytes when a body ends early
     else:
         if raw_socket is not None and reply.delivery in ("hang", "reset"):

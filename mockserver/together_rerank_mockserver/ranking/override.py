@@ -6,6 +6,7 @@ from sys import getsizeof
 from typing import Any
 
 from together_rerank_mockserver.api.errors import Misuse
+from together_rerank_mockserver.api.json_text import whole
 from together_rerank_mockserver.ranking.score import Ranked
 
 _MAX = 100_000
@@ -49,19 +50,19 @@ def _size(value: Any) -> int:
 
 
 def _rank(value: Any) -> _Apply:
-    named = value if isinstance(value, list) else []
+    named = list(map(whole, value)) if isinstance(value, list) else []
     if named and all(isinstance(each, str) for each in named):
         return _rank_by_text(_texts("rank", named))
     if not 0 < len(named) <= _MAX or not all(type(each) is int and 0 <= each < 1_000_000_000 for each in named):
         raise InvalidOverride(
             "`rank` must be a list of document indexes, integers from 0, or of texts that documents contain, best first"
         )
-    if len(set(value)) < len(value):
+    if len(set(named)) < len(named):
         raise InvalidOverride("`rank` must name each document once")
 
     def apply(ranking: list[Ranked], _: list[str]) -> tuple[list[Ranked], bool]:
-        _check_indexes(value, ranking)
-        return _pinned(value, ranking), True
+        _check_indexes(named, ranking)
+        return _pinned(named, ranking), True
 
     return apply
 
@@ -130,10 +131,9 @@ def _texts(name: str, values: list[Any]) -> list[str]:
         if not is_text or not 0 < len(value) <= _LONGEST:
             wanted = f"a string of 1 to {_LONGEST} characters that documents can contain"
             raise InvalidOverride(f"a text of `{name}` must be {wanted}")
-    texts = [value.casefold() for value in values]
-    if len(texts) > _MAX_TEXTS or len(set(texts)) < len(texts):
+    if len(values) > _MAX_TEXTS or len(set(values)) < len(values):
         raise InvalidOverride(f"`{name}` must have at most {_MAX_TEXTS} texts, each once")
-    return texts
+    return [value.casefold() for value in values]
 
 
 def _first_found(texts: list[str], documents: list[str]) -> dict[int, int]:

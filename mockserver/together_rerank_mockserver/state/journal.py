@@ -34,29 +34,34 @@ class Entry:
     ms: float  # until the answer was ready
     reason: str | None = None
     retry_after: float | None = None  # the seconds in the answer's Retry-After or retry-after-ms
+    answer: bytes = b""  # the first bytes of the answer's body, up to the journal's limit
+    answer_bytes: int = 0  # how many bytes were sent
     results: tuple[list[Any], int] | None = None  # the indexes of the first results, and how many there are
     size: int = field(init=False)  # about how many bytes the entry takes
 
     def __post_init__(self) -> None:
         texts = [self.method, self.path, self.reply, self.request_id, self.reason or ""]
         texts += [*self.headers, *self.headers.values()]
-        self.size = _OVERHEAD + getsizeof(self.body) + getsizeof(self.headers) + _size(texts)
+        self.size = _OVERHEAD + sum(map(getsizeof, (self.body, self.answer, self.headers))) + _size(texts)
 
     @property
     def as_bytes(self) -> bytes:
-        """The entry as `from_bytes` reads it: a line of JSON, and the body."""
-        fields = [getattr(self, name) for name in _FIELDS]
-        return orjson.dumps(fields) + b"\n" + self.body
+        """The entry as `from_bytes` reads it: a line of JSON, the body and the answer."""
+        fields = [len(self.body), *(getattr(self, name) for name in _FIELDS)]
+        return orjson.dumps(fields) + b"\n" + self.body + self.answer
 
     @classmethod
     def from_bytes(cls, stored: bytes) -> Self:
-        line, _, body = stored.partition(b"\n")
-        entry = cls(body=body, **dict(zip(_FIELDS, orjson.loads(line), strict=True)))
+        line, _, rest = stored.partition(b"\n")
+        length, *values = orjson.loads(line)
+        entry = cls(body=rest[:length], answer=rest[length:], **dict(zip(_FIELDS, values, strict=True)))
         entry.results = entry.results and (entry.results[0], entry.results[1])  # JSON has no tuples
         return entry
 
     def shown(self, read: Callable[[Any, str], Any] | None) -> dict[str, Any]:
-        """Return the entry as JSON: `body` is the JSON value, or `text` the text if the stored bytes are not JSON.
+        """Return the entry as JSON.
+
+        `body` and `answer` are JSON values, or `text` and `answer_text` the texts if the stored bytes are not JSON.
 
         *read* returns the canonical form of a body that was sent to a path; None if all bodies have it.
         """
@@ -76,18 +81,24 @@ class Entry:
             "retry_count": int(retry_count) if _COUNT.fullmatch(retry_count) else None,
             "headers": self.headers,
             "body_bytes": self.body_bytes,
-            "body": None,
+            **_content(self.body, "body", "text"),
+            "answer_bytes": self.answer_bytes,
+            **_content(self.answer, "answer", "answer_text"),
         }
-        try:
-            shown["body"] = json_text.exact(self.body, json_text.parse(self.body))
-        except InvalidRequest:
-            shown["text"] = self.body.decode(errors="replace")
         if read and isinstance(shown["body"], dict):
             shown["canonical"] = read(shown["body"], self.path)
         return shown
 
 
-_FIELDS = tuple(each.name for each in fields(Entry) if each.name not in ("body", "size"))
+_FIELDS = tuple(each.name for each in fields(Entry) if each.name not in ("body", "answer", "size"))
+
+
+def _content(stored: bytes, name: str, text: str) -> dict[str, Any]:
+    """Return the JSON value of *stored* as *name*; if it is not JSON, None, and its text as *text*."""
+    try:
+        return {name: json_text.exact(stored, json_text.parse(stored))}
+    except InvalidRequest:
+        return {name: None, text: stored.decode(errors="replace")}
 
 
 def _size(texts: list[str]) -> int:
@@ -104,9 +115,20 @@ _MAX_TEXT = 2048
 
 
 def entry(
-    redaction: Redaction, *, method: str, path: str, body: bytes, max_body: int, reason: str | None = None, **facts: Any
+    redaction: Redaction,
+    *,
+    method: str,
+    path: str,
+    body: bytes,
+    max_body: int,
+    answer: bytes = b"",
+    reason: str | None = None,
+    **facts: Any,
 ) -> Entry:
-    """Return the entry of a request: secrets redacted, *body* cut to *max_body* bytes; *facts* are other fields."""
+    """Return the entry of a request: secrets redacted, *body* and *answer* cut to *max_body* bytes.
+
+    *facts* are other fields.
+    """
     headers = redaction.headers
     if len(headers) > _MAX_HEADERS or max(map(len, headers.values()), default=0) > _MAX_TEXT:
         first = list(headers.items())[:_MAX_HEADERS]
@@ -117,6 +139,8 @@ def entry(
         headers=headers,
         body=redaction.content(body, max_body),
         body_bytes=len(body),
+        answer=redaction.content(answer, max_body),
+        answer_bytes=len(answer),
         reason=redaction.message(reason)[:_MAX_TEXT] if reason else None,
         **facts,
     )

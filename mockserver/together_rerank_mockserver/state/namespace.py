@@ -240,6 +240,11 @@ class Namespace:
         with self._lock:
             self.overridden += 1
 
+    def counts(self) -> dict[str, int]:
+        """Return how many requests, queued faults and rankings there are."""
+        with self._lock:
+            return {"requests": len(self.entries), "faults": len(self.queue), "rankings": len(self.overrides)}
+
     def journal(self) -> tuple[list[Entry], int]:
         """Return the entries, oldest first, and how many were dropped to bound the memory."""
         with self._lock:

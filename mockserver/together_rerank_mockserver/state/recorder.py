@@ -73,6 +73,7 @@ class Recorder:
                 status=status,
                 body=received,
                 max_body=self._journal_body,
+                answer=reply.sent,
                 reason=reason,
                 retry_after=reply.retry_after,
                 results=results if status == 200 else None,

@@ -86,6 +86,11 @@ class Registry:
         """Return the namespace *name*, or a new empty one that is not stored."""
         return self._namespaces.get(name) or Namespace(name, self._lock)
 
+    def names(self) -> list[str]:
+        """Return the names of the namespaces, the one that was used last first."""
+        with self._lock:
+            return list(dict.fromkeys([*reversed(self._namespaces), DEFAULT]))
+
     def reset(self, name: str) -> None:
         """Replace the namespace *name* with a new one, and remove those of its words.
 

@@ -298,6 +298,11 @@ class SharedNamespace:
         self._command("HDEL", "override", "overridden")
         self._command("DEL", part=":rankings")
 
+    def counts(self) -> dict[str, int]:
+        parts = {"requests": ":journal", "faults": ":faults", "rankings": ":rankings"}
+        counts = {name: int(self._command("LLEN", part=part)) for name, part in parts.items()}
+        return counts | {"rankings": counts["rankings"] + int(self._command("HEXISTS", "override"))}
+
     def journal(self) -> tuple[list[Entry], int]:
         entries = self._command("LRANGE", 0, -1, part=":journal")
         return [Entry.from_bytes(each) for each in entries], int(self._command("HGET", "dropped") or 0)

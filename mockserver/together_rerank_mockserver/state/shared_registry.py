@@ -3,14 +3,20 @@
 import os
 from contextlib import suppress
 from threading import Thread
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 from weakref import ref
 
 from together_rerank_mockserver import clock
 from together_rerank_mockserver.api.errors import StateUnavailable
 from together_rerank_mockserver.ranking.override import RankingOverride
 from together_rerank_mockserver.state.journal import Entry
-from together_rerank_mockserver.state.namespace import MAX_JOURNAL_BYTES, MAX_NAMESPACES, MAX_WORDS, QueuedOverride
+from together_rerank_mockserver.state.namespace import (
+    DEFAULT,
+    MAX_JOURNAL_BYTES,
+    MAX_NAMESPACES,
+    MAX_WORDS,
+    QueuedOverride,
+)
 from together_rerank_mockserver.state.shared_namespace import (
     FLIGHT_MS,
     NAMES,
@@ -22,6 +28,8 @@ from together_rerank_mockserver.state.shared_namespace import (
 )
 from together_rerank_mockserver.state.store import ScriptCall
 from together_rerank_mockserver.state.totals import Outcome, Totals
+
+_SPACE = f"{PREFIX}:namespace:"  # of the keys of all namespaces
 
 
 class SharedRegistry:
@@ -41,7 +49,7 @@ class SharedRegistry:
             self._pid = os.getpid()
             Thread(target=_keep_in_flight, args=(ref(self._shared),), daemon=True).start()
         # Without the `:` of a name, the keys of `test-a:faults` are not those of the queue of `test-a`.
-        return SharedNamespace(name, f"{PREFIX}:namespace:{quote(name, safe=' ')}", self._shared)
+        return SharedNamespace(name, _SPACE + quote(name, safe=" "), self._shared)
 
     def look(self, name: str) -> SharedNamespace:
         return self.open(name)
@@ -101,6 +109,11 @@ class SharedRegistry:
     def in_flight(self) -> int:
         """The number of calls in flight in all namespaces."""
         return int(self._shared.store.run(ScriptCall("flight", [NAMES], [])))
+
+    def names(self) -> list[str]:
+        """Return the names of the namespaces, the one that was used last first."""
+        spaces = self._shared.store.command("ZREVRANGE", NAMES, 0, -1)
+        return list(dict.fromkeys([*(unquote(each.decode().removeprefix(_SPACE)) for each in spaces), DEFAULT]))
 
     def reset(self, name: str) -> None:
         self._shared.unread.discard(name)

@@ -74,7 +74,7 @@ def in_process(server: MockServer | SocketlessServer, api_key: str, unseen: str 
     from together_rerank_mockserver.http.admin import AdminRequest
 
     def send(method: str, path: str, parameters: dict[str, str], body: bytes) -> tuple[int, bytes]:
-        request = AdminRequest(method, path, parameters, lambda _: body, settle=server.settle)
+        request = AdminRequest(method, path, parameters, server.url, lambda _: body, settle=server.settle)
         try:
             return 200, server.mock.admin.answer(request)
         except ApiError as error:

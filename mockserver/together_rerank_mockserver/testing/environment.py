@@ -3,37 +3,16 @@
 import os
 from urllib.parse import urlsplit
 
+from together_rerank_mockserver.http.client_variables import client_variables
 from together_rerank_spec import real_hosts
 
 _NO_PROXY = ("NO_PROXY", "no_proxy")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
-# The variables that clients read: the path below the mock, and the key.
-_URLS = {
-    "TOGETHER_BASE_URL": "",
-    "TOGETHER_AI_API_BASE": "",
-    "CO_API_URL": "/cohere",
-    "COHERE_API_BASE": "/cohere",
-    "AZURE_AI_API_BASE": "/cohere",
-    "HOSTED_VLLM_API_BASE": "/vllm",
-    "HF_API_BASE": "/tei",
-    "HUGGINGFACE_API_BASE": "/tei",
-    "INFINITY_API_BASE": "/infinity",
-    # LiteLLM drops the path; it can also read the answers of Together's API, which are at the root.
-    "JINA_AI_API_BASE": "",
-    "NVIDIA_NIM_API_BASE": "/nim",
-    "VOYAGE_API_BASE": "/voyage",
-}
-_KEYS = (
-    *("TOGETHER_API_KEY", "CO_API_KEY", "COHERE_API_KEY", "AZURE_AI_API_KEY", "HOSTED_VLLM_API_KEY"),
-    *("HUGGINGFACE_API_KEY", "INFINITY_API_KEY", "JINA_AI_API_KEY", "JINA_API_KEY", "NVIDIA_NIM_API_KEY"),
-    "VOYAGE_API_KEY",
-)
 
 
-def client_variables(url: str, api_key: str) -> dict[str, str]:
+def environment(url: str, api_key: str) -> dict[str, str]:
     """Return the variables with which clients use the mock at *url*, and no proxy for it."""
-    urls = {name: url + path for name, path in _URLS.items()}
-    return urls | dict.fromkeys(_KEYS, api_key) | _no_proxy(url)
+    return client_variables(url, api_key) | _no_proxy(url)
 
 
 def _no_proxy(url: str) -> dict[str, str]:

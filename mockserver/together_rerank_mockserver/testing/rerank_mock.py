@@ -9,13 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
-from together_rerank_mockserver import clock
+from together_rerank_mockserver import clock, recorded
 from together_rerank_mockserver.api.durations import duration
 from together_rerank_mockserver.faults.grammar import MAX_MS
-from together_rerank_mockserver.testing import recorded
+from together_rerank_mockserver.recorded import Expected, RecordedRequest
+from together_rerank_mockserver.resilience import Finding, find_problems
 from together_rerank_mockserver.testing.admin_client import AdminClient
-from together_rerank_mockserver.testing.recorded import Expected, RecordedRequest
-from together_rerank_mockserver.testing.resilience import Finding, find_problems
 from together_rerank_spec import dialects
 
 if TYPE_CHECKING:
@@ -268,9 +267,7 @@ class RerankMock:
                 f"{journal['dropped']} requests are no longer in the journal, which keeps only the latest; "
                 'rerank_mock_settings can raise its limit: {"journal_max": 100_000}'
             )
-        # The journal is sorted by the end of the requests; times are texts that sort in time order.
-        entries = sorted(journal["requests"], key=lambda each: each["time"])
-        return [recorded.from_json(journal["dropped"] + number, each) for number, each in enumerate(entries, 1)]
+        return recorded.sort(journal["requests"], journal["dropped"])
 
 
 def queue_fault(admin: AdminClient, name: str, times: Times, parameters: Mapping[str, Any]) -> None:

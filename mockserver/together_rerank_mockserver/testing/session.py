@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
+from together_rerank_mockserver.recorded import RecordedRequest
 from together_rerank_mockserver.testing import admin_client
 from together_rerank_mockserver.testing.admin_client import AdminClient
-from together_rerank_mockserver.testing.environment import client_variables
+from together_rerank_mockserver.testing.environment import environment
 from together_rerank_mockserver.testing.failure import fail
 from together_rerank_mockserver.testing.network_guard import NetworkGuard
-from together_rerank_mockserver.testing.recorded import RecordedRequest
 from together_rerank_mockserver.testing.rerank_mock import Parameters, RerankMock, queue_fault, unit_warnings
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Session:
 
     def variables(self, admin: AdminClient, *, is_guarded: bool = True) -> dict[str, str]:
         """Return the variables with which clients use the mock, and child processes have the network guard."""
-        own = client_variables(admin.url, admin.api_key)
+        own = environment(admin.url, admin.api_key)
         return own | self.network_guard.environment if is_guarded else own
 
     def check(self, mock: RerankMock, *, is_strict: bool = True) -> None:

@@ -5,7 +5,7 @@ from functools import partial
 from io import BytesIO
 from typing import Any
 
-from flask import Blueprint, Request, Response, g, redirect, request, url_for
+from flask import Blueprint, Request, Response, g, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from together_rerank_mockserver.api.errors import ApiError, Unauthorized
@@ -18,7 +18,7 @@ from together_rerank_mockserver.http.console import (
     report_page,
     state_pages,
 )
-from together_rerank_mockserver.http.console.context import PACKAGE, Console
+from together_rerank_mockserver.http.console.context import PACKAGE, Console, see_other
 from together_rerank_mockserver.http.console.sign_in import SignIn
 from together_rerank_mockserver.http.wsgi import Mock, call_of
 from together_rerank_spec import html_page, package_files
@@ -137,13 +137,13 @@ def _sign_in(console: Console) -> Response:
     if not console.sign_in.accepts(request.form.get("token", "")):
         return _form(console, 401, "This is not the token of --admin-token.", onward)
     # A path that begins with that of the console cannot lead to another host.
-    response = redirect(onward if onward.startswith(home) else home, 303)
+    response = see_other(onward if onward.startswith(home) else home)
     console.sign_in.set_cookie(response, request, request.script_root + ADMIN)
     return response
 
 
 def _sign_out(console: Console) -> Response:
-    response = redirect(url_for("console.sign_in"), 303)
+    response = see_other(url_for("console.sign_in"))
     console.sign_in.delete_cookie(response, request.script_root + ADMIN)
     return response
 

@@ -48,7 +48,7 @@ class Console:
     @property
     def base_url(self) -> str:
         """The URL of the mock, as the browser reaches it."""
-        return request.host_url.rstrip("/") + request.script_root
+        return request.root_url.rstrip("/")
 
     def ask(self, method: str, path: str, body: Any = None, namespace: str | None = None) -> Any:
         """Return the answer of the control plane to a request about *namespace*, or that of the page.
@@ -59,7 +59,7 @@ class Console:
         parameters = {"namespace": name, "word": word} if word else {"namespace": name}
         raw_socket = request.environ.get(RAW_SOCKET)
         content = b"" if body is None else to_json(body)
-        asked = AdminRequest(method, path, parameters, lambda _: content, raw_socket is not None)
+        asked = AdminRequest(method, path, parameters, self.base_url, lambda _: content, raw_socket is not None)
         return json_text.parse(self.mock.admin.answer(asked))
 
     def link(self, view: str, **values: Any) -> str:
@@ -78,6 +78,11 @@ class Console:
             "signed_in": self.sign_in.is_signed_in(request),
         }
         return Response(html_page.render(PACKAGE, template, **{**common, **values}), status, mimetype="text/html")
+
+
+def see_other(path: str) -> Response:
+    """Return the answer that lets a browser load *path* with GET."""
+    return Response(b"", 303, {"Location": path})
 
 
 def given(name: str) -> str:

@@ -19,7 +19,7 @@ class Bar(NamedTuple):
     """One bar of a chart."""
 
     label: str
-    count: int
+    number: int
     percent: float  # of the longest bar
 
 

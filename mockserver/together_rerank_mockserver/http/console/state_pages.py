@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response, redirect, request
+from flask import Response, request
 
 from together_rerank_mockserver.api.errors import ApiError, InvalidRequest
 from together_rerank_mockserver.faults import grammar
 from together_rerank_mockserver.faults.catalogue import UnknownFault
 from together_rerank_mockserver.faults.fault import Fault
-from together_rerank_mockserver.http.console.context import Console, given, without_empty
+from together_rerank_mockserver.http.console.context import Console, given, see_other, without_empty
 from together_rerank_mockserver.http.console.journal_page import entries, shown
 
 # What a ranking lists, by the field of the form.
@@ -30,7 +30,7 @@ def faults(console: Console) -> Response:
     actions = {"queue": _queue_fault, "clear": lambda console: console.ask("DELETE", "/faults")}
     problem = _act(console, actions)
     if request.method == "POST" and problem is None:
-        return redirect(console.link("faults") + "#queue", 303)
+        return see_other(console.link("faults") + "#queue")
     catalogue = console.mock.operations.state.catalogue
     wanted = given("text").casefold()
     rows = [fault.as_dict for fault in catalogue]
@@ -90,7 +90,7 @@ def rankings(console: Console) -> Response:
     actions = {"set": _set_ranking, "clear": lambda console: console.ask("DELETE", "/ranking")}
     problem = _act(console, actions)
     if request.method == "POST" and problem is None:
-        return redirect(console.link("rankings") + "#set", 303)
+        return see_other(console.link("rankings") + "#set")
     order = request.args.getlist("order")
     return console.page(
         "rankings.html.j2",
@@ -144,10 +144,5 @@ def namespaces(console: Console) -> Response:
     """List the namespaces with what they hold; reset one."""
     if request.method == "POST":
         console.ask("POST", "/reset")
-        return redirect(console.link("namespaces", namespace=None), 303)
-    rows = []
-    for name in console.names:
-        namespace = console.registry.look(name)
-        rankings = len(namespace.override_queue) + (namespace.override is not None)
-        rows.append((name, len(namespace.journal()[0]), len(namespace.queued()), rankings))
-    return console.page("namespaces.html.j2", rows=rows)
+        return see_other(console.link("namespaces", namespace=None))
+    return console.page("namespaces.html.j2", rows=console.ask("GET", "/namespaces")["namespaces"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, TypedDict
@@ -54,6 +54,7 @@ class RecordedRequest:
         body: the JSON value of the request; None if it is not JSON, or was too long for the journal.
         text: the body as text if it is not JSON, else None.
         body_bytes: the length of the body in bytes.
+        answer: the JSON value of the answer; None if it is not JSON, or was too long for the journal.
         canonical: the body with the names of Together's API, if it was sent to another API; else None.
     """
 
@@ -72,6 +73,7 @@ class RecordedRequest:
     body: Any
     text: str | None
     body_bytes: int
+    answer: Any = None
     canonical: Any = None
     results: list[Any] | None = None
     result_count: int | None = None
@@ -124,6 +126,13 @@ def from_json(number: int, entry: dict[str, Any]) -> RecordedRequest:
     changed = {"began": began, "ended": began + entry["ms"] / 1000, "headers": Headers(entry["headers"])}
     same = {each.name: entry.get(each.name) for each in fields(RecordedRequest)}
     return RecordedRequest(**{**same, "number": number, **changed})
+
+
+def sort(entries: Iterable[dict[str, Any]], dropped: int) -> list[RecordedRequest]:
+    """Return the *entries* of a journal that has *dropped* earlier ones, in the order of their arrival."""
+    # The journal is sorted by the end of the requests; times are texts that sort in time order.
+    in_order = sorted(entries, key=lambda each: each["time"])
+    return [from_json(dropped + number, each) for number, each in enumerate(in_order, 1)]
 
 
 class Expected(TypedDict, total=False):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from together_rerank_mockserver.testing.recorded import RecordedRequest
+from together_rerank_mockserver.recorded import RecordedRequest
 
 # Temporary errors: a client should retry.
 _TEMPORARY = (429, 502, 503, 504, 520, 524, 529)
