@@ -65,7 +65,7 @@ def blueprint(mock: Mock) -> Blueprint:
         )
 
     add("/", "journal", partial(journal_page.journal, console))
-    add("/console/requests/<request_id>", "details", partial(journal_page.details, console))
+    add("/console/requests/<path:request_id>", "details", partial(journal_page.details, console))
     for name, (path, page, methods) in _PAGES.items():
         add(f"/console/{path}", name, partial(page, console), methods)
     add("/console/sign-in", "sign_in", partial(_sign_in, console), ("GET", "POST"))
@@ -101,6 +101,7 @@ def _finish(mock: Mock, response: Response) -> Response:
 def _problem(console: Console, error: Exception) -> Response:
     """Return the page about *error*: the form for the token if the browser is not signed in."""
     if isinstance(error, HTTPException):
+        g.has_unread_form = True
         return console.page("problem.html.j2", error.code or 500, title=error.name, message=error.description, hint="")
     refused = api_error(error)
     if isinstance(refused, Unauthorized):
@@ -111,9 +112,8 @@ def _problem(console: Console, error: Exception) -> Response:
 
 
 def _title(error: ApiError) -> str:
-    return {403: "The console is closed", 404: "Not found", 501: "Not with this setup"}.get(
-        error.status, "The mock cannot answer"
-    )
+    titles = {400: "Not valid", 403: "The console is closed", 404: "Not found", 501: "Not with this setup"}
+    return titles.get(error.status, "The mock cannot answer")
 
 
 def _hint(error: ApiError) -> str:
@@ -137,7 +137,8 @@ def _sign_in(console: Console) -> Response:
     if not console.sign_in.accepts(request.form.get("token", "")):
         return _form(console, 401, "This is not the token of --admin-token.", onward)
     # A path that begins with that of the console cannot lead to another host.
-    response = see_other(onward if onward.startswith(home) else home)
+    is_own = onward.startswith(home) and onward.isprintable()
+    response = see_other(onward if is_own else home)
     console.sign_in.set_cookie(response, request, request.script_root + ADMIN)
     return response
 

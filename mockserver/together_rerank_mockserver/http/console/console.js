@@ -37,7 +37,7 @@ if (live) {
   }, SECONDS * 1000);
 }
 
-// Filter as you type. A new namespace needs the whole page, because its links change.
+// Filter as you type. Another namespace needs the whole page, because its links change.
 const filter = one("[data-filter]");
 let typed = 0;
 filter?.addEventListener("input", (event) => {
@@ -49,6 +49,8 @@ filter?.addEventListener("input", (event) => {
     update(url).catch(() => {});
   }, 200);
 });
+
+filter?.elements.namespace?.addEventListener("change", () => filter.requestSubmit());
 
 // Copy the text below a button.
 document.addEventListener("click", async (event) => {

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Response, request, url_for
+from flask import Response, g, request, url_for
 
 from together_rerank_mockserver import __version__
 from together_rerank_mockserver.api import json_text
+from together_rerank_mockserver.api.errors import InvalidRequest
 from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.http.admin import AdminRequest
 from together_rerank_mockserver.http.console.sign_in import SignIn
@@ -38,7 +39,8 @@ class Console:
     @property
     def namespace(self) -> str:
         """The namespace that the page is about."""
-        return request.values.get("namespace", "").strip() or DEFAULT
+        fields = request.args if g.get("has_unread_form") else request.values
+        return fields.get("namespace", "").strip() or DEFAULT
 
     @property
     def names(self) -> list[str]:
@@ -88,6 +90,20 @@ def see_other(path: str) -> Response:
 def given(name: str) -> str:
     """Return the value of the field *name* of the request; empty if it has none."""
     return request.values.get(name, "").strip()
+
+
+def parse(content: bytes, what: str) -> Any:
+    """Return the JSON value of *content*; raise InvalidRequest about *what* if it is none."""
+    try:
+        return json_text.exact(content, json_text.parse(content))
+    except InvalidRequest as error:
+        message = str(error).replace("The body", what, 1) if content else f"{what} is empty"
+        raise InvalidRequest(message) from error
+
+
+def number(text: str) -> int | str:
+    """Return the number from 0 that *text* is, or else *text* itself, which the control plane rejects."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
 
 
 def without_empty(values: Mapping[str, str]) -> dict[str, str]:

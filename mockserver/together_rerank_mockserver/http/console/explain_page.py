@@ -4,17 +4,17 @@ from typing import Any
 
 from flask import Response, request
 
-from together_rerank_mockserver.api import json_text
 from together_rerank_mockserver.api.errors import ApiError, InvalidRequest
+from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.endpoint import Endpoint
-from together_rerank_mockserver.http.console.context import Console, given
+from together_rerank_mockserver.http.console.context import Console, given, number, parse
 from together_rerank_mockserver.http.console.curl import curl
 from together_rerank_mockserver.http.console.explanation import MAX_MARKED, MAX_SHOWN, explain
-from together_rerank_mockserver.http.console.journal_page import find, pretty, shown
+from together_rerank_mockserver.http.console.journal_page import endpoint_of, find, pretty, shown
 from together_rerank_mockserver.ranking.override import RankingOverride
-from together_rerank_spec import dialect_of, dialects
+from together_rerank_spec import dialect, dialects
 
-_FIELDS = ("dialect", "query", "documents", "top_n", "rank_fields", "model")
+_FIELDS = ("api", "query", "documents", "top_n", "rank_fields", "model")
 _EXAMPLE = {"query": "llamas in Peru", "documents": "Pandas live in China.\nA llama, seen in Peru.\nLlamas in Peru"}
 
 
@@ -37,7 +37,7 @@ def explain_page(console: Console) -> Response:
         problem.status if problem else 200,
         fields=fields,
         names=console.names,
-        dialects=_dialects(console),
+        apis=_apis(console),
         problem=problem and str(problem),
         override=_override(console),
         most=MAX_SHOWN,
@@ -46,17 +46,18 @@ def explain_page(console: Console) -> Response:
     )
 
 
-def _dialects(console: Console) -> list[str]:
-    """The names of the APIs, that at the root first; it has no name if it is that of --spec."""
-    settings = console.mock.settings
-    root = "" if settings.spec else settings.dialect
-    return [root, *(name for name in dialects() if name != root)]
+def _apis(console: Console) -> list[str]:
+    """Return the paths of all operations, those at the root first."""
+    root = [endpoint.routes[0] for endpoint in console.mock.operations.root]
+    others = [f"/{name}{each.routes[0]}" for name in dialects() for each in dialect(name).operations]
+    return [*root, *(path for path in others if endpoint_of(console, path).routes[0] not in root)]
 
 
-def _endpoint(console: Console, dialect: str) -> Endpoint:
-    if dialect and dialect not in dialects():
-        raise InvalidRequest(f"`{dialect[:100]}` is no dialect; known: {', '.join(dialects())}")
-    return console.mock.operations.near(f"/{dialect}")[0]
+def _endpoint(console: Console, path: str) -> Endpoint:
+    endpoint = console.mock.operations.at(path) if path else console.mock.operations.root[0]
+    if endpoint is None:
+        raise InvalidRequest(f"`API` must be the path of an operation, not {path[:200]}")
+    return endpoint
 
 
 def _override(console: Console) -> RankingOverride | None:
@@ -68,7 +69,7 @@ def _override(console: Console) -> RankingOverride | None:
 
 
 def _explained(console: Console, fields: dict[str, str]) -> dict[str, Any]:
-    endpoint = _endpoint(console, fields["dialect"])
+    endpoint = _endpoint(console, fields["api"])
     canonical = _request(fields, endpoint)
     explanation = explain(endpoint, canonical, _override(console), console.mock.operations.state.limits)
     command = curl(
@@ -95,7 +96,7 @@ def _request(fields: dict[str, str], endpoint: Endpoint) -> dict[str, Any]:
         "documents": _documents(fields["documents"]),
     }
     if top_n := fields["top_n"]:
-        canonical["top_n"] = int(top_n) if top_n.isascii() and top_n.isdigit() and len(top_n) < 10 else top_n
+        canonical["top_n"] = number(top_n)
     if rank_fields := fields["rank_fields"]:
         canonical["rank_fields"] = [each.strip() for each in rank_fields.split(",")]
     return canonical
@@ -104,8 +105,7 @@ def _request(fields: dict[str, str], endpoint: Endpoint) -> dict[str, Any]:
 def _documents(text: str) -> Any:
     """Return the documents in *text*: a JSON list, or one document in each line."""
     if text.startswith("["):
-        content = text.encode(errors="replace")
-        return json_text.exact(content, json_text.parse(content))
+        return parse(text.encode(), "The list of documents")
     return [line for line in map(str.strip, text.splitlines()) if line]
 
 
@@ -116,11 +116,12 @@ def _fields_of(console: Console, request_id: str) -> dict[str, str]:
     if not isinstance(canonical, dict) or not isinstance(canonical.get("documents"), list):
         raise InvalidRequest("The body of this request was cut, or is not that of a rerank request")
     documents, rank_fields = canonical["documents"], canonical.get("rank_fields")
-    is_plain = all(isinstance(each, str) and each.strip() == each and each.split("\n") == [each] for each in documents)
+    lines = "\n".join(filter(lambda each: isinstance(each, str), documents))
     return {
-        "dialect": dialect_of(found.entry.path) or _dialects(console)[0],
+        "api": endpoint_of(console, found.entry.path).routes[0],
         "query": found.query,
-        "documents": "\n".join(documents) if is_plain else pretty(json_text.to_json(documents)),
+        # As lines only if they are read back as the same documents.
+        "documents": lines if lines[:1] != "[" and _documents(lines) == documents else pretty(to_json(documents)),
         "top_n": str(canonical.get("top_n") or ""),
         "rank_fields": ", ".join(map(str, rank_fields)) if isinstance(rank_fields, list) else "",
         "model": str(canonical.get("model") or ""),

@@ -11,7 +11,7 @@ from together_rerank_mockserver.api import json_text
 from together_rerank_mockserver.api.errors import InvalidRequest, RouteNotFound
 from together_rerank_mockserver.api.messages import utc
 from together_rerank_mockserver.endpoint import Endpoint
-from together_rerank_mockserver.http.console.context import Console, given, without_empty
+from together_rerank_mockserver.http.console.context import Console, given, number, without_empty
 from together_rerank_mockserver.http.console.curl import curl
 from together_rerank_mockserver.http.console.origin import Origin, origin
 from together_rerank_mockserver.http.wsgi import RAW_SOCKET
@@ -87,7 +87,8 @@ def journal(console: Console) -> Response:
     every = entries(console)
     filters = {name: given(name) for name in _FILTERS}
     found = [each for each in every if _passes(console, each, filters)]
-    page = max(1, int(given("page"))) if given("page").isdecimal() else 1
+    wanted = number(given("page"))
+    page = max(1, wanted) if isinstance(wanted, int) else 1
     rows = [shown(console, each) for each in found[(page - 1) * _SHOWN : page * _SHOWN]]
     return console.page(
         "journal.html.j2",

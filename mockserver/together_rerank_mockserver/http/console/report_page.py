@@ -7,9 +7,8 @@ from typing import Any
 
 from flask import Response, request
 
-from together_rerank_mockserver.api import json_text
 from together_rerank_mockserver.api.errors import InvalidRequest
-from together_rerank_mockserver.http.console.context import PACKAGE, Console
+from together_rerank_mockserver.http.console.context import PACKAGE, Console, parse
 from together_rerank_spec import Validator, package_files
 
 MAX_REPORT = 16 * 1024 * 1024
@@ -55,7 +54,7 @@ def report(console: Console) -> Response:
 
 def read(content: bytes) -> Report:
     """Return the report in *content*, a JSON file; raise InvalidRequest if it is none."""
-    data = json_text.parse(content)
+    data = parse(content, "it")
     kind = next((kind for kind in _READ if isinstance(data, dict) and kind in data), None)
     if kind is None:
         raise InvalidRequest(f"it has neither {' nor '.join(f'`{name}`' for name in _READ)}")

@@ -10,7 +10,7 @@ from together_rerank_mockserver.api.errors import ApiError, InvalidRequest
 from together_rerank_mockserver.faults import grammar
 from together_rerank_mockserver.faults.catalogue import UnknownFault
 from together_rerank_mockserver.faults.fault import Fault
-from together_rerank_mockserver.http.console.context import Console, given, see_other, without_empty
+from together_rerank_mockserver.http.console.context import Console, given, number, see_other, without_empty
 from together_rerank_mockserver.http.console.journal_page import entries, shown
 
 # What a ranking lists, by the field of the form.
@@ -62,11 +62,7 @@ def _queue_fault(console: Console) -> None:
         spec = grammar.from_pairs(given("fault"), values, console.mock.operations.state.catalogue)
     except grammar.InvalidFaultSpec as error:
         raise InvalidRequest(str(error)) from error
-    console.ask("POST", "/faults", {**spec.as_dict, "times": _number(given("times") or "1")})
-
-
-def _number(text: str) -> int | str:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
+    console.ask("POST", "/faults", {**spec.as_dict, "times": number(given("times") or "1")})
 
 
 def _act(console: Console, actions: dict[str, Callable[[Console], Any]]) -> ApiError | None:
@@ -120,7 +116,7 @@ def _last_documents(console: Console) -> list[str]:
 def _set_ranking(console: Console) -> None:
     ranking = _ranking(given("kind"), [line for line in map(str.strip, given("lines").splitlines()) if line])
     if times := given("times"):
-        console.ask("POST", "/ranking", {**ranking, "times": _number(times)})
+        console.ask("POST", "/ranking", {**ranking, "times": number(times)})
     else:
         console.ask("PUT", "/ranking", ranking)
 
@@ -128,7 +124,7 @@ def _set_ranking(console: Console) -> None:
 def _ranking(kind: str, lines: list[str]) -> dict[str, Any]:
     """Return the ranking that *lines* describe, as the control plane takes it."""
     if kind == "indexes":
-        return {"rank": [_number(line) for line in lines]}
+        return {"rank": [number(line) for line in lines]}
     if kind == "texts":
         return {"rank": lines}
     if kind not in RANKINGS:
