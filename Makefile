@@ -34,7 +34,7 @@ SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema vendor
 # Tests start hundreds of processes; without byte code each of them would compile the kit again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help serve quick test test-wheel lint check release-check contract contract-real clients-real test-redis format matrix docs fixtures config-schema clients dist bench lock clean
+.PHONY: help serve quick test test-wheel lint check release-check contract contract-real clients-real test-redis format matrix docs fixtures config-schema clients pictures dist bench lock clean
 
 help:
 	@echo 'serve          set up, and start the mock'
@@ -54,6 +54,7 @@ help:
 	@echo 'fixtures       write the answers of the mock into the exchanges'
 	@echo 'config-schema  write the JSON Schema of the file for serve --config'
 	@echo 'clients        write docs/client-faults.md: what two clients do with each fault'
+	@echo 'pictures       write the pictures of docs/console.md; needs chromium'
 	@echo 'dist           build the wheel and the source distribution'
 	@echo 'bench          measure the mock and other servers; FLAGS=... are flags of bench.py; needs wrk and npm'
 	@echo 'lock           update the pinned requirements; needs uv and npm'
@@ -157,6 +158,9 @@ config-schema: $(VENV)/dev.stamp
 	@mkdir -p build
 	$(BIN)/python tests/config_schema.py > build/config.schema.json
 	mv build/config.schema.json mockserver/together_rerank_mockserver/cli/config.schema.json
+
+pictures: $(VENV)/dev.stamp
+	$(BIN)/python tests/console_pictures.py
 
 clients: $(VENV)/dev.stamp
 	@mkdir -p build

@@ -247,19 +247,22 @@ def test_the_cookie_opens_the_console_and_not_the_routes_of_the_control_plane():
 
 
 @pytest.mark.parametrize(
-    ("origin", "status"),
+    ("headers", "status"),
     [
-        ("http://localhost", 303),
-        (None, 403),
-        ("null", 403),
-        ("http://evil.example", 403),
-        ("http://localhost:3000", 403),
-        ("http://app.example", 403),
+        ({"Origin": "http://localhost"}, 303),
+        # A proxy has changed the host.
+        ({"Origin": "https://mock.example", "Sec-Fetch-Site": "same-origin"}, 303),
+        ({}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Origin": "http://localhost:3000", "Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "http://app.example"}, 403),
     ],
 )
-def test_a_form_of_another_page_cannot_use_the_cookie(origin, status):
+def test_a_form_of_another_page_cannot_use_the_cookie(headers, status):
     client, _ = signed_in(Settings(admin_token="sesame", cors=("http://app.example",)))
-    headers = {} if origin is None else {"Origin": origin}
 
     sent = client.post(path_of("faults"), data={"do": "queue", "fault": "429"}, headers=headers)
 

@@ -51,8 +51,12 @@ def _preflight(environ: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def is_same_origin(headers: Headers) -> bool:
-    """Return whether the header `Origin` names the host that the request is sent to."""
-    return headers.get("Origin") in [f"{scheme}://{headers.get('Host')}" for scheme in ("http", "https")]
+    """Return whether a page of the host that the request is sent to has sent it.
+
+    Browsers say so themselves over HTTPS and on localhost, also if a proxy has changed `Host`.
+    """
+    own = [f"{scheme}://{headers.get('Host')}" for scheme in ("http", "https")]
+    return headers.get("Sec-Fetch-Site") == "same-origin" or headers.get("Origin") in own
 
 
 class AdminAccess:

@@ -10,7 +10,7 @@ from together_rerank_mockserver.api import json_text
 from together_rerank_mockserver.api.errors import InvalidRequest
 from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.http.admin import AdminRequest
-from together_rerank_mockserver.http.console.sign_in import SignIn
+from together_rerank_mockserver.http.console.sign_in import SignIn, is_https
 from together_rerank_mockserver.http.wsgi import RAW_SOCKET, Mock
 from together_rerank_mockserver.state.namespace import DEFAULT
 from together_rerank_spec import html_page
@@ -50,7 +50,8 @@ class Console:
     @property
     def base_url(self) -> str:
         """The URL of the mock, as the browser reaches it."""
-        return request.root_url.rstrip("/")
+        scheme = "https" if is_https(request) else "http"
+        return f"{scheme}://{request.host}{request.script_root}"
 
     def ask(self, method: str, path: str, body: Any = None, namespace: str | None = None) -> Any:
         """Return the answer of the control plane to a request about *namespace*, or that of the page.

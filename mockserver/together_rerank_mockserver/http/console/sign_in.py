@@ -56,8 +56,14 @@ class SignIn:
 
     def set_cookie(self, response: Response, request: Request, path: str) -> None:
         """Add the cookie for the pages below *path* to *response*; it lasts until the browser is closed."""
-        is_secure = request.is_secure or request.headers.get("X-Forwarded-Proto") == "https"
-        response.set_cookie(self._cookie, self._value, path=path, secure=is_secure, httponly=True, samesite="Strict")
+        response.set_cookie(
+            self._cookie, self._value, path=path, secure=is_https(request), httponly=True, samesite="Strict"
+        )
 
     def delete_cookie(self, response: Response, path: str) -> None:
         response.delete_cookie(self._cookie, path=path, httponly=True, samesite="Strict")
+
+
+def is_https(request: Request) -> bool:
+    """Return whether the browser has used HTTPS, to the mock or to a proxy in front of it."""
+    return request.is_secure or request.headers.get("X-Forwarded-Proto") == "https"
