@@ -738,13 +738,16 @@ def test_forms_are_logged_and_refreshes_are_not(capfd):
     client.post(path_of("sign-in"), data={"token": "sesame"})
     client.get("/__admin/")
     client.post(path_of("faults"), data={"do": "queue", "fault": "429"}, headers={"Origin": "http://localhost"})
+    client.post(path_of("faults"), data={"do": "queue", "fault": "429"})
     mock.operations.state.recorder._log.flush()
     logged = capfd.readouterr().err
 
     assert re.findall(r"^(\S+ \S+ \d+)", logged, re.MULTILINE) == [
         "POST /__admin/console/sign-in 303",
         "POST /__admin/console/faults 303",
+        "POST /__admin/console/faults 403",
     ]
+    assert "accepts this request from its own pages only" in logged
     assert "sesame" not in logged
 
 

@@ -6,7 +6,7 @@ from operator import itemgetter
 from typing import Literal, NamedTuple
 
 from together_rerank_mockserver.ranking.score import Evidence
-from together_rerank_mockserver.ranking.search import places_of
+from together_rerank_mockserver.ranking.search import Places
 from together_rerank_mockserver.ranking.tokens import KINDS, is_boundary, normalise, spans
 
 Kind = Literal["", "part", "whole"]
@@ -62,14 +62,14 @@ def _ranked(pieces: list[str], ranks: bytearray) -> Iterator[tuple[str, int]]:
 
 
 def _places_of_parts(normal: str, evidence: Evidence) -> Iterator[tuple[int, int]]:
-    for part in {part for found in evidence.parts.values() for part in found}:
-        yield from ((at, at + len(part)) for at in places_of(part, normal))
+    parts = {part for found in evidence.parts.values() for part in found}
+    for size in (2, 3):
+        yield from ((at, at + size) for at in range(len(normal)) if normal[at : at + size] in parts)
 
 
 def _places_of_words(normal: str, evidence: Evidence) -> Iterator[tuple[int, int]]:
     whole = set(evidence.whole)
     yield from ((start, end) for start, end in spans(normal) if normal[start:end] in whole)
     # A word of a script without spaces is also found inside a run.
-    for word in whole:
-        if KINDS[word[0]] == "u":
-            yield from ((at, at + len(word)) for at in places_of(word, normal))
+    unspaced = [word for word in whole if KINDS[word[0]] == "u"]
+    yield from ((at, at + len(word)) for word, at in Places(unspaced, len(normal)).find(normal))

@@ -91,10 +91,10 @@ def _check(mock: Mock, sign_in: SignIn) -> None:
 
 
 def _finish(mock: Mock, response: Response) -> Response:
-    """Add the headers of a page; log what changes the state, but not each refresh of a page."""
+    """Add the headers of a page; log forms and errors, but not each refresh of a page."""
     response.headers.update(_HEADERS)
-    if request.method == "POST":
-        mock.operations.state.recorder.log(g.call, Reply(response.status_code, b""), None)
+    if request.method == "POST" or response.status_code >= 400:
+        mock.operations.state.recorder.log(g.call, Reply(response.status_code, b""), g.get("reason"))
     return response
 
 
@@ -104,6 +104,7 @@ def _problem(console: Console, error: Exception) -> Response:
         g.has_unread_form = True
         return console.page("problem.html.j2", error.code or 500, title=error.name, message=error.description, hint="")
     refused = api_error(error)
+    g.reason = str(refused)
     if isinstance(refused, Unauthorized):
         return _form(console, 401)
     return console.page(

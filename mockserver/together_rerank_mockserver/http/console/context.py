@@ -78,6 +78,7 @@ class Console:
             "namespace": self.namespace,
             "link": self.link,
             "version": __version__,
+            "as_json": lambda value: to_json(value).decode(),
             "signed_in": self.sign_in.is_signed_in(request),
         }
         return Response(html_page.render(PACKAGE, template, **{**common, **values}), status, mimetype="text/html")

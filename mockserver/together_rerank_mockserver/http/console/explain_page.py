@@ -48,9 +48,10 @@ def explain_page(console: Console) -> Response:
 
 def _apis(console: Console) -> list[str]:
     """Return the paths of all operations, those at the root first."""
-    root = [endpoint.routes[0] for endpoint in console.mock.operations.root]
-    others = [f"/{name}{each.routes[0]}" for name in dialects() for each in dialect(name).operations]
-    return [*root, *(path for path in others if endpoint_of(console, path).routes[0] not in root)]
+    settings = console.mock.settings
+    others = [name for name in dialects() if settings.spec or name != settings.dialect]
+    below = [f"/{name}{each.routes[0]}" for name in others for each in dialect(name).operations]
+    return [*(endpoint.routes[0] for endpoint in console.mock.operations.root), *below]
 
 
 def _endpoint(console: Console, path: str) -> Endpoint:

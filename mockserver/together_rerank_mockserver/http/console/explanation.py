@@ -110,7 +110,9 @@ def explain(
         ranking = override.apply(computed, texts)[0] if override else computed
     except Misuse as error:
         misfit = str(error)
-    all_fields = rank(request["query"], rendering.ranked_texts(request["documents"], None))
+    all_fields = None
+    if request.get("rank_fields") is not None:
+        all_fields = rank(request["query"], rendering.ranked_texts(request["documents"], None))
     return Explanation(
         body,
         path,
@@ -123,11 +125,15 @@ def explain(
 
 
 def _explained(
-    request: dict[str, Any], texts: list[str], ranking: list[Ranked], computed: list[Ranked], all_fields: list[Ranked]
+    request: dict[str, Any],
+    texts: list[str],
+    ranking: list[Ranked],
+    computed: list[Ranked],
+    all_fields: list[Ranked] | None,
 ) -> list[Explained]:
     shown = ranking[:MAX_SHOWN]
     evidence = Query(request["query"]).evidences([texts[each.index] for each in shown])
-    computed_places, all_fields_places = _places(computed), _places(all_fields)
+    computed_places, all_fields_places = _places(computed), _places(all_fields or [])
     return [
         Explained(
             each.index,
@@ -137,7 +143,7 @@ def _explained(
             marks(texts[each.index][:MAX_MARKED], why),
             len(texts[each.index]) > MAX_MARKED,
             computed_places[each.index],
-            all_fields_places[each.index] if request.get("rank_fields") is not None else None,
+            all_fields_places.get(each.index),
         )
         for place, (each, why) in enumerate(zip(shown, evidence, strict=True), 1)
     ]
