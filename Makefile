@@ -42,7 +42,7 @@ help:
 	@echo 'test           set up, and run the tests, except the exhaustive ones'
 	@echo 'test-wheel     run all tests against the built wheel, test-redis too, and report coverage'
 	@echo 'lint           check format, style, types, layers, and the files for GitHub and Docker'
-	@echo 'release-check  build the distributions, check their files, and use the wheel as the README shows'
+	@echo 'release-check  build the distributions, check their files, and use the wheel as the README and the Dockerfile show'
 	@echo 'check          lint and release-check'
 	@echo 'contract       test the endpoint URL=..., or a new mock without it; FLAGS=... are flags of the command'
 	@echo 'contract-real  test and record four servers by other authors, and compare with docs/reports/; needs npm'
@@ -97,6 +97,7 @@ lint: $(VENV)/dev.stamp
 	$(SCHEMA).github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 	$(SCHEMA).github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(SCHEMA).compose-spec compose.yaml
+	$(BIN)/hadolint Dockerfile
 
 release-check: $(VENV)/dev.stamp dist
 	$(BIN)/twine check --strict dist/*
@@ -179,7 +180,9 @@ bench: $(VENV)/base.stamp $(PEERS)/stamp
 UV_LOCK = uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 lock:
 	$(UV_LOCK) pyproject.toml --group build -o requirements/base.txt
-	$(UV_LOCK) pyproject.toml --extra contract --extra redis --group build --group dev -c requirements/base.txt -o requirements/dev.txt
+	$(UV_LOCK) pyproject.toml --extra redis -c requirements/base.txt -o requirements/image.txt
+	$(UV_LOCK) pyproject.toml --extra contract --extra redis --group build --group dev -c requirements/base.txt -c requirements/image.txt \
+	  -o requirements/dev.txt
 	echo 'together==1.5.35' | $(UV_LOCK) - -o requirements/together-1.txt
 	printf '%s\n' xllamacpp gguf 'litellm[proxy]==1.106.2' | $(UV_LOCK) - -o requirements/strangers.txt
 	@# torch is not locked; the packages after infinity-emb are what its CPU build needs.

@@ -22,6 +22,7 @@ import load
 import report
 from servers import NoNumber, Running, Server, own, peers
 from together_rerank_spec import load as load_document
+from together_rerank_spec.progress_line import ProgressLine
 
 _CONNECTIONS = (16, 128)
 # Unmeasured load before the first number of each body, in which Node.js compiles its code.
@@ -72,25 +73,29 @@ def measure(
         }
         for name, server in servers.items()
     }
-    for number in range(starts + 1):
-        print(f"start {number} of {starts}", file=sys.stderr)
-        for name, server in servers.items():
-            with Running(server) as process:
-                # Start 0 is not counted: it fills the caches of compiled files.
-                into = results[name]["measured"]["cold"] if number else {}
-                _record(name, into, load.cold, process, sent["example"], answers)
-    for number in range(rounds):
-        print(f"round {number + 1} of {rounds}", file=sys.stderr)
-        for name, server in servers.items():
-            measured = results[name]["measured"]
-            with Running(server) as process:
-                for body, content in sent.items():
-                    for connections in _CONNECTIONS:
-                        into = measured.setdefault(f"{body}, {connections} connections", {})
-                        before = warm_up_s if connections == _CONNECTIONS[0] else 0
-                        _record(name, into, load.warm, process, content, connections, seconds, before)
-                    if body == "example":
-                        _record(name, measured["memory"], process.memory)
+    begun = ["starting"]
+    total = len(servers) * (starts + 1 + rounds * len(sent) * len(_CONNECTIONS))
+    with ProgressLine(lambda: (f"{len(begun) - 1} of {total} measurements, {begun[-1]}", (len(begun) - 2) / total)):
+        for number in range(starts + 1):
+            for name, server in servers.items():
+                with Running(server) as process:
+                    begun.append(f"{server.title}, start {number} of {starts}")
+                    # Start 0 is not counted: it fills the caches of compiled files.
+                    into = results[name]["measured"]["cold"] if number else {}
+                    _record(name, into, load.cold, process, sent["example"], answers)
+        for number in range(rounds):
+            for name, server in servers.items():
+                measured = results[name]["measured"]
+                with Running(server) as process:
+                    for body, content in sent.items():
+                        for connections in _CONNECTIONS:
+                            load_name = f"{body}, {connections} connections"
+                            begun.append(f"{server.title}, round {number + 1} of {rounds}, {load_name}")
+                            into = measured.setdefault(load_name, {})
+                            before = warm_up_s if connections == _CONNECTIONS[0] else 0
+                            _record(name, into, load.warm, process, content, connections, seconds, before)
+                        if body == "example":
+                            _record(name, measured["memory"], process.memory)
     return results
 
 

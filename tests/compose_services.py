@@ -1,9 +1,7 @@
 """Run the services of `compose.yaml` on this machine, with the commands and the configuration of the file."""
 
-import os
 import re
 import shlex
-import shutil
 import socket
 import subprocess
 import time
@@ -13,13 +11,12 @@ import yaml
 
 from command_runner import run
 from mock_process import environment, running
+from programs import program
 from snippets import ROOT
 
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
 TOKEN = "a-token-of-compose"
-# Debian installs nginx in a folder that is not on the path of every user.
-NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 _FOLDERS = "".join(f"{name}_temp_path {name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
 
 
@@ -63,14 +60,15 @@ class Balancer:
 @contextmanager
 def balanced(folder, state=None):
     """Start as many mocks as the file has replicas, with *state* or separate states, and nginx in front of them."""
+    nginx = program("nginx")
     with ExitStack() as stack:
         token = {"TOGETHER_RERANK_MOCK_ADMIN_TOKEN": TOKEN}
         mocks = [stack.enter_context(running(*flags(state), **token)) for _ in range(SERVICES["mock"]["scale"])]
         port = free_port()
         (folder / "nginx.conf").write_text(configuration(port, [mock.port for mock in mocks]))
-        command = [NGINX, "-e", "errors", "-p", folder, "-c", "nginx.conf", "-g", "daemon off; pid pid;"]
-        nginx = stack.enter_context(subprocess.Popen(command, env=environment()))
-        stack.callback(nginx.terminate)
+        command = [nginx, "-e", "errors", "-p", folder, "-c", "nginx.conf", "-g", "daemon off; pid pid;"]
+        process = stack.enter_context(subprocess.Popen(command, env=environment()))
+        stack.callback(process.terminate)
         waited = run("wait", f"http://127.0.0.1:{port}", "--timeout", "20")
         assert waited.exit_code == 0, waited.stderr + (folder / "errors").read_text()
         yield Balancer(port, mocks)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import sys
 import time
@@ -18,6 +19,7 @@ import load
 import report
 from servers import NoNumber, Running, Server, own
 from snippets import ROOT
+from terminals import on_terminal
 from together_rerank_mockserver import __version__
 from together_rerank_mockserver.server import granian_server
 
@@ -173,6 +175,28 @@ def test_a_load_with_errors_has_a_reason_in_place_of_its_numbers(tmp_path, wrk):
 def test_the_run_ends_if_the_mock_breaks_connections(tmp_path, wrk):
     with pytest.raises(NoNumber, match="26 connections broke"):
         bench.measure({"mock": own(tmp_path)["mock"]}, starts=0, rounds=1, seconds=1, answers=1)
+
+
+MEASURE = """
+import bench, pathlib, sys
+flask = {"flask": bench.own(pathlib.Path(sys.argv[1]))["flask"]}
+print(sorted(bench.measure(flask, starts=0, rounds=1, seconds=1, warm_up_s=0, answers=1)["flask"]["measured"]))
+"""
+
+
+def test_a_terminal_shows_what_is_measured(tmp_path, wrk):
+    wrk.with_name("wrk").write_text(wrk.with_name("wrk").read_text().replace("touch", "sleep 0.5; touch"))
+    path = os.pathsep.join(str(each) for each in sys.path if each)
+    command = (sys.executable, "-c", MEASURE, tmp_path)
+    ran = on_terminal(*command, env={**os.environ, "PYTHONPATH": path}, pipe_stdout=True)
+    interrupted = on_terminal(*command, env={**os.environ, "PYTHONPATH": path}, interrupt_at=b"4 of 5")
+
+    load_name = "bare Flask view, round 1 of 1, example, 128 connections"
+    assert any(re.fullmatch(rf"\d s, about \d+ s left: 3 of 5 measurements, {load_name}", line) for line in ran.shown)
+    assert ran.left == ""
+    assert ran.stdout.startswith("['98 kB, 128 connections', ")
+    assert interrupted.left.startswith("Traceback")
+    assert interrupted.left.endswith("KeyboardInterrupt\n")
 
 
 def test_the_results_are_complete_and_of_the_pinned_versions():

@@ -84,5 +84,5 @@ def test_the_page_has_a_section_for_every_command_and_no_flag_that_does_not_exis
     known = {flag for command in COMMANDS.values() for each in command.params for flag in each.opts}
 
     titles = re.findall(r"^###? (.+)$", PAGE, re.MULTILINE)
-    assert sorted(titles) == sorted([*COMMANDS, "together-rerank-mock"])
+    assert sorted(titles) == sorted([*COMMANDS, "together-rerank-mock", "Progress"])
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", PAGE)) - set(_SHARED) <= known

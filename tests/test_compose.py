@@ -1,27 +1,17 @@
-"""The services of `compose.yaml`: their flags, the image of the mock, and nginx in front of three mocks."""
+"""The services of `compose.yaml`: their flags, and nginx in front of three mocks."""
 
 import re
-import shutil
 import signal
-import subprocess
-import sys
-import tomllib
-import zipfile
 
 import pytest
 
-from compose_services import NGINX, SERVICES, TOKEN, balanced, words
-from mock_process import environment
+from compose_services import SERVICES, TOKEN, balanced, words
 from served_client import Client, connections_are_closed  # noqa: F401  # a fixture
-from snippets import ROOT
 from together_rerank_mockserver.cli import command
-
-DOCKERFILE = SERVICES["mock"]["build"]["dockerfile_inline"]
 
 
 def behind_nginx(test):
-    marked = pytest.mark.usefixtures("connections_are_closed")(pytest.mark.served(test))
-    return pytest.mark.skipif(NGINX is None, reason="nginx is not installed")(marked)
+    return pytest.mark.usefixtures("connections_are_closed")(pytest.mark.served(test))
 
 
 @pytest.mark.parametrize(
@@ -44,31 +34,6 @@ def test_only_this_machine_reaches_the_services():
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
 
     assert ports == {"balancer": ["127.0.0.1:4010:4010"]}
-
-
-@pytest.mark.slow
-def test_the_image_has_all_files_that_the_build_needs(tmp_path):
-    for sources, target in re.findall(r"^COPY (.+) (\S+)$", DOCKERFILE, re.MULTILINE):
-        for source in sources.split():
-            if (ROOT / source).is_dir():
-                shutil.copytree(ROOT / source, tmp_path / target)
-            else:
-                shutil.copy(ROOT / source, tmp_path / target)
-
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
-    subprocess.run(build, cwd=tmp_path, env=environment(), check=True, capture_output=True)
-
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    (wheel,) = tmp_path.glob("dist/*.whl")
-    packages = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
-    for package in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]:
-        assert package.rpartition("/")[2] in packages
-    (extra,) = re.findall(r"pip install .*\.\[(\w+)\]", DOCKERFILE)
-    assert extra in project["project"]["optional-dependencies"]
-
-
-def test_the_mock_in_the_image_is_not_root():
-    assert re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE) == ["nobody"]
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from together_rerank_mockserver.ranking import score
 EXPORTED = {"MY_KEY": "any-key"}
 PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 # Snippets that are not run: output of other tools, and files.
-_NOT_RUN = ("json", "nginx", "text", "toml", "yaml")
+_NOT_RUN = ("ini", "json", "nginx", "text", "toml", "yaml")
 INSTALL = "pip install together-rerank-kit"  # `make check` runs it with the wheel
 
 

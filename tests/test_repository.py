@@ -10,6 +10,7 @@ from snippets import ROOT, snippets
 from together_rerank_mockserver import __version__
 
 EXPECTED = (
+    ".dockerignore",
     ".github/ISSUE_TEMPLATE/bug.yml",
     ".github/ISSUE_TEMPLATE/config.yml",
     ".github/ISSUE_TEMPLATE/feature.yml",
@@ -21,6 +22,7 @@ EXPECTED = (
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "Dockerfile",
     "LICENSE",
     "README.md",
     "SECURITY.md",
@@ -40,7 +42,7 @@ def test_every_module_has_a_docstring():
 def test_requirements_are_pinned_with_hashes_and_contain_no_url():
     locks = tracked("requirements/*.txt")
 
-    assert len(locks) == 11
+    assert len(locks) == 12
     for lock in locks:
         text = lock.read_text()
         assert "://" not in text

@@ -6,6 +6,7 @@ import together_rerank_fixtures as fixtures
 from miniature import KEY, MODEL
 from together_rerank_contract_tests.record import recording
 from together_rerank_contract_tests.record.comparison import Comparison
+from together_rerank_contract_tests.run.progress import Progress
 from together_rerank_contract_tests.settings import Settings
 from together_rerank_fixtures import folder
 
@@ -16,7 +17,7 @@ def run_comparison(server, *patterns, url="", key=KEY):
     """Send the library's requests; return the comparison, and the contents of the files by path."""
     settings = Settings(f"{server.url}{url}", model=MODEL, key=key, key_name="KEY", timeout_s=20)
     comparison = Comparison(settings, patterns)
-    comparison.run(lambda: None, lambda sign: None)
+    comparison.run(Progress())
     return comparison, recording.files(comparison, DAY)
 
 

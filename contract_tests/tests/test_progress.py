@@ -1,132 +1,44 @@
-"""The progress of a run, on a real terminal and elsewhere."""
+"""The progress of the commands that send requests, on a real terminal and elsewhere."""
 
-import fcntl
-import io
-import os
-import pty
 import re
-import signal
-import struct
-import subprocess
-import sys
-import termios
-from contextlib import redirect_stdout
 
 import pytest
 
 from broken import OneByDefault
 from commanding import COMMAND, MODEL_AND_KEY, environment, process
-from judging import PLAIN
 from legitimate import Correct, Slow
 from miniature import Refused
-from together_rerank_contract_tests.cli import progress
-from together_rerank_contract_tests.run.outcome import Outcome, State
+from terminals import on_terminal
+from together_rerank_fixtures import read
 
 pytestmark = pytest.mark.served
-HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 
 
-def on_terminal(*command, width=100, interrupt_at=None, **variables):
-    """Run *command* on a new terminal; return the exit status, the raw output, and the text of the terminal."""
-    terminal, end = pty.openpty()
-    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
-    environ = environment(**{"TERM": "xterm", **variables})
-    environ.pop("COLUMNS", None)
-    with subprocess.Popen([*map(str, command)], stdin=end, stdout=end, stderr=end, env=environ) as child:
-        os.close(end)
-        raw = b""
-        while piece := _read(terminal):
-            raw += piece
-            if interrupt_at and interrupt_at in raw:
-                child.send_signal(signal.SIGINT)
-                interrupt_at = None
-        os.close(terminal)
-    text = raw.decode().replace("\r\n", "\n")
-    return child.returncode, text, re.sub(r"\x1b\[[\d;]*m", "", text)
-
-
-def _read(terminal):
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # the command has closed its end
-        return b""
-
-
-def shown_at_the_end(text):
-    """Return the lines that stay on the terminal: an erasure removes its line, or the one above after a move up."""
-    text = re.sub(r"[^\n]*\n(\x1b\[\?25h)?\r\x1b\[1A\x1b\[2K", "", text)
-    return [line.rpartition("\x1b[2K")[2] for line in text.split("\n")]
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-def test_the_line_shows_outcomes_requests_and_the_wait(monkeypatch):
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "100")
-    with redirect_stdout(Terminal()) as out:
-        line = progress.for_stdout()
-        line.begin("the endpoint\n")
-        line.requests(3, 10)
-        line.waiting(57.5, "429")
-        line.outcome(Outcome(PLAIN[0], State.PASSED, ""))
-        line.end()
-
-    text = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", out.getvalue())
-    assert "the endpoint\n" in text
-    assert re.search(r"1 passed, 3 of about 10 requests, waiting 5[678] s \(429\)", text)  # a slow machine
+def contract(*arguments, **options):
+    return on_terminal(COMMAND, *arguments, env=environment(), **options)
 
 
 def test_a_terminal_shows_outcomes_requests_and_the_time_left():
     with OneByDefault() as server:
-        status, raw, text = on_terminal(COMMAND, server.url, *MODEL_AND_KEY, "--rate", "60/s")
+        ran = contract(server.url, *MODEL_AND_KEY, "--rate", "60/s")
 
-    assert status == 0
-    assert re.search(r"\d\d passed, 1 failed, \d+ of about \d+ requests", text)
-    assert re.search(r" requests, \d s left", text)
-    assert raw.index(HIDE_CURSOR) < raw.rindex(SHOW_CURSOR)
-    lines = shown_at_the_end(text)
-    assert f"endpoint  {server.url}/v1/rerank" in lines
+    assert ran.status == 0
+    shown = r"\d s, about \d+ s left: \d\d passed, \d+ of about \d+ requests"
+    assert any(re.match(shown, line) for line in ran.shown)
+    lines = ran.left.split("\n")
+    assert lines[0] == f"endpoint  {server.url}/v1/rerank"
     assert lines[-2].startswith("keeps every MUST; 1 SHOULD failed -- ")
-    assert not any("..." in line or "of about" in line for line in lines)
+    assert "of about" not in ran.left
+    assert "...." not in ran.left
 
 
-@pytest.mark.parametrize("width", [40, 200])
-def test_the_line_fits_the_terminal(width):
-    with Correct() as server:
-        _, _, text = on_terminal(COMMAND, server.url, *MODEL_AND_KEY, width=width)
-
-    drawn = [line for line in re.split(r"[\r\n]|\x1b\[2K", text) if line.startswith(("━", "╸", "╺"))]
-    assert len(drawn) > 1
-    assert max(map(len, drawn)) <= width
-    assert text.count("\x1b[1A") == 1  # one line up at the end; a line that wraps would go up each time
-
-
-def test_an_interruption_removes_the_line_and_shows_the_cursor():
+def test_an_interruption_removes_the_line():
     with Slow() as server:
-        status, raw, text = on_terminal(COMMAND, server.url, *MODEL_AND_KEY, interrupt_at=b"2 passed")
+        ran = contract(server.url, *MODEL_AND_KEY, interrupt_at=b" passed")
 
-    assert status == 130
-    assert raw.rindex(HIDE_CURSOR) < raw.rindex(SHOW_CURSOR)
-    assert shown_at_the_end(text)[-2].startswith("interrupted -- ")
-
-
-WAITS = """
-import time
-from together_rerank_contract_tests.cli import progress
-line = progress.for_stdout()
-line.waiting(2, "[429]")
-time.sleep(1.3)
-line.end()
-"""
-
-
-def test_a_wait_is_counted_down():
-    _, _, text = on_terminal(sys.executable, "-c", WAITS)
-
-    assert text.index("waiting 2 s ([429])") < text.index("waiting 1 s ([429])")
+    assert ran.status == 130
+    assert ran.left.split("\n")[-2].startswith("interrupted -- ")
+    assert "of about" not in ran.left
 
 
 class RateLimited(Correct):
@@ -138,20 +50,73 @@ class RateLimited(Correct):
         return super().reply(method, path, headers, content)
 
 
-def test_a_wait_after_a_429_is_shown():
+@pytest.mark.parametrize("command", [(), ("drift",)])
+def test_a_wait_after_a_429_is_counted_down(command):
     with RateLimited() as server:
-        status, _, text = on_terminal(COMMAND, server.url, *MODEL_AND_KEY)
+        ran = contract(*command, server.url, *MODEL_AND_KEY)
 
-    assert status == 0
-    assert re.search(r" of about \d+ requests.*, waiting [23] s \(429\)", text)
+    shown = "\n".join(ran.shown)
+    assert re.search(r" of about \d+ requests, waiting 2 s \(429\)", shown)
+    assert shown.index("waiting 2 s") < shown.index("waiting 1 s")
+    assert "waiting" not in ran.left
+
+
+def test_a_terminal_shows_the_wait_for_an_endpoint_that_is_not_ready():
+    with Correct() as server:
+        pass
+    ran = contract("drift", server.url, *MODEL_AND_KEY, "--wait", 1)
+
+    assert ran.status == 3
+    assert any(re.search(r"waiting 1 s \(not ready\)", line) for line in ran.shown)
+
+
+@pytest.mark.parametrize("command", ["record", "drift"])
+def test_record_and_drift_show_their_requests(command, tmp_path):
+    where = ("--out", "kept") if command == "record" else ()
+    arguments = (command, "URL", *MODEL_AND_KEY, "--only", "success/*", *where)
+    with Slow() as server:
+        arguments = [server.url if each == "URL" else each for each in arguments]
+        ran = contract(*arguments, pipe_stdout=True, cwd=tmp_path)
+        interrupted = contract(*arguments[:-1], "again", interrupt_at=b" answered", cwd=tmp_path) if where else None
+
+    assert re.fullmatch(r"[0-9] s(, about \d+ s left)?: \d+ answered, \d+ of about \d+ requests", ran.shown[-1])
+    assert ran.left == ""
+    assert ran.stdout.startswith(f"endpoint  {server.url}/v1/rerank\n")
+    if interrupted:
+        assert interrupted.status == 130
+        assert interrupted.left.split("\n")[-2].startswith("interrupted -- ")
+        assert 0 < len(read(tmp_path / "again")) < len(read(tmp_path / "kept"))
+
+
+def test_matrix_shows_the_endpoint_that_it_judges(tmp_path):
+    with Correct() as server:
+        arguments = ("matrix", server.url, *MODEL_AND_KEY, "--html", "page.html")
+        ran = contract(*arguments, pipe_stdout=True, cwd=tmp_path)
+        elsewhere = process(*arguments, cwd=tmp_path)
+        interrupted = contract(*arguments, interrupt_at=b"judging", cwd=tmp_path)
+
+    name = server.url.removeprefix("http://")
+    assert re.fullmatch(rf"[0-9]+ s: judging {name}, 1 of 1", ran.shown[-1])
+    assert ran.left == ""
+    assert ran.stdout.startswith(f"{name}  keeps the contract")
+    assert (elsewhere.stdout.startswith(f"{name}  keeps the contract"), elsewhere.stderr) == (True, "")
+    assert (interrupted.status, interrupted.left) == (130, "")
+
+
+def test_an_error_of_usage_is_the_only_output():
+    ran = contract("http://127.0.0.1:9", *MODEL_AND_KEY, "-k", "and and")
+
+    assert (ran.status, ran.shown) == (2, [])
+    assert "and and" in ran.left
 
 
 def test_elsewhere_each_requirement_is_one_character():
     with OneByDefault() as server:
         ran = process(server.url, *MODEL_AND_KEY, FORCE_COLOR="1", TTY_COMPATIBLE="1")
-        _, _, dumb = on_terminal(COMMAND, server.url, *MODEL_AND_KEY, TERM="dumb")
+        dumb = on_terminal(COMMAND, server.url, *MODEL_AND_KEY, env=environment(TERM="dumb"))
 
-    for text in (ran.stdout, dumb):
+    assert ran.stderr == ""
+    for text in (ran.stdout, dumb.terminal):
         assert re.search(r"^[.]+F[.]+$", text, re.MULTILINE)
         assert "\x1b" not in text
         assert "of about" not in text

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from command_runner import assert_refused, run
 from mock_process import COMMAND, environment
+from terminals import on_terminal
 
 pytestmark = pytest.mark.served
 # A program that passes on what the mock answers; `%s` is what it does with an error.
@@ -196,6 +198,33 @@ def test_a_file_without_enough_passages_is_refused(tmp_path):
     assert_refused(
         run("audit", "--passages", str(tmp_path / "broken.json"), "--", "true"), "must be a JSON list of texts"
     )
+
+
+SLEEPS = (
+    COMMAND,
+    "audit",
+    "--case",
+    "503",
+    "--patience",
+    "1",
+    "--",
+    sys.executable,
+    "-c",
+    "import time; time.sleep(9)",
+)
+
+
+def test_a_terminal_shows_what_runs():
+    ran = on_terminal(*SLEEPS, env=environment(), pipe_stdout=True)
+    elsewhere = subprocess.run(SLEEPS, env=environment(), check=False, capture_output=True, text=True)
+    interrupted = on_terminal(*SLEEPS, env=environment(), interrupt_at=b"running: 503")
+
+    assert ran.shown[0] == "0 s: 0 of 1 cases, running: 503"
+    assert ran.left == ""
+    assert ran.status == elsewhere.returncode == 1
+    assert re.sub(r"\d\.\d s", "", ran.stdout) == re.sub(r"\d\.\d s", "", elsewhere.stdout)
+    assert elsewhere.stderr == ""
+    assert (interrupted.status, interrupted.left) == (130, "")
 
 
 def test_an_interrupt_ends_the_audit_and_its_programs(tmp_path):

@@ -11,6 +11,7 @@ import pytest
 import together_rerank_fixtures as fixtures
 from command_runner import assert_refused, run
 from mock_process import COMMAND, environment, running
+from terminals import on_terminal
 from together_rerank_mockserver import MockServer, Settings
 from together_rerank_spec import load
 
@@ -54,6 +55,19 @@ def test_wait_fails_after_its_timeout():
     assert (
         waited.stderr == f"together-rerank-mock: no healthy mock at {url} within 0.2 s; the last error was: timed out\n"
     )
+
+
+@pytest.mark.served
+def test_wait_shows_on_a_terminal_that_it_waits():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        command = (COMMAND, "wait", f"http://127.0.0.1:{silent.getsockname()[1]}", "--timeout", "1")
+        ran = on_terminal(*command, env=environment())
+        interrupted = on_terminal(*command, env=environment(), interrupt_at=b"waiting")
+
+    assert ran.shown[0] == "0 s: waiting at most 1 s for a healthy mock"
+    assert ran.status == 1
+    assert ran.left.startswith("together-rerank-mock: no healthy mock at ")
+    assert (interrupted.status, interrupted.left) == (130, "")
 
 
 @pytest.mark.slow

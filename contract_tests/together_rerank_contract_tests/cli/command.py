@@ -159,14 +159,12 @@ def command(
     try:
         ids = [each.id for each in session.tests()] if known else []
         deviations = known_deviations.read(known, ids) if known else []
-        shown = progress.for_stdout()
+        shown = progress.Shown()
         contract_session = session.ContractSession(settings, shown)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    try:
+    with shown:
         _run_session(contract_session, expression, collect_only=list_only)
-    finally:
-        shown.end()
     if list_only:
         output.show(contract_session.listing)
         return 0

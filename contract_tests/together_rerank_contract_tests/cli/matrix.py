@@ -19,6 +19,7 @@ from together_rerank_contract_tests.client.exchange import printable
 from together_rerank_contract_tests.report.matrix import Column
 from together_rerank_contract_tests.report.matrix import matrix as page
 from together_rerank_contract_tests.settings import Settings
+from together_rerank_spec.progress_line import ProgressLine
 from together_rerank_spec.toml_text import read_toml
 
 # Options of the command that a table cannot have: the page needs the report, and these two judge nothing.
@@ -81,10 +82,9 @@ def matrix(
     width = max(len(printable(each.name)) for each in found)
     file_names = _unique(re.sub(r"[^\w.-]+", "-", each.name)[:_MAX_FILE_NAME] for each in found)
     columns, errors = [], []
-    for each, file_name in zip(found, file_names, strict=True):
-        output.show(f"{printable(each.name):<{width}}  ")
-        column, text = (each, "") if isinstance(each, Column) else _judge(each)
-        output.show(f"{printable(column.verdict_line)}\n")
+    for number, (each, file_name) in enumerate(zip(found, file_names, strict=True), start=1):
+        column, text = (each, "") if isinstance(each, Column) else _judge(each, f"{number} of {len(found)}")
+        output.show(f"{printable(each.name):<{width}}  {printable(column.verdict_line)}\n")
         columns.append(column)
         if keep and text:
             errors.append(output.write_file(keep / f"{file_name}.json", text))
@@ -160,9 +160,10 @@ def _unique(names: Iterable[str]) -> Iterator[str]:
         yield name if counts[name] == 1 else f"{name} ({counts[name]})"
 
 
-def _judge(endpoint: _Endpoint) -> tuple[Column, str]:
+def _judge(endpoint: _Endpoint, place: str) -> tuple[Column, str]:
     """Judge *endpoint* in a process of its own; return its column, and the text of the report, "" if there is none."""
-    with tempfile.TemporaryDirectory() as folder:
+    line = ProgressLine(lambda: (f"judging {printable(endpoint.name)}, {place}", 0))
+    with line, tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "report.json")
         # -P: no module of the current folder
         start = [sys.executable, "-P", "-c", f"from {__package__} import main; main()"]

@@ -8,13 +8,12 @@ from typing import Any
 
 import click
 
-from together_rerank_contract_tests.cli import options, output
+from together_rerank_contract_tests.cli import options, output, progress
 from together_rerank_contract_tests.client.budget import plural
 from together_rerank_contract_tests.client.exchange import printable, wrap
 from together_rerank_contract_tests.client.transport import SHORTEST_KEY
 from together_rerank_contract_tests.record import drift, recording
 from together_rerank_contract_tests.record.comparison import Comparison
-from together_rerank_contract_tests.run import dialect
 from together_rerank_contract_tests.settings import Settings
 from together_rerank_fixtures import FixtureError, folder
 from together_rerank_spec import TOGETHER, dialects
@@ -103,7 +102,8 @@ def _run(url: str, patterns: tuple[str, ...], values: dict[str, Any], check: Cal
         raise click.UsageError(str(error)) from error
     if live_error := settings.live_error(*comparison.estimate):
         raise click.UsageError(live_error)
-    comparison.run(lambda: output.show(f"{dialect.describe(comparison.endpoint)}\n"), output.show)
+    with progress.Shown() as shown:
+        comparison.run(shown)
     return comparison
 
 

@@ -1,7 +1,7 @@
 """Send the library's requests to an endpoint; store the responses, and why responses are missing."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -14,6 +14,8 @@ from together_rerank_contract_tests.client.exchange import Exchange
 from together_rerank_contract_tests.client.transport import ENDPOINT_KEY, Inconclusive, Throttled, Transport
 from together_rerank_contract_tests.record import drift
 from together_rerank_contract_tests.report.report import Verdict
+from together_rerank_contract_tests.run import dialect
+from together_rerank_contract_tests.run.progress import Progress
 from together_rerank_contract_tests.settings import Settings
 from together_rerank_contract_tests.suite.endpoint import BUSY, Endpoint
 from together_rerank_fixtures import bodies
@@ -68,25 +70,30 @@ class Comparison:
         """The estimated number of requests and of tokens."""
         return len(self.exchanges) + 1, sum(estimate_tokens(each.request.content) for each in self.exchanges)
 
-    def run(self, on_found: Callable[[], None], show_progress: Callable[[str], None]) -> None:
-        """Send the requests; call *on_found* when the operation is found, and *show_progress* after each request."""
+    def run(self, progress: Progress) -> None:
+        """Send the requests, and report to *progress*."""
+        self.transport.waiting = progress.waiting
+        progress.start()
         try:
             self.endpoint.find()
-            on_found()
-            self._send_all(show_progress)
+            progress.begin(f"{dialect.describe(self.endpoint)}\n")
+            self._send_all(progress)
         except (BudgetSpent, Inconclusive) as error:
             self.stop_reason = str(error)
         finally:
             self.transport.close()
 
-    def _send_all(self, show_progress: Callable[[str], None]) -> None:
+    def _send_all(self, progress: Progress) -> None:
         reasons = {exchange.name: self._skip_reason(exchange) for exchange in self.exchanges}
         self.skipped = {name: reason for name, reason in reasons.items() if reason}
         remaining = [exchange for exchange in self.exchanges if not reasons[exchange.name]]
         try:
             while remaining:
-                show_progress(self._send(remaining[0]))
+                is_usable = self._send(remaining[0])
                 remaining.pop(0)
+                progress.outcome(*(("answered", ".") if is_usable else ("missing", "?")))
+                sent = self.transport.budget.requests
+                progress.requests(sent, sent + len(remaining))
                 if self._busy_in_a_row == _MAX_BUSY_IN_A_ROW and remaining:
                     busy = "the endpoint was busy twice in a row, even after all retries"
                     self.stop_reason = f"{busy}, so no more requests are sent; try --rate"
@@ -114,8 +121,8 @@ class Comparison:
             return "the endpoint accepts any model (x-mock-accepts)"
         return ""
 
-    def _send(self, exchange: fixtures.Exchange) -> str:
-        """Send the request of *exchange* and store the response; return a mark for the progress line."""
+    def _send(self, exchange: fixtures.Exchange) -> bool:
+        """Send the request of *exchange* and store the response; return whether it is usable."""
         request, url = self._adapt(exchange)
         authorization = self._authorization(request)
         headers = [(name, value) for name, value in request.headers.items() if name != self.transport.key_header]
@@ -125,15 +132,15 @@ class Comparison:
         except Inconclusive as error:
             self._busy_in_a_row = self._busy_in_a_row + 1 if isinstance(error, Throttled) else 0
             self.missing[exchange.name] = str(error)
-            return "?"
+            return False
         self._busy_in_a_row = self._busy_in_a_row + 1 if received.status in BUSY else 0
         if received.decode_error or received.status in BUSY:
             busy = f"the endpoint returns {received.response_excerpt}"
             undecodable = f"the body cannot be read: {received.decode_error}"
             self.missing[exchange.name] = undecodable if received.decode_error else busy
-            return "?"
+            return False
         self.sent_exchanges.append(SentExchange(exchange, request, received))
-        return "."
+        return True
 
     def _authorization(self, request: fixtures.Request) -> str | None:
         """Return the authorization of *request*, with the endpoint's key in place of the library's."""

@@ -197,6 +197,7 @@ class ContractSession:
         self.live_error = self.settings.live_error(*self.estimate)
         if self.live_error:
             pytest.exit(self.live_error, returncode=pytest.ExitCode.USAGE_ERROR)
+        self._progress.start()
         try:
             self.endpoint.find()
             if not self.settings.quick:
@@ -225,7 +226,7 @@ class ContractSession:
         outcome = replace(outcome_of(requirement, raised), exchanges=tuple(self.endpoint.used))
         self.endpoint.used.clear()
         self._outcomes[requirement.id] = outcome
-        self._progress.outcome(outcome)
+        self._progress.outcome(outcome.state, outcome.mark)
         self._show_requests()
         self._update_report(outcome, report)
         if self.transport.budget.spent:  # what was received so far is still judged

@@ -92,6 +92,8 @@ class Audit:
         # A word in the query of each case tells its requests apart. It is new in each audit, because of caches.
         self._words = {each.name: f"case{secrets.token_hex(3)}{number:03}" for number, each in enumerate(self._cases)}
         self._is_alone = False
+        self._ended: set[str] = set()
+        self._running: set[str] = set()
         self._uncertain: set[str] = set()  # the cases whose outcome another case may have changed
 
     def run(self) -> AuditReport:
@@ -108,6 +110,11 @@ class Audit:
         is_declared = any(row.outcome is Outcome.DECLARED for row in rows)
         hint = self._hint if any(row.is_failure for row in rows) and not is_declared else None
         return AuditReport(self._subject, rows, self._query, self._top_n, hint)
+
+    @property
+    def progress(self) -> str:
+        """What runs now, in a few words; another thread may ask."""
+        return f"{len(self._ended)} of {len(self._cases)} cases, running: {', '.join(self._running.copy())}"
 
     def _repeat_uncertain(self, rows: list[Row]) -> None:
         found = [row.name for row in rows if row.findings]
@@ -148,6 +155,14 @@ class Audit:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _row(self, case: Case) -> Row:
+        self._running.add(case.name)
+        try:
+            return self._run_case(case)
+        finally:
+            self._running.discard(case.name)
+            self._ended.add(case.name)
+
+    def _run_case(self, case: Case) -> Row:
         if case.is_concurrent and self._is_alone:
             return self._row_of(case, Outcome.NOT_SHOWN, "its requests cannot be distinguished without the query")
         unassigned, began = self._pipeline.unassigned, clock.now()

@@ -14,6 +14,7 @@ import click
 
 from together_rerank_mockserver.cli.options import COMMAND, Duration, option
 from together_rerank_mockserver.server.readiness import PROGRAM
+from together_rerank_spec.progress_line import ProgressLine
 
 if TYPE_CHECKING:
     from together_rerank_mockserver.audit.report import AuditReport
@@ -106,7 +107,7 @@ def _audited(
             fallback_field=fallback_field,
         )
         try:
-            return Audit(
+            run = Audit(
                 Pipeline(search, patience, Declaration(argument="declare")),
                 admin,
                 subject=shlex.join(command),
@@ -116,7 +117,9 @@ def _audited(
                 again=_again,
                 hint=hint,
                 **options,
-            ).run()
+            )
+            with ProgressLine(lambda: (run.progress, 0)):
+                return run.run()
         except Unreadable as error:
             printed = shown(error.returned)
             raise click.ClickException(

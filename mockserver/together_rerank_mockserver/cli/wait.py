@@ -9,6 +9,7 @@ import click
 from together_rerank_mockserver import clock
 from together_rerank_mockserver.cli.options import COMMAND, Duration, option
 from together_rerank_mockserver.server.readiness import PROGRAM, why_unhealthy
+from together_rerank_spec.progress_line import ProgressLine
 from together_rerank_spec.urls import base_of
 
 
@@ -27,12 +28,12 @@ def wait(url: str, timeout: float) -> int:
     if not 0 <= timeout < math.inf:
         raise click.BadParameter(f"must be seconds from 0, not {timeout}", param_hint="--timeout")
     deadline = clock.monotonic() + timeout
-    while why := _why_unhealthy(base, deadline):
-        if clock.monotonic() >= deadline:
-            print(f"{PROGRAM}: no healthy mock at {base} within {timeout:g} s; {why}", file=sys.stderr)
-            return 1
-        clock.sleep(0.02)
-    return 0
+    with ProgressLine(lambda: (f"waiting at most {timeout:g} s for a healthy mock", 0)):
+        while (why := _why_unhealthy(base, deadline)) and clock.monotonic() < deadline:
+            clock.sleep(0.02)
+    if why:
+        print(f"{PROGRAM}: no healthy mock at {base} within {timeout:g} s; {why}", file=sys.stderr)
+    return 1 if why else 0
 
 
 def _why_unhealthy(base: str, deadline: float) -> str:
