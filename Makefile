@@ -7,7 +7,7 @@ SOURCES := contract_tests fixtures mockserver spec tests benchmarks
 # Files with few, long tests come first; otherwise one of them would run alone at the end.
 SUITES := $(wildcard tests/test_*.py) contract_tests/tests mockserver/tests/test_server.py fixtures/tests tests/plugin mockserver/tests spec/tests
 # Tests that run with the state in memory, and with the state in a Redis.
-STATE_SUITE := $(wildcard $(addsuffix *.py,$(addprefix mockserver/tests/test_,admin app base_path body chaos dialects endpoint error_faults \
+STATE_SUITE := $(wildcard $(addsuffix *.py,$(addprefix mockserver/tests/test_,admin app base_path body chaos console dialects endpoint error_faults \
   journal latency limits mixed_up_calls monitoring operations override prefer quota replay request_faults selection state status_faults wire_faults)))
 # Environments for other people's programs, outside the clone. Each is made once per lock file and Python version.
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/together-rerank-kit

@@ -124,8 +124,11 @@ def test_a_namespace_that_is_none_is_named(client):
     for page in ("", "explain", "faults", "rankings", "metrics"):
         found = shown(client.get(f"{path_of(page)}?namespace=other"), 400)
         assert "namespace must be default, or an accepted key" in found.text
+        assert found.fields.get("namespace", "other") == "other"
+        assert not [link for link in found.links if "=other" in link]
 
 
+@pytest.mark.in_memory
 @pytest.mark.parametrize("page", ["", "explain", "faults", "rankings", "namespaces", "metrics"])
 def test_a_state_that_workers_do_not_share_is_explained(page):
     found = shown(create_app(Settings(workers=2)).test_client().get(path_of(page)), 501)
@@ -604,8 +607,10 @@ def test_fields_that_an_api_does_not_have_are_named(client):
 
 
 def test_many_and_long_documents_are_cut(client):
-    text = shown(send(client, "explain", 200, query="a", documents="\n".join(["a " * 3000, *(["a"] * 120)]))).text
+    text = shown(send(client, "explain", 200, query="a b", documents="\n".join(["a b " * 30_000, *(["a"] * 120)]))).text
 
+    assert "(cut after 5000 characters)" in text
+    assert "The first 100,000 of" in text
     assert "The best 100 are shown." in text
     assert "Ranking of 121 documents" in text
 
@@ -643,14 +648,14 @@ def test_a_fault_is_queued_with_its_parameters(client):
         ({"fault": "429", "delay": "soon"}, 400, "delay must be"),
         ({"fault": "429", "namespace": "other"}, 400, "namespace must be"),
         ({"do": "dance"}, 400, "do must be"),
+        ({"fault": "hang"}, 501, "hang needs the raw socket"),
     ],
 )
 def test_a_fault_that_is_refused_stays_in_the_form(client, fields, status, problem):
     page = shown(send(client, "faults", status, **{"do": "queue", "fault": "500", **fields}), status)
 
     assert problem in page.text
-    if "namespace" not in fields:
-        assert page.fields["fault"] == fields.get("fault", "500")
+    assert page.fields["fault"] == fields.get("fault", "500")
     assert state(client, "faults")["queue"] == []
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Request, Response, g, request, url_for
 from werkzeug.exceptions import HTTPException
 
-from together_rerank_mockserver.api.errors import ApiError, Unauthorized
+from together_rerank_mockserver.api.errors import ApiError, InvalidRequest, Unauthorized
 from together_rerank_mockserver.api.messages import ADMIN, Reply
 from together_rerank_mockserver.endpoint import api_error
 from together_rerank_mockserver.http.console import (
@@ -35,15 +35,7 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-_Page = Callable[[Console], Response]
-_PAGES: dict[str, tuple[str, _Page, tuple[str, ...]]] = {
-    "explain": ("explain", explain_page.explain_page, ("GET", "POST")),
-    "faults": ("faults", state_pages.faults, ("GET", "POST")),
-    "rankings": ("rankings", state_pages.rankings, ("GET", "POST")),
-    "namespaces": ("namespaces", state_pages.namespaces, ("GET", "POST")),
-    "metrics": ("metrics", metrics_page.metrics, ("GET",)),
-    "report": ("report", report_page.report, ("GET", "POST")),
-}
+_FORM = ("GET", "POST")
 
 
 class FormRequest(Request):
@@ -66,9 +58,13 @@ def blueprint(mock: Mock) -> Blueprint:
 
     add("/", "journal", partial(journal_page.journal, console))
     add("/console/requests/<path:request_id>", "details", partial(journal_page.details, console))
-    for name, (path, page, methods) in _PAGES.items():
-        add(f"/console/{path}", name, partial(page, console), methods)
-    add("/console/sign-in", "sign_in", partial(_sign_in, console), ("GET", "POST"))
+    add("/console/explain", "explain", partial(explain_page.explain_page, console), _FORM)
+    add("/console/faults", "faults", partial(state_pages.faults, console), _FORM)
+    add("/console/rankings", "rankings", partial(state_pages.rankings, console), _FORM)
+    add("/console/namespaces", "namespaces", partial(state_pages.namespaces, console), _FORM)
+    add("/console/metrics", "metrics", partial(metrics_page.metrics, console))
+    add("/console/report", "report", partial(report_page.report, console), _FORM)
+    add("/console/sign-in", "sign_in", partial(_sign_in, console), _FORM)
     add("/console/sign-out", "sign_out", partial(_sign_out, console), ("POST",))
     add("/console/console.css", "style", _style)
     add("/console/console.js", "script", _script)
@@ -101,10 +97,11 @@ def _finish(mock: Mock, response: Response) -> Response:
 def _problem(console: Console, error: Exception) -> Response:
     """Return the page about *error*: the form for the token if the browser is not signed in."""
     if isinstance(error, HTTPException):
-        g.has_unread_form = True
+        g.has_unread_form = g.without_namespace = True
         return console.page("problem.html.j2", error.code or 500, title=error.name, message=error.description, hint="")
     refused = api_error(error)
     g.reason = str(refused)
+    g.without_namespace = isinstance(refused, InvalidRequest)  # which may be about the namespace
     if isinstance(refused, Unauthorized):
         return _form(console, 401)
     return console.page(

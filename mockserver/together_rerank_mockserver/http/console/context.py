@@ -39,8 +39,16 @@ class Console:
     @property
     def namespace(self) -> str:
         """The namespace that the page is about."""
-        fields = request.args if g.get("has_unread_form") else request.values
-        return fields.get("namespace", "").strip() or DEFAULT
+        return DEFAULT if g.get("without_namespace") else given("namespace") or DEFAULT
+
+    def check_namespace(self) -> InvalidRequest | None:
+        """Return the error if the request names no namespace; the page is then about `default`."""
+        try:
+            self.ask("GET", "/faults")
+        except InvalidRequest as error:
+            g.without_namespace = True
+            return error
+        return None
 
     @property
     def names(self) -> list[str]:
@@ -53,12 +61,12 @@ class Console:
         scheme = "https" if is_https(request) else "http"
         return f"{scheme}://{request.host}{request.script_root}"
 
-    def ask(self, method: str, path: str, body: Any = None, namespace: str | None = None) -> Any:
-        """Return the answer of the control plane to a request about *namespace*, or that of the page.
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """Return the answer of the control plane to a request about the namespace of the page.
 
         Raises ApiError if the control plane refuses it.
         """
-        name, _, word = (namespace or self.namespace).partition(" ")
+        name, _, word = self.namespace.partition(" ")
         parameters = {"namespace": name, "word": word} if word else {"namespace": name}
         raw_socket = request.environ.get(RAW_SOCKET)
         content = b"" if body is None else to_json(body)
@@ -76,6 +84,7 @@ class Console:
             "pages": _PAGES,
             "here": (request.endpoint or "").removeprefix("console."),
             "namespace": self.namespace,
+            "typed": "" if g.get("has_unread_form") else given("namespace"),
             "link": self.link,
             "version": __version__,
             "as_json": lambda value: to_json(value).decode(),

@@ -20,8 +20,8 @@ _EXAMPLE = {"query": "llamas in Peru", "documents": "Pandas live in China.\nA ll
 
 def explain_page(console: Console) -> Response:
     """Show the form, and how the request in it is ranked, if there is one."""
-    console.ask("GET", "/ranking")  # checks the namespace
-    fields, values, problem = dict.fromkeys(_FIELDS, ""), {}, None
+    fields, values = dict.fromkeys(_FIELDS, ""), {}
+    problem: ApiError | None = console.check_namespace()
     try:
         if recorded := request.args.get("request"):
             fields |= _fields_of(console, recorded)
@@ -29,7 +29,7 @@ def explain_page(console: Console) -> Response:
             fields |= {name: given(name) for name in _FIELDS}
         else:
             fields |= _EXAMPLE
-        values = _explained(console, fields)
+        values = {} if problem else _explained(console, fields)
     except ApiError as error:
         problem = error
     return console.page(
@@ -123,7 +123,7 @@ def _fields_of(console: Console, request_id: str) -> dict[str, str]:
         "query": found.query,
         # As lines only if they are read back as the same documents.
         "documents": lines if lines[:1] != "[" and _documents(lines) == documents else pretty(to_json(documents)),
-        "top_n": str(canonical.get("top_n") or ""),
+        "top_n": str(canonical.get("top_n", "")),
         "rank_fields": ", ".join(map(str, rank_fields)) if isinstance(rank_fields, list) else "",
         "model": str(canonical.get("model") or ""),
     }

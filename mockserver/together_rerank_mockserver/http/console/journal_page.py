@@ -84,6 +84,7 @@ def entries(console: Console) -> list[Entry]:
 
 def journal(console: Console) -> Response:
     """Show the requests of a namespace that pass the filters."""
+    problem = console.check_namespace()
     every = entries(console)
     filters = {name: given(name) for name in _FILTERS}
     found = [each for each in every if _passes(console, each, filters)]
@@ -92,6 +93,8 @@ def journal(console: Console) -> Response:
     rows = [shown(console, each) for each in found[(page - 1) * _SHOWN : page * _SHOWN]]
     return console.page(
         "journal.html.j2",
+        400 if problem else 200,
+        problem=problem and str(problem),
         rows=rows,
         found=len(found),
         total=len(every),

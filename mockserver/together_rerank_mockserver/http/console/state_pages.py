@@ -28,7 +28,7 @@ _LONGEST_TEXT = 200
 def faults(console: Console) -> Response:
     """Show the queue, the catalogue, and the form for the chosen fault; queue or clear faults."""
     actions = {"queue": _queue_fault, "clear": lambda console: console.ask("DELETE", "/faults")}
-    problem = _act(console, actions)
+    problem = console.check_namespace() or _act(console, actions)
     if request.method == "POST" and problem is None:
         return see_other(console.link("faults") + "#queue")
     catalogue = console.mock.operations.state.catalogue
@@ -75,8 +75,6 @@ def _act(console: Console, actions: dict[str, Callable[[Console], Any]]) -> ApiE
             raise InvalidRequest(f"`do` must be one of {', '.join(actions)}")
         act(console)
     except ApiError as error:
-        if error.status >= 500:  # the page cannot show the state either
-            raise
         return error
     return None
 
@@ -84,7 +82,7 @@ def _act(console: Console, actions: dict[str, Callable[[Console], Any]]) -> ApiE
 def rankings(console: Console) -> Response:
     """Show the rankings that are set, and a form for one; set or clear them."""
     actions = {"set": _set_ranking, "clear": lambda console: console.ask("DELETE", "/ranking")}
-    problem = _act(console, actions)
+    problem = console.check_namespace() or _act(console, actions)
     if request.method == "POST" and problem is None:
         return see_other(console.link("rankings") + "#set")
     order = request.args.getlist("order")
