@@ -12,7 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from snippets import ROOT
 from together_rerank_mockserver import MockServer
+from together_rerank_mockserver.http.console.origin import origin
 from together_rerank_mockserver.http.flask_app import build_app, create_app
 from together_rerank_mockserver.http.wsgi import Mock
 from together_rerank_mockserver.settings import Settings
@@ -353,6 +355,37 @@ def test_the_journal_shows_requests_newest_first_with_their_origin(client):
 
 
 @pytest.mark.parametrize(
+    ("reply", "words", "fault"),
+    [
+        ("scored; dialect=cohere", "ranked by words", None),
+        ("replayed; name=success/strings", "a recorded answer, success/strings", None),
+        ("scored; draw=0.734512", "ranked by words", None),
+        ("chaos; fault=429; draw=0.061234", "fault 429 by chance", "429"),
+        ("forced; fault=503; by=server; draw=0.734512", "fault 503 from --fault", "503"),
+        ("forced; fault=522; by=header; undocumented", "fault 522 from the Prefer header", "522"),
+        ("scored; fault=ok; by=queue", "ranked by words; fault ok from the queue", "ok"),
+        (
+            "refused; fault=unsorted; by=model; not-applied",
+            "refused because of the request; fault unsorted from the model changed nothing",
+            "unsorted",
+        ),
+        ("a-new-one", "a-new-one", None),
+    ],
+)
+def test_the_origin_of_an_answer_is_said_in_words(reply, words, fault):
+    assert origin(reply) == (words, fault)
+
+
+def test_each_origin_of_the_docs_has_words():
+    table = (ROOT / "docs" / "faults.md").read_text().partition("## What x-mock-reply says")[2].partition("## ")[0]
+    firsts = [line.split(" | ")[0] for line in table.splitlines() if line.startswith("| `")][1:-1]
+    replies = [reply for first in firsts for reply in re.findall(r"`([^`]+)`", first)]
+
+    assert len(replies) > 15
+    assert [reply for reply in replies if origin(reply).words == reply] == []
+
+
+@pytest.mark.parametrize(
     ("query", "found"),
     [
         ("status=4", 2),
@@ -659,6 +692,17 @@ def test_a_fault_that_is_refused_stays_in_the_form(client, fields, status, probl
     assert state(client, "faults")["queue"] == []
 
 
+def test_a_fault_is_queued_for_the_calls_with_a_word():
+    client = create_app(Settings(api_keys=("test-a",))).test_client()
+
+    send(client, "faults", do="queue", fault="429", namespace="test-a call17")
+
+    assert client.post("/v1/rerank", json=BODY, headers={"Authorization": "Bearer test-a"}).status_code == 200
+    hit = client.post("/v1/rerank", json=BODY | {"query": "CALL17"}, headers={"Authorization": "Bearer test-a"})
+    assert hit.status_code == 429
+    assert "1 of 1 requests" in shown(client.get("/__admin/?namespace=test-a+call17")).text
+
+
 def test_nothing_can_follow_a_fault_for_all_calls(client):
     send(client, "faults", do="queue", fault="429", times="always")
 
@@ -729,11 +773,11 @@ def test_namespaces_are_listed_and_reset(client):
 
 
 def test_metrics_are_shown_as_tables(client):
-    rerank(client)
-    rerank(client, model="mock/429")
+    for model in ("m", "m", "mock/unsorted", "mock/429"):
+        rerank(client, model=model)
     text = shown(client.get(path_of("metrics"))).text
 
-    for part in ("requests 2", "200 1", "429 1", "without a fault 1", "2 requests, at most"):
+    for part in ("requests 4", "200 3", "429 1", "without a fault 2", "unsorted 1", "4 requests, at most"):
         assert part in text
 
 
