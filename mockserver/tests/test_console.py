@@ -14,6 +14,7 @@ import pytest
 
 from snippets import ROOT
 from together_rerank_mockserver import MockServer
+from together_rerank_mockserver.http.console.metrics_page import rates
 from together_rerank_mockserver.http.console.origin import origin
 from together_rerank_mockserver.http.flask_app import build_app, create_app
 from together_rerank_mockserver.http.wsgi import Mock
@@ -457,7 +458,7 @@ def test_a_request_is_shown_with_its_answer_and_reason(client):
 
 
 def test_a_request_that_is_not_in_the_journal_any_more(client):
-    assert "has no request gone any more" in shown(client.get("/__admin/console/requests/gone"), 404).text
+    assert "does not have the request gone any more" in shown(client.get("/__admin/console/requests/gone"), 404).text
 
 
 def test_the_fault_of_a_request_can_be_queued_again(client):
@@ -763,7 +764,7 @@ def test_namespaces_are_listed_and_reset(client):
     client.post("/__admin/faults?namespace=test-b", json={"fault": "429"})
 
     page = shown(client.get(path_of("namespaces")))
-    assert "test-a 1" in page.text
+    assert "test-a requests 1" in page.text
     assert "/__admin/console/faults?namespace=test-b" in page.links
     send(client, "namespaces", namespace="test-a")
     assert state(client, "requests", "test-a")["total"] == 0
@@ -779,6 +780,12 @@ def test_metrics_are_shown_as_tables(client):
 
     for part in ("requests 4", "200 3", "429 1", "without a fault 2", "unsorted 1", "4 requests, at most"):
         assert part in text
+
+
+def test_the_rate_is_counted_in_steps_of_the_last_five_minutes():
+    found = rates([1000.0, 999.9, 995.1, 994.9, 700.1, 699.9, 1000.1], now=1000.0)
+
+    assert (len(found), found[-1], found[-2], found[0], sum(found)) == (60, 3, 1, 1, 5)
 
 
 def test_forms_are_logged_and_refreshes_are_not(capfd):

@@ -121,7 +121,9 @@ def find(console: Console, request_id: str) -> Entry:
     """Return the newest request with the id *request_id*; raise RouteNotFound if there is none."""
     entry = next((each for each in entries(console) if each.request_id == request_id), None)
     if entry is None:
-        raise RouteNotFound(f"The journal of {console.namespace} has no request {request_id[:100]} any more")
+        raise RouteNotFound(
+            f"The journal of `{console.namespace}` does not have the request `{request_id[:100]}` any more"
+        )
     return entry
 
 

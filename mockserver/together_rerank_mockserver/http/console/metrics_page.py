@@ -49,10 +49,9 @@ def metrics(console: Console) -> Response:
             "mean": f"{1000 * totals.seconds / total:.1f} ms" if total else "none",
             "dropped from journals": totals.dropped,
         },
-        rates=bars(rates([entry.time for entry in journal], clock.now())),
+        rates=bars(("", number) for number in rates([entry.time for entry in journal], clock.now())),
         minutes=_WINDOW_S // 60,
         step=_STEP_S,
-        names=console.names,
     )
 
 
@@ -66,8 +65,8 @@ def bars(counts: Iterable[tuple[str, int]]) -> list[Bar]:
     return [Bar(label, count, 100 * count / most) for label, count in rows]
 
 
-def rates(times: Iterable[float], now: float) -> list[tuple[str, int]]:
+def rates(times: Iterable[float], now: float) -> list[int]:
     """Return how many of *times* are in each step of the window that ends *now*, oldest first."""
     steps = _WINDOW_S // _STEP_S
     ages = Counter(int((now - time) // _STEP_S) for time in times)
-    return [(f"{(age + 1) * _STEP_S} s ago", ages[age]) for age in reversed(range(steps))]
+    return [ages[age] for age in reversed(range(steps))]

@@ -123,7 +123,9 @@ def _case(row: dict[str, Any]) -> Row:
     tone = (
         "bad" if row["fails"] else "open" if row["outcome"] == "crash" or row["accepted"] or row["findings"] else "good"
     )
-    return Row(row["outcome"], tone, row["case"], row["fault"], _filled(facts), _filled({"again": row["again"]}))
+    return Row(
+        row["outcome"], tone, row["case"], row["fault"], _filled(facts), _filled({"run this case again": row["again"]})
+    )
 
 
 _READ = {"requirements": _judgement, "cases": _audit}
