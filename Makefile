@@ -41,7 +41,7 @@ help:
 	@echo 'quick          run the short tests that need no server, in less than a minute'
 	@echo 'test           set up, and run the tests, except the exhaustive ones'
 	@echo 'test-wheel     run all tests against the built wheel, test-redis too, and report coverage'
-	@echo 'lint           check format, style, types, layers, and the files for GitHub and Docker'
+	@echo 'lint           check format, style, types, layers, and the files for GitHub, GitLab, pre-commit and Docker'
 	@echo 'release-check  build the distributions, check their files, and use the wheel as the README and the Dockerfile show'
 	@echo 'check          lint and release-check'
 	@echo 'contract       test the endpoint URL=..., or a new mock without it; FLAGS=... are flags of the command'
@@ -98,6 +98,9 @@ lint: $(VENV)/dev.stamp
 	$(SCHEMA).github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(SCHEMA).compose-spec compose.yaml
 	$(BIN)/hadolint Dockerfile
+	$(SCHEMA).github-actions action.yml
+	$(SCHEMA).gitlab-ci --data-transform gitlab-ci docs/rerank.gitlab-ci.yml
+	$(BIN)/pre-commit validate-manifest .pre-commit-hooks.yaml
 
 release-check: $(VENV)/dev.stamp dist
 	$(BIN)/twine check --strict dist/*
@@ -151,6 +154,7 @@ matrix:
 
 docs: $(VENV)/dev.stamp
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --clean --site-dir build/site
+	cp llms.txt build/site/
 
 fixtures: $(VENV)/dev.stamp
 	$(BIN)/python -P fixtures/refresh.py

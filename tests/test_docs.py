@@ -9,7 +9,6 @@ import subprocess
 import sys
 
 import pytest
-import yaml
 
 from mock_process import ALONE, COMMAND, environment, running
 from snippets import PORT, ROOT, Snippet, is_file, shown, snippets, write_project
@@ -94,14 +93,6 @@ def test_the_quickstart_works_in_one_shell(tmp_path):
     assert ready in printed  # the position depends on when the mock prints it
     outputs = "".join(each.output for each in steps if each.output)
     assert "".join(line for line in printed if line != ready).split() == outputs.split()
-
-
-@pytest.mark.parametrize("snippet", [each for each in snippets("docs/ci.md") if each.language == "yaml"])
-def test_a_workflow_is_yaml_and_its_jobs_have_steps(snippet):
-    workflow = yaml.safe_load(snippet.text)
-
-    for job in workflow["jobs"].values():
-        assert all("run" in step or "uses" in step for step in job["steps"])
 
 
 def test_the_formula_matches_the_code():

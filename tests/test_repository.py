@@ -19,6 +19,7 @@ EXPECTED = (
     ".github/workflows/release.yml",
     ".github/workflows/test.yml",
     ".pre-commit-config.yaml",
+    ".pre-commit-hooks.yaml",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -26,6 +27,8 @@ EXPECTED = (
     "LICENSE",
     "README.md",
     "SECURITY.md",
+    "action.yml",
+    "llms.txt",
     "tests/typing/public_api.py",
 )
 

@@ -13,6 +13,7 @@ from command_runner import assert_refused, run
 from mock_process import COMMAND, environment, running
 from terminals import on_terminal
 from together_rerank_mockserver import MockServer, Settings
+from together_rerank_mockserver.testing.environment import client_variables
 from together_rerank_spec import load
 
 
@@ -21,7 +22,7 @@ def test_help_lists_the_commands(flag):
     shown = run(flag)
 
     assert shown.exit_code == 0
-    for command in ("serve", "wait", "explain", "faults", "fixtures", "spec", "completion"):
+    for command in ("serve", "wait", "env", "explain", "faults", "fixtures", "spec", "check", "completion"):
         assert f"  {command} " in shown.stdout
 
 
@@ -149,9 +150,28 @@ INVALID_URLS = [
 ]
 
 
+@pytest.mark.parametrize("command", ["wait", "env"])
 @pytest.mark.parametrize("url", INVALID_URLS)
-def test_wait_rejects_an_invalid_url(url):
-    assert_refused(run("wait", url), "is not a URL like http://127.0.0.1:4010")
+def test_an_invalid_url_is_rejected(url, command):
+    assert_refused(run(command, url), "is not a URL like http://127.0.0.1:4010")
+
+
+@pytest.mark.parametrize(
+    ("keys", "variables", "key"),
+    [
+        ([], {}, "any-key"),
+        (["--api-key", "one"], {"TOGETHER_RERANK_MOCK_API_KEY": "two"}, "one"),
+        ([], {"TOGETHER_RERANK_MOCK_API_KEY": "two three"}, "two"),
+    ],
+)
+def test_env_prints_the_variables_of_the_fixture(keys, variables, key):
+    printed = run("env", "http://127.0.0.1:4010/v1", *keys, **variables).stdout.splitlines()
+
+    assert dict(line.split("=") for line in printed) == client_variables("http://127.0.0.1:4010", key)
+
+
+def test_env_rejects_an_invalid_key():
+    assert_refused(run("env", "http://127.0.0.1:4010", "--api-key", "a\nb"), "--api-key: must be printable ASCII")
 
 
 @pytest.mark.slow

@@ -206,6 +206,33 @@ def test_an_overlay_is_applied_to_the_document_given(tmp_path):
     assert read(written(tmp_path, small()), overlay).routes == ("/v9/rank", "/rank")
 
 
+def test_an_overlay_is_read_with_the_document_that_it_extends(tmp_path):
+    written(tmp_path, small()).rename(tmp_path / "a document.yaml")
+    (tmp_path / "overlays").mkdir()
+    overlay = tmp_path / "overlays/overlay.yaml"
+    actions = "actions: [{target: $, update: {servers: [{url: /v9}]}}]"
+    overlay.write_text(f"overlay: 1.0.0\nextends: ../a%20document.yaml\n{actions}")
+
+    assert read(overlay).routes == ("/v9/rank", "/rank")
+
+
+@pytest.mark.parametrize(
+    ("extends", "reason"),
+    [
+        ("", "overlay.yaml: the field `extends` of this overlay must be the path of its document"),
+        ("extends: 1", "overlay.yaml: the field `extends` of this overlay must be the path of its document"),
+        ("extends: other.yaml", "other.yaml: No such file"),
+        ("extends: overlay.yaml", "no such place"),
+    ],
+)
+def test_an_overlay_without_its_document_is_rejected(tmp_path, extends, reason):
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text(f"overlay: 1.0.0\nactions: [{{target: $.info, update: {{title: t}}}}]\n{extends}")
+
+    with pytest.raises(DocumentError, match=reason):
+        read(overlay)
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

@@ -84,11 +84,14 @@ def operation_at(path: str, reading: str = "corrected") -> Document | None:
 def read(path: Path, overlay: Path | None = None, operation: tuple[str, str] | None = None) -> Document:
     """Return the document in the file *path*, with the overlay in the file *overlay* applied if there is one.
 
+    If *path* is an overlay, it is applied to the document that its field `extends` names.
     *operation* is the method and the path of the operation to serve; None for every one that the kit recognizes.
     Raises DocumentError if a file cannot be read, *path* is not an OpenAPI 3.1 document with a rerank operation that
     the kit can serve, or *overlay* does not fit it.
     """
     content = _parse_file(path)
+    if isinstance(content, dict) and "overlay" in content and overlay is None:
+        return read(_extended(path, content), path, operation)
     if isinstance(content, dict) and str(content.get("openapi")).startswith("3.0."):
         content = {**upgraded(content), "openapi": "3.1.0"}
     if overlay is not None:
@@ -96,12 +99,13 @@ def read(path: Path, overlay: Path | None = None, operation: tuple[str, str] | N
             content = apply_overlay(content if isinstance(content, dict) else {}, _parse_file(overlay))
         except OverlayError as error:
             raise DocumentError(f"{overlay}: {error}") from error
+    name = str(path) if overlay is None else f"{path} with {overlay}"
     if operation is None:
-        return Document(str(path), content)
+        return Document(name, content)
     method, route = operation
     if method.upper() != "POST":
         raise DocumentError(f"{path}: the kit serves POST operations only, not {method.upper()} {route}")
-    return Document(str(path), content, path=route)
+    return Document(name, content, path=route)
 
 
 def vendored_text() -> bytes:
@@ -532,6 +536,14 @@ def _parse_file(path: Path) -> Any:
         raise DocumentError(f"{path}: {error.strerror}") from error
     except YamlError as error:
         raise DocumentError(f"{path}: {error}") from error
+
+
+def _extended(path: Path, overlay: dict[str, Any]) -> Path:
+    """Return the document that the overlay in the file *path* extends; its name there is relative to *path*."""
+    extends = overlay.get("extends")
+    if not isinstance(extends, str):
+        raise DocumentError(f"{path}: the field `extends` of this overlay must be the path of its document")
+    return path.parent / unquote(extends)
 
 
 def _unescape(step: str) -> str:

@@ -30,6 +30,7 @@ The mock accepts any key and any model.
 ## Your client, your line
 
 If a client reads its URL from an environment variable, you can set the variable instead of passing the arguments.
+`together-rerank-mock env http://127.0.0.1:4010` prints these variables with their values.
 Set the variable before you import the client.
 Clients without a variable in the table read their URL from the code only.
 """

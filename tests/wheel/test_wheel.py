@@ -12,7 +12,6 @@ import zipfile
 from contextlib import contextmanager
 
 import pytest
-import yaml
 
 from mock_process import READY, environment
 from snippets import PORT, ROOT, shown, snippet, snippets, write_project
@@ -81,16 +80,6 @@ def with_contract(tmp_path_factory):
     (folder / "constraints.txt").write_text("\n".join(pinned))
     constrained = ("-c", folder / "constraints.txt")
     run(bin_folder / "python", "-m", "pip", "install", "-q", *constrained, f"{WHEEL}[contract]", "together")
-    return bin_folder
-
-
-@pytest.fixture(scope="session")
-def tools(tmp_path_factory):
-    """Install the wheel beside the tools of this environment, without the editable installation of the kit."""
-    folder = tmp_path_factory.mktemp("tools")
-    bin_folder = virtual(folder)
-    run(bin_folder / "python", "-m", "pip", "install", "-q", "--no-deps", WHEEL)
-    put_beside(folder, TOOLS)
     return bin_folder
 
 
@@ -228,51 +217,6 @@ def test_the_kit_installs_from_a_git_url(tmp_path):
 
 def test_the_quickstart_installs_the_kit_as_the_readme_does():
     assert snippets("docs/quickstart.md")[0].text == snippet("pip install").text
-
-
-def test_the_workflow_of_the_ci_page_installs_the_kit_by_its_name():
-    workflows = [yaml.safe_load(each.text)["jobs"] for each in snippets("docs/ci.md") if each.language == "yaml"]
-    steps = [step["run"] for jobs in workflows for job in jobs.values() for step in job["steps"] if "run" in step]
-    installs = [step for step in steps if step.startswith("pip install")]
-
-    assert installs == [
-        "pip install pytest together together-rerank-kit",
-        'pip install "together-rerank-kit[contract]"',
-    ]
-
-
-def ci_script():
-    """Return the script of the CI page that starts the mock beside a project's tests."""
-    (page, *_) = [each.text for each in snippets("docs/ci.md") if each.language == "yaml"]
-    steps = yaml.safe_load(page)["jobs"]["test"]["steps"]
-    (script,) = [step["run"] for step in steps if "together-rerank-mock serve" in step.get("run", "")]
-    return str(script)
-
-
-def test_the_ci_snippet_runs_a_projects_tests_against_the_mock(tools, tmp_path):
-    (tmp_path / "test_search.py").write_text(
-        "from together import Together\n\n\n"
-        "def test_search():\n"
-        "    with Together() as client:\n"
-        "        answer = client.rerank.create(model='m', query='llama', documents=['panda', 'llama'])\n"
-        "    assert [result.index for result in answer.results] == [1, 0]\n"
-    )
-    script = ci_script()
-    port = free_port()
-    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
-
-    output = run(
-        "bash", "-euc", f"trap 'kill $(jobs -p)' EXIT\n{script.replace('4010', str(port))}", cwd=tmp_path, PATH=path
-    )
-
-    assert "1 passed" in output
-
-
-def free_port():
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 @pytest.mark.parametrize(("version", "beside"), [("8.2", False), ("8.4", True)])

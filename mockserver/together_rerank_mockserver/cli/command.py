@@ -12,7 +12,8 @@ from together_rerank_mockserver import __version__
 from together_rerank_mockserver.cli import options
 from together_rerank_mockserver.cli.audit import audit
 from together_rerank_mockserver.cli.completion import VARIABLE, complete, completion
-from together_rerank_mockserver.cli.document import faults, spec
+from together_rerank_mockserver.cli.document import check, faults, spec
+from together_rerank_mockserver.cli.environment import env
 from together_rerank_mockserver.cli.explain import explain
 from together_rerank_mockserver.cli.fixtures import fixtures
 from together_rerank_mockserver.cli.options import CONTEXT
@@ -91,5 +92,5 @@ def commands(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for each in (serve, audit, fixtures, wait, explain, faults, spec, completion):
+for each in (serve, audit, fixtures, wait, env, explain, faults, spec, check, completion):
     commands.add_command(each)

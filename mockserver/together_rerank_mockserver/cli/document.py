@@ -1,11 +1,17 @@
-"""The commands `spec` and `faults`: print the document of a mock, and its faults."""
+"""The commands `spec`, `faults` and `check`: print the document of a mock and its faults, and check documents."""
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import click
 
 from together_rerank_mockserver.cli import options
 from together_rerank_mockserver.cli.options import COMMAND, as_json, document_options
+from together_rerank_mockserver.server.readiness import PROGRAM
+from together_rerank_mockserver.settings import Settings
+
+_EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command(context_settings=COMMAND)
@@ -32,6 +38,28 @@ def spec(context: click.Context, /, **document_options: Any) -> None:
     settings = options.settings_of(context, **document_options)
     is_published = settings.spec is None and settings.reading == "vendored"
     click.echo(vendored_text() if is_published else render(settings.document().content), nl=False)
+
+
+@click.command(context_settings=COMMAND)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=_EXISTING)
+def check(files: tuple[Path, ...]) -> int:
+    """Check that the mock can serve each FILE: an OpenAPI document, or an overlay whose `extends` names one.
+
+    Exit status: 0 all, 1 not all.
+    """
+    from together_rerank_mockserver.http.wsgi import Mock
+    from together_rerank_spec import DocumentError
+
+    status = 0
+    for file in files:
+        try:
+            operations = Mock(Settings(spec=file)).operations.root
+        except DocumentError as error:
+            print(f"{PROGRAM}: {error}", file=sys.stderr)
+            status = 1
+        else:
+            click.echo(f"{file}: {', '.join(f'POST {each.routes[0]}' for each in operations)}")
+    return status
 
 
 def _fault(row: dict[str, Any]) -> tuple[str, ...]:

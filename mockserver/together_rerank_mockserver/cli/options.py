@@ -12,6 +12,7 @@ import click
 from together_rerank_mockserver.api.durations import Unit, duration
 from together_rerank_mockserver.settings import Settings, SettingsError
 from together_rerank_spec import READINGS, TOGETHER, dialects
+from together_rerank_spec.urls import base_of
 
 PREFIX = "TOGETHER_RERANK_MOCK"
 CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -47,6 +48,18 @@ def option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
 
 def as_json(what: str) -> Callable[[Any], Any]:
     return option("--json", "as_json", is_flag=True, help=f"Print JSON, one object per {what}.")
+
+
+def url_argument(command: Any) -> Any:
+    """Add the argument URL: the base URL of a mock, without a `/v1` at its end."""
+
+    def parsed(_: click.Context, __: click.Parameter, url: str) -> str:
+        try:
+            return base_of(url)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+
+    return click.argument("url", callback=parsed)(command)
 
 
 def document_options(command: Any) -> Any:
