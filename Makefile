@@ -7,7 +7,7 @@ SOURCES := contract_tests fixtures mockserver spec tests benchmarks
 # Files with few, long tests come first; otherwise one of them would run alone at the end.
 SUITES := $(wildcard tests/test_*.py) contract_tests/tests mockserver/tests/test_server.py fixtures/tests tests/plugin mockserver/tests spec/tests
 # Tests that run with the state in memory, and with the state in a Redis.
-STATE_SUITE := $(wildcard $(addsuffix *.py,$(addprefix mockserver/tests/test_,admin app base_path body chaos dialects endpoint error_faults \
+STATE_SUITE := $(wildcard $(addsuffix *.py,$(addprefix mockserver/tests/test_,admin app base_path body chaos console dialects endpoint error_faults \
   journal latency limits mixed_up_calls monitoring operations override prefer quota replay request_faults selection state status_faults wire_faults)))
 # Environments for other people's programs, outside the clone. Each is made once per lock file and Python version.
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/together-rerank-kit
@@ -35,7 +35,7 @@ SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema vendor
 # Tests start hundreds of processes; without byte code each of them would compile the kit again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help serve quick test test-wheel lint check release-check contract contract-real clients-real test-redis test-typescript format matrix docs fixtures config-schema clients dist bench lock clean
+.PHONY: help serve quick test test-wheel lint check release-check contract contract-real clients-real test-redis test-typescript format matrix docs fixtures config-schema clients pictures dist bench lock clean
 
 help:
 	@echo 'serve          set up, and start the mock'
@@ -56,6 +56,7 @@ help:
 	@echo 'fixtures       write the answers of the mock into the exchanges'
 	@echo 'config-schema  write the JSON Schema of the file for serve --config'
 	@echo 'clients        write docs/client-faults.md: what two clients do with each fault'
+	@echo 'pictures       write the pictures of docs/console.md; needs chromium'
 	@echo 'dist           build the wheel and the source distribution'
 	@echo 'bench          measure the mock and other servers; FLAGS=... are flags of bench.py; needs wrk and npm'
 	@echo 'lock           update the pinned requirements; needs uv and npm'
@@ -169,6 +170,9 @@ config-schema: $(VENV)/dev.stamp
 	@mkdir -p build
 	$(BIN)/python tests/config_schema.py > build/config.schema.json
 	mv build/config.schema.json mockserver/together_rerank_mockserver/cli/config.schema.json
+
+pictures: $(VENV)/dev.stamp
+	$(BIN)/python tests/console_pictures.py
 
 clients: $(VENV)/dev.stamp
 	@mkdir -p build

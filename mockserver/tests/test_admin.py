@@ -290,7 +290,7 @@ def test_rankings_of_all_namespaces_share_a_limit():
     assert client.put("/__admin/ranking", json=large).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/__admin", "/__admin/", "/__admin/nothing", "/__admin/requests/1", "/__admin/%ff"])
+@pytest.mark.parametrize("path", ["/__admin/nothing", "/__admin/requests/1", "/__admin/%ff"])
 def test_an_unknown_route_is_answered_with_the_known_routes(client, path):
     refused = client.get(path)
 

@@ -219,7 +219,7 @@ def test_explain_as_json_matches_the_response(tmp_path):
         (result["index"], result["relevance_score"]) for result in exchange.response.body["results"]
     ]
     assert rows[0]["text"] == exchange.response.body["results"][0]["document"]["text"]
-    assert set(rows[0]) == {"index", "score", "whole", "parts", "adjacent", "in_order", "text"}
+    assert set(rows[0]) == {"index", "score", "points", "whole", "parts", "adjacent", "in_order", "text"}
 
 
 def test_explain_supports_rank_fields_and_huge_integers():

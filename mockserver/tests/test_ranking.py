@@ -321,3 +321,24 @@ def test_neighbours_are_whole_words(mark):
 
     assert evidence.adjacent == ()
     assert evidence.in_order == (("alpha", "beta"),)
+
+
+@given(pairs)
+def test_the_points_of_the_evidence_add_up_to_the_score(pair):
+    query, text = pair
+    evidence = Query(query).evidence(text)
+    points = evidence.points
+    *summed, of = points.whole, points.parts, points.adjacent, points.in_order, points.length, points.query
+
+    assert evidence.score == pytest.approx(min(1.0, sum(summed) / of), abs=1e-9)
+    assert (points.whole, points.adjacent) == (8 * len(evidence.whole), 2 * len(evidence.adjacent))
+    assert min(summed) >= 0
+
+
+def test_the_points_add_up_with_more_parts_than_are_counted_one_by_one():
+    query = " ".join(f"a{number:04}bcd" for number in range(3000))
+    evidence = Query(query).evidence("bcd")
+    points = evidence.points
+
+    assert evidence.score == pytest.approx((points.parts + points.length) / points.query, abs=1e-9)
+    assert points.parts > 4 * 100

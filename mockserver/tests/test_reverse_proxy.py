@@ -128,6 +128,28 @@ def test_the_control_plane_needs_the_token(proxy):
     assert statuses == [429, 200]
 
 
+def test_the_console_works_behind_the_proxy(proxy):
+    context = ssl.create_default_context(cafile=proxy.certificate)
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": proxy.with_token}
+    connection = http.client.HTTPSConnection(proxy.with_token.removeprefix("https://"), timeout=20, context=context)
+
+    def send(page, fields, **headers):
+        connection.request("POST", f"/rerank-mock/__admin/console/{page}", fields, form | headers)
+        response = connection.getresponse()
+        response.read()
+        return response.status, response.headers
+
+    _, headers = send("sign-in", "token=open-sesame")
+    cookie, *attributes = headers["Set-Cookie"].split("; ")
+    status, headers = send("faults", "do=queue&fault=429", Cookie=cookie)
+    connection.close()
+
+    assert {"Secure", "Path=/rerank-mock/__admin"} < set(attributes)
+    assert (status, headers["Location"]) == (303, "/rerank-mock/__admin/console/faults#queue")
+    statuses = [proxy.ask(f"{proxy.with_token}/rerank-mock/rerank", BODY)[0] for _ in range(2)]
+    assert statuses == [429, 200]
+
+
 def test_a_proxy_without_headers_looks_like_this_machine(proxy):
     assert proxy.ask(f"{proxy.without_token}/bare/__admin/settings")[0] == 200
 

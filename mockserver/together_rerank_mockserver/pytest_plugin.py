@@ -160,8 +160,10 @@ def _rerank_files() -> None:
     from together_rerank_spec import package_files, violations  # noqa: F401  # as limits
 
     fixtures.names()
-    for package in ("together_rerank_spec", "together_rerank_fixtures", "together_rerank_mockserver.audit"):
+    for package in ("together_rerank_spec", "together_rerank_fixtures"):
         package_files.keep(package)
+    for room in ("audit", "http"):
+        package_files.keep(f"together_rerank_mockserver.{room}")
 
 
 @pytest.fixture(scope="session")

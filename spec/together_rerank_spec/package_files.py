@@ -3,7 +3,7 @@
 from functools import cache
 from importlib.resources import files
 
-_KINDS = (".j2", ".json", ".lua", ".yaml")
+_KINDS = (".j2", ".js", ".json", ".lua", ".yaml")
 
 
 @cache

@@ -50,6 +50,15 @@ def _preflight(environ: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def is_same_origin(headers: Headers) -> bool:
+    """Return whether a page of the host that the request is sent to has sent it.
+
+    Browsers say so themselves over HTTPS and on localhost, also if a proxy has changed `Host`.
+    """
+    own = [f"{scheme}://{headers.get('Host')}" for scheme in ("http", "https")]
+    return headers.get("Sec-Fetch-Site") == "same-origin" or headers.get("Origin") in own
+
+
 class AdminAccess:
     """Checks access to the control plane: with the token of *settings*, or else from this machine."""
 
@@ -68,8 +77,8 @@ class AdminAccess:
         """
         if self._why_closed:
             raise Forbidden(f"The control plane is {self._why_closed}")
-        origin, own = headers.get("Origin"), [f"{scheme}://{headers.get('Host')}" for scheme in ("http", "https")]
-        if origin is not None and origin not in self._origins and origin not in own:
+        origin = headers.get("Origin")
+        if origin is not None and origin not in self._origins and not is_same_origin(headers):
             raise Forbidden(f"The control plane rejects pages of {origin[:100]}; allow an origin with --cors")
         if self._token is None:
             self._check_local(headers, remote)

@@ -16,6 +16,7 @@ from together_rerank_mockserver.endpoint import Endpoint, api_error
 from together_rerank_mockserver.http import access
 from together_rerank_mockserver.http.admin import AdminRequest
 from together_rerank_mockserver.http.base_path import below_base_path
+from together_rerank_mockserver.http.console import blueprint as console
 from together_rerank_mockserver.http.wsgi import OPERATION, RAW_SOCKET, Mock, Outgoing, call_of, outgoing, path_of
 from together_rerank_mockserver.settings import Settings
 from together_rerank_spec import dialects
@@ -37,6 +38,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 def build_app(mock: Mock) -> Flask:
     """Return the Flask application of *mock*; it answers every request, also one to the rerank operation."""
     app = Flask(__name__, static_folder=None)
+    app.request_class = console.FormRequest
     # Without this, Werkzeug redirects /v1//rerank, and treats //rerank as /rerank.
     app.url_map.merge_slashes = False
 
@@ -65,6 +67,7 @@ def build_app(mock: Mock) -> Flask:
     for path, view in mock.views.items():
         show = partial(_show, view)
         app.add_url_rule(path, path, show, methods=["GET"], provide_automatic_options=False)
+    app.register_blueprint(console.blueprint(mock))
     app.register_blueprint(_control_plane(mock))
     app.register_error_handler(Exception, refuse)
     answer = below_base_path(access.allow(app.wsgi_app, mock.settings.cors), mock)

@@ -61,10 +61,23 @@ class Ranked(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Points:
+    """What the points of a text are for, and the points of the query: the score is their quotient, and at most 1."""
+
+    whole: float
+    parts: float
+    adjacent: float
+    in_order: float
+    length: float
+    query: float
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Why a text has its score, 0.0 to 1.0."""
 
     score: float
+    points: Points
     whole: tuple[str, ...]  # words of the query found whole, in the query's order
     parts: dict[str, tuple[str, ...]]  # for each word found in part only, which parts, in the word's order
     adjacent: tuple[Pair, ...]  # neighbours in the query found adjacent and in that order
@@ -119,6 +132,7 @@ class Query:
             adjacent, in_order = (sorted(each, key=order.__getitem__) for each in pairs)
             yield Evidence(
                 self._score(match),
+                self._points_of(match),
                 tuple(names[number] for number in sorted(whole)),
                 {
                     names[number]: tuple(sorted(partial[number], key=places[number].__getitem__))
@@ -214,6 +228,21 @@ class Query:
         score = points / self._points
         return score if score < 1 else 1.0
 
+    def _points_of(self, match: _Match) -> Points:
+        """Return the points that `_score` sums up, which must be fast and so does not call this."""
+        text, found, whole, adjacent, in_order = match
+        has_parts = any(self._owners[part] for part in found)
+        weights = map(self._weights.__getitem__, found)
+        return Points(
+            whole=WHOLE * len(whole),
+            # A whole word has all of its parts, and they do not count. What is left of rounding is not shown.
+            parts=max(0.0, round(fsum([*weights, *(-PART for word in whole if self._sizes[word])]), 9)),
+            adjacent=ADJACENT * len(adjacent),
+            in_order=IN_ORDER * len(in_order),
+            length=self._length / (self._length + len(text) - 2) if whole or has_parts else 0.0,
+            query=self._points,
+        )
+
     def _can_share(self, text: str, found: set[str]) -> bool:
         """Return whether there are few enough words that share the parts *found* to count them one by one."""
         shared = sum([len(self._owners[part]) for part in found])
@@ -261,7 +290,7 @@ def _nested(words: Iterable[str]) -> Iterator[str]:
 
 
 def explain(request: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return, best first, each document's `index`, `score`, `whole`, `parts`, `adjacent`, `in_order`, `text`."""
+    """Return, best first, each document's `index`, its `text`, and the fields of its `Evidence`."""
     query = Query(request["query"])
     documents = request["documents"]
     evidence = query.evidences(ranked_texts(documents, request.get("rank_fields")))

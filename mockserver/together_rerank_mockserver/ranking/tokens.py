@@ -104,14 +104,14 @@ def _pieces(text: str) -> Iterator[str]:
     start = 0
     while len(text) - start > 2 * _PIECE:
         end = start + _PIECE
-        while end < start + 2 * _PIECE and not _is_boundary(text[end]):
+        while end < start + 2 * _PIECE and not is_boundary(text[end]):
             end += 1
         yield text[start:end]
         start = end
     yield text[start:]
 
 
-def _is_boundary(character: str) -> bool:
+def is_boundary(character: str) -> bool:
     """Return whether normalisation never moves or composes *character* with the characters before it."""
     first = unicodedata.normalize("NFKD", character)[0]
     return unicodedata.category(first)[0] != "M" and not "\u1160" <= first <= "\u11ff"

@@ -164,7 +164,8 @@ class RerankMock:
     def explain(self, request: RecordedRequest | Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the evidence for the computed score of each document of *request*, best first.
 
-        Each row has `index`, `score`, `whole`, `parts`, `adjacent`, `in_order`, `text`. Ranking overrides are ignored.
+        Each row has `index`, `score`, `points`, `whole`, `parts`, `adjacent`, `in_order`, `text`. Ranking overrides are
+        ignored.
         Raises ValueError if *request* is not a valid rerank request.
         """
         body, path = request, {}
