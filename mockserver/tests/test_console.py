@@ -505,6 +505,14 @@ def test_the_command_of_a_request_sends_it_again(query, path, key):
     assert [each["status"] for each in again] == [503, 503]
 
 
+def test_the_command_of_a_request_without_a_body_has_its_method(client):
+    request_id = client.post("/v1/rerank", headers=KEY).headers["x-request-id"]
+
+    page = shown(client.get(f"/__admin/console/requests/{request_id}"))
+
+    assert [text for text in page.texts if text.startswith("curl -sS -i -X POST ")]
+
+
 def mock_client(mock):
     def call(method, path, body=None, headers=()):
         connection = HTTPConnection(urlsplit(mock.url).netloc, timeout=10)
