@@ -612,6 +612,15 @@ def test_the_answer_that_is_shown_is_the_one_that_the_api_gives(name, client):
     assert shown_answer == given
 
 
+def test_a_model_in_the_path_is_escaped_once(client):
+    api, model = "/nim/v1/retrieval/{model}/reranking", "org/a b%20é?"
+    page = shown(send(client, "explain", 200, api=api, model=model, query="a", documents="a"))
+    (command,) = [text for text in page.texts if text.startswith("curl ")]
+
+    assert shlex.split(command)[-1].endswith("/nim/v1/retrieval/org/a%20b%2520%C3%A9%3F/reranking")
+    assert f"POST {api.format(model=model)}" in page.text
+
+
 @pytest.mark.parametrize("path", ["/v1/rerank", "/cohere/v2/rerank", "/vllm/v1/rerank"])
 @pytest.mark.parametrize("documents", [DOCUMENTS, ["  a\nb", "c"], ["[x"]])
 def test_a_request_of_the_journal_is_explained(client, path, documents):

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from together_rerank_mockserver.api import rendering
 from together_rerank_mockserver.api.body import Content
@@ -99,7 +98,7 @@ def explain(
     """
     document = endpoint.document
     body = to_json(document.write_request(canonical))
-    path = endpoint.routes[0].replace("{model}", quote(canonical["model"]))
+    path = endpoint.routes[0].replace("{model}", canonical["model"])
     request = endpoint.requests.parse(document.request_media_types[0], Content(body), path)
     request = {"model": canonical["model"], **request}
     texts = rendering.ranked_texts(request["documents"], request.get("rank_fields"))
