@@ -426,7 +426,8 @@ def test_the_journal_has_pages_which_keep_the_filters(client):
     assert "page 2 of 2" in second.text
     assert len([link for link in second.links if "/requests/" in link]) == 1
     for page in ("0", "-1", "x", "9" * 5000):
-        assert client.get(f"/__admin/?page={page}").status_code == 200
+        assert "page 1 of 2" in shown(client.get(f"/__admin/?page={page}")).text
+    assert "page 2 of 2" in shown(client.get("/__admin/?page=3")).text
 
 
 def test_a_namespace_has_a_journal_of_its_own(client):
@@ -631,6 +632,14 @@ def test_a_request_of_the_journal_is_explained(client, path, documents):
     assert page.fields["query"] == "llamas in Peru"
     assert f"Ranking of {len(documents)} document" in page.text
     assert f"POST {path}" in page.text
+
+
+def test_a_request_with_null_for_top_n_is_explained(client):
+    request_id = rerank(client, top_n=None)
+
+    page = shown(client.get(f"/__admin/console/explain?request={request_id}"))
+
+    assert page.fields["top_n"] == ""
 
 
 @pytest.mark.parametrize(

@@ -116,14 +116,14 @@ def _fields_of(console: Console, request_id: str) -> dict[str, str]:
     canonical = found.canonical
     if not isinstance(canonical, dict) or not isinstance(canonical.get("documents"), list):
         raise InvalidRequest("The body of this request was cut, or is not that of a rerank request")
-    documents, rank_fields = canonical["documents"], canonical.get("rank_fields")
+    documents, rank_fields, top_n = canonical["documents"], canonical.get("rank_fields"), canonical.get("top_n")
     lines = "\n".join(filter(lambda each: isinstance(each, str), documents))
     return {
         "api": endpoint_of(console, found.entry.path).routes[0],
         "query": found.query,
         # As lines only if they are read back as the same documents.
         "documents": lines if lines[:1] != "[" and _documents(lines) == documents else pretty(to_json(documents)),
-        "top_n": str(canonical.get("top_n", "")),
+        "top_n": "" if top_n is None else str(top_n),
         "rank_fields": ", ".join(map(str, rank_fields)) if isinstance(rank_fields, list) else "",
         "model": str(canonical.get("model") or ""),
     }

@@ -88,8 +88,9 @@ def journal(console: Console) -> Response:
     every = entries(console)
     filters = {name: given(name) for name in _FILTERS}
     found = [each for each in every if _passes(console, each, filters)]
+    last_page = max(1, -(-len(found) // _SHOWN))
     wanted = number(given("page"))
-    page = max(1, wanted) if isinstance(wanted, int) else 1
+    page = min(max(1, wanted), last_page) if isinstance(wanted, int) else 1
     rows = [shown(console, each) for each in found[(page - 1) * _SHOWN : page * _SHOWN]]
     return console.page(
         "journal.html.j2",
@@ -102,7 +103,7 @@ def journal(console: Console) -> Response:
         chosen=without_empty(filters),
         names=console.names,
         page_number=page,
-        last_page=max(1, -(-len(found) // _SHOWN)),
+        last_page=last_page,
         base_url=console.base_url,
     )
 
