@@ -582,6 +582,22 @@ def test_explain_says_what_rank_fields_and_a_ranking_changed(client):
     assert len(state(client, "ranking")["queue"]) == 1
 
 
+@pytest.mark.parametrize("namespace", ["default", "test-a"])
+@pytest.mark.parametrize("name", dialects())
+def test_an_empty_journal_shows_a_command_that_the_api_answers(name, namespace):
+    client = create_app(Settings(dialect=name)).test_client()
+
+    page = shown(client.get(f"/__admin/?namespace={namespace}"))
+    (command,) = [text for text in page.texts if "curl " in text]
+    words = shlex.split(command.replace("$KEY", "any-key"))
+    headers = dict(each.split(": ", 1) for flag, each in pairwise(words) if flag == "-H")
+    answer = client.post(urlsplit(words[-1]).path, data=words[words.index("--data-raw") + 1], headers=headers)
+
+    assert answer.status_code == 200
+    assert ("KEY=any-key" in words) == (namespace == "default")
+    assert len(state(client, "requests", namespace)["requests"]) == 1
+
+
 @pytest.mark.parametrize("name", dialects())
 def test_the_answer_that_is_shown_is_the_one_that_the_api_gives(name, client):
     client.put("/__admin/ranking?namespace=test-a", json={"rank": [1]})

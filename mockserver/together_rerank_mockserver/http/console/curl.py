@@ -7,6 +7,7 @@ from urllib.parse import quote
 from together_rerank_mockserver.state.namespace import DEFAULT
 from together_rerank_spec import Document
 
+JSON = {"Content-Type": "application/json"}
 # The headers of a recorded request that can change its answer, in lower case.
 _REPEATED = ("content-type", "content-encoding", "prefer")
 

@@ -8,7 +8,7 @@ from together_rerank_mockserver.api.errors import ApiError, InvalidRequest
 from together_rerank_mockserver.api.json_text import to_json
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.http.console.context import Console, given, number, parse
-from together_rerank_mockserver.http.console.curl import curl
+from together_rerank_mockserver.http.console.curl import JSON, curl
 from together_rerank_mockserver.http.console.explanation import MAX_MARKED, MAX_SHOWN, explain
 from together_rerank_mockserver.http.console.journal_page import endpoint_of, find, pretty, shown
 from together_rerank_mockserver.ranking.override import RankingOverride
@@ -79,7 +79,7 @@ def _explained(console: Console, fields: dict[str, str]) -> dict[str, Any]:
         explanation.body.decode(),
         endpoint.document,
         namespace=console.namespace,
-        headers={"Content-Type": "application/json"},
+        headers=JSON,
     )
     return {
         "explanation": explanation,

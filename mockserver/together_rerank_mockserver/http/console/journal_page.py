@@ -12,7 +12,8 @@ from together_rerank_mockserver.api.errors import InvalidRequest, RouteNotFound
 from together_rerank_mockserver.api.messages import utc
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.http.console.context import Console, given, number, without_empty
-from together_rerank_mockserver.http.console.curl import curl
+from together_rerank_mockserver.http.console.curl import JSON, curl
+from together_rerank_mockserver.http.console.explanation import written
 from together_rerank_mockserver.http.console.origin import Origin, origin
 from together_rerank_mockserver.http.wsgi import RAW_SOCKET
 from together_rerank_mockserver.state.journal import Entry
@@ -104,8 +105,17 @@ def journal(console: Console) -> Response:
         names=console.names,
         page_number=page,
         last_page=last_page,
-        base_url=console.base_url,
+        example="" if every else _example(console),
     )
+
+
+def _example(console: Console) -> str:
+    """Return a command that sends a first request to the API at the root."""
+    endpoint = console.mock.operations.root[0]
+    documents = ["Pandas live in China.", "Llamas in Peru"]
+    canonical = {"model": endpoint.document.default_model, "query": "llamas", "documents": documents}
+    path, body = written(endpoint, canonical)
+    return curl(console.base_url, path, body.decode(), endpoint.document, namespace=console.namespace, headers=JSON)
 
 
 def _passes(console: Console, entry: Entry, filters: dict[str, str]) -> bool:
