@@ -24,7 +24,7 @@ _EQUAL = 0.1
 _LONG_S = 60
 # Differences of waits below this are ignored.
 _SOON_S = 0.01
-# A request is compared with the latest unfinished calls with its body: with so many, because each takes time.
+# How many unfinished calls with its body a request is compared with: the latest ones. All would take quadratic time.
 _MAX_UNFINISHED = 1000
 # How many requests of a finding its sentence lists.
 _SHOWN = 8
