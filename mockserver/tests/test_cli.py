@@ -170,6 +170,14 @@ def test_env_prints_the_variables_of_the_fixture(keys, variables, key):
     assert dict(line.split("=") for line in printed) == client_variables("http://127.0.0.1:4010", key)
 
 
+def test_env_names_hosts_that_need_no_proxy():
+    printed = run("env", "http://mock:4010", HTTP_PROXY="http://proxy:3128", NO_PROXY="intranet").stdout.splitlines()
+    variables = dict(line.split("=") for line in printed)
+
+    assert variables["NO_PROXY"] == variables["no_proxy"]
+    assert {"intranet", "mock", "api.together.xyz"} < set(variables["NO_PROXY"].split(","))
+
+
 def test_env_rejects_an_invalid_key():
     assert_refused(run("env", "http://127.0.0.1:4010", "--api-key", "a\nb"), "--api-key: must be printable ASCII")
 

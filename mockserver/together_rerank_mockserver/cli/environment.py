@@ -16,8 +16,8 @@ def env(context: click.Context, /, url: str, api_keys: tuple[str, ...]) -> None:
 
     Of several keys, the clients get the first.
     """
-    from together_rerank_mockserver.http.client_variables import client_variables
+    from together_rerank_mockserver.testing.environment import environment
 
     accepted = settings_of(context, api_keys=api_keys).api_keys
-    for name, value in client_variables(url, accepted[0] if accepted else "any-key").items():
+    for name, value in environment(url, accepted[0] if accepted else "any-key").items():
         click.echo(f"{name}={value}")
