@@ -27,7 +27,8 @@ def marks(text: str, evidence: Evidence) -> list[Mark]:
     case. A text whose pieces cannot be normalised one by one, which no language has, gets no marks.
     """
     pieces = list(_pieces(text))
-    normal = "".join(normalise(piece) for piece in pieces)
+    normals = list(map(normalise, pieces))
+    normal = "".join(normals)
     if normal != normalise(text):
         return [Mark(text, "")]
     ranks = bytearray(len(normal))
@@ -37,7 +38,7 @@ def marks(text: str, evidence: Evidence) -> list[Mark]:
         ranks[start:end] = b"\2" * (end - start)
     return [
         Mark("".join(piece for piece, _ in group), _RANKS[rank])
-        for rank, group in groupby(_ranked(pieces, ranks), itemgetter(1))
+        for rank, group in groupby(_ranked(pieces, normals, ranks), itemgetter(1))
     ]
 
 
@@ -52,13 +53,12 @@ def _pieces(text: str) -> Iterator[str]:
         yield text[start:]
 
 
-def _ranked(pieces: list[str], ranks: bytearray) -> Iterator[tuple[str, int]]:
-    """Yield each piece with the highest rank of its characters."""
-    at = 0
-    for piece in pieces:
-        length = len(normalise(piece))
-        yield piece, max(ranks[at : at + length], default=0)
-        at += length
+def _ranked(pieces: list[str], normals: list[str], ranks: bytearray) -> Iterator[tuple[str, int]]:
+    """Yield each piece with the highest rank of the characters of its normal form."""
+    end = 0
+    for piece, normal in zip(pieces, normals, strict=True):
+        begin, end = end, end + len(normal)
+        yield piece, max(ranks[begin:end], default=0)
 
 
 def _places_of_parts(normal: str, evidence: Evidence) -> Iterator[tuple[int, int]]:
