@@ -778,6 +778,7 @@ def test_a_ranking_is_set_for_all_calls_or_for_the_next(client, fields, ranking)
     [
         ({"kind": "indexes", "lines": "2\nx"}, "rank must be"),
         ({"kind": "scores", "lines": "2"}, "a score and an index on each line"),
+        ({"kind": "text_scores", "lines": "0.9 Peru\n0.1 Peru"}, "can have one score only"),
         ({"kind": "x", "lines": "2"}, "kind must be"),
         ({"kind": "texts", "lines": "a", "times": "0"}, "times must be"),
     ],

@@ -8,7 +8,7 @@ from together_rerank_mockserver.api.errors import ApiError, InvalidRequest
 from together_rerank_mockserver.api.json_text import exact, to_json
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.http.console.context import Console, given, number, parse
-from together_rerank_mockserver.http.console.curl import JSON, curl
+from together_rerank_mockserver.http.console.curl import curl
 from together_rerank_mockserver.http.console.explanation import MAX_MARKED, MAX_SHOWN, explain
 from together_rerank_mockserver.http.console.journal_page import endpoint_of, find, pretty, shown
 from together_rerank_mockserver.ranking.override import RankingOverride
@@ -73,17 +73,9 @@ def _explained(console: Console, fields: dict[str, str]) -> dict[str, Any]:
     endpoint = _endpoint(console, fields["api"])
     canonical = _request(fields, endpoint)
     explanation = explain(endpoint, canonical, _override(console), console.mock.operations.state.limits)
-    command = curl(
-        console.base_url,
-        explanation.path,
-        explanation.body.decode(),
-        endpoint.document,
-        namespace=console.namespace,
-        headers=JSON,
-    )
     return {
         "explanation": explanation,
-        "curl": command,
+        "curl": curl(console, endpoint.document, explanation.path, explanation.body.decode()),
         "body": pretty(explanation.body),
         "answer": pretty(explanation.answer),
     }

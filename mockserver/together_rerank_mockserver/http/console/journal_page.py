@@ -12,7 +12,7 @@ from together_rerank_mockserver.api.errors import InvalidRequest, RouteNotFound
 from together_rerank_mockserver.api.messages import utc
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.http.console.context import Console, given, number, without_empty
-from together_rerank_mockserver.http.console.curl import JSON, curl
+from together_rerank_mockserver.http.console.curl import curl
 from together_rerank_mockserver.http.console.explanation import written
 from together_rerank_mockserver.http.console.origin import Origin, origin
 from together_rerank_mockserver.http.wsgi import RAW_SOCKET
@@ -115,7 +115,7 @@ def _example(console: Console) -> str:
     documents = ["Pandas live in China.", "Llamas in Peru"]
     canonical = {"model": endpoint.document.default_model, "query": "llamas", "documents": documents}
     path, body = written(endpoint, canonical)
-    return curl(console.base_url, path, body.decode(), endpoint.document, namespace=console.namespace, headers=JSON)
+    return curl(console, endpoint.document, path, body.decode())
 
 
 def _passes(console: Console, entry: Entry, filters: dict[str, str]) -> bool:
@@ -143,15 +143,7 @@ def details(console: Console, request_id: str) -> Response:
     entry = find(console, request_id)
     endpoint = endpoint_of(console, entry.path)
     is_cut = entry.body_bytes > len(entry.body)
-    command = curl(
-        console.base_url,
-        entry.path,
-        entry.body.decode(errors="replace").replace("\0", ""),
-        endpoint.document,
-        namespace=console.namespace,
-        method=entry.method,
-        headers=entry.headers,
-    )
+    body = entry.body.decode(errors="replace").replace("\0", "")
     return console.page(
         "request.html.j2",
         shown=shown(console, entry),
@@ -159,7 +151,7 @@ def details(console: Console, request_id: str) -> Response:
         body=pretty(entry.body),
         is_cut=is_cut,
         answer=pretty(entry.answer),
-        curl=command,
+        curl=curl(console, endpoint.document, entry.path, body, entry.method, entry.headers),
     )
 
 

@@ -131,7 +131,10 @@ def _ranking(kind: str, lines: list[str]) -> dict[str, Any]:
     if not all(found):
         wrong = lines[found.index(None)]
         raise InvalidRequest(f"each line must be {RANKINGS[kind]}, not {wrong[:100]}")
-    return {kind: {match[2]: float(match[1]) for match in found if match}}
+    scores = {match[2]: float(match[1]) for match in found if match}
+    if len(scores) < len(lines):
+        raise InvalidRequest("each index or text can have one score only")
+    return {kind: scores}
 
 
 def namespaces(console: Console) -> Response:
