@@ -221,6 +221,7 @@ def test_an_overlay_is_read_with_the_document_that_it_extends(tmp_path):
     [
         ("", "overlay.yaml: the field `extends` of this overlay must be the path of its document"),
         ("extends: 1", "overlay.yaml: the field `extends` of this overlay must be the path of its document"),
+        ("extends: https://example.com/a.yaml", "must be the path of its document, not a URL"),
         ("extends: other.yaml", "other.yaml: No such file"),
         ("extends: overlay.yaml", "no such place"),
     ],

@@ -541,8 +541,8 @@ def _parse_file(path: Path) -> Any:
 def _extended(path: Path, overlay: dict[str, Any]) -> Path:
     """Return the document that the overlay in the file *path* extends; its name there is relative to *path*."""
     extends = overlay.get("extends")
-    if not isinstance(extends, str):
-        raise DocumentError(f"{path}: the field `extends` of this overlay must be the path of its document")
+    if not isinstance(extends, str) or "://" in extends:
+        raise DocumentError(f"{path}: the field `extends` of this overlay must be the path of its document, not a URL")
     return path.parent / unquote(extends)
 
 
