@@ -13,7 +13,7 @@ from command_runner import assert_refused, run
 from mock_process import COMMAND, environment, running
 from terminals import on_terminal
 from together_rerank_mockserver import MockServer, Settings
-from together_rerank_mockserver.testing.environment import client_variables
+from together_rerank_mockserver.testing import environment as client_environment
 from together_rerank_spec import load
 
 
@@ -167,7 +167,7 @@ def test_an_invalid_url_is_rejected(url, command):
 def test_env_prints_the_variables_of_the_fixture(keys, variables, key):
     printed = run("env", "http://127.0.0.1:4010/v1", *keys, **variables).stdout.splitlines()
 
-    assert dict(line.split("=") for line in printed) == client_variables("http://127.0.0.1:4010", key)
+    assert dict(line.split("=") for line in printed) == client_environment.environment("http://127.0.0.1:4010", key)
 
 
 def test_env_names_hosts_that_need_no_proxy():
