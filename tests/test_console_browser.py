@@ -119,7 +119,7 @@ def test_a_click_queues_a_fault_of_the_catalogue_that_a_search_finds(open_page, 
     page = open_page("/__admin/console/faults?namespace=test-click")
     with fault_in(url, "test-click"):
         page.get_by_label("search").type("429")
-        page.get_by_text("1 faults").wait_for()
+        page.get_by_text("1 fault", exact=True).wait_for()
         assert page.url.endswith("text=429")
         page.get_by_role("button", name="queue 429 once").click()
         page.wait_for_url("**#queue")

@@ -698,7 +698,8 @@ def test_the_catalogue_can_be_searched(client):
     every, some = (shown(client.get(path_of("faults") + query)) for query in ("", "?text=LATE"))
 
     assert "The answer is late" in some.text
-    assert 0 < int(re.search(r"(\d+) faults", some.text)[1]) < int(re.search(r"(\d+) faults", every.text)[1])
+    assert " 1 fault " in some.text
+    assert int(re.search(r"(\d+) faults", every.text)[1]) > 50
 
 
 def test_a_fault_is_queued_with_its_parameters(client):
