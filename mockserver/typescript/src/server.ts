@@ -7,6 +7,8 @@ import { RerankMock } from "./rerank-mock.js";
 /** The environment variables with the URL of a running mock and the token of its control plane. */
 export const URL_VARIABLE = "RERANK_MOCK_URL";
 export const TOKEN_VARIABLE = "TOGETHER_RERANK_MOCK_ADMIN_TOKEN";
+// The threaded server has all faults.
+const FLAGS = ["--quiet", "--server", "threaded"];
 const READY = /listening on (\S+)/;
 
 export interface StartOptions {
@@ -16,7 +18,7 @@ export interface StartOptions {
   token?: string;
   /** The command that starts a mock; by default `together-rerank-mock`, or `uvx` if that is not installed. */
   command?: [string, ...string[]];
-  /** Run the mock in a container of this image instead, with `docker`. */
+  /** Run the mock in a container of this image instead, with docker or podman. */
   image?: string;
   /** Flags of `together-rerank-mock serve`, such as `["--latency", "20ms"]`. */
   flags?: string[];
@@ -63,13 +65,13 @@ export async function startMock(options: StartOptions = {}): Promise<MockServer>
   const url = options.url ?? process.env[URL_VARIABLE];
   const token = options.token ?? process.env[TOKEN_VARIABLE];
   if (url) {
-    return new MockServer(url.replace(/\/+$/, ""), token);
+    return new MockServer(url.replace(/(\/v1)?\/*$/, ""), token);
   }
   return options.image ? inContainer(options.image, options) : inProcess(options);
 }
 
 async function inProcess(options: StartOptions): Promise<MockServer> {
-  const command = [...(options.command ?? installed()), "serve", ...(options.flags ?? []), "--port", "0"];
+  const command = [...(options.command ?? installed()), "serve", "--port", "0", ...FLAGS, ...(options.flags ?? [])];
   // On loopback the control plane needs no token, and one of the environment would be for another mock.
   const [url, child] = await start(command, { [TOKEN_VARIABLE]: undefined }, options.timeout);
   return new MockServer(url, undefined, child);
@@ -79,14 +81,15 @@ async function inContainer(image: string, options: StartOptions): Promise<MockSe
   const token = randomBytes(16).toString("hex");
   const name = `together-rerank-mock-${randomBytes(6).toString("hex")}`;
   const run = ["run", "--rm", "--name", name, "--publish", "127.0.0.1::4010", "--env", TOKEN_VARIABLE, image];
-  const serve = ["serve", ...(options.flags ?? []), "--host", "0.0.0.0", "--port", "4010"];
-  const [, child] = await start(["docker", ...run, ...serve], { [TOKEN_VARIABLE]: token }, options.timeout);
-  const port = spawnSync("docker", ["port", name, "4010/tcp"], { encoding: "utf8" });
+  const serve = ["serve", "--host", "0.0.0.0", "--port", "4010", ...FLAGS, ...(options.flags ?? [])];
+  const engine = isInstalled("docker") ? "docker" : "podman";
+  const [, child] = await start([engine, ...run, ...serve], { [TOKEN_VARIABLE]: token }, options.timeout);
+  const port = spawnSync(engine, ["port", name, "4010/tcp"], { encoding: "utf8" });
   const address = /^127\.0\.0\.1:[0-9]+/m.exec(port.stdout)?.[0];
   const server = new MockServer(`http://${address}`, token, child);
   if (!address) {
     await server.stop();
-    throw new Error(`docker port ${name} names no port of 127.0.0.1: ${port.stdout}${port.stderr}`);
+    throw new Error(`${engine} port ${name} names no port of 127.0.0.1: ${port.stdout}${port.stderr}`);
   }
   return server;
 }
@@ -95,7 +98,7 @@ async function inContainer(image: string, options: StartOptions): Promise<MockSe
 function installed(): [string, ...string[]] {
   const uvx: [string, ...string[]] = ["uvx", "--from", "together-rerank-kit", "together-rerank-mock"];
   const candidates: [string, ...string[]][] = [["together-rerank-mock"], uvx];
-  const found = candidates.find(([program]) => !spawnSync(program, ["--version"]).error);
+  const found = candidates.find(([program]) => isInstalled(program));
   if (!found) {
     const how = "install it with `pip install together-rerank-kit`, or install uv";
     throw new Error(
@@ -104,6 +107,10 @@ function installed(): [string, ...string[]] {
     );
   }
   return found;
+}
+
+function isInstalled(program: string): boolean {
+  return !spawnSync(program, ["--version"]).error;
 }
 
 /**

@@ -63,6 +63,10 @@ describe("a test of its own", () => {
     });
   }
 
+  test.concurrent("a concurrent test leaves the environment alone", async ({ rerankMock, expect }) => {
+    expect(process.env["TOGETHER_API_KEY"]).not.toBe(rerankMock.apiKey);
+  });
+
   test("the environment is restored", async ({ rerankMock }) => {
     const before = process.env["TOGETHER_API_KEY"];
     expect(before).toBe(rerankMock.apiKey);
@@ -86,6 +90,37 @@ describe("faults", () => {
     await rerankMock.reset();
   });
 
+  test("a fault that is added later is queued after those before", async ({ rerankMock }) => {
+    const queued = rerankMock.fail(500);
+    await queued;
+    await queued.then.fail(503);
+
+    await expect(rerankMock.verify()).rejects.toThrow("unused fault: 500 (1 left)\nunused fault: 503 (1 left)");
+    await rerankMock.reset();
+  });
+
+  test("a connection can be reset", async ({ rerankMock }) => {
+    await rerankMock.fault("reset");
+
+    expect(await search()).toEqual([1, 0, 2]);
+
+    expect((await rerankMock.requests()).map((each) => each.status)).toEqual([null, 200]);
+  });
+
+  test("an invalid fault that is not awaited is an unhandled rejection", async ({ rerankMock }) => {
+    const rejected = new Promise((resolve) => {
+      const others = process.listeners("unhandledRejection");
+      process.removeAllListeners("unhandledRejection").once("unhandledRejection", (reason) => {
+        others.forEach((each) => process.on("unhandledRejection", each));
+        resolve(reason);
+      });
+    });
+
+    void rerankMock.fault("ok", { times: 0 });
+
+    expect(String(await rejected)).toContain("`times` must be an integer from 1");
+  });
+
   test("an invalid fault is refused with what is accepted", async ({ rerankMock }) => {
     await expect(rerankMock.fail(200.5)).rejects.toThrow("there is no fault `200.5`; the nearest:");
     // @ts-expect-error a fault has no such name
@@ -104,6 +139,10 @@ describe("faults", () => {
     await expect(new Together().rerank.create({ model: "any", query: QUERY, documents })).rejects.toThrow("400");
 
     expect((await other.requests()).length).toBe(1);
+    other.expectRefusal(0);
+    await other.fail(429);
+    await expect(rerankMock.verify()).rejects.toThrow("unused fault: 429 (1 left)");
+    await other.reset();
   });
 });
 
@@ -123,6 +162,15 @@ describe("assertions", () => {
     await expect(rerankMock.assertResilient()).rejects.toThrow(none);
     await expect(rerankMock.lastRequest()).rejects.toThrow(none);
     await expect(rerankMock.assertCalled({ query: QUERY })).rejects.toThrow(`0 of 0 match\n${none}`);
+  });
+
+  test("a journal that has dropped requests cannot be asserted", async () => {
+    const server = await startMock({ url: "", flags: ["--journal-max", "1"] });
+    const mock = server.namespace();
+    for (const _ of [1, 2]) await search({ baseURL: mock.baseUrl, apiKey: mock.apiKey });
+
+    await expect(mock.assertCalled()).rejects.toThrow("1 requests are no longer in the journal");
+    await server.stop();
   });
 
   test("a failed assertCalled shows the requests", async ({ rerankMock }) => {

@@ -80,13 +80,14 @@ test("uvx starts the mock if it is not installed", async () => {
   expect(await health(server.url)).toBe(200);
   await server.stop();
 
-  expect(log().at(-1)).toBe("--from together-rerank-kit together-rerank-mock serve --port 0");
+  expect(log().at(-1)).toBe("--from together-rerank-kit together-rerank-mock serve --port 0 --quiet --server threaded");
 });
 
 test("docker starts the mock in a container, with a token", async () => {
   const log = program(
     "docker",
     `case $1 in
+    --version) ;;
     run) cd ${folder}; exec together-rerank-mock serve --ready-file url --port 0 ;;
     port) sed 's/.*:/127.0.0.1:/' ${folder}/url ;;
     esac`,
@@ -98,8 +99,8 @@ test("docker starts the mock in a container, with a token", async () => {
   expect((await fetch(`${server.url}/__admin/settings`)).status).toBe(401);
   await server.stop();
 
-  expect(log()[0]).toMatch(
-    /^run --rm --name together-rerank-mock-\w+ --publish 127.0.0.1::4010 --env TOGETHER_RERANK_MOCK_ADMIN_TOKEN my-mock:1 serve --latency 1ms --host 0.0.0.0 --port 4010$/,
+  expect(log()[1]).toMatch(
+    /^run --rm --name together-rerank-mock-\w+ --publish 127.0.0.1::4010 --env TOGETHER_RERANK_MOCK_ADMIN_TOKEN my-mock:1 serve --host 0.0.0.0 --port 4010 --quiet --server threaded --latency 1ms$/,
   );
 });
 
