@@ -13,17 +13,9 @@ export interface Times {
   /** How many calls get it; `"always"` for all further calls. */
   times?: number | "always";
 }
-/** Fields that a request must have. */
-export interface Expected {
-  model?: unknown;
-  query?: unknown;
-  documents?: unknown;
-  top_n?: unknown;
-  return_documents?: unknown;
-  rank_fields?: unknown;
-  status?: number | null;
-  path?: string;
-}
+const FIELDS = ["model", "query", "documents", "top_n", "return_documents", "rank_fields", "status", "path"] as const;
+/** Fields that a request must have; null matches a field that is missing. */
+export type Expected = { [Field in (typeof FIELDS)[number]]?: unknown };
 
 /** The methods that request a fault for the next calls. */
 export interface Faults {
@@ -141,6 +133,8 @@ export class RerankMock implements Faults {
 
   /** Throw unless there are requests with these fields: as many as `times` says, or any. */
   async assertCalled({ times, ...expected }: Expected & { times?: number } = {}): Promise<void> {
+    const unknown = Object.keys(expected).find((name) => !(FIELDS as readonly string[]).includes(name));
+    if (unknown) throw new TypeError(`assertCalled() has no field \`${unknown}\`; known: times, ${FIELDS.join(", ")}`);
     const { requests, dropped } = await this.#call<Schemas["Journal"]>("GET", "requests");
     if (dropped) throw new Error(`${dropped} requests are no longer in the journal; the flag --journal-max raises its limit`);
     const found = requests.filter((request) => matches(request, expected)).length;
@@ -182,13 +176,18 @@ export class RerankMock implements Faults {
   async verify(): Promise<void> {
     const { queue } = await this.#call<Schemas["Queue"]>("GET", "faults");
     const rankings = await this.#call<Schemas["Rankings"]>("GET", "ranking");
-    const refused = (await this.requests()).filter(
+    const requests = await this.requests();
+    const refused = requests.filter(
       (each) => REFUSED.includes(each.reply.split(";")[0] ?? "") && REFUSED_STATUSES.includes(each.status ?? 0),
     );
     const unused = queue.filter((each) => each.fault !== "ok" && each.times !== "always");
     const found = unused.map((each) => `unused fault: ${each.fault} (${each.times} left)`);
+    const unchanged = requests.filter((each) => each.reply.includes("; not-applied"));
+    if (unused.length) found.push(...unchanged.map((each) => `the fault could not change ${described(each)}`));
     if (rankings.ranking && !rankings.answers) {
       found.push(`unused ranking: ${JSON.stringify(rankings.ranking)}`);
+    } else if (!rankings.answers && requests.some((each) => each.reply.startsWith("designed"))) {
+      found.push("unused ranking: no request had a document that it names");
     }
     found.push(...rankings.queue.map((each) => `unused ranking: ${JSON.stringify(each)}`));
     if (refused.length > this.#refusals) {
@@ -252,7 +251,10 @@ export class RerankMock implements Faults {
 
 function faultMethods(add: (fault: object) => Queued): Faults {
   return {
-    fail: (status, options) => add({ fault: String(status), ...options }),
+    fail: (status, options) => {
+      if (status >= 300 && status <= 599) return add({ fault: String(status), ...options });
+      throw new TypeError(`fail() takes a status from 300 to 599, such as 429, not ${status}; ok() is for a success`);
+    },
     fault: (name, options) => add({ fault: name, ...options }),
     delay: (delay, options) => add({ fault: "delay", delay, ...options }),
     ok: (options) => add({ fault: "ok", ...options }),
@@ -273,7 +275,7 @@ function matches(request: RecordedRequest, expected: Expected): boolean {
   const body = (request.canonical ?? request.body ?? {}) as Record<string, unknown>;
   return Object.entries(expected).every(([name, value]) => {
     const got = name === "status" || name === "path" ? request[name] : body[name];
-    return isDeepStrictEqual(got, value);
+    return isDeepStrictEqual(got ?? null, value ?? null);
   });
 }
 

@@ -59,13 +59,17 @@ export class MockServer {
 /**
  * Return a running mock: the one at a URL, or else start one on a free port. It ends with this process.
  *
- * @throws Error if no mock can be started; the message has what it printed.
+ * @throws Error if no mock answers at the URL, or if none can be started; the message has what it printed.
  */
 export async function startMock(options: StartOptions = {}): Promise<MockServer> {
   const url = options.url ?? process.env[URL_VARIABLE];
   const token = options.token ?? process.env[TOKEN_VARIABLE];
   if (url) {
-    return new MockServer(url.replace(/(\/v1)?\/*$/, ""), token);
+    const { command, flags, image } = options;
+    if (command || flags || image) throw new TypeError(`${url} is a mock that runs: it takes no command, flags or image`);
+    const server = new MockServer(url.replace(/(\/v1)?\/*$/, ""), token);
+    await server.namespace().environment();
+    return server;
   }
   return options.image ? inContainer(options.image, options) : inProcess(options);
 }

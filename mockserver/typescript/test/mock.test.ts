@@ -122,7 +122,8 @@ describe("faults", () => {
   });
 
   test("an invalid fault is refused with what is accepted", async ({ rerankMock }) => {
-    await expect(rerankMock.fail(200.5)).rejects.toThrow("there is no fault `200.5`; the nearest:");
+    expect(() => rerankMock.fail(200)).toThrow("fail() takes a status from 300 to 599, such as 429, not 200");
+    await expect(rerankMock.fail(429.5)).rejects.toThrow("there is no fault `429.5`; the nearest:");
     // @ts-expect-error a fault has no such name
     await expect(rerankMock.fault("unsortd")).rejects.toThrow("unsorted");
     // @ts-expect-error a fault has no such parameter
@@ -179,7 +180,21 @@ describe("assertions", () => {
     await rerankMock.assertCalled();
     await rerankMock.assertCalled({ documents: DOCUMENTS, status: 200, path: "/rerank" });
     await rerankMock.assertCalled({ times: 0, top_n: 2 });
+    await rerankMock.assertCalled({ top_n: null });
+    // @ts-expect-error a request has no such field
+    await expect(rerankMock.assertCalled({ topN: 2 })).rejects.toThrow("has no field `topN`; known: times, model");
     await expect(rerankMock.assertCalled({ query: "pandas" })).rejects.toThrow(/expected a request .* 0 of 1 match\n.*llamas/);
+  });
+
+  test("a ranking and a fault that change nothing fail the test", async ({ rerankMock }) => {
+    await rerankMock.rank(["alpaca"], { times: 1 });
+    await rerankMock.fault("unsorted");
+    const client = { baseURL: rerankMock.baseUrl, apiKey: rerankMock.apiKey };
+    await new Together(client).rerank.create({ model: "any", query: "llama", documents: ["llama"] });
+
+    const why = /unused fault: unsorted[^]*the fault could not change .*llama[^]*no request had a document that it names/;
+    await expect(rerankMock.verify()).rejects.toThrow(why);
+    await rerankMock.reset();
   });
 
   test("an unused ranking and an invalid request fail the test", async ({ rerankMock }) => {

@@ -35,15 +35,15 @@ test("a mock that is started answers until it is stopped", async () => {
   await server.stop();
 
   await expect(health(server.url)).rejects.toThrow("fetch failed");
-  await expect(server.namespace().requests()).rejects.toThrow(`no mock answers at ${server.url}: connect ECONNREFUSED`);
+  await expect(startMock({ url: server.url })).rejects.toThrow(`no mock answers at ${server.url}: connect ECONNREFUSED`);
 });
 
 test("a mock at a URL is used, and not stopped", async () => {
   const running = await startMock({ flags: ["--admin-token", "sesame"] });
   process.env["RERANK_MOCK_URL"] = `${running.url}/`;
 
-  const used = await startMock();
-  await expect(used.namespace().requests()).rejects.toThrow("needs the token of --admin-token");
+  await expect(startMock()).rejects.toThrow("needs the token of --admin-token");
+  await expect(startMock({ flags: [] })).rejects.toThrow("it takes no command, flags or image");
   const withToken = await startMock({ token: "sesame" });
   expect(await withToken.namespace().requests()).toEqual([]);
   await withToken.stop();
