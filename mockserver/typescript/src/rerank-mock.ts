@@ -227,7 +227,8 @@ export class RerankMock implements Faults {
   #call<T>(method: string, route: Route, body?: () => object): Promise<T> {
     const result = this.#last.then(() => this.#send(method, route, body?.()));
     this.#last = result.catch(() => undefined);
-    return result as Promise<T>;
+    // A promise of its own: without `await`, its error is an unhandled rejection, which fails the test.
+    return result.then((value) => value as T);
   }
 
   async #send(method: string, route: Route, body?: object): Promise<unknown> {
