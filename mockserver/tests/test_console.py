@@ -734,7 +734,9 @@ def test_a_ranking_is_set_for_all_calls_or_for_the_next(client, fields, ranking)
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({"kind": "indexes", "lines": "2\nx"}, "rank must be"),
+        ({"kind": "indexes", "lines": "2\nx"}, "each line must be the index of a document, not x"),
+        ({"kind": "indexes", "lines": "Peru"}, "each line must be the index of a document, not Peru"),
+        ({"kind": "indexes", "lines": ""}, "rank must be"),
         ({"kind": "scores", "lines": "2"}, "a score and an index on each line"),
         ({"kind": "x", "lines": "2"}, "kind must be"),
         ({"kind": "texts", "lines": "a", "times": "0"}, "times must be"),
