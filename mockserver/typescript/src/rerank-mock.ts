@@ -34,6 +34,8 @@ export interface Queued extends PromiseLike<void> {
   then: PromiseLike<void>["then"] & Faults;
 }
 
+/** The environment variable with the token of the control plane. */
+export const TOKEN_VARIABLE = "TOGETHER_RERANK_MOCK_ADMIN_TOKEN";
 // Tests can replace `fetch`, for the code under test.
 const send = globalThis.fetch;
 const TIMEOUT_MS = 10_000;
@@ -245,6 +247,7 @@ export class RerankMock implements Faults {
     });
     const text = await response.text();
     if (response.ok) return JSON.parse(text) as unknown;
+    if (response.status === 401) throw new Error(`the mock at ${this.baseUrl} has a token: set ${TOKEN_VARIABLE} to it`);
     throw new Error(messageOf(text) ?? `no mock answers at ${this.baseUrl}: status ${response.status}`);
   }
 }

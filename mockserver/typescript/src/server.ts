@@ -2,11 +2,10 @@ import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { join } from "node:path";
-import { RerankMock } from "./rerank-mock.js";
+import { RerankMock, TOKEN_VARIABLE } from "./rerank-mock.js";
 
-/** The environment variables with the URL of a running mock and the token of its control plane. */
+/** The environment variable with the URL of a running mock. */
 export const URL_VARIABLE = "RERANK_MOCK_URL";
-export const TOKEN_VARIABLE = "TOGETHER_RERANK_MOCK_ADMIN_TOKEN";
 // The threaded server has all faults.
 const FLAGS = ["--quiet", "--server", "threaded"];
 const READY = /listening on (\S+)/;

@@ -1,5 +1,5 @@
-import { startMock, TOKEN_VARIABLE, URL_VARIABLE } from "./server.js";
-import type { RerankMock } from "./rerank-mock.js";
+import { TOKEN_VARIABLE, type RerankMock } from "./rerank-mock.js";
+import { startMock, URL_VARIABLE } from "./server.js";
 
 /** Start the mock that all workers of a test run share; return a function that stops it. */
 export async function startShared(): Promise<() => Promise<void>> {

@@ -42,7 +42,7 @@ test("a mock at a URL is used, and not stopped", async () => {
   const running = await startMock({ flags: ["--admin-token", "sesame"] });
   process.env["RERANK_MOCK_URL"] = `${running.url}/`;
 
-  await expect(startMock()).rejects.toThrow("needs the token of --admin-token");
+  await expect(startMock()).rejects.toThrow("has a token: set TOGETHER_RERANK_MOCK_ADMIN_TOKEN to it");
   await expect(startMock({ flags: [] })).rejects.toThrow("it takes no command, flags or image");
   const withToken = await startMock({ token: "sesame" });
   expect(await withToken.namespace().requests()).toEqual([]);
