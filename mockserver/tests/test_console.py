@@ -922,6 +922,8 @@ def test_an_audit_is_shown(client):
         (b'{"cases": 1}', "no report of this version"),
         (json.dumps(judgement(requirements=[{"id": 1}])).encode(), "/requirements/0"),
         (json.dumps(judgement(exchanges=[])).encode(), None),
+        (json.dumps(judgement(spent={"requests": 10**40, "seconds": 10**400})).encode(), None),
+        (json.dumps(judgement(requirements=[requirement(exchange=0.0)])).encode(), None),
     ],
 )
 def test_another_file_is_named_with_what_is_accepted(client, content, problem):

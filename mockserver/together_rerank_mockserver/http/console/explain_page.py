@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, request
 
 from together_rerank_mockserver.api.errors import ApiError, InvalidRequest
-from together_rerank_mockserver.api.json_text import to_json
+from together_rerank_mockserver.api.json_text import exact, to_json
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.http.console.context import Console, given, number, parse
 from together_rerank_mockserver.http.console.curl import JSON, curl
@@ -106,7 +106,8 @@ def _request(fields: dict[str, str], endpoint: Endpoint) -> dict[str, Any]:
 def _documents(text: str) -> Any:
     """Return the documents in *text*: a JSON list, or one document in each line."""
     if text.startswith("["):
-        return parse(text.encode(), "The list of documents")
+        content = text.encode()
+        return exact(content, parse(content, "The list of documents"))
     return [line for line in map(str.strip, text.splitlines()) if line]
 
 
