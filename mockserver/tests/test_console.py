@@ -426,7 +426,8 @@ def test_the_journal_has_pages_which_keep_the_filters(client):
     assert "page 2 of 2" in second.text
     assert len([link for link in second.links if "/requests/" in link]) == 1
     for page in ("0", "-1", "x", "9" * 5000):
-        assert client.get(f"/__admin/?page={page}").status_code == 200
+        assert "page 1 of 2" in shown(client.get(f"/__admin/?page={page}")).text
+    assert "page 2 of 2" in shown(client.get("/__admin/?page=3")).text
 
 
 def test_a_namespace_has_a_journal_of_its_own(client):
@@ -505,6 +506,14 @@ def test_the_command_of_a_request_sends_it_again(query, path, key):
     assert [each["status"] for each in again] == [503, 503]
 
 
+def test_the_command_of_a_request_without_a_body_has_its_method(client):
+    request_id = client.post("/v1/rerank", headers=KEY).headers["x-request-id"]
+
+    page = shown(client.get(f"/__admin/console/requests/{request_id}"))
+
+    assert [text for text in page.texts if text.startswith("curl -sS -i -X POST ")]
+
+
 def mock_client(mock):
     def call(method, path, body=None, headers=()):
         connection = HTTPConnection(urlsplit(mock.url).netloc, timeout=10)
@@ -573,6 +582,22 @@ def test_explain_says_what_rank_fields_and_a_ranking_changed(client):
     assert len(state(client, "ranking")["queue"]) == 1
 
 
+@pytest.mark.parametrize("namespace", ["default", "test-a"])
+@pytest.mark.parametrize("name", dialects())
+def test_an_empty_journal_shows_a_command_that_the_api_answers(name, namespace):
+    client = create_app(Settings(dialect=name)).test_client()
+
+    page = shown(client.get(f"/__admin/?namespace={namespace}"))
+    (command,) = [text for text in page.texts if "curl " in text]
+    words = shlex.split(command.replace("$KEY", "any-key"))
+    headers = dict(each.split(": ", 1) for flag, each in pairwise(words) if flag == "-H")
+    answer = client.post(urlsplit(words[-1]).path, data=words[words.index("--data-raw") + 1], headers=headers)
+
+    assert answer.status_code == 200
+    assert ("KEY=any-key" in words) == (namespace == "default")
+    assert len(state(client, "requests", namespace)["requests"]) == 1
+
+
 @pytest.mark.parametrize("name", dialects())
 def test_the_answer_that_is_shown_is_the_one_that_the_api_gives(name, client):
     client.put("/__admin/ranking?namespace=test-a", json={"rank": [1]})
@@ -604,6 +629,15 @@ def test_the_answer_that_is_shown_is_the_one_that_the_api_gives(name, client):
     assert shown_answer == given
 
 
+def test_a_model_in_the_path_is_escaped_once(client):
+    api, model = "/nim/v1/retrieval/{model}/reranking", "org/a b%20é?"
+    page = shown(send(client, "explain", 200, api=api, model=model, query="a", documents="a"))
+    (command,) = [text for text in page.texts if text.startswith("curl ")]
+
+    assert shlex.split(command)[-1].endswith("/nim/v1/retrieval/org/a%20b%2520%C3%A9%3F/reranking")
+    assert f"POST {api.format(model=model)}" in page.text
+
+
 @pytest.mark.parametrize("path", ["/v1/rerank", "/cohere/v2/rerank", "/vllm/v1/rerank"])
 @pytest.mark.parametrize("documents", [DOCUMENTS, ["  a\nb", "c"], ["[x"]])
 def test_a_request_of_the_journal_is_explained(client, path, documents):
@@ -614,6 +648,14 @@ def test_a_request_of_the_journal_is_explained(client, path, documents):
     assert page.fields["query"] == "llamas in Peru"
     assert f"Ranking of {len(documents)} document" in page.text
     assert f"POST {path}" in page.text
+
+
+def test_a_request_with_null_for_top_n_is_explained(client):
+    request_id = rerank(client, top_n=None)
+
+    page = shown(client.get(f"/__admin/console/explain?request={request_id}"))
+
+    assert page.fields["top_n"] == ""
 
 
 @pytest.mark.parametrize(
@@ -882,6 +924,8 @@ def test_an_audit_is_shown(client):
         (b'{"cases": 1}', "no report of this version"),
         (json.dumps(judgement(requirements=[{"id": 1}])).encode(), "/requirements/0"),
         (json.dumps(judgement(exchanges=[])).encode(), None),
+        (json.dumps(judgement(spent={"requests": 10**40, "seconds": 10**400})).encode(), None),
+        (json.dumps(judgement(requirements=[requirement(exchange=0.0)])).encode(), None),
     ],
 )
 def test_another_file_is_named_with_what_is_accepted(client, content, problem):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from together_rerank_mockserver import resilience
 from together_rerank_mockserver.recorded import Headers, RecordedRequest
 from together_rerank_mockserver.resilience import find_problems
 
@@ -126,6 +127,16 @@ def test_a_finding_is_printed_with_its_requests():
         "[ignored-retry-after]"
     )
     assert [request.number for request in finding.requests] == [1, 2]
+
+
+def test_the_time_is_bounded_if_many_calls_with_one_body_fail(monkeypatch):
+    compared = []
+    may_follow = resilience._may_follow
+    monkeypatch.setattr(resilience, "_MAX_UNFINISHED", 10)
+    monkeypatch.setattr(resilience, "_may_follow", lambda *each: compared.append(each) or may_follow(*each))
+
+    assert rules(*[(number, 400, nth(0)) for number in range(200)]) == []
+    assert len(compared) <= 10 * 200
 
 
 def test_interleaved_calls_are_distinguished():

@@ -24,6 +24,8 @@ _EQUAL = 0.1
 _LONG_S = 60
 # Differences of waits below this are ignored.
 _SOON_S = 0.01
+# How many unfinished calls with its body a request is compared with: the latest ones. All would take quadratic time.
+_MAX_UNFINISHED = 1000
 # How many requests of a finding its sentence lists.
 _SHOWN = 8
 
@@ -63,6 +65,7 @@ def _calls(requests: Sequence[RecordedRequest]) -> list[list[RecordedRequest]]:
     unfinished: dict[str, list[list[RecordedRequest]]] = {}
     for request in sorted(requests, key=lambda request: request.began):
         same = unfinished.setdefault(_fingerprint(request), [])
+        del same[:-_MAX_UNFINISHED]
         over = [call for call in same if call[-1].ended <= request.began + _CLOCK_S and _may_follow(request, call[-1])]
         if over:
             # By number, the latest: an earlier call with the number before has probably ended.

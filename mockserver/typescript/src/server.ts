@@ -47,7 +47,7 @@ export class MockServer {
   /** Stop the mock, if `startMock` has started it. */
   async stop(): Promise<void> {
     const process = this.#process;
-    if (process?.exitCode === null) {
+    if (process?.exitCode === null && process.signalCode === null) {
       process.ref();
       process.stdin?.end();
       await once(process, "exit");

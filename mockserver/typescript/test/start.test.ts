@@ -104,6 +104,18 @@ test("docker starts the mock in a container, with a token", async () => {
   );
 });
 
+test("a mock whose watching process was killed can be stopped", async () => {
+  program("mock", `echo $PPID $$ > ${folder}/pids; exec together-rerank-mock "$@"`);
+  const server = await startMock({ command: [join(folder, "mock")] });
+  const [watching, mock] = readFileSync(join(folder, "pids"), "utf8").split(" ").map(Number) as [number, number];
+
+  process.kill(watching, "SIGKILL");
+  process.kill(mock);
+  await expect.poll(() => promisify(execFile)("kill", ["-0", String(watching)]).catch(() => "gone")).toBe("gone");
+
+  await server.stop();
+});
+
 test.each(["process.exit(3)", "throw new Error()", "process.kill(process.pid, 'SIGKILL')"])(
   "the mock ends with a process that ends by %s",
   async (end) => {

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from together_rerank_mockserver.state.namespace import DEFAULT
 from together_rerank_spec import Document
 
+JSON = {"Content-Type": "application/json"}
 # The headers of a recorded request that can change its answer, in lower case.
 _REPEATED = ("content-type", "content-encoding", "prefer")
 
@@ -26,7 +27,8 @@ def curl(
     The key is the name of *namespace*, or `$KEY`, because no other key is stored. Of *headers*, only those that change
     an answer are repeated.
     """
-    lines = ["curl -sS -i" if method == "POST" else f"curl -sS -i -X {shlex.quote(method)}"]
+    # With a body, curl sends POST.
+    lines = ["curl -sS -i" if body and method == "POST" else f"curl -sS -i -X {shlex.quote(method)}"]
     if document.key_header:
         scheme = "Bearer " if document.key_header == "Authorization" else ""
         key = f"{document.key_header}: {scheme}"

@@ -5,10 +5,10 @@ from typing import Any
 from flask import Response, request
 
 from together_rerank_mockserver.api.errors import ApiError, InvalidRequest
-from together_rerank_mockserver.api.json_text import to_json
+from together_rerank_mockserver.api.json_text import exact, to_json
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.http.console.context import Console, given, number, parse
-from together_rerank_mockserver.http.console.curl import curl
+from together_rerank_mockserver.http.console.curl import JSON, curl
 from together_rerank_mockserver.http.console.explanation import MAX_MARKED, MAX_SHOWN, explain
 from together_rerank_mockserver.http.console.journal_page import endpoint_of, find, pretty, shown
 from together_rerank_mockserver.ranking.override import RankingOverride
@@ -79,7 +79,7 @@ def _explained(console: Console, fields: dict[str, str]) -> dict[str, Any]:
         explanation.body.decode(),
         endpoint.document,
         namespace=console.namespace,
-        headers={"Content-Type": "application/json"},
+        headers=JSON,
     )
     return {
         "explanation": explanation,
@@ -106,7 +106,8 @@ def _request(fields: dict[str, str], endpoint: Endpoint) -> dict[str, Any]:
 def _documents(text: str) -> Any:
     """Return the documents in *text*: a JSON list, or one document in each line."""
     if text.startswith("["):
-        return parse(text.encode(), "The list of documents")
+        content = text.encode()
+        return exact(content, parse(content, "The list of documents"))
     return [line for line in map(str.strip, text.splitlines()) if line]
 
 
@@ -116,14 +117,14 @@ def _fields_of(console: Console, request_id: str) -> dict[str, str]:
     canonical = found.canonical
     if not isinstance(canonical, dict) or not isinstance(canonical.get("documents"), list):
         raise InvalidRequest("The body of this request was cut, or is not that of a rerank request")
-    documents, rank_fields = canonical["documents"], canonical.get("rank_fields")
+    documents, rank_fields, top_n = canonical["documents"], canonical.get("rank_fields"), canonical.get("top_n")
     lines = "\n".join(filter(lambda each: isinstance(each, str), documents))
     return {
         "api": endpoint_of(console, found.entry.path).routes[0],
         "query": found.query,
         # As lines only if they are read back as the same documents.
         "documents": lines if lines[:1] != "[" and _documents(lines) == documents else pretty(to_json(documents)),
-        "top_n": str(canonical.get("top_n", "")),
+        "top_n": "" if top_n is None else str(top_n),
         "rank_fields": ", ".join(map(str, rank_fields)) if isinstance(rank_fields, list) else "",
         "model": str(canonical.get("model") or ""),
     }

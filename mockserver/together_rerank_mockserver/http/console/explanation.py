@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from together_rerank_mockserver.api import rendering
 from together_rerank_mockserver.api.body import Content
@@ -90,6 +89,13 @@ class Explanation:
     misfit: str  # why the ranking that is set does not fit the documents; empty if it does
 
 
+def written(endpoint: Endpoint, canonical: dict[str, Any]) -> tuple[str, bytes]:
+    """Return the path and the body with which *endpoint* takes *canonical*, a request in the canonical form."""
+    return endpoint.routes[0].replace("{model}", canonical["model"]), to_json(
+        endpoint.document.write_request(canonical)
+    )
+
+
 def explain(
     endpoint: Endpoint, canonical: dict[str, Any], override: RankingOverride | None, limits: Limits
 ) -> Explanation:
@@ -97,10 +103,8 @@ def explain(
 
     Raises ApiError if the API refuses the request.
     """
-    document = endpoint.document
-    body = to_json(document.write_request(canonical))
-    path = endpoint.routes[0].replace("{model}", quote(canonical["model"]))
-    request = endpoint.requests.parse(document.request_media_types[0], Content(body), path)
+    path, body = written(endpoint, canonical)
+    request = endpoint.requests.parse(endpoint.document.request_media_types[0], Content(body), path)
     request = {"model": canonical["model"], **request}
     texts = rendering.ranked_texts(request["documents"], request.get("rank_fields"))
     limits.check(request["model"], request["query"], texts)

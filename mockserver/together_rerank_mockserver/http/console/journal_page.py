@@ -12,7 +12,8 @@ from together_rerank_mockserver.api.errors import InvalidRequest, RouteNotFound
 from together_rerank_mockserver.api.messages import utc
 from together_rerank_mockserver.endpoint import Endpoint
 from together_rerank_mockserver.http.console.context import Console, given, number, without_empty
-from together_rerank_mockserver.http.console.curl import curl
+from together_rerank_mockserver.http.console.curl import JSON, curl
+from together_rerank_mockserver.http.console.explanation import written
 from together_rerank_mockserver.http.console.origin import Origin, origin
 from together_rerank_mockserver.http.wsgi import RAW_SOCKET
 from together_rerank_mockserver.state.journal import Entry
@@ -88,8 +89,9 @@ def journal(console: Console) -> Response:
     every = entries(console)
     filters = {name: given(name) for name in _FILTERS}
     found = [each for each in every if _passes(console, each, filters)]
+    last_page = max(1, -(-len(found) // _SHOWN))
     wanted = number(given("page"))
-    page = max(1, wanted) if isinstance(wanted, int) else 1
+    page = min(max(1, wanted), last_page) if isinstance(wanted, int) else 1
     rows = [shown(console, each) for each in found[(page - 1) * _SHOWN : page * _SHOWN]]
     return console.page(
         "journal.html.j2",
@@ -102,9 +104,18 @@ def journal(console: Console) -> Response:
         chosen=without_empty(filters),
         names=console.names,
         page_number=page,
-        last_page=max(1, -(-len(found) // _SHOWN)),
-        base_url=console.base_url,
+        last_page=last_page,
+        example="" if every else _example(console),
     )
+
+
+def _example(console: Console) -> str:
+    """Return a command that sends a first request to the API at the root."""
+    endpoint = console.mock.operations.root[0]
+    documents = ["Pandas live in China.", "Llamas in Peru"]
+    canonical = {"model": endpoint.document.default_model, "query": "llamas", "documents": documents}
+    path, body = written(endpoint, canonical)
+    return curl(console.base_url, path, body.decode(), endpoint.document, namespace=console.namespace, headers=JSON)
 
 
 def _passes(console: Console, entry: Entry, filters: dict[str, str]) -> bool:

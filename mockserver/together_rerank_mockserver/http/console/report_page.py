@@ -8,6 +8,7 @@ from typing import Any
 from flask import Response, request
 
 from together_rerank_mockserver.api.errors import InvalidRequest
+from together_rerank_mockserver.api.json_text import whole
 from together_rerank_mockserver.http.console.context import PACKAGE, Console, parse
 from together_rerank_spec import Validator, package_files
 
@@ -43,7 +44,7 @@ def report(console: Console) -> Response:
     shown, problem, name = None, None, ""
     if request.method == "POST":
         file = request.files.get("report")
-        name = (file.filename if file else "") or "no file"
+        name = (file.filename if file else "") or "The file"
         try:
             shown = read(file.read() if file else b"")
         except InvalidRequest as error:
@@ -85,7 +86,7 @@ def _judgement(data: dict[str, Any]) -> Report:
 
 
 def _requirement(row: dict[str, Any], exchanges: list[dict[str, Any]]) -> Row:
-    finding, place = row["finding"] or {}, row.get("exchange")
+    finding, place = row["finding"] or {}, whole(row.get("exchange"))
     exchange = exchanges[place] if place is not None and place < len(exchanges) else {}
     facts = {
         "level": row["level"],
