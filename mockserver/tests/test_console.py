@@ -940,4 +940,4 @@ def test_another_file_is_named_with_what_is_accepted(client, content, problem):
 
 
 def test_a_form_without_a_file_is_answered(client):
-    assert "no file cannot be shown" in shown(client.post(path_of("report"), data={}), 400).text
+    assert "The file cannot be shown: it is empty" in shown(client.post(path_of("report"), data={}), 400).text
