@@ -25,7 +25,7 @@ RUN = {
     "# test_audit.py": "test_docs.test_the_tests_of_the_readme_pass",
     "from together import Together\n": "test_a_python_snippet",
     "together-rerank-mock serve": "test_the_command_starts_the_mock",
-    "// vitest.config.ts": "make test-typescript",
+    "// vitest.config.mts": "make test-typescript",
     "// search.test.ts": "make test-typescript",
     "pip install together-rerank-kit": "tests/wheel",
 }

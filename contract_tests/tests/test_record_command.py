@@ -175,7 +175,7 @@ def test_a_key_that_is_too_short_to_be_masked_is_rejected(tmp_path):
         ran = record(server, tmp_path / "kept", MINI_KEY="abc")
 
     assert ran.returncode == 2
-    assert "the key in MINI_KEY has less than 4 characters" in ran.stderr
+    assert "the key in MINI_KEY has fewer than 4 characters" in ran.stderr
     assert server.seen == []
 
 

@@ -209,8 +209,13 @@ def test_the_library_s_model_name_occurs_only_in_the_field_model():
 
 
 def test_a_pattern_without_matches_raises_an_error_that_lists_the_names():
-    with pytest.raises(LookupError, match="no exchange matches 'sucess/\\*'; choose from: bad_request/"):
-        select_exchanges(["success/*", "sucess/*"])
+    with pytest.raises(LookupError, match="no exchange matches '%%/\\*'; choose from: bad_request/"):
+        select_exchanges(["success/*", "%%/*"])
+
+
+def test_a_pattern_like_a_name_raises_an_error_with_the_nearest_names():
+    with pytest.raises(LookupError, match="no exchange matches 'success/string'; the nearest: success/strings"):
+        select_exchanges(["success/string"])
 
 
 @pytest.mark.parametrize("pattern", ["rate_limit/*", "broken/tei"])

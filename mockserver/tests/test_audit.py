@@ -52,9 +52,9 @@ WRONG_ARGUMENTS = {
     "top_n is true": ({"top_n": True}, "from 1, not True"),
     "no patience": ({"patience": 0}, "`patience` must be a number of seconds above 0, up to 600, not 0"),
     "too much patience": ({"patience": 601}, "up to 600, not 601"),
-    "an unknown case": ({"only": ["504-html"]}, "`only` names no case '504-html'; the nearest: 503-html"),
-    "a name that is like none": ({"only": ["%%"]}, "`only` names no case '%%'; known: ranking, ties"),
-    "an unknown case to accept": ({"accept": {"slwo": "x"}}, "`accept` names no case 'slwo'; the nearest: slow"),
+    "an unknown case": ({"only": ["504-html"]}, "there is no case '504-html'; the nearest: 503-html"),
+    "a name that is like none": ({"only": ["%%"]}, "there is no case '%%'; known: ranking, ties"),
+    "an unknown case to accept": ({"accept": {"slwo": "x"}}, "there is no case 'slwo'; the nearest: slow"),
     "no reason": ({"accept": {"503": " "}}, "`accept` has no reason for '503'; say why the team lives with it"),
     "no regular expression": ({"fallback_log": "("}, "`fallback_log` must be a regular expression, not '(': "),
 }
@@ -364,7 +364,7 @@ def test_the_table_has_a_line_for_each_case_and_each_remark():
         "hang     not shown        0.0 s  no request  did <hang>",
         "500: Made 9 attempts [retry-storm]",
         "`accept` has `hang`, which passes (not shown); remove it",
-        "see 429 again: again 429",
+        "run 429 again: again 429",
         "1 right, 1 not shown, 1 loud error, 1 crash, 1 silent fallback, 1 hang",
     ]
     assert REPORT.table([]).splitlines()[0] == "500: Made 9 attempts [retry-storm]"

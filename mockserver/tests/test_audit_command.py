@@ -175,7 +175,7 @@ def test_the_reports_of_one_run_agree(tmp_path):
     [
         (["--", "no-such-command"], "there is no command 'no-such-command'"),
         ([], "Missing argument 'COMMAND...'"),
-        (["--case", "504x", "--", "true"], "`only` names no case '504x'; the nearest: 504"),
+        (["--case", "504x", "--", "true"], "there is no case '504x'; the nearest: 504"),
         (["--accept", "503", "--", "true"], "`accept` has no reason for '503'; say why the team lives with it"),
         (["--fallback-log", "(", "--", "true"], "'--fallback-log': '(' is not a regular expression"),
         (["--patience", "0", "--", "true"], "`patience` must be a number of seconds above 0, up to 600, not 0"),

@@ -777,7 +777,9 @@ def test_a_ranking_is_set_for_all_calls_or_for_the_next(client, fields, ranking)
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({"kind": "indexes", "lines": "2\nx"}, "rank must be"),
+        ({"kind": "indexes", "lines": "2\nx"}, "each line must be the index of a document, not x"),
+        ({"kind": "indexes", "lines": "Peru"}, "each line must be the index of a document, not Peru"),
+        ({"kind": "indexes", "lines": ""}, "rank must be"),
         ({"kind": "scores", "lines": "2"}, "a score and an index on each line"),
         ({"kind": "text_scores", "lines": "0.9 Peru\n0.1 Peru"}, "can have one score only"),
         ({"kind": "x", "lines": "2"}, "kind must be"),
@@ -940,4 +942,4 @@ def test_another_file_is_named_with_what_is_accepted(client, content, problem):
 
 
 def test_a_form_without_a_file_is_answered(client):
-    assert "The file cannot be shown" in shown(client.post(path_of("report"), data={}), 400).text
+    assert "The file cannot be shown: it is empty" in shown(client.post(path_of("report"), data={}), 400).text

@@ -89,9 +89,10 @@ def read(path: Path, overlay: Path | None = None, operation: tuple[str, str] | N
     Raises DocumentError if a file cannot be read, *path* is not an OpenAPI 3.1 document with a rerank operation that
     the kit can serve, or *overlay* does not fit it.
     """
-    content = _parse_file(path)
+    content, name = _parse_file(path), str(path)
     if isinstance(content, dict) and "overlay" in content and overlay is None:
-        return read(_extended(path, content), path, operation)
+        path, overlay = _extended(path, content), path
+        content = _parse_file(path)
     if isinstance(content, dict) and str(content.get("openapi")).startswith("3.0."):
         content = {**upgraded(content), "openapi": "3.1.0"}
     if overlay is not None:
@@ -99,7 +100,6 @@ def read(path: Path, overlay: Path | None = None, operation: tuple[str, str] | N
             content = apply_overlay(content if isinstance(content, dict) else {}, _parse_file(overlay))
         except OverlayError as error:
             raise DocumentError(f"{overlay}: {error}") from error
-    name = str(path) if overlay is None else f"{path} with {overlay}"
     if operation is None:
         return Document(name, content)
     method, route = operation

@@ -49,7 +49,7 @@ def test_one_case_can_be_repeated(run_pytest):
 def test_an_unknown_case_is_named(run_pytest):
     run = run_pytest(FAILS, "--rerank-audit-case=result-missing")
 
-    run.lines.fnmatch_lines(["*ValueError: `only` names no case 'result-missing'; the nearest: results-missing*"])
+    run.lines.fnmatch_lines(["*ValueError: there is no case 'result-missing'; the nearest: results-missing*"])
 
 
 def test_an_audit_that_is_marked_slow_runs_on_request(run_pytest):

@@ -110,7 +110,7 @@ def _run(url: str, patterns: tuple[str, ...], values: dict[str, Any], check: Cal
 def _check(settings: Settings, out: Path) -> None:
     """Raise ValueError if *out* cannot be written, or the key is too short to be masked."""
     if settings.key and len(settings.key) < SHORTEST_KEY:
-        reason = f"has less than {SHORTEST_KEY} characters, too few to mask it in DIR"
+        reason = f"has fewer than {SHORTEST_KEY} characters, too few to mask it in the recording"
         raise ValueError(f"the key in {settings.key_name} {reason}")
     folder.check(out)
 

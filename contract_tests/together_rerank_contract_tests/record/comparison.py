@@ -1,5 +1,6 @@
 """Send the library's requests to an endpoint; store the responses, and why responses are missing."""
 
+import difflib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -218,8 +219,10 @@ def select_exchanges(patterns: Sequence[str], dialect: str = TOGETHER) -> list[f
         if forced := [exchange.name for exchange in library if fnmatchcase(exchange.name, pattern)]:
             why = f"'{pattern}' matches only exchanges whose response no request can cause"
             raise LookupError(f"--only: {why}: {', '.join(forced)}")
-        names = ", ".join(exchange.name for exchange in exchanges)
-        raise LookupError(f"--only: no exchange matches '{pattern}'; choose from: {names}")
+        names = [exchange.name for exchange in exchanges]
+        near = difflib.get_close_matches(pattern, names)
+        hint = f"the nearest: {', '.join(near)}" if near else f"choose from: {', '.join(names)}"
+        raise LookupError(f"--only: no exchange matches '{pattern}'; {hint}")
     matching = [e for e in exchanges if not patterns or any(fnmatchcase(e.name, pattern) for pattern in patterns)]
     # If two have the same request, use the mock's response: it has more fields than the document's example.
     by_request = {

@@ -178,7 +178,7 @@ class AuditReport:
         shown = [
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
         ]
-        again = [f"see {row.name} again: {row.again}" for row in self.failures[:1]]
+        again = [f"run {row.name} again: {row.again}" for row in self.failures[:1]]
         return "\n".join([*(shown if rows else []), *self._remarks, *again, self.summary])
 
     def write(self, path: str | Path) -> None:

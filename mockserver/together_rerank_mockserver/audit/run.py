@@ -82,11 +82,11 @@ class Audit:
             raise ValueError(f"`accept` must be a reason for each case, such as {{'503': 'why'}}, not {shown(accept)}")
         self._accept = dict(accept)
         names = [each.name for each in every]
-        _check_names("accept", self._accept, names)
+        _check_names(self._accept, names)
         if nameless := [name for name, reason in self._accept.items() if not str(reason or "").strip()]:
             raise ValueError(f"`accept` has no reason for {nameless[0]!r}; say why the team lives with it")
         selected = [only] if isinstance(only, str) else list(only)
-        _check_names("only", selected, names)
+        _check_names(selected, names)
         chosen = set(selected) or (QUICK if quick else set(names))
         self._cases = [each for each in every if each.name in chosen]
         # A word in the query of each case tells its requests apart. It is new in each audit, because of caches.
@@ -268,12 +268,12 @@ def _check(query: Any, passages: Any, top_n: Any, patience_s: Any) -> None:
         raise ValueError(f"`patience` must be a number of seconds above 0, up to 600, not {shown(patience_s)}")
 
 
-def _check_names(argument: str, names: Iterable[str], known: Sequence[str]) -> None:
+def _check_names(names: Iterable[str], known: Sequence[str]) -> None:
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(str(name), known, n=3)
             hint = f"the nearest: {', '.join(near)}" if near else f"known: {', '.join(known)}"
-            raise ValueError(f"`{argument}` names no case {name!r}; {hint}")
+            raise ValueError(f"there is no case {name!r}; {hint}")
 
 
 class _Unsupported(Exception):

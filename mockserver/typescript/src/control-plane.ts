@@ -687,6 +687,10 @@ export interface components {
             /** @description The position of the document in the request, from 0. */
             index: number;
             score: number;
+            /** @description What the text has points for, and the points of the query; the score is their quotient, at most 1. */
+            points: {
+                [key: string]: number;
+            };
             /** @description Words of the query that the text contains. */
             whole: string[];
             /** @description For each word of which the text contains only parts: which. */

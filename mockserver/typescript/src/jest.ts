@@ -1,5 +1,5 @@
-import { startMock } from "./server.js";
-import { RerankMock } from "./rerank-mock.js";
+import type { RerankMock } from "./rerank-mock.js";
+import { sharedNamespace } from "./shared.js";
 
 type Hook = (run: () => Promise<void>) => void;
 
@@ -12,7 +12,7 @@ export function useRerankMock(): RerankMock {
   let current: RerankMock | undefined;
   let restore = () => {};
   beforeEach(async () => {
-    current = (await startMock()).namespace();
+    current = await sharedNamespace("together-rerank-mock/jest-setup");
     restore = await current.setEnvironment();
   });
   afterEach(async () => {

@@ -13,17 +13,9 @@ export interface Times {
   /** How many calls get it; `"always"` for all further calls. */
   times?: number | "always";
 }
-/** Fields that a request must have. */
-export interface Expected {
-  model?: unknown;
-  query?: unknown;
-  documents?: unknown;
-  top_n?: unknown;
-  return_documents?: unknown;
-  rank_fields?: unknown;
-  status?: number | null;
-  path?: string;
-}
+const FIELDS = ["model", "query", "documents", "top_n", "return_documents", "rank_fields", "status", "path"] as const;
+/** Fields that a request must have; null matches a field that is missing. */
+export type Expected = { [Field in (typeof FIELDS)[number]]?: unknown };
 
 /** The methods that request a fault for the next calls. */
 export interface Faults {
@@ -42,11 +34,18 @@ export interface Queued extends PromiseLike<void> {
   then: PromiseLike<void>["then"] & Faults;
 }
 
+/** The environment variable with the token of the control plane. */
+export const TOKEN_VARIABLE = "TOGETHER_RERANK_MOCK_ADMIN_TOKEN";
+// Tests can replace `fetch`, for the code under test.
+const send = globalThis.fetch;
+const TIMEOUT_MS = 10_000;
 const REFUSED = ["refused", "misuse", "limit"];
 const REFUSED_STATUSES = [400, 404, 405, 413, 422, 501];
 
 /** The mock as one test sees it: its calls have the key `apiKey`, and a queue, rankings and a journal of their own. */
 export class RerankMock implements Faults {
+  readonly #faults = faultMethods((fault) => this.#queue(fault));
+  readonly #words: RerankMock[] = [];
   #last: Promise<unknown> = Promise.resolve();
   #refusals = 0;
 
@@ -66,7 +65,9 @@ export class RerankMock implements Faults {
 
   /** Return the mock as the calls see it whose body contains `text`: letters, digits, `-` and `_`. */
   forCallsWith(text: string): RerankMock {
-    return new RerankMock(this.baseUrl, this.token, this.apiKey, text);
+    const mock = new RerankMock(this.baseUrl, this.token, this.apiKey, text);
+    this.#words.push(mock);
+    return mock;
   }
 
   /** Return the environment variables that point clients to the mock. */
@@ -87,20 +88,20 @@ export class RerankMock implements Faults {
     };
   }
 
-  fail(status: number, options: FaultOptions = {}): Queued {
-    return this.#queue().then.fail(status, options);
+  fail(status: number, options?: FaultOptions): Queued {
+    return this.#faults.fail(status, options);
   }
 
-  fault(name: FaultName, options: FaultOptions = {}): Queued {
-    return this.#queue().then.fault(name, options);
+  fault(name: FaultName, options?: FaultOptions): Queued {
+    return this.#faults.fault(name, options);
   }
 
-  delay(duration: number | string, options: FaultOptions = {}): Queued {
-    return this.#queue().then.delay(duration, options);
+  delay(duration: number | string, options?: FaultOptions): Queued {
+    return this.#faults.delay(duration, options);
   }
 
-  ok(options: FaultOptions = {}): Queued {
-    return this.#queue().then.ok(options);
+  ok(options?: FaultOptions): Queued {
+    return this.#faults.ok(options);
   }
 
   /** Rank these documents first, by their indexes or by texts that they contain, for all further calls. */
@@ -134,7 +135,10 @@ export class RerankMock implements Faults {
 
   /** Throw unless there are requests with these fields: as many as `times` says, or any. */
   async assertCalled({ times, ...expected }: Expected & { times?: number } = {}): Promise<void> {
-    const requests = await this.requests();
+    const unknown = Object.keys(expected).find((name) => !(FIELDS as readonly string[]).includes(name));
+    if (unknown) throw new TypeError(`assertCalled() has no field \`${unknown}\`; known: times, ${FIELDS.join(", ")}`);
+    const { requests, dropped } = await this.#call<Schemas["Journal"]>("GET", "requests");
+    if (dropped) throw new Error(`${dropped} requests are no longer in the journal; the flag --journal-max raises its limit`);
     const found = requests.filter((request) => matches(request, expected)).length;
     if (times === undefined ? !found : found !== times) {
       const wanted = `${times ?? "a"} request${times === undefined || times === 1 ? "" : "s"}`;
@@ -174,13 +178,18 @@ export class RerankMock implements Faults {
   async verify(): Promise<void> {
     const { queue } = await this.#call<Schemas["Queue"]>("GET", "faults");
     const rankings = await this.#call<Schemas["Rankings"]>("GET", "ranking");
-    const refused = (await this.requests()).filter(
+    const requests = await this.requests();
+    const refused = requests.filter(
       (each) => REFUSED.includes(each.reply.split(";")[0] ?? "") && REFUSED_STATUSES.includes(each.status ?? 0),
     );
     const unused = queue.filter((each) => each.fault !== "ok" && each.times !== "always");
     const found = unused.map((each) => `unused fault: ${each.fault} (${each.times} left)`);
+    const unchanged = requests.filter((each) => each.reply.includes("; not-applied"));
+    if (unused.length) found.push(...unchanged.map((each) => `the fault could not change ${described(each)}`));
     if (rankings.ranking && !rankings.answers) {
       found.push(`unused ranking: ${JSON.stringify(rankings.ranking)}`);
+    } else if (!rankings.answers && requests.some((each) => each.reply.startsWith("designed"))) {
+      found.push("unused ranking: no request had a document that it names");
     }
     found.push(...rankings.queue.map((each) => `unused ranking: ${JSON.stringify(each)}`));
     if (refused.length > this.#refusals) {
@@ -189,6 +198,7 @@ export class RerankMock implements Faults {
       found.push(`expectRefusal() expects ${this.#refusals} invalid requests, got ${refused.length}`);
     }
     if (found.length) throw new Error(["rerank mock:", ...found].join("\n"));
+    for (const each of this.#words) await each.verify();
   }
 
   #noRequest(): string {
@@ -201,25 +211,21 @@ export class RerankMock implements Faults {
       : this.#call("POST", "ranking", () => ({ ...ranking, times }));
   }
 
-  /** Return what `Queued` describes. One request sends all faults of the expression, also if it is not awaited. */
-  #queue(): Queued {
-    const faults: object[] = [];
-    let sent: Promise<void> | undefined;
-    const chain = () => faults.reduceRight((next, each) => ({ ...each, then: next }));
+  /** Queue `first` and the faults that the same expression adds, with one request, also if it is not awaited. */
+  #queue(first: object): Queued {
+    const faults = [first];
+    let isSent = false;
+    const sent = this.#call<void>("POST", "faults", () => {
+      isSent = true;
+      return faults.reduceRight((next, each) => ({ ...each, then: next }));
+    });
     const add = (fault: object): Queued => {
+      if (isSent) return this.#queue(fault);
       faults.push(fault);
-      sent ??= this.#call("POST", "faults", chain);
       return queued;
     };
-    const then: PromiseLike<void>["then"] = (resolve, reject) => Promise.resolve(sent).then(resolve, reject);
-    const queued: Queued = {
-      then: Object.assign(then, {
-        fail: (status: number, options: FaultOptions = {}) => add({ fault: String(status), ...options }),
-        fault: (name: FaultName, options: FaultOptions = {}) => add({ fault: name, ...options }),
-        delay: (delay: number | string, options: FaultOptions = {}) => add({ fault: "delay", delay, ...options }),
-        ok: (options: FaultOptions = {}) => add({ fault: "ok", ...options }),
-      }),
-    };
+    const then: PromiseLike<void>["then"] = (resolve, reject) => sent.then(resolve, reject);
+    const queued: Queued = { then: Object.assign(then, faultMethods(add)) };
     return queued;
   }
 
@@ -227,20 +233,35 @@ export class RerankMock implements Faults {
   #call<T>(method: string, route: Route, body?: () => object): Promise<T> {
     const result = this.#last.then(() => this.#send(method, route, body?.()));
     this.#last = result.catch(() => undefined);
-    return result as Promise<T>;
+    // A promise of its own, so that a failure without await is an unhandled rejection.
+    return result.then((answer) => answer as T);
   }
 
   async #send(method: string, route: Route, body?: object): Promise<unknown> {
     const query = new URLSearchParams({ namespace: this.apiKey, ...(this.word && { word: this.word }) });
     const url = `${this.baseUrl}/__admin/${route}?${query}`;
     const headers = this.token ? { Authorization: `Bearer ${this.token}` } : undefined;
-    const response = await fetch(url, { method, headers, body: body && JSON.stringify(body) }).catch((error: Error) => {
+    const options = { method, headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(TIMEOUT_MS) };
+    const response = await send(url, options).catch((error: Error) => {
       throw new Error(`no mock answers at ${this.baseUrl}: ${(error.cause as Error | undefined)?.message ?? error.message}`);
     });
     const text = await response.text();
     if (response.ok) return JSON.parse(text) as unknown;
+    if (response.status === 401) throw new Error(`the mock at ${this.baseUrl} has a token: set ${TOKEN_VARIABLE} to it`);
     throw new Error(messageOf(text) ?? `no mock answers at ${this.baseUrl}: status ${response.status}`);
   }
+}
+
+function faultMethods(add: (fault: object) => Queued): Faults {
+  return {
+    fail: (status, options) => {
+      if (status >= 300 && status <= 599) return add({ fault: String(status), ...options });
+      throw new TypeError(`fail() takes a status from 300 to 599, such as 429, not ${status}; ok() is for a success`);
+    },
+    fault: (name, options) => add({ fault: name, ...options }),
+    delay: (delay, options) => add({ fault: "delay", delay, ...options }),
+    ok: (options) => add({ fault: "ok", ...options }),
+  };
 }
 
 type Route = keyof paths extends infer Path ? (Path extends `/__admin/${infer Name}` ? Name : never) : never;
@@ -257,7 +278,7 @@ function matches(request: RecordedRequest, expected: Expected): boolean {
   const body = (request.canonical ?? request.body ?? {}) as Record<string, unknown>;
   return Object.entries(expected).every(([name, value]) => {
     const got = name === "status" || name === "path" ? request[name] : body[name];
-    return isDeepStrictEqual(got, value);
+    return isDeepStrictEqual(got ?? null, value ?? null);
   });
 }
 

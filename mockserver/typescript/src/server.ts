@@ -2,11 +2,12 @@ import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { join } from "node:path";
-import { RerankMock } from "./rerank-mock.js";
+import { RerankMock, TOKEN_VARIABLE } from "./rerank-mock.js";
 
-/** The environment variables with the URL of a running mock and the token of its control plane. */
+/** The environment variable with the URL of a running mock. */
 export const URL_VARIABLE = "RERANK_MOCK_URL";
-export const TOKEN_VARIABLE = "TOGETHER_RERANK_MOCK_ADMIN_TOKEN";
+// The threaded server has all faults.
+const FLAGS = ["--quiet", "--server", "threaded"];
 const READY = /listening on (\S+)/;
 
 export interface StartOptions {
@@ -16,7 +17,7 @@ export interface StartOptions {
   token?: string;
   /** The command that starts a mock; by default `together-rerank-mock`, or `uvx` if that is not installed. */
   command?: [string, ...string[]];
-  /** Run the mock in a container of this image instead, with `docker`. */
+  /** Run the mock in a container of this image instead, with docker or podman. */
   image?: string;
   /** Flags of `together-rerank-mock serve`, such as `["--latency", "20ms"]`. */
   flags?: string[];
@@ -57,19 +58,23 @@ export class MockServer {
 /**
  * Return a running mock: the one at a URL, or else start one on a free port. It ends with this process.
  *
- * @throws Error if no mock can be started; the message has what it printed.
+ * @throws Error if no mock answers at the URL, or if none can be started; the message has what it printed.
  */
 export async function startMock(options: StartOptions = {}): Promise<MockServer> {
   const url = options.url ?? process.env[URL_VARIABLE];
   const token = options.token ?? process.env[TOKEN_VARIABLE];
   if (url) {
-    return new MockServer(url.replace(/\/+$/, ""), token);
+    const { command, flags, image } = options;
+    if (command || flags || image) throw new TypeError(`${url} is a mock that runs: it takes no command, flags or image`);
+    const server = new MockServer(url.replace(/(\/v1)?\/*$/, ""), token);
+    await server.namespace().environment();
+    return server;
   }
   return options.image ? inContainer(options.image, options) : inProcess(options);
 }
 
 async function inProcess(options: StartOptions): Promise<MockServer> {
-  const command = [...(options.command ?? installed()), "serve", ...(options.flags ?? []), "--port", "0"];
+  const command = [...(options.command ?? installed()), "serve", "--port", "0", ...FLAGS, ...(options.flags ?? [])];
   // On loopback the control plane needs no token, and one of the environment would be for another mock.
   const [url, child] = await start(command, { [TOKEN_VARIABLE]: undefined }, options.timeout);
   return new MockServer(url, undefined, child);
@@ -79,14 +84,15 @@ async function inContainer(image: string, options: StartOptions): Promise<MockSe
   const token = randomBytes(16).toString("hex");
   const name = `together-rerank-mock-${randomBytes(6).toString("hex")}`;
   const run = ["run", "--rm", "--name", name, "--publish", "127.0.0.1::4010", "--env", TOKEN_VARIABLE, image];
-  const serve = ["serve", ...(options.flags ?? []), "--host", "0.0.0.0", "--port", "4010"];
-  const [, child] = await start(["docker", ...run, ...serve], { [TOKEN_VARIABLE]: token }, options.timeout);
-  const port = spawnSync("docker", ["port", name, "4010/tcp"], { encoding: "utf8" });
+  const serve = ["serve", "--host", "0.0.0.0", "--port", "4010", ...FLAGS, ...(options.flags ?? [])];
+  const engine = isInstalled("docker") ? "docker" : "podman";
+  const [, child] = await start([engine, ...run, ...serve], { [TOKEN_VARIABLE]: token }, options.timeout);
+  const port = spawnSync(engine, ["port", name, "4010/tcp"], { encoding: "utf8" });
   const address = /^127\.0\.0\.1:[0-9]+/m.exec(port.stdout)?.[0];
   const server = new MockServer(`http://${address}`, token, child);
   if (!address) {
     await server.stop();
-    throw new Error(`docker port ${name} names no port of 127.0.0.1: ${port.stdout}${port.stderr}`);
+    throw new Error(`${engine} port ${name} names no port of 127.0.0.1: ${port.stdout}${port.stderr}`);
   }
   return server;
 }
@@ -95,7 +101,7 @@ async function inContainer(image: string, options: StartOptions): Promise<MockSe
 function installed(): [string, ...string[]] {
   const uvx: [string, ...string[]] = ["uvx", "--from", "together-rerank-kit", "together-rerank-mock"];
   const candidates: [string, ...string[]][] = [["together-rerank-mock"], uvx];
-  const found = candidates.find(([program]) => !spawnSync(program, ["--version"]).error);
+  const found = candidates.find(([program]) => isInstalled(program));
   if (!found) {
     const how = "install it with `pip install together-rerank-kit`, or install uv";
     throw new Error(
@@ -104,6 +110,10 @@ function installed(): [string, ...string[]] {
     );
   }
   return found;
+}
+
+function isInstalled(program: string): boolean {
+  return !spawnSync(program, ["--version"]).error;
 }
 
 /**

@@ -13,5 +13,6 @@ child.on("exit", (status, signal) => {
   process.exit(status ?? 1);
 });
 process.stdin.resume().on("end", end).on("error", end);
+process.on("SIGTERM", end);
 // A terminal sends it to all processes of a group, and this one waits for the command.
 process.on("SIGINT", () => {});

@@ -63,6 +63,10 @@ describe("a test of its own", () => {
     });
   }
 
+  test.concurrent("a concurrent test leaves the environment alone", async ({ rerankMock, expect }) => {
+    expect(process.env["TOGETHER_API_KEY"]).not.toBe(rerankMock.apiKey);
+  });
+
   test("the environment is restored", async ({ rerankMock }) => {
     const before = process.env["TOGETHER_API_KEY"];
     expect(before).toBe(rerankMock.apiKey);
@@ -86,8 +90,40 @@ describe("faults", () => {
     await rerankMock.reset();
   });
 
+  test("a fault that is added later is queued after those before", async ({ rerankMock }) => {
+    const queued = rerankMock.fail(500);
+    await queued;
+    await queued.then.fail(503);
+
+    await expect(rerankMock.verify()).rejects.toThrow("unused fault: 500 (1 left)\nunused fault: 503 (1 left)");
+    await rerankMock.reset();
+  });
+
+  test("a connection can be reset", async ({ rerankMock }) => {
+    await rerankMock.fault("reset");
+
+    expect(await search()).toEqual([1, 0, 2]);
+
+    expect((await rerankMock.requests()).map((each) => each.status)).toEqual([null, 200]);
+  });
+
+  test("an invalid fault that is not awaited is an unhandled rejection", async ({ rerankMock }) => {
+    const rejected = new Promise((resolve) => {
+      const others = process.listeners("unhandledRejection");
+      process.removeAllListeners("unhandledRejection").once("unhandledRejection", (reason) => {
+        others.forEach((each) => process.on("unhandledRejection", each));
+        resolve(reason);
+      });
+    });
+
+    void rerankMock.fault("ok", { times: 0 });
+
+    expect(String(await rejected)).toContain("`times` must be an integer from 1");
+  });
+
   test("an invalid fault is refused with what is accepted", async ({ rerankMock }) => {
-    await expect(rerankMock.fail(200.5)).rejects.toThrow("there is no fault `200.5`; the nearest:");
+    expect(() => rerankMock.fail(200)).toThrow("fail() takes a status from 300 to 599, such as 429, not 200");
+    await expect(rerankMock.fail(429.5)).rejects.toThrow("there is no fault `429.5`; the nearest:");
     // @ts-expect-error a fault has no such name
     await expect(rerankMock.fault("unsortd")).rejects.toThrow("unsorted");
     // @ts-expect-error a fault has no such parameter
@@ -104,6 +140,10 @@ describe("faults", () => {
     await expect(new Together().rerank.create({ model: "any", query: QUERY, documents })).rejects.toThrow("400");
 
     expect((await other.requests()).length).toBe(1);
+    other.expectRefusal(0);
+    await other.fail(429);
+    await expect(rerankMock.verify()).rejects.toThrow("unused fault: 429 (1 left)");
+    await other.reset();
   });
 });
 
@@ -125,13 +165,36 @@ describe("assertions", () => {
     await expect(rerankMock.assertCalled({ query: QUERY })).rejects.toThrow(`0 of 0 match\n${none}`);
   });
 
+  test("a journal that has dropped requests cannot be asserted", async () => {
+    const server = await startMock({ url: "", flags: ["--journal-max", "1"] });
+    const mock = server.namespace();
+    for (const _ of [1, 2]) await search({ baseURL: mock.baseUrl, apiKey: mock.apiKey });
+
+    await expect(mock.assertCalled()).rejects.toThrow("1 requests are no longer in the journal");
+    await server.stop();
+  });
+
   test("a failed assertCalled shows the requests", async ({ rerankMock }) => {
     await search();
 
     await rerankMock.assertCalled();
     await rerankMock.assertCalled({ documents: DOCUMENTS, status: 200, path: "/rerank" });
     await rerankMock.assertCalled({ times: 0, top_n: 2 });
+    await rerankMock.assertCalled({ top_n: null });
+    // @ts-expect-error a request has no such field
+    await expect(rerankMock.assertCalled({ topN: 2 })).rejects.toThrow("has no field `topN`; known: times, model");
     await expect(rerankMock.assertCalled({ query: "pandas" })).rejects.toThrow(/expected a request .* 0 of 1 match\n.*llamas/);
+  });
+
+  test("a ranking and a fault that change nothing fail the test", async ({ rerankMock }) => {
+    await rerankMock.rank(["alpaca"], { times: 1 });
+    await rerankMock.fault("unsorted");
+    const client = { baseURL: rerankMock.baseUrl, apiKey: rerankMock.apiKey };
+    await new Together(client).rerank.create({ model: "any", query: "llama", documents: ["llama"] });
+
+    const why = /unused fault: unsorted[^]*the fault could not change .*llama[^]*no request had a document that it names/;
+    await expect(rerankMock.verify()).rejects.toThrow(why);
+    await rerankMock.reset();
   });
 
   test("an unused ranking and an invalid request fail the test", async ({ rerankMock }) => {

@@ -35,15 +35,15 @@ test("a mock that is started answers until it is stopped", async () => {
   await server.stop();
 
   await expect(health(server.url)).rejects.toThrow("fetch failed");
-  await expect(server.namespace().requests()).rejects.toThrow(`no mock answers at ${server.url}: connect ECONNREFUSED`);
+  await expect(startMock({ url: server.url })).rejects.toThrow(`no mock answers at ${server.url}: connect ECONNREFUSED`);
 });
 
 test("a mock at a URL is used, and not stopped", async () => {
   const running = await startMock({ flags: ["--admin-token", "sesame"] });
   process.env["RERANK_MOCK_URL"] = `${running.url}/`;
 
-  const used = await startMock();
-  await expect(used.namespace().requests()).rejects.toThrow("needs the token of --admin-token");
+  await expect(startMock()).rejects.toThrow("has a token: set TOGETHER_RERANK_MOCK_ADMIN_TOKEN to it");
+  await expect(startMock({ flags: [] })).rejects.toThrow("it takes no command, flags or image");
   const withToken = await startMock({ token: "sesame" });
   expect(await withToken.namespace().requests()).toEqual([]);
   await withToken.stop();
@@ -80,13 +80,14 @@ test("uvx starts the mock if it is not installed", async () => {
   expect(await health(server.url)).toBe(200);
   await server.stop();
 
-  expect(log().at(-1)).toBe("--from together-rerank-kit together-rerank-mock serve --port 0");
+  expect(log().at(-1)).toBe("--from together-rerank-kit together-rerank-mock serve --port 0 --quiet --server threaded");
 });
 
 test("docker starts the mock in a container, with a token", async () => {
   const log = program(
     "docker",
     `case $1 in
+    --version) ;;
     run) cd ${folder}; exec together-rerank-mock serve --ready-file url --port 0 ;;
     port) sed 's/.*:/127.0.0.1:/' ${folder}/url ;;
     esac`,
@@ -98,8 +99,8 @@ test("docker starts the mock in a container, with a token", async () => {
   expect((await fetch(`${server.url}/__admin/settings`)).status).toBe(401);
   await server.stop();
 
-  expect(log()[0]).toMatch(
-    /^run --rm --name together-rerank-mock-\w+ --publish 127.0.0.1::4010 --env TOGETHER_RERANK_MOCK_ADMIN_TOKEN my-mock:1 serve --latency 1ms --host 0.0.0.0 --port 4010$/,
+  expect(log()[1]).toMatch(
+    /^run --rm --name together-rerank-mock-\w+ --publish 127.0.0.1::4010 --env TOGETHER_RERANK_MOCK_ADMIN_TOKEN my-mock:1 serve --host 0.0.0.0 --port 4010 --quiet --server threaded --latency 1ms$/,
   );
 });
 

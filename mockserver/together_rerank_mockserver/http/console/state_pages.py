@@ -122,6 +122,8 @@ def _set_ranking(console: Console) -> None:
 def _ranking(kind: str, lines: list[str]) -> dict[str, Any]:
     """Return the ranking that *lines* describe, as the control plane takes it."""
     if kind == "indexes":
+        if texts := [line for line in lines if isinstance(number(line), str)]:
+            raise InvalidRequest(f"each line must be the index of a document, not {texts[0][:100]}")
         return {"rank": [number(line) for line in lines]}
     if kind == "texts":
         return {"rank": lines}
