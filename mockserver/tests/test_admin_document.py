@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from together_rerank_mockserver.faults.status import BODIES
 from together_rerank_mockserver.http import admin_document
 from together_rerank_mockserver.http.flask_app import create_app
 from together_rerank_mockserver.settings import Settings
-from together_rerank_spec import Validator
+from together_rerank_spec import Document, Validator, load
 
 TOKEN = "a-token"
 AUTHORIZATION = {"Authorization": f"Bearer {TOKEN}"}
@@ -34,6 +35,16 @@ def test_the_document_has_the_address_and_the_faults_of_this_mock():
     assert document["components"]["schemas"]["FaultName"]["enum"] == client.get("/mock/__admin/faults").json["known"]
     assert "max_chunks_per_doc" in document["components"]["schemas"]["RerankRequest"]["properties"]
     assert document["components"]["schemas"]["Path"]["enum"] == ["/v1/rerank", "/cohere/v1/rerank"]
+
+
+def test_a_schema_that_refers_to_itself_ends():
+    content = deepcopy(load().content)
+    properties = content["components"]["schemas"]["RerankRequest"]["properties"]
+    properties |= {name: {"$ref": "#/components/schemas/RerankRequest"} for name in "abcd"}
+
+    served_document = admin_document.served(Document("recursive", content), [], [], "http://h")
+
+    assert served_document["components"]["schemas"]["RerankRequest"]["properties"]["d"] == {}
 
 
 def test_a_token_is_required_only_if_the_mock_has_one():

@@ -141,7 +141,6 @@ def test_a_state_that_workers_do_not_share_is_explained(page):
 
 @pytest.mark.in_memory
 def test_a_redis_that_does_not_answer_is_explained():
-    pytest.importorskip("redis")
     client = create_app(Settings(state="redis://127.0.0.1:1/0")).test_client()
 
     for page in ("", "faults", "metrics", "namespaces"):
@@ -199,8 +198,8 @@ def signed_in(settings, base="", headers=()):
 @pytest.mark.parametrize("page", ["", "explain", "faults", "requests/x", "metrics"])
 def test_a_page_asks_for_the_token_and_leads_back(page):
     client = create_app(Settings(admin_token="sesame")).test_client()
-    asked = client.get(f"{path_of(page)}?namespace=test-a")
-    form = shown(asked, 401)
+    first = client.get(f"{path_of(page)}?namespace=test-a")
+    form = shown(first, 401)
     (onward,) = [given["value"] for tag, given in form.tags if given.get("name") == "onward"]
 
     refused = client.post("/__admin/console/sign-in", data={"token": "wrong", "onward": onward})
@@ -212,7 +211,7 @@ def test_a_page_asks_for_the_token_and_leads_back(page):
     assert accepted.status_code == 303
     assert accepted.headers["Location"] == f"{path_of(page)}?namespace=test-a"
     assert client.get(path_of("metrics")).status_code == 200
-    for response in (asked, refused, accepted):
+    for response in (first, refused, accepted):
         assert "sesame" not in response.get_data(as_text=True) + str(response.headers)
 
 

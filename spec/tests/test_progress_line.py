@@ -61,17 +61,17 @@ def test_a_closed_stderr_is_ignored():
 
 def test_without_a_terminal_each_interval_prints_a_line(monkeypatch, capsys):
     monkeypatch.setattr(progress_line, "_ELSEWHERE_S", 0.01)
-    asked = Event()
+    called = Event()
     names = count()
 
     def state():
         name = next(names)
         if name == 2:
-            asked.set()
+            called.set()
         return f"step {name}", 0
 
     with ProgressLine(state):
-        assert asked.wait(20)
+        assert called.wait(20)
 
     assert capsys.readouterr().err.startswith("0 s: step 0\n0 s: step 1\n")
 

@@ -159,7 +159,7 @@ def command(
     try:
         ids = [each.id for each in session.tests()] if known else []
         deviations = known_deviations.read(known, ids) if known else []
-        shown = progress.Shown()
+        shown = progress.ProgressDisplay()
         contract_session = session.ContractSession(settings, shown)
     except ValueError as error:
         raise click.UsageError(str(error)) from error

@@ -10,7 +10,7 @@ from together_rerank_contract_tests.run.progress import Progress
 from together_rerank_spec.progress_line import ProgressLine
 
 
-class Shown(Progress):
+class ProgressDisplay(Progress):
     """Shows the outcomes, the requests and the wait from `start` to the end of its `with` block."""
 
     def __init__(self) -> None:

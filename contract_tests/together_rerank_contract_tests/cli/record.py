@@ -102,7 +102,7 @@ def _run(url: str, patterns: tuple[str, ...], values: dict[str, Any], check: Cal
         raise click.UsageError(str(error)) from error
     if live_error := settings.live_error(*comparison.estimate):
         raise click.UsageError(live_error)
-    with progress.Shown() as shown:
+    with progress.ProgressDisplay() as shown:
         comparison.run(shown)
     return comparison
 

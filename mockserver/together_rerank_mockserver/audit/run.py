@@ -113,7 +113,7 @@ class Audit:
 
     @property
     def progress(self) -> str:
-        """What runs now, in a few words; another thread may ask."""
+        """How many cases have ended, and which ones run. Another thread can read it."""
         return f"{len(self._ended)} of {len(self._cases)} cases, running: {', '.join(self._running.copy())}"
 
     def _repeat_uncertain(self, rows: list[Row]) -> None:

@@ -51,9 +51,9 @@ def _preflight(environ: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def is_same_origin(headers: Headers) -> bool:
-    """Return whether a page of the host that the request is sent to has sent it.
+    """Return whether a page of this host sent the request.
 
-    Browsers say so themselves over HTTPS and on localhost, also if a proxy has changed `Host`.
+    Over HTTPS and on localhost, browsers add `Sec-Fetch-Site`, which is right also if a proxy has changed `Host`.
     """
     own = [f"{scheme}://{headers.get('Host')}" for scheme in ("http", "https")]
     return headers.get("Sec-Fetch-Site") == "same-origin" or headers.get("Origin") in own

@@ -69,11 +69,10 @@ def _spec(names: list[str], parameters: tuple[str, ...]) -> dict[str, Any]:
     return {"type": "object", "required": ["fault"], "additionalProperties": False, "properties": properties}
 
 
-def _inlined(document: Document, schema: Any, depth: int = 20) -> Any:
-    """Return *schema* of *document* with the targets of its references; below *depth* levels, anything is valid."""
-    if not depth:
-        return {}
-    schema = document.resolve(schema)
+def _inlined(document: Document, schema: Any, around: frozenset[str] = frozenset()) -> Any:
+    """Return *schema* of *document* with the targets of its references; a reference to a schema *around* it is `{}`."""
+    if isinstance(schema, dict) and isinstance(reference := schema.get("$ref"), str):
+        return {} if reference in around else _inlined(document, document.at(reference), around | {reference})
     if isinstance(schema, dict):
-        return {key: _inlined(document, value, depth - 1) for key, value in schema.items()}
-    return [_inlined(document, each, depth - 1) for each in schema] if isinstance(schema, list) else schema
+        return {key: _inlined(document, value, around) for key, value in schema.items()}
+    return [_inlined(document, each, around) for each in schema] if isinstance(schema, list) else schema

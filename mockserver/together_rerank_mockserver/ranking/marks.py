@@ -1,4 +1,4 @@
-"""Mark in a text what its evidence names: the words that are whole, and the parts of words."""
+"""Mark the words and the parts of words that match in a text."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -14,7 +14,7 @@ _RANKS: tuple[Kind, ...] = ("", "part", "whole")  # of two marks of one place, t
 
 
 class Mark(NamedTuple):
-    """A piece of a text: nothing, a part of a word, or a whole word; words between which there is nothing are one."""
+    """A piece of a text, and what it is: a whole word, a part of a word, or neither."""
 
     text: str
     kind: Kind

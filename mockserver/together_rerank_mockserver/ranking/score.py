@@ -62,7 +62,10 @@ class Ranked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Points:
-    """What the points of a text are for, and the points of the query: the score is their quotient, and at most 1."""
+    """The points of a text for each part of the formula, and the points of the query.
+
+    The score is the sum of the points of the text, divided by those of the query, and at most 1.
+    """
 
     whole: float
     parts: float
@@ -229,13 +232,13 @@ class Query:
         return score if score < 1 else 1.0
 
     def _points_of(self, match: _Match) -> Points:
-        """Return the points that `_score` sums up, which must be fast and so does not call this."""
+        """Return the points of each part. `_score` computes their sum on its own, because it must be fast."""
         text, found, whole, adjacent, in_order = match
         has_parts = any(self._owners[part] for part in found)
         weights = map(self._weights.__getitem__, found)
         return Points(
             whole=WHOLE * len(whole),
-            # A whole word has all of its parts, and they do not count. What is left of rounding is not shown.
+            # A whole word has all of its parts, which do not count. Rounded, because the sum has a rounding error.
             parts=max(0.0, round(fsum([*weights, *(-PART for word in whole if self._sizes[word])]), 9)),
             adjacent=ADJACENT * len(adjacent),
             in_order=IN_ORDER * len(in_order),

@@ -44,7 +44,7 @@ class Console:
     def check_namespace(self) -> InvalidRequest | None:
         """Return the error if the request names no namespace; the page is then about `default`."""
         try:
-            self.ask("GET", "/faults")
+            self.call("GET", "/faults")
         except InvalidRequest as error:
             g.without_namespace = True
             return error
@@ -61,7 +61,7 @@ class Console:
         scheme = "https" if is_https(request) else "http"
         return f"{scheme}://{request.host}{request.script_root}"
 
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
+    def call(self, method: str, path: str, body: Any = None) -> Any:
         """Return the answer of the control plane to a request about the namespace of the page.
 
         Raises ApiError if the control plane refuses it.
@@ -70,8 +70,8 @@ class Console:
         parameters = {"namespace": name, "word": word} if word else {"namespace": name}
         raw_socket = request.environ.get(RAW_SOCKET)
         content = b"" if body is None else to_json(body)
-        asked = AdminRequest(method, path, parameters, self.base_url, lambda _: content, raw_socket is not None)
-        return json_text.parse(self.mock.admin.answer(asked))
+        sent = AdminRequest(method, path, parameters, self.base_url, lambda _: content, raw_socket is not None)
+        return json_text.parse(self.mock.admin.answer(sent))
 
     def link(self, view: str, **values: Any) -> str:
         """Return the path of *view* with the namespace of the page, unless that is the default."""

@@ -2,20 +2,19 @@
 
 import shlex
 from collections.abc import Mapping
-from types import MappingProxyType
 from urllib.parse import quote
 
+from together_rerank_mockserver.api.messages import JSON
 from together_rerank_mockserver.http.console.context import Console
 from together_rerank_mockserver.state.namespace import DEFAULT
 from together_rerank_spec import Document
 
-_JSON = MappingProxyType({"Content-Type": "application/json"})
 # The headers of a recorded request that can change its answer, in lower case.
 _REPEATED = ("content-type", "content-encoding", "prefer")
 
 
 def curl(
-    console: Console, document: Document, path: str, body: str, method: str = "POST", headers: Mapping[str, str] = _JSON
+    console: Console, document: Document, path: str, body: str, method: str = "POST", headers: Mapping[str, str] = JSON
 ) -> str:
     """Return a command that sends *body* to *path* of the mock, an operation of *document*.
 

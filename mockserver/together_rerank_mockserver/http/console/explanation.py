@@ -40,7 +40,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class ExplainedDocument:
     """Why a document has its place. Places count from 1."""
 
     index: int
@@ -83,7 +83,7 @@ class Explanation:
     body: bytes  # the request in the form of the API
     path: str
     left_out: list[str]  # the fields of the canonical request that the API has no place for
-    documents: list[Explained]  # best first
+    documents: list[ExplainedDocument]  # best first
     count: int
     answer: bytes  # the body of the 200
     misfit: str  # why the ranking that is set does not fit the documents; empty if it does
@@ -134,12 +134,12 @@ def _explained(
     ranking: list[Ranked],
     computed: list[Ranked],
     all_fields: list[Ranked] | None,
-) -> list[Explained]:
+) -> list[ExplainedDocument]:
     shown = ranking[:MAX_SHOWN]
     evidence = Query(request["query"]).evidences([texts[each.index] for each in shown])
     computed_places, all_fields_places = _places(computed), _places(all_fields or [])
     return [
-        Explained(
+        ExplainedDocument(
             each.index,
             place,
             each.score,

@@ -23,7 +23,7 @@ _FILTERS = ("status", "path", "reply", "text")
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class JournalRow:
     """An entry of the journal, as a page shows it."""
 
     entry: Entry
@@ -65,18 +65,18 @@ def endpoint_of(console: Console, path: str) -> Endpoint:
     return operations.at(path) or operations.near(path)[0]
 
 
-def shown(console: Console, entry: Entry) -> Shown:
+def shown(console: Console, entry: Entry) -> JournalRow:
     read = endpoint_of(console, entry.path).read
     try:
         body = json_text.exact(entry.body, json_text.parse(entry.body))
     except InvalidRequest:
-        return Shown(entry, None)
-    return Shown(entry, read(body, entry.path) if read and isinstance(body, dict) else body)
+        return JournalRow(entry, None)
+    return JournalRow(entry, read(body, entry.path) if read and isinstance(body, dict) else body)
 
 
 def entries(console: Console) -> list[Entry]:
     """Return the journal of the namespace of the page, newest first; raise ApiError as the control plane does."""
-    console.ask("GET", "/faults")  # checks the namespace, and whether all workers share the state
+    console.call("GET", "/faults")  # checks the namespace, and whether all workers share the state
     if raw_socket := request.environ.get(RAW_SOCKET):
         raw_socket.settle()
     found: list[Entry] = console.registry.look(console.namespace).journal()[0]

@@ -27,7 +27,7 @@ _LONGEST_TEXT = 200
 
 def faults(console: Console) -> Response:
     """Show the queue, the catalogue, and the form for the chosen fault; queue or clear faults."""
-    actions = {"queue": _queue_fault, "clear": lambda console: console.ask("DELETE", "/faults")}
+    actions = {"queue": _queue_fault, "clear": lambda console: console.call("DELETE", "/faults")}
     problem = console.check_namespace() or _act(console, actions)
     if request.method == "POST" and problem is None:
         return see_other(console.link("faults") + "#queue")
@@ -39,7 +39,7 @@ def faults(console: Console) -> Response:
         problem.status if problem else 200,
         rows=[row for row in rows if wanted in f"{row['name']} {row['family']} {row['sentence']}".casefold()],
         text=given("text"),
-        queue=console.ask("GET", "/faults")["queue"],
+        queue=console.call("GET", "/faults")["queue"],
         chosen=_chosen(console, given("fault")),
         fields=request.values,
         names=console.names,
@@ -62,7 +62,7 @@ def _queue_fault(console: Console) -> None:
         spec = grammar.from_pairs(given("fault"), values, console.mock.operations.state.catalogue)
     except grammar.InvalidFaultSpec as error:
         raise InvalidRequest(str(error)) from error
-    console.ask("POST", "/faults", {**spec.as_dict, "times": number(given("times") or "1")})
+    console.call("POST", "/faults", {**spec.as_dict, "times": number(given("times") or "1")})
 
 
 def _act(console: Console, actions: dict[str, Callable[[Console], Any]]) -> ApiError | None:
@@ -81,7 +81,7 @@ def _act(console: Console, actions: dict[str, Callable[[Console], Any]]) -> ApiE
 
 def rankings(console: Console) -> Response:
     """Show the rankings that are set, and a form for one; set or clear them."""
-    actions = {"set": _set_ranking, "clear": lambda console: console.ask("DELETE", "/ranking")}
+    actions = {"set": _set_ranking, "clear": lambda console: console.call("DELETE", "/ranking")}
     problem = console.check_namespace() or _act(console, actions)
     if request.method == "POST" and problem is None:
         return see_other(console.link("rankings") + "#set")
@@ -89,7 +89,7 @@ def rankings(console: Console) -> Response:
     return console.page(
         "rankings.html.j2",
         problem.status if problem else 200,
-        state=console.ask("GET", "/ranking"),
+        state=console.call("GET", "/ranking"),
         kinds=RANKINGS,
         kind=given("kind") or "indexes",
         lines=request.form.get("lines", "\n".join(order)),
@@ -114,9 +114,9 @@ def _last_documents(console: Console) -> list[str]:
 def _set_ranking(console: Console) -> None:
     ranking = _ranking(given("kind"), [line for line in map(str.strip, given("lines").splitlines()) if line])
     if times := given("times"):
-        console.ask("POST", "/ranking", {**ranking, "times": number(times)})
+        console.call("POST", "/ranking", {**ranking, "times": number(times)})
     else:
-        console.ask("PUT", "/ranking", ranking)
+        console.call("PUT", "/ranking", ranking)
 
 
 def _ranking(kind: str, lines: list[str]) -> dict[str, Any]:
@@ -142,6 +142,6 @@ def _ranking(kind: str, lines: list[str]) -> dict[str, Any]:
 def namespaces(console: Console) -> Response:
     """List the namespaces with what they hold; reset one."""
     if request.method == "POST":
-        console.ask("POST", "/reset")
+        console.call("POST", "/reset")
         return see_other(console.link("namespaces", namespace=None))
-    return console.page("namespaces.html.j2", rows=console.ask("GET", "/namespaces")["namespaces"])
+    return console.page("namespaces.html.j2", rows=console.call("GET", "/namespaces")["namespaces"])
