@@ -45,7 +45,7 @@ def spec(context: click.Context, /, **document_options: Any) -> None:
 def check(files: tuple[Path, ...]) -> int:
     """Check that the mock can serve each FILE: an OpenAPI document, or an overlay whose `extends` names one.
 
-    Exit status: 0 all, 1 not all.
+    Exit status: 0 if the mock can serve all, 1 if not.
     """
     from together_rerank_mockserver.http.wsgi import Mock
     from together_rerank_spec import DocumentError

@@ -63,7 +63,7 @@ export class RerankMock implements Faults {
     return `${this.baseUrl}/${dialect}`;
   }
 
-  /** Return the mock as the calls see it whose body contains `text`: letters, digits, `-` and `_`. */
+  /** Return the mock for only those calls whose body contains `text`, which has letters, digits, `-` and `_`. */
   forCallsWith(text: string): RerankMock {
     const mock = new RerankMock(this.baseUrl, this.token, this.apiKey, text);
     this.#words.push(mock);
