@@ -103,6 +103,7 @@ def test_the_tags_on_the_page_are_the_version_of_the_kit():
     assert tags == [__version__] * 5
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.served
 def test_the_workflow_with_the_mock_runs_the_tests_of_a_project(installed):
@@ -113,6 +114,7 @@ def test_the_workflow_with_the_mock_runs_the_tests_of_a_project(installed):
     assert "POST /v1/rerank 200" in installed.output
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_workflow_with_the_contract_tests_writes_its_reports(installed):
     steps = steps_of(CONTRACT)
@@ -126,6 +128,7 @@ def test_the_workflow_with_the_contract_tests_writes_its_reports(installed):
     assert sorted(path.name for path in installed.folder.iterdir()) == ["contract.html", "contract.xml"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.served
 def test_the_steps_after_the_mock_get_the_variables_of_clients(installed):
@@ -138,6 +141,7 @@ def test_the_steps_after_the_mock_get_the_variables_of_clients(installed):
     assert client_variables(url, "my-key").items() <= installed.variables.items()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_mock_that_cannot_start_fails_the_step_and_prints_the_reason(installed):
     assert installed.run_step("mock", flags="--latency soon") == 1
@@ -146,6 +150,7 @@ def test_a_mock_that_cannot_start_fails_the_step_and_prints_the_reason(installed
     assert "TOGETHER_BASE_URL" not in installed.variables
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_failed_requirement_fails_the_step_with_an_annotation(installed):
     with MockServer(Settings(fault="usage-wrong-sum")) as mock:
@@ -156,6 +161,7 @@ def test_a_failed_requirement_fails_the_step_with_an_annotation(installed):
     assert "does not keep the contract" in installed.summary.read_text()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_key_is_in_no_argument_and_no_output(installed):
     with MockServer(Settings(api_keys=("the-secret",))) as mock:
@@ -165,6 +171,7 @@ def test_the_key_is_in_no_argument_and_no_output(installed):
     assert "the-secret" not in STEPS["judge"]["run"] + installed.output + installed.summary.read_text()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_flags_are_only_words(installed, text):
@@ -174,6 +181,7 @@ def test_hostile_flags_are_only_words(installed, text):
     assert list(installed.folder.iterdir()) == []
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_flags_are_no_patterns_of_file_names(installed):
     for name in ("a.py", "b.py"):
@@ -185,6 +193,7 @@ def test_flags_are_no_patterns_of_file_names(installed):
         assert "b.py" not in installed.output
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_hostile_url_is_an_error(installed, text):
@@ -216,6 +225,7 @@ def gitlab(name, *, extra="", **changes):
 SHELLS = {"bash": ["bash", "-eo", "pipefail", "-c"], "sh": ["sh", "-e", "-c"]}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.served
 def test_the_gitlab_job_with_the_mock_runs_the_tests_of_a_project(shells):
@@ -228,6 +238,7 @@ def test_the_gitlab_job_with_the_mock_runs_the_tests_of_a_project(shells):
     assert "1 passed" in ran.stdout
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_gitlab_job_with_the_contract_tests_writes_its_reports(shells):
     with MockServer(Settings(api_keys=("the-secret",), models=("my-model",))) as mock:
@@ -241,6 +252,7 @@ def test_the_gitlab_job_with_the_contract_tests_writes_its_reports(shells):
     assert "the-secret" not in "".join([ran.stdout, *((shells.folder / name).read_text() for name in reports)])
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_flags_of_a_gitlab_job_are_only_words(folder, shells, text):
@@ -253,6 +265,7 @@ def test_hostile_flags_of_a_gitlab_job_are_only_words(folder, shells, text):
     assert list(shells.folder.iterdir()) == []
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_mock_that_cannot_start_fails_the_gitlab_job_and_prints_the_reason(folder, shells, shell):
@@ -280,6 +293,7 @@ def test_without_files_the_hook_checks_names_with_rerank(path, checked):
     assert (re.search(HOOKS[0]["files"], path) is not None) is checked
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_pre_commit_installs_and_runs_the_hook(shells, tmp_path):
     right, wrong = vendored_text(), vendored_text().replace(b"operationId: rerank", b"operationId: rank")
@@ -300,6 +314,7 @@ def test_pre_commit_installs_and_runs_the_hook(shells, tmp_path):
     assert one.returncode == 0, one.stdout
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.served
 def test_the_tests_with_testcontainers_run(tmp_path):

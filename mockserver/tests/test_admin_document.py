@@ -73,6 +73,7 @@ def test_each_route_of_the_document_answers():
 
 
 @pytest.mark.served
+@pytest.mark.exhaustive
 @pytest.mark.fuzz
 def test_schemathesis_finds_no_difference(tmp_path: Path):
     with running("-q", "--server", "threaded", "--admin-token", TOKEN) as mock:
